@@ -1,0 +1,114 @@
+"""The small interfaces every engine implements (07 §1.2). Calls may wait; events back never do."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
+
+
+class PublishOptions(Struct, frozen=True):
+    """How to publish (07 §1.2). Durations in whole seconds; history is written only if size and TTL are both positive."""
+
+    history_size: int = 0
+    history_ttl: int = 0
+    history_meta_ttl: int = 0
+    info: ClientInfo | None = None
+    tags: dict[str, str] | None = None
+    idempotency_key: str = ""
+    use_delta: bool = False
+    version: int = 0
+    version_epoch: str = ""
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether the publication goes into the channel's stream."""
+        return self.history_size > 0 and self.history_ttl > 0
+
+
+class Published(Struct, frozen=True):
+    """What became of a publish: its position, and why nothing was published (`idempotency`, `version`) or empty."""
+
+    position: StreamPosition = NO_POSITION
+    suppressed: str = ""
+
+
+class History(Struct, frozen=True):
+    """A read of a stream: what was asked for, and the stream's top."""
+
+    publications: list[Publication]
+    top: StreamPosition
+
+
+class BrokerEvents(Protocol):
+    """What a broker reports back. Plain calls that never wait, in the order in which the channel's publications happened."""
+
+    def on_publication(
+        self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
+    ) -> None:
+        """`publication.offset` is 0 (and `epoch` empty) when it is in no stream; `previous` is the stream's one before."""
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        """Someone's subscription became active."""
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        """Someone's subscription ended."""
+
+
+class Broker(Protocol):
+    """Carries publications, joins and leaves between nodes and keeps the channels' streams (07 §1.1).
+
+    Every call may raise `EngineUnavailable` when the backend failed; the operation may then have been applied or not.
+    """
+
+    keeps_history: bool
+    """False: history calls raise `HistoryNotAvailable`, publications have no offsets."""
+    delivers_reliably: bool
+    """True: no gap is possible between stream and node, so positions need no periodic check (07 §20)."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Start receiving `channel` on this node; returns once it is effective. Idempotent."""
+
+    async def unsubscribe(self, channel: str) -> None:
+        """Stop receiving `channel`. Idempotent."""
+
+    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        """Append (if asked to) and deliver in one atomic step: delivery order equals offset order (07 §2.3)."""
+
+    async def publish_join(self, channel: str, info: ClientInfo) -> None:
+        """Tell all nodes that a subscription became active. Never stored."""
+
+    async def publish_leave(self, channel: str, info: ClientInfo) -> None:
+        """Tell all nodes that a subscription ended. Never stored."""
+
+    async def history(
+        self, channel: str, *, since: StreamPosition | None = None, limit: int = -1, reverse: bool = False, meta_ttl: int = 0
+    ) -> History:
+        """Read the stream (07 §3.3). `limit` 0: position only, negative: everything. Epochs are not compared here."""
+
+    async def remove_history(self, channel: str) -> None:
+        """Drop the stored publications, keep offset and epoch."""
+
+
+class PresenceManager(Protocol):
+    """Who is in a channel now (07 §1.2). Unknown channels are empty, removing an unknown entry does nothing."""
+
+    async def add(self, channel: str, client: str, info: ClientInfo) -> None:
+        """Insert or refresh an entry."""
+
+    async def remove(self, channel: str, client: str, user: str) -> None:
+        """Remove an entry."""
+
+    async def presence(self, channel: str) -> dict[str, ClientInfo]:
+        """All entries by client id. The caller must not change the returned dict."""
+
+    async def presence_stats(self, channel: str) -> tuple[int, int]:
+        """Number of clients, number of distinct users."""
+
+
+class EngineUnavailable(Exception):
+    """The engine's backend failed or did not answer in time."""
+
+
+class HistoryNotAvailable(Exception):
+    """This broker keeps no history."""

@@ -1,0 +1,329 @@
+"""The client protocol's messages (01 §3.1, §3.3, §3.4), the same for both encodings.
+
+Incoming payloads are `msgspec.Raw` (the JSON text or the Protobuf bytes as sent); outgoing ones are `bytes`. A field that
+is `None` or has its zero value is absent on the wire, but for the few that 01 §2.2 lists as always present.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from .publication import ClientInfo, Publication, StreamPosition
+
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+UInt64 = Annotated[int, Meta(ge=0, le=2**64 - 1)]
+
+NO_PAYLOAD = Raw()
+
+
+# ---------------------------------------------------------------------------------------------- client to server
+
+
+class FilterNode(Struct, frozen=True):
+    """A node of a tags filter (01 §11). A `None` among `nodes` is a `null` that validation refuses."""
+
+    op: str = ""
+    key: str = ""
+    cmp: str = ""
+    val: str = ""
+    vals: list[str] = []
+    nodes: list["FilterNode | None"] = []
+
+
+class SubscribeRequest(Struct, frozen=True):
+    """Command `subscribe`, and the recovery wish for one server-side subscription inside `connect`."""
+
+    channel: str = ""
+    token: str = ""
+    recover: bool = False
+    epoch: str = ""
+    offset: UInt64 = 0
+    data: Raw = NO_PAYLOAD
+    positioned: bool = False
+    recoverable: bool = False
+    join_leave: bool = False
+    delta: str = ""
+    tf: FilterNode | None = None
+    flag: Int64 = 0
+    type: Int32 = 0
+    phase: Int32 = 0
+    cursor: str = ""
+    limit: Int32 = 0
+    asc: bool = False
+
+
+class ConnectRequest(Struct, frozen=True):
+    """Command `connect`."""
+
+    token: str = ""
+    data: Raw = NO_PAYLOAD
+    subs: dict[str, SubscribeRequest] = {}
+    name: str = ""
+    version: str = ""
+    headers: dict[str, str] = {}
+    flag: Int64 = 0
+
+
+class UnsubscribeRequest(Struct, frozen=True):
+    """Command `unsubscribe`."""
+
+    channel: str = ""
+
+
+class PublishRequest(Struct, frozen=True):
+    """Command `publish`; `type` 1 is a map publish."""
+
+    channel: str = ""
+    data: Raw = NO_PAYLOAD
+    type: Int32 = 0
+    key: str = ""
+    removed: bool = False
+
+
+class PresenceRequest(Struct, frozen=True):
+    """Command `presence`."""
+
+    channel: str = ""
+
+
+class PresenceStatsRequest(Struct, frozen=True):
+    """Command `presence_stats`."""
+
+    channel: str = ""
+
+
+class HistoryRequest(Struct, frozen=True):
+    """Command `history`."""
+
+    channel: str = ""
+    limit: Int32 = 0
+    since: StreamPosition | None = None
+    reverse: bool = False
+
+
+class PingRequest(Struct, frozen=True):
+    """Command `ping`: known, never available."""
+
+
+class SendRequest(Struct, frozen=True):
+    """Command `send`: known, never available."""
+
+    data: Raw = NO_PAYLOAD
+
+
+class RPCRequest(Struct, frozen=True):
+    """Command `rpc`."""
+
+    data: Raw = NO_PAYLOAD
+    method: str = ""
+
+
+class RefreshRequest(Struct, frozen=True):
+    """Command `refresh`."""
+
+    token: str = ""
+
+
+class KeyedItem(Struct, frozen=True):
+    """One key to track on a shared-poll subscription."""
+
+    key: str = ""
+    version: UInt64 = 0
+
+
+class TrackBatch(Struct, frozen=True):
+    """Keys to track together with the signature that allows them."""
+
+    signature: str = ""
+    items: list[KeyedItem] = []
+
+
+class SubRefreshRequest(Struct, frozen=True):
+    """Command `sub_refresh`."""
+
+    channel: str = ""
+    token: str = ""
+    type: Int32 = 0
+    track: list[TrackBatch] = []
+    untrack: list[str] = []
+
+
+class Command(Struct, frozen=True):
+    """One incoming command. Without `id` and `send` it is a pong (01 §4.1)."""
+
+    id: UInt32 = 0
+    connect: ConnectRequest | None = None
+    subscribe: SubscribeRequest | None = None
+    unsubscribe: UnsubscribeRequest | None = None
+    publish: PublishRequest | None = None
+    presence: PresenceRequest | None = None
+    presence_stats: PresenceStatsRequest | None = None
+    history: HistoryRequest | None = None
+    ping: PingRequest | None = None
+    send: SendRequest | None = None
+    rpc: RPCRequest | None = None
+    refresh: RefreshRequest | None = None
+    sub_refresh: SubRefreshRequest | None = None
+
+
+# ---------------------------------------------------------------------------------------------- server to client
+
+
+class Error(Struct, frozen=True):
+    """The error of a reply."""
+
+    code: int
+    message: str
+    temporary: bool = False
+
+
+class SubscribeResult(Struct, frozen=True):
+    """Result of `subscribe`, and of one server-side subscription inside a connect result."""
+
+    expires: bool = False
+    ttl: int = 0
+    recoverable: bool = False
+    epoch: str = ""
+    publications: list[Publication] = []
+    recovered: bool = False
+    offset: int = 0
+    positioned: bool = False
+    data: bytes = b""
+    was_recovering: bool = False
+    delta: bool = False
+    id: int = 0
+    type: int = 0
+
+
+class ConnectResult(Struct, frozen=True):
+    """Result of `connect`."""
+
+    client: str
+    version: str = ""
+    expires: bool = False
+    ttl: int = 0
+    data: bytes = b""
+    subs: dict[str, SubscribeResult] = {}
+    ping: int = 0
+    pong: bool = False
+    session: str = ""
+    node: str = ""
+    time: int = 0
+    flag: int = 0
+
+
+class UnsubscribeResult(Struct, frozen=True):
+    """Result of `unsubscribe`."""
+
+
+class PublishResult(Struct, frozen=True):
+    """Result of `publish`."""
+
+
+class PresenceResult(Struct, frozen=True):
+    """Result of `presence`: client id to info."""
+
+    presence: dict[str, ClientInfo]
+
+
+class PresenceStatsResult(Struct, frozen=True):
+    """Result of `presence_stats`."""
+
+    num_clients: int
+    num_users: int
+
+
+class HistoryResult(Struct, frozen=True):
+    """Result of `history`."""
+
+    publications: list[Publication]
+    epoch: str
+    offset: int
+
+
+class RPCResult(Struct, frozen=True):
+    """Result of `rpc`."""
+
+    data: bytes = b""
+
+
+class RefreshResult(Struct, frozen=True):
+    """Result of `refresh`."""
+
+    expires: bool = False
+    ttl: int = 0
+
+
+class SubRefreshResult(Struct, frozen=True):
+    """Result of `sub_refresh`."""
+
+    expires: bool = False
+    ttl: int = 0
+
+
+Result = (
+    ConnectResult
+    | SubscribeResult
+    | UnsubscribeResult
+    | PublishResult
+    | PresenceResult
+    | PresenceStatsResult
+    | HistoryResult
+    | RPCResult
+    | RefreshResult
+    | SubRefreshResult
+)
+
+
+class JoinPush(Struct, frozen=True):
+    """Push body `join`."""
+
+    info: ClientInfo
+
+
+class LeavePush(Struct, frozen=True):
+    """Push body `leave`."""
+
+    info: ClientInfo
+
+
+class UnsubscribePush(Struct, frozen=True):
+    """Push body `unsubscribe`."""
+
+    code: int
+    reason: str
+
+
+class SubscribePush(Struct, frozen=True):
+    """Push body `subscribe`."""
+
+    recoverable: bool = False
+    epoch: str = ""
+    offset: int = 0
+    positioned: bool = False
+    data: bytes = b""
+
+
+class MessagePush(Struct, frozen=True):
+    """Push body `message`."""
+
+    data: bytes = b""
+
+
+class DisconnectPush(Struct, frozen=True):
+    """Push body `disconnect`."""
+
+    code: int
+    reason: str
+
+
+class RefreshPush(Struct, frozen=True):
+    """Push body `refresh`."""
+
+    expires: bool = False
+    ttl: int = 0
+
+
+PushBody = JoinPush | LeavePush | UnsubscribePush | SubscribePush | MessagePush | DisconnectPush | RefreshPush
