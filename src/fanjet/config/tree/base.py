@@ -1,0 +1,41 @@
+"""What sections are made of: the frozen model, its value types, and keys with their descriptions."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class Kind(Enum):
+    """Types of the configuration that Python's own types do not tell apart (04 §2)."""
+
+    DURATION = "duration"
+    PEM = "pem"
+    INT32 = "int32"
+    UINT32 = "uint32"
+
+
+Duration = Annotated[float, Kind.DURATION]
+"""Seconds. Written as a unit string (`1h30m`) in every source, see `fanjet.config.duration`."""
+
+Pem = Annotated[str, Kind.PEM]
+"""PEM text, its base64 form, or the path of a file with it; resolved when it is used, see `fanjet.config.pem`."""
+
+Int32 = Annotated[int, Kind.INT32]
+Uint32 = Annotated[int, Kind.UINT32]
+StringMap = Mapping[str, str]
+
+
+class Section(BaseModel):
+    """A part of the configuration tree. Frozen; keys it does not have are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def option(default: T, description: str) -> T:
+    """Declare a key with the default that its zero value means (04 §1.3) and its line of the reference."""
+    field: Any = Field(default, description=description)
+    return field  # type: ignore[no-any-return]

@@ -1,0 +1,60 @@
+"""The broker (04 §5.5)."""
+
+from fanjet.config.tree.base import Duration, Section, StringMap, option
+from fanjet.config.tree.postgres import PostgresBroker
+from fanjet.config.tree.redis import RedisConnection
+from fanjet.config.tree.tls import Tls
+
+
+class BrokerRedis(RedisConnection):
+    """Redis as the broker."""
+
+    prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
+    history_use_lists: bool = option(
+        False, "keep history in LISTs instead of STREAMs (no pagination, no reverse, no idempotency)"
+    )
+
+
+class NatsRawMode(Section):
+    """Raw payloads under raw NATS subjects."""
+
+    enabled: bool = option(
+        False, "exchange raw payloads under raw subjects (no Centrifugo envelope, no tags / client info / join / leave)"
+    )
+    channel_replacements: StringMap = option({}, "substrings replaced in a channel name to get the subject, e.g. : → .")
+    prefix: str = option("", "subject prefix in raw mode")
+
+
+class BrokerNats(Section):
+    """NATS as the broker."""
+
+    prefix: str = option("centrifugo", "prefix of all NATS subjects")
+    url: str = option("nats://localhost:4222", "server URL(s)")
+    dial_timeout: Duration = option(1.0, "connect timeout")
+    write_timeout: Duration = option(1.0, "write/flush timeout")
+    tls: Tls = Tls()
+    allow_wildcards: bool = option(
+        False, "allow subscribing to NATS wildcard channels (*, >); not with presence or join/leave"
+    )
+    raw_mode: NatsRawMode = NatsRawMode()
+
+
+class BrokerRedisNats(Section):
+    """Accepted for compatibility: that broker is configured by `broker.redis` and `broker.nats`."""
+
+    nats: BrokerNats = BrokerNats()
+    redis: BrokerRedis = BrokerRedis()
+
+
+class Broker(Section):
+    """Replaces the broker part of the engine."""
+
+    enabled: bool = option(False, "use this broker instead of the broker part of the engine")
+    type: str = option(
+        "memory",
+        "memory, redis, nats, postgres, or redisnats (needs enable_unreleased_features); checked even when not enabled",
+    )
+    redis: BrokerRedis = BrokerRedis()
+    nats: BrokerNats = BrokerNats()
+    postgres: PostgresBroker = PostgresBroker()
+    redisnats: BrokerRedisNats = BrokerRedisNats()

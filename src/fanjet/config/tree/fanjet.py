@@ -1,0 +1,28 @@
+"""Keys that neither Centrifugo nor its paid edition has, under one object so that they never collide (04 §14)."""
+
+from fanjet.config.tree.base import Duration, Section, option
+
+
+class ConsumerLimit(Section):
+    """After how many attempts a consumer gives a message up, and where it goes then."""
+
+    name: str = option("", "name of the consumer")
+    max_attempts: int = option(0, "attempts after which a message is given up; 0 = none is ever given up")
+    dead_letter: str = option("", "where a message that was given up goes; empty = it is dropped")
+
+
+class Fanjet(Section):
+    """Fanjet's own settings. Their environment variables leave the object name out: `FANJET_WORKERS`."""
+
+    workers: int = option(
+        1,
+        "worker processes, each a node of its own: limits counted per node count per worker",
+    )
+    metrics_namespace: str = option("centrifugo", "prefix of all metric names")
+    http_unix_socket: str = option("", "path of a Unix socket that serves the external endpoints; empty = none")
+    websocket_http2: bool = option(False, "WebSocket over HTTP/2 (extended CONNECT)")
+    http_api_max_body_size: int = option(
+        0, "largest body of an HTTP API request, bytes; 0 = unlimited, else 413 beyond"
+    )
+    consumer_limits: tuple[ConsumerLimit, ...] = option((), "attempt limits of consumers")
+    postgres_operation_timeout: Duration = option(10.0, "bound of client and API operations on the PostgreSQL brokers")

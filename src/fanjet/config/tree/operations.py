@@ -1,0 +1,47 @@
+"""Endpoints for operators (04 §5.19)."""
+
+from fanjet.config.tree.base import Section, option
+
+
+class Admin(Section):
+    """Admin UI and its API."""
+
+    enabled: bool = option(False, "admin UI and its endpoints")
+    handler_prefix: str = option("", "URL prefix; empty = root")
+    password: str = option("", "login password; without it or without secret login answers 400")
+    secret: str = option("", "signs the login token; empty → 401 on admin API")
+    insecure: bool = option(False, "no login (INSECURE)")
+    web_path: str = option("", "serve the UI from this directory instead of the embedded one")
+    web_proxy_address: str = option("", "reverse-proxy the UI to this address (UI development)")
+    external: bool = option(False, "serve on the external listener")
+
+
+class Prometheus(Section):
+    """The metrics endpoint."""
+
+    enabled: bool = option(False, "metrics endpoint")
+    handler_prefix: str = option("/metrics", "URL path")
+    instrument_http_handlers: bool = option(False, "count HTTP requests per route/method/status")
+    recovered_publications_histogram: bool = option(False, "histogram of recovered publication counts")
+    native_histograms: bool = option(False, "native (exponential) histograms only; experimental")
+
+
+class Health(Section):
+    """The health endpoint."""
+
+    enabled: bool = option(False, "health endpoint")
+    handler_prefix: str = option("/health", "URL path")
+
+
+class Swagger(Section):
+    """Swagger UI of the HTTP API."""
+
+    enabled: bool = option(False, "Swagger UI of the HTTP API")
+    handler_prefix: str = option("/swagger", "URL prefix (served with a trailing /)")
+
+
+class Debug(Section):
+    """Profiling endpoints."""
+
+    enabled: bool = option(False, "profiling endpoints")
+    handler_prefix: str = option("/debug/pprof", "URL prefix; not trimmed of a trailing /")

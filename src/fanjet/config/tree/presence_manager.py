@@ -1,0 +1,21 @@
+"""The presence manager (04 §5.6)."""
+
+from fanjet.config.tree.base import Duration, Section, option
+from fanjet.config.tree.redis import RedisConnection
+
+
+class PresenceManagerRedis(RedisConnection):
+    """Redis as the presence manager."""
+
+    prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
+    presence_ttl: Duration = option(60.0, "lifetime of a presence entry that is not refreshed")
+    presence_hash_field_ttl: bool = option(False, "use per-field hash TTL (Redis ≥ 7.4)")
+    presence_user_mapping: bool = option(False, "maintain an extra per-user hash so presence stats are cheap")
+
+
+class PresenceManager(Section):
+    """Replaces the presence part of the engine."""
+
+    enabled: bool = option(False, "use this manager instead of the presence part of the engine")
+    type: str = option("memory", "memory or redis")
+    redis: PresenceManagerRedis = PresenceManagerRedis()

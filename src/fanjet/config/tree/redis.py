@@ -1,0 +1,39 @@
+"""The connection to Redis that several sections embed (04 §5.3)."""
+
+from fanjet.config.tree.base import Duration, Section, option
+from fanjet.config.tree.tls import Tls
+
+
+class ReplicaClient(Section):
+    """Reads from Redis replicas."""
+
+    enabled: bool = option(False, "separate client for reads from replicas; only the redis_stream consumer uses it")
+
+
+class RedisConnection(Section):
+    """How to reach Redis: standalone, Sentinel or Cluster, one or several shards."""
+
+    address: tuple[str, ...] = option(
+        ("redis://127.0.0.1:6379",),
+        "one entry per shard: host:port, or a URL (redis, rediss, tcp, unix, redis[s]+sentinel, redis+cluster)",
+    )
+    connect_timeout: Duration = option(1.0, "dial timeout")
+    io_timeout: Duration = option(4.0, "read/write (request) timeout")
+    db: int = option(0, "database number (not usable with Cluster)")
+    user: str = option("", "ACL user")
+    password: str = option("", "password")
+    client_name: str = option("", "CLIENT SETNAME value")
+    force_resp2: bool = option(False, "never try RESP3")
+    cluster_address: tuple[str, ...] = option(
+        (), "one entry per Cluster shard, seeds (host:port) comma-separated; replaces sentinel_address and address"
+    )
+    tls: Tls = Tls()
+    sentinel_address: tuple[str, ...] = option(
+        (), "one entry per Sentinel shard, seeds (host:port) comma-separated; replaces address"
+    )
+    sentinel_user: str = option("", "Sentinel ACL user")
+    sentinel_password: str = option("", "Sentinel password")
+    sentinel_master_name: str = option("", "monitored master name; mandatory with sentinel_address")
+    sentinel_client_name: str = option("", "client name on Sentinel connections")
+    sentinel_tls: Tls = Tls()
+    replica_client: ReplicaClient = ReplicaClient()
