@@ -1,0 +1,136 @@
+"""The timing wheel: every deadline of every connection, driven by one timer of the event loop."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+NOT_SCHEDULED = -1
+"""Value of `wheel_slot` of an item that the wheel does not hold."""
+
+SLICE_ITEMS = 200
+SLICE_SECONDS = 0.002
+
+log = logging.getLogger(__name__)
+
+
+class WheelItem(Protocol):
+    """What the wheel holds; compared by identity. `wheel_slot` starts as `NOT_SCHEDULED` and belongs to the wheel."""
+
+    wheel_slot: int
+
+    def on_timer(self, now: float) -> None:
+        """The deadline has passed; the item is not scheduled any more and may schedule itself anew."""
+
+
+class TimingWheel:
+    """Holds each item at most once, at its nearest deadline, in slots of `resolution` seconds.
+
+    Scheduling and cancelling are O(1) and create no handle. An item fires at its deadline or up to one resolution
+    later, never before; order within a slot is the order of scheduling. Times are seconds on `clock`.
+    """
+
+    __slots__ = ("_cursor", "_due", "_handle", "_loop", "_slots", "_slots_per_second", "clock", "resolution")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, resolution: float = 0.05) -> None:
+        self.clock = clock
+        self.resolution = resolution
+        self._slots_per_second = 1.0 / resolution
+        self._cursor = int(clock() * self._slots_per_second)
+        self._slots: dict[int, dict[WheelItem, None]] = {}
+        self._due: deque[tuple[int, list[WheelItem]]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handle: asyncio.Handle | None = None
+
+    def schedule(self, item: WheelItem, when: float) -> None:
+        """Fire `item` at `when`, instead of any earlier arrangement; a `when` in the past fires on the next advance."""
+        slot = int(when * self._slots_per_second) + 1
+        if slot < self._cursor:  # noqa: PLR1730 (max() costs three times as much)
+            slot = self._cursor
+        held_in = item.wheel_slot
+        if held_in == slot:
+            return
+        if held_in != NOT_SCHEDULED:
+            self._forget(item, held_in)
+        item.wheel_slot = slot
+        members = self._slots.get(slot)
+        if members is None:
+            self._slots[slot] = {item: None}
+        else:
+            members[item] = None
+
+    def cancel(self, item: WheelItem) -> None:
+        """Take `item` out; nothing happens when it is not scheduled."""
+        held_in = item.wheel_slot
+        if held_in != NOT_SCHEDULED:
+            item.wheel_slot = NOT_SCHEDULED
+            self._forget(item, held_in)
+
+    def advance(self, now: float) -> bool:
+        """Fire what is due at `now`, at most one slice of it; True when some of it is left for the next call."""
+        self._collect(int(now * self._slots_per_second))
+        self._fire(now)
+        return bool(self._due)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let `loop` drive the wheel until `stop`."""
+        self._loop = loop
+        self._tick()
+
+    def stop(self) -> None:
+        """Stop firing. Items stay scheduled."""
+        self._loop = None
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _forget(self, item: WheelItem, slot: int) -> None:
+        members = self._slots.get(slot)
+        if members is not None:  # else the slot is being fired, where a changed `wheel_slot` is enough
+            members.pop(item, None)
+            if not members:
+                del self._slots[slot]
+
+    def _collect(self, current: int) -> None:
+        """Move the slots that have passed to the queue of what is due."""
+        slots = self._slots
+        first = self._cursor
+        if current < first or not slots:
+            self._cursor = max(current, first)
+            return
+        if current - first < len(slots):
+            passed = [slot for slot in range(first, current + 1) if slot in slots]
+        else:  # after a jump of the clock (a suspended machine) most slot numbers are empty
+            passed = sorted(slot for slot in slots if slot <= current)
+        for slot in passed:
+            self._due.append((slot, list(reversed(slots.pop(slot)))))
+        self._cursor = current
+
+    def _fire(self, now: float) -> None:
+        due = self._due
+        if not due:
+            return
+        give_up_at = time.monotonic() + SLICE_SECONDS
+        for count in range(1, SLICE_ITEMS + 1):
+            slot, members = due[0]
+            item = members.pop()
+            if not members:
+                due.popleft()
+            if item.wheel_slot == slot:  # neither cancelled nor moved since
+                item.wheel_slot = NOT_SCHEDULED
+                try:
+                    item.on_timer(now)
+                except Exception:
+                    log.exception("deadline handler failed")
+            if not due or (count % 16 == 0 and time.monotonic() > give_up_at):
+                return
+
+    def _tick(self) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        more = self.advance(self.clock())
+        if self._loop is loop:  # an item may have stopped the wheel
+            self._handle = loop.call_soon(self._tick) if more else loop.call_later(self.resolution, self._tick)

@@ -1,0 +1,218 @@
+import asyncio
+import contextvars
+
+import pytest
+
+from fanjet.net.eager import run_eagerly
+
+
+class Outcome:
+    def __init__(self):
+        self.calls = []
+        self.reported = asyncio.Event()
+
+    def __call__(self, result, error):
+        self.calls.append((result, error))
+        self.reported.set()
+
+
+async def test_a_coroutine_that_does_not_wait_is_done_before_the_call_returns():
+    async def inner():
+        return 7
+
+    async def outer():
+        return await inner() + 1
+
+    outcome = Outcome()
+    assert run_eagerly(outer(), outcome) is None
+    assert outcome.calls == [(8, None)]
+
+
+async def test_an_exception_before_the_first_wait_is_reported():
+    error = ValueError("no")
+
+    async def fails():
+        raise error
+
+    outcome = Outcome()
+    assert run_eagerly(fails(), outcome) is None
+    assert outcome.calls == [(None, error)]
+
+
+async def test_a_bare_yield_continues_in_a_task():
+    async def gives_way():
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return asyncio.current_task()
+
+    outcome = Outcome()
+    task = run_eagerly(gives_way(), outcome)
+    assert outcome.calls == []
+    await task
+    assert outcome.calls == [(task, None)]
+
+
+async def test_a_future_resumes_the_coroutine_with_its_result():
+    loop = asyncio.get_running_loop()
+    first, second = loop.create_future(), loop.create_future()
+
+    async def waits():
+        return await first + await second
+
+    outcome = Outcome()
+    task = run_eagerly(waits(), outcome)
+    first.set_result(1)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert outcome.calls == []
+    second.set_result(2)
+    await task
+    assert outcome.calls == [(3, None)]
+
+
+async def test_a_future_that_is_done_before_the_task_runs_is_no_problem():
+    future = asyncio.get_running_loop().create_future()
+
+    async def waits():
+        return await future
+
+    outcome = Outcome()
+    task = run_eagerly(waits(), outcome)
+    future.set_result("early")
+    await task
+    assert outcome.calls == [("early", None)]
+
+
+async def test_exceptions_of_the_awaited_reach_the_coroutine():
+    future = asyncio.get_running_loop().create_future()
+
+    async def survives():
+        try:
+            await future
+        except ValueError as error:
+            return str(error)
+
+    outcome = Outcome()
+    task = run_eagerly(survives(), outcome)
+    future.set_exception(ValueError("remote"))
+    await task
+    assert outcome.calls == [("remote", None)]
+
+
+async def test_an_exception_after_the_wait_is_reported_and_does_not_fail_the_task():
+    async def fails():
+        await asyncio.sleep(0)
+        raise KeyError("late")
+
+    outcome = Outcome()
+    await run_eagerly(fails(), outcome)
+    assert [type(error) for _, error in outcome.calls] == [KeyError]
+
+
+@pytest.mark.parametrize("started", [pytest.param(False, id="before its first step"), pytest.param(True, id="later")])
+async def test_cancelling_the_task_reaches_the_coroutine(started):
+    cleaned = []
+    future = asyncio.get_running_loop().create_future()
+
+    async def waits():
+        try:
+            await future
+        finally:
+            cleaned.append(True)
+
+    outcome = Outcome()
+    task = run_eagerly(waits(), outcome)
+    if started:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert cleaned == [True]
+    assert [type(error) for _, error in outcome.calls] == [asyncio.CancelledError]
+    if started:
+        assert future.cancelled()
+
+
+async def test_a_coroutine_may_survive_its_cancellation_and_wait_again():
+    loop = asyncio.get_running_loop()
+    first, second = loop.create_future(), loop.create_future()
+
+    async def stubborn():
+        try:
+            await first
+        except asyncio.CancelledError:
+            return await second
+
+    outcome = Outcome()
+    task = run_eagerly(stubborn(), outcome)
+    task.cancel()
+    await asyncio.sleep(0)
+    second.set_result("finished")
+    await asyncio.wait([task])
+    assert outcome.calls == [("finished", None)]
+
+
+async def test_two_coroutines_may_start_waiting_for_one_future():
+    future = asyncio.get_running_loop().create_future()
+
+    async def waits():
+        return await future
+
+    async def plain():
+        return await future
+
+    outcomes = Outcome(), Outcome()
+    ordinary = asyncio.create_task(plain())
+    tasks = [run_eagerly(waits(), outcome) for outcome in outcomes]
+    await asyncio.sleep(0)
+    future.set_result(5)
+    await asyncio.gather(ordinary, *tasks)
+    assert [outcome.calls for outcome in outcomes] == [[(5, None)], [(5, None)]]
+
+
+async def test_context_variables_stay_inside_and_last_across_the_wait():
+    variable = contextvars.ContextVar("variable", default="outside")
+
+    async def sets():
+        variable.set("inside")
+        await asyncio.sleep(0)
+        return variable.get()
+
+    outcome = Outcome()
+    task = run_eagerly(sets(), outcome)
+    assert variable.get() == "outside"
+    await task
+    assert outcome.calls == [("inside", None)]
+
+
+async def test_timeouts_work_once_the_coroutine_has_waited():
+    async def bounded():
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "timed out"
+
+    outcome = Outcome()
+    await run_eagerly(bounded(), outcome)
+    assert outcome.calls == [("timed out", None)]
+
+
+async def test_an_abandoned_task_closes_the_coroutine():
+    closed = []
+
+    async def waits():
+        try:
+            await asyncio.sleep(0)
+        finally:
+            closed.append(True)
+
+    rest = []
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(lambda loop, coro, **_: rest.append(coro) or loop.create_future())
+    try:
+        run_eagerly(waits(), Outcome())
+    finally:
+        loop.set_task_factory(None)
+    rest.pop().close()
+    assert closed == [True]
