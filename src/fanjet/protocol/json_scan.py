@@ -1,0 +1,110 @@
+"""Where a JSON value ends, checked by the letter of RFC 8259, without recursion.
+
+Input decides how deep JSON nests, so passing over a value takes a loop and a stack of one byte per level.
+"""
+
+import re
+from typing import Final
+
+MAX_DEPTH: Final = 10_000
+"""Levels of objects and arrays in a document, the outermost included."""
+
+_SPACE = rb"[ \t\n\r]*+"
+_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_SCALAR = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
+
+match_string: Final = re.compile(_STRING).match
+match_integer: Final = re.compile(rb"-?+(?:0|[1-9][0-9]*+)(?![.eE])").match
+match_key: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE).match
+"""A key with its colon and the space around; group 1 is the string literal."""
+
+_space = re.compile(_SPACE)
+_scalar = re.compile(_SCALAR)
+# Runs of plain values are passed over by one match instead of a turn of the loop each.
+_elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*+" + _SPACE)
+_members = re.compile(rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*+" + _SPACE)
+
+_OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
+
+
+class MalformedJSON(ValueError):
+    """Not JSON, not UTF-8, too deep, or a value of another type than its field has."""
+
+
+def is_json(data: bytes) -> bool:
+    """Whether `data` is one valid JSON document in UTF-8, of at most `MAX_DEPTH` levels."""
+    try:
+        require_utf8(data)
+        return skip_space(data, skip_value(data, skip_space(data, 0))) == len(data)
+    except MalformedJSON:
+        return False
+
+
+def require_utf8(data: bytes) -> None:
+    """Raise `MalformedJSON` for bytes that are not UTF-8."""
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedJSON("not UTF-8") from error
+
+
+def skip_space(data: bytes, at: int) -> int:
+    """The offset of what follows the white space at `at`."""
+    found = _space.match(data, at)
+    return found.end() if found else at
+
+
+def skip_value(data: bytes, at: int, depth: int = 0) -> int:
+    """The end of the value at `at`, which `depth` containers hold already. Raises `MalformedJSON`."""
+    open_containers = bytearray()
+    while True:
+        opener = data[at] if at < len(data) else 0
+        if opener in (_OPEN_ARRAY, _OPEN_OBJECT):
+            if depth + len(open_containers) >= MAX_DEPTH:
+                raise MalformedJSON("nested too deep")
+            open_containers.append(opener)
+            at = skip_space(data, at + 1)
+            if not data.startswith(b"]" if opener == _OPEN_ARRAY else b"}", at):
+                at = _enter_next(data, at, opener)
+                continue
+        else:
+            at = _skip_scalar(data, at)
+        at = _close_containers(data, at, open_containers)
+        if not open_containers:
+            return at
+        at = _enter_next(data, at + 1, open_containers[-1])
+
+
+def _skip_scalar(data: bytes, at: int) -> int:
+    found = _scalar.match(data, at)
+    if not found:
+        raise MalformedJSON(f"no value at byte {at}")
+    return found.end()
+
+
+def _enter_next(data: bytes, at: int, container: int) -> int:
+    """Behind an opener or a comma: go to the next value that is not a plain one with a comma behind it."""
+    found = (_elements if container == _OPEN_ARRAY else _members).match(data, at)
+    at = found.end() if found else at
+    if container == _OPEN_ARRAY:
+        return at
+    key = match_key(data, at)
+    if not key:
+        raise MalformedJSON(f"no key at byte {at}")
+    return key.end()
+
+
+def _close_containers(data: bytes, at: int, open_containers: bytearray) -> int:
+    """Behind a value: close what closes here. Returns where the comma is, or the end when nothing is open."""
+    while open_containers:
+        at = skip_space(data, at)
+        byte = data[at] if at < len(data) else 0
+        if byte == _COMMA:
+            return at
+        if byte != (_CLOSE_ARRAY if open_containers[-1] == _OPEN_ARRAY else _CLOSE_OBJECT):
+            raise MalformedJSON(f"no comma and no end at byte {at}")
+        open_containers.pop()
+        at += 1
+    return at

@@ -1,0 +1,236 @@
+"""A careful JSON decoder for what `msgspec` refuses and the contract accepts (01 §2.2, §2.4; 05 §2.5).
+
+`null` for a scalar, half surrogate pairs, nesting of thousands of levels and integers past 2^63 are legal on the wire.
+This decoder fills the same `msgspec` structs and keeps payloads as written. It is for documents at which the fast one
+has failed: it costs some 50 times as much.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from msgspec import Raw, Struct, inspect, structs
+
+from .json_scan import MalformedJSON, match_integer, match_key, match_string, require_utf8, skip_space, skip_value
+
+T = TypeVar("T", bound=Struct)
+
+MAX_TYPED_DEPTH: Final = 200
+"""Levels that are filled into structs. What is nested deeper counts as null: only filter nodes nest at all, and theirs
+are refused far above."""
+
+_half_surrogate = re.compile("[\ud800-\udfff]")
+
+_Reader = Callable[[bytes, int, int], tuple[Any, int]]
+"""Reads the value at an offset, at a depth; returns it and the offset behind it."""
+
+
+def decode(data: bytes, into: type[T]) -> T:
+    """The one JSON document in `data`; `null` at the top is an empty object. Raises `MalformedJSON`."""
+    value, end = decode_first(data, 0, into)
+    if end != len(data):
+        raise MalformedJSON("text after the document")
+    return value
+
+
+def decode_first(data: bytes, start: int, into: type[T]) -> tuple[T, int]:
+    """The document that starts at or after `start`, and the offset of what follows it (space skipped)."""
+    require_utf8(data)
+    value, end = _nullable(_struct_reader(into), into)(data, skip_space(data, start), 0)
+    return value, skip_space(data, end)
+
+
+# ------------------------------------------------------------------------------------------------- plain values
+
+
+def _read_string(data: bytes, at: int, depth: int) -> tuple[str, int]:
+    found = match_string(data, at)
+    if not found:
+        raise MalformedJSON(f"no string at byte {at}")
+    return _unescape(found.group()), found.end()
+
+
+def _unescape(literal: bytes) -> str:
+    if b"\\" not in literal:
+        return literal[1:-1].decode()
+    text: str = json.loads(literal)
+    return _half_surrogate.sub("\ufffd", text)
+
+
+def _read_bool(data: bytes, at: int, depth: int) -> tuple[bool, int]:
+    if data.startswith(b"true", at):
+        return True, at + 4
+    if data.startswith(b"false", at):
+        return False, at + 5
+    raise MalformedJSON(f"no boolean at byte {at}")
+
+
+def _read_payload(data: bytes, at: int, depth: int) -> tuple[Raw, int]:
+    end = skip_value(data, at, depth)
+    return Raw(data[at:end]), end
+
+
+def _integer_reader(info: inspect.IntType) -> _Reader:
+    """`msgspec` cannot express a bound past 2^63 - 1: an unsigned type with that one, or none, has 64 bits."""
+    unsigned = info.ge == 0
+    low = -(2**63) if info.ge is None else info.ge
+    high = 2**64 - 1 if unsigned else 2**63 - 1
+    if info.le is not None and info.le < 2**63 - 1:
+        high = info.le
+
+    def read(data: bytes, at: int, depth: int) -> tuple[int, int]:
+        found = match_integer(data, at)
+        if not found or found.end() - at > 20 or (unsigned and data.startswith(b"-", at)):
+            raise MalformedJSON(f"no such integer at byte {at}")
+        value = int(found.group())
+        if not low <= value <= high:
+            raise MalformedJSON(f"integer out of range at byte {at}")
+        return value, found.end()
+
+    return read
+
+
+def _nullable(read: _Reader, zero: Callable[[], Any]) -> _Reader:
+    """What an element, or the document, is when it is `null`."""
+
+    def read_or_zero(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+        if data.startswith(b"null", at):
+            return zero(), at + 4
+        return read(data, at, depth)
+
+    return read_or_zero
+
+
+# ------------------------------------------------------------------------------------------------- containers
+
+
+def _next_or_end(data: bytes, at: int, closer: bytes) -> tuple[bool, int]:
+    """Behind an element: whether another one follows, and where."""
+    at = skip_space(data, at)
+    if data.startswith(b",", at):
+        return True, skip_space(data, at + 1)
+    if not data.startswith(closer, at):
+        raise MalformedJSON(f"no comma and no end at byte {at}")
+    return False, at + 1
+
+
+def _read_elements(data: bytes, at: int, take: Callable[[int], int]) -> int:
+    """Go through an array; `take` gets the offset of each element and returns its end."""
+    if not data.startswith(b"[", at):
+        raise MalformedJSON(f"no array at byte {at}")
+    at = skip_space(data, at + 1)
+    if data.startswith(b"]", at):
+        return at + 1
+    more = True
+    while more:
+        more, at = _next_or_end(data, take(at), b"]")
+    return at
+
+
+def _read_members(data: bytes, at: int, take: Callable[[str, int], int]) -> int:
+    """Go through an object; `take` gets each key and the offset of its value, and returns the value's end."""
+    if not data.startswith(b"{", at):
+        raise MalformedJSON(f"no object at byte {at}")
+    at = skip_space(data, at + 1)
+    if data.startswith(b"}", at):
+        return at + 1
+    more = True
+    while more:
+        key = match_key(data, at)
+        if not key:
+            raise MalformedJSON(f"no key at byte {at}")
+        more, at = _next_or_end(data, take(_unescape(key.group(1)), key.end()), b"}")
+    return at
+
+
+def _list_reader(read_element: _Reader) -> _Reader:
+    def read(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+        elements: list[Any] = []
+
+        def take(start: int) -> int:
+            element, end = read_element(data, start, depth + 1)
+            elements.append(element)
+            return end
+
+        return elements, _read_elements(data, at, take)
+
+    return read
+
+
+def _dict_reader(read_value: _Reader) -> _Reader:
+    def read(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
+        items: dict[str, Any] = {}
+
+        def take(key: str, start: int) -> int:
+            items[key], end = read_value(data, start, depth + 1)
+            return end
+
+        return items, _read_members(data, at, take)
+
+    return read
+
+
+_struct_readers: dict[type[Struct], _Reader] = {}
+
+
+def _struct_reader(struct: type[Struct]) -> _Reader:
+    if struct in _struct_readers:
+        return _struct_readers[struct]
+    fields: dict[str, _Reader] = {}
+
+    def read(data: bytes, at: int, depth: int) -> tuple[Struct | None, int]:
+        if depth > MAX_TYPED_DEPTH:
+            return None, skip_value(data, at, depth)
+        values: dict[str, Any] = {}
+
+        def take(key: str, start: int) -> int:
+            reader = fields.get(key)
+            if reader is None or (reader is not _read_payload and data.startswith(b"null", start)):
+                return skip_value(data, start, depth + 1)
+            values[key], end = reader(data, start, depth + 1)
+            return end
+
+        end = _read_members(data, at, take)
+        return struct(**values), end
+
+    _struct_readers[struct] = read  # before the fields: a struct may hold itself
+    for field in structs.fields(struct):
+        fields[field.name] = _reader_of(inspect.type_info(field.type))
+    return read
+
+
+_SIMPLE_READERS: Final[dict[type[inspect.Type], _Reader]] = {
+    inspect.StrType: _read_string,
+    inspect.BoolType: _read_bool,
+    inspect.RawType: _read_payload,
+}
+
+
+def _reader_of(info: inspect.Type) -> _Reader:
+    match info:
+        case inspect.IntType():
+            return _integer_reader(info)
+        case inspect.ListType():
+            return _list_reader(_element_reader(info.item_type))
+        case inspect.DictType():
+            return _dict_reader(_element_reader(info.value_type))
+        case inspect.StructType():
+            return _struct_reader(info.cls)
+        case inspect.Metadata():
+            return _reader_of(info.type)
+        case inspect.UnionType():
+            (inner,) = (one for one in info.types if not isinstance(one, inspect.NoneType))
+            return _reader_of(inner)
+    return _SIMPLE_READERS[type(info)]
+
+
+_ZEROS: Final[dict[type[inspect.Type], Callable[[], Any]]] = {inspect.StrType: str, inspect.UnionType: lambda: None}
+
+
+def _element_reader(info: inspect.Type) -> _Reader:
+    """Reader of the elements of a list or map, where `null` is the type's zero value."""
+    zero = info.cls if isinstance(info, inspect.StructType) else _ZEROS[type(info)]
+    return _nullable(_reader_of(info), zero)
