@@ -22,7 +22,7 @@ Duration = Annotated[float, Kind.DURATION]
 """Seconds. Written as a unit string (`1h30m`) in every source, see `fanjet.config.duration`."""
 
 Pem = Annotated[str, Kind.PEM]
-"""PEM text, its base64 form, or the path of a file with it; resolved when it is used, see `fanjet.config.pem`."""
+"""PEM text, its base64 form, or the path of a file with it; resolved when it is used."""
 
 Int32 = Annotated[int, Kind.INT32]
 Uint32 = Annotated[int, Kind.UINT32]
