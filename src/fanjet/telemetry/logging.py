@@ -84,14 +84,18 @@ def get_logger(name: str) -> Log:
 class DroppingQueueHandler(QueueHandler):
     """Hands records to the writing thread and drops them when it cannot keep up."""
 
+    def __init__(self, records: queue.Queue[logging.LogRecord]) -> None:
+        super().__init__(records)
+        self._records = records
+
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Leave the formatting to the writing thread."""
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Queue the record, or forget it."""
-        if self.queue.qsize() < CORE_QUEUE_SIZE:
-            self.queue.put_nowait(record)
+        if self._records.qsize() < CORE_QUEUE_SIZE:
+            self._records.put_nowait(record)
 
 
 class LogOutput:
