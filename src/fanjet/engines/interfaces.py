@@ -8,7 +8,7 @@ from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, St
 
 
 class PublishOptions(Struct, frozen=True):
-    """How to publish (07 §1.2). Durations in whole seconds; history is written only if size and TTL are both positive."""
+    """How to publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive."""
 
     history_size: int = 0
     history_ttl: int = 0
@@ -41,12 +41,12 @@ class History(Struct, frozen=True):
 
 
 class BrokerEvents(Protocol):
-    """What a broker reports back. Plain calls that never wait, in the order in which the channel's publications happened."""
+    """What a broker reports back. Plain calls that never wait, in the order in which they happened in a channel."""
 
     def on_publication(
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
-        """`publication.offset` is 0 (and `epoch` empty) when it is in no stream; `previous` is the stream's one before."""
+        """`publication.offset` is 0 (and `epoch` empty) when it is in no stream; `previous` is the one before it."""
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """Someone's subscription became active."""
@@ -82,7 +82,13 @@ class Broker(Protocol):
         """Tell all nodes that a subscription ended. Never stored."""
 
     async def history(
-        self, channel: str, *, since: StreamPosition | None = None, limit: int = -1, reverse: bool = False, meta_ttl: int = 0
+        self,
+        channel: str,
+        *,
+        since: StreamPosition | None = None,
+        limit: int = -1,
+        reverse: bool = False,
+        meta_ttl: int = 0,
     ) -> History:
         """Read the stream (07 §3.3). `limit` 0: position only, negative: everything. Epochs are not compared here."""
 
@@ -106,9 +112,9 @@ class PresenceManager(Protocol):
         """Number of clients, number of distinct users."""
 
 
-class EngineUnavailable(Exception):
+class EngineUnavailable(Exception):  # noqa: N818 (says what happened, like the protocol's codes)
     """The engine's backend failed or did not answer in time."""
 
 
-class HistoryNotAvailable(Exception):
+class HistoryNotAvailable(Exception):  # noqa: N818
     """This broker keeps no history."""

@@ -1,0 +1,133 @@
+"""The memory broker (07 §3)."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from fanjet.engines.interfaces import BrokerEvents, History, Published, PublishOptions
+from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
+
+from .expiry import ExpiryQueue
+from .idempotency import IdempotencyCache
+from .stream import NEVER, Stream
+
+DEFAULT_META_TTL: Final = 720 * 3600
+_NOT_STORED: Final = Published()
+
+
+class MemoryBroker:
+    """Streams in this process; publications go to `events` inside the call that made them.
+
+    `clock` gives Unix seconds. `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for
+    ever. The owner calls `sweep` once a second: until then what has expired is still there, as the contract allows.
+    """
+
+    keeps_history = True
+    delivers_reliably = False
+
+    def __init__(
+        self,
+        events: BrokerEvents,
+        *,
+        clock: Callable[[], float] = time.time,
+        history_meta_ttl: int = DEFAULT_META_TTL,
+    ) -> None:
+        self._events = events
+        self._clock = clock
+        self._history_meta_ttl = history_meta_ttl
+        self._streams: dict[str, Stream] = {}
+        self._expiry = ExpiryQueue(self._streams)
+        self._results = IdempotencyCache()
+
+    async def subscribe(self, channel: str) -> None:
+        """Nothing to do: all publications are made here."""
+
+    async def unsubscribe(self, channel: str) -> None:
+        """Nothing to do."""
+
+    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        """See `Broker.publish`. Never waits, so neither the append nor the delivery can be overtaken."""
+        now = int(self._clock() * 1000)
+        key = options.idempotency_key
+        if key:
+            earlier = self._results.find(channel, key, now)
+            if earlier is not None:
+                return Published(earlier, "idempotency")
+        if options.keeps_history:
+            return self._append(channel, data, options, now)
+        if key:
+            self._results.store(channel, key, NO_POSITION, now)
+        publication = Publication(data, 0, options.info, options.tags, now, "", False, 0, "", options.version)
+        self._events.on_publication(channel, publication, "", use_delta=options.use_delta, previous=None)
+        return _NOT_STORED
+
+    def _append(self, channel: str, data: bytes, options: PublishOptions, now: int) -> Published:
+        stream = self._touch(channel, now, options.history_meta_ttl)
+        # Before the version check: a suppressed publish prolongs both lifetimes too.
+        stream.expires_at = now + options.history_ttl * 1000
+        self._expiry.watch(channel, stream)
+        if options.version and stream.is_stale(options.version, options.version_epoch):
+            return Published(stream.position, "version")
+
+        previous = stream.newest if options.use_delta else None
+        offset = stream.top + 1
+        epoch = stream.epoch
+        publication = Publication(
+            data, offset, options.info, options.tags, now, "", False, 0, epoch if offset == 1 else "", options.version
+        )
+        stream.append(publication, options.history_size, options.version_epoch)
+        position = StreamPosition(offset, epoch)
+        if options.idempotency_key:
+            self._results.store(channel, options.idempotency_key, position, now)
+        self._events.on_publication(channel, publication, epoch, use_delta=options.use_delta, previous=previous)
+        return Published(position)
+
+    async def publish_join(self, channel: str, info: ClientInfo) -> None:
+        """See `Broker.publish_join`."""
+        self._events.on_join(channel, info)
+
+    async def publish_leave(self, channel: str, info: ClientInfo) -> None:
+        """See `Broker.publish_leave`."""
+        self._events.on_leave(channel, info)
+
+    async def history(
+        self,
+        channel: str,
+        *,
+        since: StreamPosition | None = None,
+        limit: int = -1,
+        reverse: bool = False,
+        meta_ttl: int = 0,
+    ) -> History:
+        """See `Broker.history`. Reading creates the stream, so that who subscribes first gets an epoch."""
+        stream = self._touch(channel, int(self._clock() * 1000), meta_ttl)
+        self._expiry.watch(channel, stream)
+        return History(stream.read(since, limit, reverse=reverse), stream.position)
+
+    async def remove_history(self, channel: str) -> None:
+        """See `Broker.remove_history`. Version baseline and idempotency results stay as well."""
+        stream = self._streams.get(channel)
+        if stream is not None:
+            stream.clear()
+
+    def sweep(self) -> None:
+        """Drop what has expired: publications, whole streams, idempotency results. To be called once a second."""
+        now = int(self._clock() * 1000)
+        for channel, stream in self._expiry.due(now):
+            if stream.meta_expires_at <= now:
+                del self._streams[channel]
+                continue
+            stream.clear()
+            stream.expires_at = NEVER
+            self._expiry.watch(channel, stream)
+        self._results.sweep(now)
+
+    def _touch(self, channel: str, now: int, meta_ttl: int) -> Stream:
+        """The channel's stream, made if there is none, with a new lease of life. The caller watches it."""
+        stream = self._streams.get(channel)
+        if stream is None:
+            stream = self._streams[channel] = Stream()
+        meta_ttl = meta_ttl or self._history_meta_ttl
+        if meta_ttl > 0:
+            stream.meta_expires_at = now + meta_ttl * 1000
+        return stream

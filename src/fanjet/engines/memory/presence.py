@@ -1,0 +1,34 @@
+"""The memory presence manager (07 §3.5)."""
+
+from fanjet.protocol.publication import ClientInfo
+
+
+class MemoryPresenceManager:
+    """Who is in a channel of this process. Entries never expire: a connection that ends removes its own."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, dict[str, ClientInfo]] = {}
+
+    async def add(self, channel: str, client: str, info: ClientInfo) -> None:
+        """See `PresenceManager.add`."""
+        entries = self._channels.get(channel)
+        if entries is None:
+            entries = self._channels[channel] = {}
+        entries[client] = info
+
+    async def remove(self, channel: str, client: str, user: str) -> None:
+        """See `PresenceManager.remove`."""
+        entries = self._channels.get(channel)
+        if entries is not None and entries.pop(client, None) is not None and not entries:
+            del self._channels[channel]
+
+    async def presence(self, channel: str) -> dict[str, ClientInfo]:
+        """See `PresenceManager.presence`. A copy: what happens later does not change it."""
+        return dict(self._channels.get(channel, ()))
+
+    async def presence_stats(self, channel: str) -> tuple[int, int]:
+        """See `PresenceManager.presence_stats`. All anonymous connections are one user."""
+        entries = self._channels.get(channel)
+        if entries is None:
+            return 0, 0
+        return len(entries), len({info.user for info in entries.values()})

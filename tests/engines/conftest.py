@@ -1,0 +1,65 @@
+"""A recorder of what brokers report, for all engine tests."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from fanjet.protocol.publication import ClientInfo, Publication
+
+DELIVERY_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One `on_publication` call."""
+
+    channel: str
+    publication: Publication
+    epoch: str
+    use_delta: bool
+    previous: Publication | None
+
+
+@dataclass
+class Recorder:
+    """BrokerEvents that keep everything; engines with a network deliver later, so tests wait for a number of events."""
+
+    delivered: list[Delivered] = field(default_factory=list)
+    members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def on_publication(
+        self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
+    ) -> None:
+        self.delivered.append(Delivered(channel, publication, epoch, use_delta, previous))
+        self.changed.set()
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        self.members.append(("join", channel, info))
+        self.changed.set()
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        self.members.append(("leave", channel, info))
+        self.changed.set()
+
+    async def deliveries(self, count: int) -> list[Delivered]:
+        """The publications delivered so far, once there are `count`."""
+        await self._reached(self.delivered, count)
+        return self.delivered
+
+    async def joins_and_leaves(self, count: int) -> list[tuple[str, str, ClientInfo]]:
+        """The joins and leaves so far, once there are `count`."""
+        await self._reached(self.members, count)
+        return self.members
+
+    async def _reached(self, events: list, count: int) -> None:
+        async with asyncio.timeout(DELIVERY_TIMEOUT):
+            while len(events) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+def events() -> Recorder:
+    return Recorder()
