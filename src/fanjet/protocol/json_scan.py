@@ -6,6 +6,8 @@ Input decides how deep JSON nests, so passing over a value takes a loop and a st
 import re
 from typing import Final
 
+import msgspec
+
 MAX_DEPTH: Final = 10_000
 """Levels of objects and arrays in a document, the outermost included."""
 
@@ -19,6 +21,7 @@ match_integer: Final = re.compile(rb"-?+(?:0|[1-9][0-9]*+)(?![.eE])").match
 match_key: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE).match
 """A key with its colon and the space around; group 1 is the string literal."""
 
+_pass_over = msgspec.json.Decoder(msgspec.Raw).decode
 _space = re.compile(_SPACE)
 _scalar = re.compile(_SCALAR)
 # Runs of plain values are passed over by one match instead of a turn of the loop each.
@@ -36,6 +39,16 @@ def is_json(data: bytes) -> bool:
     """Whether `data` is one valid JSON document in UTF-8, of at most `MAX_DEPTH` levels."""
     try:
         require_utf8(data)
+        _pass_over(data)
+    except MalformedJSON:
+        return False
+    except (msgspec.DecodeError, RecursionError):
+        return _is_json_by_scan(data)  # half surrogate pairs and deep nesting are legal
+    return True
+
+
+def _is_json_by_scan(data: bytes) -> bool:
+    try:
         return skip_space(data, skip_value(data, skip_space(data, 0))) == len(data)
     except MalformedJSON:
         return False

@@ -30,6 +30,7 @@ _Reader = Callable[[bytes, int, int], tuple[Any, int]]
 
 def decode(data: bytes, into: type[T]) -> T:
     """The one JSON document in `data`; `null` at the top is an empty object. Raises `MalformedJSON`."""
+    require_utf8(data)
     value, end = decode_first(data, 0, into)
     if end != len(data):
         raise MalformedJSON("text after the document")
@@ -37,8 +38,10 @@ def decode(data: bytes, into: type[T]) -> T:
 
 
 def decode_first(data: bytes, start: int, into: type[T]) -> tuple[T, int]:
-    """The document that starts at or after `start`, and the offset of what follows it (space skipped)."""
-    require_utf8(data)
+    """The document that starts at or after `start`, and the offset of what follows it (space skipped).
+
+    `data` must be UTF-8 throughout, which is not looked at again for each of its documents.
+    """
     value, end = _nullable(_struct_reader(into), into)(data, skip_space(data, start), 0)
     return value, skip_space(data, end)
 

@@ -1,0 +1,78 @@
+"""Methods on live connections: `subscribe`, `unsubscribe`, `disconnect`, `refresh` (05 §6.3-6.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.channels.subscription import from_server_api, is_stream
+from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER, Disconnect
+from fanjet.protocol.publication import StreamPosition
+
+from .errors import BadRequest
+from .payloads import payload_of
+from .results import Done
+
+if TYPE_CHECKING:
+    from .node import Node
+    from .requests import DisconnectRequest, RefreshRequest, SubscribeRequest, UnsubscribeRequest
+
+
+async def subscribe(node: Node, request: SubscribeRequest) -> Done:
+    """Make server-side subscriptions, or renew them, for the matching connections."""
+    if not request.channel:
+        raise BadRequest
+    options = node.resolve(request.channel)
+    if not is_stream(options):
+        raise BadRequest
+    since = request.recover_since
+    await node.subscribe(
+        request.user,
+        request.channel,
+        from_server_api(
+            options,
+            data=payload_of(request.data, request.b64data),
+            info=payload_of(request.info, request.b64info),
+            expire_at=request.expire_at,
+            override=request.override,
+        ),
+        client=request.client,
+        session=request.session,
+        recover_since=None if since is None else StreamPosition(since.offset, since.epoch),
+    )
+    return Done()
+
+
+async def unsubscribe(node: Node, request: UnsubscribeRequest) -> Done:
+    """End subscriptions, client-side ones too. Without a channel nothing is to be done (05 Q2)."""
+    if request.channel:
+        node.resolve(request.channel)
+        await node.unsubscribe(
+            request.user, request.channel, UNSUBSCRIBE_SERVER, client=request.client, session=request.session
+        )
+    return Done()
+
+
+async def disconnect(node: Node, request: DisconnectRequest) -> Done:
+    """Close the matching connections; that may take a while after the answer."""
+    custom = request.disconnect
+    await node.disconnect(
+        request.user,
+        DISCONNECT_FORCE if custom is None else Disconnect(custom.code, custom.reason),
+        client=request.client,
+        session=request.session,
+        whitelist=frozenset(request.whitelist),
+    )
+    return Done()
+
+
+async def refresh(node: Node, request: RefreshRequest) -> Done:
+    """Move the expiry of the matching connections."""
+    await node.refresh(
+        request.user,
+        client=request.client,
+        session=request.session,
+        expired=request.expired,
+        expire_at=request.expire_at,
+        info=bytes(request.info),
+    )
+    return Done()

@@ -1,0 +1,70 @@
+"""Errors of the server API (05 §4), and what becomes of the exceptions of the rooms below."""
+
+from typing import ClassVar
+
+from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
+from fanjet.protocol.codes import ReplyError
+from fanjet.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class ApiError(Exception):
+    """A command failed; the caller is told code and message. Always raised anew: an instance keeps its tracebacks."""
+
+    code: ClassVar[int]
+    message: ClassVar[str]
+    http_status: ClassVar[int]
+    """Status of the answer in transport error mode (05 §2.7)."""
+
+
+class InternalError(ApiError):
+    """The engine failed, a survey failed, or something was not foreseen."""
+
+    code, message, http_status = 100, "internal server error", 500
+
+
+class UnknownChannel(ApiError):
+    """The channel's namespace does not exist."""
+
+    code, message, http_status = 102, "unknown channel", 404
+
+
+class NotFound(ApiError):
+    """No such command or RPC method. The client protocol words its 104 differently."""
+
+    code, message, http_status = 104, "not found", 404
+
+
+class BadRequest(ApiError):
+    """A parameter is missing or unusable."""
+
+    code, message, http_status = 107, "bad request", 400
+
+
+class NotAvailable(ApiError):
+    """The namespace has this feature switched off."""
+
+    code, message, http_status = 108, "not available", 400
+
+
+class UnrecoverablePosition(ApiError):
+    """The stream has another epoch than the caller's position."""
+
+    code, message, http_status = 112, "unrecoverable position", 416
+
+
+_PASSED_ON = {error.code: error for error in (UnknownChannel, UnrecoverablePosition)}
+
+
+def as_api_error(error: Exception, method: str) -> ApiError:
+    """What the caller of `method` is told about the exception being handled. Our own failures are logged here."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, ReplyError):
+        return _PASSED_ON.get(error.code, InternalError)()
+    if isinstance(error, EngineUnavailable | HistoryNotAvailable):
+        log.error("API command failed in the engine", method=method, error=error)
+    else:
+        log.exception("API command failed", method=method)
+    return InternalError()

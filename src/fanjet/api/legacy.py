@@ -1,0 +1,146 @@
+"""The legacy envelope: a stream of commands in one body, answered line by line (05 §2.8)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from fanjet.protocol import lenient_json
+from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
+
+from .decoding import MalformedRequest, RequestDecoder
+from .encoding import encode_error, encode_result
+from .errors import ApiError, BadRequest, NotFound
+from .methods import METHODS, execute
+from .pacing import TimeSlice
+from .requests import LegacyCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import Raw
+
+    from .node import Node
+    from .results import Result
+
+_NUMBERS: Final = {
+    "publish": 0,
+    "broadcast": 1,
+    "unsubscribe": 2,
+    "disconnect": 3,
+    "presence": 4,
+    "presence_stats": 5,
+    "history": 6,
+    "history_remove": 7,
+    "channels": 8,
+    "info": 9,
+    "rpc": 10,
+    "subscribe": 11,
+    "refresh": 12,
+    "connections": 14,
+    "update_user_status": 15,
+    "get_user_status": 16,
+    "delete_user_status": 17,
+    "block_user": 18,
+    "unblock_user": 19,
+    "revoke_token": 20,
+    "invalidate_user_tokens": 21,
+    "device_register": 22,
+    "device_update": 23,
+    "device_remove": 24,
+    "device_list": 25,
+    "device_topic_list": 26,
+    "device_topic_update": 27,
+    "user_topic_list": 28,
+    "user_topic_update": 29,
+    "send_push_notification": 30,
+    "update_push_status": 31,
+    "cancel_push": 32,
+    "map_publish": 33,
+    "map_remove": 34,
+    "map_read_state": 35,
+    "map_read_stream": 36,
+    "map_stats": 37,
+    "map_clear": 38,
+    "shared_poll_publish": 39,
+}
+_NAMES: Final = {number: name for name, number in _NUMBERS.items()}
+_DECODERS: Final = {name: RequestDecoder(method.request_type) for name, method in METHODS.items()}
+
+_integer = re.compile(rb"-?[0-9]{1,19}").fullmatch
+
+
+async def run_legacy(node: Node, body: bytes) -> bytes:
+    """Run a body's commands one after another. Returns the replies, one a line.
+
+    Raises `MalformedRequest` at the first command that cannot be decoded: those before it have been carried out, their
+    replies are lost; `PayloadNotJSON` likewise.
+    """
+    replies = []
+    time_slice = TimeSlice()
+    for command in _commands(body):
+        name = _method_name(bytes(command.method))
+        try:
+            reply = _success(command.id, await _execute(node, name, command.params))
+        except ApiError as error:
+            reply = _failure(command.id, error)
+        replies.append(reply.replace(b"\n", b""))  # payloads may hold some between their values
+        if time_slice.is_over():
+            await time_slice.give_way()
+    return b"\n".join(replies)
+
+
+_decode_line = msgspec.json.Decoder(LegacyCommand).decode
+
+
+def _commands(body: bytes) -> Iterator[LegacyCommand]:
+    """Usually there is one command a line; only white space has to be between them."""
+    try:
+        require_utf8(body)
+        at = skip_space(body, 0)
+        while at < len(body):
+            end = body.find(b"\n", at)
+            try:
+                command = _decode_line(body[at : end if end >= 0 else len(body)])
+                at = skip_space(body, end) if end >= 0 else len(body)
+            except (msgspec.DecodeError, RecursionError):
+                command, at = lenient_json.decode_first(body, at, LegacyCommand)
+            yield command
+    except MalformedJSON as error:
+        raise MalformedRequest(str(error)) from error
+
+
+def _method_name(literal: bytes) -> str:
+    """The name for a method given by number or name; empty for a number that is none. Raises `MalformedRequest`."""
+    if _integer(literal):
+        return _NAMES.get(int(literal), "")
+    name = literal[1:-1].decode().lower()
+    if literal[:1] != b'"' or name not in _NUMBERS:
+        raise MalformedRequest("unknown method")
+    return name
+
+
+async def _execute(node: Node, name: str, params: Raw) -> Result:
+    if name not in METHODS:
+        raise NotFound
+    if bytes(params) == b"null":
+        raise BadRequest
+    try:
+        request = _DECODERS[name].decode(bytes(params))
+    except MalformedRequest as error:
+        raise BadRequest from error
+    return await execute(node, METHODS[name], request)
+
+
+def _success(command_id: int, result: Result) -> bytes:
+    return b'{%s"result":%s}' % (_id_member(command_id), encode_result(result))
+
+
+def _failure(command_id: int, error: ApiError) -> bytes:
+    return b'{%s"error":%s}' % (_id_member(command_id), encode_error(error))
+
+
+def _id_member(command_id: int) -> bytes:
+    return b'"id":%d,' % command_id if command_id else b""

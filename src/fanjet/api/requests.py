@@ -1,0 +1,264 @@
+"""Requests of the server API (05 §10), the same for every way in.
+
+Payloads are `msgspec.Raw`: the text of the JSON value as it was sent, `null` included; empty when the field is absent.
+`label_filter` and `all_users` are decoded, so that wrong types are refused, and not used yet (05 §6.3).
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from fanjet.protocol.messages import FilterNode, Int32, Int64, UInt32
+
+UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""64 bits unsigned. `msgspec` knows no larger bound; what it refuses above is read by the careful decoder."""
+
+NO_PAYLOAD = Raw()
+
+
+class Request(Struct, frozen=True):
+    """What all requests are."""
+
+
+class ChannelRequest(Request, frozen=True):
+    """A request about one channel."""
+
+    channel: str = ""
+
+
+class StreamPosition(Struct, frozen=True):
+    """A place in a channel's stream."""
+
+    offset: UInt64 = 0
+    epoch: str = ""
+
+
+class Publishing(Request, frozen=True):
+    """What publish and broadcast have in common (05 §6.1)."""
+
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    skip_history: bool = False
+    tags: dict[str, str] = {}
+    idempotency_key: str = ""
+    delta: bool = False
+    version: UInt64 = 0
+    version_epoch: str = ""
+
+
+class PublishRequest(Publishing, frozen=True):
+    """05 §6.1."""
+
+    channel: str = ""
+
+
+class BroadcastRequest(Publishing, frozen=True):
+    """05 §6.2."""
+
+    channels: list[str] = []
+
+
+class BoolValue(Struct, frozen=True):
+    """A boolean that can be absent."""
+
+    value: bool = False
+
+
+class SubscribeOptionOverride(Struct, frozen=True):
+    """Namespace options that one subscribe call replaces."""
+
+    presence: BoolValue | None = None
+    join_leave: BoolValue | None = None
+    force_recovery: BoolValue | None = None
+    force_positioning: BoolValue | None = None
+    force_push_join_leave: BoolValue | None = None
+
+
+class TargetingRequest(Request, frozen=True):
+    """Selects connections (05 §1): of this user, the empty one being the anonymous ones, narrowed by the others."""
+
+    user: str = ""
+    client: str = ""
+    session: str = ""
+    label_filter: FilterNode | None = None
+    all_users: bool = False
+
+
+class SubscribeRequest(TargetingRequest, frozen=True):
+    """05 §6.3. `expire_at` in Unix seconds."""
+
+    channel: str = ""
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    recover_since: StreamPosition | None = None
+    override: SubscribeOptionOverride | None = None
+
+
+class UnsubscribeRequest(TargetingRequest, frozen=True):
+    """05 §6.4."""
+
+    channel: str = ""
+
+
+class CustomDisconnect(Struct, frozen=True):
+    """Code and reason to close with, passed on as given."""
+
+    code: UInt32 = 0
+    reason: str = ""
+
+
+class DisconnectRequest(TargetingRequest, frozen=True):
+    """05 §6.5. `whitelist`: client ids to keep."""
+
+    disconnect: CustomDisconnect | None = None
+    whitelist: list[str] = []
+
+
+class RefreshRequest(TargetingRequest, frozen=True):
+    """05 §6.6. `expire_at` in Unix seconds."""
+
+    expired: bool = False
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+
+
+class PresenceRequest(ChannelRequest, frozen=True):
+    """05 §6.7."""
+
+
+class PresenceStatsRequest(ChannelRequest, frozen=True):
+    """05 §6.8."""
+
+
+class HistoryRequest(ChannelRequest, frozen=True):
+    """05 §6.9. `limit` 0: only the position, negative: everything."""
+
+    limit: Int32 = 0
+    since: StreamPosition | None = None
+    reverse: bool = False
+
+
+class HistoryRemoveRequest(ChannelRequest, frozen=True):
+    """05 §6.10."""
+
+
+class InfoRequest(Request, frozen=True):
+    """05 §6.12."""
+
+
+class ChannelsRequest(Request, frozen=True):
+    """05 §6.11."""
+
+    pattern: str = ""
+
+
+class RPCRequest(Request, frozen=True):
+    """05 §6.13."""
+
+    method: str = ""
+    params: Raw = NO_PAYLOAD
+
+
+class MapPublishRequest(ChannelRequest, frozen=True):
+    """05 §6.15."""
+
+    key: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    stream_data: Raw = NO_PAYLOAD
+    b64stream_data: str = ""
+    tags: dict[str, str] = {}
+    idempotency_key: str = ""
+    delta: bool = False
+    version: UInt64 = 0
+    version_epoch: str = ""
+    score: Int64 = 0
+    key_mode: str = ""
+
+
+class MapRemoveRequest(ChannelRequest, frozen=True):
+    """05 §6.16."""
+
+    key: str = ""
+    idempotency_key: str = ""
+
+
+class MapReadStateRequest(ChannelRequest, frozen=True):
+    """05 §6.17."""
+
+    cursor: str = ""
+    limit: Int32 = 0
+    key: str = ""
+    asc: bool = False
+    revision_offset: UInt64 = 0
+    revision_epoch: str = ""
+
+
+class MapReadStreamRequest(ChannelRequest, frozen=True):
+    """05 §6.18."""
+
+    since_offset: UInt64 = 0
+    since_epoch: str = ""
+    limit: Int32 = 0
+    reverse: bool = False
+
+
+class MapStatsRequest(ChannelRequest, frozen=True):
+    """05 §6.19."""
+
+
+class MapClearRequest(ChannelRequest, frozen=True):
+    """05 §6.19."""
+
+
+class SharedPollPublishRequest(ChannelRequest, frozen=True):
+    """05 §6.20."""
+
+    key: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    version: UInt64 = 0
+    epoch: str = ""
+
+
+class Command(Struct, frozen=True):
+    """One element of a batch: the first field that is set says what to do, in this order (05 §6.14)."""
+
+    publish: PublishRequest | None = None
+    broadcast: BroadcastRequest | None = None
+    subscribe: SubscribeRequest | None = None
+    unsubscribe: UnsubscribeRequest | None = None
+    disconnect: DisconnectRequest | None = None
+    history: HistoryRequest | None = None
+    history_remove: HistoryRemoveRequest | None = None
+    presence: PresenceRequest | None = None
+    presence_stats: PresenceStatsRequest | None = None
+    info: InfoRequest | None = None
+    rpc: RPCRequest | None = None
+    refresh: RefreshRequest | None = None
+    channels: ChannelsRequest | None = None
+    map_publish: MapPublishRequest | None = None
+    map_remove: MapRemoveRequest | None = None
+    map_read_state: MapReadStateRequest | None = None
+    map_read_stream: MapReadStreamRequest | None = None
+    map_stats: MapStatsRequest | None = None
+    map_clear: MapClearRequest | None = None
+    shared_poll_publish: SharedPollPublishRequest | None = None
+
+
+class BatchRequest(Request, frozen=True):
+    """05 §6.14. A `None` among the commands is a `null`."""
+
+    commands: list[Command | None] = []
+    parallel: bool = False
+
+
+class LegacyCommand(Struct, frozen=True):
+    """One command of the legacy envelope (05 §2.8). `method` is a name or a number."""
+
+    id: UInt32 = 0
+    method: Raw = Raw(b"0")
+    params: Raw = Raw(b"null")

@@ -1,0 +1,142 @@
+"""Results of the server API (05 §10, §2.6). A field that holds its default is omitted; the others always show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from fanjet.protocol import publication
+
+
+class Payload:
+    """Bytes of the application. JSON where a way out embeds them as such, anything elsewhere."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+def payload(data: bytes) -> Payload | None:
+    """`data` as a field of a result; None, so omitted, when it is empty."""
+    return Payload(data) if data else None
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
+    """What all results are."""
+
+
+class Done(Result, frozen=True):
+    """The result of the methods that have nothing to tell."""
+
+
+class ErrorResult(Result, frozen=True):
+    """An error inside a result."""
+
+    code: int
+    message: str
+
+
+class PublishResult(Result, frozen=True):
+    """05 §6.1: the publication's position, if it is in a stream."""
+
+    offset: int = 0
+    epoch: str = ""
+
+
+class PublishResponse(Result, frozen=True):
+    """What became of one channel of a broadcast."""
+
+    error: ErrorResult | None = None
+    result: PublishResult | None = None
+
+
+class BroadcastResult(Result, frozen=True):
+    """05 §6.2: one response per channel, in the order of the request."""
+
+    responses: list[PublishResponse] = []
+
+
+class ClientInfo(Result, frozen=True):
+    """A connection in presence, or the author of a publication."""
+
+    user: str
+    client: str
+    conn_info: Payload | None = None
+    chan_info: Payload | None = None
+
+
+def client_info(info: publication.ClientInfo) -> ClientInfo:
+    """The info as results show it."""
+    return ClientInfo(info.user, info.client, payload(info.conn_info), payload(info.chan_info))
+
+
+class PresenceResult(Result, frozen=True):
+    """05 §6.7: by client id."""
+
+    presence: dict[str, ClientInfo]
+
+
+class PresenceStatsResult(Result, frozen=True):
+    """05 §6.8."""
+
+    num_clients: int
+    num_users: int
+
+
+class Publication(Result, frozen=True):
+    """One publication of a history result."""
+
+    data: Payload | None = None
+    info: ClientInfo | None = None
+    offset: int = 0
+    tags: dict[str, str] | None = None
+
+
+class HistoryResult(Result, frozen=True):
+    """05 §6.9: what was read, and the top of the stream."""
+
+    publications: list[Publication]
+    epoch: str
+    offset: int
+
+
+class ChannelInfo(Result, frozen=True):
+    """One active channel."""
+
+    num_clients: int = 0
+
+
+class ChannelsResult(Result, frozen=True):
+    """05 §6.11: by name."""
+
+    channels: dict[str, ChannelInfo]
+
+
+class Metrics(Result, frozen=True):
+    """A node's last snapshot. `interval` in seconds."""
+
+    interval: float = 0.0
+    items: dict[str, float] = {}
+
+
+class NodeResult(Result, frozen=True):
+    """One node. `uptime` in seconds."""
+
+    uid: str
+    name: str
+    version: str
+    num_clients: int
+    num_users: int
+    num_channels: int
+    num_subs: int
+    uptime: int = 0
+    metrics: Metrics | None = None
+
+
+class InfoResult(Result, frozen=True):
+    """05 §6.12."""
+
+    nodes: list[NodeResult] = []
