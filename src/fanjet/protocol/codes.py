@@ -1,7 +1,8 @@
 """Every number the client protocol uses to say what went wrong (01 §15).
 
-A `ReplyError` answers one command and keeps the connection. A `Disconnect` ends the connection. An `Unsubscribe` ends one
-subscription. The first two are exceptions, so that a decision deep inside a command needs no return value of its own.
+A `ReplyError` answers one command and keeps the connection. A `Disconnect` ends the connection. An `Unsubscribe` ends
+one subscription. The first two are exceptions, so that a decision deep inside a command needs no return value of its
+own.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ class ReplyError(Exception):
         self.temporary = temporary
 
 
-class Disconnect(Exception):
+class Disconnect(Exception):  # noqa: N818 (the protocol's word)
     """The connection is closed with this code and reason (01 §15.3)."""
 
     def __init__(self, code: int, reason: str) -> None:

@@ -1,21 +1,29 @@
 """The client protocol's messages (01 §3.1, §3.3, §3.4), the same for both encodings.
 
-Incoming payloads are `msgspec.Raw` (the JSON text or the Protobuf bytes as sent); outgoing ones are `bytes`. A field that
-is `None` or has its zero value is absent on the wire, but for the few that 01 §2.2 lists as always present.
+Incoming payloads are `msgspec.Raw` (the JSON text or the Protobuf bytes as sent); outgoing ones are `bytes`. A field
+that is `None` or has its zero value is absent on the wire, but for the few that 01 §2.2 lists as always present.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from .publication import ClientInfo, Publication, StreamPosition
+from .publication import ClientInfo, EncodedPublication, Publication, StreamPosition
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-UInt64 = Annotated[int, Meta(ge=0, le=2**64 - 1)]
+UInt64 = Annotated[int, Meta(ge=0)]
+"""Bounded above by `refuse_above_uint64`: msgspec knows no bound beyond 2**63 - 1."""
 
 NO_PAYLOAD = Raw()
+
+
+def refuse_above_uint64(number: int) -> None:
+    """Raise ValueError, which decoding reports as a wrong value, for what a uint64 field cannot hold."""
+    if number >= 2**64:
+        raise ValueError("Expected `int` < 2**64")
 
 
 # ---------------------------------------------------------------------------------------------- client to server
@@ -52,6 +60,9 @@ class SubscribeRequest(Struct, frozen=True):
     cursor: str = ""
     limit: Int32 = 0
     asc: bool = False
+
+    def __post_init__(self) -> None:
+        refuse_above_uint64(self.offset)
 
 
 class ConnectRequest(Struct, frozen=True):
@@ -102,6 +113,10 @@ class HistoryRequest(Struct, frozen=True):
     since: StreamPosition | None = None
     reverse: bool = False
 
+    def __post_init__(self) -> None:
+        if self.since is not None:
+            refuse_above_uint64(self.since.offset)
+
 
 class PingRequest(Struct, frozen=True):
     """Command `ping`: known, never available."""
@@ -131,6 +146,9 @@ class KeyedItem(Struct, frozen=True):
 
     key: str = ""
     version: UInt64 = 0
+
+    def __post_init__(self) -> None:
+        refuse_above_uint64(self.version)
 
 
 class TrackBatch(Struct, frozen=True):
@@ -186,7 +204,7 @@ class SubscribeResult(Struct, frozen=True):
     ttl: int = 0
     recoverable: bool = False
     epoch: str = ""
-    publications: list[Publication] = []
+    publications: Sequence[Publication | EncodedPublication] = ()
     recovered: bool = False
     offset: int = 0
     positioned: bool = False
@@ -238,7 +256,7 @@ class PresenceStatsResult(Struct, frozen=True):
 class HistoryResult(Struct, frozen=True):
     """Result of `history`."""
 
-    publications: list[Publication]
+    publications: Sequence[Publication]
     epoch: str
     offset: int
 

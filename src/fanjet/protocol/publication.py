@@ -1,10 +1,12 @@
 """What travels through channels: publications, client infos, stream positions. Frozen, shared by all who hold them."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 
-class ClientInfo(Struct, frozen=True):
-    """Who published, joined or is present (01 §3.2). The infos are payloads: raw bytes, JSON unless a source said otherwise."""
+class ClientInfo(Struct, frozen=True, gc=False):
+    """Who published, joined or is present (01 §3.2). The infos are payloads: JSON unless a source said otherwise."""
 
     user: str
     client: str
@@ -12,18 +14,18 @@ class ClientInfo(Struct, frozen=True):
     chan_info: bytes = b""
 
 
-class StreamPosition(Struct, frozen=True):
+class StreamPosition(Struct, frozen=True, gc=False):
     """A place in a channel's stream. Offset 0 with an empty epoch: not in a stream."""
 
-    offset: int = 0
+    offset: Annotated[int, Meta(ge=0)] = 0
     epoch: str = ""
 
 
 NO_POSITION = StreamPosition()
 
 
-class Publication(Struct, frozen=True):
-    """One message of a channel (01 §3.2). `time` is Unix milliseconds of the publishing node and never sent to clients."""
+class Publication(Struct, frozen=True, gc=False):
+    """One message of a channel (01 §3.2). `time`: Unix milliseconds of the publishing node, never sent to clients."""
 
     data: bytes
     offset: int = 0
@@ -35,3 +37,9 @@ class Publication(Struct, frozen=True):
     score: int = 0
     epoch: str = ""
     version: int = 0
+
+
+class EncodedPublication(Struct, frozen=True, gc=False):
+    """A publication already encoded for one wire format, without the framing of what it stands in."""
+
+    body: bytes

@@ -1,0 +1,168 @@
+"""The JSON encoding (01 §2.2): commands and messages are lines, payloads travel as the text they came in."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from .codec import Codec, MalformedFrame
+from .codes import ReplyError
+from .fossil import consecutive_deltas
+from .json_encode import json_encoder, json_string, json_string_of_bytes
+from .json_scan import MalformedJSON, is_json, require_utf8
+from .lenient_json import decode as decode_carefully
+from .messages import Command, Error, PublishResult, PushBody, Result, UnsubscribeResult
+from .publication import ClientInfo, EncodedPublication, Publication
+from .schema import PUSH_FIELDS, RESULT_FIELDS
+
+_decode_command: Final = Decoder(Command).decode
+_EMPTY_REPLIES: Final = {
+    PublishResult: b'{"id":%d,"publish":{}}',
+    UnsubscribeResult: b'{"id":%d,"unsubscribe":{}}',
+}
+"""The most frequent results have no content."""
+_RESULTS: Final = {
+    result: (b',"' + name.encode() + b'":', json_encoder(result)) for result, (_, name) in RESULT_FIELDS.items()
+}
+_PUSHES: Final = {body: (b'"' + name.encode() + b'":', json_encoder(body)) for body, (_, name) in PUSH_FIELDS.items()}
+_encode_error: Final = json_encoder(Error)
+
+json_payload_ok: Final = is_json
+"""Whether a payload may stand in a JSON message; `publication_push` and `delta_push` leave the check to the caller."""
+
+
+def _verbatim(payload: bytes) -> bytes:
+    return payload
+
+
+# A publication without its data, which is written in front of the rest: live, live beside delta-encoded data, and in a
+# recovered list with delta (01 §10.2).
+_BESIDE_DELTA: Final = frozenset({"data", "epoch", "version"})
+_info_live: Final = json_encoder(ClientInfo, payload=_verbatim)
+_rest_live: Final = json_encoder(Publication, payload=_verbatim, leave_out=frozenset({"data"}))
+_rest_live_delta: Final = json_encoder(Publication, payload=_verbatim, leave_out=_BESIDE_DELTA)
+_rest_recovered_delta: Final = json_encoder(Publication, leave_out=_BESIDE_DELTA | {"key", "removed", "score"})
+
+
+class _JSONCodec:
+    """See `Codec`."""
+
+    __slots__ = ()
+
+    name = "json"
+    ping = b"{}"
+    pushes_json = True
+
+    def decode(self, frame: bytes) -> Iterator[Command]:
+        is_ascii = frame.isascii()
+        if b"\n" not in frame:  # the usual frame: one command
+            yield _decode_line(frame, is_ascii)
+            return
+        lines = frame.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        for line in lines:
+            yield _decode_line(line, is_ascii)
+
+    def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
+        template = _EMPTY_REPLIES.get(type(result))
+        if template is not None:
+            return template % id
+        name, encode = _RESULTS[type(result)]
+        return _without_newlines(b'{"id":%d%b%b}' % (id, name, encode(result)))
+
+    def error(self, id: int, error: ReplyError) -> bytes:  # noqa: A002
+        body = _encode_error(Error(error.code, error.message, error.temporary))
+        return b'{"id":%d,"error":%b}' % (id, body)
+
+    def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
+        name, encode = _PUSHES[type(body)]
+        return _without_newlines(_push_start(channel, channel_id) + name + encode(body) + b"}}")
+
+    def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
+        return _push_start(channel, channel_id) + b'"pub":{'
+
+    def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
+        data = publication.data
+        if (
+            not data
+            or publication.tags
+            or publication.key
+            or publication.epoch
+            or publication.version
+            or publication.removed
+            or publication.score
+        ):
+            members = _members(b'"data":' + data if data else b"", _rest_live(publication))
+            return _without_newlines(prefix + members + b"}}}")
+        # Nearly every publication has nothing but these three. One join copies a large payload once.
+        if b"\n" in data:
+            data = data.replace(b"\n", b"")
+        offset = b',"offset":%d}}}' % publication.offset if publication.offset else b"}}}"
+        if publication.info is None:
+            return b"".join((prefix, b'"data":', data, offset))
+        info = _without_newlines(_info_live(publication.info))
+        return b"".join((prefix, b'"data":', data, b',"info":', info, offset))
+
+    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
+        members = _members(_delta_data(publication.data, patch), _rest_live_delta(publication))
+        return _without_newlines(prefix + members + b"}}}")
+
+    def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
+        patches = consecutive_deltas([publication.data for publication in publications])
+        return [
+            EncodedPublication(
+                b"{" + _members(_delta_data(publication.data, patch), _rest_recovered_delta(publication)) + b"}"
+            )
+            for publication, patch in zip(publications, patches, strict=True)
+        ]
+
+
+def _decode_line(line: bytes, is_ascii: bool) -> Command:
+    try:
+        if not is_ascii:
+            require_utf8(line)  # msgspec lets other bytes pass inside payloads and unknown keys
+        return _decode_command(line)
+    except MalformedJSON as error:
+        raise MalformedFrame from error
+    except (DecodeError, RecursionError):
+        return _decode_what_msgspec_refuses(line)
+
+
+def _decode_what_msgspec_refuses(line: bytes) -> Command:
+    """Decode nulls, halves of surrogate pairs and deep nesting (01 §2.2, §2.4). Raises `MalformedFrame`."""
+    try:
+        return decode_carefully(line, Command)
+    except (MalformedJSON, RecursionError) as error:
+        raise MalformedFrame from error
+
+
+def _push_start(channel: str, channel_id: int) -> bytes:
+    if channel_id:
+        return b'{"push":{"id":%d,' % channel_id
+    return b'{"push":{"channel":%b,' % json_string(channel) if channel else b'{"push":{'
+
+
+def _delta_data(data: bytes, patch: bytes | None) -> bytes:
+    """Write a payload, or a patch of it that is UTF-8, as a string."""
+    if patch is not None:
+        try:
+            return b'"data":' + json_string(patch.decode()) + b',"delta":true'
+        except UnicodeDecodeError:
+            pass
+    return b'"data":' + json_string_of_bytes(data)
+
+
+def _members(first: bytes, rest: bytes) -> bytes:
+    """Join leading members and those of the object `rest`, without braces."""
+    more = rest[1:-1]
+    return first + b"," + more if first and more else first or more
+
+
+def _without_newlines(message: bytes) -> bytes:
+    """Strip raw newlines: they are spacing inside payloads, for no JSON string holds one."""
+    return message.replace(b"\n", b"") if b"\n" in message else message
+
+
+JSON: Final[Codec] = _JSONCodec()

@@ -1,0 +1,125 @@
+"""JSON text of outgoing messages, made from the table in `schema` (01 §2.2)."""
+
+import codecs
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from .codec import PayloadNotJSON
+from .json_scan import is_json
+from .publication import EncodedPublication, Publication
+from .schema import SCHEMA, Field, Scalar, Shape
+
+Encode = Callable[[Any], bytes]
+
+_encode_text: Final = Encoder().encode
+
+
+def json_string(text: str) -> bytes:
+    """Encode a string; a lone surrogate, which UTF-8 cannot hold, becomes U+FFFD."""
+    try:
+        return _encode_text(text)
+    except UnicodeEncodeError:
+        return _encode_text(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def json_string_of_bytes(data: bytes) -> bytes:
+    """Encode UTF-8 bytes as a string; every byte that is not UTF-8 becomes one U+FFFD."""
+    try:
+        return _encode_text(data.decode())
+    except UnicodeDecodeError:
+        return _encode_text(data.decode(errors=_EACH_BYTE))
+
+
+def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+_EACH_BYTE: Final = "fanjet.replace-each-byte"
+codecs.register_error(_EACH_BYTE, _replace_each_byte)
+
+
+def _payload(data: bytes) -> bytes:
+    if not is_json(data):
+        raise PayloadNotJSON
+    return data
+
+
+def _bool(_value: bool) -> bytes:
+    return b"true"
+
+
+def _integer(value: int) -> bytes:
+    return b"%d" % value
+
+
+_SCALARS: Final[dict[Scalar, Encode]] = {
+    Scalar.BOOL: _bool,
+    Scalar.INT32: _integer,
+    Scalar.INT64: _integer,
+    Scalar.UINT32: _integer,
+    Scalar.UINT64: _integer,
+    Scalar.SINT64: _integer,
+    Scalar.STRING: json_string,
+    Scalar.BYTES: _payload,
+}
+
+
+def json_encoder(
+    message: type[Struct], *, payload: Encode = _payload, leave_out: frozenset[str] = frozenset()
+) -> Encode:
+    """Make the function that encodes messages of this type to a JSON object.
+
+    `payload` encodes what bytes fields hold, by default after a check that raises `PayloadNotJSON`. `leave_out` names
+    fields that are never written.
+    """
+    fields = [field for field in SCHEMA[message] if field.name not in leave_out]
+    if not fields:
+        return lambda _message: b"{}"
+    names = tuple(json_string(field.name) + b":" for field in fields)
+    encoders = tuple(_field_encoder(field, payload) for field in fields)
+    always = tuple(field.always for field in fields)
+    values_of = _values_getter([field.name for field in fields])
+
+    def encode(value: Any) -> bytes:
+        members = [
+            name + encode_field(content)
+            for content, name, encode_field, even_zero in zip(values_of(value), names, encoders, always, strict=False)
+            if content or even_zero
+        ]
+        return b"{" + b",".join(members) + b"}"
+
+    return encode
+
+
+def _values_getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    get: Any = attrgetter(*names)
+    return get if len(names) > 1 else lambda message: (get(message),)
+
+
+def _field_encoder(field: Field, payload: Encode) -> Encode:
+    encode = _value_encoder(field, payload)
+    if field.shape is Shape.LIST:
+        return lambda items: b"[" + b",".join(map(encode, items)) + b"]"
+    if field.shape is Shape.MAP:
+        return lambda items: (
+            b"{" + b",".join([json_string(key) + b":" + encode(item) for key, item in items.items()]) + b"}"
+        )
+    return encode
+
+
+def _value_encoder(field: Field, payload: Encode) -> Encode:
+    kind = field.kind
+    if kind is Scalar.BYTES:
+        return payload
+    if isinstance(kind, Scalar):
+        return _SCALARS[kind]
+    encode = json_encoder(kind, payload=payload)
+    if kind is Publication:
+        return lambda item: item.body if type(item) is EncodedPublication else encode(item)
+    return encode

@@ -1,0 +1,23 @@
+"""A wire format: a message in, the final bytes of one frame out."""
+
+from collections.abc import Callable
+
+from .codec import Codec
+
+
+class WireFormat:
+    """Encoding plus framing. Compared by identity: sessions that would get the same bytes hold the same object.
+
+    Whoever creates wire formats interns them; the hub groups subscribers by them and builds each frame once.
+    """
+
+    __slots__ = ("codec", "frame", "name")
+
+    def __init__(self, name: str, codec: Codec, frame: Callable[[bytes], bytes]) -> None:
+        self.name = name
+        self.codec = codec
+        self.frame = frame
+        """Turns one message into the bytes to be written: header, delimiter, compression."""
+
+    def __repr__(self) -> str:
+        return f"<WireFormat {self.name}>"
