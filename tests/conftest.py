@@ -1,0 +1,59 @@
+"""Fixtures for every test folder: server processes.
+
+Processes belong to one pytest-xdist worker, so tests may run side by side. What a server logs must be free of
+tracebacks; that is checked when it stops.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.server import Config, Server
+
+StartServer = Callable[[Config], Server]
+
+
+@pytest.fixture(scope="session")
+def _shared_servers() -> Iterator[dict[str, Server]]:
+    running: dict[str, Server] = {}
+    yield running
+    for process in running.values():
+        process.stop()
+
+
+@pytest.fixture
+def shared_server(_shared_servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory) -> StartServer:
+    """Return a function from configuration to a running server, one process per configuration for the whole session.
+
+    Tests that use it keep to channels and users of their own and leave the process running.
+    """
+
+    def get(config: Config) -> Server:
+        key = json.dumps(config, sort_keys=True)
+        if key not in _shared_servers:
+            _shared_servers[key] = started(config, tmp_path_factory)
+        return _shared_servers[key]
+
+    return get
+
+
+@pytest.fixture
+def private_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Return a function from configuration to a running server that the test may restart or stop as it likes."""
+    running: list[Server] = []
+
+    def start(config: Config) -> Server:
+        running.append(started(config, tmp_path_factory))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.stop()
+
+
+def started(config: Config, folders: pytest.TempPathFactory) -> Server:
+    """Start a server with a folder of its own."""
+    server = Server(config, folders.mktemp("server"))
+    server.start()
+    return server

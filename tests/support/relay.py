@@ -1,0 +1,80 @@
+"""A TCP relay in front of a server: the network that a test can cut, and whose traffic it can count."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from tests.support.server import free_port
+
+
+class Relay:
+    """Forwards connections to a local port. `cut` drops those that are open; while `broken`, new ones are refused."""
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.port = free_port()
+        self.bytes_to_client = 0
+        self.accepted = 0
+        self._server: asyncio.Server | None = None
+        self._links: set[asyncio.Task[None]] = set()
+
+    @property
+    def ws_url(self) -> str:
+        """The WebSocket endpoint of the server, seen through the relay."""
+        return f"ws://127.0.0.1:{self.port}/connection/websocket"
+
+    async def __aenter__(self) -> Self:
+        await self.mend()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.break_off()
+
+    async def mend(self) -> None:
+        """Accept connections from now on."""
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+
+    async def break_off(self) -> None:
+        """Refuse connections from now on, and cut those that are open."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        await self.cut()
+        if server is not None:
+            await server.wait_closed()
+
+    async def cut(self) -> None:
+        """Reset every open connection, in both directions."""
+        links = list(self._links)
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport is closed in the loop's next round
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = asyncio.current_task()
+        assert link is not None
+        self._links.add(link)
+        self.accepted += 1
+        ends = [writer]
+        try:
+            far_reader, far = await asyncio.open_connection("127.0.0.1", self.target)
+            ends.append(far)
+            await asyncio.gather(self._pump(reader, far), self._pump(far_reader, writer, count=True))
+        except OSError:
+            pass  # one end is gone, so is the other then
+        finally:
+            self._links.discard(link)
+            for end in ends:
+                end.transport.abort()
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, count: bool = False) -> None:
+        while data := await source.read(65536):
+            if count:
+                self.bytes_to_client += len(data)
+            sink.write(data)
+            await sink.drain()
+        if sink.can_write_eof():
+            sink.write_eof()

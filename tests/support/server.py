@@ -1,0 +1,147 @@
+"""A real server process with its own configuration, on a port of its own.
+
+`FANJET_TEST_SERVER` may name the command of another server that takes the same configuration, with `{config}` where the
+path of the file belongs; it is meant for finding out whether a test or the server is wrong.
+"""
+
+import contextlib
+import copy
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.support.paths import ROOT
+from tests.support.tokens import SECRET
+
+Config = Mapping[str, Any]
+
+API_KEY = "test-api-key"
+COMMAND = "{python} -m fanjet -c {config}"
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+
+BASE: dict[str, Any] = {
+    "http_server": {"address": "127.0.0.1"},
+    "http_api": {"key": API_KEY},
+    "client": {"token": {"hmac_secret_key": SECRET}},
+}
+
+
+def merge(base: Config, over: Config) -> dict[str, Any]:
+    """Deep-merge two configurations; `over` wins, lists are replaced."""
+    merged: dict[str, Any] = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class ApiError(Exception):
+    """The server API answered with an error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+
+
+class Server:
+    """One server process. `config` is merged over `BASE`; the port stays the same when it is started again."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config = merge(BASE, config)
+        self.port = int(self.config["http_server"].get("port", 0)) or free_port()
+        self.config["http_server"]["port"] = self.port
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Base of its HTTP endpoints."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The WebSocket endpoint."""
+        return f"ws://127.0.0.1:{self.port}/connection/websocket"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """Everything it has printed so far, over all starts."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start the process and return when it accepts connections."""
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(self.config))
+        template = os.environ.get("FANJET_TEST_SERVER", COMMAND)
+        words = [word.format(config=path, python=sys.executable) for word in shlex.split(template)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONASYNCIODEBUG": ""}
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(words, cwd=self.folder, env=environment, stdout=log, stderr=log)
+        self._await_listening(time.monotonic() + START_SECONDS)
+
+    def _await_listening(self, deadline: float) -> None:
+        assert self.process is not None
+        while self.process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.02)
+        status = self.process.poll()
+        self.process.kill()
+        self.process.wait()
+        raise RuntimeError(f"the server does not listen on {self.port}, exit status {status}:\n{self.log[-3000:]}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End the process, wait for it and return its exit status. What it logged must be free of tracebacks."""
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.send_signal(how)
+        try:
+            status = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the server did not stop within {STOP_SECONDS} s:\n{self.log[-3000:]}") from None
+        assert "Traceback" not in self.log, f"the server logged a traceback:\n{self.log[-6000:]}"
+        return status
+
+    def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop, then start on the same port. Blocks: call it in a thread where an event loop must run on."""
+        self.stop(how)
+        self.start()
+
+    async def api(self, method: str, body: Config | None = None) -> dict[str, Any]:
+        """Call the server API; return the result or raise `ApiError`."""
+        headers = {"X-API-Key": API_KEY}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/api/{method}", json=body or {}, headers=headers) as response,
+        ):
+            answer = await response.json()
+        if error := answer.get("error"):
+            raise ApiError(error["code"], error["message"])
+        return dict(answer["result"])
