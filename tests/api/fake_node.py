@@ -1,0 +1,153 @@
+"""A node without connections: the real memory engine behind it, and a record of what it was told to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fanjet.config.tree.channel import ChannelOptions
+from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.node.registry import NodeInfo, NodeMetrics
+from fanjet.protocol.codes import ReplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fanjet.channels.subscription import SubscriptionOptions
+
+    from fanjet.engines.interfaces import History, Published, PublishOptions
+    from fanjet.protocol.codes import Disconnect, Unsubscribe
+    from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
+
+OPTIONS = {
+    "": ChannelOptions(),
+    "ns": ChannelOptions(history_size=10, history_ttl=60, presence=True),
+    "m": ChannelOptions(subscription_type="map"),
+    "poll": ChannelOptions(subscription_type="shared_poll"),
+    "json": ChannelOptions(publication_data_format="json"),
+    "object": ChannelOptions(publication_data_format="json_object"),
+    "binary": ChannelOptions(publication_data_format="binary", history_size=10, history_ttl=60),
+    "delta": ChannelOptions(delta_publish=True),
+}
+
+NODE = NodeInfo(
+    "uid-1", "node-1", "0.1.0 OSS", 0, 0, 0, 0, uptime=7, metrics=NodeMetrics(interval=60.0, items={"a": 1.5})
+)
+
+
+@dataclass
+class FakeNode:
+    """Implements `fanjet.api.node.Node`."""
+
+    shutting_down: bool = False
+    failure: Exception | None = None
+    """What every call that reaches the engine or the connections raises."""
+    published: list[tuple[str, Publication, bool]] = field(default_factory=list)
+    commands: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    active: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.broker = MemoryBroker(self)
+        self.presence_manager = MemoryPresenceManager()
+
+    # BrokerEvents
+
+    def on_publication(
+        self, channel: str, publication: Publication, _epoch: str, *, use_delta: bool, previous: Publication | None
+    ) -> None:
+        self.published.append((channel, publication, use_delta))
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        raise NotImplementedError
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        raise NotImplementedError
+
+    # Node
+
+    def resolve(self, channel: str) -> ChannelOptions:
+        namespace, boundary, _ = channel.partition(":")
+        options = OPTIONS.get(namespace if boundary else "")
+        if options is None:
+            raise ReplyError(102, "unknown channel")
+        return options
+
+    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        self._fail()
+        return await self.broker.publish(channel, data, options)
+
+    async def history(
+        self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int
+    ) -> History:
+        self._fail()
+        if reverse and since is not None and since.offset == 0:
+            raise ReplyError(107, "bad request")
+        read = await self.broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
+        if since is not None and since.epoch and since.epoch != read.top.epoch:
+            raise ReplyError(112, "unrecoverable position")
+        return read
+
+    async def remove_history(self, channel: str) -> None:
+        self._fail()
+        await self.broker.remove_history(channel)
+
+    async def presence(self, channel: str) -> dict[str, ClientInfo]:
+        self._fail()
+        return await self.presence_manager.presence(channel)
+
+    async def presence_stats(self, channel: str) -> tuple[int, int]:
+        self._fail()
+        return await self.presence_manager.presence_stats(channel)
+
+    async def subscribe(
+        self,
+        user: str,
+        channel: str,
+        options: SubscriptionOptions,
+        *,
+        client: str,
+        session: str,
+        recover_since: StreamPosition | None,
+    ) -> None:
+        self._record("subscribe", user, client, session, channel=channel, options=options, since=recover_since)
+
+    async def unsubscribe(
+        self, user: str, channel: str, unsubscribe: Unsubscribe, *, client: str, session: str
+    ) -> None:
+        self._record("unsubscribe", user, client, session, channel=channel, code=unsubscribe.code)
+
+    async def disconnect(
+        self, user: str, disconnect: Disconnect, *, client: str, session: str, whitelist: Collection[str]
+    ) -> None:
+        self._record(
+            "disconnect",
+            user,
+            client,
+            session,
+            code=disconnect.code,
+            reason=disconnect.reason,
+            whitelist=sorted(whitelist),
+        )
+
+    async def refresh(
+        self, user: str, *, client: str, session: str, expired: bool, expire_at: int, info: bytes
+    ) -> None:
+        self._record("refresh", user, client, session, expired=expired, expire_at=expire_at, info=info)
+
+    async def info(self) -> list[NodeInfo]:
+        self._fail()
+        return [NODE]
+
+    async def channels(self, pattern: str) -> dict[str, int]:
+        self._fail()
+        if pattern == "[":
+            raise ReplyError(100, "internal server error")
+        return {name: count for name, count in self.active.items() if name.startswith(pattern)}
+
+    def _record(self, command: str, user: str, client: str, session: str, **rest: Any) -> None:
+        self._fail()
+        self.commands.append((command, {"user": user, "client": client, "session": session, **rest}))
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure

@@ -1,0 +1,89 @@
+"""`batch` (05 §6.14; check 24)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fanjet.api.batch import encode_replies, run_batch
+from fanjet.api.decoding import RequestDecoder
+from fanjet.api.encoding import PayloadNotJSON
+from fanjet.api.requests import BatchRequest, Command
+
+if TYPE_CHECKING:
+    from tests.api.fake_node import FakeNode
+
+BAD_REQUEST = {"error": {"code": 107, "message": "bad request"}}
+NOT_FOUND = {"error": {"code": 104, "message": "not found"}}
+UNKNOWN_CHANNEL = {"error": {"code": 102, "message": "unknown channel"}}
+
+
+async def batch(node: FakeNode, commands: Any, **rest: Any) -> Any:
+    request = RequestDecoder(BatchRequest).decode(json.dumps({"commands": commands, **rest}).encode())
+    return json.loads(encode_replies(await run_batch(node, request)))
+
+
+def publish(channel: str, data: Any = 1) -> dict[str, Any]:
+    return {"publish": {"channel": channel, "data": data}}
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_one_reply_per_command_in_order(node: FakeNode, *, parallel: bool) -> None:
+    commands = [publish("a"), publish("zz:a"), None, {}, {"presence_stats": {"channel": "ns:a"}}]
+    assert await batch(node, commands, parallel=parallel) == {
+        "replies": [
+            {"publish": {}},
+            UNKNOWN_CHANNEL,
+            BAD_REQUEST,
+            NOT_FOUND,
+            {"presence_stats": {"num_clients": 0, "num_users": 0}},
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param({"batch": {"commands": []}}, id="nested"),
+        pytest.param({"connections": {}}, id="not-built"),
+        pytest.param({"nosuch": {}}, id="unknown"),
+        pytest.param({"publish": None}, id="null"),
+    ],
+)
+async def test_commands_that_are_none(node: FakeNode, command: dict[str, Any]) -> None:
+    assert await batch(node, [command]) == {"replies": [NOT_FOUND]}
+
+
+@pytest.mark.parametrize("request_fields", [{}, {"commands": None}, {"commands": []}])
+async def test_no_commands_no_replies(node: FakeNode, request_fields: dict[str, Any]) -> None:
+    request = RequestDecoder(BatchRequest).decode(json.dumps(request_fields).encode())
+    assert encode_replies(await run_batch(node, request)) == b"{}"
+
+
+async def test_of_several_keys_only_the_first_runs(node: FakeNode) -> None:
+    both = {"info": {}, **publish("a")}
+    assert await batch(node, [both]) == {"replies": [{"publish": {}}]}
+    assert len(node.published) == 1
+
+
+async def test_commands_run_in_order(node: FakeNode) -> None:
+    await batch(node, [publish("a", number) for number in range(50)])
+    assert [publication.data for _, publication, _ in node.published] == [b"%d" % number for number in range(50)]
+
+
+async def test_every_command_can_be_in_a_batch(node: FakeNode) -> None:
+    names = Command.__struct_fields__
+    replies = (await batch(node, [{name: {}} for name in names]))["replies"]
+    assert len(replies) == len(names) == 20
+    assert [reply for reply in replies if reply == NOT_FOUND] == []
+
+
+async def test_a_payload_that_is_not_json_fails_the_whole_answer(node: FakeNode) -> None:
+    commands = [
+        {"publish": {"channel": "ns:b", "b64data": "aGk="}},
+        {"history": {"channel": "ns:b", "limit": 1}},
+    ]
+    with pytest.raises(PayloadNotJSON):
+        await batch(node, commands)
