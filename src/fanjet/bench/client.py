@@ -1,0 +1,212 @@
+"""A small bidirectional client: connects, subscribes, sends commands, awaits their replies."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import msgspec
+
+from .errors import BenchError
+from .wire import OP_CLOSE, OP_PING, OP_PONG, PING, PONG_FRAME, FrameReader, commands_frame, handshake, masked_frame
+
+Address = tuple[str, int]
+Reply = dict[str, Any]
+
+TIMEOUT = 20.0
+"""Seconds in which a connection must be established or a command answered."""
+
+SOURCE_SPREAD = 20_000
+"""Connections per loopback source address; one address has some 28 000 ports towards one server."""
+
+_IP_BIND_ADDRESS_NO_PORT = 24  # Linux; Python names it from 3.12 on
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT: a storm of connections must not run out of ports
+
+
+class Client(asyncio.Protocol):
+    """One connection that parses everything it gets: fit for setting up and for few messages.
+
+    A scenario that receives much hands the transport to a cheaper protocol once the replies are there.
+    """
+
+    __slots__ = ("_head", "_hello", "_pending", "_reader", "close_code", "on_push", "ready", "replies", "transport")
+
+    transport: asyncio.Transport
+
+    def __init__(self, hello: list[Reply]) -> None:
+        """`hello` are the commands, numbered from 1, that are sent in one frame as soon as the connection is open."""
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.replies: dict[int, Reply] = {}
+        self.on_push: Callable[[bytes], None] | None = None
+        self.close_code: int | None = None
+        self._hello = hello
+        self._head: bytes | None = b""
+        self._pending: dict[int, asyncio.Future[Reply]] = {}
+        self._reader = FrameReader()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the handshake."""
+        self.transport = cast("asyncio.Transport", transport)
+        host, port = self.transport.get_extra_info("peername")[:2]
+        self.transport.write(handshake(host, port))
+
+    def data_received(self, data: bytes) -> None:
+        """Read the handshake's answer, then frames."""
+        if self._head is not None:
+            data = self._read_handshake(self._head + data)
+        for opcode, payload in self._reader.frames(data):
+            self._on_frame(opcode, payload)
+
+    def _read_handshake(self, data: bytes) -> bytes:
+        head, end, rest = data.partition(b"\r\n\r\n")
+        if not end:
+            self._head = head
+            return b""
+        self._head = None
+        if b" 101 " not in head[:20]:
+            self._fail(BenchError(f"handshake refused: {head[:100]!r}"))
+            self.transport.abort()
+            return b""
+        self.transport.write(commands_frame(*self._hello))
+        return rest
+
+    def _on_frame(self, opcode: int, payload: bytes) -> None:
+        if opcode == OP_PING:
+            self.transport.write(masked_frame(OP_PONG, payload))
+        elif opcode == OP_CLOSE:
+            self.close_code = int.from_bytes(payload[:2], "big")
+            self.transport.close()
+        elif opcode != OP_PONG:
+            for message in payload.split(b"\n"):
+                self._on_message(message)
+
+    def _on_message(self, message: bytes) -> None:
+        if message == PING:
+            self.transport.write(PONG_FRAME)
+            return
+        if message.startswith(b'{"push"'):
+            if self.on_push is not None:
+                self.on_push(message)
+            return
+        reply: Reply = msgspec.json.decode(message)
+        number = reply.get("id", 0)
+        if (waiting := self._pending.pop(number, None)) is not None:
+            waiting.set_result(reply)
+            return
+        self._on_hello_reply(number, reply)
+
+    def _on_hello_reply(self, number: int, reply: Reply) -> None:
+        self.replies[number] = reply
+        if "error" in reply:
+            self._fail(BenchError(f"{self._hello[number - 1]} answered {reply['error']}"))
+        elif len(self.replies) == len(self._hello) and not self.ready.done():
+            self.ready.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever still waits learns that it is over."""
+        self._fail(BenchError(f"connection closed by the server ({self.close_code or exc or 'no close frame'})"))
+
+    def _fail(self, error: BenchError) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(error)
+            self.ready.exception()  # counts as retrieved: nobody may be waiting any more
+        for waiting in self._pending.values():
+            waiting.set_exception(error)
+        self._pending.clear()
+
+    async def command(self, **command: object) -> Reply:
+        """Send one command and return its reply. Raises `BenchError` for an error, a close or silence."""
+        number = len(self._hello) + 1
+        while number in self._pending:
+            number += 1
+        self._pending[number] = waiting = asyncio.get_running_loop().create_future()
+        self.transport.write(commands_frame({"id": number, **command}))
+        try:
+            reply: Reply = await asyncio.wait_for(waiting, TIMEOUT)
+        except TimeoutError as error:
+            del self._pending[number]
+            raise BenchError(f"no reply to {command} within {TIMEOUT:.0f} s") from error
+        if "error" in reply:
+            raise BenchError(f"{command} answered {reply['error']}")
+        return reply
+
+
+def hello(token: str, *subscriptions: Reply) -> list[Reply]:
+    """Return the commands that connect with `token` and make these subscriptions (bodies of `subscribe`)."""
+    commands: list[Reply] = [{"id": 1, "connect": {"token": token}}]
+    commands += [{"id": number, "subscribe": body} for number, body in enumerate(subscriptions, start=2)]
+    return commands
+
+
+async def open_client(address: Address, commands: list[Reply], *, index: int = 0, receive_buffer: int = 0) -> Client:
+    """Connect and wait for the replies to `commands`.
+
+    `index` spreads connections over loopback source addresses; `receive_buffer` in bytes, 0 for the kernel's choice.
+    """
+    loop = asyncio.get_running_loop()
+    sock = _client_socket(address, index, receive_buffer)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await loop.sock_connect(sock, address)
+            _, client = await loop.create_connection(lambda: Client(commands), sock=sock)
+            await client.ready
+    except TimeoutError as error:
+        sock.close()
+        raise BenchError(f"not connected and subscribed within {TIMEOUT:.0f} s") from error
+    except OSError as error:
+        sock.close()
+        raise BenchError(f"cannot connect to {address[0]}:{address[1]}: {error}") from error
+    return client
+
+
+def _client_socket(address: Address, index: int, receive_buffer: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if index >= SOURCE_SPREAD and address[0].startswith("127."):
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((f"127.0.0.{2 + index // SOURCE_SPREAD}", 0))
+    return sock
+
+
+async def open_clients(
+    address: Address,
+    hellos: Iterable[list[Reply]],
+    *,
+    in_flight: int = 100,
+    on_open: Callable[[float], None] | None = None,
+) -> list[Client]:
+    """Open a connection for each of `hellos`, `in_flight` at a time; the first failure ends it all.
+
+    The clients come back in the order of `hellos`. `on_open` gets each one's seconds from SYN to ready.
+    """
+    queue = enumerate(hellos)
+    clients: dict[int, Client] = {}
+    clock = asyncio.get_running_loop().time
+
+    async def opener() -> None:
+        for index, commands in queue:
+            started = clock()
+            clients[index] = await open_client(address, commands, index=index)
+            if on_open is not None:
+                on_open(clock() - started)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(in_flight):
+                group.create_task(opener())
+    except BaseExceptionGroup as errors:
+        abort_all(clients.values())
+        raise errors.exceptions[0] from errors
+    return [clients[index] for index in sorted(clients)]
+
+
+def abort_all(clients: Iterable[Client]) -> None:
+    """Drop these connections at once, without a closing handshake."""
+    for client in clients:
+        client.transport.abort()

@@ -1,0 +1,41 @@
+"""Figures: what a scenario found out."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .latency import Latencies
+
+
+class Unit(Enum):
+    """The unit of a figure, as printed."""
+
+    MICROSECONDS = "µs"
+    MILLISECONDS = "ms"
+    PER_SECOND = "/s"
+    BYTES = "B"
+    COUNT = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value."""
+
+    name: str
+    value: float
+    unit: Unit
+
+
+def cpu_per(what: str, cpu_ns: int, count: int) -> Figure:
+    """Return the server's CPU time per `what`."""
+    return Figure(f"CPU per {what}", cpu_ns / 1000 / max(1, count), Unit.MICROSECONDS)
+
+
+def throughput(what: str, count: int, seconds: float) -> Figure:
+    """Return how many per second."""
+    return Figure(what, count / seconds, Unit.PER_SECOND)
+
+
+def latency_figures(name: str, latencies: Latencies) -> list[Figure]:
+    """Return p50, p99 and maximum."""
+    quantiles = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
+    return [Figure(f"{name} {label}", latencies.quantile(share), Unit.MILLISECONDS) for label, share in quantiles]

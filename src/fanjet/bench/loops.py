@@ -1,0 +1,127 @@
+"""Closed loops: the next operation starts when the answer to the last one is there."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from .api import ApiConnection
+from .client import TIMEOUT
+from .errors import BenchError
+from .latency import Latencies
+from .payload import now_us
+from .wire import OP_CLOSE, PING, PONG_FRAME, FrameReader
+
+
+class ClosedLoop:
+    """What both kinds have in common: starting, counting, stopping after the outstanding operation."""
+
+    def __init__(self, latencies: Latencies) -> None:
+        self.operations = 0
+        self._latencies = latencies
+        self._sent = 0
+        self._running = False
+        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def start(self) -> None:
+        """Begin with the first operation."""
+        self._running = True
+        self._next()
+
+    async def stop(self) -> None:
+        """Return when the outstanding operation is answered. Raises `BenchError` if one failed or does not end."""
+        self._running = False
+        try:
+            await asyncio.wait_for(self._stopped, TIMEOUT)
+        except TimeoutError as error:
+            raise BenchError(f"an operation was not answered within {TIMEOUT:.0f} s") from error
+
+    def _next(self) -> None:
+        self._sent = now_us()
+        self._send()
+
+    def _send(self) -> None:
+        raise NotImplementedError
+
+    def _answered(self) -> None:
+        self.operations += 1
+        self._latencies.add(now_us() - self._sent)
+        if self._running:
+            self._next()
+        elif not self._stopped.done():
+            self._stopped.set_result(None)
+
+    def _failed(self, error: BenchError) -> None:
+        if not self._stopped.done():
+            self._stopped.set_exception(error)
+
+
+class ApiLoop(ClosedLoop):
+    """Posts to the HTTP API on a connection of its own."""
+
+    def __init__(
+        self, connection: ApiConnection, path: bytes, next_body: Callable[[], bytes], latencies: Latencies
+    ) -> None:
+        super().__init__(latencies)
+        self._connection = connection
+        self._path = path
+        self._next_body = next_body
+
+    def _send(self) -> None:
+        self._connection.request(self._path, self._next_body(), self._on_answer, self._failed)
+
+    def _on_answer(self, body: bytes) -> None:
+        if b'"error"' in body:
+            self._failed(BenchError(f"the API answered {body[:200]!r}"))
+        else:
+            self._answered()
+
+
+class CommandLoop(ClosedLoop, asyncio.Protocol):
+    """Sends one frame again and again on a client's connection, which it takes over."""
+
+    def __init__(self, transport: asyncio.Transport, frame: bytes, answers: int, latencies: Latencies) -> None:
+        """`answers` is the number of messages, replies and pushes, that one frame brings about."""
+        super().__init__(latencies)
+        self._transport = transport
+        self._frame = frame
+        self._answers = answers
+        self._missing = 0
+        self._reader = FrameReader()
+        transport.set_protocol(self)
+
+    def _send(self) -> None:
+        self._missing = self._answers
+        self._transport.write(self._frame)
+
+    def data_received(self, data: bytes) -> None:
+        """Count the messages that answer the frame."""
+        for opcode, payload in self._reader.frames(data):
+            if opcode == OP_CLOSE:
+                self._failed(BenchError(f"closed with {int.from_bytes(payload[:2], 'big')}"))
+            for message in payload.split(b"\n"):
+                self._on_message(message)
+
+    def _on_message(self, message: bytes) -> None:
+        if message == PING:
+            self._transport.write(PONG_FRAME)
+            return
+        if b'"error"' in message:
+            self._failed(BenchError(f"a command was answered {message[:200]!r}"))
+        self._missing -= 1
+        if self._missing == 0:
+            self._answered()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail the operation."""
+        self._failed(BenchError(f"connection closed by the server ({exc or 'end of stream'})"))
+
+
+def total(loops: Sequence[ClosedLoop]) -> int:
+    """Return how many operations these loops have finished."""
+    return sum(loop.operations for loop in loops)
+
+
+async def stop_all(loops: Sequence[ClosedLoop]) -> None:
+    """Let all loops finish. Raises the first failure."""
+    for result in await asyncio.gather(*(loop.stop() for loop in loops), return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

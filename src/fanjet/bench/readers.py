@@ -1,0 +1,132 @@
+"""Protocols for connections that receive a lot: they count, and a few of them read the stamps.
+
+They take over a client's transport when it is subscribed. Nothing here parses frames: a mark in it tells a message.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from .client import Client
+from .errors import BenchError
+from .latency import Latencies
+from .payload import MARK, now_us, stamps
+from .wire import PING, PONG_FRAME
+
+TIMED_READERS: Final = 20
+"""How many of the readers take the time of each message, evenly spread over the order of subscribing."""
+
+_END_OF_MESSAGE: Final = ord("}")
+
+
+class Tally:
+    """Messages received by all readers together."""
+
+    __slots__ = ("_goal", "_reached", "count", "lost")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lost = 0
+        self._goal = 0
+        self._reached: asyncio.Event = asyncio.Event()
+
+    def add(self, count: int) -> None:
+        """Count messages; called once per chunk received."""
+        self.count += count
+        if self.count >= self._goal:
+            self._reached.set()
+
+    def add_lost(self) -> None:
+        """Note that a connection went away."""
+        self.lost += 1
+        self._reached.set()
+
+    async def reach(self, goal: int, timeout: float) -> None:  # noqa: ASYNC109
+        """Wait until `goal` messages were counted. Raises `BenchError` after `timeout` seconds or a lost connection."""
+        self._goal = goal
+        while self.count < goal:
+            if self.lost:
+                raise BenchError(f"{self.lost} subscribers were disconnected")
+            self._reached.clear()
+            try:
+                await asyncio.wait_for(self._reached.wait(), timeout)
+            except TimeoutError as error:
+                raise BenchError(f"{self.count} messages of {goal} arrived within {timeout:.0f} s") from error
+
+
+class CountingReader(asyncio.Protocol):
+    """Counts messages and answers pings."""
+
+    __slots__ = ("_add", "_add_lost", "_mark", "_rest", "_transport")
+
+    def __init__(self, tally: Tally, transport: asyncio.Transport, mark: bytes = MARK) -> None:
+        self._add = tally.add
+        self._add_lost = tally.add_lost
+        self._transport = transport
+        self._mark = mark
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Count the marks, split ones included (a chunk that ends with a message has split none)."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        if data[-1] != _END_OF_MESSAGE:
+            self._rest = data[1 - len(self._mark) :]
+        if count := data.count(self._mark):
+            self._add(count)
+        if PING in data:
+            self._transport.write(PONG_FRAME)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the tally."""
+        self._add_lost()
+
+
+class TimedReader(CountingReader):
+    """Also takes the time from each message's stamp to now."""
+
+    __slots__ = ("_latencies", "_unread")
+
+    def __init__(self, tally: Tally, transport: asyncio.Transport, latencies: Latencies) -> None:
+        super().__init__(tally, transport)
+        self._latencies = latencies
+        self._unread = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Read the stamps of the messages that are complete up to their mark, then count as the others do."""
+        now = now_us()
+        unread = self._unread + data
+        end = unread.rfind(MARK)
+        if end >= 0:
+            self._latencies.add_all([now - stamp for stamp in stamps(unread[:end])])
+            unread = unread[end + len(MARK) :]
+        self._unread = unread
+        super().data_received(data)
+
+
+def timed_indices(count: int) -> range:
+    """Return which of `count` readers are timed."""
+    step = max(1, count // TIMED_READERS)
+    return range(step - 1, count, step)
+
+
+def attach_reader(transport: asyncio.Transport, tally: Tally, latencies: Latencies | None) -> None:
+    """Let a reader take over this transport, a timed one if there is something to note latencies in."""
+    if latencies is None:
+        transport.set_protocol(CountingReader(tally, transport))
+    else:
+        transport.set_protocol(TimedReader(tally, transport, latencies))
+
+
+def attach_readers(clients: Sequence[Client], tally: Tally, latencies: Latencies) -> None:
+    """Let readers take over the clients' transports, some of them timed."""
+    timed = timed_indices(len(clients))
+    for index, client in enumerate(clients):
+        attach_reader(client.transport, tally, latencies if index in timed else None)
+
+
+def attach_counters(clients: Sequence[Client], tally: Tally, mark: bytes = MARK) -> None:
+    """Let untimed readers that count `mark` take over the clients' transports."""
+    for client in clients:
+        client.transport.set_protocol(CountingReader(tally, client.transport, mark))

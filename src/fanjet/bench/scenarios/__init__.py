@@ -1,0 +1,56 @@
+"""The scenarios, one module per family."""
+
+from typing import Final, Protocol
+
+from fanjet.bench.figures import Figure
+from fanjet.bench.settings import RECOVERED
+from fanjet.bench.stage import Stage
+
+from .commands import ClientPublish, CommandRoundTrip
+from .connections import ConnectStorm, IdleConnections, ReconnectStorm
+from .fanout import FanOut, ManyChannels
+from .kernel import SENDER, KernelLimit
+from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
+from .publishing import ApiPublish
+
+__all__ = ["KERNEL", "SCENARIOS", "SENDER", "Scenario"]
+
+
+class Scenario(Protocol):
+    """Something to measure on a server that runs on `settings.server_settings`."""
+
+    @property
+    def name(self) -> str:
+        """What the scenario is called on the command line."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+
+    async def run(self, stage: Stage) -> list[Figure]:
+        """Measure once; the same figures in the same order every time. Raises `BenchError` if the server fails it."""
+
+
+KERNEL: Final = KernelLimit()
+"""The yardstick; it runs on `SENDER`, never on the servers compared."""
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    FanOut("fanout", "1 channel x 1000 subscribers, one publish per 10 ms", interval=0.01),
+    FanOut("fanout-max", "the same, back to back"),
+    FanOut("fanout-batch", "the same, back to back in batches of ten", batch=10),
+    FanOut("fanout-history", "the first with history and recovery on", channel=f"{RECOVERED}:fan", interval=0.01),
+    ManyChannels(),
+    ApiPublish("api-publish", "HTTP API publish, nobody subscribed"),
+    ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED),
+    ApiPublish("api-batch", "HTTP API batch of 100 publishes, nobody subscribed", batch=100),
+    ApiPublish("api-batch-history", "the same with history", namespace=RECOVERED, batch=100),
+    ClientPublish(),
+    CommandRoundTrip(),
+    IdleConnections(),
+    ConnectStorm(),
+    ReconnectStorm(),
+    SlowConsumers(),
+    BusyCommand(),
+    DeltaPublication("delta", "20 KB with delta to 100 subscribers every 50 ms, 4 rows of 400 changed", changed=4),
+    DeltaPublication("delta-churn", "the same, 200 rows of 400 changed", changed=200),
+)

@@ -1,0 +1,145 @@
+"""The server under test: started from a command line, awaited, pinned to its processors, stopped."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from .client import Address
+from .errors import BenchError
+from .load import ProcessTree
+from .settings import server_settings
+
+START_TIMEOUT: Final = 20.0
+"""Seconds a server has to listen."""
+
+STOP_TIMEOUT: Final = 5.0
+"""Seconds a server has to end after SIGTERM, before SIGKILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that listens."""
+
+    address: Address
+    tree: ProcessTree
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A server to start for each scenario anew. In `command`, {config}, {port} and {python} are filled in."""
+
+    command: str
+
+    @contextlib.asynccontextmanager
+    async def running(self, cpus: frozenset[int]) -> AsyncIterator[RunningServer]:
+        """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up."""
+        address = ("127.0.0.1", _free_port())
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, tempfile.TemporaryFile() as log:
+            process = await _spawn(self._arguments(folder, address[1]), log.fileno(), cpus)
+            try:
+                await _wait_for_listener(process, address, log)
+                yield RunningServer(address, ProcessTree(process.pid))
+            finally:
+                await _stop(process)
+
+    def _arguments(self, folder: str, port: int) -> list[str]:
+        """Write the configuration into `folder` and fill in the command."""
+        config = Path(folder, "config.json")
+        config.write_text(json.dumps(server_settings(port)))
+        fill_ins = {"{config}": str(config), "{port}": str(port), "{python}": sys.executable}
+        return [_filled(part, fill_ins) for part in shlex.split(self.command)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A server that runs already, on settings equal to `settings.server_settings`; it is left where and as it is."""
+
+    address: Address
+    pid: int
+
+    @contextlib.asynccontextmanager
+    async def running(self, cpus: frozenset[int]) -> AsyncIterator[RunningServer]:
+        """Hand it out."""
+        yield RunningServer(self.address, ProcessTree(self.pid))
+
+
+Server = Spawned | Attached
+
+
+def _filled(part: str, fill_ins: dict[str, str]) -> str:
+    for name, value in fill_ins.items():
+        part = part.replace(name, value)
+    return part
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def on_cpus(cpus: frozenset[int]) -> Iterator[None]:
+    """Run on these processors meanwhile; a process started here stays on them, with all its threads."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+async def _spawn(arguments: list[str], output: int, cpus: frozenset[int]) -> asyncio.subprocess.Process:
+    with on_cpus(cpus):
+        try:
+            return await asyncio.create_subprocess_exec(
+                *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        except OSError as error:
+            raise BenchError(f"cannot start {arguments[0]}: {error}") from error
+
+
+async def _wait_for_listener(process: asyncio.subprocess.Process, address: Address, log: IO[bytes]) -> None:
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT
+    while not await _accepts(address):
+        if process.returncode is not None:
+            raise BenchError(f"the server ended with status {process.returncode}:\n{_tail(log)}")
+        if asyncio.get_running_loop().time() > deadline:
+            raise BenchError(f"the server does not listen after {START_TIMEOUT:.0f} s:\n{_tail(log)}")
+        await asyncio.sleep(0.05)
+
+
+async def _accepts(address: Address) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(*address)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(0)
+    return b"\n".join(log.read().splitlines()[-15:]).decode(errors="replace")
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Ask the server to end, then end whatever is left of its session."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

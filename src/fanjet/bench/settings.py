@@ -1,0 +1,29 @@
+"""The configuration that every scenario runs on, in the format of the configuration file (contract chapter 04)."""
+
+from typing import Any, Final
+
+API_KEY: Final = "bench-api-key"
+TOKEN_SECRET: Final = "bench-token-secret"
+
+RECOVERED: Final = "recovered"
+"""Namespace with history, positioning and recovery."""
+
+PATCHED: Final = "patched"
+"""Namespace with history, recovery and delta compression."""
+
+
+def server_settings(port: int) -> dict[str, Any]:
+    """Return settings under which a server serves the scenarios on loopback. Everything not named has its default."""
+    base = {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True}
+    history = {**base, "history_size": 100, "history_ttl": "300s", "force_recovery": True}
+    patched = {**history, "allowed_delta_types": ["fossil"], "delta_publish": True}
+    return {
+        "http_server": {"address": "127.0.0.1", "port": port},
+        "http_api": {"key": API_KEY},
+        "client": {"token": {"hmac_secret_key": TOKEN_SECRET}},
+        "rpc": {"ping": {"enabled": True}},
+        "channel": {
+            "without_namespace": base,
+            "namespaces": [{"name": RECOVERED, **history}, {"name": PATCHED, **patched}],
+        },
+    }

@@ -1,0 +1,106 @@
+"""What a scenario works with: a running server, clients on it, and a meter for what it costs."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .api import ApiConnection, open_api
+from .client import Client, Reply, abort_all, hello, open_clients
+from .load import ProcessTree
+from .server import RunningServer
+from .settings import API_KEY, TOKEN_SECRET
+from .tokens import connection_token
+
+QUIET_SHARE: Final = 0.02
+"""A server that uses less of one processor than this has dealt with what came before."""
+
+SETTLE_STEP: Final = 0.1
+SETTLE_STEPS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything. Seconds, and counts of connections."""
+
+    seconds: float = 4.0
+    warm_up: float = 0.5
+    idle_seconds: float = 30.0
+    subscribers: int = 1000
+    crowd: int = 10_000
+    storm: int = 5000
+
+
+FULL: Final = Scale()
+QUICK: Final = Scale(seconds=0.8, warm_up=0.1, idle_seconds=0.8, subscribers=200, crowd=500, storm=300)
+
+
+class Meter:
+    """CPU time of the server and time on the clock between `start` and `stop`."""
+
+    def __init__(self, tree: ProcessTree) -> None:
+        self._tree = tree
+        self.cpu_ns = 0
+        self.seconds = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Measure from now on."""
+        self._clock = asyncio.get_running_loop().time()
+        self._cpu = self._tree.cpu_ns()
+
+    def stop(self) -> None:
+        """Measure until now."""
+        self.cpu_ns = self._tree.cpu_ns() - self._cpu
+        self.seconds = asyncio.get_running_loop().time() - self._clock
+
+
+class Stage:
+    """One run of one scenario. `close` drops all connections made here."""
+
+    def __init__(self, server: RunningServer, scale: Scale) -> None:
+        self.address = server.address
+        self.tree = server.tree
+        self.scale = scale
+        self._users = 0
+        self._clients: list[Client] = []
+        self._apis: list[ApiConnection] = []
+
+    def hello(self, *subscriptions: Reply) -> list[Reply]:
+        """Return the first commands of a client that is a user of its own."""
+        self._users += 1
+        return hello(connection_token(f"user-{self._users}", TOKEN_SECRET), *subscriptions)
+
+    async def clients(self, subscriptions: Iterable[Sequence[Reply]]) -> list[Client]:
+        """Connect a client for each list of subscriptions."""
+        return self.keep(await open_clients(self.address, (self.hello(*bodies) for bodies in subscriptions)))
+
+    def keep(self, clients: list[Client]) -> list[Client]:
+        """Drop these, too, at the end."""
+        self._clients += clients
+        return clients
+
+    async def api(self) -> ApiConnection:
+        """Open a connection to the HTTP API."""
+        connection = await open_api(self.address, API_KEY)
+        self._apis.append(connection)
+        return connection
+
+    def meter(self) -> Meter:
+        """Start measuring."""
+        return Meter(self.tree)
+
+    async def settle(self) -> None:
+        """Wait until the server is done with what came before, for some seconds at most."""
+        for _ in range(SETTLE_STEPS):
+            before = self.tree.cpu_ns()
+            await asyncio.sleep(SETTLE_STEP)
+            if self.tree.cpu_ns() - before < QUIET_SHARE * SETTLE_STEP * 1e9:
+                return
+
+    async def close(self) -> None:
+        """Drop all connections, and give the loop a turn to do it."""
+        abort_all(self._clients)
+        for connection in self._apis:
+            connection.close()
+        await asyncio.sleep(0)
