@@ -2,7 +2,6 @@
 
 import codecs
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -11,7 +10,7 @@ from msgspec.json import Encoder
 from .codec import PayloadNotJSON
 from .json_scan import is_json
 from .publication import EncodedPublication, Publication
-from .schema import SCHEMA, Field, Scalar, Shape
+from .schema import Field, Scalar, Shape, fields_to_write, values_getter
 
 Encode = Callable[[Any], bytes]
 
@@ -78,13 +77,13 @@ def json_encoder(
     `payload` encodes what bytes fields hold, by default after a check that raises `PayloadNotJSON`. `leave_out` names
     fields that are never written.
     """
-    fields = [field for field in SCHEMA[message] if field.name not in leave_out]
+    fields = fields_to_write(message, leave_out)
     if not fields:
         return lambda _message: b"{}"
     names = tuple(json_string(field.name) + b":" for field in fields)
     encoders = tuple(_field_encoder(field, payload) for field in fields)
     always = tuple(field.always for field in fields)
-    values_of = _values_getter([field.name for field in fields])
+    values_of = values_getter(fields)
 
     def encode(value: Any) -> bytes:
         members = [
@@ -95,11 +94,6 @@ def json_encoder(
         return b"{" + b",".join(members) + b"}"
 
     return encode
-
-
-def _values_getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    get: Any = attrgetter(*names)
-    return get if len(names) > 1 else lambda message: (get(message),)
 
 
 def _field_encoder(field: Field, payload: Encode) -> Encode:

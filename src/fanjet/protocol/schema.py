@@ -3,9 +3,11 @@
 Names are those of the structs in `messages` and `publication`, and the same in both encodings.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -277,3 +279,14 @@ PUSH_FIELDS: Final[dict[type[Struct], tuple[int, str]]] = {
     RefreshPush: (12, "refresh"),
 }
 """Where a push holds its body."""
+
+
+def fields_to_write(message: type[Struct], leave_out: frozenset[str] = frozenset()) -> tuple[Field, ...]:
+    """Return the fields of a message without those named."""
+    return tuple(field for field in SCHEMA[message] if field.name not in leave_out)
+
+
+def values_getter(fields: Sequence[Field]) -> Callable[[Any], tuple[Any, ...]]:
+    """Make the function that reads these fields (one at least) off a message, all in one call."""
+    get: Any = attrgetter(*[field.name for field in fields])
+    return get if len(fields) > 1 else lambda message: (get(message),)

@@ -1,0 +1,139 @@
+"""The Protobuf encoding (01 §2.3): every message behind its length, payloads opaque."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from .codec import Codec, MalformedFrame
+from .codes import ReplyError
+from .fossil import consecutive_deltas
+from .messages import Command, Error, PushBody, Result
+from .protobuf_decode import decode_command
+from .protobuf_encode import length_field, protobuf_encoder, string_field, varint_field
+from .protobuf_wire import read_varint, varint
+from .publication import ClientInfo, EncodedPublication, Publication
+from .schema import (
+    PUSH_CHANNEL,
+    PUSH_FIELDS,
+    PUSH_ID,
+    PUSH_PUBLICATION,
+    REPLY_ERROR,
+    REPLY_PUSH,
+    RESULT_FIELDS,
+    SCHEMA,
+)
+
+_NUMBERS: Final = {field.name: field.number for field in SCHEMA[Publication]}
+_data: Final = length_field(_NUMBERS["data"])
+_info: Final = length_field(_NUMBERS["info"])
+_offset: Final = varint_field(_NUMBERS["offset"])
+_IS_DELTA: Final = varint_field(8)(1)
+
+_reply_id: Final = varint_field(1)
+_reply_error: Final = length_field(REPLY_ERROR)
+_reply_push: Final = length_field(REPLY_PUSH)
+_push_id: Final = varint_field(PUSH_ID)
+_push_channel: Final = string_field(PUSH_CHANNEL)
+_push_publication: Final = length_field(PUSH_PUBLICATION)
+_RESULTS: Final = {
+    result: (length_field(number), protobuf_encoder(result)) for result, (number, _) in RESULT_FIELDS.items()
+}
+_PUSHES: Final = {body: (length_field(number), protobuf_encoder(body)) for body, (number, _) in PUSH_FIELDS.items()}
+_encode_error: Final = protobuf_encoder(Error)
+
+# A publication whole, and what goes beside delta-encoded data: live, and in a recovered list (01 §10.2).
+_BESIDE_DELTA: Final = frozenset({"data", "epoch", "version"})
+_client_info: Final = protobuf_encoder(ClientInfo)
+_whole: Final = protobuf_encoder(Publication)
+_rest_live_delta: Final = protobuf_encoder(Publication, leave_out=_BESIDE_DELTA)
+_rest_recovered_delta: Final = protobuf_encoder(Publication, leave_out=_BESIDE_DELTA | {"key", "removed", "score"})
+
+
+class _ProtobufCodec:
+    """See `Codec`."""
+
+    __slots__ = ()
+
+    name = "protobuf"
+    ping = b"\x00"
+    pushes_json = False
+
+    def decode(self, frame: bytes) -> Iterator[Command]:
+        size = len(frame)
+        if not size:
+            raise MalformedFrame("empty frame")
+        at = 0
+        while at < size:
+            length, start = read_varint(frame, at, size)
+            if start == size and length and at:
+                return  # nothing but a length behind good commands is ignored (01 §2.4)
+            if length > size - start:
+                raise MalformedFrame("command is shorter than announced")
+            at = start + length
+            yield decode_command(frame, start, at)
+
+    def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
+        wrap, encode = _RESULTS[type(result)]
+        return _with_length(_reply_id(id) + wrap(encode(result)))
+
+    def error(self, id: int, error: ReplyError) -> bytes:  # noqa: A002
+        body = _encode_error(Error(error.code, error.message, error.temporary))
+        return _with_length(_reply_id(id) + _reply_error(body))
+
+    def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
+        wrap, encode = _PUSHES[type(body)]
+        return _with_length(_reply_push(self.publication_prefix(channel, channel_id) + wrap(encode(body))))
+
+    def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
+        if channel_id:
+            return _push_id(channel_id)
+        return _push_channel(channel) if channel else b""
+
+    def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
+        if (
+            publication.tags
+            or publication.key
+            or publication.epoch
+            or publication.version
+            or publication.removed
+            or publication.score
+        ):
+            return _pushed(prefix, _whole(publication))
+        # Nearly every publication has nothing but these three.
+        body = _data(publication.data) if publication.data else b""
+        if publication.info is not None:
+            body += _info(_client_info(publication.info))
+        if publication.offset:
+            body += _offset(publication.offset)
+        return _pushed(prefix, body)
+
+    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
+        if patch is None and not tried:
+            return self.publication_push(prefix, publication)
+        return _pushed(prefix, _rest_live_delta(publication) + _delta_data(publication.data, patch))
+
+    def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
+        patches = consecutive_deltas([publication.data for publication in publications])
+        encoded = [
+            _rest_recovered_delta(publication) + _delta_data(publication.data, patch)
+            for publication, patch in zip(publications, patches, strict=True)
+        ]
+        if publications:
+            encoded[0] = _whole(publications[0])
+        return [EncodedPublication(body) for body in encoded]
+
+
+def _delta_data(data: bytes, patch: bytes | None) -> bytes:
+    if patch is not None:
+        return _data(patch) + _IS_DELTA
+    return _data(data) if data else b""
+
+
+def _pushed(prefix: bytes, publication: bytes) -> bytes:
+    return _with_length(_reply_push(prefix + _push_publication(publication)))
+
+
+def _with_length(message: bytes) -> bytes:
+    return varint(len(message)) + message
+
+
+PROTOBUF: Final[Codec] = _ProtobufCodec()

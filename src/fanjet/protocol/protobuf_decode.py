@@ -1,0 +1,193 @@
+"""Protobuf messages into structs, by the table in `schema` and by the letter of 01 §2.3.
+
+General libraries take a known field of the wrong wire type for an unknown one; here it makes the message undecodable.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Raw, Struct, structs
+
+from .codec import MalformedFrame
+from .messages import Command, FilterNode
+from .protobuf_wire import LENGTH, VARINT, read_varint, skip_field
+from .schema import MAX_FILTER_DEPTH, SCHEMA, Field, Scalar, Shape
+
+Values = dict[str, Any]
+_Take = Callable[[Values, bytes, int, int, int], None]
+"""Takes what a field holds, `data[start:end]`, into the values of its message. Last: the depth in a tags filter."""
+_Read = Callable[[bytes, int, int, int], Any]
+
+_NUMBER_MASK: Final = 2**35 - 1
+"""A field number has 32 bits, its wire type 3; a wider tag is cut, like all integers."""
+
+
+def _cut(bits: int) -> Callable[[int], int]:
+    mask = 2**bits - 1
+    return lambda number: number & mask
+
+
+def _cut_signed(bits: int) -> Callable[[int], int]:
+    mask, sign = 2**bits - 1, 2 ** (bits - 1)
+    return lambda number: ((number & mask) ^ sign) - sign
+
+
+_NUMBERS: Final[dict[Scalar, Callable[[int], int]]] = {
+    Scalar.BOOL: lambda number: number & 2**64 - 1 != 0,
+    Scalar.INT32: _cut_signed(32),
+    Scalar.INT64: _cut_signed(64),
+    Scalar.UINT32: _cut(32),
+    Scalar.UINT64: _cut(64),
+}
+
+
+class _Fields:
+    """Reads the fields of one message type."""
+
+    __slots__ = ("_known", "_numbers", "_takers")
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, tuple[str, Callable[[int], int]]] = {}
+        self._takers: dict[int, _Take] = {}
+        self._known: set[int] = set()
+
+    def add(self, field: Field) -> None:
+        self._known.add(field.number)
+        if isinstance(field.kind, Scalar) and field.kind in _NUMBERS:
+            self._numbers[field.number << 3 | VARINT] = field.name, _NUMBERS[field.kind]
+        else:
+            self._takers[field.number << 3 | LENGTH] = _taker(field)
+
+    def read_into(self, values: Values, data: bytes, at: int, end: int, depth: int) -> None:
+        """Add the fields of `data[at:end]` to `values`. Raises `MalformedFrame`."""
+        numbers, takers = self._numbers, self._takers
+        while at < end:
+            tag = data[at]
+            if tag < 128:
+                at += 1
+            else:
+                tag, at = read_varint(data, at, end)
+                tag &= _NUMBER_MASK
+            if (take := takers.get(tag)) is not None:
+                length, at = read_varint(data, at, end)
+                if length > end - at:
+                    raise MalformedFrame("field runs beyond its message")
+                take(values, data, at, at + length, depth)
+                at += length
+            elif (named := numbers.get(tag)) is not None:
+                number, at = read_varint(data, at, end)
+                values[named[0]] = named[1](number)
+            else:
+                at = skip_field(data, at, end, tag, self._known)
+
+
+def _taker(field: Field) -> _Take:
+    name = field.name
+    if field.shape is Shape.MAP:
+        return _map_taker(field)
+    if field.shape is Shape.LIST:
+        read = _reader(field)
+
+        def take_element(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+            values.setdefault(name, []).append(read(data, start, end, depth))
+
+        return take_element
+    if not isinstance(field.kind, Scalar):
+        return _message_taker(name, field.kind)
+    read = _reader(field)
+
+    def take(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+        values[name] = read(data, start, end, depth)
+
+    return take
+
+
+def _message_taker(name: str, message: type[Struct]) -> _Take:
+    """Take a sub-message; when there has been one already, the two merge."""
+
+    read = _message_reader(message)
+
+    def take(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+        before = values.get(name)
+        values[name] = read({} if before is None else structs.asdict(before), data, start, end, depth)
+
+    return take
+
+
+def _map_taker(field: Field) -> _Take:
+    name = field.name
+    entry_fields = _Fields()
+    entry_fields.add(Field(1, "key", Scalar.STRING))
+    entry_fields.add(Field(2, "value", field.kind))
+    zero: Callable[[], Any] = str if isinstance(field.kind, Scalar) else field.kind
+
+    def take(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+        entry: Values = {}
+        entry_fields.read_into(entry, data, start, end, depth)
+        value = entry["value"] if "value" in entry else zero()
+        values.setdefault(name, {})[entry.get("key", "")] = value
+
+    return take
+
+
+def _reader(field: Field) -> _Read:
+    message = field.kind
+    if message is Scalar.STRING:
+        return _read_string
+    if message is Scalar.BYTES:
+        return _read_payload
+    assert not isinstance(message, Scalar)
+    read = _message_reader(message)
+    return lambda data, start, end, depth: read({}, data, start, end, depth)
+
+
+def _read_string(data: bytes, start: int, end: int, _depth: int) -> str:
+    try:
+        return data[start:end].decode()
+    except UnicodeDecodeError as error:
+        raise MalformedFrame("not UTF-8") from error
+
+
+def _read_payload(data: bytes, start: int, end: int, _depth: int) -> Raw:
+    return Raw(data[start:end])
+
+
+def _message_reader(message: type[Struct]) -> Callable[[Values, bytes, int, int, int], Struct | None]:
+    """Make the function that reads a message on top of values there are."""
+
+    def read(values: Values, data: bytes, start: int, end: int, depth: int) -> Struct | None:
+        _FIELDS[message].read_into(values, data, start, end, depth)
+        return message(**values)
+
+    def read_node(values: Values, data: bytes, start: int, end: int, depth: int) -> Struct | None:
+        """A node that is too deep is None, which validation refuses (01 §17 FIX 12)."""
+        return read(values, data, start, end, depth + 1) if depth < MAX_FILTER_DEPTH else None
+
+    return read_node if message is FilterNode else read
+
+
+def _fields_of(message: type[Struct]) -> _Fields:
+    fields = _Fields()
+    for field in SCHEMA[message]:
+        fields.add(field)
+    return fields
+
+
+def _incoming(message: type[Struct], found: dict[type[Struct], _Fields]) -> dict[type[Struct], _Fields]:
+    """Collect the fields of a message and of all that it holds."""
+    if message not in found:
+        found[message] = _fields_of(message)
+        for field in SCHEMA[message]:
+            if not isinstance(field.kind, Scalar):
+                _incoming(field.kind, found)
+    return found
+
+
+_FIELDS: Final = _incoming(Command, {})
+
+
+def decode_command(data: bytes, start: int, end: int) -> Command:
+    """Decode the command in `data[start:end]`. Raises `MalformedFrame`."""
+    values: Values = {}
+    _FIELDS[Command].read_into(values, data, start, end, 0)
+    return Command(**values)
