@@ -49,13 +49,14 @@ async def test_at_most_so_many_wait_at_a_time() -> None:
             full.set()
         await gate.wait()
 
-    running = asyncio.create_task(run_all(job() for _ in range(MAX_IN_FLIGHT + 10)))
+    running = asyncio.gather(run_all(job() for _ in range(MAX_IN_FLIGHT + 10)))
     await full.wait()
     for _ in range(3):
         await asyncio.sleep(0)
     assert started == MAX_IN_FLIGHT
     gate.set()
-    assert len(await running) == started == MAX_IN_FLIGHT + 10
+    (results,) = await running
+    assert len(results) == started == MAX_IN_FLIGHT + 10
 
 
 async def test_the_first_error_is_raised_when_all_are_done() -> None:

@@ -15,7 +15,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _minus_zero = re.compile(rb":\s*-0\s*[,}]")
 
 
-class MalformedRequest(Exception):
+class MalformedRequest(Exception):  # noqa: N818
     """The body is not JSON, or a value in it has another type than its field."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .results import Result
 
 
-class PayloadNotJSON(Exception):
+class PayloadNotJSON(Exception):  # noqa: N818
     """A result holds a payload that cannot stand in JSON, a binary publication for one."""
 
 

@@ -24,31 +24,31 @@ class InternalError(ApiError):
     code, message, http_status = 100, "internal server error", 500
 
 
-class UnknownChannel(ApiError):
+class UnknownChannel(ApiError):  # noqa: N818
     """The channel's namespace does not exist."""
 
     code, message, http_status = 102, "unknown channel", 404
 
 
-class NotFound(ApiError):
+class NotFound(ApiError):  # noqa: N818
     """No such command or RPC method. The client protocol words its 104 differently."""
 
     code, message, http_status = 104, "not found", 404
 
 
-class BadRequest(ApiError):
+class BadRequest(ApiError):  # noqa: N818
     """A parameter is missing or unusable."""
 
     code, message, http_status = 107, "bad request", 400
 
 
-class NotAvailable(ApiError):
+class NotAvailable(ApiError):  # noqa: N818
     """The namespace has this feature switched off."""
 
     code, message, http_status = 108, "not available", 400
 
 
-class UnrecoverablePosition(ApiError):
+class UnrecoverablePosition(ApiError):  # noqa: N818
     """The stream has another epoch than the caller's position."""
 
     code, message, http_status = 112, "unrecoverable position", 416

@@ -31,7 +31,7 @@ _members = re.compile(rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SC
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
 
 
-class MalformedJSON(ValueError):
+class MalformedJSON(ValueError):  # noqa: N818
     """Not JSON, not UTF-8, too deep, or a value of another type than its field has."""
 
 
