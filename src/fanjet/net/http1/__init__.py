@@ -1,0 +1,9 @@
+"""HTTP/1.1 (RFC 9112), server side: bytes in, requests to endpoints, responses out."""
+
+from .connection import HttpConnection
+from .exchange import Exchange
+from .head import Head, parse_head
+from .request import Request
+from .server import HttpServer
+
+__all__ = ["Exchange", "Head", "HttpConnection", "HttpServer", "Request", "parse_head"]

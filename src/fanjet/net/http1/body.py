@@ -1,0 +1,123 @@
+"""Request bodies that did not come in one piece with their head."""
+
+from typing import Final, Protocol
+
+from .errors import BadRequest
+
+_MAX_CHUNK_LINE: Final = 4096
+_MAX_TRAILER_BYTES: Final = 64 * 1024
+
+
+class Body(Protocol):
+    """Collects a body."""
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take `data`. Returns what lies behind the body once it is complete, None before. Raises `BadRequest`."""
+
+    def value(self) -> bytes:
+        """The body so far."""
+
+
+class LengthBody:
+    """A body of known length."""
+
+    __slots__ = ("_missing", "_parts")
+
+    def __init__(self, length: int) -> None:
+        self._missing = length
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take `data`; see `Body`."""
+        missing = self._missing
+        if len(data) < missing:
+            self._parts.append(data)
+            self._missing = missing - len(data)
+            return None
+        self._parts.append(data[:missing])
+        self._missing = 0
+        return data[missing:]
+
+    def value(self) -> bytes:
+        """The body so far."""
+        return b"".join(self._parts)
+
+
+class ChunkedBody:
+    """A body in chunks (RFC 9112 section 7.1); extensions and trailers are skipped, both within bounds."""
+
+    __slots__ = ("_buffer", "_limit", "_missing", "_parts", "_size", "_trailer_bytes")
+
+    _SIZE_LINE: Final = -1
+    _TRAILER: Final = -2
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._buffer = bytearray()
+        self._missing = self._SIZE_LINE  # or bytes missing of the current chunk, its line end included
+        self._trailer_bytes = 0
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take `data`; see `Body`. Raises `BadRequest` 413 as soon as the chunk sizes exceed the limit."""
+        buffer = self._buffer
+        buffer += data
+        while True:
+            if self._missing >= 0:
+                if not self._take_chunk(buffer):
+                    return None
+                continue
+            line = self._take_line(buffer)
+            if line is None:
+                return None
+            if self._missing == self._SIZE_LINE:
+                self._begin_chunk(line)
+            elif not line:
+                return bytes(buffer)
+
+    def value(self) -> bytes:
+        """The body so far."""
+        return b"".join(self._parts)
+
+    def _take_line(self, buffer: bytearray) -> bytes | None:
+        end = buffer.find(b"\n", 0, _MAX_CHUNK_LINE)
+        if end < 0:
+            if len(buffer) >= _MAX_CHUNK_LINE:
+                raise BadRequest
+            return None
+        line = bytes(buffer[:end]).removesuffix(b"\r")
+        del buffer[: end + 1]
+        if self._missing == self._TRAILER:
+            self._trailer_bytes += end + 1
+            if self._trailer_bytes > _MAX_TRAILER_BYTES:
+                raise BadRequest
+        return line
+
+    def _begin_chunk(self, line: bytes) -> None:
+        digits = line.partition(b";")[0].rstrip(b" \t")
+        if not 0 < len(digits) <= 15 or digits.strip(b"0123456789abcdefABCDEF"):
+            raise BadRequest
+        size = int(digits, 16)
+        self._size += size
+        if self._limit is not None and self._size > self._limit:
+            raise BadRequest(413)
+        self._missing = size + 2 if size else self._TRAILER
+
+    def _take_chunk(self, buffer: bytearray) -> bool:
+        """Take what is there of the current chunk; True when it is complete."""
+        missing = self._missing
+        if len(buffer) < missing:
+            # The line end stays in the buffer, to be checked in one piece.
+            take = min(len(buffer), missing - 2)
+            if take > 0:
+                self._parts.append(bytes(buffer[:take]))
+                del buffer[:take]
+                self._missing = missing - take
+            return False
+        if buffer[missing - 2 : missing] != b"\r\n":
+            raise BadRequest
+        self._parts.append(bytes(buffer[: missing - 2]))
+        del buffer[:missing]
+        self._missing = self._SIZE_LINE
+        return True

@@ -1,0 +1,266 @@
+"""One HTTP/1.1 connection: requests one after another, each answered before the next is looked at."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+from ..wheel import NOT_SCHEDULED
+from .errors import BadRequest
+from .exchange import Exchange
+from .reader import RequestReader
+from .request import Request
+from .response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, ordinary_response, refusal, response
+
+if TYPE_CHECKING:
+    from .head import Head
+    from .server import HttpServer
+
+HEADER_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 30.0
+WRITE_SECONDS: Final = 10.0
+LINGER_SECONDS: Final = 0.5
+
+MAX_WAITING_BYTES: Final = 1 << 16
+"""Pipelined input beyond this waits in the kernel while a request is being answered."""
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+log = logging.getLogger(__name__)
+
+
+class HttpConnection(asyncio.Protocol):
+    """Reads requests and writes their answers. All its deadlines are one entry of the timing wheel."""
+
+    __slots__ = (
+        "_deadline",
+        "_exchange",
+        "_paused",
+        "_peer_finished",
+        "_reader",
+        "_scheduled_for",
+        "_server",
+        "_serving",
+        "_started",
+        "_stopped",
+        "_transport",
+        "_write_blocked",
+        "wheel_slot",
+    )
+
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
+        self._reader = RequestReader(self._body_limit)
+        self._exchange: Exchange | None = None  # being answered
+        self._started: float | None = None  # when the request being received began
+        self._deadline = math.inf
+        self._scheduled_for = math.inf  # what the wheel knows: never later than the deadline
+        self._stopped = False  # nothing more is served
+        self._serving = False  # inside _serve
+        self._paused = False
+        self._write_blocked = False
+        self._peer_finished = False
+        self.wheel_slot = NOT_SCHEDULED
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request has begun since the last was answered."""
+        return self._exchange is None and self._reader.is_idle and not self._write_blocked
+
+    def close(self) -> None:
+        """Serve no more; close the socket once what was written is out, within the time a response may take."""
+        self._stopped = True
+        self._expect_within(WRITE_SECONDS)
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Tear the socket down."""
+        self._stopped = True
+        self._transport.abort()
+
+    # What the event loop and the wheel call.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.connections.add(self)
+        self._started = self._server.wheel.clock()
+        self._expect_until(self._started + HEADER_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """Serve what is complete."""
+        if self._stopped:
+            return
+        self._reader.feed(data)
+        if self._exchange is None and not self._write_blocked:
+            self._serve()
+        elif self._reader.waiting > MAX_WAITING_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The peer will send no more; what it asked for is still answered."""
+        self._peer_finished = True
+        if self._exchange is not None and not self._server.tls:
+            return True
+        self.close()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._stopped = True
+        self._release()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.lose_peer()
+
+    def pause_writing(self) -> None:
+        """The peer does not take its answers: no more of them until it has."""
+        self._write_blocked = True
+        self._expect_within(WRITE_SECONDS)
+
+    def resume_writing(self) -> None:
+        """The peer took its answers."""
+        self._write_blocked = False
+        if self._exchange is not None:
+            self._deadline = math.inf
+        elif not self._stopped:
+            self._expect_within(IDLE_SECONDS)
+            self._serve()
+
+    def on_timer(self, now: float) -> None:
+        """Close without an answer if the deadline still stands."""
+        self._scheduled_for = math.inf
+        if now >= self._deadline:
+            self.abort()
+        elif self._deadline < math.inf:
+            self._expect_until(self._deadline)
+
+    # What the exchange calls.
+
+    def send_response(
+        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Write the response to the current exchange, then serve what waits."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or self._stopped:
+            return
+        request = exchange.request
+        close = not request.keep_alive or self._server.stopping or self._peer_finished or CLOSE_CONNECTION in headers
+        modern = request.version != "1.0"
+        if modern and not close and not headers and status == 200 and request.method != "HEAD":
+            self._transport.write(ordinary_response(status, body, content_type))
+        else:
+            connection = b"close" if close and modern else b"" if close or modern else b"keep-alive"
+            version, send_body = request.version, request.method != "HEAD"
+            self._transport.write(
+                response(
+                    status, body, content_type, headers, version=version, connection=connection, send_body=send_body
+                )
+            )
+        self._go_on(close=close)
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Give the socket to another protocol."""
+        self._exchange = None
+        if self._stopped:
+            return
+        if not self._reader.is_idle or self._write_blocked or self._peer_finished:
+            self.abort()
+            return
+        self._stopped = True
+        self._release()
+        transport = self._transport
+        transport.write(head)
+        protocol = make_protocol(transport)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+    # Steps.
+
+    def _serve(self) -> None:
+        """Start what is complete, as long as each request is answered at once."""
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while self._exchange is None and not self._stopped and not self._write_blocked:
+                received = self._reader.next_request()
+                if received is None:
+                    self._wait_for_rest()
+                    break
+                self._started = None
+                self._start_exchange(*received)
+        except BadRequest as fault:
+            self._refuse(fault)
+        finally:
+            self._serving = False
+
+    def _start_exchange(self, head: "Head", body: bytes) -> None:
+        self._deadline = math.inf
+        exchange = Exchange(Request(head, body, self._transport, tls=self._server.tls), self)
+        self._exchange = exchange
+        try:
+            self._server.routes.find(head).endpoint(exchange)
+        except Exception:
+            log.exception("endpoint failed", extra={"path": head.path})
+            exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
+
+    def _go_on(self, *, close: bool) -> None:
+        """An answer is written: serve what has come meanwhile, or wait for it."""
+        if close:
+            self.close()
+            return
+        if self._write_blocked:
+            return
+        self._expect_within(IDLE_SECONDS)
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        if self._reader.waiting:
+            self._serve()
+
+    def _wait_for_rest(self) -> None:
+        """Set the deadline of the request that has begun."""
+        if self._reader.is_idle:
+            return
+        if self._started is None:
+            self._started = self._server.wheel.clock()
+        head = self._reader.partial_head
+        self._expect_until(self._started + (HEADER_SECONDS if head is None else REQUEST_SECONDS))
+        if self._reader.take_expectation():
+            self._transport.write(_CONTINUE)
+
+    def _refuse(self, fault: BadRequest) -> None:
+        """Answer what is no request, and hear no more.
+
+        Closing a socket with unread input resets it, and the reset may overtake the answer. So input is discarded for a
+        moment, until the peer has closed, too.
+        """
+        self._stopped = True
+        self._transport.write(refusal(fault.status, fault.detail))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._expect_within(LINGER_SECONDS)
+        else:
+            self.close()
+
+    def _body_limit(self, head: "Head") -> int | None:
+        return self._server.routes.find(head).max_body
+
+    def _release(self) -> None:
+        self._server.forget(self)
+        self._server.wheel.cancel(self)
+        self._scheduled_for = math.inf
+
+    def _expect_within(self, seconds: float) -> None:
+        self._expect_until(self._server.wheel.clock() + seconds)
+
+    def _expect_until(self, deadline: float) -> None:
+        self._deadline = deadline
+        if deadline < self._scheduled_for:
+            # A later deadline than the one in the wheel costs nothing: the wheel asks again.
+            self._scheduled_for = deadline
+            self._server.wheel.schedule(self, deadline)

@@ -1,0 +1,82 @@
+"""One request and its answer."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from .request import Request
+
+
+class Answering(Protocol):
+    """The connection, as its exchange sees it."""
+
+    def send_response(
+        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Write the response and go on to the next request."""
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Write `head` and give the socket away."""
+
+    def abort(self) -> None:
+        """Tear the socket down."""
+
+
+class Exchange:
+    """A request that waits for exactly one of `respond`, `upgrade` and `abort`, now or later.
+
+    Once the exchange is over, be it answered or the peer gone, all three do nothing.
+    """
+
+    __slots__ = ("_connection", "closed", "on_closed", "request", "status")
+
+    def __init__(self, request: Request, connection: Answering) -> None:
+        self.request = request
+        self._connection: Answering | None = connection
+        self.status = 0
+        """The status that was answered, 0 before."""
+        self.closed = False
+        """Whether the peer went away unanswered."""
+        self.on_closed: Callable[[], None] | None = None
+        """Called when the peer goes away unanswered."""
+
+    def respond(
+        self,
+        status: int,
+        body: bytes = b"",
+        content_type: bytes = b"",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """Answer. Length, date and connection headers are added, and the body is left out where it may not be."""
+        connection = self._finish(status)
+        if connection is not None:
+            connection.send_response(status, body, content_type, headers)
+
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Write a whole 101 response and hand the socket to the protocol, whose `connection_made` is called.
+
+        Nothing that was received belongs to the new protocol: when bytes have followed the request, the connection is
+        dropped instead, and no protocol made (02 section 6.2).
+        """
+        connection = self._finish(101)
+        if connection is not None:
+            connection.hand_over(head, make_protocol)
+
+    def abort(self) -> None:
+        """Close the connection without an answer."""
+        connection = self._finish(0)
+        if connection is not None:
+            connection.abort()
+
+    def lose_peer(self) -> None:
+        """For the connection: the peer went away."""
+        if self._finish(0) is not None:
+            self.closed = True
+            if self.on_closed is not None:
+                self.on_closed()
+
+    def _finish(self, status: int) -> Answering | None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self.status = status
+        return connection

@@ -1,0 +1,44 @@
+"""What the connections of one listener share."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .connection import HttpConnection
+
+if TYPE_CHECKING:
+    from ..router import Routes
+    from ..wheel import TimingWheel
+
+
+class HttpServer:
+    """Routes, deadlines, and the connections that have not been handed over by an upgrade."""
+
+    __slots__ = ("_emptied", "connections", "routes", "stopping", "tls", "wheel")
+
+    def __init__(self, routes: "Routes", wheel: "TimingWheel", *, tls: bool = False) -> None:
+        self.routes = routes
+        self.wheel = wheel
+        self.tls = tls
+        self.stopping = False
+        self.connections: set[HttpConnection] = set()
+        self._emptied: asyncio.Event | None = None
+
+    def new_connection(self) -> HttpConnection:
+        """The protocol factory for the event loop."""
+        return HttpConnection(self)
+
+    def forget(self, connection: HttpConnection) -> None:
+        """For the connection: it was closed or handed over."""
+        self.connections.discard(connection)
+        if self._emptied is not None and not self.connections:
+            self._emptied.set()
+
+    async def stop(self) -> None:
+        """Close idle connections and wait for the others, each of which closes after the answer it owes."""
+        self.stopping = True
+        for connection in list(self.connections):
+            if connection.is_idle:
+                connection.close()
+        if self.connections:
+            self._emptied = asyncio.Event()
+            await self._emptied.wait()

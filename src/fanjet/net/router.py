@@ -1,0 +1,136 @@
+"""Which endpoint a request belongs to (02 section 2.4)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
+
+from .http1.response import CLOSE_CONNECTION, NO_SNIFFING, TEXT
+
+if TYPE_CHECKING:
+    from .http1.exchange import Exchange
+    from .http1.head import Head
+
+Endpoint = Callable[["Exchange"], None]
+"""Answers an exchange, at once or later."""
+
+DEFAULT_MAX_BODY: Final = 65536
+
+_REDIRECT: Final = 307
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An endpoint with the pattern it was added under and the limits of its requests."""
+
+    pattern: str
+    endpoint: Endpoint
+    max_body: int | None = DEFAULT_MAX_BODY
+    """Bytes a request's body may have, above which 413 is answered; None: any number."""
+
+
+class DuplicateRoute(ValueError):  # noqa: N818
+    """Two endpoints were added under one pattern."""
+
+
+class Routes:
+    """The endpoints of one listener: exact paths, and subtrees, whose patterns end in a slash (`/` catches all)."""
+
+    __slots__ = ("_exact", "_subtrees")
+
+    def __init__(self) -> None:
+        self._exact: dict[str, Route] = {}
+        self._subtrees: dict[str, Route] = {}
+
+    def add(self, pattern: str, endpoint: Endpoint, *, max_body: int | None = DEFAULT_MAX_BODY) -> None:
+        """Add an endpoint. Raises `DuplicateRoute`, and `ValueError` for a pattern that does not begin with a slash."""
+        if not pattern.startswith("/"):
+            raise ValueError(f"route pattern {pattern!r} does not begin with a slash")
+        table = self._subtrees if pattern.endswith("/") else self._exact
+        if pattern in table:
+            raise DuplicateRoute(pattern)
+        table[pattern] = Route(pattern, endpoint, max_body)
+
+    def __bool__(self) -> bool:
+        """Whether there is any endpoint."""
+        return bool(self._exact or self._subtrees)
+
+    def find(self, head: "Head") -> Route:
+        """Return the route of a request: an added one, or one that redirects or refuses."""
+        route = self._exact.get(head.raw_path)
+        if route is not None:
+            return route
+        if head.target == b"*":
+            return _SERVER_OPTIONS if head.method == "OPTIONS" else _BAD_TARGET
+        return self._find_cleaned(head)
+
+    def _find_cleaned(self, head: "Head") -> Route:
+        cleaned = clean_path(head.raw_path)
+        path = _decode_segments(cleaned)
+        route = self._exact.get(path)
+        if route is None and path + "/" in self._subtrees:
+            return _redirect(cleaned + "/", head.query)
+        if cleaned != head.raw_path and head.method != "CONNECT":
+            return _redirect(cleaned, head.query)
+        return route or self._find_subtree(path)
+
+    def _find_subtree(self, path: str) -> Route:
+        end = len(path)
+        while (end := path.rfind("/", 0, end)) >= 0:
+            route = self._subtrees.get(path[: end + 1])
+            if route is not None:
+                return route
+        return _NOT_FOUND
+
+
+def clean_path(path: str) -> str:
+    """Resolve empty, `.` and `..` segments; a slash at the end stays."""
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    cleaned = "/" + "/".join(segments)
+    return cleaned + "/" if segments and path.endswith("/") else cleaned
+
+
+def _decode_segments(path: str) -> str:
+    """Decode percent-escapes, but for slashes: an encoded slash separates no segments."""
+    if "%" not in path:
+        return path
+    return "/".join(unquote(segment).replace("/", "%2F") for segment in path.split("/"))
+
+
+def _redirect(path: str, query: bytes) -> Route:
+    location = quote(path, safe="/%:@!$&'()*+,;=~", encoding="latin-1")
+    if query:
+        location += "?" + quote(query, safe="/%:@!$&'()*+,;=?~[]{}|\\^`\"<>")
+
+    def answer(exchange: "Exchange") -> None:
+        headers = ((b"Location", location.encode()),)
+        if exchange.request.method in ("GET", "HEAD"):
+            body = f'<a href="{escape(location)}">Temporary Redirect</a>.\n\n'.encode()
+            exchange.respond(_REDIRECT, body, b"text/html; charset=utf-8", headers)
+        else:
+            exchange.respond(_REDIRECT, headers=headers)
+
+    return Route("", answer)
+
+
+def _answer_not_found(exchange: "Exchange") -> None:
+    exchange.respond(404, b"404 page not found\n", TEXT, (NO_SNIFFING,))
+
+
+def _answer_server_options(exchange: "Exchange") -> None:
+    exchange.respond(200)
+
+
+def _answer_bad_target(exchange: "Exchange") -> None:
+    exchange.respond(400, headers=(CLOSE_CONNECTION,))
+
+
+_NOT_FOUND: Final = Route("", _answer_not_found)
+_SERVER_OPTIONS: Final = Route("", _answer_server_options)
+_BAD_TARGET: Final = Route("", _answer_bad_target)

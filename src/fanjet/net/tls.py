@@ -1,0 +1,139 @@
+"""Server-side TLS from the TLS object of the configuration (02 section 3.2, 04 sections 2.4 and 2.5)."""
+
+import base64
+import binascii
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+_PEM_MARK = "-----BEGIN "
+_CERTIFICATE_BEGIN = "-----BEGIN CERTIFICATE-----"
+_CERTIFICATE_END = "-----END CERTIFICATE-----"
+
+
+class TLSError(Exception):
+    """A TLS object that cannot be used; the text says why."""
+
+
+class TLSSettings(Protocol):
+    """The server side of a TLS object. Every PEM value may be PEM text, base64 of it, or the path of a file."""
+
+    @property
+    def cert_pem(self) -> str:
+        """The certificate chain."""
+
+    @property
+    def key_pem(self) -> str:
+        """The private key."""
+
+    @property
+    def client_ca_pem(self) -> str:
+        """Authorities of client certificates, which are required when this is set."""
+
+
+def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
+    """Return the context of a listener. Raises `TLSError`, whose text names `entity`.
+
+    A certificate without its key, or the other way round, is ignored as the contract has it: the caller sees a listener
+    without a certificate, which is refused here.
+    """
+    try:
+        return _server_context(settings)
+    except TLSError as error:
+        raise TLSError(f"error make TLS config (for {entity}): {error}") from error
+
+
+def resolve_pem(value: str) -> str:
+    """Return the PEM text that a configuration value stands for. Raises `TLSError`."""
+    if _PEM_MARK in value:
+        return value
+    decoded = _decode_base64(value)
+    if decoded is not None and _PEM_MARK in decoded:
+        return decoded
+    path = Path(value)
+    try:
+        is_file = path.exists()
+    except (OSError, ValueError):  # too long for a path, or a NUL in it
+        is_file = False
+    if not is_file:
+        raise TLSError("invalid PEM data: not a valid file path, base64-encoded PEM content, or raw PEM content")
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise TLSError(f"error reading file: {error.strerror}") from error
+    if _PEM_MARK not in text:
+        raise TLSError(f'file "{value}" contains invalid PEM data')
+    return text
+
+
+def _server_context(settings: TLSSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if not settings.cert_pem or not settings.key_pem:
+        raise TLSError("neither certificate nor key may be empty")
+    _load_key_pair(context, settings.cert_pem, settings.key_pem)
+    if settings.client_ca_pem:
+        _require_client_certificates(context, settings.client_ca_pem)
+    return context
+
+
+def _load_key_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    try:
+        pair = _resolve("load TLS certificate", certificate) + "\n" + _resolve("load TLS key", key)
+        with _private_file(pair) as path:
+            # An encrypted key must not make the server ask for a password on its terminal.
+            context.load_cert_chain(path, password="")
+    except (TLSError, ssl.SSLError, ValueError) as error:
+        raise TLSError(f"error load certificate: {error}") from error
+
+
+def _require_client_certificates(context: ssl.SSLContext, authorities: str) -> None:
+    bundle = _resolve("error load client CA: load PEM block for client CA", authorities)
+    loaded = 0
+    for block in _certificate_blocks(bundle):
+        try:
+            context.load_verify_locations(cadata=block)
+        except (ssl.SSLError, ValueError):
+            continue  # invalid blocks are skipped as long as one is valid
+        loaded += 1
+    if not loaded:
+        raise TLSError("error load client CA: no valid certificates found")
+    context.verify_mode = ssl.CERT_REQUIRED
+
+
+def _resolve(step: str, value: str) -> str:
+    try:
+        return resolve_pem(value)
+    except TLSError as error:
+        raise TLSError(f"{step}: {error}") from error
+
+
+def _certificate_blocks(bundle: str) -> Iterator[str]:
+    for part in bundle.split(_CERTIFICATE_BEGIN)[1:]:
+        body, end, _ = part.partition(_CERTIFICATE_END)
+        if end:
+            yield f"{_CERTIFICATE_BEGIN}{body}{_CERTIFICATE_END}\n"
+
+
+@contextmanager
+def _private_file(text: str) -> Iterator[str]:
+    """A file that only this user can read, for as long as the `with` block runs: `ssl` takes keys from files alone."""
+    descriptor, path = tempfile.mkstemp(prefix="fanjet-tls-")  # created with mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        yield path
+    finally:
+        os.unlink(path)
+
+
+def _decode_base64(value: str) -> str | None:
+    try:
+        return base64.b64decode(value.replace("\r", "").replace("\n", ""), validate=True).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return None

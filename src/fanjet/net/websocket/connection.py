@@ -1,0 +1,320 @@
+"""The protocol that owns a socket once the WebSocket handshake is done."""
+
+import asyncio
+from enum import IntEnum
+from typing import Final, cast
+
+from ..wheel import NOT_SCHEDULED, TimingWheel
+from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_frame, ping_frame, pong_frame
+from .masking import apply_mask
+from .reader import CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
+
+CLOSE_FRAME_WRITE_SECONDS: Final = 1.0
+PEER_CLOSE_SECONDS: Final = 5.0
+LINGER_SECONDS: Final = 1.0
+
+_PING: Final = ping_frame()
+_INVALID_DATA: Final = 1007
+
+
+class _State(IntEnum):
+    OPEN = 0
+    CLOSING = 1  # our close frame is written, the peer's is awaited
+    DROPPING = 2  # ends without a close frame of ours after a while
+    ENDED = 3  # nothing is read any more; what was written may still be on its way
+    LOST = 4
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """One WebSocket, server side. Subclass it and override the `on_` methods; idle it costs no reader, timer or task.
+
+    Deadlines are kept by `wheel`, on which the connection itself is the item: only while it is closing.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_delivering",
+        "_gone",
+        "_inflate",
+        "_limits",
+        "_paused",
+        "_pong",
+        "_reader",
+        "_state",
+        "_transport_paused",
+        "_wheel",
+        "transport",
+        "wheel_slot",
+    )
+
+    transport: asyncio.Transport
+    """The socket; ready-made frames may be written to it directly as long as the connection is open."""
+
+    def __init__(self, wheel: TimingWheel, limits: ReadLimits, *, inflate: bool = False) -> None:
+        self._wheel = wheel
+        self._limits = limits
+        self._inflate = inflate
+        self._reader: FrameReader | None = None  # only while there is more, or less, than whole messages
+        self._state = _State.OPEN
+        self._paused = False
+        self._transport_paused = False
+        self._delivering = False
+        self._blocked = False
+        self._gone = False
+        self._pong: bytes | None = None
+        self.wheel_slot = NOT_SCHEDULED
+
+    # What subclasses override.
+
+    def on_message(self, payload: bytes) -> None:
+        """A whole message came. Called in order; not while reading is paused, nor after `close`, `drop` or `abort`."""
+
+    def on_corrupt_message(self) -> None:
+        """A message came that does not inflate. The default closes with 1007."""
+        self.close(_INVALID_DATA, "")
+
+    def on_pong_frame(self, payload: bytes) -> None:
+        """The peer sent a pong frame, asked for or not."""
+
+    def on_close_sent(self, code: int) -> None:
+        """The server was first to send a close frame, with this code."""
+
+    def on_peer_gone(self) -> None:
+        """The connection has ended; called exactly once, in every case.
+
+        At once when the peer ended it (a close frame, the end of its stream, an error) or broke the protocol; after
+        `close`, `drop` and `abort` when that is finished.
+        """
+
+    def on_blocked(self) -> None:
+        """The kernel did not take everything (under TLS: 64 KiB wait): writing should pause until `on_writable`."""
+
+    def on_writable(self) -> None:
+        """Everything that was written has been taken."""
+
+    # What subclasses call.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can still be written."""
+        return self._state is _State.OPEN
+
+    def write(self, data: bytes) -> None:
+        """Write ready-made frames; ignored once the connection is not open."""
+        if self._state is _State.OPEN:
+            self.transport.write(data)
+
+    def send_ping_frame(self) -> None:
+        """Send a ping frame without payload."""
+        self.write(_PING)
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame behind what was written, wait 5 s for the peer's, then close the socket.
+
+        A close frame that the socket does not take within 1 s is given up, and the connection with it. What comes in
+        meanwhile is discarded. Ignored when the connection is not open.
+        """
+        if self._state is not _State.OPEN:
+            return
+        self._state = _State.CLOSING
+        self.transport.write(close_frame(code, reason))
+        self.on_close_sent(code)
+        self._wait(CLOSE_FRAME_WRITE_SECONDS if self._blocked else PEER_CLOSE_SECONDS)
+        self.resume_reading()
+
+    def drop(self, after: float = 0.0) -> None:
+        """Close the socket without a close frame, `after` seconds from now or when the peer closes.
+
+        What comes in meanwhile is discarded. Ignored when the connection is not open.
+        """
+        if self._state is not _State.OPEN:
+            return
+        if after <= 0:
+            self._end()
+            return
+        self._state = _State.DROPPING
+        self._wait(after)
+        self.resume_reading()
+
+    def abort(self) -> None:
+        """Tear the socket down, whatever is unsent."""
+        if self._state is not _State.LOST:
+            self._state = _State.ENDED
+            self.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Deliver no more messages. What has come, and what still comes until the kernel's buffer is full, waits."""
+        self._paused = True
+
+    def resume_reading(self) -> None:
+        """Deliver what waits, in order, and read on."""
+        self._paused = False
+        if self._delivering:
+            return  # called from within on_message: the loop that called it goes on
+        if self._reader is not None:
+            self._deliver(self._reader)
+        elif self._transport_paused:
+            self._let_transport_read()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket over."""
+        self.transport = cast("asyncio.Transport", transport)
+        if transport.get_extra_info("sslcontext") is None:
+            # At 0 the kernel's buffer alone decides; TLS transports would report a pause at every write.
+            self.transport.set_write_buffer_limits(high=0)
+
+    def data_received(self, data: bytes) -> None:
+        """Deliver the messages that are whole."""
+        reader = self._reader
+        if reader is None and self._state is _State.OPEN and not self._paused:
+            # Nearly every read is one short message in one masked frame.
+            length = len(data) - 6
+            first = data[0]
+            if 0 <= length < 126 and data[1] == 0x80 | length and (first == FIN | TEXT or first == FIN | BINARY):
+                limit = self._limits.message
+                if limit is None or length <= limit:
+                    self.on_message(apply_mask(data[6:], data[2:6]))
+                    return
+        if self._state >= _State.ENDED:
+            return
+        if reader is None:
+            reader = self._reader = FrameReader(self._limits, inflate=self._inflate)
+        reader.feed(data)
+        if not self._delivering:
+            self._deliver(reader)
+
+    def eof_received(self) -> bool | None:
+        """The peer will send no more, which ends a WebSocket."""
+        self._end()
+        self._report_gone()
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._state = _State.LOST
+        self._wheel.cancel(self)
+        self._reader = None
+        self._report_gone()
+
+    def pause_writing(self) -> None:
+        """The kernel did not take everything."""
+        self._blocked = True
+        if self._state is _State.OPEN:
+            self.on_blocked()
+
+    def resume_writing(self) -> None:
+        """The kernel took what was left."""
+        self._blocked = False
+        if self._state is _State.CLOSING:
+            self._wait(PEER_CLOSE_SECONDS)
+        elif self._state is _State.OPEN:
+            if self._pong is not None:
+                self._answer_ping(self._pong)
+            self.on_writable()
+
+    def on_timer(self, now: float) -> None:
+        """The time for closing is up."""
+        if self._blocked or self.transport.is_closing():
+            self.abort()
+        else:
+            self._end()
+
+    # Steps.
+
+    def _deliver(self, reader: FrameReader) -> None:
+        self._delivering = True
+        try:
+            while self._state < _State.ENDED and not self._paused and self._deliver_one(reader):
+                pass
+        finally:
+            self._delivering = False
+        if self._state >= _State.ENDED or reader.is_idle:
+            self._reader = None
+        if not self._paused:
+            self._let_transport_read()
+        elif reader.has_bytes and not self._transport_paused and self._state < _State.ENDED:
+            # Not earlier: most pauses end before anything else is received, and cost no system call then.
+            self._transport_paused = True
+            self.transport.pause_reading()
+
+    def _deliver_one(self, reader: FrameReader) -> bool:
+        """Handle the next frame; False when the reader has no more whole ones."""
+        try:
+            frame = reader.next_frame()
+        except ProtocolFailure as failure:
+            self._fail(failure)
+            return False
+        except CorruptMessage:
+            if self._state is _State.OPEN:
+                self.on_corrupt_message()
+            return True
+        if frame is None:
+            return False
+        self._handle(*frame)
+        return True
+
+    def _let_transport_read(self) -> None:
+        if self._transport_paused and self._state < _State.ENDED:
+            self._transport_paused = False
+            self.transport.resume_reading()
+
+    def _handle(self, opcode: int, payload: bytes) -> None:
+        state = self._state
+        if opcode == CLOSE:
+            self._on_close_frame(payload)
+        elif opcode == PING:
+            if state is not _State.CLOSING:  # nothing may follow a close frame
+                self._answer_ping(payload)
+        elif state is _State.OPEN:
+            if opcode <= BINARY:
+                self.on_message(payload)
+            else:
+                self.on_pong_frame(payload)
+
+    def _answer_ping(self, payload: bytes) -> None:
+        if self._blocked:
+            self._pong = payload  # only the latest ping needs an answer (RFC 6455 section 5.5.3)
+        else:
+            self._pong = None
+            self.transport.write(pong_frame(payload))
+
+    def _on_close_frame(self, payload: bytes) -> None:
+        if self._state is not _State.CLOSING:
+            code = payload[:2] if len(payload) >= 2 else b""
+            self.transport.write(bytes((FIN | CLOSE, len(code))) + code)
+            self._report_gone()
+        self._end()
+
+    def _fail(self, failure: ProtocolFailure) -> None:
+        """Tell the peer what it did wrong, and hear no more."""
+        if self._state is not _State.OPEN:
+            self._end()
+            return
+        self._state = _State.ENDED
+        self.transport.write(close_frame(failure.code, failure.reason))
+        self.on_close_sent(failure.code)
+        # Closing a socket with unread input resets it, and the reset may overtake the close frame. So input is
+        # discarded for a moment, until the peer has closed, too.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._wait(LINGER_SECONDS)
+        self._report_gone()
+
+    def _end(self) -> None:
+        """Close the socket once what was written is out, within bounds."""
+        if self._state is _State.LOST:
+            return
+        self._state = _State.ENDED
+        self._reader = None
+        self._wait(CLOSE_FRAME_WRITE_SECONDS)
+        self.transport.close()
+
+    def _report_gone(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self.on_peer_gone()
+
+    def _wait(self, seconds: float) -> None:
+        self._wheel.schedule(self, self._wheel.clock() + seconds)

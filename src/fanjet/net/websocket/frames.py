@@ -1,0 +1,112 @@
+"""Outgoing frames. A server's frames are not masked, so one `bytes` object can go to any number of peers."""
+
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+CONTINUATION: Final = 0x0
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+
+FIN: Final = 0x80
+RSV1: Final = 0x40
+
+MAX_CONTROL_PAYLOAD: Final = 125
+MAX_REASON_BYTES: Final = 123
+DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
+"""Ends every flushed DEFLATE stream; left out on the wire (RFC 7692 section 7.2.1)."""
+
+FrameBuilder = Callable[[bytes], bytes]
+
+# The first two bytes of every short frame, so that the usual frame costs one lookup and one concatenation.
+_SHORT_TEXT = tuple(bytes((FIN | TEXT, length)) for length in range(126))
+_SHORT_BINARY = tuple(bytes((FIN | BINARY, length)) for length in range(126))
+
+
+def text_frame(payload: bytes) -> bytes:
+    """`payload` as one unfragmented text frame."""
+    length = len(payload)
+    return _SHORT_TEXT[length] + payload if length < 126 else _long_head(FIN | TEXT, length) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """`payload` as one unfragmented binary frame."""
+    length = len(payload)
+    return _SHORT_BINARY[length] + payload if length < 126 else _long_head(FIN | BINARY, length) + payload
+
+
+def ping_frame(payload: bytes = b"") -> bytes:
+    """A ping with at most 125 bytes of payload."""
+    return _control_frame(PING, payload)
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a ping, which had this payload."""
+    return _control_frame(PONG, payload)
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A close frame with the low 16 bits of `code`; `reason` is cut between characters to what a frame holds."""
+    encoded = reason.encode("utf-8", "replace")
+    if len(encoded) > MAX_REASON_BYTES:
+        encoded = encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore").encode()
+    return _control_frame(CLOSE, (code & 0xFFFF).to_bytes(2, "big") + encoded)
+
+
+def empty_close_frame() -> bytes:
+    """A close frame without a code."""
+    return _control_frame(CLOSE, b"")
+
+
+@cache
+def deflated_text_frame(level: int, min_size: int) -> FrameBuilder:
+    """A builder of text frames that deflates payloads longer than `min_size` bytes.
+
+    `level` is -2 (Huffman only), -1 (the library's default) to 9. No context is kept from frame to frame, so that these
+    frames can be shared between peers, too. Equal arguments give the same builder.
+    """
+    return _deflating(TEXT, level, min_size, text_frame)
+
+
+@cache
+def deflated_binary_frame(level: int, min_size: int) -> FrameBuilder:
+    """As `deflated_text_frame`, for binary frames."""
+    return _deflating(BINARY, level, min_size, binary_frame)
+
+
+def _deflating(opcode: int, level: int, min_size: int, plain: FrameBuilder) -> FrameBuilder:
+    first = FIN | RSV1 | opcode
+    if level == -2:
+        settings = (1, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
+    else:
+        settings = (level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY)
+
+    def build(payload: bytes) -> bytes:
+        if len(payload) <= min_size:
+            return plain(payload)
+        deflate = zlib.compressobj(*settings)
+        deflated = deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        body = deflated.removesuffix(DEFLATE_TAIL)
+        return _head(first, len(body)) + body
+
+    return build
+
+
+def _control_frame(opcode: int, payload: bytes) -> bytes:
+    if len(payload) > MAX_CONTROL_PAYLOAD:
+        raise ValueError("the payload of a control frame is at most 125 bytes")
+    return bytes((FIN | opcode, len(payload))) + payload
+
+
+def _head(first: int, length: int) -> bytes:
+    return bytes((first, length)) if length < 126 else _long_head(first, length)
+
+
+def _long_head(first: int, length: int) -> bytes:
+    if length < 0x10000:
+        return bytes((first, 126, length >> 8, length & 0xFF))
+    return bytes((first, 127)) + length.to_bytes(8, "big")
