@@ -1,0 +1,148 @@
+"""Features that are not built yet. A key that uses one keeps the server from starting; it is never ignored.
+
+Loading, validation and the helper commands treat these keys like all others: only the start asks here.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from fanjet.config.errors import ConfigError
+from fanjet.config.tree.channel import ChannelOptions, MapOptions, SharedPollOptions
+from fanjet.config.tree.root import Config
+from fanjet.config.tree.token import SubscriptionToken, Token
+
+Uses = Callable[[object], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """A feature, the key that uses it, and which values of the key do. A switch elsewhere may keep it unused."""
+
+    key: str
+    feature: str
+    uses: Uses = bool
+    switch: str = ""
+
+    def is_used(self, config: Config) -> bool:
+        """Whether the configuration asks for the feature."""
+        return self.uses(_at(config, self.key)) and (not self.switch or bool(_at(config, self.switch)))
+
+
+def _other_than(*built: object) -> Uses:
+    return lambda value: value not in built
+
+
+UNBUILT: tuple[Unbuilt, ...] = (
+    Unbuilt("engine.type", "the Redis engine", _other_than("memory")),
+    Unbuilt("broker.type", "brokers other than memory", _other_than("memory"), switch="broker.enabled"),
+    Unbuilt(
+        "presence_manager.type",
+        "presence managers other than memory",
+        _other_than("memory"),
+        switch="presence_manager.enabled",
+    ),
+    Unbuilt("controller.enabled", "controllers"),
+    Unbuilt("sse.enabled", "HTTP streaming and SSE"),
+    Unbuilt("http_stream.enabled", "HTTP streaming and SSE"),
+    Unbuilt("webtransport.enabled", "WebTransport"),
+    Unbuilt("uni_websocket.enabled", "unidirectional transports"),
+    Unbuilt("uni_sse.enabled", "unidirectional transports"),
+    Unbuilt("uni_http_stream.enabled", "unidirectional transports"),
+    Unbuilt("uni_grpc.enabled", "unidirectional transports"),
+    Unbuilt("uni_sse.connect_code_to_http_response.enabled", "unidirectional transports"),
+    Unbuilt("uni_http_stream.connect_code_to_http_response.enabled", "unidirectional transports"),
+    Unbuilt("client.connect_code_to_unidirectional_disconnect.enabled", "unidirectional transports"),
+    Unbuilt("http_server.http3.enabled", "HTTP/3"),
+    Unbuilt("http_server.h2c_external", "HTTP/2"),
+    Unbuilt("grpc_api.enabled", "the gRPC API"),
+    Unbuilt("client.proxy.connect.enabled", "event proxies"),
+    Unbuilt("client.proxy.refresh.enabled", "event proxies"),
+    Unbuilt("rpc.without_namespace.proxy_enabled", "event proxies"),
+    Unbuilt("admin.enabled", "the admin UI"),
+    Unbuilt("prometheus.enabled", "metrics"),
+    Unbuilt("fanjet.metrics_namespace", "metrics", _other_than("centrifugo")),
+    Unbuilt("graphite.enabled", "metrics"),
+    Unbuilt("opentelemetry.enabled", "tracing"),
+    Unbuilt("swagger.enabled", "Swagger UI"),
+    Unbuilt("debug.enabled", "profiling endpoints"),
+    Unbuilt("fanjet.workers", "several workers", _other_than(1)),
+    Unbuilt("fanjet.http_unix_socket", "Unix socket listeners"),
+    Unbuilt("fanjet.websocket_http2", "HTTP/2"),
+    Unbuilt("fanjet.http_api_max_body_size", "the body limit of the HTTP API"),
+    Unbuilt("fanjet.consumer_limits", "consumers"),
+    Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
+)
+"""Rows leave this table when their feature arrives; the functions below look into lists."""
+
+UNBUILT_TOKEN_KEYS = ("rsa_public_key", "ecdsa_public_key", "jwks_public_endpoint", "audience_regex", "issuer_regex")
+
+UNBUILT_CHANNEL_SWITCHES = (
+    "subscribe_proxy_enabled",
+    "publish_proxy_enabled",
+    "sub_refresh_proxy_enabled",
+    "subscribe_stream_proxy_enabled",
+)
+
+BUILT_SUBSCRIPTION_TYPES = ("", "stream")
+
+
+def refuse_unbuilt(config: Config) -> None:
+    """Raise ConfigError, naming the key, when the configuration uses a feature that is not built."""
+    for key, feature in uses_of_unbuilt(config):
+        raise ConfigError(_text(key, feature))
+
+
+def uses_of_unbuilt(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield key and feature of everything used that is not built."""
+    yield from ((row.key, row.feature) for row in UNBUILT if row.is_used(config))
+    yield from _tokens("client.token", config.client.token)
+    if config.client.subscription_token.enabled:
+        yield from _tokens("client.subscription_token", config.client.subscription_token)
+    for place, options in _namespaces(config):
+        yield from ((f"{place}.{key}", "event proxies") for key in UNBUILT_CHANNEL_SWITCHES if getattr(options, key))
+    for namespace in config.rpc.namespaces:
+        if namespace.proxy_enabled:
+            yield f"rpc.namespaces.{namespace.name}.proxy_enabled", "event proxies"
+    yield from ((f"consumers.{each.name}.enabled", "consumers") for each in config.consumers if each.enabled)
+
+
+def unbuilt_warnings(config: Config) -> Iterator[str]:
+    """Yield what is accepted but without effect until maps and shared poll are built.
+
+    What clients and the API try on such channels answers error 108.
+    """
+    if config.map_broker.type != "memory":
+        yield _text("map_broker.type", "map subscriptions")
+    if config.shared_poll.hmac_secret_key:
+        yield _text("shared_poll.hmac_secret_key", "shared poll subscriptions")
+    for place, options in _namespaces(config):
+        if options.subscription_type not in BUILT_SUBSCRIPTION_TYPES:
+            yield _text(f"{place}.subscription_type", f'subscriptions of type "{options.subscription_type}"')
+        elif options.map != MapOptions() or options.shared_poll != SharedPollOptions():
+            yield _text(place, "map and shared poll options")
+        for key in ("map_clients_presence_channel_prefix", "map_users_presence_channel_prefix"):
+            if getattr(options, key):
+                yield _text(f"{place}.{key}", "map subscriptions")
+
+
+def _tokens(place: str, token: Token | SubscriptionToken) -> Iterator[tuple[str, str]]:
+    for key in UNBUILT_TOKEN_KEYS:
+        if getattr(token, key):
+            yield f"{place}.{key}", "tokens other than HMAC and patterns for their claims"
+
+
+def _namespaces(config: Config) -> Iterator[tuple[str, ChannelOptions]]:
+    yield "channel.without_namespace", config.channel.without_namespace
+    for namespace in config.channel.namespaces:
+        yield f"channel.namespaces.{namespace.name}", namespace
+
+
+def _at(config: Config, key: str) -> object:
+    value: object = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _text(key: str, feature: str) -> str:
+    return f"{key}: {feature}: not available in this version of Fanjet"

@@ -1,0 +1,58 @@
+"""All rules in the order of the contract (04 §6.1), then those of our own (04 §6.6)."""
+
+from itertools import chain
+
+from fanjet.config.errors import ConfigError
+from fanjet.config.tree.root import Config
+from fanjet.config.validation import (
+    additions,
+    brokers,
+    client,
+    consumers,
+    endpoints,
+    namespaces,
+    proxies,
+    rpc,
+    transforms,
+)
+from fanjet.config.validation.problem import Problems, Rule
+
+RULES: tuple[Rule, ...] = (
+    endpoints.h2c,
+    brokers.broker_type,
+    client.user_id_claims,
+    client.proxies,
+    namespaces.common_channel_settings,
+    transforms.unidirectional_disconnects,
+    proxies.named_proxies,
+    namespaces.without_namespace,
+    rpc.without_namespace,
+    client.single_connection_without_namespace,
+    namespaces.each_namespace,
+    client.personal_channel_namespace,
+    namespaces.presence_prefixes,
+    rpc.each_namespace,
+    consumers.each_consumer,
+    transforms.unidirectional_responses,
+    brokers.map_broker_type,
+    rpc.default_proxy,
+    additions.map_meta_ttl,
+    additions.reserved_map_namespaces,
+    additions.table_prefixes,
+    additions.map_stream_retention,
+    endpoints.handler_prefixes,
+    endpoints.distinct_paths,
+    endpoints.acme,
+    additions.own_keys,
+)
+
+
+def problems(config: Config) -> Problems:
+    """Yield everything that is wrong, in the contract's order."""
+    return chain.from_iterable(rule(config) for rule in RULES)
+
+
+def validate(config: Config) -> None:
+    """Raise ConfigError for the first problem."""
+    for problem in problems(config):
+        raise ConfigError(problem)

@@ -1,0 +1,26 @@
+"""What a rule is: a function that yields a text for each thing it finds wrong."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from fanjet.config.tree.root import Config
+
+Problems = Iterator[str]
+Rule = Callable[[Config], Problems]
+
+NAME = re.compile(r"[-a-zA-Z0-9_.]{2,}")
+NAME_PATTERN = "^[-a-zA-Z0-9_.]{2,}$"
+"""What names of namespaces and proxies look like."""
+
+
+def within(prefix: str, problems: Iterable[str]) -> Problems:
+    """Put the place in front of each problem."""
+    return (f"{prefix}: {problem}" for problem in problems)
+
+
+def repeated(names: Iterable[str]) -> Iterator[bool]:
+    """Tell for each name whether it stood there before."""
+    seen: set[str] = set()
+    for name in names:
+        yield name in seen
+        seen.add(name)

@@ -1,0 +1,105 @@
+"""Checks that are made only when the server starts; `checkconfig` does not see them (04 §6.5)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from fanjet.config.duration import format_duration
+from fanjet.config.tree.root import Config
+from fanjet.config.tree.token import Token
+
+ENGINES = ("memory", "redis")
+CONTROLLERS = ("postgres",)
+ERROR_MODES = ("", "transport")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the server does not start: the log line's message and fields."""
+
+    message: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+Refusals = Iterator[Refusal]
+
+
+def start_refusals(config: Config) -> Refusals:
+    """Yield what keeps a valid configuration from starting, in the order of the start sequence."""
+    for check in CHECKS:
+        yield from check(config)
+
+
+def engines(config: Config) -> Refusals:
+    """Types of engine, broker, presence manager and controller are known."""
+    message = "configure engines error"
+    needs_engine = not (config.broker.enabled and config.presence_manager.enabled)
+    if needs_engine and config.engine.type not in ENGINES:
+        yield Refusal(message, {"error": f"unknown engine type: {config.engine.type}"})
+    redisnats = config.broker.enabled and config.broker.type == "redisnats"
+    if redisnats and not config.enable_unreleased_features:
+        yield Refusal(message, {"error": "redisnats broker requires enable_unreleased_features on"})
+    if config.presence_manager.enabled and config.presence_manager.type not in ENGINES:
+        yield Refusal(message, {"error": f"unknown presence manager type: {config.presence_manager.type}"})
+    if config.controller.enabled and config.controller.type not in CONTROLLERS:
+        reason = f"unknown controller type: {config.controller.type}"
+        yield Refusal(message, {"error": f"error creating controller: {reason}"})
+
+
+def tokens(config: Config) -> Refusals:
+    """Audience and issuer are given in one way each."""
+    for token in _tokens_in_use(config):
+        for name in ("audience", "issuer"):
+            if getattr(token, name) and getattr(token, f"{name}_regex"):
+                reason = f"can not use both token_{name} and token_{name}_regex, configure only one of them"
+                yield Refusal("error creating token verifier", {"error": reason})
+
+
+def pings(config: Config) -> Refusals:
+    """A pong is due before the next ping: a plain comparison, negative values included."""
+    ping, pong = config.client.ping_interval, config.client.pong_timeout
+    if _serves_clients(config) and ping <= pong:
+        fields: dict[str, object] = {"ping_interval": format_duration(ping), "pong_timeout": format_duration(pong)}
+        yield Refusal("ping_interval must be greater than pong_timeout", fields)
+
+
+def error_modes(config: Config) -> Refusals:
+    """The error mode of the API is known."""
+    http, grpc = config.http_api, config.grpc_api
+    reason = "invalid value: {}, possible choices are: transport"
+    if not http.disabled and http.error_mode not in ERROR_MODES:
+        yield Refusal("error in config", {"error": reason.format(http.error_mode)})
+    if grpc.enabled and grpc.error_mode not in ERROR_MODES:
+        error = f"can't extract grpc error mode: {reason.format(grpc.error_mode)}"
+        yield Refusal("error creating GRPC API server", {"error": error})
+
+
+def http3(config: Config) -> Refusals:
+    """HTTP/3 needs TLS with given certificates, WebTransport needs HTTP/3."""
+    http = config.http_server
+    if config.webtransport.enabled and not http.http3.enabled:
+        yield Refusal("can not enable webtransport without experimental HTTP/3")
+    if http.http3.enabled and http.tls_autocert.enabled:
+        yield Refusal("can not use HTTP/3 with autocert")
+    elif http.http3.enabled and not http.tls.enabled:
+        yield Refusal("HTTP/3 requires TLS configured")
+
+
+CHECKS: tuple[Callable[[Config], Refusals], ...] = (engines, tokens, pings, error_modes, http3)
+
+
+def _tokens_in_use(config: Config) -> Iterator[Token]:
+    yield config.client.token
+    if config.client.subscription_token.enabled:
+        yield config.client.subscription_token
+
+
+def _serves_clients(config: Config) -> bool:
+    switched = (
+        config.webtransport,
+        config.sse,
+        config.http_stream,
+        config.uni_websocket,
+        config.uni_sse,
+        config.uni_http_stream,
+    )
+    return not config.websocket.disabled or any(transport.enabled for transport in switched)

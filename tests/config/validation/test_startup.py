@@ -1,0 +1,93 @@
+"""Checks made only when the server starts (04 §6.5)."""
+
+import pytest
+
+from fanjet.config import Config
+from fanjet.config.validation.startup import Refusal, start_refusals
+
+PING = {"ping_interval": "5s", "pong_timeout": "8s"}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(
+            {"engine": {"type": "rabbit"}},
+            Refusal("configure engines error", {"error": "unknown engine type: rabbit"}),
+            id="engine",
+        ),
+        pytest.param(
+            {"broker": {"enabled": True, "type": "redisnats"}},
+            Refusal("configure engines error", {"error": "redisnats broker requires enable_unreleased_features on"}),
+            id="redisnats",
+        ),
+        pytest.param(
+            {"presence_manager": {"enabled": True, "type": "rabbit"}},
+            Refusal("configure engines error", {"error": "unknown presence manager type: rabbit"}),
+            id="presence-manager",
+        ),
+        pytest.param(
+            {"controller": {"enabled": True}},
+            Refusal("configure engines error", {"error": "error creating controller: unknown controller type: "}),
+            id="controller",
+        ),
+        pytest.param(
+            {"client": {"token": {"audience": "a", "audience_regex": "b"}}},
+            Refusal(
+                "error creating token verifier",
+                {"error": "can not use both token_audience and token_audience_regex, configure only one of them"},
+            ),
+            id="audience",
+        ),
+        pytest.param(
+            {"client": {"subscription_token": {"enabled": True, "issuer": "a", "issuer_regex": "b"}}},
+            Refusal(
+                "error creating token verifier",
+                {"error": "can not use both token_issuer and token_issuer_regex, configure only one of them"},
+            ),
+            id="subscription-issuer",
+        ),
+        pytest.param(
+            {"client": {"ping_interval": 5.0}},
+            Refusal("ping_interval must be greater than pong_timeout", PING),
+            id="ping",
+        ),
+        pytest.param(
+            {"http_api": {"error_mode": "x"}},
+            Refusal("error in config", {"error": "invalid value: x, possible choices are: transport"}),
+            id="error-mode",
+        ),
+        pytest.param(
+            {"grpc_api": {"enabled": True, "error_mode": "x"}},
+            Refusal(
+                "error creating GRPC API server",
+                {"error": "can't extract grpc error mode: invalid value: x, possible choices are: transport"},
+            ),
+            id="grpc-error-mode",
+        ),
+        pytest.param(
+            {"webtransport": {"enabled": True}},
+            Refusal("can not enable webtransport without experimental HTTP/3"),
+            id="webtransport",
+        ),
+        pytest.param(
+            {"http_server": {"http3": {"enabled": True}}}, Refusal("HTTP/3 requires TLS configured"), id="http3"
+        ),
+    ],
+)
+def test_a_start_is_refused(content, expected):
+    assert list(start_refusals(Config.model_validate(content))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({}, id="defaults"),
+        pytest.param({"client": {"ping_interval": -1.0, "pong_timeout": -2.0}}, id="pings-off"),
+        pytest.param({"client": {"ping_interval": 5.0}, "websocket": {"disabled": True}}, id="no-transport"),
+        pytest.param({"presence_manager": {"type": "rabbit"}}, id="presence-manager-off"),
+        pytest.param({"broker": {"type": "redisnats"}}, id="redisnats-off"),
+    ],
+)
+def test_a_start_goes_ahead(content):
+    assert list(start_refusals(Config.model_validate(content))) == []
