@@ -61,13 +61,12 @@ class ApiError(Exception):
         self.code = code
 
 
-class Server:
-    """One server process. `config` is merged over `BASE`; the port stays the same when it is started again."""
+class Process:
+    """A process that listens on a port of 127.0.0.1. What it prints is kept, and must be free of tracebacks."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
-        self.config = merge(BASE, config)
-        self.port = int(self.config["http_server"].get("port", 0)) or free_port()
-        self.config["http_server"]["port"] = self.port
+    def __init__(self, words: list[str], port: int, folder: Path) -> None:
+        self.words = words
+        self.port = port
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -83,7 +82,7 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Process id of the running server."""
+        """Process id while it runs."""
         assert self.process is not None
         return self.process.pid
 
@@ -94,13 +93,9 @@ class Server:
 
     def start(self) -> None:
         """Start the process and return when it accepts connections."""
-        path = self.folder / "config.json"
-        path.write_text(json.dumps(self.config))
-        template = os.environ.get("FANJET_TEST_SERVER", COMMAND)
-        words = [word.format(config=path, python=sys.executable) for word in shlex.split(template)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONASYNCIODEBUG": ""}
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(words, cwd=self.folder, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.words, cwd=self.folder, env=environment, stdout=log, stderr=log)
         self._await_listening(time.monotonic() + START_SECONDS)
 
     def _await_listening(self, deadline: float) -> None:
@@ -112,10 +107,10 @@ class Server:
         status = self.process.poll()
         self.process.kill()
         self.process.wait()
-        raise RuntimeError(f"the server does not listen on {self.port}, exit status {status}:\n{self.log[-3000:]}")
+        raise RuntimeError(f"nothing listens on {self.port}, exit status {status}:\n{self.log[-3000:]}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End the process, wait for it and return its exit status. What it logged must be free of tracebacks."""
+        """End the process, wait for it and return its exit status."""
         if self.process is None:
             return 0
         process, self.process = self.process, None
@@ -125,14 +120,27 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the server did not stop within {STOP_SECONDS} s:\n{self.log[-3000:]}") from None
-        assert "Traceback" not in self.log, f"the server logged a traceback:\n{self.log[-6000:]}"
+            raise AssertionError(f"it did not stop within {STOP_SECONDS} s:\n{self.log[-3000:]}") from None
+        assert "Traceback" not in self.log, f"it logged a traceback:\n{self.log[-6000:]}"
         return status
 
     def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop, then start on the same port. Blocks: call it in a thread where an event loop must run on."""
         self.stop(how)
         self.start()
+
+
+class Server(Process):
+    """A server with a configuration of its own, `config` merged over `BASE`."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        merged = merge(BASE, config)
+        port = merged["http_server"].setdefault("port", free_port())
+        self.config = merged
+        path = folder / "config.json"
+        path.write_text(json.dumps(merged))
+        command = shlex.split(os.environ.get("FANJET_TEST_SERVER", COMMAND))
+        super().__init__([word.format(config=path, python=sys.executable) for word in command], port, folder)
 
     async def api(self, method: str, body: Config | None = None) -> dict[str, Any]:
         """Call the server API; return the result or raise `ApiError`."""

@@ -1,0 +1,31 @@
+"""`fanjet dev`: a server to try things on, without any configuration, and a page that shows it at work."""
+
+from typing import Annotated
+
+import typer
+
+import fanjet
+from fanjet import app as server
+from fanjet.config import Loaded
+from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, Place, announcement, dev_config
+from fanjet.dev.site import SdkMissing, static_routes
+
+Address = Annotated[str, typer.Option("--address", "-a", help="Interface to listen on; anything but loopback is open.")]
+Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("dev", help="Start an insecure development server with a page to try it on.")(dev)
+
+
+def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
+    """Say what is insecure, then serve until stopped."""
+    place = Place(address, port)
+    try:
+        routes = static_routes()
+    except SdkMissing as missing:
+        typer.echo(f"error: {missing}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(announcement(place, fanjet.__version__))
+    raise typer.Exit(server.run(Loaded(config=dev_config(place)), site=routes))
