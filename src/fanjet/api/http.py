@@ -21,7 +21,8 @@ from .requests import BatchRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from fanjet.net.http1 import Endpoint, Exchange
+    from fanjet.net.http1 import Exchange
+    from fanjet.net.router import Endpoint
 
     from .batch import Reply
     from .node import Node
