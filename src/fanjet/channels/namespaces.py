@@ -1,0 +1,121 @@
+"""From a channel's name to its options (03 §1)."""
+
+from typing import Any, Final
+
+import re2
+from msgspec import Struct
+
+from fanjet.config.tree.channel import Channel, ChannelOptions
+from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL
+
+from .subscription import is_stream
+
+CACHE_SIZE: Final = 10_000
+
+
+class Resolved(Struct, frozen=True, gc=False):
+    """What a channel's name says. The options have their effective `history_meta_ttl` and `publication_data_format`.
+
+    `users` are those that the name lists, None unless the channel is user-limited (03 §1.5). A private channel is
+    opened by nothing but a subscription token.
+    """
+
+    channel: str
+    namespace: str
+    rest: str
+    options: ChannelOptions
+    name_is_valid: bool
+    is_stream: bool
+    is_private: bool
+    users: tuple[str, ...] | None
+
+    @property
+    def is_user_limited(self) -> bool:
+        """Whether the name decides who may subscribe."""
+        return self.users is not None
+
+    def admits(self, user: str) -> bool:
+        """Whether a user-limited channel lists `user`. An empty item does not list anonymous connections (03 §15)."""
+        return self.users is not None and bool(user) and user in self.users
+
+
+class Namespaces:
+    """The configured namespaces. A reload makes a new one, so what was resolved is never stale."""
+
+    def __init__(self, config: Channel) -> None:
+        self._config = config
+        self._options = {"": _effective(config.without_namespace, config)}
+        self._patterns: dict[str, Any] = {}
+        for namespace in config.namespaces:
+            self._options.setdefault(namespace.name, _effective(namespace, config))
+        for name, options in self._options.items():
+            if options.channel_regex:
+                self._patterns[name] = re2.compile(options.channel_regex)
+        self._cache: dict[str, Resolved] = {}
+
+    def resolve(self, channel: str) -> Resolved:
+        """Find the channel's namespace. Raises error 102 when it does not exist."""
+        resolved = self._cache.get(channel)
+        if resolved is None:
+            resolved = self._resolve(channel)
+            if len(self._cache) >= CACHE_SIZE:
+                self._cache.clear()
+            self._cache[channel] = resolved
+        return resolved
+
+    def _resolve(self, channel: str) -> Resolved:
+        namespace, rest = self._split(channel)
+        options = self._options.get(namespace)
+        if options is None:
+            raise ERROR_UNKNOWN_CHANNEL
+        return Resolved(
+            channel,
+            namespace,
+            rest,
+            options,
+            name_is_valid=self._is_name_valid(channel, namespace, rest),
+            is_stream=is_stream(options),
+            is_private=bool(self._config.private_prefix) and channel.startswith(self._config.private_prefix),
+            users=self._users(channel) if options.allow_user_limited_channels else None,
+        )
+
+    def _split(self, channel: str) -> tuple[str, str]:
+        """Namespace and rest. Without namespace the rest is the whole channel, private prefix included."""
+        config = self._config
+        boundary = config.namespace_boundary
+        name = channel.removeprefix(config.private_prefix)
+        if boundary and boundary in name:
+            namespace, _, rest = name.partition(boundary)
+            return namespace, rest
+        return "", channel
+
+    def _is_name_valid(self, channel: str, namespace: str, rest: str) -> bool:
+        """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
+        pattern = self._patterns.get(namespace)
+        if pattern is None:
+            return channel.isascii()
+        return pattern.search(rest) is not None
+
+    def _users(self, channel: str) -> tuple[str, ...] | None:
+        """The users listed after the last boundary; no trimming, empty items are kept."""
+        boundary = self._config.user_boundary
+        if not boundary or boundary not in channel:
+            return None
+        users = channel.rpartition(boundary)[2]
+        separator = self._config.user_separator
+        return tuple(users.split(separator)) if separator else (users,)
+
+    def personal_channel(self, user: str, namespace: str) -> str:
+        """The channel that belongs to one user (03 §5.5)."""
+        name = self._config.user_boundary + user
+        return namespace + self._config.namespace_boundary + name if namespace else name
+
+
+def _effective(options: ChannelOptions, config: Channel) -> ChannelOptions:
+    """Only these two are inherited from the level of `channel` (03 §1.3)."""
+    return options.model_copy(
+        update={
+            "history_meta_ttl": options.history_meta_ttl or config.history_meta_ttl,
+            "publication_data_format": options.publication_data_format or config.publication_data_format,
+        }
+    )

@@ -1,0 +1,119 @@
+"""Who may do what (03 §4, §5.6). Pure: no lookups, no logging.
+
+The steps that ask a backend (proxies) stand between these functions, in the commands.
+"""
+
+from msgspec.structs import replace
+
+from fanjet.config.tree.channel import ChannelOptions
+from fanjet.protocol.codes import (
+    ERROR_BAD_REQUEST,
+    ERROR_NOT_AVAILABLE,
+    ERROR_PERMISSION_DENIED,
+    ReplyError,
+)
+
+from .namespaces import Resolved
+from .subscription import Source, SubscriptionOptions
+
+
+def may_publish(options: ChannelOptions, user: str, *, subscribed: bool, insecure: bool) -> bool:
+    """Whether a client may publish (03 §4.3 steps 5 to 9)."""
+    return insecure or _may(
+        options.allow_publish_for_client,
+        options.allow_publish_for_subscriber and subscribed,
+        options.allow_publish_for_anonymous,
+        user,
+    )
+
+
+def may_read_presence(options: ChannelOptions, user: str, *, subscribed: bool, insecure: bool) -> bool:
+    """Whether a client may ask who is there (03 §4.4 steps 5 to 9)."""
+    return insecure or _may(
+        options.allow_presence_for_client,
+        options.allow_presence_for_subscriber and subscribed,
+        options.allow_presence_for_anonymous,
+        user,
+    )
+
+
+def may_read_history(options: ChannelOptions, user: str, *, subscribed: bool, insecure: bool) -> bool:
+    """Whether a client may read the stream (03 §4.5)."""
+    return insecure or _may(
+        options.allow_history_for_client,
+        options.allow_history_for_subscriber and subscribed,
+        options.allow_history_for_anonymous,
+        user,
+    )
+
+
+def may_subscribe(resolved: Resolved, user: str, *, insecure: bool) -> Source | None:
+    """What lets a client subscribe without token, or None (03 §4.1 step 12 without proxies)."""
+    options = resolved.options
+    if resolved.admits(user):
+        return Source.USER_LIMITED
+    if not resolved.is_user_limited and _may(
+        options.allow_subscribe_for_client, False, options.allow_subscribe_for_anonymous, user
+    ):
+        return Source.CLIENT_ALLOWED
+    return Source.CLIENT_INSECURE if insecure else None
+
+
+def _may(for_client: bool, for_subscriber: bool, for_anonymous: bool, user: str) -> bool:
+    """The switch for anonymous connections extends the other two, it grants nothing alone."""
+    return (for_client or for_subscriber) and (bool(user) or for_anonymous)
+
+
+def refuse_channel(resolved: Resolved) -> ReplyError | None:
+    """Why no command of a client may name this channel. Types that are not built answer 108 to everything."""
+    if not resolved.name_is_valid:
+        return ERROR_BAD_REQUEST
+    if not resolved.is_stream:
+        return ERROR_NOT_AVAILABLE
+    return None
+
+
+def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool) -> ReplyError | None:
+    """Why this channel cannot be subscribed whoever asks (03 §4.1 steps 8 to 10)."""
+    refusal = refuse_channel(resolved)
+    if refusal is None and (not stream_wanted or (resolved.is_private and not has_token)):
+        return ERROR_PERMISSION_DENIED
+    return refusal
+
+
+def with_wishes(
+    granted: SubscriptionOptions,
+    options: ChannelOptions,
+    user: str,
+    *,
+    insecure: bool,
+    positioned: bool,
+    recoverable: bool,
+    join_leave: bool,
+) -> SubscriptionOptions:
+    """Add what the client wishes for, as far as it may have it; the rest is left out in silence (03 §4.7).
+
+    Only for subscriptions that no proxy granted.
+    """
+    if not (positioned or recoverable or join_leave):
+        return granted
+    reads_history = may_read_history(options, user, subscribed=True, insecure=insecure)
+    reads_presence = may_read_presence(options, user, subscribed=True, insecure=insecure)
+    return replace(
+        granted,
+        positioning=granted.positioning or (positioned and (options.allow_positioning or reads_history)),
+        recovery=granted.recovery or (recoverable and (options.allow_recovery or reads_history)),
+        push_join_leave=granted.push_join_leave or (join_leave and options.join_leave and reads_presence),
+    )
+
+
+def may_be_subscribed_at_connect(resolved: Resolved, user: str, *, insecure: bool) -> bool:
+    """Whether a channel that the client asks for while connecting is added to its server-side ones (03 §5.6).
+
+    Not where a backend has to decide (03 §15 item 9).
+    """
+    options = resolved.options
+    asks_backend = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
+    if resolved.is_private or asks_backend or not resolved.name_is_valid:
+        return False
+    return may_subscribe(resolved, user, insecure=insecure) is not None

@@ -1,0 +1,172 @@
+"""What a subscription is made with, by where it comes from (03 §4.2)."""
+
+from enum import IntEnum
+from typing import Final, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fanjet.config.tree.channel import ChannelOptions
+
+
+class Source(IntEnum):
+    """How a subscription came about (03 §4.1)."""
+
+    UNKNOWN = 0
+    CONNECTION_TOKEN = 1
+    CONNECT_PROXY = 2
+    SUBSCRIPTION_TOKEN = 3
+    SUBSCRIBE_PROXY = 4
+    USER_LIMITED = 5
+    CLIENT_ALLOWED = 6
+    CLIENT_INSECURE = 7
+    CLIENT_AT_CONNECT = 8
+    USER_PERSONAL = 9
+    SERVER_API = 10
+    CONNECTION_CAPABILITY = 11
+    EXPRESSION = 12
+    STREAM_PROXY = 13
+
+
+class SubscriptionOptions(Struct, frozen=True, gc=False):
+    """Options of one subscription, fixed when it starts.
+
+    `recovery` implies positions. `auto_recover`: recover even if not asked to, in cache mode only. `history_meta_ttl`
+    in seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads.
+    """
+
+    source: Source
+    presence: bool = False
+    join_leave: bool = False
+    push_join_leave: bool = False
+    positioning: bool = False
+    recovery: bool = False
+    cache_mode: bool = False
+    auto_recover: bool = False
+    allowed_delta_types: tuple[str, ...] = ()
+    allow_tags_filter: bool = False
+    allow_channel_compaction: bool = False
+    history_meta_ttl: int = 0
+    chan_info: bytes = b""
+    data: bytes = b""
+    expire_at: int = 0
+
+    @property
+    def positioned(self) -> bool:
+        """Whether the server keeps track of the stream position."""
+        return self.positioning or self.recovery
+
+
+class Switch(Protocol):
+    """An option that was set to something, as opposed to one that was left alone."""
+
+    @property
+    def value(self) -> bool:
+        """What it was set to."""
+
+
+class Override(Protocol):
+    """Namespace options that a token or a request replaces (03 §6.8). None keeps the namespace's value."""
+
+    @property
+    def presence(self) -> Switch | None:
+        """Option `presence`."""
+
+    @property
+    def join_leave(self) -> Switch | None:
+        """Option `join_leave`."""
+
+    @property
+    def force_push_join_leave(self) -> Switch | None:
+        """Option `force_push_join_leave`."""
+
+    @property
+    def force_recovery(self) -> Switch | None:
+        """Option `force_recovery`."""
+
+    @property
+    def force_positioning(self) -> Switch | None:
+        """Option `force_positioning`."""
+
+
+class Grant(Protocol):
+    """What a token says about one channel."""
+
+    @property
+    def info(self) -> bytes:
+        """Channel info of the subscriber."""
+
+    @property
+    def data(self) -> bytes:
+        """Data for the subscriber."""
+
+    @property
+    def override(self) -> Override | None:
+        """Replaced options."""
+
+
+def is_stream(options: ChannelOptions) -> bool:
+    """Whether the channels of this namespace are streams, the only subscription type that is built so far."""
+    return options.subscription_type in {"", "stream"}
+
+
+def from_namespace(options: ChannelOptions, source: Source) -> SubscriptionOptions:
+    """For a subscription that nothing but the namespace's options decides about."""
+    return _made(options, source, None)
+
+
+def from_token(options: ChannelOptions, source: Source, grant: Grant, *, expire_at: int = 0) -> SubscriptionOptions:
+    """For a subscription by token: a subscription token, or an entry of a connection token's `subs`."""
+    return _made(options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=expire_at)
+
+
+def from_server_api(
+    options: ChannelOptions, *, info: bytes, data: bytes, expire_at: int, override: Override | None
+) -> SubscriptionOptions:
+    """For a subscription by the server API: stream mode whatever the namespace says, no delta, no filter."""
+    made = _made(options, Source.SERVER_API, override, chan_info=info, data=data, expire_at=expire_at)
+    return replace(made, cache_mode=False, auto_recover=False, allowed_delta_types=(), allow_tags_filter=False)
+
+
+class _NoOverride(Struct, frozen=True):
+    presence: None = None
+    join_leave: None = None
+    force_push_join_leave: None = None
+    force_recovery: None = None
+    force_positioning: None = None
+
+
+_NO_OVERRIDE: Final = _NoOverride()
+
+
+def _made(
+    options: ChannelOptions,
+    source: Source,
+    override: Override | None,
+    *,
+    chan_info: bytes = b"",
+    data: bytes = b"",
+    expire_at: int = 0,
+) -> SubscriptionOptions:
+    override = override or _NO_OVERRIDE
+    cache_mode = options.force_recovery_mode == "cache"
+    return SubscriptionOptions(
+        source,
+        presence=_either(override.presence, options.presence),
+        join_leave=_either(override.join_leave, options.join_leave),
+        push_join_leave=_either(override.force_push_join_leave, options.force_push_join_leave),
+        positioning=_either(override.force_positioning, options.force_positioning),
+        recovery=_either(override.force_recovery, options.force_recovery),
+        cache_mode=cache_mode,
+        auto_recover=cache_mode and options.auto_cache_recover,
+        allowed_delta_types=options.allowed_delta_types,
+        allow_tags_filter=options.allow_tags_filter,
+        history_meta_ttl=int(options.history_meta_ttl),
+        chan_info=chan_info,
+        data=data,
+        expire_at=expire_at,
+    )
+
+
+def _either(switch: Switch | None, otherwise: bool) -> bool:
+    return otherwise if switch is None else switch.value
