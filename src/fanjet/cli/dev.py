@@ -9,6 +9,7 @@ from fanjet import app as server
 from fanjet.config import Loaded
 from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, Place, announcement, dev_config
 from fanjet.dev.site import SdkMissing, static_routes
+from fanjet.telemetry.logging import configure
 
 Address = Annotated[str, typer.Option("--address", "-a", help="Interface to listen on; anything but loopback is open.")]
 Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on.")]
@@ -28,4 +29,9 @@ def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
         typer.echo(f"error: {missing}", err=True)
         raise typer.Exit(1) from None
     typer.echo(announcement(place, fanjet.__version__))
-    raise typer.Exit(server.run(Loaded(config=dev_config(place)), site=routes))
+    log = configure("info", "")
+    try:
+        status = server.run(Loaded(config=dev_config(place)), site=routes)
+    finally:
+        log.close()
+    raise typer.Exit(status)

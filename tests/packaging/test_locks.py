@@ -1,0 +1,20 @@
+"""The lock files name versions and hashes, and no registry: each machine uses the one that it is set up with."""
+
+import json
+import re
+
+import pytest
+
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize(
+    "name", ["package-lock.json", "constraints.txt", "package.json", "pyproject.toml", "Makefile", ".npmrc"]
+)
+def test_no_address_of_a_registry_is_named(name: str) -> None:
+    assert not re.findall(r"https?://", (ROOT / name).read_text())
+
+
+def test_every_locked_npm_package_has_a_hash() -> None:
+    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    assert all("integrity" in package for path, package in packages.items() if path)
