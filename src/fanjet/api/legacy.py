@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from fanjet.protocol import lenient_json
 from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
 
@@ -92,24 +90,40 @@ async def run_legacy(node: Node, body: bytes) -> bytes:
     return b"\n".join(replies)
 
 
-_decode_line = msgspec.json.Decoder(LegacyCommand).decode
+_decode_line = RequestDecoder(LegacyCommand).decode
 
 
 def _commands(body: bytes) -> Iterator[LegacyCommand]:
-    """Usually there is one command a line; only white space has to be between them."""
+    """Usually there is one command a line, though they may follow each other without, or go over several."""
     try:
         require_utf8(body)
         at = skip_space(body, 0)
+        line_end = -1
         while at < len(body):
-            end = body.find(b"\n", at)
-            try:
-                command = _decode_line(body[at : end if end >= 0 else len(body)])
-                at = skip_space(body, end) if end >= 0 else len(body)
-            except (msgspec.DecodeError, RecursionError):
-                command, at = lenient_json.decode_first(body, at, LegacyCommand)
+            if at > line_end:
+                line_end = _end_of_line(body, at)
+                whole = _whole_line(body[at:line_end])
+                if whole is not None:
+                    at = skip_space(body, line_end)
+                    yield whole
+                    continue
+            command, at = lenient_json.decode_first(body, at, LegacyCommand)
             yield command
     except MalformedJSON as error:
         raise MalformedRequest(str(error)) from error
+
+
+def _end_of_line(body: bytes, at: int) -> int:
+    end = body.find(b"\n", at)
+    return len(body) if end < 0 else end
+
+
+def _whole_line(line: bytes) -> LegacyCommand | None:
+    """The command if the line is one command."""
+    try:
+        return _decode_line(line)
+    except MalformedRequest:
+        return None
 
 
 def _method_name(literal: bytes) -> str:

@@ -183,6 +183,7 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
     if struct in _struct_readers:
         return _struct_readers[struct]
     fields: dict[str, _Reader] = {}
+    scalars: set[str] = set()
 
     def read(data: bytes, at: int, depth: int) -> tuple[Struct | None, int]:
         if depth > MAX_TYPED_DEPTH:
@@ -191,8 +192,12 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
 
         def take(key: str, start: int) -> int:
             reader = fields.get(key)
-            if reader is None or (reader is not _read_payload and data.startswith(b"null", start)):
+            if reader is None:
                 return skip_value(data, start, depth + 1)
+            if reader is not _read_payload and data.startswith(b"null", start):
+                if key not in scalars:  # where the key came before, null takes back a container and leaves a scalar
+                    values.pop(key, None)
+                return start + 4
             values[key], end = reader(data, start, depth + 1)
             return end
 
@@ -201,7 +206,10 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
 
     _struct_readers[struct] = read  # before the fields: a struct may hold itself
     for field in structs.fields(struct):
-        fields[field.name] = _reader_of(inspect.type_info(field.type))
+        info = inspect.type_info(field.type)
+        fields[field.name] = _reader_of(info)
+        if isinstance(info, _SCALAR_TYPES):
+            scalars.add(field.name)
     return read
 
 
@@ -210,6 +218,9 @@ _SIMPLE_READERS: Final[dict[type[inspect.Type], _Reader]] = {
     inspect.BoolType: _read_bool,
     inspect.RawType: _read_payload,
 }
+
+
+_SCALAR_TYPES: Final = (inspect.StrType, inspect.BoolType, inspect.IntType, inspect.Metadata)
 
 
 def _reader_of(info: inspect.Type) -> _Reader:
