@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 import fanjet
-from fanjet import app as server
 from fanjet.config import Loaded
 from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, Place, announcement, dev_config
 from fanjet.dev.site import SdkMissing, static_routes
@@ -29,9 +28,11 @@ def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
         typer.echo(f"error: {missing}", err=True)
         raise typer.Exit(1) from None
     typer.echo(announcement(place, fanjet.__version__))
+    from fanjet.app import run  # noqa: PLC0415 - the helper commands need none of it
+
     log = configure("info", "")
     try:
-        status = server.run(Loaded(config=dev_config(place)), site=routes)
+        status = run(Loaded(config=dev_config(place)), site=routes)
     finally:
         log.close()
     raise typer.Exit(status)
