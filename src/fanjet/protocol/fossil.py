@@ -172,11 +172,16 @@ class _Buckets:
 
     def next_copy(self, done: int) -> _Copy | None:
         """Return the longest copy at the first window that has one."""
+        base, target = self._base, self._target
         buckets, hashes, size = self._buckets, self._hashes, len(self._buckets)
         for position in range(done, len(hashes)):
-            if sources := buckets[hashes[position] % size]:
+            found = buckets[hashes[position] % size]
+            self._work.spend(_PER_WINDOW * (1 + len(found)))
+            at, before = target[position], target[position - 1]
+            sources = [source for source in found if base[source] == at or base[source - 1] == before]
+            if sources:  # most collisions end here
                 self._work.spend(_PER_HIT + _PER_CANDIDATE * len(sources))
-                if copy := _longest(self._base, sources, self._target, position, done):
+                if copy := _longest(base, sources, target, position, done):
                     return copy
         return None
 

@@ -1,6 +1,6 @@
 """Tags filters: which publications of a channel a subscription wants (01 §11).
 
-A filter is validated and compiled once per subscription; it is evaluated once per publication and distinct filter, so two
+A filter is validated and compiled once per subscription and evaluated once per publication and distinct filter, so two
 filters that are the same tree are equal and have the same hash.
 """
 

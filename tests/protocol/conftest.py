@@ -1,0 +1,26 @@
+"""Settings for properties, and the Protobuf oracle: general-purpose generated code, made from the contract's field numbers."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grpc_tools import protoc
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, not whether a codec is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def pb(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the module that the Protobuf compiler makes of `oracle.proto`."""
+    here, out = Path(__file__).parent, tmp_path_factory.mktemp("oracle")
+    assert protoc.main(["protoc", f"-I{here}", f"--python_out={out}", str(here / "oracle.proto")]) == 0
+    spec = importlib.util.spec_from_file_location("fanjet_tests_oracle_pb2", out / "oracle_pb2.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
