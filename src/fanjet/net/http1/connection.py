@@ -103,7 +103,9 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer will send no more; what it asked for is still answered."""
         self._peer_finished = True
-        if self._exchange is not None and not self._server.tls:
+        exchange = self._exchange
+        if exchange is not None and not self._server.tls:
+            exchange.lose_peer(answerable=True)
             return True
         self.close()
         return False
@@ -114,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
         self._release()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.lose_peer()
+            exchange.lose_peer(answerable=False)
 
     def pause_writing(self) -> None:
         """The peer does not take its answers: no more of them until it has."""

@@ -36,9 +36,10 @@ class Exchange:
         self.status = 0
         """The status that was answered, 0 before."""
         self.closed = False
-        """Whether the peer went away unanswered."""
+        """Whether the connection was lost unanswered."""
         self.on_closed: Callable[[], None] | None = None
-        """Called when the peer goes away unanswered."""
+        """Called once when the peer stops sending, which is how it usually leaves, or is lost unanswered. Until the
+        connection is lost an answer is still written, since some clients only close their sending side."""
 
     def respond(
         self,
@@ -68,12 +69,16 @@ class Exchange:
         if connection is not None:
             connection.abort()
 
-    def lose_peer(self) -> None:
-        """For the connection: the peer went away."""
-        if self._finish(0) is not None:
+    def lose_peer(self, *, answerable: bool) -> None:
+        """For the connection: the peer stopped sending, or (not `answerable`) the connection is lost."""
+        if self._connection is None:
+            return
+        if not answerable:
+            self._connection = None
             self.closed = True
-            if self.on_closed is not None:
-                self.on_closed()
+        on_closed, self.on_closed = self.on_closed, None
+        if on_closed is not None:
+            on_closed()
 
     def _finish(self, status: int) -> Answering | None:
         connection, self._connection = self._connection, None

@@ -113,23 +113,25 @@ def _parse_target(method: str, target: bytes) -> tuple[str, bytes]:
     """Return the path, still encoded, and the query of a target in any of its four forms (RFC 9112 section 3.2)."""
     if not target or _CONTROL.search(target):
         raise BadRequest
-    rest = target
-    if not target.startswith(b"/") and target != b"*":
-        if method == "CONNECT":
-            rest = b"//" + target
-        elif scheme := _SCHEME.match(target):
-            rest = target[scheme.end() :]
-        else:
-            raise BadRequest
-        if rest.startswith(b"//"):
-            _, slash, rest = rest[2:].partition(b"/")
-            rest = slash + rest
-        elif not rest.startswith(b"/"):
-            rest = b""  # `scheme:opaque`, which has no path
-    path, _, query = rest.partition(b"?")
+    path, _, query = target.partition(b"?")
+    if not path.startswith(b"/") and target != b"*":
+        path = _path_of_absolute(method, path)
     if _BAD_ESCAPE.search(path):
         raise BadRequest
     return path.decode("latin-1"), query
+
+
+def _path_of_absolute(method: str, target: bytes) -> bytes:
+    if method == "CONNECT":
+        rest = b"//" + target
+    elif scheme := _SCHEME.match(target):
+        rest = target[scheme.end() :]
+    else:
+        raise BadRequest
+    if rest.startswith(b"//"):
+        _, slash, path = rest[2:].partition(b"/")
+        return slash + path
+    return rest if rest.startswith(b"/") else b""  # `scheme:opaque` has no path
 
 
 def _decode(raw_path: str) -> str:

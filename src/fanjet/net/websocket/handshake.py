@@ -3,10 +3,11 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from ..http1.request import Request
+from ..origin import OriginPredicate
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SUCCESS: Final = (
@@ -20,7 +21,7 @@ REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"),)
 """Goes with every refused handshake."""
 
 
-def refused_status(request: Request, origin_allowed: Callable[[Request], bool]) -> int | None:
+def refused_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
     """Return the status to refuse this handshake with, None when it is in order. The first failing check decides."""
     if not _lists_token(request.all_values(b"connection"), b"upgrade"):
         return 400
@@ -32,7 +33,7 @@ def refused_status(request: Request, origin_allowed: Callable[[Request], bool]) 
         return 400
     if not _is_key(request.headers.get(b"sec-websocket-key", b"")):
         return 400
-    return None if origin_allowed(request) else 403
+    return None if origin_allowed(request.headers.get(b"origin")) else 403
 
 
 def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: bool = False) -> bytes:

@@ -1,0 +1,398 @@
+import asyncio
+import random
+import socket
+
+import pytest
+
+from ..conftest import is_silent, until_silent
+
+GET = b"GET /now HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+def post(path, body, *lines):
+    head = b"\r\n".join((b"POST %b HTTP/1.1" % path, b"Host: h", b"Content-Length: %d" % len(body), *lines))
+    return head + b"\r\n\r\n" + body
+
+
+class Later:
+    """An endpoint that answers when told to."""
+
+    def __init__(self):
+        self.exchanges = []
+        self.arrived = asyncio.Event()
+
+    def __call__(self, exchange):
+        self.exchanges.append(exchange)
+        self.arrived.set()
+
+    async def next(self):
+        await asyncio.wait_for(self.arrived.wait(), 2)
+        self.arrived.clear()
+        return self.exchanges[-1]
+
+
+@pytest.fixture
+def later():
+    return Later()
+
+
+@pytest.fixture
+async def served(serve, routes, later):
+    def echo(exchange):
+        exchange.respond(200, exchange.request.body, b"application/json")
+
+    def fail(exchange):
+        raise RuntimeError("bug")
+
+    routes.add("/now", lambda exchange: exchange.respond(200, b"{}", b"application/json"))
+    routes.add("/echo", echo, max_body=100)
+    routes.add("/unlimited", lambda exchange: exchange.respond(200, b"%d" % len(exchange.request.body)), max_body=None)
+    routes.add("/later", later)
+    routes.add("/fail", fail)
+    routes.add("/large", lambda exchange: exchange.respond(200, b"x" * 8_000_000))
+    routes.add("/empty", lambda exchange: exchange.respond(204, headers=((b"X-Own", b"1"),)))
+    return await serve(routes)
+
+
+def parts(raw):
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status, *lines = head.split(b"\r\n")
+    return status, dict(line.split(b": ", 1) for line in lines), body
+
+
+async def test_an_answer_has_its_length_type_and_date(served):
+    status, headers, body = parts(await served.ask(GET))
+    assert status == b"HTTP/1.1 200 OK"
+    assert headers.keys() == {b"Content-Type", b"Content-Length", b"Date"}
+    assert headers[b"Date"].endswith(b" GMT")
+    assert (headers[b"Content-Length"], headers[b"Content-Type"]) == (b"2", b"application/json")
+    assert body == b"{}"
+
+
+async def test_a_connection_serves_many_requests(served):
+    reader, writer = await served.connect()
+    for number in range(3):
+        writer.write(post(b"/echo", b"%d" % number))
+        assert (await until_silent(reader, 0.05)).endswith(b"\r\n\r\n%d" % number)
+
+
+async def test_pipelined_requests_are_answered_in_order(served, later):
+    reader, writer = await served.connect()
+    wire = post(b"/echo", b"1") + b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n" + post(b"/echo", b"3")
+    writer.write(wire)
+    exchange = await later.next()
+    first = await until_silent(reader, 0.05)
+    assert first.endswith(b"\r\n\r\n1")
+    exchange.respond(200, b"2")
+    rest = await until_silent(reader, 0.05)
+    assert rest.index(b"\r\n\r\n2") < rest.index(b"\r\n\r\n3")
+
+
+async def test_many_pipelined_requests(served):
+    raw = await served.ask(post(b"/echo", b"x") * 2000)
+    assert raw.count(b"HTTP/1.1 200 OK") == 2000
+
+
+async def test_reading_stops_while_pipelined_input_piles_up(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    exchange = await later.next()
+    writer.write(post(b"/unlimited", b"x" * 30_000_000) + GET)
+    await asyncio.sleep(0.1)
+    (connection,) = served.http.connections
+    assert connection._reader.waiting < 2_000_000
+    exchange.respond(200, b"first")
+    answers = await until_silent(reader, 0.3)
+    assert b"30000000" in answers
+    assert answers.endswith(b"{}")
+
+
+async def test_chunked_bodies_and_dribbled_requests(served):
+    reader, writer = await served.connect()
+    wire = b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    for byte in wire:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0)
+    assert (await until_silent(reader)).endswith(b"\r\n\r\nabc")
+
+
+async def test_leave_to_send_the_body_is_given(served):
+    reader, writer = await served.connect()
+    writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+    assert await until_silent(reader, 0.05) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"abc")
+    assert (await until_silent(reader, 0.05)).endswith(b"\r\n\r\nabc")
+
+
+async def test_no_leave_for_a_body_that_is_too_large(served):
+    raw = await served.ask(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n")
+    assert raw.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(("size", "status"), [(100, b"200 OK"), (101, b"413 Request Entity Too Large")])
+async def test_the_body_limit(served, size, status):
+    raw = await served.ask(post(b"/echo", b"x" * size))
+    assert raw.startswith(b"HTTP/1.1 " + status)
+
+
+async def test_413_reaches_a_client_that_is_still_sending(served):
+    reader, writer = await served.connect()
+    writer.write(post(b"/echo", b"x" * 5_000_000))
+    answer = await until_silent(reader, 1)
+    status, headers, body = parts(answer)
+    assert status == b"HTTP/1.1 413 Request Entity Too Large"
+    assert (headers[b"Connection"], headers[b"Content-Length"], body) == (b"close", b"0", b"<EOF>")
+
+
+async def test_an_unlimited_body(served):
+    assert b"3000000" in await served.ask(post(b"/unlimited", b"x" * 3_000_000))
+
+
+async def test_http_1_0(served):
+    assert (await served.ask(b"GET /now HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 OK\r\n")
+    assert (await served.ask(b"GET /now HTTP/1.0\r\n\r\n")).endswith(b"{}<EOF>")
+    kept = await served.ask(b"GET /now HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert b"\r\nConnection: keep-alive\r\n" in kept
+    assert kept.endswith(b"{}")
+
+
+async def test_connection_close_is_honoured(served):
+    raw = await served.ask(b"GET /now HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + GET)
+    assert raw.count(b"HTTP/1.1 200") == 1
+    assert b"\r\nConnection: close\r\n" in raw
+    assert raw.endswith(b"{}<EOF>")
+
+
+async def test_head_and_bodyless_statuses(served):
+    _, headers, body = parts(await served.ask(b"HEAD /now HTTP/1.1\r\nHost: h\r\n\r\n"))
+    assert (headers[b"Content-Length"], body) == (b"2", b"")
+    status, headers, body = parts(await served.ask(b"GET /empty HTTP/1.1\r\nHost: h\r\n\r\n"))
+    assert (status, body, headers[b"X-Own"]) == (b"HTTP/1.1 204 No Content", b"", b"1")
+    assert b"Content-Length" not in headers
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        pytest.param(b"garbage\n", b"400 Bad Request", id="not-http"),
+        pytest.param(b"GET /now HTTP/1.1\r\n\r\n", b"400 Bad Request: missing required Host header", id="no-host"),
+        pytest.param(b"GET /now HTTP/1.1\r\nHost: h\r\nA: \x00\r\n\r\n", b"400 Bad Request", id="nul"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: " + b"x" * 1_100_000, b"431 Request Header Fields Too Large", id="431"),
+    ],
+)
+async def test_what_is_no_request_is_refused_and_the_connection_closed(served, raw, text):
+    status, headers, body = parts(await served.ask(raw))
+    assert status == b"HTTP/1.1 " + text
+    assert headers == {b"Content-Type": b"text/plain; charset=utf-8", b"Connection": b"close"}
+    assert body == text + b"<EOF>"
+
+
+async def test_a_refusal_does_not_cost_the_answers_before_it(served):
+    raw = await served.ask(GET + b"nonsense\r\n\r\n")
+    assert raw.index(b"{}") < raw.index(b"400 Bad Request")
+
+
+async def test_a_failing_endpoint_is_answered_with_500(served, caplog):
+    raw = await served.ask(b"GET /fail HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
+    assert raw.startswith(b"HTTP/1.1 500 Internal Server Error")
+    assert raw.endswith(b"{}")
+    assert "endpoint failed" in caplog.text
+
+
+async def test_random_bytes_harm_nobody(served):
+    chance = random.Random(1)
+    await asyncio.gather(*(served.ask(chance.randbytes(chance.randrange(1, 3000))) for _ in range(50)))
+    assert (await served.ask(GET)).endswith(b"{}")
+
+
+async def test_the_request_as_endpoints_see_it(served, later):
+    _, writer = await served.connect()
+    writer.write(post(b"/later?a=b", b"body", b"X: 1", b"X: 2"))
+    request = (await later.next()).request
+    assert (request.method, request.path, request.query, request.body) == ("POST", "/later", b"a=b", b"body")
+    assert (request.raw_target, request.raw_path, request.version) == (b"/later?a=b", "/later", "1.1")
+    assert request.all_values(b"x") == [b"1", b"2"]
+    assert request.all_values(b"host") == (b"h",)
+    assert request.all_values(b"none") == ()
+    assert request.peer == f"127.0.0.1:{writer.get_extra_info('sockname')[1]}"
+    assert request.tls is False
+
+
+async def test_a_peer_that_goes_away_unanswered_is_reported(served, later):
+    _, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    exchange = await later.next()
+    gone = asyncio.Event()
+    exchange.on_closed = gone.set
+    writer.transport.abort()
+    await asyncio.wait_for(gone.wait(), 2)
+    exchange.respond(200)
+    exchange.abort()
+    await asyncio.sleep(0.02)
+    assert not served.http.connections
+
+
+async def test_a_lost_connection_is_reported(served, later):
+    _, writer = await served.connect()
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    exchange = await later.next()
+    gone = asyncio.Event()
+    exchange.on_closed = gone.set
+    writer.transport.abort()  # resets the connection
+    await asyncio.wait_for(gone.wait(), 2)
+    await asyncio.sleep(0.02)
+    assert exchange.closed
+    exchange.respond(200)
+    assert (exchange.status, served.http.connections) == (0, set())
+
+
+async def test_a_peer_that_only_stopped_sending_is_answered(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    writer.write_eof()
+    exchange = await later.next()
+    await asyncio.sleep(0.02)
+    exchange.respond(200, b"still")
+    assert (await until_silent(reader)).endswith(b"still<EOF>")
+
+
+async def test_an_exchange_answers_once(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    exchange = await later.next()
+    exchange.respond(200, b"one")
+    exchange.respond(200, b"two")
+    assert b"two" not in await until_silent(reader, 0.05)
+    assert (exchange.status, exchange.closed) == (200, False)
+
+
+async def test_an_exchange_may_abort(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    (await later.next()).abort()
+    assert await until_silent(reader) == b"<EOF>"
+
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+
+async def test_an_upgrade_hands_the_socket_over(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\n\r\n")
+    (await later.next()).upgrade(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", lambda transport: Echo())
+    assert await until_silent(reader, 0.05) == b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    writer.write(b"ping")
+    assert await until_silent(reader, 0.05) == b"ping"
+    assert not served.http.connections
+    served.push_clock(100)
+    writer.write(b"no deadline")
+    assert await until_silent(reader, 0.1) == b"no deadline"
+
+
+async def test_bytes_behind_a_handshake_drop_the_connection(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\nearly")
+    exchange = await later.next()
+    made = []
+    exchange.upgrade(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", made.append)
+    assert await until_silent(reader) in (b"<EOF>", b"")
+    assert made == []
+
+
+# Deadlines, with the clock pushed by hand.
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [
+        pytest.param(b"", 10, id="nothing-within-10s"),
+        pytest.param(b"GET /now HT", 10, id="half-a-head-within-10s"),
+        pytest.param(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na", 30, id="half-a-body-within-30s"),
+    ],
+)
+async def test_an_unfinished_request_is_closed_without_an_answer(served, sent, seconds):
+    reader, writer = await served.connect()
+    writer.write(sent)
+    await asyncio.sleep(0.03)
+    served.push_clock(seconds - 0.5)
+    await asyncio.sleep(0.03)
+    assert not reader.at_eof()
+    served.push_clock(1)
+    assert await until_silent(reader) == b"<EOF>"
+
+
+async def test_dribbling_does_not_extend_the_deadline(served):
+    reader, writer = await served.connect()
+    for byte in b"GET /now HTTP":
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0.01)
+        served.push_clock(1)
+    assert await until_silent(reader) in (b"<EOF>", b"")
+    assert not served.http.connections
+
+
+async def test_an_idle_connection_is_closed_after_30_seconds(served):
+    reader, writer = await served.connect()
+    writer.write(GET)
+    await until_silent(reader, 0.05)
+    served.push_clock(29)
+    await asyncio.sleep(0.03)
+    writer.write(GET)
+    assert (await until_silent(reader, 0.05)).endswith(b"{}")
+    served.push_clock(29)
+    assert await is_silent(reader)
+    served.push_clock(2)
+    assert await until_silent(reader) == b"<EOF>"
+
+
+async def test_the_second_request_has_10_seconds_for_its_head(served):
+    reader, writer = await served.connect()
+    writer.write(GET)
+    await until_silent(reader, 0.05)
+    served.push_clock(20)
+    writer.write(b"GET /no")
+    await asyncio.sleep(0.03)
+    served.push_clock(9)
+    assert await is_silent(reader)
+    served.push_clock(2)
+    assert await until_silent(reader) == b"<EOF>"
+
+
+async def test_a_request_being_answered_has_no_deadline(served, later):
+    reader, writer = await served.connect()
+    writer.write(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+    exchange = await later.next()
+    served.push_clock(1000)
+    await asyncio.sleep(0.05)
+    exchange.respond(200, b"late")
+    assert (await until_silent(reader, 0.05)).endswith(b"late")
+
+
+async def test_a_peer_that_does_not_take_its_answer_is_cut_off_after_10_seconds(served):
+    _, writer = await served.connect(limit=1024)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    writer.transport.pause_reading()
+    writer.write(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n" * 3)
+    await asyncio.sleep(0.1)
+    (connection,) = served.http.connections
+    assert connection._write_blocked
+    served.push_clock(9)
+    await asyncio.sleep(0.05)
+    assert served.http.connections
+    served.push_clock(2)
+    await asyncio.sleep(0.1)
+    assert not served.http.connections
+
+
+async def test_a_slow_peer_gets_everything(served):
+    reader, writer = await served.connect(limit=1024)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n" * 2 + GET)
+    raw = await until_silent(reader, 0.5)
+    assert raw.count(b"x") >= 16_000_000
+    assert raw.endswith(b"{}")
