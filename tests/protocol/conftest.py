@@ -1,4 +1,4 @@
-"""Settings for properties, and the Protobuf oracle: general-purpose generated code, made from the contract's field numbers."""
+"""Settings for properties, and the Protobuf oracle: generated code, made from the contract's field numbers."""
 
 import importlib.util
 from pathlib import Path

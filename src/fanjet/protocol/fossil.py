@@ -63,7 +63,7 @@ class _Work:
 
 def create_delta(base: bytes, target: bytes) -> bytes:
     """Return a patch from `base` to `target`, even if it is longer than the target."""
-    return _create(base, target, _Work(_WORK_LIMIT))
+    return _patch(target, _segments(base, target, _Work(_WORK_LIMIT)))
 
 
 def shorter_delta(base: bytes, target: bytes) -> bytes | None:
@@ -114,12 +114,20 @@ _END: Final = re.compile(rb"([0-9A-Z_a-z~]+);")
 
 
 def _shorter(base: bytes, target: bytes, work: _Work) -> bytes | None:
-    patch = _create(base, target, work)
+    segments = _segments(base, target, work)
+    if sum(map(len, segments)) >= len(target):
+        return None  # before the checksum is computed: of a large payload that takes its time
+    patch = _patch(target, segments)
     return patch if len(patch) < len(target) else None
 
 
-def _create(base: bytes, target: bytes, work: _Work) -> bytes:
-    parts = [_digits(len(target)), b"\n"]
+def _patch(target: bytes, segments: list[bytes]) -> bytes:
+    return b"".join((_digits(len(target)), b"\n", *segments, _digits(_checksum(target)), b";"))
+
+
+def _segments(base: bytes, target: bytes, work: _Work) -> list[bytes]:
+    """Return the literals and copies that make the target; once the work is spent, a literal for the rest."""
+    parts: list[bytes] = []
     done = 0
     with suppress(_TooMuchWorkError):
         for start, length, offset in _copies(base, target, work):
@@ -129,8 +137,7 @@ def _create(base: bytes, target: bytes, work: _Work) -> bytes:
             done = start + length
     if done < len(target):
         parts += (_digits(len(target) - done), b":", target[done:])
-    parts += (_digits(_checksum(target)), b";")
-    return b"".join(parts)
+    return parts
 
 
 _Copy = tuple[int, int, int]
