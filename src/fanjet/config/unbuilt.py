@@ -68,7 +68,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("fanjet.workers", "several workers", _other_than(1)),
     Unbuilt("fanjet.http_unix_socket", "Unix socket listeners"),
     Unbuilt("fanjet.websocket_http2", "HTTP/2"),
-    Unbuilt("fanjet.http_api_max_body_size", "the body limit of the HTTP API"),
     Unbuilt("fanjet.consumer_limits", "consumers"),
     Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
 )

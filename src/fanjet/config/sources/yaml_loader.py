@@ -65,15 +65,22 @@ def _moment(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
         return text
 
 
-def _teach(tag: str, pattern: re.Pattern[str], construct: Callable[..., object] | None) -> None:
-    Loader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern.pattern})$"), None)
-    if construct is not None:
-        Loader.add_constructor(tag, construct)
+class Dumper(yaml.SafeDumper):
+    """Quotes every string that `Loader` would not read as a string."""
 
 
-_teach("tag:yaml.org,2002:bool", _BOOL, None)
-_teach("tag:yaml.org,2002:null", _NULL, None)
-_teach("tag:yaml.org,2002:merge", re.compile("<<"), None)
-_teach("tag:yaml.org,2002:timestamp", _DATE, _moment)
-_teach("tag:yaml.org,2002:int", re.compile(f"{_INT.pattern}|{_FLOAT.pattern}"), _number)
-_teach("tag:yaml.org,2002:float", _SPECIAL_FLOAT, _special_float)
+_WORDS: tuple[tuple[str, str, Callable[..., object] | None], ...] = (
+    ("bool", _BOOL.pattern, None),
+    ("null", _NULL.pattern, None),
+    ("merge", "<<", None),
+    ("timestamp", _DATE.pattern, _moment),
+    ("int", f"{_INT.pattern}|{_FLOAT.pattern}", _number),
+    ("float", _SPECIAL_FLOAT.pattern, _special_float),
+)
+
+for _kind, _pattern, _construct in _WORDS:
+    _tag = f"tag:yaml.org,2002:{_kind}"
+    for _resolver in (Loader, Dumper):
+        _resolver.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), None)
+    if _construct is not None:
+        Loader.add_constructor(_tag, _construct)

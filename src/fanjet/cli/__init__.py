@@ -1,0 +1,1 @@
+"""The command line: one module per command (04 §1.6, §7)."""
