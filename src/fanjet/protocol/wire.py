@@ -11,13 +11,15 @@ class WireFormat:
     Whoever creates wire formats interns them; the hub groups subscribers by them and builds each frame once.
     """
 
-    __slots__ = ("codec", "frame", "name")
+    __slots__ = ("codec", "frame", "name", "ping")
 
     def __init__(self, name: str, codec: Codec, frame: Callable[[bytes], bytes]) -> None:
         self.name = name
         self.codec = codec
         self.frame = frame
         """Turns one message into the bytes to be written: header, delimiter, compression."""
+        self.ping = frame(codec.ping)
+        """The frame of a server ping."""
 
     def __repr__(self) -> str:
         return f"<WireFormat {self.name}>"

@@ -1,0 +1,304 @@
+"""The composition root: configuration in, running server out. The only place that knows everything.
+
+`Server.__init__` tells what is built from what; `run` and `stop` in which order it starts and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fanjet import __version__
+from fanjet.api.http import HttpApi
+from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
+from fanjet.channels.namespaces import Namespaces
+from fanjet.client.context import ClientContext
+from fanjet.client.settings import ClientSettings
+from fanjet.config import ConfigError, reload_config
+from fanjet.config.unbuilt import refuse_unbuilt, unbuilt_warnings
+from fanjet.config.validation import validate
+from fanjet.config.validation.startup import start_refusals
+from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.listeners import ListenError, Listeners, Service, handler_path
+from fanjet.net.listener import BindError
+from fanjet.net.origin import origin_predicate
+from fanjet.net.tls import TLSError
+from fanjet.net.wheel import TimingWheel
+from fanjet.node.collector import CollectorGuard
+from fanjet.node.node import Node
+from fanjet.telemetry.logging import configure, get_logger
+from fanjet.transports.admission import Admission
+from fanjet.transports.doorway import Doorway
+from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
+from fanjet.transports.websocket_endpoint import WebSocketEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fanjet.config import Config, Loaded
+    from fanjet.config.tree.client import Client
+    from fanjet.engines.interfaces import BrokerEvents
+    from fanjet.net.router import Endpoint
+    from fanjet.telemetry.logging import LogOutput
+
+log = get_logger(__name__)
+
+VERSION = f"{__version__} OSS"
+HOUSEKEEPING_INTERVAL = 1.0
+SIGNAL_NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup"}
+
+
+def run(loaded: Loaded, *, site: Mapping[str, Endpoint] | None = None) -> int:
+    """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated.
+
+    `site`: more endpoints for the external listener, by path.
+    """
+    config = loaded.config
+    output = _configure_log(config)
+    try:
+        _announce(loaded)
+        write_pid_file(config.pid_file)
+        try:
+            _check(config)
+        except ConfigError as error:
+            log.fatal("error validating config", error=error)
+        for refusal in start_refusals(config):
+            log.fatal(refusal.message, **refusal.fields)
+        with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+            return runner.run(_serve(loaded, site or {}))
+    finally:
+        output.close()
+
+
+def _configure_log(config: Config) -> LogOutput:
+    try:
+        return configure(config.log.level, config.log.file)
+    except OSError as error:
+        log.fatal("error opening log file", error=error)
+
+
+def _announce(loaded: Loaded) -> None:
+    """Say what is started (04 §8.2)."""
+    if loaded.file_found:
+        log.info("using config file", path=str(Path(loaded.path).absolute()))
+    elif loaded.path:
+        log.warn("config file not found, continue using environment and flag options")
+    if loaded.dotenv:
+        log.info("environment variables have been loaded from .env file")
+    log.info(
+        "starting Fanjet",
+        version=VERSION,
+        runtime=f"Python {sys.version.split()[0]}",
+        pid=os.getpid(),
+        engine=loaded.config.engine.type,
+    )
+
+
+def _check(config: Config) -> None:
+    """Raises `ConfigError` for what is invalid and for what is not built."""
+    validate(config)
+    refuse_unbuilt(config)
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop there is for this platform."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+async def _serve(loaded: Loaded, site: Mapping[str, Endpoint]) -> int:
+    try:
+        server = Server(loaded, site)
+        await server.start()
+    except (ListenError, TLSError, BindError, ConfigError) as error:
+        log.fatal("error starting server", error=error)
+    await server.stop_requested.wait()
+    try:
+        async with asyncio.timeout(loaded.config.shutdown.timeout):
+            await server.stop()
+    except TimeoutError:
+        remove_pid_file(loaded.config.pid_file)
+        log.fatal("shutdown timeout reached")
+    remove_pid_file(loaded.config.pid_file)
+    return 0
+
+
+class Server:
+    """Everything that runs in one process."""
+
+    def __init__(self, loaded: Loaded, site: Mapping[str, Endpoint]) -> None:
+        """Build all parts and bind the addresses."""
+        config = loaded.config
+        self.stop_requested = asyncio.Event()
+        self._loaded = loaded
+        self._wheel = TimingWheel()
+        self._node = Node(
+            name=config.node.name or _default_node_name(config),
+            version=VERSION,
+            namespaces=Namespaces(config.channel),
+            open_broker=self._open_broker,
+            presence_manager=MemoryPresenceManager(),
+            max_message=max(config.client.queue_max_size, 0),
+            max_lag=config.client.channel_position_max_time_lag,
+        )
+        self._clients = ClientContext(
+            node=self._node,
+            settings=ClientSettings.from_config(config, VERSION),
+            wheel=self._wheel,
+            config=config.client,
+            connection_verifier=self._connection_verifier(config.client),
+            subscription_verifier=self._subscription_verifier(config.client),
+            now=self._wheel.clock,
+            unix_time=time.time,
+        )
+        self._listeners = Listeners(config, self._services(config, site), self._wheel)
+        self._collector: CollectorGuard | None = None
+        self._housekeeping: asyncio.TimerHandle | None = None
+
+    def _open_broker(self, events: BrokerEvents) -> MemoryBroker:
+        self._broker = MemoryBroker(events, history_meta_ttl=int(self._loaded.config.channel.history_meta_ttl))
+        return self._broker
+
+    def _connection_verifier(self, client: Client) -> ConnectionVerifier:
+        return ConnectionVerifier(
+            client.token, resolve=self._node.resolve, skip_signature=client.insecure_skip_token_signature_verify
+        )
+
+    def _subscription_verifier(self, client: Client) -> SubscriptionVerifier:
+        """Of the section for subscription tokens if that is enabled, which it is for good at start (04 §4)."""
+        separate = self._loaded.config.client.subscription_token.enabled
+        return SubscriptionVerifier(
+            client.subscription_token if separate else client.token,
+            resolve=self._node.resolve,
+            skip_signature=client.insecure_skip_token_signature_verify,
+        )
+
+    def _services(self, config: Config, site: Mapping[str, Endpoint]) -> Iterator[Service]:
+        """All endpoints by where they are served (02 §2.1, §2.2)."""
+        allowed = origin_predicate(config.client.allowed_origins)
+        doorway = Doorway(Admission(self._clients, self._wheel.clock), allowed, config.client.user_id_http_header)
+        if not config.websocket.disabled:
+            websocket = WebSocketEndpoint(self._clients, config.websocket, allowed)
+            path = handler_path(config.websocket.handler_prefix)
+            yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
+        if config.init.enabled:
+            path = handler_path(config.init.handler_prefix)
+            yield Service("init", {path: init_endpoint(doorway)}, external=True)
+        if not config.http_api.disabled:
+            api = HttpApi(
+                self._node,
+                key=None if config.http_api.insecure else config.http_api.key,
+                transport_errors=config.http_api.error_mode == "transport",
+            )
+            routes = api.routes(handler_path(config.http_api.handler_prefix))
+            limit = config.fanjet.http_api_max_body_size or None
+            yield Service("api", routes, external=config.http_api.external, max_body=limit)
+        if config.health.enabled:
+            path = handler_path(config.health.handler_prefix)
+            yield Service("health", {path: health_endpoint}, external=False)
+        if site:
+            yield Service("", site, external=True)
+
+    async def start(self) -> None:
+        """Accept connections and signals."""
+        loop = asyncio.get_running_loop()
+        self._wheel.start(loop)
+        await self._listeners.start()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop_on_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._collector = CollectorGuard(self._node.connections)
+        self._keep_house()
+        _warn(self._loaded)
+
+    async def stop(self) -> None:
+        """Accept nothing more, send every client away with 3001, wait for their sockets and for running requests."""
+        log.info("shutting down ...")
+        self._listeners.close()
+        self._node.shut_down()
+        self._clients.shut_down()
+        await asyncio.gather(self._listeners.stop(), self._clients.all_gone())
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        self._wheel.stop()
+
+    def _stop_on_signal(self, number: signal.Signals) -> None:
+        if not self.stop_requested.is_set():
+            log.info(f"signal received: {SIGNAL_NAMES[number]}")
+            self.stop_requested.set()
+
+    def _keep_house(self) -> None:
+        """What is due every second: expired history, the collector."""
+        self._housekeeping = asyncio.get_running_loop().call_later(HOUSEKEEPING_INTERVAL, self._keep_house)
+        self._broker.sweep()
+        if self._collector is not None:
+            self._collector.check()
+
+    def _reload(self) -> None:
+        """SIGHUP (04 §4): take over what may change, or leave everything as it is."""
+        log.info("signal received: hangup")
+        log.info("reloading configuration")
+        try:
+            loaded = reload_config(self._loaded)
+        except ConfigError as error:
+            log.error("error reading config", error=error)
+            return
+        try:
+            _check(loaded.config)
+        except ConfigError as error:
+            log.error(f"error validating config: {error}")
+            return
+        config = loaded.config
+        self._clients.connection_verifier = self._connection_verifier(config.client)
+        self._clients.subscription_verifier = self._subscription_verifier(config.client)
+        self._clients.config = config.client
+        self._node.namespaces = Namespaces(config.channel)
+        log.info("configuration successfully reloaded")
+
+
+def write_pid_file(path: str) -> None:
+    """Write this process's id, readable for its owner alone."""
+    if path:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{os.getpid()}\n")
+
+
+def remove_pid_file(path: str) -> None:
+    """Remove the file that `write_pid_file` wrote."""
+    if path:
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()
+
+
+def _default_node_name(config: Config) -> str:
+    return f"{socket.gethostname() or '?'}_{config.http_server.port}"
+
+
+def _warn(loaded: Loaded) -> None:
+    """Say what an operator should know about this configuration (04 §8.2 step 13)."""
+    client = loaded.config.client
+    if client.insecure:
+        log.warn("INSECURE client mode enabled, make sure you understand risks")
+    if client.insecure_skip_token_signature_verify:
+        log.warn("INSECURE skip token signature verify enabled, make sure you understand risks")
+    if loaded.config.http_api.insecure:
+        log.warn("INSECURE HTTP API mode enabled, make sure you understand risks")
+    if list(client.allowed_origins) == ["*"]:
+        log.warn("all origins are allowed to connect, which is discouraged")
+    for text in unbuilt_warnings(loaded.config):
+        log.warn(text)
+    for key in loaded.unknown_keys:
+        log.warn("unknown key in configuration file", key=key)
+    for name in loaded.unknown_vars:
+        log.warn("unknown var in environment", var=name)

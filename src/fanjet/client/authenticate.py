@@ -1,0 +1,142 @@
+"""Who connects, and with which server-side subscriptions (03 §5.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.channels.permissions import may_be_subscribed_at_connect
+from fanjet.channels.subscription import Source, SubscriptionOptions, from_namespace, from_token
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CONNECTION_LIMIT,
+    DISCONNECT_INTERNAL,
+    DISCONNECT_INVALID_TOKEN,
+    DISCONNECT_PERMISSION_DENIED,
+    ERROR_TOKEN_EXPIRED,
+    ReplyError,
+)
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fanjet.auth import ServerSubscription
+    from fanjet.protocol.messages import ConnectRequest
+
+    from .context import ClientContext
+    from .session import Session
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Credentials:
+    """An accepted identity. `expire_at` in Unix seconds, 0 for never."""
+
+    user: str
+    expire_at: int = 0
+    info: bytes = b""
+    meta: bytes = b""
+    subscriptions: dict[str, SubscriptionOptions] = field(default_factory=dict)
+
+
+async def authenticate(session: Session, request: ConnectRequest) -> Credentials:
+    """Find the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnect` as 01
+    §6.1.
+    """
+    context = session.context
+    config = context.config
+    if request.token:
+        credentials = _from_token(context, request.token)
+        if config.insecure:
+            credentials.expire_at = 0
+    elif config.allow_anonymous_connect_without_token or config.insecure:
+        credentials = Credentials("")
+    elif session.header_user:
+        return Credentials(session.header_user)
+    else:
+        log.info("client credentials not found", client=session.client_id)
+        raise DISCONNECT_BAD_REQUEST
+    await _add_personal_channel(context, credentials)
+    _add_requested(context, credentials, request)
+    return credentials
+
+
+def stream_channels(context: ClientContext, channels: Iterable[str]) -> set[str]:
+    """Those that can be subscribed server-side: channels of other types are left out (03 §15 item 9). Raises error 102
+    for an unknown namespace."""
+    return {channel for channel in channels if _is_stream(context, channel) and channel}
+
+
+def _is_stream(context: ClientContext, channel: str) -> bool:
+    if context.node.namespaces.resolve(channel).is_stream:
+        return True
+    log.error("server-side subscription to a channel that is no stream left out", channel=channel)
+    return False
+
+
+def _from_token(context: ClientContext, text: str) -> Credentials:
+    try:
+        token = context.connection_verifier.verify(text)
+    except TokenExpired:
+        raise ERROR_TOKEN_EXPIRED from None
+    except TokenInvalid as error:
+        log.info("invalid connection token", error=str(error))
+        raise DISCONNECT_INVALID_TOKEN from None
+    subscriptions = _token_subscriptions(context, token.subs)
+    if not token.user and context.config.disallow_anonymous_connection_tokens:
+        raise DISCONNECT_PERMISSION_DENIED
+    return Credentials(token.user, token.expire_at, token.info, token.meta, subscriptions)
+
+
+def _token_subscriptions(
+    context: ClientContext, entries: Mapping[str, ServerSubscription]
+) -> dict[str, SubscriptionOptions]:
+    """Options of a token's channels. Raises error 102 for an unknown namespace."""
+    resolve = context.node.namespaces.resolve
+    return {
+        channel: from_token(resolve(channel).options, Source.CONNECTION_TOKEN, entry)
+        for channel, entry in entries.items()
+        if _is_stream(context, channel) and channel
+    }
+
+
+async def _add_personal_channel(context: ClientContext, credentials: Credentials) -> None:
+    """Subscribe the user to a channel of its own, and with `single_connection` close the user's other connections."""
+    personal = context.config.subscribe_to_user_personal_channel
+    user = credentials.user
+    if not personal.enabled or not user:
+        return
+    channel = context.node.namespaces.personal_channel(user, personal.personal_channel_namespace)
+    options = context.node.namespaces.resolve(channel).options
+    if personal.single_connection:
+        await _close_other_connections(context, user, channel)
+    if _is_stream(context, channel):
+        credentials.subscriptions[channel] = from_namespace(options, Source.USER_PERSONAL)
+
+
+async def _close_other_connections(context: ClientContext, user: str, channel: str) -> None:
+    try:
+        clients, _ = await context.node.presence_stats(channel)
+    except Exception:
+        log.exception("error reading presence of personal channel", channel=channel)
+        raise DISCONNECT_INTERNAL from None
+    if clients:
+        await context.node.disconnect(user, DISCONNECT_CONNECTION_LIMIT, client="", session="", whitelist=())
+
+
+def _add_requested(context: ClientContext, credentials: Credentials, request: ConnectRequest) -> None:
+    """Add the channels the client asks for, as far as it may have them (03 §5.6)."""
+    namespaces = context.node.namespaces
+    for channel in request.subs:
+        try:
+            resolved = namespaces.resolve(channel)
+        except ReplyError:
+            raise DISCONNECT_BAD_REQUEST from None
+        if channel in credentials.subscriptions or not channel:
+            continue
+        user = credentials.user
+        if may_be_subscribed_at_connect(resolved, user, insecure=context.config.insecure):
+            credentials.subscriptions[channel] = from_namespace(resolved.options, Source.CLIENT_AT_CONNECT)

@@ -1,0 +1,152 @@
+"""Runs a connection's commands one after another, synchronously until one has to wait (01 §4, DESIGN rules 3 and 9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from fanjet.net.eager import run_eagerly
+from fanjet.protocol.codec import MalformedFrame
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_INTERNAL, Disconnect, ReplyError
+
+from .context import log_failure
+from .dispatch import Operation, select
+from .state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.protocol.messages import Command
+
+    from .session import Session
+
+COMMANDS_PER_SLICE = 100
+"""Then other connections get their turn: a frame of 64 KiB can hold thousands of commands."""
+
+
+class CommandQueue:
+    """The reading half of a session.
+
+    One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
+    unsubscribe), just that one. Until another may start, nothing more is read from the transport, and what had been
+    read already waits here in order.
+    """
+
+    __slots__ = ("_commands", "_exclusive", "_frames", "_running", "_session", "_stepping", "_tasks", "_waiting")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._commands: Iterator[Command] | None = None
+        self._frames: deque[bytes] | None = None
+        self._tasks: set[asyncio.Task[None]] | None = None
+        self._running = 0
+        self._exclusive = False
+        self._stepping = False
+        self._waiting = False
+
+    def take(self, frame: bytes) -> None:
+        """Run a frame's commands, or keep the frame until the ones before have run."""
+        session = self._session
+        if self._waiting:
+            if self._frames is None:
+                self._frames = deque()
+            self._frames.append(frame)
+        elif session.state is State.UNUSABLE:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
+        elif session.state is not State.CLOSED:
+            self._run(session.transport.wire.codec.decode(frame))
+
+    def stop(self) -> None:
+        """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
+        self._commands = None
+        self._frames = None
+
+    def _run(self, commands: Iterator[Command]) -> None:
+        session = self._session
+        left = COMMANDS_PER_SLICE
+        try:
+            for command in commands:
+                may_continue = self._start(command)
+                if session.state >= State.UNUSABLE:
+                    break
+                if not may_continue:
+                    self._wait(commands)
+                    break
+                left -= 1
+                if not left:
+                    self._wait(commands)
+                    asyncio.get_running_loop().call_soon(self._go_on)
+                    break
+        except MalformedFrame:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
+        session.flush()
+
+    def _wait(self, commands: Iterator[Command]) -> None:
+        self._waiting = True
+        self._commands = commands
+        self._session.transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Continue with what waits, unless it still has to."""
+        session = self._session
+        if not self._waiting or not self._may_start() or session.closed:
+            return
+        self._waiting = False
+        commands, self._commands = self._commands, None
+        if commands is not None:
+            self._run(commands)
+        while self._frames and not self._waiting:
+            self.take(self._frames.popleft())
+        if not self._waiting and not session.closed:
+            session.transport.resume_reading()
+
+    def _may_start(self) -> bool:
+        return not self._exclusive and self._running < self._session.context.settings.concurrency
+
+    def _start(self, command: Command) -> bool:
+        """Run a command as far as it goes. False when the next one has to wait."""
+        session = self._session
+        try:
+            operation = select(session, command)
+        except ReplyError as error:
+            session.reply_error(command.id, error)
+            return True
+        except Disconnect as disconnect:
+            session.disconnect(disconnect)
+            return False
+        if operation is None:
+            return True
+        self._running += 1
+        self._exclusive = operation.exclusive
+        self._stepping = True
+        task = run_eagerly(operation.run(session, command), lambda _, error: self._ended(command.id, operation, error))
+        self._stepping = False
+        if task is None:
+            return True
+        if self._tasks is None:
+            self._tasks = set()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return self._may_start()
+
+    def _ended(self, command_id: int, operation: Operation, error: BaseException | None) -> None:
+        self._running -= 1
+        if operation.exclusive:
+            self._exclusive = False
+        if error is not None:
+            answer_failure(self._session, command_id, error)
+        if not self._stepping:
+            self._session.flush()
+            self._go_on()
+
+
+def answer_failure(session: Session, command_id: int, error: BaseException) -> None:
+    """Translate what a command raised (01 §4.2)."""
+    if isinstance(error, ReplyError):
+        session.reply_error(command_id, error)
+    elif isinstance(error, Disconnect):
+        session.disconnect(error)
+    elif not isinstance(error, asyncio.CancelledError):
+        log_failure("command failed", error, client=session.client_id, user=session.user)
+        session.reply_error(command_id, ERROR_INTERNAL)

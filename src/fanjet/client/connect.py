@@ -1,0 +1,116 @@
+"""Command `connect` (01 §6.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CHANNEL_LIMIT,
+    DISCONNECT_CONNECTION_CLOSED,
+    DISCONNECT_CONNECTION_LIMIT,
+    ERROR_EXPIRED,
+    Disconnect,
+    ReplyError,
+)
+from fanjet.protocol.messages import ConnectResult
+
+from .authenticate import authenticate
+from .concurrently import all_of
+from .establish import Establishing, Wish
+from .state import State
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import ConnectRequest, SubscribeResult
+
+    from .authenticate import Credentials
+    from .session import Session
+
+
+async def connect(session: Session, command_id: int, request: ConnectRequest) -> None:
+    """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
+    if session.state is not State.CONNECTING:
+        raise DISCONNECT_BAD_REQUEST
+    try:
+        credentials = await authenticate(session, request)
+        attempts = _admit(session, credentials, request)
+        await _establish(session, command_id, attempts)
+    except ReplyError as error:
+        session.refuse(command_id, error)
+
+
+def _admit(session: Session, credentials: Credentials, request: ConnectRequest) -> list[Establishing]:
+    """Check the limits, then register the connection and reserve its server-side channels."""
+    if session.closed:
+        raise DISCONNECT_CONNECTION_CLOSED
+    context = session.context
+    settings = context.settings
+    if settings.channel_limit and len(credentials.subscriptions) > settings.channel_limit:
+        raise DISCONNECT_CHANNEL_LIMIT
+    node = context.node
+    limit = settings.user_connection_limit
+    if limit > 0 and credentials.user and node.connections.count_of_user(credentials.user) >= limit:
+        raise DISCONNECT_CONNECTION_LIMIT
+    if credentials.expire_at and credentials.expire_at <= int(context.unix_time()):
+        raise ERROR_EXPIRED
+    session.authenticate(credentials)
+    return [
+        Establishing.reserve(session, channel, options, _wish(request, channel), server_side=True)
+        for channel, options in credentials.subscriptions.items()
+    ]
+
+
+def _wish(request: ConnectRequest, channel: str) -> Wish:
+    entry = request.subs.get(channel)
+    if entry is None:
+        return Wish()
+    return Wish(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
+
+
+async def _establish(session: Session, command_id: int, attempts: list[Establishing]) -> None:
+    """Make all subscriptions at once, then reply and go live without waiting in between (01 §6.1 steps 11 to 13)."""
+    try:
+        await _prepare_all(attempts)
+        if session.closed:
+            raise DISCONNECT_CONNECTION_CLOSED
+        subs = {attempt.subscription.channel: attempt.complete() for attempt in attempts}
+        session.reply(command_id, _result(session, subs))
+    except BaseException:
+        for attempt in attempts:
+            await attempt.abandon()
+        raise
+    for attempt in attempts:
+        attempt.activate()
+    session.start_connected()
+    for attempt in attempts:
+        await attempt.announce()
+
+
+async def _prepare_all(attempts: list[Establishing]) -> None:
+    """Raise what ended an attempt, a disconnect rather than an error."""
+    if not attempts:
+        return
+    failures = [outcome for outcome in await all_of([one.prepare() for one in attempts]) if outcome is not None]
+    for failure in failures:
+        if isinstance(failure, Disconnect):
+            raise failure
+    if failures:
+        raise failures[0]
+
+
+def _result(session: Session, subs: dict[str, SubscribeResult]) -> ConnectResult:
+    settings = session.context.settings
+    transport = session.transport
+    left = session.seconds_left()
+    return ConnectResult(
+        client=session.client_id,
+        version=settings.version,
+        expires=left > 0,
+        ttl=left,
+        subs=subs,
+        ping=int(settings.ping_interval) if transport.app_pings else 0,
+        pong=transport.app_pings and settings.pong_timeout > 0,
+        session=session.session_id,
+        node=session.context.node.uid if transport.emulated else "",
+        time=int(session.context.unix_time() * 1000) if settings.include_server_time else 0,
+    )

@@ -1,0 +1,88 @@
+"""What all sessions of a node work with."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fanjet.net.eager import run_eagerly
+from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
+    from fanjet.config.tree.client import Client
+    from fanjet.net.wheel import TimingWheel
+    from fanjet.node.node import Node
+
+    from .session import Session
+    from .settings import ClientSettings
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class ClientContext:
+    """Collaborators of the sessions. A reload replaces `config` and the verifiers; everything else stays."""
+
+    node: Node
+    settings: ClientSettings
+    wheel: TimingWheel
+    config: Client
+    connection_verifier: ConnectionVerifier
+    subscription_verifier: SubscriptionVerifier
+    now: Callable[[], float]
+    """Monotonic seconds, the wheel's time."""
+    unix_time: Callable[[], float]
+    """Wall clock seconds, the time of tokens and expiries."""
+    connecting: set[Session] = field(default_factory=set)
+    """Sessions that are not authenticated yet, so that the node does not know them."""
+    open_connections: int = 0
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+    _emptied: asyncio.Event | None = None
+
+    def connection_opened(self) -> None:
+        """A transport has got its connection."""
+        self.open_connections += 1
+
+    def connection_ended(self) -> None:
+        """A transport's connection is gone."""
+        self.open_connections -= 1
+        if self._emptied is not None and not self.open_connections:
+            self._emptied.set()
+
+    def shut_down(self) -> None:
+        """Send those away who have not authenticated yet; the node does so with the others."""
+        for session in list(self.connecting):
+            session.disconnect(DISCONNECT_SHUTDOWN)
+
+    async def all_gone(self) -> None:
+        """Wait until every connection has ended, and what ran for them."""
+        if self.open_connections:
+            self._emptied = asyncio.Event()
+            await self._emptied.wait()
+        if self.background:
+            await asyncio.wait(self.background)
+
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what no command waits for; a failure is logged. Most work ends before this returns."""
+        task = run_eagerly(work, _log_background_failure)
+        if task is not None:
+            self.background.add(task)
+            task.add_done_callback(self.background.discard)
+
+
+def log_failure(message: str, error: BaseException, **fields: object) -> None:
+    """Log a surprise with its traceback, outside of the `except` block that caught it."""
+    try:
+        raise error
+    except BaseException:
+        log.exception(message, **fields)
+
+
+def _log_background_failure(_: None, error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        log_failure("background work of a connection failed", error)

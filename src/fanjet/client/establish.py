@@ -1,0 +1,244 @@
+"""Makes a subscription without gap or duplicate (01 §8.2): what `subscribe`, `connect` and the server API share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
+from fanjet.engines.interfaces import HistoryNotAvailable
+from fanjet.node.subscriber import Delivery
+from fanjet.protocol.codes import (
+    DISCONNECT_CONNECTION_CLOSED,
+    DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_INTERNAL,
+    ERROR_INTERNAL,
+    ERROR_NOT_AVAILABLE,
+    ERROR_UNRECOVERABLE_POSITION,
+    Disconnect,
+    ReplyError,
+)
+from fanjet.protocol.messages import SubscribeResult
+from fanjet.protocol.publication import StreamPosition
+from fanjet.telemetry.logging import get_logger
+
+from .subscription import Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fanjet.channels.recovery import Recovery
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.engines.interfaces import History
+    from fanjet.protocol.publication import EncodedPublication, Publication
+    from fanjet.protocol.tags_filter import TagsFilter
+
+    from .session import Session
+
+log = get_logger(__name__)
+
+
+class Wish(NamedTuple):
+    """What is asked for along with a subscription."""
+
+    recover: bool = False
+    offset: int = 0
+    epoch: str = ""
+    delta: str = ""
+    compact: bool = False
+    reject_unrecovered: bool = False
+    tags_filter: TagsFilter | None = None
+
+    @property
+    def position(self) -> StreamPosition:
+        """Where the client has got to."""
+        return StreamPosition(self.offset, self.epoch)
+
+
+class Establishing:
+    """One attempt to subscribe.
+
+    `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without
+    waiting in between: `complete`, queueing the reply, `activate`. `announce` tells the others. After a failure
+    `abandon` undoes what was done, whatever had been reached.
+    """
+
+    __slots__ = ("_history", "_present", "_publications", "_session", "_wish", "subscription")
+
+    def __init__(self, session: Session, subscription: Subscription, wish: Wish) -> None:
+        self.subscription = subscription
+        self._session = session
+        self._wish = wish
+        self._history: History | None = None
+        self._present = False
+        self._publications: list[Publication] = []
+
+    @classmethod
+    def reserve(
+        cls, session: Session, channel: str, options: SubscriptionOptions, wish: Wish, *, server_side: bool
+    ) -> Establishing:
+        """Begin an attempt: from now on the channel counts as taken on this connection."""
+        delivery = Delivery(
+            wire=session.transport.wire,
+            positioned=options.positioned,
+            delta=bool(wish.delta) and wish.delta in options.allowed_delta_types and wish.tags_filter is None,
+            compact=wish.compact and options.allow_channel_compaction,
+            push_join_leave=options.push_join_leave,
+            tags_filter=wish.tags_filter,
+        )
+        subscription = Subscription(session, channel, delivery, options, server_side=server_side)
+        session.subscriptions[channel] = subscription
+        return cls(session, subscription, wish)
+
+    async def prepare(self) -> None:
+        """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnect`."""
+        try:
+            await self._prepare()
+        except (ReplyError, Disconnect) as error:
+            if isinstance(error, ReplyError) and error.code == ERROR_INTERNAL.code:
+                raise DISCONNECT_INTERNAL from error
+            raise
+        except HistoryNotAvailable:
+            raise ERROR_NOT_AVAILABLE from None
+        except Exception:
+            log.exception("error subscribing", channel=self.subscription.channel)
+            raise DISCONNECT_INTERNAL from None
+
+    async def _prepare(self) -> None:
+        subscription = self.subscription
+        node = self._session.context.node
+        await node.subscribe_channel(subscription)
+        self._check_still_open()
+        if subscription.options.presence:
+            self._present = True
+            await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
+            self._check_still_open()
+        if subscription.delivery.positioned:
+            self._history = await self._read()
+            self._check_still_open()
+
+    def _check_still_open(self) -> None:
+        """The connection may have ended while this waited."""
+        if self._session.closed:
+            raise DISCONNECT_CONNECTION_CLOSED
+
+    async def _read(self) -> History:
+        """Read what the decision about recovery needs, else just the top of the stream (01 §8.3)."""
+        subscription = self.subscription
+        options = subscription.options
+        broker = self._session.context.node.broker
+        most = self._session.context.settings.recovery_limit or -1
+        since, limit, reverse = None, 0, False
+        if self._recovering and options.cache_mode:
+            limit, reverse = (most if self._wish.tags_filter is not None else 1), True
+        elif self._recovering:
+            since, limit = self._wish.position, most
+        return await broker.history(
+            subscription.channel, since=since, limit=limit, reverse=reverse, meta_ttl=options.history_meta_ttl
+        )
+
+    @property
+    def _recovering(self) -> bool:
+        options = self.subscription.options
+        return options.recovery and (self._wish.recover or options.auto_recover)
+
+    def complete(self) -> SubscribeResult:
+        """Decide about recovery, merge what came meanwhile, set the position (01 §8.4, §8.5).
+
+        Raises `Disconnect` 3010 on a gap, error 112 when the client wants that instead of an unrecovered result.
+        """
+        subscription = self.subscription
+        options = subscription.options
+        recovered, offset = False, 0
+        if self._history is not None:
+            recovered, offset = self._recover(self._history)
+        left = self._seconds_left()
+        return SubscribeResult(
+            expires=left > 0,
+            ttl=left,
+            recoverable=options.recovery,
+            epoch=subscription.epoch,
+            publications=self._encoded(),
+            recovered=recovered,
+            offset=offset,
+            positioned=subscription.delivery.positioned,
+            data=options.data,
+            was_recovering=self._wish.recover or self._recovering,
+            delta=subscription.delivery.delta,
+            id=self._numeric_id() if subscription.delivery.compact else 0,
+        )
+
+    def _seconds_left(self) -> int:
+        """How long a subscription lasts that its client has to refresh."""
+        subscription = self.subscription
+        if not subscription.expire_at or subscription.server_side:
+            return 0
+        return subscription.expire_at - int(self._session.context.unix_time())
+
+    def _numeric_id(self) -> int:
+        return self._session.context.node.hub.channels[self.subscription.channel].numeric_id
+
+    def _recover(self, history: History) -> tuple[bool, int]:
+        """Whether it recovered, and the offset that the client is told; what it gets and its position are set."""
+        subscription = self.subscription
+        options, wish = subscription.options, self._wish
+        recovery = self._decide(history)
+        if wish.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
+            raise ERROR_UNRECOVERABLE_POSITION
+        latest_only = options.cache_mode and not wish.delta
+        buffered = subscription.buffer or ()
+        try:
+            merged = merge(recovery, buffered, history.top.offset, wish.tags_filter, latest_only=latest_only)
+        except InsufficientState:
+            raise DISCONNECT_INSUFFICIENT_STATE from None
+        subscription.offset, subscription.epoch = merged.offset, history.top.epoch
+        self._publications = merged.publications
+        return recovery.recovered, wish.offset if recovery.recovered else merged.offset
+
+    def _decide(self, history: History) -> Recovery:
+        if not self._recovering:
+            return NOT_RECOVERED
+        decide = decide_cache if self.subscription.options.cache_mode else decide_stream
+        return decide(self._wish.position, history.publications, history.top, self._wish.tags_filter)
+
+    def _encoded(self) -> Sequence[Publication | EncodedPublication]:
+        if self.subscription.delivery.delta and self._publications:
+            return self._session.transport.wire.codec.recovered_deltas(self._publications)
+        return self._publications
+
+    def activate(self, *, recovered_first: bool = False) -> None:
+        """The reply is queued: deliver from now on, first of all what was recovered if the reply has no room for it
+        (01 FIX 6)."""
+        subscription = self.subscription
+        context = self._session.context
+        subscription.active = True
+        subscription.settle()
+        if recovered_first:
+            for publication in self._publications:
+                context.node.hub.send(subscription, publication)
+        context.node.hub.go_live(subscription, delta_ready=bool(self._publications), now=context.now())
+
+    async def announce(self) -> None:
+        """Publish the join, before anything can publish the leave."""
+        subscription = self.subscription
+        if not subscription.options.join_leave or not subscription.active:
+            return
+        try:
+            await self._session.context.node.broker.publish_join(subscription.channel, subscription.info())
+        except Exception:
+            log.exception("error publishing join", channel=subscription.channel)
+
+    async def abandon(self) -> None:
+        """Undo everything: registration, presence, the reserved channel."""
+        session, subscription = self._session, self.subscription
+        if session.subscriptions.get(subscription.channel) is subscription:
+            del session.subscriptions[subscription.channel]
+        session.context.node.unsubscribe_channel(subscription)
+        if self._present:
+            self._present = False
+            try:
+                await session.context.node.presence_manager.remove(
+                    subscription.channel, session.client_id, session.user
+                )
+            except Exception:
+                log.exception("error removing presence", channel=subscription.channel)
+        subscription.settle()

@@ -1,0 +1,41 @@
+"""Command `history` (01 §6.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.channels.permissions import may_read_history
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from fanjet.protocol.messages import HistoryResult
+
+from .channel_checks import channel_options
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import HistoryRequest
+
+    from .session import Session
+
+
+async def history(session: Session, command_id: int, request: HistoryRequest) -> None:
+    """Answer stored publications and the stream's position."""
+    options = channel_options(session, request.channel)
+    if options.history_size <= 0 or options.history_ttl <= 0:
+        raise ERROR_NOT_AVAILABLE
+    subscribed = session.is_subscribed(request.channel)
+    if not may_read_history(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
+        raise ERROR_PERMISSION_DENIED
+    read = await session.context.node.history(
+        request.channel,
+        since=request.since,
+        limit=_clamped(request.limit, session.context.settings.history_limit),
+        reverse=request.reverse,
+        meta_ttl=int(options.history_meta_ttl),
+    )
+    session.reply(command_id, HistoryResult(read.publications, read.top.epoch, read.top.offset))
+
+
+def _clamped(limit: int, maximum: int) -> int:
+    """Negative means as much as allowed; without a maximum, everything."""
+    if not maximum:
+        return limit
+    return maximum if limit < 0 else min(limit, maximum)

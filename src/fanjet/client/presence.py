@@ -1,0 +1,39 @@
+"""Commands `presence` and `presence_stats` (01 §6.5, §6.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.channels.permissions import may_read_presence
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from fanjet.protocol.messages import PresenceResult, PresenceStatsResult
+
+from .channel_checks import channel_options
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import PresenceRequest, PresenceStatsRequest
+
+    from .session import Session
+
+
+async def presence(session: Session, command_id: int, request: PresenceRequest) -> None:
+    """Answer who is in the channel."""
+    _check(session, request.channel)
+    entries = await session.context.node.presence(request.channel)
+    session.reply(command_id, PresenceResult(entries))
+
+
+async def presence_stats(session: Session, command_id: int, request: PresenceStatsRequest) -> None:
+    """Answer how many are in the channel."""
+    _check(session, request.channel)
+    clients, users = await session.context.node.presence_stats(request.channel)
+    session.reply(command_id, PresenceStatsResult(clients, users))
+
+
+def _check(session: Session, channel: str) -> None:
+    options = channel_options(session, channel)
+    if not options.presence:
+        raise ERROR_NOT_AVAILABLE
+    subscribed = session.is_subscribed(channel)
+    if not may_read_presence(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
+        raise ERROR_PERMISSION_DENIED

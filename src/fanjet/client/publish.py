@@ -1,0 +1,50 @@
+"""Command `publish` (01 §6.4, 03 §4.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.channels.data_format import data_fits
+from fanjet.channels.permissions import may_publish
+from fanjet.engines.interfaces import PublishOptions
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from fanjet.protocol.messages import PublishResult
+from fanjet.protocol.publication import ClientInfo
+
+from .channel_checks import channel_options
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import PublishRequest
+
+    from .session import Session
+
+DONE = PublishResult()
+MAP_PUBLISH = 1
+
+
+async def publish(session: Session, command_id: int, request: PublishRequest) -> None:
+    """Publish in the client's name, with the namespace's history options."""
+    channel = request.channel
+    options = channel_options(session, channel)
+    if request.type == MAP_PUBLISH:
+        raise ERROR_NOT_AVAILABLE
+    data = bytes(request.data)
+    if not data_fits(options.publication_data_format, data):
+        raise ERROR_BAD_REQUEST
+    subscription = session.subscriptions.get(channel)
+    subscribed = subscription is not None and subscription.active
+    if not may_publish(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
+        raise ERROR_PERMISSION_DENIED
+    chan_info = subscription.chan_info if subscription is not None and subscribed else b""
+    await session.context.node.publish(
+        channel,
+        data,
+        PublishOptions(
+            history_size=options.history_size,
+            history_ttl=int(options.history_ttl),
+            history_meta_ttl=int(options.history_meta_ttl),
+            info=ClientInfo(session.user, session.client_id, session.info, chan_info),
+            use_delta=options.delta_publish,
+        ),
+    )
+    session.reply(command_id, DONE)

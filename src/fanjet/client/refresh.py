@@ -1,0 +1,69 @@
+"""Command `refresh` (01 §6.9, 03 §6.12): a new token prolongs the connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.channels.subscription import Source
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_EXPIRED,
+    DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_INVALID_TOKEN,
+    ERROR_EXPIRED,
+)
+from fanjet.protocol.messages import RefreshResult
+
+from .authenticate import stream_channels
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fanjet.auth import ConnectionToken
+    from fanjet.protocol.messages import RefreshRequest
+
+    from .session import Session
+
+
+async def refresh(session: Session, command_id: int, request: RefreshRequest) -> None:
+    """Verify the token and move the connection's expiry; the server-side subscriptions it names must be the ones there
+    are."""
+    if not request.token:
+        raise DISCONNECT_BAD_REQUEST
+    token = _verify(session, request.token)
+    channels = stream_channels(session.context, token.subs)
+    if token.meta:
+        session.meta = token.meta
+    if _subscriptions_changed(session, channels):
+        raise DISCONNECT_INSUFFICIENT_STATE
+    now = int(session.context.unix_time())
+    if token.expire_at and token.expire_at <= now:
+        raise ERROR_EXPIRED
+    left = session.set_expiry(token.expire_at)
+    if left and token.info:
+        session.info = token.info
+    session.arm()
+    session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
+
+
+def _verify(session: Session, text: str) -> ConnectionToken:
+    try:
+        token = session.context.connection_verifier.verify(text)
+    except TokenExpired:
+        raise DISCONNECT_EXPIRED from None
+    except TokenInvalid:
+        raise DISCONNECT_INVALID_TOKEN from None
+    if token.user != session.user:
+        raise DISCONNECT_INVALID_TOKEN
+    return token
+
+
+def _subscriptions_changed(session: Session, channels: Collection[str]) -> bool:
+    """A channel of the token that is not subscribed, or one that came with the token before and is missing now."""
+    if any(channel not in session.subscriptions for channel in channels):
+        return True
+    return any(
+        subscription.options.source is Source.CONNECTION_TOKEN and channel not in channels
+        for channel, subscription in session.subscriptions.items()
+    )

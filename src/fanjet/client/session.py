@@ -1,0 +1,342 @@
+"""The session of one connection: frames in, commands in order, frames out, deadlines, and the end (01 §4, §5)."""
+
+from __future__ import annotations
+
+import uuid
+from math import inf
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codec import PayloadNotJSON
+from fanjet.protocol.codes import (
+    DISCONNECT_CONNECTION_CLOSED,
+    DISCONNECT_EXPIRED,
+    DISCONNECT_INAPPROPRIATE_PROTOCOL,
+    DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_NO_PONG,
+    DISCONNECT_SLOW,
+    DISCONNECT_STALE,
+    DISCONNECT_WRITE_ERROR,
+    UNSUBSCRIBE_INSUFFICIENT,
+    Disconnect,
+    Unsubscribe,
+)
+from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
+
+from . import server_side, tick, unsubscribe
+from .commands import CommandQueue
+from .deadlines import Deadlines
+from .outbox import Outbox
+from .settings import LONGEST_LIFETIME
+from .state import State
+
+if TYPE_CHECKING:
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.node.subscriber import Subscriber
+    from fanjet.protocol.codes import ReplyError
+    from fanjet.protocol.messages import PushBody, Result
+    from fanjet.protocol.publication import StreamPosition
+
+    from .authenticate import Credentials
+    from .context import ClientContext
+    from .subscription import Subscription
+    from .transport import Transport
+
+
+CLOSED_WITHOUT_FLUSH = (DISCONNECT_CONNECTION_CLOSED.code, DISCONNECT_SLOW.code)
+
+
+class Session(Outbox):
+    """One connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable` and `on_lost`; the node everything
+    that the server API or another node asks for.
+    """
+
+    __slots__ = (
+        "_commands",
+        "client_id",
+        "context",
+        "deadlines",
+        "expire_at",
+        "header_user",
+        "info",
+        "meta",
+        "ping_outstanding",
+        "session_id",
+        "state",
+        "subscriptions",
+        "ticking",
+        "user",
+        "wheel_slot",
+    )
+
+    def __init__(
+        self, context: ClientContext, transport: Transport, *, header_user: str = "", session_id: str = ""
+    ) -> None:
+        super().__init__(context.node.flusher, transport)
+        self.context = context
+        self.client_id = str(uuid.uuid4())
+        self.session_id = session_id
+        self.header_user = header_user
+        self.user = ""
+        self.info = b""
+        self.meta = b""
+        self.expire_at = 0
+        self.state = State.CONNECTING
+        self.subscriptions: dict[str, Subscription] = {}
+        self.ping_outstanding = False
+        self.ticking = False
+        self.wheel_slot = -1
+        self.deadlines = Deadlines()
+        self._commands = CommandQueue(self)
+        context.connecting.add(self)
+        if context.settings.stale_close_delay:
+            self.deadlines.stale = context.now() + context.settings.stale_close_delay
+            self.arm()
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more happens on this connection."""
+        return self.state is State.CLOSED
+
+    @property
+    def authenticated(self) -> bool:
+        """The node knows this connection."""
+        return self.state in (State.AUTHENTICATED, State.CONNECTED)
+
+    def is_subscribed(self, channel: str) -> bool:
+        """Whether a subscription to `channel` is active, client-side or server-side."""
+        subscription = self.subscriptions.get(channel)
+        return subscription is not None and subscription.active
+
+    # ------------------------------------------------------------------------------------------ connecting
+
+    def authenticate(self, credentials: Credentials) -> None:
+        """Take on an identity; from now on the node can reach this connection (01 §6.1 step 10)."""
+        self.user = credentials.user
+        self.info = credentials.info
+        self.meta = credentials.meta
+        self.expire_at = credentials.expire_at
+        self.state = State.AUTHENTICATED
+        self.context.connecting.discard(self)
+        self.context.node.connections.add(self)
+
+    def start_connected(self) -> None:
+        """The connect was answered: pings, ticks and the expiry begin."""
+        if self.closed:
+            return
+        self.state = State.CONNECTED
+        self.deadlines.start_connected(self.context.now(), self.context.settings, pings=self.transport.app_pings)
+        self.set_expiry(self.expire_at)
+        self.arm()
+
+    def refuse(self, command_id: int, error: ReplyError) -> None:
+        """Answer a connect with an error: the connection is of no use any more (01 §6.1)."""
+        if self.closed:
+            return
+        self.context.node.connections.remove(self)
+        self.context.connecting.add(self)
+        self.state = State.UNUSABLE
+        self.reply_error(command_id, error)
+        self.flush()
+        self.transport.abandon()
+
+    # ------------------------------------------------------------------------------------------ from the transport
+
+    def on_bytes(self, frame: bytes) -> None:
+        """A frame has arrived: run its commands, or keep it until the ones before have ended."""
+        self._commands.take(frame)
+
+    def on_blocked(self) -> None:
+        """The transport waits for the peer."""
+        self.take_blocked()
+        self.deadlines.write = self.context.now() + self.transport.write_timeout
+        self.arm()
+
+    def on_writable(self) -> None:
+        """The transport writes again."""
+        self.deadlines.write = inf
+        self.take_writable()
+
+    def on_lost(self) -> None:
+        """The connection has ended."""
+        self.disconnect(DISCONNECT_CONNECTION_CLOSED)
+
+    def on_backlog(self) -> None:
+        """Close a client that is too far behind."""
+        limit = self.context.settings.queue_max_size
+        if limit and self.backlog_size > limit:
+            self.disconnect(DISCONNECT_SLOW)
+
+    # ------------------------------------------------------------------------------------------ to the client
+
+    def reply(self, command_id: int, result: Result) -> None:
+        """Queue a command's result. Raises `Disconnect` when it cannot be written in this connection's encoding."""
+        try:
+            message = self.transport.wire.codec.reply(command_id, result)
+        except PayloadNotJSON:
+            raise DISCONNECT_INAPPROPRIATE_PROTOCOL from None
+        limit = self.context.settings.queue_max_size
+        if limit and len(message) > limit:
+            raise DISCONNECT_SLOW
+        if not self.closed:
+            self.send(self.transport.wire.frame(message))
+
+    def reply_error(self, command_id: int, error: ReplyError) -> None:
+        """Queue the error that answers a command."""
+        self._send_message(self.transport.wire.codec.error(command_id, error))
+
+    def push(self, channel: str, body: PushBody) -> None:
+        """Queue a push. Raises `PayloadNotJSON`."""
+        if not self.closed:
+            self._send_message(self.transport.wire.codec.push(channel, body))
+
+    def _send_message(self, message: bytes) -> None:
+        if self.closed:
+            return
+        limit = self.context.settings.queue_max_size
+        if limit and len(message) > limit:
+            self.disconnect(DISCONNECT_SLOW)
+        else:
+            self.send(self.transport.wire.frame(message))
+
+    # ------------------------------------------------------------------------------------------ deadlines
+
+    def arm(self) -> None:
+        """Take the place in the timing wheel that the nearest deadline asks for."""
+        if not self.closed:
+            nearest = self.deadlines.nearest()
+            if nearest < inf:
+                self.context.wheel.schedule(self, nearest)
+            else:
+                self.context.wheel.cancel(self)
+
+    def on_timer(self, now: float) -> None:
+        """Do what is due."""
+        deadlines = self.deadlines
+        ended_by = None
+        if now >= deadlines.stale:
+            ended_by = DISCONNECT_STALE
+        elif now >= deadlines.write:
+            self.fail_write()
+        elif now >= deadlines.pong:
+            deadlines.pong = inf
+            if self.ping_outstanding:
+                ended_by = DISCONNECT_NO_PONG
+        if ended_by is None and not self.closed and now >= deadlines.expiry:
+            deadlines.expiry = inf
+            if self.expire_at and self.expire_at <= self.context.unix_time():
+                ended_by = DISCONNECT_EXPIRED
+        if ended_by is not None:
+            self.disconnect(ended_by)
+            return
+        if now >= deadlines.ping:
+            self._ping(now)
+        if now >= deadlines.tick:
+            deadlines.tick = now + self.context.settings.presence_update_interval
+            tick.start(self)
+        self.arm()
+
+    def fail_write(self) -> None:
+        """A write took too long (01 §5.7): the client cannot be told, since nothing more can be written."""
+        self.discard_everything()
+        self._end(DISCONNECT_WRITE_ERROR)
+        self.transport.abort()
+
+    def _ping(self, now: float) -> None:
+        settings = self.context.settings
+        self.deadlines.ping = max(self.deadlines.ping + settings.ping_interval, now)
+        if settings.pong_timeout:
+            self.deadlines.pong = now + settings.pong_timeout
+        self.ping_outstanding = True
+        wire = self.transport.wire
+        self.send(wire.ping)
+
+    def take_pong(self) -> bool:
+        """Note a pong. False when no ping waits for one."""
+        outstanding, self.ping_outstanding = self.ping_outstanding, False
+        return outstanding
+
+    def seconds_left(self) -> int:
+        """Time until the connection expires, 0 when it does not; a year at most."""
+        if not self.expire_at:
+            return 0
+        return min(self.expire_at - int(self.context.unix_time()), LONGEST_LIFETIME)
+
+    def set_expiry(self, expire_at: int) -> int:
+        """Let the connection expire at `expire_at` (Unix seconds, 0 for never), one year from now at most. Returns the
+        seconds left; the connection is closed when they and the grace period are over (01 §5.5)."""
+        if not expire_at:
+            self.expire_at = 0
+            self.deadlines.expiry = inf
+            return 0
+        now = int(self.context.unix_time())
+        self.expire_at = min(expire_at, now + LONGEST_LIFETIME)
+        left = self.expire_at - now
+        self.deadlines.expiry = self.context.now() + left + self.context.settings.expired_close_delay
+        return left
+
+    # ------------------------------------------------------------------------------------------ the end
+
+    def disconnect(self, disconnect: Disconnect) -> None:
+        """Close the connection (01 §5.9). Repeated calls do nothing."""
+        if self.closed:
+            return
+        transport = self.transport
+        if disconnect.code in CLOSED_WITHOUT_FLUSH:
+            self.discard_everything()
+        else:
+            if transport.pushes_disconnect:
+                body = DisconnectPush(disconnect.code, disconnect.reason or "disconnect")
+                self.send(transport.wire.frame(transport.wire.codec.push("", body)))
+            self.write_everything()
+        self._end(disconnect)
+        transport.end(disconnect)
+
+    def _end(self, disconnect: Disconnect) -> None:
+        self.state = State.CLOSED
+        self.context.connecting.discard(self)
+        self.context.wheel.cancel(self)
+        self.context.node.connections.remove(self)
+        self._commands.stop()
+        unsubscribe.leave_all(self)
+
+    # ------------------------------------------------------------------------------------------ from the node
+
+    def lose_position(self, subscriber: Subscriber) -> None:
+        """A positioned subscription missed something (01 §8.6)."""
+        subscription = self.subscriptions.get(subscriber.channel)
+        if subscription is not subscriber or self.closed:
+            return
+        if subscription.server_side:
+            self.disconnect(DISCONNECT_INSUFFICIENT_STATE)
+        else:
+            self.end_subscription(subscription, UNSUBSCRIBE_INSUFFICIENT)
+
+    def end_subscription(self, subscription: Subscription, reason: Unsubscribe) -> None:
+        """Unsubscribe completely, then tell the client."""
+        self.context.run_in_background(unsubscribe.leave_and_push(self, subscription, reason))
+
+    async def subscribe_by_server(
+        self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
+    ) -> None:
+        """Make or renew a server-side subscription (05 §6.3)."""
+        await server_side.subscribe(self, channel, options, recover_since)
+
+    async def unsubscribe_by_server(self, channel: str, unsubscribe_: Unsubscribe) -> None:
+        """End a subscription and push `unsubscribe`, also when there was none (05 §6.4)."""
+        if not channel or self.closed:
+            return
+        await unsubscribe.unsubscribe(self, channel)
+        self.push(channel, UnsubscribePush(unsubscribe_.code, unsubscribe_.reason))
+
+    def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
+        """Move the connection's expiry (05 §6.6)."""
+        if self.closed:
+            return
+        if expired or 0 < expire_at <= self.context.unix_time():
+            self.disconnect(DISCONNECT_EXPIRED)
+            return
+        left = self.set_expiry(max(expire_at, 0))
+        if left and info:
+            self.info = info
+        self.arm()
+        self.push("", RefreshPush(expires=left > 0, ttl=left))

@@ -1,0 +1,63 @@
+"""What the sessions' configuration comes to, fixed at start (04 §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanjet.config import Config
+
+LONGEST_LIFETIME = 365 * 24 * 3600
+"""Seconds; a connection's expiry is capped to this from now (01 §1)."""
+DEFAULT_STALE_DELAY = 15.0
+DEFAULT_PRESENCE_INTERVAL = 25.0
+DEFAULT_POSITION_DELAY = 40.0
+DEFAULT_EXPIRED_DELAY = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Limits and periods of all sessions. Times in seconds; 0 means off, but for what the names say."""
+
+    version: str
+    ping_interval: float
+    pong_timeout: float
+    stale_close_delay: float
+    expired_close_delay: float
+    expired_sub_close_delay: float
+    presence_update_interval: float
+    position_check_delay: float
+    channel_limit: int
+    queue_max_size: int
+    user_connection_limit: int
+    concurrency: int
+    include_server_time: bool
+    history_limit: int
+    recovery_limit: int
+    channel_max_length: int
+    rpc_ping_method: str | None
+
+    @classmethod
+    def from_config(cls, config: Config, version: str) -> ClientSettings:
+        """Read the tree, with the core's own defaults for zeros that survived loading (04 §1.3)."""
+        client = config.client
+        return cls(
+            version=version,
+            ping_interval=max(client.ping_interval, 0.0),
+            pong_timeout=max(client.pong_timeout, 0.0),
+            stale_close_delay=max(client.stale_close_delay or DEFAULT_STALE_DELAY, 0.0),
+            expired_close_delay=client.expired_close_delay or DEFAULT_EXPIRED_DELAY,
+            expired_sub_close_delay=client.expired_sub_close_delay or DEFAULT_EXPIRED_DELAY,
+            presence_update_interval=client.presence_update_interval or DEFAULT_PRESENCE_INTERVAL,
+            position_check_delay=max(client.channel_position_check_delay or DEFAULT_POSITION_DELAY, 0.0),
+            channel_limit=max(client.channel_limit, 0),
+            queue_max_size=max(client.queue_max_size, 0),
+            user_connection_limit=client.user_connection_limit,
+            concurrency=max(client.concurrency, 1),
+            include_server_time=client.connect_include_server_time,
+            history_limit=max(client.history_max_publication_limit, 0),
+            recovery_limit=max(client.recovery_max_publication_limit, 0),
+            channel_max_length=max(config.channel.max_length, 0),
+            rpc_ping_method=config.rpc.ping.method if config.rpc.ping.enabled else None,
+        )

@@ -1,0 +1,13 @@
+"""The states of a connection."""
+
+import enum
+
+
+class State(enum.IntEnum):
+    """A connection's life (01 §5.1). `UNUSABLE`: its connect was answered with an error."""
+
+    CONNECTING = 0
+    AUTHENTICATED = 1
+    CONNECTED = 2
+    UNUSABLE = 3
+    CLOSED = 4

@@ -1,0 +1,81 @@
+"""Command `sub_refresh` (01 §6.10, 03 §6.12): a new token prolongs a subscription."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_INVALID_TOKEN,
+    ERROR_BAD_REQUEST,
+    ERROR_EXPIRED,
+    ERROR_PERMISSION_DENIED,
+    ERROR_TOKEN_EXPIRED,
+    UNSUBSCRIBE_EXPIRED,
+)
+from fanjet.protocol.messages import SubRefreshResult
+
+from .settings import LONGEST_LIFETIME
+from .unsubscribe import leave_and_push
+
+if TYPE_CHECKING:
+    from fanjet.auth import SubscriptionToken
+    from fanjet.protocol.messages import SubRefreshRequest
+
+    from .session import Session
+    from .subscription import Subscription
+
+
+async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequest) -> None:
+    """Verify the token and move the subscription's expiry. Without a channel the token names it (01 FIX 13)."""
+    channel = request.channel or _channel_of_token(session, request)
+    subscription = session.subscriptions.get(channel)
+    if subscription is None or not subscription.active:
+        raise ERROR_PERMISSION_DENIED
+    if subscription.server_side:
+        raise DISCONNECT_BAD_REQUEST
+    if not request.token:
+        raise ERROR_BAD_REQUEST
+    try:
+        token = session.context.subscription_verifier.verify(request.token)
+    except TokenExpired:
+        await leave_and_push(session, subscription, UNSUBSCRIBE_EXPIRED)
+        raise ERROR_TOKEN_EXPIRED from None
+    except TokenInvalid:
+        raise DISCONNECT_INVALID_TOKEN from None
+    if token.channel != channel or not is_for_connection(session, token):
+        raise DISCONNECT_INVALID_TOKEN
+    left = _prolong(session, subscription, token)
+    session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left))
+
+
+def is_for_connection(session: Session, token: SubscriptionToken | TokenExpired) -> bool:
+    """Whether a subscription token was made for this user, and for this connection if for any."""
+    return token.user == session.user and (not token.client or token.client == session.client_id)
+
+
+def _prolong(session: Session, subscription: Subscription, token: SubscriptionToken) -> int:
+    """Take expiry and channel info over; returns the seconds left, 0 for never expiring."""
+    now = int(session.context.unix_time())
+    if token.expire_at and token.expire_at <= now:
+        raise ERROR_EXPIRED
+    subscription.chan_info = token.info
+    subscription.expire_at = min(token.expire_at, now + LONGEST_LIFETIME) if token.expire_at else 0
+    return subscription.expire_at - now if subscription.expire_at else 0
+
+
+def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:
+    """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnect` 3501."""
+    if not request.token or request.type:
+        raise DISCONNECT_BAD_REQUEST
+    token: SubscriptionToken | TokenExpired
+    try:
+        token = session.context.subscription_verifier.verify(request.token)
+    except TokenExpired as expired:
+        token = expired
+    except TokenInvalid:
+        raise DISCONNECT_BAD_REQUEST from None
+    if not session.is_subscribed(token.channel) or not is_for_connection(session, token):
+        raise DISCONNECT_BAD_REQUEST
+    return token.channel

@@ -1,0 +1,143 @@
+"""Command `subscribe` (01 §6.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
+from fanjet.channels.subscription import Source, from_namespace, from_token
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_INVALID_TOKEN,
+    ERROR_ALREADY_SUBSCRIBED,
+    ERROR_BAD_REQUEST,
+    ERROR_EXPIRED,
+    ERROR_LIMIT_EXCEEDED,
+    ERROR_NOT_AVAILABLE,
+    ERROR_PERMISSION_DENIED,
+    ERROR_TOKEN_EXPIRED,
+)
+from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
+from fanjet.telemetry.logging import get_logger
+
+from .establish import Establishing, Wish
+from .sub_refresh import is_for_connection
+
+if TYPE_CHECKING:
+    from fanjet.auth import SubscriptionToken
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.protocol.messages import SubscribeRequest
+
+    from .session import Session
+
+log = get_logger(__name__)
+
+KNOWN_DELTA_TYPES = ("", "fossil")
+STREAM = 0
+SHARED_POLL = 4
+LAST_TYPE = SHARED_POLL
+FLAG_COMPACTION = 1
+FLAG_REJECT_UNRECOVERED = 2
+
+
+async def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> None:
+    """Check, ask for permission, subscribe, reply; then publish the join."""
+    _check_request(session, request)
+    options = _permit(session, request)
+    now = int(session.context.unix_time())
+    if 0 < options.expire_at <= now:
+        raise ERROR_EXPIRED
+    attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
+    try:
+        await attempt.prepare()
+        session.reply(command_id, attempt.complete())
+    except BaseException:
+        await attempt.abandon()
+        raise
+    attempt.activate()
+    await attempt.announce()
+
+
+def _check_request(session: Session, request: SubscribeRequest) -> None:
+    """What is wrong whoever asks (steps 1 to 6)."""
+    channel = request.channel
+    settings = session.context.settings
+    if not channel:
+        raise DISCONNECT_BAD_REQUEST
+    if request.type == SHARED_POLL:
+        raise ERROR_NOT_AVAILABLE
+    if request.type > LAST_TYPE:
+        raise ERROR_BAD_REQUEST
+    if request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
+        raise DISCONNECT_BAD_REQUEST
+    if settings.channel_max_length and len(channel.encode()) > settings.channel_max_length:
+        raise ERROR_BAD_REQUEST
+    if channel in session.subscriptions:
+        raise ERROR_ALREADY_SUBSCRIBED
+    if settings.channel_limit and len(session.subscriptions) >= settings.channel_limit:
+        raise ERROR_LIMIT_EXCEEDED
+
+
+def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
+    """Decide whether and how the channel may be subscribed (step 7): by token, else by the namespace's options."""
+    context = session.context
+    resolved = context.node.namespaces.resolve(request.channel)
+    refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
+    if refusal is not None:
+        raise refusal
+    insecure = context.config.insecure
+    if request.token:
+        token = _verify(session, request)
+        granted = from_token(resolved.options, Source.SUBSCRIPTION_TOKEN, token, expire_at=token.expire_at)
+    else:
+        source = may_subscribe(resolved, session.user, insecure=insecure)
+        if source is None:
+            raise ERROR_PERMISSION_DENIED
+        granted = from_namespace(resolved.options, source)
+    return with_wishes(
+        granted,
+        resolved.options,
+        session.user,
+        insecure=insecure,
+        positioned=request.positioned,
+        recoverable=request.recoverable,
+        join_leave=request.join_leave,
+    )
+
+
+def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
+    """Verify a subscription token and hold it against channel and connection (03 §4.1 step 11)."""
+    context = session.context
+    try:
+        token = context.subscription_verifier.verify(request.token)
+    except TokenExpired:
+        raise ERROR_TOKEN_EXPIRED from None
+    except TokenInvalid as error:
+        log.info("invalid subscription token", channel=request.channel, error=str(error))
+        raise ERROR_PERMISSION_DENIED from None
+    if token.channel != request.channel or not is_for_connection(session, token):
+        raise DISCONNECT_INVALID_TOKEN
+    return token
+
+
+def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
+    """Read the recovery position and the other wishes. Raises error 107 for a filter that is not allowed or invalid."""
+    tags_filter = None
+    if request.tf is not None:
+        if not options.allow_tags_filter:
+            raise ERROR_BAD_REQUEST
+        try:
+            tags_filter = TagsFilter(request.tf)
+        except InvalidFilter as error:
+            log.info("invalid tags filter", channel=request.channel, error=str(error))
+            raise ERROR_BAD_REQUEST from None
+    return Wish(
+        recover=request.recover,
+        offset=request.offset,
+        epoch=request.epoch,
+        delta=request.delta,
+        compact=bool(request.flag & FLAG_COMPACTION),
+        reject_unrecovered=bool(request.flag & FLAG_REJECT_UNRECOVERED),
+        tags_filter=tags_filter,
+    )

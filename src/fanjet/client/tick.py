@@ -1,0 +1,75 @@
+"""What is done for a connection every `client.presence_update_interval` (01 §5.6, 07 §20)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from .session import Session
+    from .subscription import Subscription
+
+log = get_logger(__name__)
+
+
+def start(session: Session) -> None:
+    """Run the tick, unless the one before still runs or nothing has to be done."""
+    if session.subscriptions and not session.ticking:
+        session.ticking = True
+        session.context.run_in_background(_run(session))
+
+
+async def _run(session: Session) -> None:
+    try:
+        subscriptions = [one for one in session.subscriptions.values() if one.active]
+        await _refresh_presence(session, subscriptions)
+        await _check_positions(session, subscriptions)
+        _end_expired(session, subscriptions)
+    finally:
+        session.ticking = False
+
+
+async def _refresh_presence(session: Session, subscriptions: list[Subscription]) -> None:
+    """Refresh the entries; one that was added for a subscription that ended meanwhile is removed again."""
+    manager = session.context.node.presence_manager
+    for subscription in subscriptions:
+        if not subscription.options.presence or not subscription.active:
+            continue
+        try:
+            await manager.add(subscription.channel, session.client_id, subscription.info())
+            if not subscription.active and not session.is_subscribed(subscription.channel):
+                await manager.remove(subscription.channel, session.client_id, session.user)
+        except Exception:
+            log.exception("error updating presence", channel=subscription.channel)
+
+
+async def _check_positions(session: Session, subscriptions: list[Subscription]) -> None:
+    """Check the channels' shared positions that are due: once per channel and node, whoever ticks first (D56)."""
+    context = session.context
+    delay = context.settings.position_check_delay
+    if not delay or context.node.broker.delivers_reliably:
+        return
+    for subscription in subscriptions:
+        channel = context.node.hub.channels.get(subscription.channel)
+        if channel is None or not subscription.active or not subscription.delivery.positioned:
+            continue
+        now = context.now()
+        if now - channel.checked_at > delay:
+            channel.checked_at = now
+            await context.node.check_position(channel, subscription.options.history_meta_ttl)
+
+
+def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:
+    """End what has not been refreshed in time: a client-side subscription alone, a server-side one with its
+    connection.
+    """
+    latest = session.context.unix_time() - session.context.settings.expired_sub_close_delay
+    for subscription in subscriptions:
+        if not subscription.active or not 0 < subscription.expire_at < latest:
+            continue
+        if subscription.server_side:
+            session.disconnect(DISCONNECT_SUB_EXPIRED)
+            return
+        session.end_subscription(subscription, UNSUBSCRIBE_EXPIRED)

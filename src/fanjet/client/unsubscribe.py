@@ -1,0 +1,96 @@
+"""Ending subscriptions: by command, by the server, and all of them when the connection ends (01 §6.3, §5.9)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL
+from fanjet.protocol.messages import UnsubscribePush, UnsubscribeResult
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from fanjet.protocol.codes import Unsubscribe
+    from fanjet.protocol.messages import UnsubscribeRequest
+
+    from .session import Session
+    from .subscription import Subscription
+
+log = get_logger(__name__)
+
+PATIENCE = 5.0
+"""Seconds that an unsubscribe waits for a subscribe of the same channel that is under way."""
+
+
+async def unsubscribe_command(session: Session, command_id: int, request: UnsubscribeRequest) -> None:
+    """Command `unsubscribe`: succeeds whether there was a subscription or not."""
+    if not request.channel:
+        raise DISCONNECT_BAD_REQUEST
+    await unsubscribe(session, request.channel)
+    session.reply(command_id, UnsubscribeResult())
+
+
+async def unsubscribe(session: Session, channel: str) -> None:
+    """End a subscription, if there is one; a subscribe under way is waited for. Raises `Disconnect` 3004 when that
+    takes too long, after closing the connection with it.
+    """
+    subscription = session.subscriptions.get(channel)
+    if subscription is not None and not subscription.active:
+        await wait_until_settled(session, subscription)
+        subscription = session.subscriptions.get(channel)
+    if subscription is not None and subscription.active:
+        await leave(session, subscription)
+
+
+async def leave(session: Session, subscription: Subscription) -> None:
+    """End an active subscription: nothing is sent for it any more, then presence and leave follow."""
+    if session.subscriptions.get(subscription.channel) is subscription:
+        del session.subscriptions[subscription.channel]
+    subscription.active = False
+    session.context.node.unsubscribe_channel(subscription)
+    await clear_traces(session, subscription)
+
+
+async def leave_and_push(session: Session, subscription: Subscription, reason: Unsubscribe) -> None:
+    """End an active subscription and tell the client why."""
+    await leave(session, subscription)
+    session.push(subscription.channel, UnsubscribePush(reason.code, reason.reason))
+
+
+def leave_all(session: Session) -> None:
+    """The connection has ended: end every subscription. Those not active yet are undone by whoever makes them."""
+    subscriptions = [one for one in session.subscriptions.values() if one.active]
+    session.subscriptions = {}
+    node = session.context.node
+    for subscription in subscriptions:
+        subscription.active = False
+        node.unsubscribe_channel(subscription)
+    for subscription in subscriptions:
+        if subscription.options.presence or subscription.options.join_leave:
+            session.context.run_in_background(clear_traces(session, subscription))
+
+
+async def clear_traces(session: Session, subscription: Subscription) -> None:
+    """Remove presence, publish the leave. A failing engine is logged: the subscription has ended all the same."""
+    options = subscription.options
+    node = session.context.node
+    if options.presence:
+        try:
+            await node.presence_manager.remove(subscription.channel, session.client_id, session.user)
+        except Exception:
+            log.exception("error removing presence", channel=subscription.channel)
+    if options.join_leave:
+        try:
+            await node.broker.publish_leave(subscription.channel, subscription.info())
+        except Exception:
+            log.exception("error publishing leave", channel=subscription.channel)
+
+
+async def wait_until_settled(session: Session, subscription: Subscription) -> None:
+    """Wait for an attempt to end. When it does not within 5 s, closes the connection and raises `Disconnect` 3004."""
+    if subscription.settled is None:
+        subscription.settled = asyncio.get_running_loop().create_future()
+    done, _ = await asyncio.wait([subscription.settled], timeout=PATIENCE)
+    if not done:
+        session.disconnect(DISCONNECT_INTERNAL)
+        raise DISCONNECT_INTERNAL

@@ -1,0 +1,117 @@
+"""Which endpoints are served on which address (02 §2, §3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fanjet.net.http1.server import HttpServer
+from fanjet.net.listener import Listener
+from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
+from fanjet.net.tls import server_context
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable, Mapping
+
+    from fanjet.config import Config
+    from fanjet.net.router import Endpoint
+    from fanjet.net.wheel import TimingWheel
+
+log = get_logger(__name__)
+
+NAMES = (
+    "websocket", "webtransport", "http_stream", "sse", "emulation", "api", "admin", "prometheus", "debug", "health",
+    "uni_websocket", "uni_sse", "uni_http_stream", "swagger", "init",
+)  # fmt: skip
+"""The order in which the start-up log names endpoints (04 §8.2)."""
+
+
+class ListenError(Exception):
+    """The endpoints cannot be served as configured; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Endpoints that belong together, under the name that the log knows them by (empty: not mentioned)."""
+
+    name: str
+    routes: Mapping[str, Endpoint]
+    external: bool
+    max_body: int | None = DEFAULT_MAX_BODY
+
+
+class Listeners:
+    """The HTTP listeners of the server: one, or an external and an internal one."""
+
+    def __init__(self, config: Config, services: Iterable[Service], wheel: TimingWheel) -> None:
+        """Bind what has endpoints. Raises `ListenError`, `TLSError` and `BindError`."""
+        http = config.http_server
+        external = (http.address, http.port)
+        internal = (http.internal_address or http.address, _internal_port(http.internal_port, http.port))
+        by_address: dict[tuple[str, int], list[Service]] = {external: [], internal: []}
+        for service in services:
+            by_address[external if service.external else internal].append(service)
+        self._listeners: list[Listener] = []
+        for address, served in by_address.items():
+            if served:
+                tls = _tls_context(config, separate_internal=address == internal != external)
+                self._listeners.append(_open(address, served, wheel, tls))
+
+    async def start(self) -> None:
+        """Accept connections."""
+        for listener in self._listeners:
+            await listener.start()
+
+    def close(self) -> None:
+        """Accept no more."""
+        for listener in self._listeners:
+            listener.close()
+
+    async def stop(self) -> None:
+        """Wait for running requests."""
+        for listener in self._listeners:
+            await listener.stop()
+
+
+def handler_path(prefix: str) -> str:
+    """The path of an endpoint by its prefix: trailing slashes do not count, an empty one is the root."""
+    return prefix.rstrip("/") or "/"
+
+
+def _internal_port(configured: str, default: int) -> int:
+    if not configured:
+        return default
+    try:
+        return int(configured)
+    except ValueError:
+        raise ListenError(f"http_server.internal_port: {configured!r} is not a port") from None
+
+
+def _open(address: tuple[str, int], served: list[Service], wheel: TimingWheel, tls: ssl.SSLContext | None) -> Listener:
+    host, port = address
+    routes = Routes()
+    for service in served:
+        for path, endpoint in service.routes.items():
+            try:
+                routes.add(path, endpoint, max_body=service.max_body)
+            except DuplicateRoute:
+                raise ListenError(f"two endpoints are configured at path {path}") from None
+            except ValueError as error:
+                raise ListenError(str(error)) from None
+    names = sorted({service.name for service in served if service.name}, key=NAMES.index)
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    log.info(f"serving {', '.join(names)} endpoints on {where}")
+    return Listener(HttpServer(routes, wheel, tls=tls is not None), host, port, tls)
+
+
+def _tls_context(config: Config, *, separate_internal: bool) -> ssl.SSLContext | None:
+    """Which TLS object holds for which listener (02 §3.2)."""
+    http = config.http_server
+    if separate_internal:
+        if http.internal_tls.enabled:
+            return server_context(http.internal_tls, "http_server.internal_tls")
+        if http.tls_external:
+            return None
+    return server_context(http.tls, "http_server.tls") if http.tls.enabled else None

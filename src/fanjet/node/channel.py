@@ -1,0 +1,166 @@
+"""A channel with local subscribers: who they are, grouped by the bytes they get, and the position they share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from fanjet.protocol.codec import Codec
+
+    from .session import Session
+    from .subscriber import Delivery, Subscriber
+
+Members = dict["Session", "Subscriber"]
+
+
+class Group:
+    """Live subscribers that get the same bytes. Of a delta group, `fresh` holds those whose next publication must be
+    full.
+    """
+
+    __slots__ = ("delivery", "fresh", "members")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.members: Members = {}
+        self.fresh: Members = {}
+
+    def __len__(self) -> int:
+        return len(self.members) + len(self.fresh)
+
+    def refresh_all(self) -> None:
+        """Send everyone a full publication next: the base that a patch would need is not theirs (01 §10.3)."""
+        self.fresh.update(self.members)
+        self.members = {}
+
+    def make_ready(self) -> None:
+        """Everyone has had a full publication of the stream: patches may follow."""
+        if self.members:
+            self.members.update(self.fresh)
+        else:
+            self.members = self.fresh
+        self.fresh = {}
+
+
+class LiveChannel:
+    """Local state of one channel (DESIGN rule 4).
+
+    `offset` and `epoch` are the position of all positioned subscribers in `groups`; meaningless while there are none.
+    `apart` holds who does not share it: those still subscribing, and those who have read the stream further than this
+    node has received it. `subscribed` tells whether the broker delivers the channel; `transition` is set while that
+    changes.
+    """
+
+    __slots__ = (
+        "_prefixes",
+        "apart",
+        "checked_at",
+        "count",
+        "epoch",
+        "groups",
+        "name",
+        "numeric_id",
+        "offset",
+        "positioned",
+        "subscribed",
+        "transition",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.groups: dict[Delivery, Group] = {}
+        self.apart: Members = {}
+        self.count = 0
+        self.positioned = 0
+        self.offset = 0
+        self.epoch = ""
+        self.checked_at = 0.0
+        self.numeric_id = 0
+        self.subscribed = False
+        self.transition: asyncio.Future[None] | None = None
+        self._prefixes: dict[tuple[Codec, int], bytes] | None = None
+
+    def prefix(self, codec: Codec, numeric_id: int) -> bytes:
+        """What precedes a publication in a push of this channel, made at the first publication."""
+        prefixes = self._prefixes
+        if prefixes is None:
+            prefixes = self._prefixes = {}
+        key = (codec, numeric_id)
+        prefix = prefixes.get(key)
+        if prefix is None:
+            prefix = prefixes[key] = codec.publication_prefix(self.name, numeric_id)
+        return prefix
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Take in a subscriber that is still subscribing."""
+        self.apart[subscriber.session] = subscriber
+        self.count += 1
+
+    def remove(self, subscriber: Subscriber) -> None:
+        """Let a subscriber go, wherever it stands."""
+        session = subscriber.session
+        if self.apart.get(session) is subscriber:
+            del self.apart[session]
+        else:
+            group = self.groups[subscriber.delivery]
+            (group.members if session in group.members else group.fresh).pop(session)
+            if not group:
+                del self.groups[subscriber.delivery]
+            if subscriber.delivery.positioned:
+                self.positioned -= 1
+        self.count -= 1
+
+    def go_live(self, subscriber: Subscriber, *, delta_ready: bool, now: float) -> None:
+        """Move a subscriber whose reply is in the outbox into its group, or keep it apart while its position differs.
+
+        Whoever comes first decides the shared position. A subscriber apart starts its deltas anew when it joins.
+        """
+        if subscriber.delivery.positioned:
+            if self.positioned == 0:
+                self.offset, self.epoch, self.checked_at = subscriber.offset, subscriber.epoch, now
+            elif (self.offset, self.epoch) != (subscriber.offset, subscriber.epoch):
+                return
+            self.positioned += 1
+        session = subscriber.session
+        self.apart.pop(session, None)
+        group = self.groups.get(subscriber.delivery)
+        if group is None:
+            group = self.groups[subscriber.delivery] = Group(subscriber.delivery)
+        if subscriber.delivery.delta and not delta_ready:
+            group.fresh[session] = subscriber
+        else:
+            group.members[session] = subscriber
+
+    def accept(self, offset: int, epoch: str) -> bool | None:
+        """Whether positioned subscribers get this publication: yes, no (late or repeated), None: they missed
+        something.
+        """
+        if self.epoch != epoch:
+            if self.epoch:
+                return None
+            self.epoch = epoch
+        expected = self.offset + 1
+        if offset == expected:
+            self.offset = offset
+            return True
+        return None if offset > expected else False
+
+    def positioned_subscribers(self) -> list[Subscriber]:
+        """All who share the position."""
+        return [
+            subscriber
+            for group in self.groups.values()
+            if group.delivery.positioned
+            for members in (group.members, group.fresh)
+            for subscriber in members.values()
+        ]
+
+    def subscribers(self) -> Iterator[Subscriber]:
+        """Everyone in the channel."""
+        yield from self.apart.values()
+        for group in self.groups.values():
+            yield from group.members.values()
+            yield from group.fresh.values()

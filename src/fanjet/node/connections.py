@@ -1,0 +1,86 @@
+"""Authenticated connections of this node, by client id, user and session id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from .session import Session
+
+
+class Connections:
+    """Registry of live connections. A user's only connection is stored bare: most users have one, and a dict is 200
+    bytes.
+    """
+
+    __slots__ = ("_by_client", "_by_session", "_by_user")
+
+    def __init__(self) -> None:
+        self._by_client: dict[str, Session] = {}
+        self._by_user: dict[str, Session | dict[Session, None]] = {}
+        self._by_session: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_client)
+
+    @property
+    def user_count(self) -> int:
+        """Distinct users; all anonymous connections count as one."""
+        return len(self._by_user)
+
+    def add(self, session: Session) -> None:
+        """Register an authenticated connection."""
+        self._by_client[session.client_id] = session
+        if session.session_id:
+            self._by_session[session.session_id] = session
+        entry = self._by_user.get(session.user)
+        if entry is None:
+            self._by_user[session.user] = session
+        elif isinstance(entry, dict):
+            entry[session] = None
+        else:
+            self._by_user[session.user] = {entry: None, session: None}
+
+    def remove(self, session: Session) -> None:
+        """Forget a connection; one that is not registered is ignored."""
+        if self._by_client.get(session.client_id) is not session:
+            return
+        del self._by_client[session.client_id]
+        if session.session_id:
+            self._by_session.pop(session.session_id, None)
+        entry = self._by_user[session.user]
+        if isinstance(entry, dict):
+            del entry[session]
+            if not entry:
+                del self._by_user[session.user]
+        else:
+            del self._by_user[session.user]
+
+    def count_of_user(self, user: str) -> int:
+        """Connections of one user on this node."""
+        entry = self._by_user.get(user)
+        if entry is None:
+            return 0
+        return len(entry) if isinstance(entry, dict) else 1
+
+    def all(self) -> list[Session]:
+        """Every connection, a copy that stays valid while connections come and go."""
+        return list(self._by_client.values())
+
+    def select(
+        self, user: str, *, client: str = "", session: str = "", whitelist: Collection[str] = ()
+    ) -> list[Session]:
+        """Connections of `user` (empty: the anonymous ones), narrowed by client and session id, less the whitelist."""
+        entry = self._by_user.get(user)
+        if entry is None:
+            return []
+        found = list(entry) if isinstance(entry, dict) else [entry]
+        return [
+            one
+            for one in found
+            if (not client or one.client_id == client)
+            and (not session or one.session_id == session)
+            and one.client_id not in whitelist
+        ]

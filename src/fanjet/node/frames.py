@@ -1,0 +1,94 @@
+"""The frames of one publication: each variant is encoded once, however many subscribers get it (DESIGN rule 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
+from fanjet.protocol.fossil import create_delta
+from fanjet.protocol.json_codec import json_payload_ok
+
+if TYPE_CHECKING:
+    from fanjet.protocol.publication import ClientInfo, Publication
+
+    from .channel import LiveChannel
+    from .subscriber import Delivery
+
+Frame = bytes | Disconnect
+"""Bytes to write, or why those who should get them are closed instead."""
+
+
+class PublicationFrames:
+    """Encodes a publication for whoever asks, and remembers what it made."""
+
+    __slots__ = ("_base", "_cache", "_channel", "_json_ok", "_limit", "_patch", "_publication", "_tried")
+
+    def __init__(self, channel: LiveChannel, publication: Publication, base: Publication | None, limit: int) -> None:
+        """`base`: the publication before, when patches are wanted. `limit`: the longest message, 0 for none."""
+        self._channel = channel
+        self._publication = publication
+        self._base = base
+        self._limit = limit
+        self._cache: dict[object, Frame] = {}
+        self._json_ok: bool | None = None
+        self._patch: bytes | None = None
+        self._tried = False
+
+    def plain(self, delivery: Delivery) -> Frame:
+        """The publication for subscribers without delta."""
+        key = (delivery.wire, delivery.compact)
+        frame = self._cache.get(key)
+        if frame is None:
+            frame = self._cache[key] = self._encode_plain(delivery)
+        return frame
+
+    def delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
+        """The publication for delta subscribers: in full for fresh ones, else as a patch where that is shorter."""
+        key = (delivery.wire, delivery.compact, fresh)
+        frame = self._cache.get(key)
+        if frame is None:
+            frame = self._cache[key] = self._encode_delta(delivery, fresh=fresh)
+        return frame
+
+    def _encode_plain(self, delivery: Delivery) -> Frame:
+        codec = delivery.wire.codec
+        publication = self._publication
+        if codec.pushes_json and not self._is_json():
+            return DISCONNECT_INAPPROPRIATE_PROTOCOL
+        prefix = self._channel.prefix(codec, self._channel.numeric_id if delivery.compact else 0)
+        return self._framed(delivery, codec.publication_push(prefix, publication))
+
+    def _encode_delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
+        codec = delivery.wire.codec
+        if codec.pushes_json and not info_is_json(self._publication.info):
+            return DISCONNECT_INAPPROPRIATE_PROTOCOL
+        patch, tried = (None, False) if fresh or self._base is None else (self._make_patch(), True)
+        prefix = self._channel.prefix(codec, self._channel.numeric_id if delivery.compact else 0)
+        return self._framed(delivery, codec.delta_push(prefix, self._publication, patch, tried=tried))
+
+    def _framed(self, delivery: Delivery, message: bytes) -> Frame:
+        if self._limit and len(message) > self._limit:
+            return DISCONNECT_SLOW
+        return delivery.wire.frame(message)
+
+    def _is_json(self) -> bool:
+        if self._json_ok is None:
+            publication = self._publication
+            self._json_ok = (not publication.data or json_payload_ok(publication.data)) and info_is_json(
+                publication.info
+            )
+        return self._json_ok
+
+    def _make_patch(self) -> bytes | None:
+        if not self._tried:
+            self._tried = True
+            assert self._base is not None
+            patch = create_delta(self._base.data, self._publication.data)
+            if patch is not None and len(patch) < len(self._publication.data):
+                self._patch = patch
+        return self._patch
+
+
+def info_is_json(info: ClientInfo | None) -> bool:
+    """Whether the infos of a client can stand in a JSON message: they may come from Base64 claims (03 §6.5)."""
+    return info is None or all(not data or json_payload_ok(data) for data in (info.conn_info, info.chan_info))

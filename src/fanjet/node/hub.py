@@ -1,0 +1,243 @@
+"""Local fan-out: from what the broker reports to the outboxes of the sessions subscribed on this node."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, Disconnect
+from fanjet.protocol.messages import JoinPush, LeavePush
+
+from .channel import LiveChannel
+from .frames import PublicationFrames, info_is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.protocol.publication import ClientInfo, Publication
+
+    from .channel import Group, Members
+    from .flusher import Flusher
+    from .frames import Frame
+    from .session import Session
+    from .subscriber import Subscriber
+
+
+class Hub:
+    """Channels with local subscribers, and the broker's events delivered to them.
+
+    `max_message`: a longer message ends the connection with 3008, 0 for no limit (`client.queue_max_size`).
+    `max_lag`: seconds that a publication may be late for positioned subscribers, 0 for no limit.
+    """
+
+    def __init__(self, flusher: Flusher, *, max_message: int = 0, max_lag: float = 0.0) -> None:
+        self.channels: dict[str, LiveChannel] = {}
+        self._flusher = flusher
+        self._max_message = max_message
+        self._max_lag = max_lag
+        self._numeric_ids = itertools.count(1)
+        self._refused: list[tuple[Session, Disconnect]] = []
+        self._lost: list[Subscriber] = []
+        self.subscription_count = 0
+
+    # ------------------------------------------------------------------------------------------ membership
+
+    def add(self, subscriber: Subscriber) -> LiveChannel:
+        """Take in a subscriber; from now on its publications are kept in its buffer."""
+        channel = self.channels.get(subscriber.channel)
+        if channel is None:
+            channel = self.channels[subscriber.channel] = LiveChannel(subscriber.channel)
+        if subscriber.delivery.compact and not channel.numeric_id:
+            channel.numeric_id = next(self._numeric_ids)
+        channel.add(subscriber)
+        subscriber.in_hub = True
+        self.subscription_count += 1
+        return channel
+
+    def remove(self, subscriber: Subscriber) -> LiveChannel | None:
+        """Let a subscriber go: nothing is sent to it any more. Returns its channel when that was the last one."""
+        if not subscriber.in_hub:
+            return None
+        subscriber.in_hub = False
+        channel = self.channels[subscriber.channel]
+        channel.remove(subscriber)
+        self.subscription_count -= 1
+        return channel if channel.count == 0 else None
+
+    def go_live(self, subscriber: Subscriber, *, delta_ready: bool = False, now: float = 0.0) -> None:
+        """Deliver directly from now on: the reply is in the outbox. What the subscriber's position covers is dropped,
+        publications outside the stream that came meanwhile follow the reply (01 FIX 10)."""
+        held, subscriber.buffer = subscriber.buffer, None
+        channel = self.channels[subscriber.channel]
+        channel.go_live(subscriber, delta_ready=delta_ready, now=now)
+        for publication in held or ():
+            if not (subscriber.delivery.positioned and publication.offset):
+                self.send(subscriber, publication)
+
+    def active_channels(self) -> Iterator[LiveChannel]:
+        """Channels that have subscribers."""
+        return (channel for channel in self.channels.values() if channel.count)
+
+    # ------------------------------------------------------------------------------------------ broker events
+
+    def on_publication(
+        self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
+    ) -> None:
+        """Deliver a publication to every subscriber of the channel that it is for (01 §8.6)."""
+        live = self.channels.get(channel)
+        if live is None or not live.count:
+            return
+        offset = publication.offset
+        to_positioned = self._accept(live, publication, epoch) if offset and live.positioned else not offset
+        base = previous if use_delta and offset else None
+        frames = PublicationFrames(live, publication, base, self._max_message)
+        for group in live.groups.values():
+            delivery = group.delivery
+            if delivery.positioned and not to_positioned:
+                continue
+            if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
+                continue
+            if delivery.delta:
+                self._deliver_delta(group, frames, in_stream=offset > 0)
+            else:
+                self._deliver(group.members, frames.plain(delivery))
+        if live.apart:
+            self._deliver_apart(live, publication, epoch, frames)
+        self._settle()
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        """Tell those who want to know that someone joined."""
+        self._deliver_presence_event(channel, JoinPush(info))
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        """Tell those who want to know that someone left."""
+        self._deliver_presence_event(channel, LeavePush(info))
+
+    # ------------------------------------------------------------------------------------------ one subscriber
+
+    def send(self, subscriber: Subscriber, publication: Publication) -> None:
+        """Send one publication to one subscriber, filtered as its subscription says."""
+        delivery = subscriber.delivery
+        if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
+            return
+        frames = PublicationFrames(self.channels[subscriber.channel], publication, None, self._max_message)
+        frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
+        self._deliver({subscriber.session: subscriber}, frame)
+        self._settle()
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _deliver(self, members: Members, frame: Frame) -> bool:
+        """Put one frame into the outbox of each member (DESIGN rule 2). False when the members were closed instead."""
+        if isinstance(frame, Disconnect):
+            self._refused += [(session, frame) for session in members]
+            return False
+        mark_dirty = self._flusher.dirty.append
+        for session in members:
+            outbox = session.outbox
+            if outbox is None:
+                session.outbox = [frame]
+                mark_dirty(session)
+            else:
+                outbox.append(frame)
+        return True
+
+    def _deliver_delta(self, group: Group, frames: PublicationFrames, *, in_stream: bool) -> None:
+        """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
+        can follow: outside the stream, or without a position that makes sure of the base (01 §10.3)."""
+        delivery = group.delivery
+        if group.members and not in_stream:
+            group.refresh_all()
+        delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False))
+        if delivered and group.fresh:
+            delivered = self._deliver(group.fresh, frames.delta(delivery, fresh=True))
+            if delivered and in_stream and delivery.positioned:
+                group.make_ready()
+
+    def _accept(self, live: LiveChannel, publication: Publication, epoch: str) -> bool:
+        """Judge a publication of the stream once for all positioned subscribers (01 §8.6)."""
+        late = self._max_lag > 0 and time.time() - publication.time / 1000 > self._max_lag
+        accepted = None if late else live.accept(publication.offset, epoch)
+        if accepted is None:
+            self._lost += live.positioned_subscribers()
+            return False
+        if accepted:
+            live.checked_at = time.monotonic()
+        return accepted
+
+    def _deliver_apart(
+        self, live: LiveChannel, publication: Publication, epoch: str, frames: PublicationFrames
+    ) -> None:
+        for subscriber in list(live.apart.values()):
+            if subscriber.buffer is not None:
+                subscriber.buffer.append(publication)
+            elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch):
+                delivery = subscriber.delivery
+                if delivery.tags_filter is None or delivery.tags_filter.matches(publication.tags):
+                    frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
+                    self._deliver({subscriber.session: subscriber}, frame)
+                if subscriber.in_hub:
+                    live.go_live(subscriber, delta_ready=False, now=time.monotonic())
+
+    def _accept_apart(self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str) -> bool:
+        """The rules of `_accept` for one subscriber with a position of its own."""
+        offset = publication.offset
+        if not offset:
+            return True
+        late = self._max_lag > 0 and time.time() - publication.time / 1000 > self._max_lag
+        foreign = bool(subscriber.epoch) and subscriber.epoch != epoch
+        if late or foreign or offset > subscriber.offset + 1:
+            self._lost.append(subscriber)
+            return False
+        subscriber.epoch = epoch
+        if offset <= subscriber.offset:
+            live.go_live(subscriber, delta_ready=False, now=time.monotonic())
+            return False
+        subscriber.offset = offset
+        return True
+
+    def _deliver_presence_event(self, channel: str, body: JoinPush | LeavePush) -> None:
+        live = self.channels.get(channel)
+        if live is None or not live.count:
+            return
+        json_ok = info_is_json(body.info)
+        frames: dict[object, bytes] = {}
+        for members, wants in _listening(live):
+            delivery = wants.delivery
+            if not json_ok and delivery.wire.codec.pushes_json:
+                self._deliver(members, DISCONNECT_INAPPROPRIATE_PROTOCOL)
+                continue
+            key = (delivery.wire, delivery.compact)
+            frame = frames.get(key)
+            if frame is None:
+                numeric_id = live.numeric_id if delivery.compact else 0
+                frame = frames[key] = delivery.wire.frame(delivery.wire.codec.push(channel, body, numeric_id))
+            self._deliver(members, frame)
+        self._settle()
+
+    def _settle(self) -> None:
+        """After a delivery: write soon, and close what could not take it. Not before, as that changes the groups."""
+        if self._refused:
+            refused, self._refused = self._refused, []
+            for session, disconnect in refused:
+                session.disconnect(disconnect)
+        if self._lost:
+            lost, self._lost = self._lost, []
+            for subscriber in lost:
+                subscriber.session.lose_position(subscriber)
+        self._flusher.schedule()
+
+
+def _listening(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:
+    """Members, with whatever holds their delivery, that get join and leave pushes."""
+    found: list[tuple[Members, Group | Subscriber]] = []
+    for group in live.groups.values():
+        if group.delivery.push_join_leave:
+            found += [(members, group) for members in (group.members, group.fresh) if members]
+    found += [
+        ({session: subscriber}, subscriber)
+        for session, subscriber in live.apart.items()
+        if subscriber.buffer is None and subscriber.delivery.push_join_leave
+    ]
+    return found

@@ -1,0 +1,26 @@
+"""What is known of the cluster's nodes."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class NodeMetrics(Struct, frozen=True):
+    """The last snapshot of a node's metrics (05 §6.12). `interval` in seconds."""
+
+    interval: float
+    items: dict[str, float]
+
+
+class NodeInfo(Struct, frozen=True):
+    """One node as the server API's `info` shows it. `uptime` in whole seconds."""
+
+    uid: str
+    name: str
+    version: str
+    num_clients: int
+    num_users: int
+    num_subs: int
+    num_channels: int
+    uptime: int = 0
+    metrics: NodeMetrics | None = None

@@ -1,0 +1,51 @@
+"""What the node needs to know of a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.protocol.codes import Disconnect, Unsubscribe
+    from fanjet.protocol.publication import StreamPosition
+
+    from .subscriber import Subscriber
+
+
+class Session(Protocol):
+    """One live connection, as the hub and the API see it."""
+
+    outbox: list[bytes] | None
+    """Frames to write; None when there are none. The hub appends to it and marks the session dirty (DESIGN rule 3)."""
+
+    @property
+    def client_id(self) -> str:
+        """Identity of the connection (UUID v4)."""
+
+    @property
+    def user(self) -> str:
+        """User id, empty for an anonymous connection."""
+
+    @property
+    def session_id(self) -> str:
+        """Session id of unidirectional and emulated transports, else empty."""
+
+    def flush(self) -> None:
+        """Write what the outbox holds, as far as the transport takes it."""
+
+    def disconnect(self, disconnect: Disconnect) -> None:
+        """Close the connection (01 §5.9). Never waits."""
+
+    def lose_position(self, subscriber: Subscriber) -> None:
+        """A positioned subscription missed something: end it with 2500, or the connection with 3010 (01 §8.6)."""
+
+    async def subscribe_by_server(
+        self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
+    ) -> None:
+        """Make or renew a server-side subscription (05 §6.3). Raises `ReplyError` when it can't be made."""
+
+    async def unsubscribe_by_server(self, channel: str, unsubscribe: Unsubscribe) -> None:
+        """End a subscription and push `unsubscribe`, also when there was none (05 §6.4)."""
+
+    def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
+        """Move the connection's expiry, `expire_at` in Unix seconds, 0 for none (05 §6.6)."""

@@ -1,0 +1,43 @@
+"""One connection's place in one channel, as the hub sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fanjet.protocol.publication import Publication
+    from fanjet.protocol.tags_filter import TagsFilter
+    from fanjet.protocol.wire import WireFormat
+
+    from .session import Session
+
+
+class Delivery(NamedTuple):
+    """What decides the bytes that a subscriber gets: all subscribers with equal deliveries share their frames."""
+
+    wire: WireFormat
+    positioned: bool
+    delta: bool
+    compact: bool
+    push_join_leave: bool
+    tags_filter: TagsFilter | None
+
+
+class Subscriber:
+    """A subscription's state towards the hub.
+
+    It is *subscribing* while `buffer` is a list: publications are kept there until the reply is in the outbox. Then
+    it is *live*: in a group of its channel, sharing the channel's position, or *apart* with a position of its own
+    until the channel has caught up with what it has read.
+    """
+
+    __slots__ = ("buffer", "channel", "delivery", "epoch", "in_hub", "offset", "session")
+
+    def __init__(self, session: Session, channel: str, delivery: Delivery) -> None:
+        self.session = session
+        self.channel = channel
+        self.delivery = delivery
+        self.buffer: list[Publication] | None = []
+        self.offset = 0
+        self.epoch = ""
+        self.in_hub = False

@@ -1,0 +1,123 @@
+"""The bidirectional WebSocket transport (02 §6)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from fanjet.client.session import Session
+from fanjet.net.websocket.connection import WebSocketConnection
+from fanjet.net.websocket.frames import binary_frame, deflated_binary_frame, deflated_text_frame, text_frame
+from fanjet.protocol.codes import DISCONNECT_CONNECTION_CLOSED, DISCONNECT_SHUTDOWN
+from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.wire import WireFormat
+
+from .native_pings import NativePings
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fanjet.client.context import ClientContext
+    from fanjet.net.websocket.reader import ReadLimits
+    from fanjet.protocol.codes import Disconnect
+
+ABANDONED_SECONDS = 5.0
+"""How long a client whose connect was answered with an error may take to close (01 §6.1)."""
+
+
+@cache
+def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
+    """The wire format of a WebSocket; `deflate` is level and minimal size. Interned: equal connections share frames."""
+    if protobuf:
+        frame = binary_frame if deflate is None else deflated_binary_frame(*deflate)
+        return WireFormat("websocket-protobuf", PROTOBUF, frame)
+    frame = text_frame if deflate is None else deflated_text_frame(*deflate)
+    return WireFormat("websocket-json", JSON, frame)
+
+
+class WebSocketTransport(WebSocketConnection):
+    """One WebSocket and its session, which begins and ends with the connection."""
+
+    __slots__ = ("_context", "_header_user", "_native_pings", "_session", "app_pings", "wire", "write_timeout")
+
+    name = "websocket"
+    emulated = False
+    pushes_disconnect = False
+
+    def __init__(
+        self,
+        context: ClientContext,
+        limits: ReadLimits,
+        wire: WireFormat,
+        *,
+        inflate: bool,
+        write_timeout: float,
+        native_pings: bool,
+        header_user: str,
+    ) -> None:
+        super().__init__(context.wheel, limits, inflate=inflate)
+        self.wire = wire
+        self.write_timeout = write_timeout
+        self.app_pings = not native_pings
+        self._native_pings: NativePings | None = None
+        self._session: Session | None = None
+        self._context = context
+        self._header_user = header_user
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the session, or end at once when the node is going down."""
+        super().connection_made(transport)
+        context = self._context
+        context.connection_opened()
+        if context.node.shutting_down:
+            self.end(DISCONNECT_SHUTDOWN)
+            return
+        self._session = Session(context, self, header_user=self._header_user)
+        if not self.app_pings:
+            settings = context.settings
+            self._native_pings = NativePings(self, context.wheel, settings.ping_interval, settings.pong_timeout)
+
+    # The session's side.
+
+    def end(self, disconnect: Disconnect) -> None:
+        """Close with a close frame; 3000 is never put on the wire."""
+        if disconnect.code == DISCONNECT_CONNECTION_CLOSED.code:
+            self.drop()
+        else:
+            self.close(disconnect.code, disconnect.reason)
+
+    def abandon(self) -> None:
+        """Discard input and drop the connection unless the client closes it before."""
+        self.drop(ABANDONED_SECONDS)
+
+    # The connection's side.
+
+    def on_message(self, payload: bytes) -> None:
+        """A frame of commands."""
+        if self._session is not None:
+            self._session.on_bytes(payload)
+
+    def on_blocked(self) -> None:
+        """The kernel's buffer is full."""
+        if self._session is not None:
+            self._session.on_blocked()
+
+    def on_writable(self) -> None:
+        """The kernel took everything."""
+        if self._session is not None:
+            self._session.on_writable()
+
+    def on_pong_frame(self, payload: bytes) -> None:
+        """Only connections with native pings expect any."""
+        if self._native_pings is not None:
+            self._native_pings.take_pong()
+
+    def on_peer_gone(self) -> None:
+        """The connection has ended: let the session go, so that nothing keeps both alive."""
+        self._context.connection_ended()
+        if self._native_pings is not None:
+            self._native_pings.stop()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_lost()

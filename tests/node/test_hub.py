@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+
+import pytest
+
+from fanjet.node.subscriber import Subscriber
+from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL
+from fanjet.protocol.fossil import apply_delta
+from fanjet.protocol.messages import FilterNode
+from fanjet.protocol.publication import ClientInfo, Publication
+from fanjet.protocol.tags_filter import TagsFilter
+
+from .conftest import Room
+
+
+def publish(
+    room: Room, offset: int = 0, *, epoch: str = "e", delta: bool = False, previous: bytes | None = None, **fields
+):
+    data = fields.pop("data", b"%d" % offset)
+    room.hub.on_publication(
+        "news",
+        Publication(data, offset, **fields),
+        epoch if offset else "",
+        use_delta=delta,
+        previous=None if previous is None else Publication(previous, offset - 1),
+    )
+
+
+async def test_every_subscriber_gets_the_same_bytes_object(room: Room) -> None:
+    (one, _), (two, _) = room.subscribe("one"), room.subscribe("two")
+    publish(room)
+    assert one.outbox is not None
+    assert two.outbox is not None
+    assert one.outbox[0] is two.outbox[0]
+
+
+async def test_a_publication_for_nobody_is_discarded(room: Room) -> None:
+    session, subscriber = room.subscribe("one")
+    room.hub.remove(subscriber)
+    publish(room)
+    assert session.data == []
+
+
+async def test_what_comes_while_subscribing_follows_the_reply(room: Room) -> None:
+    session, subscriber = room.subscribe("one", live=False)
+    publish(room)
+    assert session.data == []
+    room.hub.go_live(subscriber)
+    assert session.data == [0]
+
+
+async def test_a_positioned_subscriber_gets_what_follows_its_position_only(room: Room) -> None:
+    session, subscriber = room.subscribe("one", live=False, positioned=True)
+    publish(room, 1)
+    publish(room, 2)
+    subscriber.offset, subscriber.epoch = 2, "e"
+    room.hub.go_live(subscriber)
+    publish(room, 2)
+    publish(room, 3)
+    assert session.data == [3]
+
+
+@pytest.mark.parametrize(
+    ("offset", "epoch"), [pytest.param(3, "e", id="gap"), pytest.param(2, "other", id="foreign epoch")]
+)
+async def test_a_positioned_subscriber_that_missed_something_loses_its_subscription(
+    room: Room, offset: int, epoch: str
+) -> None:
+    (positioned, _), (plain, _) = room.subscribe("one", (1, "e"), positioned=True), room.subscribe("two")
+    publish(room, offset, epoch=epoch)
+    assert positioned.data == []
+    assert [subscriber.channel for subscriber in positioned.lost] == ["news"]
+    assert plain.data == [offset]
+
+
+async def test_an_empty_epoch_is_adopted(room: Room) -> None:
+    session, _ = room.subscribe("one", (0, ""), positioned=True)
+    publish(room, 1, epoch="e")
+    publish(room, 2, epoch="other")
+    assert session.data == [1]
+    assert len(session.lost) == 1
+
+
+async def test_who_has_read_ahead_is_kept_apart_until_the_channel_catches_up(room: Room) -> None:
+    (slow, _), (ahead, _) = (
+        room.subscribe("one", (1, "e"), positioned=True),
+        room.subscribe("two", (3, "e"), positioned=True),
+    )
+    for offset in (2, 3, 4):
+        publish(room, offset)
+    assert slow.data == [2, 3, 4]
+    assert ahead.data == [4]
+    assert not room.hub.channels["news"].apart
+
+
+async def test_who_is_apart_and_misses_something_loses_only_its_own_subscription(room: Room) -> None:
+    (slow, _), (ahead, _) = (
+        room.subscribe("one", (5, "e"), positioned=True),
+        room.subscribe("two", (3, "e"), positioned=True),
+    )
+    publish(room, 6)
+    assert slow.data == [6]
+    assert len(ahead.lost) == 1
+    assert slow.lost == []
+
+
+async def test_a_filter_decides_delivery_but_not_the_position(room: Room) -> None:
+    wants_a = TagsFilter(FilterNode(key="t", cmp="eq", val="a"))
+    session, _ = room.subscribe("one", (0, "e"), positioned=True, tags_filter=wants_a)
+    publish(room, 1, tags={"t": "a"})
+    publish(room, 2, tags={"t": "b"})
+    publish(room, 3, tags={"t": "a"})
+    assert session.data == [1, 3]
+    assert session.lost == []
+
+
+async def test_join_and_leave_go_to_those_who_want_them(room: Room) -> None:
+    (wants, _), (other, _) = room.subscribe("one", push_join_leave=True), room.subscribe("two")
+    room.hub.on_join("news", ClientInfo("u", "c"))
+    room.hub.on_leave("news", ClientInfo("u", "c"))
+    wants.flush()
+    other.flush()
+    assert [next(key for key in message["push"] if key != "channel") for message in wants.messages] == ["join", "leave"]
+    assert other.messages == []
+
+
+async def test_a_payload_that_is_not_json_closes_json_subscribers(room: Room) -> None:
+    session, _ = room.subscribe("one")
+    publish(room, data=b"\x00\xff")
+    assert session.disconnects == [DISCONNECT_INAPPROPRIATE_PROTOCOL]
+    assert session.data == []
+
+
+BASE = b'{"symbol":"ACME","price":101.25,"volume":4200,"currency":"EUR","venue":"XETRA"}'
+NEXT = b'{"symbol":"ACME","price":101.30,"volume":4207,"currency":"EUR","venue":"XETRA"}'
+
+
+def received(session) -> list[tuple[bool, bytes]]:
+    session.flush()
+    pubs = [message["push"]["pub"] for message in session.messages]
+    return [(pub.get("delta", False), pub["data"].encode()) for pub in pubs]
+
+
+async def test_a_delta_subscriber_gets_a_full_publication_first_and_patches_then(room: Room) -> None:
+    session, _ = room.subscribe("one", (0, "e"), positioned=True, delta=True)
+    publish(room, 1, data=BASE, delta=True)
+    publish(room, 2, data=NEXT, delta=True, previous=BASE)
+    (first_is_patch, first), (second_is_patch, second) = received(session)
+    assert (first_is_patch, first) == (False, BASE)
+    assert second_is_patch
+    assert apply_delta(BASE, second) == NEXT
+
+
+async def test_a_patch_never_follows_a_publication_outside_the_stream(room: Room) -> None:
+    session, _ = room.subscribe("one", (0, "e"), positioned=True, delta=True)
+    publish(room, 1, data=BASE, delta=True)
+    publish(room, 0, data=b'{"out":"of stream"}', delta=True)
+    publish(room, 2, data=NEXT, delta=True, previous=BASE)
+    assert [is_patch for is_patch, _ in received(session)] == [False, False, False]
+
+
+async def test_without_a_position_deltas_stay_full(room: Room) -> None:
+    session, _ = room.subscribe("one", delta=True)
+    publish(room, 1, data=BASE, delta=True)
+    publish(room, 2, data=NEXT, delta=True, previous=BASE)
+    assert [is_patch for is_patch, _ in received(session)] == [False, False]
+
+
+async def test_a_newcomer_among_delta_subscribers_gets_its_own_full_publication(room: Room) -> None:
+    old, _ = room.subscribe("one", (0, "e"), positioned=True, delta=True)
+    publish(room, 1, data=BASE, delta=True)
+    new, _ = room.subscribe("two", (1, "e"), positioned=True, delta=True)
+    publish(room, 2, data=NEXT, delta=True, previous=BASE)
+    assert [is_patch for is_patch, _ in received(old)] == [False, True]
+    assert received(new) == [(False, NEXT)]
+
+
+async def test_compaction_replaces_the_channel_by_a_number_for_those_who_asked(room: Room) -> None:
+    (compact, _), (plain, _) = room.subscribe("one", compact=True), room.subscribe("two")
+    publish(room)
+    compact.flush()
+    plain.flush()
+    assert compact.messages[0]["push"]["id"] == 1
+    assert "channel" not in compact.messages[0]["push"]
+    assert plain.messages[0]["push"]["channel"] == "news"
+
+
+async def test_removing_everyone_empties_the_channel(room: Room) -> None:
+    subscribers: list[Subscriber] = [room.subscribe(name, (0, "e"), positioned=name == "a")[1] for name in "abc"]
+    assert [room.hub.remove(subscriber) is not None for subscriber in subscribers] == [False, False, True]
+    assert room.hub.remove(subscribers[0]) is None
+    assert list(room.hub.active_channels()) == []
+    assert room.hub.subscription_count == 0
