@@ -1,0 +1,155 @@
+"""The claims of tokens as they stand in JSON (03 §6.5 to §6.8)."""
+
+import json
+import re
+from binascii import Error, a2b_base64
+from decimal import Decimal
+from math import inf
+from typing import Final
+
+from msgspec import Raw, Struct
+
+from fanjet.protocol.messages import NO_PAYLOAD, Int64
+
+from .errors import TokenInvalid
+from .jwt import without_half_surrogates
+
+_NULL: Final = b"null"
+_number: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_integer: Final = re.compile(rb"-?[0-9]+")
+_USUAL_DIGITS: Final = 16
+END_OF_TIME: Final = 2**63 - 62_135_596_800
+"""Seconds from here on overflow the reference's clock and lie far in the past."""
+
+
+class BoolValue(Struct, frozen=True):
+    """An option that is set; `{}` sets it to false."""
+
+    value: bool = False
+
+
+class OverrideClaims(Struct, frozen=True):
+    """Namespace options that the token replaces."""
+
+    presence: BoolValue | None = None
+    join_leave: BoolValue | None = None
+    force_push_join_leave: BoolValue | None = None
+    force_recovery: BoolValue | None = None
+    force_positioning: BoolValue | None = None
+
+
+class RegisteredClaims(Struct, frozen=True):
+    """What both kinds of tokens have in common. Claims of several types stay as written until they are read below."""
+
+    sub: str = ""
+    iss: str = ""
+    jti: str = ""
+    aud: Raw = NO_PAYLOAD
+    exp: Raw = NO_PAYLOAD
+    nbf: Raw = NO_PAYLOAD
+    iat: Raw = NO_PAYLOAD
+    expire_at: Int64 | None = None
+    channel: str = ""
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+
+
+class SubClaims(Struct, frozen=True):
+    """One entry of `subs`."""
+
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    override: OverrideClaims | None = None
+
+
+class ConnectionClaims(RegisteredClaims, frozen=True):
+    """Claims of a connection token."""
+
+    channels: list[str] = []
+    subs: dict[str, SubClaims] = {}
+    meta: Raw = NO_PAYLOAD
+
+
+class SubscriptionClaims(RegisteredClaims, frozen=True):
+    """Claims of a subscription token."""
+
+    client: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    override: OverrideClaims | None = None
+
+
+class ServerSubscription(Struct, frozen=True):
+    """What a connection token says about one of its channels. `override` None keeps the namespace's options."""
+
+    info: bytes = b""
+    data: bytes = b""
+    override: OverrideClaims | None = None
+
+
+def read_time(claim: Raw) -> float | None:
+    """Unix seconds: a number, or one in a string; None without the claim. Raises `TokenInvalid`."""
+    text = bytes(claim)
+    if not text or text == _NULL:
+        return None
+    if text.isdigit() and len(text) < _USUAL_DIGITS:
+        return int(text)
+    if text.startswith(b'"'):
+        text = read_string(text).encode()
+    if not _number.fullmatch(text):
+        raise TokenInvalid("not a number of seconds")
+    seconds = float(text)
+    if seconds in {inf, -inf}:
+        raise TokenInvalid("no such number of seconds")
+    return seconds if seconds < END_OF_TIME else -inf
+
+
+def read_audience(claim: Raw) -> tuple[str, ...]:
+    """A string or an array of strings; empty without the claim. Raises `TokenInvalid`, for `null` too."""
+    text = bytes(claim)
+    if not text:
+        return ()
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        value = None
+    audience = [value] if isinstance(value, str) else value
+    if not isinstance(audience, list) or not all(isinstance(one, str) for one in audience):
+        raise TokenInvalid("aud is neither a string nor an array of strings")
+    return tuple(without_half_surrogates(one) for one in audience)
+
+
+def read_payload(claim: Raw, encoded: str) -> bytes:
+    """The bytes of a payload: standard base64 when given, else JSON as written. Raises `TokenInvalid`."""
+    if not encoded:
+        return bytes(claim)
+    try:
+        return a2b_base64(encoded.replace("\r", "").replace("\n", "").encode(), strict_mode=True)
+    except Error as error:
+        raise TokenInvalid(str(error)) from None
+
+
+def read_user(claim: Raw) -> str:
+    """A user ID out of any JSON value (03 §6.10)."""
+    text = bytes(claim)
+    if not text or text == _NULL:
+        return ""
+    if text.startswith(b'"'):
+        return read_string(text)
+    if _number.fullmatch(text) and not _integer.fullmatch(text):
+        return _plain_decimal(float(text))
+    return text.decode()
+
+
+def read_string(text: bytes) -> str:
+    """The text of a valid JSON string literal."""
+    value: str = json.loads(text)
+    return without_half_surrogates(value)
+
+
+def _plain_decimal(number: float) -> str:
+    """The shortest digits that give this number, without exponent."""
+    text = format(Decimal(repr(number)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,74 @@
+"""Tokens to connect with (03 §6.5)."""
+
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from fanjet.config.tree.token import Token as TokenConfig
+
+from .claims import ConnectionClaims, ServerSubscription, SubClaims, read_payload
+from .errors import TokenExpired, TokenInvalid
+from .verified_claims import VerifiedClaims
+
+
+class ConnectionToken(Struct, frozen=True):
+    """What a connection token grants. `expire_at` in Unix seconds, 0 for never. `info` and `meta` are JSON as written
+    (`info` possibly any bytes), empty when the token has none."""
+
+    user: str
+    expire_at: int
+    info: bytes
+    meta: bytes
+    subs: dict[str, ServerSubscription]
+
+
+class ConnectionVerifier:
+    """Verifies connection tokens.
+
+    `resolve` is asked about each channel that a token names; it raises error 102 for an unknown namespace.
+    """
+
+    def __init__(
+        self,
+        config: TokenConfig,
+        *,
+        resolve: Callable[[str], object],
+        skip_signature: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._claims = VerifiedClaims(ConnectionClaims, config, skip_signature=skip_signature, clock=clock)
+        self._resolve = resolve
+        self._clock = clock
+
+    def verify(self, text: str) -> ConnectionToken:
+        """Raises `TokenInvalid`, `TokenExpired`, and what `resolve` raises."""
+        opened = self._claims.open(text)
+        claims = opened.claims
+        if claims.channel:
+            raise TokenInvalid("a subscription token is not for connecting")
+        if opened.is_expired(self._clock()):
+            raise TokenExpired
+        return ConnectionToken(
+            user=opened.user,
+            expire_at=opened.expire_at,
+            subs=self._subs(claims),
+            info=read_payload(claims.info, claims.b64info),
+            meta=bytes(claims.meta),
+        )
+
+    def _subs(self, claims: ConnectionClaims) -> dict[str, ServerSubscription]:
+        """`channels` counts only when `subs` is absent or empty."""
+        for channel in claims.subs or claims.channels:
+            self._resolve(channel)
+        if claims.subs:
+            return {channel: _server_subscription(entry) for channel, entry in claims.subs.items()}
+        return {channel: ServerSubscription() for channel in claims.channels}
+
+
+def _server_subscription(entry: SubClaims) -> ServerSubscription:
+    return ServerSubscription(
+        info=read_payload(entry.info, entry.b64info),
+        data=read_payload(entry.data, entry.b64data),
+        override=entry.override,
+    )

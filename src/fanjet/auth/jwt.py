@@ -1,0 +1,104 @@
+"""The compact form of a JSON web token (03 §6.2): its parts, decoded, nothing verified."""
+
+from binascii import Error, a2b_base64
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeVar
+
+from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import Decoder
+
+from fanjet.protocol import lenient_json
+from fanjet.protocol.json_scan import MalformedJSON
+
+from .errors import TokenInvalid
+
+S = TypeVar("S", bound=Struct)
+
+# The URL-safe alphabet becomes the standard one; what is foreign becomes something that strict decoding refuses.
+_STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+_LINE_BREAKS: Final = b"\r\n"
+_PADDING: Final = (b"", b"===", b"==", b"=")
+
+CACHED_HEADER_LENGTH: Final = 200
+"""Longer headers are not kept: tokens are made by anybody."""
+
+
+class Token(NamedTuple):
+    """A parsed token. `signed` is what `signature` is about."""
+
+    algorithm: str
+    key_id: str
+    claims: bytes
+    signed: bytes
+    signature: bytes
+
+
+class Header(Struct, frozen=True):
+    """The fields of a header that are looked at; `typ` and `cty` only have to be strings."""
+
+    alg: str = ""
+    kid: str = ""
+    typ: str = ""
+    cty: str = ""
+
+
+_decode_header: Final = Decoder(Header)
+
+
+def parse_token(text: str) -> Token:
+    """Take a token apart. Raises `TokenInvalid`."""
+    token = text.encode()
+    parts = token.split(b".")
+    if len(parts) != 3 or not token.startswith(b"eyJ"):
+        raise TokenInvalid("not three parts of a token")
+    header_part, claims_part, signature_part = parts
+    header = _known_header(header_part) if len(header_part) <= CACHED_HEADER_LENGTH else _read_header(header_part)
+    signed = token[: len(header_part) + 1 + len(claims_part)]
+    return Token(header.alg, header.kid, decode_part(claims_part), signed, decode_part(signature_part))
+
+
+def decode_part(part: bytes) -> bytes:
+    """Decode unpadded base64url, in which line breaks are skipped and unused trailing bits are not looked at."""
+    standard = part.translate(_STANDARD, _LINE_BREAKS)
+    try:
+        return a2b_base64(standard + _PADDING[len(standard) & 3], strict_mode=True)
+    except Error as error:
+        raise TokenInvalid(str(error)) from None
+
+
+def _read_header(part: bytes) -> Header:
+    return decode_json(decode_part(part), _decode_header)
+
+
+_known_header: Final = lru_cache(maxsize=128)(_read_header)
+
+
+def decode_json(document: bytes, decoder: Decoder[S]) -> S:
+    """Decode a part's JSON. What is not UTF-8 reads as U+FFFD, byte by byte. Raises `TokenInvalid`."""
+    if not document.isascii():
+        document = _repair(document)
+    try:
+        return decoder.decode(document)
+    except (DecodeError, ValidationError, RecursionError):
+        return _decode_carefully(document, decoder)
+
+
+def _decode_carefully(document: bytes, decoder: Decoder[S]) -> S:
+    """For `null`, half surrogate pairs and deep nesting, which the fast decoder refuses."""
+    try:
+        return lenient_json.decode(document, decoder.type)
+    except MalformedJSON as error:
+        raise TokenInvalid(str(error)) from None
+
+
+def _repair(document: bytes) -> bytes:
+    try:
+        document.decode()
+    except UnicodeDecodeError:
+        return without_half_surrogates(document.decode(errors="surrogateescape")).encode()
+    return document
+
+
+def without_half_surrogates(text: str) -> str:
+    """Replace each unpaired surrogate by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
