@@ -140,13 +140,14 @@ def hello(token: str, *subscriptions: Reply) -> list[Reply]:
     return commands
 
 
-async def open_client(address: Address, commands: list[Reply], *, index: int = 0, receive_buffer: int = 0) -> Client:
+async def open_client(address: Address, commands: list[Reply], *, index: int = 0, slow: bool = False) -> Client:
     """Connect and wait for the replies to `commands`.
 
-    `index` spreads connections over loopback source addresses; `receive_buffer` in bytes, 0 for the kernel's choice.
+    `index` spreads connections over loopback source addresses. The kernel keeps little for a `slow`
+    one, on either side: what it does not read is the server's burden.
     """
     loop = asyncio.get_running_loop()
-    sock = _client_socket(address, index, receive_buffer)
+    sock = _client_socket(address, index, slow=slow)
     try:
         async with asyncio.timeout(TIMEOUT):
             await loop.sock_connect(sock, address)
@@ -161,13 +162,14 @@ async def open_client(address: Address, commands: list[Reply], *, index: int = 0
     return client
 
 
-def _client_socket(address: Address, index: int, receive_buffer: int) -> socket.socket:
+def _client_socket(address: Address, index: int, *, slow: bool) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    if receive_buffer:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if slow:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)  # loopback's 64 KB let the sender keep megabytes
     if index >= SOURCE_SPREAD and address[0].startswith("127."):
         sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((f"127.0.0.{2 + index // SOURCE_SPREAD}", 0))

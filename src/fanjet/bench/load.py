@@ -29,7 +29,7 @@ class ProcessTree:
 
     def __init__(self, pid: int) -> None:
         """Raises `BenchError` when there is no such process."""
-        self._pid = pid
+        self.pid = pid
         if not (_PROC / str(pid)).is_dir():
             raise BenchError(f"no process {pid} in /proc")
 
@@ -44,7 +44,7 @@ class ProcessTree:
 
     def _pids(self) -> list[int]:
         children = _children_by_parent()
-        found = [self._pid]
+        found = [self.pid]
         for pid in found:  # grows while walked: children of children
             found += children[pid]
         return found

@@ -16,17 +16,22 @@ from .wire import PING, PONG_FRAME
 TIMED_READERS: Final = 20
 """How many of the readers take the time of each message, evenly spread over the order of subscribing."""
 
+FIRST_PING: Final = 5.0
+"""Seconds without pings: a server sends none before half of its interval, which is 25 s, and looking for them costs as
+much as counting."""
+
 _END_OF_MESSAGE: Final = ord("}")
 
 
 class Tally:
     """Messages received by all readers together."""
 
-    __slots__ = ("_goal", "_reached", "count", "lost")
+    __slots__ = ("_goal", "_reached", "count", "lost", "pings_due")
 
     def __init__(self) -> None:
         self.count = 0
         self.lost = 0
+        self.pings_due = False
         self._goal = 0
         self._reached: asyncio.Event = asyncio.Event()
 
@@ -40,6 +45,10 @@ class Tally:
         """Note that a connection went away."""
         self.lost += 1
         self._reached.set()
+
+    def expect_pings(self) -> None:
+        """Have the readers look for pings from now on."""
+        self.pings_due = True
 
     async def reach(self, goal: int, timeout: float) -> None:  # noqa: ASYNC109
         """Wait until `goal` messages were counted. Raises `BenchError` after `timeout` seconds or a lost connection."""
@@ -57,11 +66,10 @@ class Tally:
 class CountingReader(asyncio.Protocol):
     """Counts messages and answers pings."""
 
-    __slots__ = ("_add", "_add_lost", "_mark", "_rest", "_transport")
+    __slots__ = ("_mark", "_rest", "_tally", "_transport")
 
     def __init__(self, tally: Tally, transport: asyncio.Transport, mark: bytes = MARK) -> None:
-        self._add = tally.add
-        self._add_lost = tally.add_lost
+        self._tally = tally
         self._transport = transport
         self._mark = mark
         self._rest = b""
@@ -74,13 +82,13 @@ class CountingReader(asyncio.Protocol):
         if data[-1] != _END_OF_MESSAGE:
             self._rest = data[1 - len(self._mark) :]
         if count := data.count(self._mark):
-            self._add(count)
-        if PING in data:
+            self._tally.add(count)
+        if self._tally.pings_due and PING in data:
             self._transport.write(PONG_FRAME)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the tally."""
-        self._add_lost()
+        self._tally.add_lost()
 
 
 class TimedReader(CountingReader):
@@ -121,6 +129,7 @@ def attach_reader(transport: asyncio.Transport, tally: Tally, latencies: Latenci
 
 def attach_readers(clients: Sequence[Client], tally: Tally, latencies: Latencies) -> None:
     """Let readers take over the clients' transports, some of them timed."""
+    asyncio.get_running_loop().call_later(FIRST_PING, tally.expect_pings)
     timed = timed_indices(len(clients))
     for index, client in enumerate(clients):
         attach_reader(client.transport, tally, latencies if index in timed else None)
@@ -128,5 +137,6 @@ def attach_readers(clients: Sequence[Client], tally: Tally, latencies: Latencies
 
 def attach_counters(clients: Sequence[Client], tally: Tally, mark: bytes = MARK) -> None:
     """Let untimed readers that count `mark` take over the clients' transports."""
+    asyncio.get_running_loop().call_later(FIRST_PING, tally.expect_pings)
     for client in clients:
         client.transport.set_protocol(CountingReader(tally, client.transport, mark))

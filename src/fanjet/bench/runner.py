@@ -27,7 +27,7 @@ class Plan:
     """One, or two to compare; in the order of `SIDES`."""
     rounds: int
     scale: Scale
-    pin: bool = True
+    pin: bool = False
     """Keep the servers on the first processor and the generator on the second, where there are two."""
 
 

@@ -31,7 +31,7 @@ Address = Annotated[
 Pid = Annotated[int | None, typer.Option("--pid", help="Process of the server at --url.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Less than a second each, smaller crowds: a check, not a figure.")]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Times each scenario is run; figures are medians.")]
-Pin = Annotated[bool, typer.Option(help="Keep servers on the first processor, the generator on the second.")]
+Pin = Annotated[bool, typer.Option("--pin", help="Keep servers on the first processor, the generator on the second.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write every round's figures to this file.")]
 ListThem = Annotated[bool, typer.Option("--list", help="Print the scenarios and exit.")]
 PrintConfig = Annotated[
@@ -53,7 +53,7 @@ def bench(
     pid: Pid = None,
     quick: Quick = False,
     rounds: Rounds = 1,
-    pin: Pin = True,
+    pin: Pin = False,
     json_file: JsonFile = None,
     list_them: ListThem = False,
     print_config: PrintConfig = False,

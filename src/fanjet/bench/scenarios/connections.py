@@ -24,10 +24,11 @@ MISSED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class IdleConnections:
-    """Connections with a token and one subscription that do nothing but answer pings."""
+    """Connections with a token and one subscription, to channels of `members` each, that only answer pings."""
 
-    name: str = "idle"
-    summary: str = "idle connections, JWT and one subscription each, default pings"
+    name: str
+    summary: str
+    members: int
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Read memory before the connections and after the idle time, CPU over the idle time."""
@@ -52,7 +53,9 @@ class IdleConnections:
         ]
 
     async def _connect(self, stage: Stage, tally: Tally, numbers: range) -> None:
-        attach_counters(await stage.clients([{"channel": f"own{number}"}] for number in numbers), tally)
+        attach_counters(
+            await stage.clients([{"channel": f"room{number // self.members}"}] for number in numbers), tally
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,13 @@ from fanjet.bench.api import BATCH, PUBLISH, ApiConnection, batch_body, publish_
 from fanjet.bench.client import TIMEOUT
 from fanjet.bench.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.latency import Latencies
-from fanjet.bench.loops import ApiLoop, stop_all, total
+from fanjet.bench.loops import ApiLoop
 from fanjet.bench.payload import stamped
 from fanjet.bench.readers import Tally, attach_readers
 from fanjet.bench.stage import Meter, Stage
 
 MAX_BEHIND: Final = 64
 """Publications that the slowest reader may be behind before the publisher waits."""
-
-API_LOOPS: Final = 8
-"""Connections that publish at the same time where the API is part of what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class ManyChannels:
     """Publish through the API, round and round, to as many channels as there are clients, ten subscribers each."""
 
     name: str = "many-channels"
-    summary: str = "1000 channels x 10 subscribers, 8 API connections publishing, the API's cost included"
+    summary: str = "1000 channels x 10 subscribers, published back to back, the API's cost included"
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure from the first publication to the last delivery."""
@@ -98,12 +95,12 @@ class ManyChannels:
         )
         tally, latencies = Tally(), Latencies()
         attach_readers(clients, tally, latencies)
-        apis = [await stage.api() for _ in range(API_LOOPS)]
-        await _publish_around(apis, count, tally, stage.scale.warm_up)
+        api = await stage.api()
+        await _publish_around(api, count, tally, stage.scale.warm_up)
         await stage.settle()
         latencies.clear()
         warmed_up, meter = tally.count, stage.meter()
-        await _publish_around(apis, count, tally, stage.scale.seconds)
+        await _publish_around(api, count, tally, stage.scale.seconds)
         meter.stop()
         return delivery_figures(meter, tally.count - warmed_up, latencies)
 
@@ -113,7 +110,7 @@ def _ten_of(count: int, index: int) -> range:
     return range(index // 10, count, count // 10)
 
 
-async def _publish_around(apis: list[ApiConnection], channels: int, tally: Tally, seconds: float) -> None:
+async def _publish_around(api: ApiConnection, channels: int, tally: Tally, seconds: float) -> None:
     turn = 0
 
     def next_body() -> bytes:
@@ -122,9 +119,8 @@ async def _publish_around(apis: list[ApiConnection], channels: int, tally: Tally
         return publish_body(f"c{turn % channels}", stamped())
 
     before = tally.count
-    loops = [ApiLoop(api, PUBLISH, next_body, Latencies()) for api in apis]
-    for loop in loops:
-        loop.start()
+    loop = ApiLoop(api, PUBLISH, next_body, Latencies())
+    loop.start()
     await asyncio.sleep(seconds)
-    await stop_all(loops)
-    await tally.reach(before + 10 * total(loops), TIMEOUT)
+    await loop.stop()
+    await tally.reach(before + 10 * loop.operations, TIMEOUT)

@@ -18,8 +18,8 @@ from fanjet.bench.stage import Stage
 from .fanout import every
 
 SLOW: Final = 20
-SLOW_BUFFER: Final = 4096
-"""Receive buffer of a slow consumer, so that it is the server which has to keep what is not read."""
+SIZE: Final = 16_384
+"""Bytes of a publication."""
 
 CLOSE_WAIT: Final = 3.0
 """Seconds in which the close of a slow consumer must be seen once it reads again."""
@@ -27,10 +27,10 @@ CLOSE_WAIT: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class SlowConsumers:
-    """8 KB every 10 ms to fast subscribers, first alone, then with slow ones among them."""
+    """16 KB every 10 ms to fast subscribers, first alone, then with slow ones among them."""
 
     name: str = "slow-consumers"
-    summary: str = f"8 KB every 10 ms to 100 subscribers, without and with {SLOW} more that do not read"
+    summary: str = f"16 KB every 10 ms to 100 subscribers, without and with {SLOW} more that do not read"
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure the fast ones' latencies twice; then count which slow ones the server has closed."""
@@ -59,7 +59,7 @@ class SlowConsumers:
 
         async def publish() -> None:
             nonlocal published
-            await api.post(PUBLISH, publish_body("fan", stamped("x" * 8192)))
+            await api.post(PUBLISH, publish_body("fan", stamped("x" * SIZE)))
             published += 1
 
         await every(0.01, seconds, publish)
@@ -69,7 +69,7 @@ class SlowConsumers:
 async def _open_slow_clients(stage: Stage) -> list[Client]:
     clients = []
     for _ in range(SLOW):
-        client = await open_client(stage.address, stage.hello({"channel": "fan"}), receive_buffer=SLOW_BUFFER)
+        client = await open_client(stage.address, stage.hello({"channel": "fan"}), slow=True)
         client.transport.pause_reading()
         clients.append(client)
     return stage.keep(clients)
@@ -103,8 +103,9 @@ class BusyCommand:
         await stage.settle()
 
         async def publish() -> None:
+            goal = tally.count + count
             await api.post(PUBLISH, publish_body("fan", stamped()))
-            await tally.reach(tally.count // count * count + count, TIMEOUT)
+            await tally.reach(goal, TIMEOUT)
 
         await publish()
         async with connected_probe(stage) as probe:
@@ -148,9 +149,8 @@ class DeltaPublication:
         await every(self.INTERVAL, stage.scale.warm_up, publish)
         moments.clear()
         before = tally.count
-        async with connected_probe(stage) as probe:
-            async with probe.probing():
-                await every(self.INTERVAL, stage.scale.seconds, publish)
+        async with connected_probe(stage) as probe, probe.probing():
+            await every(self.INTERVAL, stage.scale.seconds, publish)
         await tally.reach(before + 100 * len(moments), TIMEOUT)
         held = probe.worst_during(moments, round(self.INTERVAL * 1e6))
         return [

@@ -1,0 +1,42 @@
+"""Every scenario, tiny, against a real server: this one, or the one that FANJET_BENCH_SERVER starts."""
+
+import math
+import os
+
+import pytest
+
+from fanjet.bench.runner import Plan, run_plan
+from fanjet.bench.scenarios import SCENARIOS, Scenario
+from fanjet.bench.server import Attached, Spawned
+from fanjet.bench.stage import Scale
+
+SERVER = Spawned(os.environ.get("FANJET_BENCH_SERVER", "{python} -m fanjet -c {config}"))
+TINY = Scale(seconds=0.2, warm_up=0.05, idle_seconds=0.2, subscribers=50, crowd=100, storm=50)
+
+
+@pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
+async def test_a_scenario_yields_figures(scenario: Scenario) -> None:
+    announced: list[str] = []
+    kernel, result = await run_plan(Plan([scenario], [SERVER], 1, TINY), announced.append)
+    assert [outcome.error for outcome in (*kernel.outcomes, *result.outcomes)] == ["", ""]
+    figures = result.outcomes[0].figures()
+    assert figures
+    assert not [figure for figure in figures if math.isnan(figure.value)]
+    assert announced[-1] == f"{scenario.name}, server, round 1 of 1"
+
+
+async def test_a_running_server_is_measured_where_it_is() -> None:
+    async with SERVER.running(frozenset(os.sched_getaffinity(0))) as running:
+        attached = Attached(running.address, running.tree.pid)
+        _, result = await run_plan(Plan(SCENARIOS[:1], [attached], 1, TINY), lambda _: None)
+    assert result.outcomes[0].error == ""
+
+
+async def test_two_servers_take_turns_and_one_that_fails_does_not_stop_the_other() -> None:
+    announced: list[str] = []
+    servers = [SERVER, Spawned("no-such-command {config}")]
+    _, result = await run_plan(Plan(SCENARIOS[:1], servers, 2, TINY), announced.append)
+    ours, peers = result.outcomes
+    assert len(ours.rounds) == 2
+    assert peers.error == "cannot start no-such-command: [Errno 2] No such file or directory: 'no-such-command'"
+    assert [step.split(", ")[1] for step in announced[2:]] == ["server", "peer", "server"]

@@ -1,0 +1,44 @@
+"""Starting a server that does not start."""
+
+import os
+
+import pytest
+
+from fanjet.bench.client import hello, open_client
+from fanjet.bench.errors import BenchError
+from fanjet.bench.server import Spawned, on_cpus
+
+ALL_CPUS = frozenset(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        pytest.param("no-such-command {config}", "cannot start no-such-command", id="missing"),
+        pytest.param("{python} -c 'raise SystemExit(\"bad key\")'", "status 1:\nbad key", id="ends at once"),
+    ],
+)
+async def test_a_server_that_does_not_come_up_says_why(command: str, complaint: str) -> None:
+    with pytest.raises(BenchError, match=complaint):
+        async with Spawned(command).running(ALL_CPUS):
+            pytest.fail("it runs")
+
+
+async def test_a_server_that_speaks_no_websocket_is_refused() -> None:
+    async with Spawned("{python} -m http.server {port} --bind 127.0.0.1").running(ALL_CPUS) as server:
+        with pytest.raises(BenchError, match=r"handshake refused: b'HTTP/1\.0 404"):
+            await open_client(server.address, hello("token"))
+
+
+async def test_a_stopped_server_is_gone() -> None:
+    async with Spawned("{python} -m http.server {port} --bind 127.0.0.1").running(ALL_CPUS) as server:
+        pass
+    with pytest.raises(BenchError, match="cannot connect"):
+        await open_client(server.address, hello("token"))
+
+
+def test_pinning_is_undone() -> None:
+    first = frozenset((min(ALL_CPUS),))
+    with on_cpus(first):
+        assert os.sched_getaffinity(0) == first
+    assert os.sched_getaffinity(0) == ALL_CPUS
