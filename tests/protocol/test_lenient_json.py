@@ -45,7 +45,9 @@ class Message(Struct, frozen=True):
             b'{"text":null,"flag":null,"size":null,"tags":null,"names":null,"node":null}', Message(), id="nulls"
         ),
         pytest.param(b'{"text":"a","text":null}', Message(text="a"), id="null-leaves-a-scalar"),
-        pytest.param(b'{"names":["a"],"node":{},"names":null,"node":null}', Message(), id="null-takes-back-a-container"),
+        pytest.param(
+            b'{"names":["a"],"node":{},"names":null,"node":null}', Message(), id="null-takes-back-a-container"
+        ),
         pytest.param(b'{"text":"a","text":"b"}', Message(text="b"), id="last-one-counts"),
         pytest.param(b'{"names":[null,"a"]}', Message(names=["", "a"]), id="null-element"),
         pytest.param(b'{"tags":{"a":null}}', Message(tags={"a": ""}), id="null-tag"),
