@@ -4,51 +4,43 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from fanjet.bench.scenarios import SCENARIOS
-from fanjet.cli.bench import register
+from fanjet.cli.main import main
 
 
-@pytest.fixture
-def app() -> typer.Typer:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-    return app
+def test_scenarios_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [one.name for one in SCENARIOS]
 
 
-def test_scenarios_can_be_listed(app: typer.Typer) -> None:
-    result = CliRunner().invoke(app, ["bench", "--list"])
-    assert result.exit_code == 0
-    assert [line.split()[0] for line in result.output.splitlines()] == [scenario.name for scenario in SCENARIOS]
-
-
-def test_the_configuration_can_be_printed(app: typer.Typer) -> None:
-    result = CliRunner().invoke(app, ["bench", "--print-config"])
-    assert json.loads(result.output)["http_server"]["port"] == 8000
+def test_the_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--print-config"]) == 0
+    assert json.loads(capsys.readouterr().out)["http_server"]["port"] == 8000
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "complaint"),
     [
-        pytest.param(["no-such-scenario"], id="unknown scenario"),
-        pytest.param(["--url", "127.0.0.1:8000"], id="url without pid"),
-        pytest.param(["--url", "8000", "--pid", "1"], id="url without host"),
-        pytest.param(["--rounds", "0"], id="no rounds"),
+        pytest.param(["no-such-scenario"], "no scenario 'no-such-scenario'", id="unknown scenario"),
+        pytest.param(["--url", "127.0.0.1:8000"], "both --url HOST:PORT and --pid PID", id="url without pid"),
+        pytest.param(["--url", "8000", "--pid", "1"], "both --url HOST:PORT and --pid PID", id="url without host"),
+        pytest.param(["--rounds", "0"], "--rounds", id="no rounds"),
     ],
 )
-def test_a_wrong_invocation_ends_with_status_2(app: typer.Typer, arguments: list[str]) -> None:
-    assert CliRunner().invoke(app, ["bench", *arguments]).exit_code == 2
+def test_a_wrong_invocation_says_what_is_wrong(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *arguments]) == 1
+    assert complaint in capsys.readouterr().err
 
 
-def test_a_server_that_fails_makes_status_1_and_is_named_in_table_and_json(app: typer.Typer, tmp_path: Path) -> None:
+def test_a_server_that_fails_makes_status_1_and_is_named_in_table_and_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "figures.json"
-    arguments = ["bench", "fanout", "--quick", "--server", "no-such-command", "--json", str(file)]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 1
-    assert "server failed: cannot start no-such-command" in result.output
+    assert main(["bench", "fanout", "--quick", "--server", "no-such-command", "--json", str(file)]) == 1
+    assert "server failed: cannot start no-such-command" in capsys.readouterr().out
     kernel, fanout = json.loads(file.read_text())["results"]
     assert kernel["outcomes"][0]["rounds"]
     assert fanout["outcomes"][0]["error"]

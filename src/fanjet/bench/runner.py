@@ -27,6 +27,8 @@ class Plan:
     """One, or two to compare; in the order of `SIDES`."""
     rounds: int
     scale: Scale
+    yardstick: bool = True
+    """Measure the kernel's limit first."""
     pin: bool = False
     """Keep the servers on the first processor and the generator on the second, where there are two."""
 
@@ -61,12 +63,12 @@ async def run_plan(plan: Plan, progress: Callable[[str], None]) -> list[Result]:
     server_cpus, own_cpus = _split(available) if plan.pin else (available, available)
     os.sched_setaffinity(0, own_cpus)
     try:
-        results = [await _run_scenario(KERNEL, [SENDER], plan, server_cpus, progress)]
-        for scenario in plan.scenarios:
-            results.append(await _run_scenario(scenario, plan.servers, plan, server_cpus, progress))  # noqa: PERF401
+        jobs: list[tuple[Scenario, Sequence[Server]]] = [(scenario, plan.servers) for scenario in plan.scenarios]
+        if plan.yardstick:
+            jobs.insert(0, (KERNEL, [SENDER]))
+        return [await _run_scenario(scenario, servers, plan, server_cpus, progress) for scenario, servers in jobs]
     finally:
         os.sched_setaffinity(0, available)
-    return results
 
 
 def _raise_file_limit() -> None:

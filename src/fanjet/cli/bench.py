@@ -18,7 +18,7 @@ from fanjet.bench.stage import FULL, QUICK
 
 THIS_SERVER = "{python} -m fanjet -c {config}"
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="What to run; everything by default.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="SCENARIO", help="What to run; everything by default.")]
 ServerCommand = Annotated[
     str, typer.Option("--server", help="Command that starts the server; {config}, {port}, {python} are filled in.")
 ]
@@ -26,7 +26,8 @@ PeerCommand = Annotated[
     str | None, typer.Option("--peer", help="Command that starts a second server, to compare with in the same run.")
 ]
 Address = Annotated[
-    str | None, typer.Option("--url", help="HOST:PORT of a server that runs already (needs --pid and --print-config).")
+    str | None,
+    typer.Option("--url", help="HOST:PORT of a server that runs already (on what --print-config prints; needs --pid)."),
 ]
 Pid = Annotated[int | None, typer.Option("--pid", help="Process of the server at --url.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Less than a second each, smaller crowds: a check, not a figure.")]
@@ -58,7 +59,7 @@ def bench(
     list_them: ListThem = False,
     print_config: PrintConfig = False,
 ) -> None:
-    """Run the scenarios and print their figures. Exit status 1 when a server failed one, 2 for a wrong invocation."""
+    """Run the scenarios and print their figures. Exit status 1 when a server failed one."""
     if list_them:
         print("\n".join(f"{scenario.name:20} {scenario.summary}" for scenario in SCENARIOS))
         return
@@ -68,7 +69,7 @@ def bench(
     servers: list[Server] = [_first_server(server, url, pid)]
     if peer is not None:
         servers.append(Spawned(peer))
-    plan = Plan(_chosen(names), servers, rounds, QUICK if quick else FULL, pin)
+    plan = Plan(_chosen(names), servers, rounds, QUICK if quick else FULL, pin=pin)
     results = _run(plan)
     print(table(results))
     if json_file is not None:
