@@ -84,11 +84,11 @@ async def serve():
     for one in served:
         one.listener.close()
         for writer in one.peers:
-            writer.close()
+            writer.transport.abort()
         for connection in list(one.http.connections):
             connection.abort()
         one.wheel.stop()
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.02)
 
 
 @pytest.fixture

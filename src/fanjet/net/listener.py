@@ -19,26 +19,23 @@ class BindError(OSError):
 class Listener:
     """Accepts connections of one address for one `HttpServer`."""
 
-    __slots__ = ("_server", "_sockets", "_tls", "http")
+    __slots__ = ("_servers", "_sockets", "_tls", "http", "port")
 
     def __init__(self, http: HttpServer, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Bind `host` (empty: every interface, IPv4 and IPv6) and `port` (0: any). Raises `BindError`."""
         self.http = http
         self._tls = tls
         self._sockets = bind(host, port)
-        self._server: list[asyncio.Server] = []
-
-    @property
-    def port(self) -> int:
+        self._servers: list[asyncio.Server] = []
+        self.port: int = self._sockets[0].getsockname()[1]
         """The port that was bound."""
-        return int(self._sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
         timeout = TLS_HANDSHAKE_SECONDS if self._tls is not None else None
         for each in self._sockets:
-            self._server.append(
+            self._servers.append(
                 await loop.create_server(
                     self.http.new_connection, sock=each, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=timeout
                 )
@@ -46,7 +43,7 @@ class Listener:
 
     def close(self) -> None:
         """Stop accepting. Connections stay."""
-        for server in self._server:
+        for server in self._servers:
             server.close()
         for each in self._sockets:
             each.close()
