@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.support.server import Process
 
@@ -30,7 +30,7 @@ class Tab:
         await self.page.get_by_placeholder("Write a message").fill(text)
         await self.page.get_by_role("button", name="Publish").click()
 
-    def message(self, text: str):  # type: ignore[no-untyped-def]
+    def message(self, text: str) -> Locator:
         return self.page.locator("#messages li", has_text=text)
 
 
