@@ -63,10 +63,15 @@ def register(app: typer.Typer) -> None:
 
 
 def reference_markdown(section: str = "", base_level: int = 0) -> str:
-    """Return the reference as Markdown; headings are as deep as their keys, at most six levels."""
-    parts = [] if section else [f"{'#' * min(1 + base_level, DEEPEST_HEADING)} Configuration reference", INTRODUCTION]
+    """Return the reference as Markdown; headings are as deep as their keys plus `base_level`, at most six levels.
+
+    A base level leaves room for a title.
+    """
+    parts = [f"{'#' * base_level} Configuration reference"] if 0 < base_level < DEEPEST_HEADING and not section else []
+    if not section:
+        parts.append(INTRODUCTION)
     for entry in entries(section):
-        level = max(1, min(entry.depth + 1 + base_level, DEEPEST_HEADING))
+        level = max(1, min(entry.depth + base_level, DEEPEST_HEADING))
         parts.append(f"{'#' * level} `{entry.key}`")
         parts.append(" · ".join(f"{label}: `{value}`" for label, value in entry.facts()))
         parts.append(_sentence(entry.description))

@@ -11,10 +11,9 @@ from dotenv.parser import parse_stream
 
 from fanjet.cli.arguments import CommandFlag, FlagSet
 from fanjet.cli.options import DEFAULT_PATH
-from fanjet.config import Config, ConfigError, load_config
-from fanjet.config.notices import source_notices
+from fanjet.config import ConfigError, load_config
 from fanjet.config.sources.flags import FLAGS, Flag
-from fanjet.telemetry.logging import LogOutput, configure, get_logger
+from fanjet.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
@@ -40,15 +39,9 @@ def serve(path: str, flags: Mapping[str, str]) -> int:
         loaded = load_config(path, flags=flags, dotenv=dotenv)
     except ConfigError as error:
         log.fatal("error getting config", error=error)
-    output = _open_log(loaded.config)
-    try:
-        for notice in source_notices(loaded):
-            getattr(log, notice.level)(notice.message, **notice.fields)
-        from fanjet.app import run  # noqa: PLC0415 - the helper commands need none of it
+    from fanjet.app import run  # noqa: PLC0415 - the helper commands need none of it
 
-        return run(loaded)
-    finally:
-        output.close()
+    return run(loaded)
 
 
 def load_dotenv_file() -> bool:
@@ -78,13 +71,6 @@ def server_flags() -> FlagSet:
         if flag.short:
             flags[f"-{flag.short}"] = flags[long]
     return FlagSet(flags)
-
-
-def _open_log(config: Config) -> LogOutput:
-    try:
-        return configure(config.log.level, config.log.file)
-    except OSError as error:
-        log.fatal("error opening log file", error=error)
 
 
 def _given(flags: Mapping[str, str | None]) -> dict[str, str]:

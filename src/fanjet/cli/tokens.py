@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         """Generate a connection token."""
         settings = load_or_fail(config, "error getting config").config.client.token
         token = sign(settings.hmac_secret_key or _no_secret("gentoken"), claims(settings, user, ttl))
-        _print(token, f"{_user(user)} {_validity(ttl)}", quiet)
+        _print(token, f"{described_user(user)} {_validity(ttl)}", quiet)
 
     @app.command("gensubtoken", context_settings=IGNORES_ARGUMENTS)
     def gensubtoken(
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         settings = subscription_settings(load_or_fail(config, "error getting config").config)
         secret = settings.hmac_secret_key or _no_secret("gensubtoken")
         token = sign(secret, claims(settings, user, ttl) | {"channel": channel})
-        _print(token, f'{_user(user)} and channel "{channel}" {_validity(ttl)}', quiet)
+        _print(token, f'{described_user(user)} and channel "{channel}" {_validity(ttl)}', quiet)
 
 
 def subscription_settings(config: Config) -> Token:
@@ -84,7 +84,8 @@ def _print(token: str, description: str, quiet: bool) -> None:
     print(token, end="") if quiet else print(f"HMAC SHA-256 JWT for {description}:\n{token}")
 
 
-def _user(user: str) -> str:
+def described_user(user: str) -> str:
+    """Return how messages call a user."""
     return f'user "{user}"' if user else "anonymous user"
 
 

@@ -73,8 +73,9 @@ class Group:
 
 @cache
 def group_of(section: type[Section], name: str = "") -> Group:
-    """Describe a section of the tree."""
-    members = {key: _member(key, field) for key, field in section.model_fields.items()}
+    """Describe a section of the tree; what identifies or switches it comes first, even if a base class has the rest."""
+    names = sorted(section.model_fields, key=lambda key: key not in ("name", "enabled", "type"))
+    members = {key: _member(key, section.model_fields[key]) for key in names}
     return Group(name, (section.__doc__ or "").strip(), members)
 
 

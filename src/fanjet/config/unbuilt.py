@@ -10,6 +10,7 @@ from fanjet.config.errors import ConfigError
 from fanjet.config.tree.channel import ChannelOptions, MapOptions, SharedPollOptions
 from fanjet.config.tree.root import Config
 from fanjet.config.tree.token import SubscriptionToken, Token
+from fanjet.config.validation.startup import CONTROLLERS
 
 Uses = Callable[[object], bool]
 
@@ -28,20 +29,20 @@ class Unbuilt:
         return self.uses(_at(config, self.key)) and (not self.switch or bool(_at(config, self.switch)))
 
 
+def _one_of(*unbuilt: object) -> Uses:
+    """Types that nobody knows are refused elsewhere, for what they are."""
+    return lambda value: value in unbuilt
+
+
 def _other_than(*built: object) -> Uses:
     return lambda value: value not in built
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt("engine.type", "the Redis engine", _other_than("memory")),
+    Unbuilt("engine.type", "the Redis engine", _one_of("redis")),
     Unbuilt("broker.type", "brokers other than memory", _other_than("memory"), switch="broker.enabled"),
-    Unbuilt(
-        "presence_manager.type",
-        "presence managers other than memory",
-        _other_than("memory"),
-        switch="presence_manager.enabled",
-    ),
-    Unbuilt("controller.enabled", "controllers"),
+    Unbuilt("presence_manager.type", "the Redis presence manager", _one_of("redis"), switch="presence_manager.enabled"),
+    Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
     Unbuilt("sse.enabled", "HTTP streaming and SSE"),
     Unbuilt("http_stream.enabled", "HTTP streaming and SSE"),
     Unbuilt("webtransport.enabled", "WebTransport"),
