@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import random
 import socket
 
@@ -396,3 +397,41 @@ async def test_a_slow_peer_gets_everything(served):
     raw = await until_silent(reader, 0.5)
     assert raw.count(b"x") >= 16_000_000
     assert raw.endswith(b"{}")
+
+
+async def test_a_peer_that_takes_its_answers_late_is_read_again(served):
+    reader, writer = await served.connect(limit=1024)
+    writer.transport.pause_reading()
+    writer.write(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n" + post(b"/unlimited", b"x" * 200_000) * 3)
+    await asyncio.sleep(0.1)
+    (connection,) = served.http.connections
+    assert connection._paused
+    writer.transport.resume_reading()
+    assert (await until_silent(reader, 0.3)).count(b"200000") == 3
+
+
+async def test_closed_and_upgraded_connections_are_freed_without_the_collector(served, later):
+    async def living():
+        await asyncio.sleep(0.05)
+        return sum(type(each).__name__ in ("HttpConnection", "RequestReader", "Exchange") for each in gc.get_objects())
+
+    gc.collect()
+    before = await living()
+    gc.disable()
+    try:
+        for number in range(20):
+            _, writer = await served.connect()
+            writer.write(GET + b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n")
+            exchange = await later.next()
+            if number % 2:
+                exchange.upgrade(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", lambda transport: Echo())
+            elif number % 4:
+                exchange.respond(200)
+            else:
+                exchange.abort()
+            writer.transport.abort()
+        del exchange
+        later.exchanges.clear()
+        assert await living() == before
+    finally:
+        gc.enable()

@@ -52,7 +52,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, server: "HttpServer") -> None:
         self._server = server
-        self._reader = RequestReader(self._body_limit)
+        self._reader = RequestReader(server.body_limit)  # not a method of ours: no cycle for the collector
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
         self._deadline = math.inf
@@ -129,8 +129,7 @@ class HttpConnection(asyncio.Protocol):
         if self._exchange is not None:
             self._deadline = math.inf
         elif not self._stopped:
-            self._expect_within(IDLE_SECONDS)
-            self._serve()
+            self._go_on(close=False)
 
     def on_timer(self, now: float) -> None:
         """Close without an answer if the deadline still stands."""
@@ -248,9 +247,6 @@ class HttpConnection(asyncio.Protocol):
             self._expect_within(LINGER_SECONDS)
         else:
             self.close()
-
-    def _body_limit(self, head: "Head") -> int | None:
-        return self._server.routes.find(head).max_body
 
     def _release(self) -> None:
         self._server.forget(self)

@@ -8,6 +8,7 @@ from .connection import HttpConnection
 if TYPE_CHECKING:
     from ..router import Routes
     from ..wheel import TimingWheel
+    from .head import Head
 
 
 class HttpServer:
@@ -26,6 +27,10 @@ class HttpServer:
     def new_connection(self) -> HttpConnection:
         """The protocol factory for the event loop."""
         return HttpConnection(self)
+
+    def body_limit(self, head: "Head") -> int | None:
+        """Bytes the body of a request may have, None for any number."""
+        return self.routes.find(head).max_body
 
     def forget(self, connection: HttpConnection) -> None:
         """For the connection: it was closed or handed over."""
