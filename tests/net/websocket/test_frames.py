@@ -9,10 +9,10 @@ from websockets.protocol import CLIENT, OPEN, Protocol
 
 from fanjet.net.websocket.frames import (
     binary_frame,
+    close_echo_frame,
     close_frame,
     deflated_binary_frame,
     deflated_text_frame,
-    empty_close_frame,
     ping_frame,
     pong_frame,
     text_frame,
@@ -53,7 +53,11 @@ def test_control_frames_hold_no_more():
 def test_close_frames():
     assert received_by_client(close_frame(3001, "shutdown")) == [(Opcode.CLOSE, b"\x0b\xb9shutdown")]
     assert received_by_client(close_frame(0x10000 + CloseCode.NORMAL_CLOSURE)) == [(Opcode.CLOSE, b"\x03\xe8")]
-    assert empty_close_frame() == b"\x88\x00"
+    assert [close_echo_frame(payload) for payload in (b"", b"\x03", b"\x03\xe8bye")] == [
+        b"\x88\x00",
+        b"\x88\x00",
+        b"\x88\x02\x03\xe8",
+    ]
 
 
 @pytest.mark.parametrize(

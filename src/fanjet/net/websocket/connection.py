@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Final, cast
 
 from ..wheel import NOT_SCHEDULED, TimingWheel
-from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_frame, ping_frame, pong_frame
+from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_echo_frame, close_frame, ping_frame, pong_frame
 from .masking import apply_mask
 from .reader import CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
 
@@ -282,8 +282,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _on_close_frame(self, payload: bytes) -> None:
         if self._state is not _State.CLOSING:
-            code = payload[:2] if len(payload) >= 2 else b""
-            self.transport.write(bytes((FIN | CLOSE, len(code))) + code)
+            self.transport.write(close_echo_frame(payload))
             self._report_gone()
         self._end()
 

@@ -57,9 +57,9 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return _control_frame(CLOSE, (code & 0xFFFF).to_bytes(2, "big") + encoded)
 
 
-def empty_close_frame() -> bytes:
-    """A close frame without a code."""
-    return _control_frame(CLOSE, b"")
+def close_echo_frame(payload: bytes) -> bytes:
+    """The answer to a close frame with this payload: its code, if it has one, and no reason."""
+    return _control_frame(CLOSE, payload[:2] if len(payload) >= 2 else b"")
 
 
 @cache
