@@ -46,6 +46,7 @@ def test_values_of_a_base_and_items_of_named_lists(fanjet, write):
         {
             "Client": {"Channel_Limit": "0x10", "allowed_origins": ["a", "b"]},
             "client.proxy.connect.http.static_headers": {"k": 'v"w\\'},
+            "client.proxy.refresh.http.static_headers": [{"key": "X.A", "value": "v"}],
             "channel": {"namespaces": [{"name": "live-feed", "history_size": 5, "history_ttl": "1m"}, {"name": "aa"}]},
         },
         "b.json",
@@ -55,6 +56,7 @@ def test_values_of_a_base_and_items_of_named_lists(fanjet, write):
     assert printed["FANJET_CLIENT_ALLOWED_ORIGINS"] == '"a b"'
     escaped = r'"{\"k\":\"v\\\"w\\\\\"}"'
     assert printed["FANJET_CLIENT_PROXY_CONNECT_HTTP_STATIC_HEADERS"] == escaped
+    assert printed["FANJET_CLIENT_PROXY_REFRESH_HTTP_STATIC_HEADERS"] == r'"{\"X.A\":\"v\"}"'
     assert printed["FANJET_CHANNEL_NAMESPACES"] == '"live-feed aa"'
     assert printed["FANJET_CHANNEL_NAMESPACES_LIVE_FEED_HISTORY_SIZE"] == "5"
     assert printed["FANJET_CHANNEL_NAMESPACES_LIVE_FEED_HISTORY_TTL"] == "1m0s"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanjet.config import Config, ConfigError, Loaded, load_config, reload_config
-from fanjet.config.schema import group_of
+from fanjet.config.schema import group_of, variable_suffix
+from fanjet.config.validation import problems
 
 
 @pytest.fixture
@@ -143,6 +144,7 @@ HEADERS = "client.proxy.connect.http.static_headers"
         pytest.param([{"Key": "a.B", "VALUE": "v"}], {"a.B": "v"}, id="list-allows-dots"),
         pytest.param({"a": "x ${CENTRIFUGO_VAR_TOK} ${FANJET_VAR_E}."}, {"a": "x t ."}, id="references"),
         pytest.param({"a": "${HOME} ${CENTRIFUGO_TOK}"}, {"a": "${HOME} ${CENTRIFUGO_TOK}"}, id="other-text-stays"),
+        pytest.param({"a": "${FANJET_VAR_} $FANJET_VAR_E"}, {"a": "${FANJET_VAR_} $FANJET_VAR_E"}, id="no-name"),
     ],
 )
 def test_maps(load, given_, expected):
@@ -160,6 +162,9 @@ def test_maps(load, given_, expected):
         pytest.param([{"key": "k", "value": 1}], "missing or invalid value in element 0", id="no-value"),
         pytest.param([{"key": "k", "value": "v"}] * 2, 'duplicate key "k" at element 1', id="twice"),
         pytest.param(5, "unsupported type number for MapStringString", id="number"),
+        pytest.param(
+            {"a": "${FANJET_VAR_E-x}"}, 'environment variable "FANJET_VAR_E-x" not found', id="no-shell-syntax"
+        ),
         pytest.param({"a": "${FANJET_VAR_NO}"}, 'environment variable "FANJET_VAR_NO" not found', id="reference"),
     ],
 )
@@ -226,6 +231,20 @@ def test_any_value_at_any_key_loads_or_is_a_clear_error(tmp_path_factory, conten
     file = tmp_path_factory.mktemp("fuzz") / "c.json"
     file.write_text(json.dumps(content))
     try:
-        load_config(str(file), {})
+        list(problems(load_config(str(file), {}).config))
     except ConfigError as error:
         assert any(key in str(error) for key in content) or "error reading" in str(error)  # noqa: PT017
+
+
+VARIABLES = ["FANJET_" + variable_suffix(path) for path, _ in group_of(Config).walk()]
+TEXTS = st.text(max_size=6) | st.sampled_from(
+    ["[]", "{}", "null", "[{}]", '[{"name": 1}]', "[[", "1e9", "-1", "1s", "a b"]
+)
+
+
+@given(st.dictionaries(st.sampled_from(VARIABLES), TEXTS, max_size=4))
+def test_any_text_in_any_variable_loads_or_is_a_clear_error(variables):
+    try:
+        list(problems(load_config(env=variables).config))
+    except ConfigError as error:
+        assert any(name in str(error) for name in variables)  # noqa: PT017

@@ -1,7 +1,5 @@
 """Which values are secret, and what is shown instead of them."""
 
-import re
-
 REDACTED = "<redacted>"
 
 _SECRET_KEYS = {
@@ -28,20 +26,8 @@ _SECRET_KEYS = {
 _SECRET_LISTS = {"namespaces", "proxies", "consumers"}
 """Lists given as one JSON text, in which secrets cannot be told apart."""
 
-_URL_PASSWORD = re.compile(r"(://[^/@:\s]*):[^/@\s]*@")
-
 
 def is_secret(path: tuple[str, ...]) -> bool:
     """Whether the value of the key at `path` must not be shown."""
     name = path[-1]
     return name in _SECRET_KEYS or name in _SECRET_LISTS or "password" in name or "secret" in name
-
-
-def redact(path: tuple[str, ...], text: str) -> str:
-    """Return `text` as it may be shown for the key at `path`."""
-    return REDACTED if is_secret(path) and text else text
-
-
-def redact_url(url: str) -> str:
-    """Return the URL with its password replaced."""
-    return _URL_PASSWORD.sub(r"\1:xxxxx@", url)

@@ -36,7 +36,9 @@ def variable_text(key: Key, value: object) -> str:
     if key.type is ValueType.STRINGS:
         return f'"{" ".join(_texts(value))}"'
     if key.type in (ValueType.STRING_MAP, ValueType.OBJECTS):
-        compact = json.dumps(_plain_value(key, value, True), ensure_ascii=False, separators=(",", ":"))
+        # a variable's JSON keeps the case of keys, so a map is always an object here
+        content = dict(value) if isinstance(value, Mapping) else _plain_value(key, value, True)
+        compact = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         escaped = compact.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return f'"{value}"'

@@ -92,6 +92,7 @@ def test_a_map_is_a_json_object_that_keeps_its_case_and_expands_references():
         pytest.param("[]", [], id="empty-json-empties"),
         pytest.param("bb", ["aa", "bb"], id="name-is-appended"),
         pytest.param("bb cc", ["aa", "bb", "cc"], id="names-are-appended"),
+        pytest.param("bb  cc", ["aa", "bb", "", "cc"], id="two-spaces-make-an-item-without-name"),
     ],
 )
 def test_named_lists(tmp_path, text, names):
@@ -158,3 +159,8 @@ def test_unknown_variables_are_reported(variable, reported):
 
 def test_an_undecodable_variable_does_no_harm():
     assert load(FANJET_NODE_NAME="a\udcff").node.name == "a\ufffd"
+
+
+def test_null_is_an_empty_map_or_list():
+    transforms = "CENTRIFUGO_CLIENT_CONNECT_CODE_TO_UNIDIRECTIONAL_DISCONNECT_TRANSFORMS"
+    assert load(**{transforms: "null", "FANJET_CLIENT_PROXY_CONNECT_HTTP_STATIC_HEADERS": "null"}) == Config()

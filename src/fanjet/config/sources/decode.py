@@ -103,6 +103,8 @@ def _no_value(key: Key, raw: object, reason: str) -> str:
 def _shown(raw: object) -> str:
     if isinstance(raw, str):
         return f'"{raw}"'
+    if isinstance(raw, bool):
+        return str(raw).lower()
     return type_name(raw) if isinstance(raw, list | dict) else str(raw)
 
 

@@ -80,7 +80,7 @@ class Environment:
 
     def _value(self, key: Key, path: Path, value: str, present: list[Sparse]) -> object:
         if key.type is ValueType.OBJECTS and not _is_json_array(value) and path in NAMED_LISTS:
-            return [*present, *({"name": clean_text(name)} for name in value.split(" ") if name)]
+            return [*present, *({"name": clean_text(name)} for name in value.split(" "))]
         if key.type is ValueType.OBJECTS:
             return decode_json_list(key, value)
         if key.type is ValueType.STRING_MAP:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fanjet.config.errors import MisfitError
 from fanjet.config.scalars import clean_text
 
-_REFERENCE = re.compile(r"\$\{((?:CENTRIFUGO|FANJET)_VAR_[A-Za-z0-9_]*)\}")
+_REFERENCE = re.compile(r"\$\{((?:CENTRIFUGO|FANJET)_VAR_[^}]+)\}")
 
 
 def expand_references(values: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:

@@ -18,12 +18,14 @@ def parse_json(text: str) -> object:
 
 def decode_json_list(key: Key, text: str) -> object:
     """Decode the JSON array that replaces a list of objects. Raises ValueError."""
-    return decode_key(key, parse_json(text), STRICT)
+    raw = parse_json(text)
+    return [] if raw is None else decode_key(key, raw, STRICT)
 
 
 def string_map_of_json(text: str) -> dict[str, str]:
     """Decode a JSON object of strings; keys keep their case. Raises ValueError."""
-    return to_string_map(parse_json(text))
+    raw = parse_json(text)
+    return {} if raw is None else to_string_map(raw)
 
 
 def to_string(raw: object) -> str:
