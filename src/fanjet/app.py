@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,8 @@ from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
 from fanjet.config import ConfigError, reload_config
-from fanjet.config.unbuilt import refuse_unbuilt, unbuilt_warnings
+from fanjet.config.notices import source_notices, starting_notice, warnings
+from fanjet.config.unbuilt import refuse_unbuilt
 from fanjet.config.validation import validate
 from fanjet.config.validation.startup import start_refusals
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
@@ -40,13 +40,13 @@ from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
 from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fanjet.config import Config, Loaded
+    from fanjet.config.notices import Notice
     from fanjet.config.tree.client import Client
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.net.router import Endpoint
-    from fanjet.telemetry.logging import LogOutput
 
 log = get_logger(__name__)
 
@@ -61,50 +61,39 @@ def run(loaded: Loaded, *, site: Mapping[str, Endpoint] | None = None) -> int:
     `site`: more endpoints for the external listener, by path.
     """
     config = loaded.config
-    output = _configure_log(config)
     try:
-        _announce(loaded)
+        output = configure(config.log.level, config.log.file)
+    except OSError as error:
+        log.fatal("error opening log file", error=error)
+    try:
+        _write_notices(source_notices(loaded))
         write_pid_file(config.pid_file)
-        try:
-            _check(config)
-        except ConfigError as error:
-            log.fatal("error validating config", error=error)
-        for refusal in start_refusals(config):
-            log.fatal(refusal.message, **refusal.fields)
+        _write_notices([starting_notice(config, VERSION)])
+        _refuse_what_cannot_be_served(config)
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
             return runner.run(_serve(loaded, site or {}))
     finally:
         output.close()
 
 
-def _configure_log(config: Config) -> LogOutput:
+def _refuse_what_cannot_be_served(config: Config) -> None:
     try:
-        return configure(config.log.level, config.log.file)
-    except OSError as error:
-        log.fatal("error opening log file", error=error)
-
-
-def _announce(loaded: Loaded) -> None:
-    """Say what is started (04 §8.2)."""
-    if loaded.file_found:
-        log.info("using config file", path=str(Path(loaded.path).absolute()))
-    elif loaded.path:
-        log.warn("config file not found, continue using environment and flag options")
-    if loaded.dotenv:
-        log.info("environment variables have been loaded from .env file")
-    log.info(
-        "starting Fanjet",
-        version=VERSION,
-        runtime=f"Python {sys.version.split()[0]}",
-        pid=os.getpid(),
-        engine=loaded.config.engine.type,
-    )
+        _check(config)
+    except ConfigError as error:
+        log.fatal("error validating config", error=error)
+    for refusal in start_refusals(config):
+        log.fatal(refusal.message, **refusal.fields)
 
 
 def _check(config: Config) -> None:
     """Raises `ConfigError` for what is invalid and for what is not built."""
     validate(config)
     refuse_unbuilt(config)
+
+
+def _write_notices(notices: Iterable[Notice]) -> None:
+    for notice in notices:
+        getattr(log, notice.level)(notice.message, **notice.fields)
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
@@ -210,16 +199,16 @@ class Server:
             yield Service("", site, external=True)
 
     async def start(self) -> None:
-        """Accept connections and signals."""
+        """Accept signals, then connections."""
         loop = asyncio.get_running_loop()
-        self._wheel.start(loop)
-        await self._listeners.start()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_on_signal, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._wheel.start(loop)
+        await self._listeners.start()
         self._collector = CollectorGuard(self._node.connections)
         self._keep_house()
-        _warn(self._loaded)
+        _write_notices(warnings(self._loaded))
 
     async def stop(self) -> None:
         """Accept nothing more, send every client away with 3001, wait for their sockets and for running requests."""
@@ -247,6 +236,9 @@ class Server:
     def _reload(self) -> None:
         """SIGHUP (04 §4): take over what may change, or leave everything as it is."""
         log.info("signal received: hangup")
+        if not self._loaded.path:
+            log.warn("nothing to reload: this configuration comes from no file")
+            return
         log.info("reloading configuration")
         try:
             loaded = reload_config(self._loaded)
@@ -267,11 +259,15 @@ class Server:
 
 
 def write_pid_file(path: str) -> None:
-    """Write this process's id, readable for its owner alone."""
-    if path:
+    """Write this process's id, readable for its owner alone. Ends the process when that fails."""
+    if not path:
+        return
+    try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{os.getpid()}\n")
+    except OSError as error:
+        log.fatal("error writing PID", error=error)
 
 
 def remove_pid_file(path: str) -> None:
@@ -283,22 +279,3 @@ def remove_pid_file(path: str) -> None:
 
 def _default_node_name(config: Config) -> str:
     return f"{socket.gethostname() or '?'}_{config.http_server.port}"
-
-
-def _warn(loaded: Loaded) -> None:
-    """Say what an operator should know about this configuration (04 §8.2 step 13)."""
-    client = loaded.config.client
-    if client.insecure:
-        log.warn("INSECURE client mode enabled, make sure you understand risks")
-    if client.insecure_skip_token_signature_verify:
-        log.warn("INSECURE skip token signature verify enabled, make sure you understand risks")
-    if loaded.config.http_api.insecure:
-        log.warn("INSECURE HTTP API mode enabled, make sure you understand risks")
-    if list(client.allowed_origins) == ["*"]:
-        log.warn("all origins are allowed to connect, which is discouraged")
-    for text in unbuilt_warnings(loaded.config):
-        log.warn(text)
-    for key in loaded.unknown_keys:
-        log.warn("unknown key in configuration file", key=key)
-    for name in loaded.unknown_vars:
-        log.warn("unknown var in environment", var=name)

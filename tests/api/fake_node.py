@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 from fanjet.config.tree.channel import ChannelOptions
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.node.registry import NodeInfo, NodeMetrics
-from fanjet.protocol.codes import ReplyError
+from fanjet.protocol.codes import (
+    ERROR_BAD_REQUEST,
+    ERROR_INTERNAL,
+    ERROR_UNKNOWN_CHANNEL,
+    ERROR_UNRECOVERABLE_POSITION,
+    ReplyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from fanjet.channels.subscription import SubscriptionOptions
-
     from fanjet.engines.interfaces import History, Published, PublishOptions
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
@@ -69,7 +74,7 @@ class FakeNode:
         namespace, boundary, _ = channel.partition(":")
         options = OPTIONS.get(namespace if boundary else "")
         if options is None:
-            raise ReplyError(102, "unknown channel")
+            raise ReplyError(ERROR_UNKNOWN_CHANNEL)
         return options
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
@@ -81,10 +86,10 @@ class FakeNode:
     ) -> History:
         self._fail()
         if reverse and since is not None and since.offset == 0:
-            raise ReplyError(107, "bad request")
+            raise ReplyError(ERROR_BAD_REQUEST)
         read = await self.broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
         if since is not None and since.epoch and since.epoch != read.top.epoch:
-            raise ReplyError(112, "unrecoverable position")
+            raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
         return read
 
     async def remove_history(self, channel: str) -> None:
@@ -141,7 +146,7 @@ class FakeNode:
     async def channels(self, pattern: str) -> dict[str, int]:
         self._fail()
         if pattern == "[":
-            raise ReplyError(100, "internal server error")
+            raise ReplyError(ERROR_INTERNAL)
         return {name: count for name, count in self.active.items() if name.startswith(pattern)}
 
     def _record(self, command: str, user: str, client: str, session: str, **rest: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fanjet.channels.subscription import Source
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.protocol.codes import ReplyError
+from fanjet.protocol.codes import ERROR_EXPIRED, ERROR_INTERNAL, ReplyError
 from fanjet.protocol.publication import StreamPosition
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def test_subscribe_refuses(call: Call, node: FakeNode, fields: dict[str, A
     assert node.commands == []
 
 
-@pytest.mark.parametrize("failure", [ReplyError(110, "expired"), ReplyError(100, "internal server error")])
+@pytest.mark.parametrize("failure", [ReplyError(ERROR_EXPIRED), ReplyError(ERROR_INTERNAL)])
 async def test_a_subscribe_that_failed_for_a_connection_is_an_internal_error(
     call: Call, node: FakeNode, failure: Exception
 ) -> None:

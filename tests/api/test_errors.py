@@ -5,7 +5,13 @@ import pytest
 from fanjet.api import errors
 from fanjet.api.errors import ApiError, as_api_error
 from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
-from fanjet.protocol.codes import ReplyError
+from fanjet.protocol.codes import (
+    ERROR_BAD_REQUEST,
+    ERROR_EXPIRED,
+    ERROR_UNKNOWN_CHANNEL,
+    ERROR_UNRECOVERABLE_POSITION,
+    ReplyError,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,10 +38,10 @@ def test_codes_are_unique() -> None:
     ("error", "code"),
     [
         pytest.param(errors.BadRequest(), 107, id="its-own"),
-        pytest.param(ReplyError(102, "unknown channel"), 102, id="unknown-channel"),
-        pytest.param(ReplyError(112, "unrecoverable position"), 112, id="unrecoverable-position"),
-        pytest.param(ReplyError(107, "bad request"), 100, id="bad-request-from-below"),
-        pytest.param(ReplyError(110, "expired"), 100, id="expired"),
+        pytest.param(ReplyError(ERROR_UNKNOWN_CHANNEL), 102, id="unknown-channel"),
+        pytest.param(ReplyError(ERROR_UNRECOVERABLE_POSITION), 112, id="unrecoverable-position"),
+        pytest.param(ReplyError(ERROR_BAD_REQUEST), 100, id="bad-request-from-below"),
+        pytest.param(ReplyError(ERROR_EXPIRED), 100, id="expired"),
         pytest.param(EngineUnavailable("gone"), 100, id="engine"),
         pytest.param(HistoryNotAvailable(), 100, id="no-history"),
         pytest.param(ZeroDivisionError(), 100, id="a-defect"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL
+from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL, ReplyError
 
 NOW = 1_700_000_000.0
 SECRET = "secret"
@@ -57,6 +57,6 @@ def known_channels() -> Callable[[str], None]:
 
     def resolve(channel: str) -> None:
         if channel.startswith("nope:"):
-            raise ERROR_UNKNOWN_CHANNEL
+            raise ReplyError(ERROR_UNKNOWN_CHANNEL)
 
     return resolve

@@ -172,7 +172,7 @@ def test_entries_of_subs(verify):
 def test_unknown_namespaces_are_error_102(verify, claims):
     with pytest.raises(ReplyError) as failure:
         verify(claims)
-    assert failure.value.code == 102
+    assert failure.value.error.code == 102
 
 
 def test_an_expired_token_is_expired_whatever_its_channels(verify):

@@ -102,7 +102,7 @@ def test_expiry_is_looked_at_before_the_channel(verify):
 def test_unknown_namespaces_are_error_102(verify):
     with pytest.raises(ReplyError) as failure:
         verify({"channel": "nope:x"})
-    assert failure.value.code == 102
+    assert failure.value.error.code == 102
 
 
 def test_user_id_claim_counts_here_too(verify):

@@ -43,7 +43,7 @@ def test_unknown_namespaces_are_error_102(channel):
     for _ in range(2):
         with pytest.raises(ReplyError) as failure:
             namespaces.resolve(channel)
-        assert failure.value.code == 102
+        assert failure.value.error.code == 102
 
 
 def test_options_are_those_of_the_namespace_and_inherit_nothing():

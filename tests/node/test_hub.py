@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-
 import pytest
 
-from fanjet.node.subscriber import Subscriber
+from fanjet.node.subscriber import Subscriber  # noqa: TC001
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL
 from fanjet.protocol.fossil import apply_delta
 from fanjet.protocol.messages import FilterNode
 from fanjet.protocol.publication import ClientInfo, Publication
 from fanjet.protocol.tags_filter import TagsFilter
 
-from .conftest import Room
+from .conftest import Room  # noqa: TC001
 
 
 def publish(

@@ -62,7 +62,7 @@ def as_api_error(error: Exception, method: str) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ReplyError):
-        return _PASSED_ON.get(error.code, InternalError)()
+        return _PASSED_ON.get(error.error.code, InternalError)()
     if isinstance(error, EngineUnavailable | HistoryNotAvailable):
         log.error("API command failed in the engine", method=method, error=error)
     else:

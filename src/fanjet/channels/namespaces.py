@@ -6,7 +6,7 @@ import re2
 from msgspec import Struct
 
 from fanjet.config.tree.channel import Channel, ChannelOptions
-from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL
+from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL, ReplyError
 
 from .subscription import is_stream
 
@@ -67,7 +67,7 @@ class Namespaces:
         namespace, rest = self._split(channel)
         options = self._options.get(namespace)
         if options is None:
-            raise ERROR_UNKNOWN_CHANNEL
+            raise ReplyError(ERROR_UNKNOWN_CHANNEL)
         return Resolved(
             channel,
             namespace,

@@ -10,7 +10,7 @@ from fanjet.protocol.codes import (
     ERROR_BAD_REQUEST,
     ERROR_NOT_AVAILABLE,
     ERROR_PERMISSION_DENIED,
-    ReplyError,
+    Error,
 )
 
 from .namespaces import Resolved
@@ -64,7 +64,7 @@ def _may(for_client: bool, for_subscriber: bool, for_anonymous: bool, user: str)
     return (for_client or for_subscriber) and (bool(user) or for_anonymous)
 
 
-def refuse_channel(resolved: Resolved) -> ReplyError | None:
+def refuse_channel(resolved: Resolved) -> Error | None:
     """Why no command of a client may name this channel. Types that are not built answer 108 to everything."""
     if not resolved.name_is_valid:
         return ERROR_BAD_REQUEST
@@ -73,7 +73,7 @@ def refuse_channel(resolved: Resolved) -> ReplyError | None:
     return None
 
 
-def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool) -> ReplyError | None:
+def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool) -> Error | None:
     """Why this channel cannot be subscribed whoever asks (03 §4.1 steps 8 to 10)."""
     refusal = refuse_channel(resolved)
     if refusal is None and (not stream_wanted or (resolved.is_private and not has_token)):

@@ -8,7 +8,6 @@ import fanjet
 from fanjet.config import Loaded
 from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, Place, announcement, dev_config
 from fanjet.dev.site import SdkMissing, static_routes
-from fanjet.telemetry.logging import configure
 
 Address = Annotated[str, typer.Option("--address", "-a", help="Interface to listen on; anything but loopback is open.")]
 Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on.")]
@@ -30,9 +29,4 @@ def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
     typer.echo(announcement(place, fanjet.__version__))
     from fanjet.app import run  # noqa: PLC0415 - the helper commands need none of it
 
-    log = configure("info", "")
-    try:
-        status = run(Loaded(config=dev_config(place)), site=routes)
-    finally:
-        log.close()
-    raise typer.Exit(status)
+    raise typer.Exit(run(Loaded(config=dev_config(place)), site=routes))

@@ -15,6 +15,7 @@ from fanjet.protocol.codes import (
     DISCONNECT_INVALID_TOKEN,
     DISCONNECT_PERMISSION_DENIED,
     ERROR_TOKEN_EXPIRED,
+    Disconnected,
     ReplyError,
 )
 from fanjet.telemetry.logging import get_logger
@@ -43,7 +44,7 @@ class Credentials:
 
 
 async def authenticate(session: Session, request: ConnectRequest) -> Credentials:
-    """Find the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnect` as 01
+    """Find the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnected` as 01
     §6.1.
     """
     context = session.context
@@ -58,7 +59,7 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
         return Credentials(session.header_user)
     else:
         log.info("client credentials not found", client=session.client_id)
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     await _add_personal_channel(context, credentials)
     _add_requested(context, credentials, request)
     return credentials
@@ -81,13 +82,13 @@ def _from_token(context: ClientContext, text: str) -> Credentials:
     try:
         token = context.connection_verifier.verify(text)
     except TokenExpired:
-        raise ERROR_TOKEN_EXPIRED from None
+        raise ReplyError(ERROR_TOKEN_EXPIRED) from None
     except TokenInvalid as error:
         log.info("invalid connection token", error=str(error))
-        raise DISCONNECT_INVALID_TOKEN from None
+        raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
     subscriptions = _token_subscriptions(context, token.subs)
     if not token.user and context.config.disallow_anonymous_connection_tokens:
-        raise DISCONNECT_PERMISSION_DENIED
+        raise Disconnected(DISCONNECT_PERMISSION_DENIED)
     return Credentials(token.user, token.expire_at, token.info, token.meta, subscriptions)
 
 
@@ -122,7 +123,7 @@ async def _close_other_connections(context: ClientContext, user: str, channel: s
         clients, _ = await context.node.presence_stats(channel)
     except Exception:
         log.exception("error reading presence of personal channel", channel=channel)
-        raise DISCONNECT_INTERNAL from None
+        raise Disconnected(DISCONNECT_INTERNAL) from None
     if clients:
         await context.node.disconnect(user, DISCONNECT_CONNECTION_LIMIT, client="", session="", whitelist=())
 
@@ -134,7 +135,7 @@ def _add_requested(context: ClientContext, credentials: Credentials, request: Co
         try:
             resolved = namespaces.resolve(channel)
         except ReplyError:
-            raise DISCONNECT_BAD_REQUEST from None
+            raise Disconnected(DISCONNECT_BAD_REQUEST) from None
         if channel in credentials.subscriptions or not channel:
             continue
         user = credentials.user

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.permissions import refuse_channel
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected, ReplyError
 
 if TYPE_CHECKING:
     from fanjet.config.tree.channel import ChannelOptions
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 def channel_options(session: Session, channel: str) -> ChannelOptions:
-    """Options of the channel that a command names. Raises `Disconnect` 3501 without a channel, error 102 for an unknown
-    namespace, 107 for an invalid name, 108 for a channel of a type that is not built.
+    """Options of the channel that a command names.
+
+    Raises `Disconnected` 3501 without a channel, error 102 for an unknown namespace, 107 for an invalid name, 108 for a
+    channel of a type that is not built.
     """
     if not channel:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     resolved = session.context.node.namespaces.resolve(channel)
     refusal = refuse_channel(resolved)
     if refusal is not None:
-        raise refusal
+        raise ReplyError(refusal)
     return resolved.options

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fanjet.net.eager import run_eagerly
 from fanjet.protocol.codec import MalformedFrame
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_INTERNAL, Disconnect, ReplyError
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_INTERNAL, Disconnected, ReplyError
 
 from .context import log_failure
 from .dispatch import Operation, select
@@ -109,11 +109,11 @@ class CommandQueue:
         session = self._session
         try:
             operation = select(session, command)
-        except ReplyError as error:
-            session.reply_error(command.id, error)
+        except ReplyError as failure:
+            session.reply_error(command.id, failure.error)
             return True
-        except Disconnect as disconnect:
-            session.disconnect(disconnect)
+        except Disconnected as ending:
+            session.disconnect(ending.disconnect)
             return False
         if operation is None:
             return True
@@ -144,9 +144,9 @@ class CommandQueue:
 def answer_failure(session: Session, command_id: int, error: BaseException) -> None:
     """Translate what a command raised (01 §4.2)."""
     if isinstance(error, ReplyError):
-        session.reply_error(command_id, error)
-    elif isinstance(error, Disconnect):
-        session.disconnect(error)
+        session.reply_error(command_id, error.error)
+    elif isinstance(error, Disconnected):
+        session.disconnect(error.disconnect)
     elif not isinstance(error, asyncio.CancelledError):
         log_failure("command failed", error, client=session.client_id, user=session.user)
         session.reply_error(command_id, ERROR_INTERNAL)

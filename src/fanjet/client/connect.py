@@ -10,7 +10,7 @@ from fanjet.protocol.codes import (
     DISCONNECT_CONNECTION_CLOSED,
     DISCONNECT_CONNECTION_LIMIT,
     ERROR_EXPIRED,
-    Disconnect,
+    Disconnected,
     ReplyError,
 )
 from fanjet.protocol.messages import ConnectResult
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 async def connect(session: Session, command_id: int, request: ConnectRequest) -> None:
     """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
     if session.state is not State.CONNECTING:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     try:
         credentials = await authenticate(session, request)
         attempts = _admit(session, credentials, request)
         await _establish(session, command_id, attempts)
-    except ReplyError as error:
-        session.refuse(command_id, error)
+    except ReplyError as failure:
+        session.refuse(command_id, failure.error)
 
 
 def _admit(session: Session, credentials: Credentials, request: ConnectRequest) -> list[Establishing]:
     """Check the limits, then register the connection and reserve its server-side channels."""
     if session.closed:
-        raise DISCONNECT_CONNECTION_CLOSED
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
     context = session.context
     settings = context.settings
     if settings.channel_limit and len(credentials.subscriptions) > settings.channel_limit:
-        raise DISCONNECT_CHANNEL_LIMIT
+        raise Disconnected(DISCONNECT_CHANNEL_LIMIT)
     node = context.node
     limit = settings.user_connection_limit
     if limit > 0 and credentials.user and node.connections.count_of_user(credentials.user) >= limit:
-        raise DISCONNECT_CONNECTION_LIMIT
+        raise Disconnected(DISCONNECT_CONNECTION_LIMIT)
     if credentials.expire_at and credentials.expire_at <= int(context.unix_time()):
-        raise ERROR_EXPIRED
+        raise ReplyError(ERROR_EXPIRED)
     session.authenticate(credentials)
     return [
         Establishing.reserve(session, channel, options, _wish(request, channel), server_side=True)
@@ -72,7 +72,7 @@ async def _establish(session: Session, command_id: int, attempts: list[Establish
     try:
         await _prepare_all(attempts)
         if session.closed:
-            raise DISCONNECT_CONNECTION_CLOSED
+            raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
         subs = {attempt.subscription.channel: attempt.complete() for attempt in attempts}
         session.reply(command_id, _result(session, subs))
     except BaseException:
@@ -92,7 +92,7 @@ async def _prepare_all(attempts: list[Establishing]) -> None:
         return
     failures = [outcome for outcome in await all_of([one.prepare() for one in attempts]) if outcome is not None]
     for failure in failures:
-        if isinstance(failure, Disconnect):
+        if isinstance(failure, Disconnected):
             raise failure
     if failures:
         raise failures[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_NOT_AVAILABLE
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
 
 from .connect import connect
 from .history import history
@@ -35,7 +35,7 @@ class Operation(NamedTuple):
     exclusive: bool = False
 
     def run(self, session: Session, command: Command) -> Coroutine[Any, Any, None]:
-        """The work, not started yet. It queues the reply itself, or raises `ReplyError` or `Disconnect`."""
+        """The work, not started yet. It queues the reply itself, or raises `ReplyError` or `Disconnected`."""
         return self.handler(session, command.id, getattr(command, self.field))
 
 
@@ -56,18 +56,18 @@ OPERATIONS = (
 
 
 def select(session: Session, command: Command) -> Operation | None:
-    """The operation of a command, None for a pong. Raises `Disconnect` and `ReplyError` as 01 §4.1 says."""
+    """The operation of a command, None for a pong. Raises `Disconnected` and `ReplyError` as 01 §4.1 says."""
     if command.connect is None and not session.authenticated:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     if not command.id and command.send is None:
         if not session.take_pong():
-            raise DISCONNECT_BAD_REQUEST
+            raise Disconnected(DISCONNECT_BAD_REQUEST)
         return None
     if command.connect is not None:
         return CONNECT
     found = next((one for one in OPERATIONS if getattr(command, one.field) is not None), None)
     if found is None:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     if command.ping is not None:
-        raise ERROR_NOT_AVAILABLE
+        raise ReplyError(ERROR_NOT_AVAILABLE)
     return found

@@ -14,7 +14,7 @@ from fanjet.protocol.codes import (
     ERROR_INTERNAL,
     ERROR_NOT_AVAILABLE,
     ERROR_UNRECOVERABLE_POSITION,
-    Disconnect,
+    Disconnected,
     ReplyError,
 )
 from fanjet.protocol.messages import SubscribeResult
@@ -90,18 +90,20 @@ class Establishing:
         return cls(session, subscription, wish)
 
     async def prepare(self) -> None:
-        """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnect`."""
+        """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnected`."""
         try:
             await self._prepare()
-        except (ReplyError, Disconnect) as error:
-            if isinstance(error, ReplyError) and error.code == ERROR_INTERNAL.code:
-                raise DISCONNECT_INTERNAL from error
+        except Disconnected:
+            raise
+        except ReplyError as failure:
+            if failure.error is ERROR_INTERNAL:
+                raise Disconnected(DISCONNECT_INTERNAL) from failure
             raise
         except HistoryNotAvailable:
-            raise ERROR_NOT_AVAILABLE from None
+            raise ReplyError(ERROR_NOT_AVAILABLE) from None
         except Exception:
             log.exception("error subscribing", channel=self.subscription.channel)
-            raise DISCONNECT_INTERNAL from None
+            raise Disconnected(DISCONNECT_INTERNAL) from None
 
     async def _prepare(self) -> None:
         subscription = self.subscription
@@ -119,7 +121,7 @@ class Establishing:
     def _check_still_open(self) -> None:
         """The connection may have ended while this waited."""
         if self._session.closed:
-            raise DISCONNECT_CONNECTION_CLOSED
+            raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
 
     async def _read(self) -> History:
         """Read what the decision about recovery needs, else just the top of the stream (01 §8.3)."""
@@ -144,7 +146,7 @@ class Establishing:
     def complete(self) -> SubscribeResult:
         """Decide about recovery, merge what came meanwhile, set the position (01 §8.4, §8.5).
 
-        Raises `Disconnect` 3010 on a gap, error 112 when the client wants that instead of an unrecovered result.
+        Raises `Disconnected` 3010 on a gap, error 112 when the client wants that instead of an unrecovered result.
         """
         subscription = self.subscription
         options = subscription.options
@@ -183,13 +185,13 @@ class Establishing:
         options, wish = subscription.options, self._wish
         recovery = self._decide(history)
         if wish.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
-            raise ERROR_UNRECOVERABLE_POSITION
+            raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
         latest_only = options.cache_mode and not wish.delta
         buffered = subscription.buffer or ()
         try:
             merged = merge(recovery, buffered, history.top.offset, wish.tags_filter, latest_only=latest_only)
         except InsufficientState:
-            raise DISCONNECT_INSUFFICIENT_STATE from None
+            raise Disconnected(DISCONNECT_INSUFFICIENT_STATE) from None
         subscription.offset, subscription.epoch = merged.offset, history.top.epoch
         self._publications = merged.publications
         return recovery.recovered, wish.offset if recovery.recovered else merged.offset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.permissions import may_read_history
-from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import HistoryResult
 
 from .channel_checks import channel_options
@@ -20,10 +20,10 @@ async def history(session: Session, command_id: int, request: HistoryRequest) ->
     """Answer stored publications and the stream's position."""
     options = channel_options(session, request.channel)
     if options.history_size <= 0 or options.history_ttl <= 0:
-        raise ERROR_NOT_AVAILABLE
+        raise ReplyError(ERROR_NOT_AVAILABLE)
     subscribed = session.is_subscribed(request.channel)
     if not may_read_history(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
-        raise ERROR_PERMISSION_DENIED
+        raise ReplyError(ERROR_PERMISSION_DENIED)
     read = await session.context.node.history(
         request.channel,
         since=request.since,

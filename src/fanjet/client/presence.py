@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.permissions import may_read_presence
-from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PresenceResult, PresenceStatsResult
 
 from .channel_checks import channel_options
@@ -33,7 +33,7 @@ async def presence_stats(session: Session, command_id: int, request: PresenceSta
 def _check(session: Session, channel: str) -> None:
     options = channel_options(session, channel)
     if not options.presence:
-        raise ERROR_NOT_AVAILABLE
+        raise ReplyError(ERROR_NOT_AVAILABLE)
     subscribed = session.is_subscribed(channel)
     if not may_read_presence(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
-        raise ERROR_PERMISSION_DENIED
+        raise ReplyError(ERROR_PERMISSION_DENIED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish
 from fanjet.engines.interfaces import PublishOptions
-from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
@@ -27,14 +27,14 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     channel = request.channel
     options = channel_options(session, channel)
     if request.type == MAP_PUBLISH:
-        raise ERROR_NOT_AVAILABLE
+        raise ReplyError(ERROR_NOT_AVAILABLE)
     data = bytes(request.data)
     if not data_fits(options.publication_data_format, data):
-        raise ERROR_BAD_REQUEST
+        raise ReplyError(ERROR_BAD_REQUEST)
     subscription = session.subscriptions.get(channel)
     subscribed = subscription is not None and subscription.active
     if not may_publish(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
-        raise ERROR_PERMISSION_DENIED
+        raise ReplyError(ERROR_PERMISSION_DENIED)
     chan_info = subscription.chan_info if subscription is not None and subscribed else b""
     await session.context.node.publish(
         channel,

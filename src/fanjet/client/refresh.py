@@ -12,6 +12,8 @@ from fanjet.protocol.codes import (
     DISCONNECT_INSUFFICIENT_STATE,
     DISCONNECT_INVALID_TOKEN,
     ERROR_EXPIRED,
+    Disconnected,
+    ReplyError,
 )
 from fanjet.protocol.messages import RefreshResult
 
@@ -30,16 +32,16 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     """Verify the token and move the connection's expiry; the server-side subscriptions it names must be the ones there
     are."""
     if not request.token:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     token = _verify(session, request.token)
     channels = stream_channels(session.context, token.subs)
     if token.meta:
         session.meta = token.meta
     if _subscriptions_changed(session, channels):
-        raise DISCONNECT_INSUFFICIENT_STATE
+        raise Disconnected(DISCONNECT_INSUFFICIENT_STATE)
     now = int(session.context.unix_time())
     if token.expire_at and token.expire_at <= now:
-        raise ERROR_EXPIRED
+        raise ReplyError(ERROR_EXPIRED)
     left = session.set_expiry(token.expire_at)
     if left and token.info:
         session.info = token.info
@@ -51,11 +53,11 @@ def _verify(session: Session, text: str) -> ConnectionToken:
     try:
         token = session.context.connection_verifier.verify(text)
     except TokenExpired:
-        raise DISCONNECT_EXPIRED from None
+        raise Disconnected(DISCONNECT_EXPIRED) from None
     except TokenInvalid:
-        raise DISCONNECT_INVALID_TOKEN from None
+        raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
     if token.user != session.user:
-        raise DISCONNECT_INVALID_TOKEN
+        raise Disconnected(DISCONNECT_INVALID_TOKEN)
     return token
 
 

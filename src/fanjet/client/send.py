@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.protocol.codes import DISCONNECT_NOT_AVAILABLE
+from fanjet.protocol.codes import DISCONNECT_NOT_AVAILABLE, Disconnected
 
 if TYPE_CHECKING:
     from fanjet.protocol.messages import SendRequest
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 async def send(session: Session, command_id: int, request: SendRequest) -> None:
     """Always ends the connection with 3508."""
-    raise DISCONNECT_NOT_AVAILABLE
+    raise Disconnected(DISCONNECT_NOT_AVAILABLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.protocol.codec import PayloadNotJSON
-from fanjet.protocol.codes import DISCONNECT_CHANNEL_LIMIT, ERROR_EXPIRED, ERROR_INTERNAL, Disconnect
+from fanjet.protocol.codes import DISCONNECT_CHANNEL_LIMIT, ERROR_EXPIRED, ERROR_INTERNAL, Disconnected, ReplyError
 from fanjet.protocol.messages import SubscribePush
 
 from .establish import Establishing, Wish
@@ -32,7 +32,7 @@ async def subscribe(
         session.disconnect(DISCONNECT_CHANNEL_LIMIT)
         return
     if 0 < options.expire_at <= int(session.context.unix_time()):
-        raise ERROR_EXPIRED
+        raise ReplyError(ERROR_EXPIRED)
     await _release(session, channel)
     wish = Wish() if recover_since is None else Wish(True, recover_since.offset, recover_since.epoch)
     attempt = Establishing.reserve(session, channel, options, wish, server_side=True)
@@ -43,13 +43,13 @@ async def subscribe(
             channel,
             SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data),
         )
-    except Disconnect as disconnect:
+    except Disconnected as ending:
         await attempt.abandon()
-        session.disconnect(disconnect)
+        session.disconnect(ending.disconnect)
         return
     except PayloadNotJSON:
         await attempt.abandon()
-        raise ERROR_INTERNAL from None
+        raise ReplyError(ERROR_INTERNAL) from None
     except BaseException:
         await attempt.abandon()
         raise

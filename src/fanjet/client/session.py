@@ -18,6 +18,7 @@ from fanjet.protocol.codes import (
     DISCONNECT_WRITE_ERROR,
     UNSUBSCRIBE_INSUFFICIENT,
     Disconnect,
+    Disconnected,
     Unsubscribe,
 )
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
@@ -32,7 +33,7 @@ from .state import State
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.node.subscriber import Subscriber
-    from fanjet.protocol.codes import ReplyError
+    from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PushBody, Result
     from fanjet.protocol.publication import StreamPosition
 
@@ -128,7 +129,7 @@ class Session(Outbox):
         self.set_expiry(self.expire_at)
         self.arm()
 
-    def refuse(self, command_id: int, error: ReplyError) -> None:
+    def refuse(self, command_id: int, error: Error) -> None:
         """Answer a connect with an error: the connection is of no use any more (01 §6.1)."""
         if self.closed:
             return
@@ -169,18 +170,18 @@ class Session(Outbox):
     # ------------------------------------------------------------------------------------------ to the client
 
     def reply(self, command_id: int, result: Result) -> None:
-        """Queue a command's result. Raises `Disconnect` when it cannot be written in this connection's encoding."""
+        """Queue a command's result. Raises `Disconnected` when it cannot be written in this connection's encoding."""
         try:
             message = self.transport.wire.codec.reply(command_id, result)
         except PayloadNotJSON:
-            raise DISCONNECT_INAPPROPRIATE_PROTOCOL from None
+            raise Disconnected(DISCONNECT_INAPPROPRIATE_PROTOCOL) from None
         limit = self.context.settings.queue_max_size
         if limit and len(message) > limit:
-            raise DISCONNECT_SLOW
+            raise Disconnected(DISCONNECT_SLOW)
         if not self.closed:
             self.send(self.transport.wire.frame(message))
 
-    def reply_error(self, command_id: int, error: ReplyError) -> None:
+    def reply_error(self, command_id: int, error: Error) -> None:
         """Queue the error that answers a command."""
         self._send_message(self.transport.wire.codec.error(command_id, error))
 

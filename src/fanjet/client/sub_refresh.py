@@ -13,6 +13,8 @@ from fanjet.protocol.codes import (
     ERROR_PERMISSION_DENIED,
     ERROR_TOKEN_EXPIRED,
     UNSUBSCRIBE_EXPIRED,
+    Disconnected,
+    ReplyError,
 )
 from fanjet.protocol.messages import SubRefreshResult
 
@@ -32,20 +34,20 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     channel = request.channel or _channel_of_token(session, request)
     subscription = session.subscriptions.get(channel)
     if subscription is None or not subscription.active:
-        raise ERROR_PERMISSION_DENIED
+        raise ReplyError(ERROR_PERMISSION_DENIED)
     if subscription.server_side:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     if not request.token:
-        raise ERROR_BAD_REQUEST
+        raise ReplyError(ERROR_BAD_REQUEST)
     try:
         token = session.context.subscription_verifier.verify(request.token)
     except TokenExpired:
         await leave_and_push(session, subscription, UNSUBSCRIBE_EXPIRED)
-        raise ERROR_TOKEN_EXPIRED from None
+        raise ReplyError(ERROR_TOKEN_EXPIRED) from None
     except TokenInvalid:
-        raise DISCONNECT_INVALID_TOKEN from None
+        raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
     if token.channel != channel or not is_for_connection(session, token):
-        raise DISCONNECT_INVALID_TOKEN
+        raise Disconnected(DISCONNECT_INVALID_TOKEN)
     left = _prolong(session, subscription, token)
     session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left))
 
@@ -59,23 +61,23 @@ def _prolong(session: Session, subscription: Subscription, token: SubscriptionTo
     """Take expiry and channel info over; returns the seconds left, 0 for never expiring."""
     now = int(session.context.unix_time())
     if token.expire_at and token.expire_at <= now:
-        raise ERROR_EXPIRED
+        raise ReplyError(ERROR_EXPIRED)
     subscription.chan_info = token.info
     subscription.expire_at = min(token.expire_at, now + LONGEST_LIFETIME) if token.expire_at else 0
     return subscription.expire_at - now if subscription.expire_at else 0
 
 
 def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:
-    """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnect` 3501."""
+    """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnected` 3501."""
     if not request.token or request.type:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     token: SubscriptionToken | TokenExpired
     try:
         token = session.context.subscription_verifier.verify(request.token)
     except TokenExpired as expired:
         token = expired
     except TokenInvalid:
-        raise DISCONNECT_BAD_REQUEST from None
+        raise Disconnected(DISCONNECT_BAD_REQUEST) from None
     if not session.is_subscribed(token.channel) or not is_for_connection(session, token):
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     return token.channel

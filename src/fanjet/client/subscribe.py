@@ -17,6 +17,8 @@ from fanjet.protocol.codes import (
     ERROR_NOT_AVAILABLE,
     ERROR_PERMISSION_DENIED,
     ERROR_TOKEN_EXPIRED,
+    Disconnected,
+    ReplyError,
 )
 from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
@@ -47,7 +49,7 @@ async def subscribe(session: Session, command_id: int, request: SubscribeRequest
     options = _permit(session, request)
     now = int(session.context.unix_time())
     if 0 < options.expire_at <= now:
-        raise ERROR_EXPIRED
+        raise ReplyError(ERROR_EXPIRED)
     attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
     try:
         await attempt.prepare()
@@ -64,19 +66,19 @@ def _check_request(session: Session, request: SubscribeRequest) -> None:
     channel = request.channel
     settings = session.context.settings
     if not channel:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     if request.type == SHARED_POLL:
-        raise ERROR_NOT_AVAILABLE
+        raise ReplyError(ERROR_NOT_AVAILABLE)
     if request.type > LAST_TYPE:
-        raise ERROR_BAD_REQUEST
+        raise ReplyError(ERROR_BAD_REQUEST)
     if request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     if settings.channel_max_length and len(channel.encode()) > settings.channel_max_length:
-        raise ERROR_BAD_REQUEST
+        raise ReplyError(ERROR_BAD_REQUEST)
     if channel in session.subscriptions:
-        raise ERROR_ALREADY_SUBSCRIBED
+        raise ReplyError(ERROR_ALREADY_SUBSCRIBED)
     if settings.channel_limit and len(session.subscriptions) >= settings.channel_limit:
-        raise ERROR_LIMIT_EXCEEDED
+        raise ReplyError(ERROR_LIMIT_EXCEEDED)
 
 
 def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
@@ -85,7 +87,7 @@ def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
     resolved = context.node.namespaces.resolve(request.channel)
     refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
     if refusal is not None:
-        raise refusal
+        raise ReplyError(refusal)
     insecure = context.config.insecure
     if request.token:
         token = _verify(session, request)
@@ -93,7 +95,7 @@ def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
     else:
         source = may_subscribe(resolved, session.user, insecure=insecure)
         if source is None:
-            raise ERROR_PERMISSION_DENIED
+            raise ReplyError(ERROR_PERMISSION_DENIED)
         granted = from_namespace(resolved.options, source)
     return with_wishes(
         granted,
@@ -112,12 +114,12 @@ def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
     try:
         token = context.subscription_verifier.verify(request.token)
     except TokenExpired:
-        raise ERROR_TOKEN_EXPIRED from None
+        raise ReplyError(ERROR_TOKEN_EXPIRED) from None
     except TokenInvalid as error:
         log.info("invalid subscription token", channel=request.channel, error=str(error))
-        raise ERROR_PERMISSION_DENIED from None
+        raise ReplyError(ERROR_PERMISSION_DENIED) from None
     if token.channel != request.channel or not is_for_connection(session, token):
-        raise DISCONNECT_INVALID_TOKEN
+        raise Disconnected(DISCONNECT_INVALID_TOKEN)
     return token
 
 
@@ -126,12 +128,12 @@ def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
     tags_filter = None
     if request.tf is not None:
         if not options.allow_tags_filter:
-            raise ERROR_BAD_REQUEST
+            raise ReplyError(ERROR_BAD_REQUEST)
         try:
             tags_filter = TagsFilter(request.tf)
         except InvalidFilter as error:
             log.info("invalid tags filter", channel=request.channel, error=str(error))
-            raise ERROR_BAD_REQUEST from None
+            raise ReplyError(ERROR_BAD_REQUEST) from None
     return Wish(
         recover=request.recover,
         offset=request.offset,

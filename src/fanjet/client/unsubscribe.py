@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL, Disconnected
 from fanjet.protocol.messages import UnsubscribePush, UnsubscribeResult
 from fanjet.telemetry.logging import get_logger
 
@@ -25,13 +25,13 @@ PATIENCE = 5.0
 async def unsubscribe_command(session: Session, command_id: int, request: UnsubscribeRequest) -> None:
     """Command `unsubscribe`: succeeds whether there was a subscription or not."""
     if not request.channel:
-        raise DISCONNECT_BAD_REQUEST
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
     await unsubscribe(session, request.channel)
     session.reply(command_id, UnsubscribeResult())
 
 
 async def unsubscribe(session: Session, channel: str) -> None:
-    """End a subscription, if there is one; a subscribe under way is waited for. Raises `Disconnect` 3004 when that
+    """End a subscription, if there is one; a subscribe under way is waited for. Raises `Disconnected` 3004 when that
     takes too long, after closing the connection with it.
     """
     subscription = session.subscriptions.get(channel)
@@ -93,4 +93,4 @@ async def wait_until_settled(session: Session, subscription: Subscription) -> No
     done, _ = await asyncio.wait([subscription.settled], timeout=PATIENCE)
     if not done:
         session.disconnect(DISCONNECT_INTERNAL)
-        raise DISCONNECT_INTERNAL
+        raise Disconnected(DISCONNECT_INTERNAL)

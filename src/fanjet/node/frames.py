@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
-from fanjet.protocol.fossil import create_delta
+from fanjet.protocol.fossil import shorter_delta
 from fanjet.protocol.json_codec import json_payload_ok
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ class PublicationFrames:
         if not self._tried:
             self._tried = True
             assert self._base is not None
-            patch = create_delta(self._base.data, self._publication.data)
-            if patch is not None and len(patch) < len(self._publication.data):
-                self._patch = patch
+            self._patch = shorter_delta(self._base.data, self._publication.data)
         return self._patch
 
 

@@ -101,10 +101,10 @@ class Node:
         """Read a stream as asked for by a client or the API (07 §2.2). Raises error 107 for a reverse read from
         offset 0, 112 for a position of another epoch."""
         if reverse and since is not None and since.offset == 0:
-            raise ERROR_BAD_REQUEST
+            raise ReplyError(ERROR_BAD_REQUEST)
         history = await self.broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
         if since is not None and since.epoch and since.epoch != history.top.epoch:
-            raise ERROR_UNRECOVERABLE_POSITION
+            raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
         return history
 
     async def remove_history(self, channel: str) -> None:
@@ -152,7 +152,7 @@ class Node:
             except ReplyError:
                 failed = True
         if failed:
-            raise ERROR_INTERNAL
+            raise ReplyError(ERROR_INTERNAL)
 
     async def unsubscribe(
         self, user: str, channel: str, unsubscribe: Unsubscribe, *, client: str, session: str
@@ -199,7 +199,7 @@ class Node:
             matches = compile_glob(pattern) if pattern else None
         except GlobError as error:
             log.info("invalid channel pattern", pattern=pattern, error=str(error))
-            raise ERROR_INTERNAL from error
+            raise ReplyError(ERROR_INTERNAL) from error
         return {
             channel.name: channel.count
             for channel in self.hub.active_channels()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from .codes import ReplyError
+from .codes import Error
 from .messages import Command, PushBody, Result
 from .publication import EncodedPublication, Publication
 
@@ -39,7 +39,7 @@ class Codec(Protocol):
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         """Encode the successful answer to command `id` (above 0). Raises `PayloadNotJSON`."""
 
-    def error(self, id: int, error: ReplyError) -> bytes:  # noqa: A002
+    def error(self, id: int, error: Error) -> bytes:  # noqa: A002
         """Encode the error answer to command `id`."""
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:

@@ -1,31 +1,30 @@
 """Every number the client protocol uses to say what went wrong (01 §15).
 
-A `ReplyError` answers one command and keeps the connection. A `Disconnect` ends the connection. An `Unsubscribe` ends
-one subscription. The first two are exceptions, so that a decision deep inside a command needs no return value of its
-own.
+An `Error` answers one command and keeps the connection. A `Disconnect` ends the connection. An `Unsubscribe` ends one
+subscription. All three are values, shared by whoever names them. `ReplyError` and `Disconnected` carry the first two
+out of the depth of a command. They are made anew for each raise: an exception keeps the frames that it has passed.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-class ReplyError(Exception):
+
+class Error(Struct, frozen=True):
     """A command is answered with this error; the connection stays (01 §15.1)."""
 
-    def __init__(self, code: int, message: str, *, temporary: bool = False) -> None:
-        super().__init__(f"{code} {message}")
-        self.code = code
-        self.message = message
-        self.temporary = temporary
+    code: int
+    message: str
+    temporary: bool = False
 
 
-class Disconnect(Exception):  # noqa: N818 (the protocol's word)
+@dataclass(frozen=True, slots=True)
+class Disconnect:
     """The connection is closed with this code and reason (01 §15.3)."""
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(f"{code} {reason}")
-        self.code = code
-        self.reason = reason
+    code: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,36 @@ class Unsubscribe:
     reason: str
 
 
-ERROR_INTERNAL: Final = ReplyError(100, "internal server error", temporary=True)
-ERROR_UNAUTHORIZED: Final = ReplyError(101, "unauthorized")
-ERROR_UNKNOWN_CHANNEL: Final = ReplyError(102, "unknown channel")
-ERROR_PERMISSION_DENIED: Final = ReplyError(103, "permission denied")
-ERROR_METHOD_NOT_FOUND: Final = ReplyError(104, "method not found")
-ERROR_ALREADY_SUBSCRIBED: Final = ReplyError(105, "already subscribed")
-ERROR_LIMIT_EXCEEDED: Final = ReplyError(106, "limit exceeded")
-ERROR_BAD_REQUEST: Final = ReplyError(107, "bad request")
-ERROR_NOT_AVAILABLE: Final = ReplyError(108, "not available")
-ERROR_TOKEN_EXPIRED: Final = ReplyError(109, "token expired")
-ERROR_EXPIRED: Final = ReplyError(110, "expired")
-ERROR_TOO_MANY_REQUESTS: Final = ReplyError(111, "too many requests", temporary=True)
-ERROR_UNRECOVERABLE_POSITION: Final = ReplyError(112, "unrecoverable position")
-ERROR_CONCURRENT_PAGINATION: Final = ReplyError(113, "concurrent pagination", temporary=True)
+class ReplyError(Exception):
+    """The command that is under way is answered with `error`."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(f"{error.code} {error.message}")
+        self.error = error
+
+
+class Disconnected(Exception):  # noqa: N818 (says what becomes of the connection)
+    """The command that is under way ends the connection with `disconnect`."""
+
+    def __init__(self, disconnect: Disconnect) -> None:
+        super().__init__(f"{disconnect.code} {disconnect.reason}")
+        self.disconnect = disconnect
+
+
+ERROR_INTERNAL: Final = Error(100, "internal server error", temporary=True)
+ERROR_UNAUTHORIZED: Final = Error(101, "unauthorized")
+ERROR_UNKNOWN_CHANNEL: Final = Error(102, "unknown channel")
+ERROR_PERMISSION_DENIED: Final = Error(103, "permission denied")
+ERROR_METHOD_NOT_FOUND: Final = Error(104, "method not found")
+ERROR_ALREADY_SUBSCRIBED: Final = Error(105, "already subscribed")
+ERROR_LIMIT_EXCEEDED: Final = Error(106, "limit exceeded")
+ERROR_BAD_REQUEST: Final = Error(107, "bad request")
+ERROR_NOT_AVAILABLE: Final = Error(108, "not available")
+ERROR_TOKEN_EXPIRED: Final = Error(109, "token expired")
+ERROR_EXPIRED: Final = Error(110, "expired")
+ERROR_TOO_MANY_REQUESTS: Final = Error(111, "too many requests", temporary=True)
+ERROR_UNRECOVERABLE_POSITION: Final = Error(112, "unrecoverable position")
+ERROR_CONCURRENT_PAGINATION: Final = Error(113, "concurrent pagination", temporary=True)
 
 UNSUBSCRIBE_BY_CLIENT: Final = Unsubscribe(0, "client unsubscribed")
 UNSUBSCRIBE_DISCONNECT: Final = Unsubscribe(1, "client disconnected")

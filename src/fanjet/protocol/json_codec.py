@@ -7,12 +7,12 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from .codec import Codec, MalformedFrame
-from .codes import ReplyError
+from .codes import Error
 from .fossil import consecutive_deltas
 from .json_encode import json_encoder, json_string, json_string_of_bytes
 from .json_scan import MalformedJSON, is_json, require_utf8
 from .lenient_json import decode as decode_carefully
-from .messages import Command, Error, PublishResult, PushBody, Result, UnsubscribeResult
+from .messages import Command, PublishResult, PushBody, Result, UnsubscribeResult
 from .publication import ClientInfo, EncodedPublication, Publication
 from .schema import PUSH_FIELDS, RESULT_FIELDS
 
@@ -72,8 +72,8 @@ class _JSONCodec:
         name, encode = _RESULTS[type(result)]
         return _without_newlines(b'{"id":%d%b%b}' % (id, name, encode(result)))
 
-    def error(self, id: int, error: ReplyError) -> bytes:  # noqa: A002
-        body = _encode_error(Error(error.code, error.message, error.temporary))
+    def error(self, id: int, error: Error) -> bytes:  # noqa: A002
+        body = _encode_error(error)
         return b'{"id":%d,"error":%b}' % (id, body)
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:

@@ -189,14 +189,6 @@ class Command(Struct, frozen=True):
 # ---------------------------------------------------------------------------------------------- server to client
 
 
-class Error(Struct, frozen=True):
-    """The error of a reply."""
-
-    code: int
-    message: str
-    temporary: bool = False
-
-
 class SubscribeResult(Struct, frozen=True):
     """Result of `subscribe`, and of one server-side subscription inside a connect result."""
 

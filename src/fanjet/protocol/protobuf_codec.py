@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from .codec import Codec, MalformedFrame
-from .codes import ReplyError
+from .codes import Error
 from .fossil import consecutive_deltas
-from .messages import Command, Error, PushBody, Result
+from .messages import Command, PushBody, Result
 from .protobuf_decode import decode_command
 from .protobuf_encode import length_field, protobuf_encoder, string_field, varint_field
 from .protobuf_wire import read_varint, varint
@@ -75,8 +75,8 @@ class _ProtobufCodec:
         wrap, encode = _RESULTS[type(result)]
         return _with_length(_reply_id(id) + wrap(encode(result)))
 
-    def error(self, id: int, error: ReplyError) -> bytes:  # noqa: A002
-        body = _encode_error(Error(error.code, error.message, error.temporary))
+    def error(self, id: int, error: Error) -> bytes:  # noqa: A002
+        body = _encode_error(error)
         return _with_length(_reply_id(id) + _reply_error(body))
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from .codes import Error
 from .messages import (
     Command,
     ConnectRequest,
     ConnectResult,
     DisconnectPush,
-    Error,
     FilterNode,
     HistoryRequest,
     HistoryResult,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fanjet.client.session import Session
 from fanjet.net.websocket.connection import WebSocketConnection
 from fanjet.net.websocket.frames import binary_frame, deflated_binary_frame, deflated_text_frame, text_frame
-from fanjet.protocol.codes import DISCONNECT_CONNECTION_CLOSED, DISCONNECT_SHUTDOWN
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_CONNECTION_CLOSED, DISCONNECT_SHUTDOWN
 from fanjet.protocol.json_codec import JSON
 from fanjet.protocol.protobuf_codec import PROTOBUF
 from fanjet.protocol.wire import WireFormat
@@ -107,6 +107,11 @@ class WebSocketTransport(WebSocketConnection):
         """The kernel took everything."""
         if self._session is not None:
             self._session.on_writable()
+
+    def on_corrupt_message(self) -> None:
+        """A message that does not inflate is a malformed frame of commands."""
+        if self._session is not None:
+            self._session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def on_pong_frame(self, payload: bytes) -> None:
         """Only connections with native pings expect any."""
