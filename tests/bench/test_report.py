@@ -35,8 +35,8 @@ def test_one_server_alone_has_no_ratio() -> None:
 
 
 def test_a_server_that_failed_is_named_with_the_reason_and_the_other_keeps_its_figures() -> None:
-    lines = cells([kernel(), Result(FANOUT, [Outcome(error="closed\nwith 3501"), Outcome([[cpu(12.0)]])])])
-    assert lines[-2][:2] == ["fanout", "server failed: closed with 3501"]
+    lines = cells([kernel(), Result(FANOUT, [Outcome(error="closed:\nin the\nmiddle"), Outcome([[cpu(12.0)]])])])
+    assert lines[-2][:2] == ["fanout", "server failed: closed: middle"]
     assert lines[-1] == ["fanout", "CPU per delivered message", "–", "12.0 µs", "–", "–"]
 
 

@@ -1,4 +1,4 @@
-"""A small bidirectional client: connects, subscribes, sends commands, awaits their replies."""
+"""A small bidirectional client: connects, subscribes, and hands its connection to whoever measures."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ Address = tuple[str, int]
 Reply = dict[str, Any]
 
 TIMEOUT = 20.0
-"""Seconds in which a connection must be established or a command answered."""
+"""Seconds in which a connection must be established or an operation answered."""
 
 SOURCE_SPREAD = 20_000
 """Connections per loopback source address; one address has some 28 000 ports towards one server."""
@@ -25,12 +25,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT: a storm of connection
 
 
 class Client(asyncio.Protocol):
-    """One connection that parses everything it gets: fit for setting up and for few messages.
+    """One connection that parses all it gets: fit for setting up, then cheaper protocols take over its transport."""
 
-    A scenario that receives much hands the transport to a cheaper protocol once the replies are there.
-    """
-
-    __slots__ = ("_head", "_hello", "_pending", "_reader", "close_code", "on_push", "ready", "replies", "transport")
+    __slots__ = ("_close_code", "_head", "_hello", "_reader", "ready", "replies", "transport")
 
     transport: asyncio.Transport
 
@@ -39,11 +36,9 @@ class Client(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.replies: dict[int, Reply] = {}
-        self.on_push: Callable[[bytes], None] | None = None
-        self.close_code: int | None = None
+        self._close_code: int | None = None
         self._hello = hello
         self._head: bytes | None = b""
-        self._pending: dict[int, asyncio.Future[Reply]] = {}
         self._reader = FrameReader()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,7 +71,7 @@ class Client(asyncio.Protocol):
         if opcode == OP_PING:
             self.transport.write(masked_frame(OP_PONG, payload))
         elif opcode == OP_CLOSE:
-            self.close_code = int.from_bytes(payload[:2], "big")
+            self._close_code = int.from_bytes(payload[:2], "big")
             self.transport.close()
         elif opcode != OP_PONG:
             for message in payload.split(b"\n"):
@@ -85,19 +80,11 @@ class Client(asyncio.Protocol):
     def _on_message(self, message: bytes) -> None:
         if message == PING:
             self.transport.write(PONG_FRAME)
-            return
-        if message.startswith(b'{"push"'):
-            if self.on_push is not None:
-                self.on_push(message)
-            return
-        reply: Reply = msgspec.json.decode(message)
-        number = reply.get("id", 0)
-        if (waiting := self._pending.pop(number, None)) is not None:
-            waiting.set_result(reply)
-            return
-        self._on_hello_reply(number, reply)
+        elif not message.startswith(b'{"push"'):
+            self._on_reply(msgspec.json.decode(message))
 
-    def _on_hello_reply(self, number: int, reply: Reply) -> None:
+    def _on_reply(self, reply: Reply) -> None:
+        number = reply["id"]
         self.replies[number] = reply
         if "error" in reply:
             self._fail(BenchError(f"{self._hello[number - 1]} answered {reply['error']}"))
@@ -105,32 +92,13 @@ class Client(asyncio.Protocol):
             self.ready.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever still waits learns that it is over."""
-        self._fail(BenchError(f"connection closed by the server ({self.close_code or exc or 'no close frame'})"))
+        """Fail, if the replies are not there yet."""
+        self._fail(BenchError(f"connection closed by the server ({self._close_code or exc or 'no close frame'})"))
 
     def _fail(self, error: BenchError) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
             self.ready.exception()  # counts as retrieved: nobody may be waiting any more
-        for waiting in self._pending.values():
-            waiting.set_exception(error)
-        self._pending.clear()
-
-    async def command(self, **command: object) -> Reply:
-        """Send one command and return its reply. Raises `BenchError` for an error, a close or silence."""
-        number = len(self._hello) + 1
-        while number in self._pending:
-            number += 1
-        self._pending[number] = waiting = asyncio.get_running_loop().create_future()
-        self.transport.write(commands_frame({"id": number, **command}))
-        try:
-            reply: Reply = await asyncio.wait_for(waiting, TIMEOUT)
-        except TimeoutError as error:
-            del self._pending[number]
-            raise BenchError(f"no reply to {command} within {TIMEOUT:.0f} s") from error
-        if "error" in reply:
-            raise BenchError(f"{command} answered {reply['error']}")
-        return reply
 
 
 def hello(token: str, *subscriptions: Reply) -> list[Reply]:

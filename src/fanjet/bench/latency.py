@@ -1,6 +1,5 @@
 """Latencies collected during a measurement and what is said of them."""
 
-import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -29,7 +28,3 @@ class Latencies:
             return float("nan")
         ordered = sorted(self.sample)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1000
-
-    def mean(self) -> float:
-        """Return the mean in milliseconds; NaN for an empty sample."""
-        return statistics.fmean(self.sample) / 1000 if self.sample else float("nan")

@@ -1,5 +1,6 @@
 """Closed loops: the next operation starts when the answer to the last one is there."""
 
+import abc
 import asyncio
 from collections.abc import Callable, Sequence
 
@@ -11,7 +12,7 @@ from .payload import now_us
 from .wire import OP_CLOSE, PING, PONG_FRAME, FrameReader
 
 
-class ClosedLoop:
+class ClosedLoop(abc.ABC):
     """What both kinds have in common: starting, counting, stopping after the outstanding operation."""
 
     def __init__(self, latencies: Latencies) -> None:
@@ -38,8 +39,9 @@ class ClosedLoop:
         self._sent = now_us()
         self._send()
 
+    @abc.abstractmethod
     def _send(self) -> None:
-        raise NotImplementedError
+        """Send the next operation; `_answered` or `_failed` is called when it is over."""
 
     def _answered(self) -> None:
         self.operations += 1

@@ -8,9 +8,6 @@ MARK: Final = "\N{ROCKET}".encode()[:2]
 """The first half of the one emoji in every payload. Its two bytes can stand in no frame header of the sizes sent here
 (as a length they are 61599) nor in the rest of a message, so counting them in the stream counts the messages."""
 
-FRAME_SIZE: Final = 102
-"""Bytes of the frame that a subscriber of channel `fan` gets when every message has a frame of its own."""
-
 _STAMPED: Final = re.compile(rb'"t":(\d{16})')
 
 
@@ -24,7 +21,7 @@ def now_us() -> int:
 
 
 def stamped(filler: str = "x" * 25) -> bytes:
-    """Return a payload stamped now; `filler` sets its size."""
+    """Return a payload stamped now; `filler` sets its size. By default a push of it on `fan` has 102 bytes."""
     return b'{"t":%d,"m":"%s\xf0\x9f\x9a\x80"}' % (now_us(), filler.encode())
 
 

@@ -11,6 +11,7 @@ from .runner import SIDES, Result
 from .scenarios import KERNEL
 
 _DASH: Final = "–"
+_CELL: Final = 100
 
 
 def table(results: Sequence[Result]) -> str:
@@ -61,7 +62,7 @@ def _rows(result: Result, send: float, compared: bool) -> Iterator[list[str]]:
     name = result.scenario.name
     for side, outcome in zip(SIDES, result.outcomes, strict=False):
         if outcome.error:
-            yield [name, f"{side} failed: {_one_line(outcome.error)}", *[_DASH] * (4 if compared else 2)]
+            yield [name, f"{side} failed: {_shortened(outcome.error)}", *[_DASH] * (4 if compared else 2)]
     by_side = [{figure.name: figure for figure in outcome.figures()} for outcome in result.outcomes]
     for figure in next((outcome.figures() for outcome in result.outcomes if not outcome.error), []):
         ours, peers = by_side[0].get(figure.name), by_side[1].get(figure.name) if len(by_side) > 1 else None
@@ -69,8 +70,11 @@ def _rows(result: Result, send: float, compared: bool) -> Iterator[list[str]]:
         yield [name, figure.name, _value(ours), *comparison, _multiple(ours, send)]
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "/")
+def _shortened(error: str) -> str:
+    """Return the first and the last line, for a cell of the table; of a traceback these are the telling ones."""
+    lines = error.splitlines()
+    text = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
+    return text[:_CELL].replace("|", "/")
 
 
 def _ratio(ours: Figure | None, peers: Figure | None) -> str:

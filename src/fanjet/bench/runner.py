@@ -97,6 +97,7 @@ async def _run_scenario(
                 outcome.rounds.append(await _run_once(scenario, server, plan.scale, cpus))
             except BenchError as error:
                 outcome.error = str(error)
+                progress(f"{scenario.name}, {side} failed: {error}")
                 outcome.rounds.clear()
     return Result(scenario, outcomes)
 
