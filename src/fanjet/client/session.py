@@ -254,6 +254,8 @@ class Session(Outbox):
     def take_pong(self) -> bool:
         """Note a pong. False when no ping waits for one."""
         outstanding, self.ping_outstanding = self.ping_outstanding, False
+        self.deadlines.pong = inf
+        self.arm()
         return outstanding
 
     def seconds_left(self) -> int:

@@ -16,9 +16,13 @@ log = get_logger(__name__)
 
 def start(session: Session) -> None:
     """Run the tick, unless the one before still runs or nothing has to be done."""
-    if session.subscriptions and not session.ticking:
+    if not session.ticking and any(map(_needs_tick, session.subscriptions.values())):
         session.ticking = True
         session.context.run_in_background(_run(session))
+
+
+def _needs_tick(subscription: Subscription) -> bool:
+    return subscription.options.presence or subscription.delivery.positioned or subscription.expire_at > 0
 
 
 async def _run(session: Session) -> None:

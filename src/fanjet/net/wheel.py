@@ -1,6 +1,7 @@
 """The timing wheel: every deadline of every connection, driven by one timer of the event loop."""
 
 import asyncio
+import heapq
 import logging
 import time
 from collections import deque
@@ -10,8 +11,18 @@ from typing import Protocol
 NOT_SCHEDULED = -1
 """Value of `wheel_slot` of an item that the wheel does not hold."""
 
+NEVER = 1 << 62
+"""A slot number later than any other."""
+
+SPARE_NUMBERS = 1000
+"""Numbers of emptied slots that are kept before the heap is made anew."""
+
 SLICE_ITEMS = 200
 SLICE_SECONDS = 0.002
+
+ROUNDING = 0.001
+"""Seconds by which the loop's timer is late on purpose: its clock counts milliseconds, and a wake-up just before the slot
+would be for nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +40,22 @@ class TimingWheel:
     """Holds each item at most once, at its nearest deadline, in slots of `resolution` seconds.
 
     Scheduling and cancelling are O(1) and create no handle. An item fires at its deadline or up to one resolution
-    later, never before; order within a slot is the order of scheduling. Times are seconds on `clock`.
+    later, never before; order within a slot is the order of scheduling. Times are seconds on `clock`. The loop is woken
+    for slots that hold something only: a wake-up costs 70 µs on an idle machine.
     """
 
-    __slots__ = ("_cursor", "_due", "_handle", "_loop", "_slots", "_slots_per_second", "clock", "resolution")
+    __slots__ = (
+        "_armed_for",
+        "_cursor",
+        "_due",
+        "_handle",
+        "_loop",
+        "_numbers",
+        "_slots",
+        "_slots_per_second",
+        "clock",
+        "resolution",
+    )
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, resolution: float = 0.05) -> None:
         self.clock = clock
@@ -40,6 +63,8 @@ class TimingWheel:
         self._slots_per_second = 1.0 / resolution
         self._cursor = int(clock() * self._slots_per_second)
         self._slots: dict[int, dict[WheelItem, None]] = {}
+        self._numbers: list[int] = []  # heap of the slots' numbers, those of emptied slots included
+        self._armed_for: int | None = None
         self._due: deque[tuple[int, list[WheelItem]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.Handle | None = None
@@ -57,9 +82,17 @@ class TimingWheel:
         item.wheel_slot = slot
         members = self._slots.get(slot)
         if members is None:
-            self._slots[slot] = {item: None}
+            self._open_slot(slot, item)
         else:
             members[item] = None
+
+    def _open_slot(self, slot: int, item: WheelItem) -> None:
+        self._slots[slot] = {item: None}
+        heapq.heappush(self._numbers, slot)
+        if len(self._numbers) > 2 * len(self._slots) + SPARE_NUMBERS:
+            self._numbers = sorted(self._slots)
+        if self._armed_for is not None and slot < self._armed_for:
+            self._arm()
 
     def cancel(self, item: WheelItem) -> None:
         """Take `item` out; nothing happens when it is not scheduled."""
@@ -82,6 +115,7 @@ class TimingWheel:
     def stop(self) -> None:
         """Stop firing. Items stay scheduled."""
         self._loop = None
+        self._armed_for = None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -131,6 +165,29 @@ class TimingWheel:
         loop = self._loop
         if loop is None:
             return
+        self._armed_for = None  # what is scheduled while firing is seen below
         more = self.advance(self.clock())
-        if self._loop is loop:  # an item may have stopped the wheel
-            self._handle = loop.call_soon(self._tick) if more else loop.call_later(self.resolution, self._tick)
+        if self._loop is not loop:  # an item stopped the wheel
+            return
+        if more:
+            self._handle = loop.call_soon(self._tick)
+        else:
+            self._handle = None
+            self._arm()
+
+    def _arm(self) -> None:
+        """Have the loop call when the nearest slot is due."""
+        loop = self._loop
+        if loop is None:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        numbers, slots = self._numbers, self._slots
+        while numbers and numbers[0] not in slots:
+            heapq.heappop(numbers)
+        if not numbers:
+            self._handle, self._armed_for = None, NEVER
+            return
+        self._armed_for = numbers[0]
+        delay = numbers[0] * self.resolution - self.clock() + ROUNDING
+        self._handle = loop.call_later(max(delay, 0.0), self._tick)
