@@ -45,6 +45,11 @@ class CommandQueue:
         self._stepping = False
         self._waiting = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether no command runs or waits."""
+        return not self._running and not self._waiting
+
     def take(self, frame: bytes) -> None:
         """Run a frame's commands, or keep the frame until the ones before have run."""
         session = self._session
@@ -108,19 +113,22 @@ class CommandQueue:
         """Run a command as far as it goes. False when the next one has to wait."""
         session = self._session
         try:
-            operation = select(session, command)
+            selected = select(session, command)
         except ReplyError as failure:
             session.reply_error(command.id, failure.error)
             return True
         except Disconnected as ending:
             session.disconnect(ending.disconnect)
             return False
-        if operation is None:
+        if selected is None:
             return True
+        operation, request = selected
         self._running += 1
         self._exclusive = operation.exclusive
         self._stepping = True
-        task = run_eagerly(operation.run(session, command), lambda _, error: self._ended(command.id, operation, error))
+        task = run_eagerly(
+            operation.handler(session, command.id, request), lambda _, error: self._ended(command.id, operation, error)
+        )
         self._stepping = False
         if task is None:
             return True

@@ -26,48 +26,46 @@ if TYPE_CHECKING:
 
 
 class Operation(NamedTuple):
-    """What a command's field makes the session do. `exclusive`: nothing else is started before it has ended (01
-    §4.4).
+    """What a command's field makes the session do.
+
+    The handler queues the reply itself, or raises `ReplyError` or `Disconnected`. `exclusive`: nothing else is started
+    before it has ended (01 §4.4).
     """
 
-    field: str
     handler: Callable[[Session, int, Any], Coroutine[Any, Any, None]]
     exclusive: bool = False
 
-    def run(self, session: Session, command: Command) -> Coroutine[Any, Any, None]:
-        """The work, not started yet. It queues the reply itself, or raises `ReplyError` or `Disconnected`."""
-        return self.handler(session, command.id, getattr(command, self.field))
 
-
-CONNECT = Operation("connect", connect, exclusive=True)
+CONNECT = Operation(connect, exclusive=True)
 OPERATIONS = (
-    Operation("subscribe", subscribe),
-    Operation("unsubscribe", unsubscribe_command, exclusive=True),
-    Operation("publish", publish),
-    Operation("presence", presence),
-    Operation("presence_stats", presence_stats),
-    Operation("history", history),
-    Operation("rpc", rpc),
-    Operation("send", send),
-    Operation("refresh", refresh),
-    Operation("sub_refresh", sub_refresh),
+    ("subscribe", Operation(subscribe)),
+    ("unsubscribe", Operation(unsubscribe_command, exclusive=True)),
+    ("publish", Operation(publish)),
+    ("presence", Operation(presence)),
+    ("presence_stats", Operation(presence_stats)),
+    ("history", Operation(history)),
+    ("rpc", Operation(rpc)),
+    ("send", Operation(send)),
+    ("refresh", Operation(refresh)),
+    ("sub_refresh", Operation(sub_refresh)),
 )
-"""In the contract's order: of several fields the first decides."""
+"""By the command's field, in the contract's order: of several the first decides."""
 
 
-def select(session: Session, command: Command) -> Operation | None:
-    """The operation of a command, None for a pong. Raises `Disconnected` and `ReplyError` as 01 §4.1 says."""
-    if command.connect is None and not session.authenticated:
+def select(session: Session, command: Command) -> tuple[Operation, Any] | None:
+    """The operation of a command with its request, None for a pong. Raises `Disconnected`, `ReplyError` (01 §4.1)."""
+    if not session.authenticated and command.connect is None:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if not command.id and command.send is None:
         if not session.take_pong():
             raise Disconnected(DISCONNECT_BAD_REQUEST)
         return None
     if command.connect is not None:
-        return CONNECT
-    found = next((one for one in OPERATIONS if getattr(command, one.field) is not None), None)
-    if found is None:
-        raise Disconnected(DISCONNECT_BAD_REQUEST)
-    if command.ping is not None:
-        raise ReplyError(ERROR_NOT_AVAILABLE)
-    return found
+        return CONNECT, command.connect
+    for field, operation in OPERATIONS:
+        request = getattr(command, field)
+        if request is not None:
+            if command.ping is not None:
+                raise ReplyError(ERROR_NOT_AVAILABLE)
+            return operation, request
+    raise Disconnected(DISCONNECT_BAD_REQUEST)

@@ -36,15 +36,13 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     if not may_publish(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
         raise ReplyError(ERROR_PERMISSION_DENIED)
     chan_info = subscription.chan_info if subscription is not None and subscribed else b""
-    await session.context.node.publish(
-        channel,
-        data,
-        PublishOptions(
-            history_size=options.history_size,
-            history_ttl=int(options.history_ttl),
-            history_meta_ttl=int(options.history_meta_ttl),
-            info=ClientInfo(session.user, session.client_id, session.info, chan_info),
-            use_delta=options.delta_publish,
-        ),
-    )
+    info = ClientInfo(session.user, session.client_id, session.info, chan_info)
+    delta = options.delta_publish
+    if options.history_size:
+        how = PublishOptions(
+            options.history_size, int(options.history_ttl), int(options.history_meta_ttl), info=info, use_delta=delta
+        )
+    else:
+        how = PublishOptions(info=info, use_delta=delta)
+    await session.context.node.publish(channel, data, how)
     session.reply(command_id, DONE)

@@ -53,7 +53,9 @@ class Session(Outbox):
 
     __slots__ = (
         "_commands",
+        "authenticated",
         "client_id",
+        "closed",
         "context",
         "deadlines",
         "expire_at",
@@ -81,7 +83,7 @@ class Session(Outbox):
         self.info = b""
         self.meta = b""
         self.expire_at = 0
-        self.state = State.CONNECTING
+        self._enter(State.CONNECTING)
         self.subscriptions: dict[str, Subscription] = {}
         self.ping_outstanding = False
         self.ticking = False
@@ -93,15 +95,11 @@ class Session(Outbox):
             self.deadlines.stale = context.now() + context.settings.stale_close_delay
             self.arm()
 
-    @property
-    def closed(self) -> bool:
-        """Nothing more happens on this connection."""
-        return self.state is State.CLOSED
-
-    @property
-    def authenticated(self) -> bool:
-        """The node knows this connection."""
-        return self.state in (State.AUTHENTICATED, State.CONNECTED)
+    def _enter(self, state: State) -> None:
+        """Change the state, and what is asked of it all the time."""
+        self.state = state
+        self.authenticated = state is State.AUTHENTICATED or state is State.CONNECTED
+        self.closed = state is State.CLOSED
 
     def is_subscribed(self, channel: str) -> bool:
         """Whether a subscription to `channel` is active, client-side or server-side."""
@@ -116,7 +114,7 @@ class Session(Outbox):
         self.info = credentials.info
         self.meta = credentials.meta
         self.expire_at = credentials.expire_at
-        self.state = State.AUTHENTICATED
+        self._enter(State.AUTHENTICATED)
         self.context.connecting.discard(self)
         self.context.node.connections.add(self)
 
@@ -124,7 +122,7 @@ class Session(Outbox):
         """The connect was answered: pings, ticks and the expiry begin."""
         if self.closed:
             return
-        self.state = State.CONNECTED
+        self._enter(State.CONNECTED)
         self.deadlines.start_connected(self.context.now(), self.context.settings, pings=self.transport.app_pings)
         self.set_expiry(self.expire_at)
         self.arm()
@@ -135,7 +133,7 @@ class Session(Outbox):
             return
         self.context.node.connections.remove(self)
         self.context.connecting.add(self)
-        self.state = State.UNUSABLE
+        self._enter(State.UNUSABLE)
         self.reply_error(command_id, error)
         self.flush()
         self.transport.abandon()
@@ -144,7 +142,10 @@ class Session(Outbox):
 
     def on_bytes(self, frame: bytes) -> None:
         """A frame has arrived: run its commands, or keep it until the ones before have ended."""
-        self._commands.take(frame)
+        if frame == self.transport.wire.codec.ping and self.ping_outstanding and self._commands.idle:
+            self.take_pong()  # most of what idle clients send
+        else:
+            self._commands.take(frame)
 
     def on_blocked(self) -> None:
         """The transport waits for the peer."""
@@ -295,7 +296,7 @@ class Session(Outbox):
         transport.end(disconnect)
 
     def _end(self, disconnect: Disconnect) -> None:
-        self.state = State.CLOSED
+        self._enter(State.CLOSED)
         self.context.connecting.discard(self)
         self.context.wheel.cancel(self)
         self.context.node.connections.remove(self)

@@ -89,4 +89,6 @@ class PublicationFrames:
 
 def info_is_json(info: ClientInfo | None) -> bool:
     """Whether the infos of a client can stand in a JSON message: they may come from Base64 claims (03 §6.5)."""
-    return info is None or all(not data or json_payload_ok(data) for data in (info.conn_info, info.chan_info))
+    if info is None or not (info.conn_info or info.chan_info):
+        return True
+    return all(not data or json_payload_ok(data) for data in (info.conn_info, info.chan_info))
