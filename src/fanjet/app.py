@@ -52,6 +52,7 @@ log = get_logger(__name__)
 
 VERSION = f"{__version__} OSS"
 HOUSEKEEPING_INTERVAL = 1.0
+ANNOUNCE_SECONDS = 3
 SIGNAL_NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup"}
 
 
@@ -139,6 +140,8 @@ class Server:
             presence_manager=MemoryPresenceManager(),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
+            metrics_name=config.fanjet.metrics_namespace,
+            metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
         self._clients = ClientContext(
             node=self._node,
@@ -153,6 +156,7 @@ class Server:
         self._listeners = Listeners(config, self._services(config, site), self._wheel)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
+        self._seconds = 0
 
     def _open_broker(self, events: BrokerEvents) -> MemoryBroker:
         self._broker = MemoryBroker(events, history_meta_ttl=int(self._loaded.config.channel.history_meta_ttl))
@@ -227,9 +231,12 @@ class Server:
             self.stop_requested.set()
 
     def _keep_house(self) -> None:
-        """What is due every second: expired history, the collector."""
+        """What is due every second or few: expired history, the collector, the node's numbers."""
         self._housekeeping = asyncio.get_running_loop().call_later(HOUSEKEEPING_INTERVAL, self._keep_house)
         self._broker.sweep()
+        self._seconds += 1
+        if self._seconds % ANNOUNCE_SECONDS == 0:
+            self._node.announce()
         if self._collector is not None:
             self._collector.check()
 

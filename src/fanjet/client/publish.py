@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish
 from fanjet.engines.interfaces import PublishOptions
-from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ReplyError
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
 from .channel_checks import channel_options
 
 if TYPE_CHECKING:
+    from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PublishRequest
 
     from .session import Session
@@ -27,7 +28,7 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     channel = request.channel
     options = channel_options(session, channel)
     if request.type == MAP_PUBLISH:
-        raise ReplyError(ERROR_NOT_AVAILABLE)
+        raise ReplyError(_refuse_map_publish(session, request))
     data = bytes(request.data)
     if not data_fits(options.publication_data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
@@ -46,3 +47,10 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
         how = PublishOptions(info=info, use_delta=delta)
     await session.context.node.publish(channel, data, how)
     session.reply(command_id, DONE)
+
+
+def _refuse_map_publish(session: Session, request: PublishRequest) -> Error:
+    """The channel is a stream: it has no keys to publish to, whatever its permissions say."""
+    if not session.context.config.insecure:
+        return ERROR_PERMISSION_DENIED
+    return ERROR_INTERNAL if request.key else ERROR_BAD_REQUEST

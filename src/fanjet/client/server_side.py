@@ -13,6 +13,7 @@ from .unsubscribe import wait_until_settled
 
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.protocol.messages import SubscribeResult
     from fanjet.protocol.publication import StreamPosition
 
     from .session import Session
@@ -39,22 +40,18 @@ async def subscribe(
     try:
         await attempt.prepare()
         result = attempt.complete()
-        session.push(
-            channel,
-            SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data),
-        )
     except Disconnected as ending:
         await attempt.abandon()
         session.disconnect(ending.disconnect)
         return
-    except PayloadNotJSON:
-        await attempt.abandon()
-        raise ReplyError(ERROR_INTERNAL) from None
     except BaseException:
         await attempt.abandon()
         raise
+    pushed = _push(session, channel, result)
     attempt.activate(recovered_first=True)
     await attempt.announce()
+    if not pushed:
+        raise ReplyError(ERROR_INTERNAL)
 
 
 async def _release(session: Session, channel: str) -> None:
@@ -66,3 +63,13 @@ async def _release(session: Session, channel: str) -> None:
     if old is not None:
         old.active = False
         session.context.node.unsubscribe_channel(old)
+
+
+def _push(session: Session, channel: str, result: SubscribeResult) -> bool:
+    """Tell the client. False when the data is not JSON, as the connection wants it: it is subscribed all the same."""
+    push = SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data)
+    try:
+        session.push(channel, push)
+    except PayloadNotJSON:
+        return False
+    return True

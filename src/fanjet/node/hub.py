@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from typing import TYPE_CHECKING
@@ -217,16 +218,19 @@ class Hub:
         self._settle()
 
     def _settle(self) -> None:
-        """After a delivery: write soon, and close what could not take it. Not before, as that changes the groups."""
-        if self._refused:
-            refused, self._refused = self._refused, []
-            for session, disconnect in refused:
-                session.disconnect(disconnect)
-        if self._lost:
-            lost, self._lost = self._lost, []
-            for subscriber in lost:
-                subscriber.session.lose_position(subscriber)
+        """After a delivery: write soon, and end what could not take it in the next turn of the loop, since that changes
+        the groups, and a publisher among them is answered first."""
+        if self._refused or self._lost:
+            asyncio.get_running_loop().call_soon(_end_casualties, self._refused, self._lost)
+            self._refused, self._lost = [], []
         self._flusher.schedule()
+
+
+def _end_casualties(refused: list[tuple[Session, Disconnect]], lost: list[Subscriber]) -> None:
+    for session, disconnect in refused:
+        session.disconnect(disconnect)
+    for subscriber in lost:
+        subscriber.session.lose_position(subscriber)
 
 
 def _listening(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from math import inf
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from fanjet.net.glob import GlobError, compile_glob
 from fanjet.protocol.codes import (
@@ -21,7 +24,7 @@ from .broker_subscriptions import BrokerSubscriptions
 from .connections import Connections
 from .flusher import Flusher
 from .hub import Hub
-from .registry import NodeInfo
+from .registry import NodeInfo, NodeMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -55,7 +58,10 @@ class Node:
         presence_manager: PresenceManager,
         max_message: int = 0,
         max_lag: float = 0.0,
+        metrics_name: str = "centrifugo",
+        metrics_interval: float = 60.0,
     ) -> None:
+        """`metrics_name` begins the names of metrics; they are taken anew every `metrics_interval` seconds."""
         self.uid = str(uuid.uuid4())
         self.name = name
         self.version = version
@@ -68,6 +74,11 @@ class Node:
         self.shutting_down = False
         self._subscriptions = BrokerSubscriptions(self.hub, self.broker)
         self._started = time.monotonic()
+        self._metrics_name = metrics_name
+        self._metrics_interval = metrics_interval
+        self._metrics_at = -inf
+        self._metrics = NodeMetrics(metrics_interval, {})
+        self.announce()
 
     # ------------------------------------------------------------------------------------------ channels
 
@@ -178,19 +189,35 @@ class Node:
     # ------------------------------------------------------------------------------------------ the cluster
 
     async def info(self) -> list[NodeInfo]:
-        """The nodes of the cluster."""
-        return [
-            NodeInfo(
-                uid=self.uid,
-                name=self.name,
-                version=self.version,
-                num_clients=len(self.connections),
-                num_users=self.connections.user_count,
-                num_subs=self.hub.subscription_count,
-                num_channels=sum(1 for _ in self.hub.active_channels()),
-                uptime=int(time.monotonic() - self._started),
-            )
-        ]
+        """The nodes of the cluster, as each has last announced itself."""
+        return [structs.replace(self._announced, uptime=int(time.monotonic() - self._started))]
+
+    def announce(self) -> None:
+        """Take stock of this node. To be called every 3 s (07 §14.5)."""
+        now = time.monotonic()
+        if now - self._metrics_at >= self._metrics_interval:
+            self._metrics_at = now
+            self._metrics = NodeMetrics(self._metrics_interval, self._gauges())
+        self._announced = NodeInfo(
+            uid=self.uid,
+            name=self.name,
+            version=self.version,
+            num_clients=len(self.connections),
+            num_users=self.connections.user_count,
+            num_subs=self.hub.subscription_count,
+            num_channels=sum(1 for _ in self.hub.active_channels()),
+            metrics=self._metrics,
+        )
+
+    def _gauges(self) -> dict[str, float]:
+        counts = {
+            "num_clients": len(self.connections),
+            "num_users": self.connections.user_count,
+            "num_subscriptions": self.hub.subscription_count,
+            "num_channels": sum(1 for _ in self.hub.active_channels()),
+            "num_nodes": 1,
+        }
+        return {f"{self._metrics_name}.node.{name}": float(count) for name, count in counts.items()}
 
     async def channels(self, pattern: str) -> dict[str, int]:
         """Active channels that match a glob (empty: all) with their number of subscriptions. Raises error 100 on an

@@ -112,9 +112,9 @@ class WebSocketConnection(asyncio.Protocol):
         """Send a close frame behind what was written, wait 5 s for the peer's, then close the socket.
 
         A close frame that the socket does not take within 1 s is given up, and the connection with it. What comes in
-        meanwhile is discarded. Ignored when the connection is not open.
+        meanwhile is discarded. Ignored when the connection is neither open nor about to be dropped.
         """
-        if self._state is not _State.OPEN:
+        if self._state is not _State.OPEN and self._state is not _State.DROPPING:
             return
         self._state = _State.CLOSING
         self.transport.write(close_frame(code, reason))
