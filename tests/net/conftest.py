@@ -48,6 +48,8 @@ class Served:
 
     def push_clock(self, seconds):
         self.clock.pushed += seconds
+        self.wheel.stop()
+        self.wheel.start(asyncio.get_running_loop())
 
 
 async def until_silent(reader, silence=0.1):

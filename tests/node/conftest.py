@@ -24,14 +24,16 @@ class RecordingSession:
         self.user = name
         self.session_id = ""
         self.outbox: list[bytes] | None = None
+        self.frames: list[bytes] = []
         self.messages: list[dict] = []
         self.lost: list[Subscriber] = []
         self.disconnects = []
         self.hub = hub
 
     def flush(self) -> None:
-        frames, self.outbox = self.outbox, None
-        self.messages += [json.loads(frame) for frame in frames or ()]
+        frames, self.outbox = self.outbox or [], None
+        self.frames += frames
+        self.messages += [json.loads(frame) for frame in frames]
 
     def disconnect(self, disconnect) -> None:
         self.disconnects.append(disconnect)
