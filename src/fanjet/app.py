@@ -27,6 +27,7 @@ from fanjet.config.validation import validate
 from fanjet.config.validation.startup import start_refusals
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.listeners import ListenError, Listeners, Service, handler_path
+from fanjet.net.glob import GlobError
 from fanjet.net.listener import BindError
 from fanjet.net.origin import origin_predicate
 from fanjet.net.tls import TLSError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from fanjet.config.notices import Notice
     from fanjet.config.tree.client import Client
     from fanjet.engines.interfaces import BrokerEvents
+    from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
 
 log = get_logger(__name__)
@@ -178,7 +180,7 @@ class Server:
 
     def _services(self, config: Config, site: Mapping[str, Endpoint]) -> Iterator[Service]:
         """All endpoints by where they are served (02 §2.1, §2.2)."""
-        allowed = origin_predicate(config.client.allowed_origins)
+        allowed = _origin_predicate(config)
         doorway = Doorway(Admission(self._clients, self._wheel.clock), allowed, config.client.user_id_http_header)
         if not config.websocket.disabled:
             websocket = WebSocketEndpoint(self._clients, config.websocket, allowed)
@@ -263,6 +265,13 @@ class Server:
         self._clients.config = config.client
         self._node.namespaces = Namespaces(config.channel)
         log.info("configuration successfully reloaded")
+
+
+def _origin_predicate(config: Config) -> OriginPredicate:
+    try:
+        return origin_predicate(config.client.allowed_origins)
+    except GlobError as error:
+        raise ConfigError(f"client.allowed_origins: {error}") from None
 
 
 def write_pid_file(path: str) -> None:

@@ -489,7 +489,7 @@ def test_a_good_configuration_passes(tmp_path, content):
 
 @pytest.mark.parametrize(
     "regex",
-    [r"(a)\1", r"(?=a)", r"(?<!a)b", "a++", "(?>a)", "(?(1)a)", "(?#x)", "a{1001}", "(", "[z-a]"],
+    [r"(a)\1", r"(?=a)", r"(?<!a)b", "a++", "(?>a)", "(?(1)a)", "(?#x)", "a{1001}", "(", "[z-a]", r"a\C"],
 )
 def test_a_channel_regex_is_re2_and_nothing_else(tmp_path, regex):
     (problem,) = problems(load(tmp_path, namespace(channel_regex=regex)))

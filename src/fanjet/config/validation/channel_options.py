@@ -1,5 +1,6 @@
 """Options of one namespace (04 §6.3, 03 §3.9), in the contract's order."""
 
+import re
 from collections.abc import Iterator
 
 import re2
@@ -17,6 +18,10 @@ RECOVERY_MODES = ("", "stream", "cache")
 DELTA_TYPES = ("fossil",)
 SUBSCRIPTION_TYPES = ("", "stream", "map", "map_clients", "map_users", "shared_poll")
 SHARED_POLL_MODES = ("", "versionless", "versioned")
+
+
+ANY_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
+"""A single byte, which may be part of a character: our engine knows it, the contract's does not."""
 
 
 def option_problems(options: ChannelOptions, config: Config) -> Problems:
@@ -66,6 +71,9 @@ def recovery(options: ChannelOptions) -> Problems:
 def channel_regex(options: ChannelOptions) -> Problems:
     """The expression compiles as RE2."""
     if not options.channel_regex:
+        return
+    if ANY_BYTE.search(options.channel_regex):
+        yield f"invalid channel regex {options.channel_regex}: invalid escape sequence: \\C"
         return
     quiet = re2.Options()
     quiet.log_errors = False
