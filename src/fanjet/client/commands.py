@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 COMMANDS_PER_SLICE = 100
-"""Then other connections get their turn: a frame of 64 KiB can hold thousands of commands."""
+"""Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
 
 
 class CommandQueue:
@@ -33,13 +33,24 @@ class CommandQueue:
     read already waits here in order.
     """
 
-    __slots__ = ("_commands", "_exclusive", "_frames", "_running", "_session", "_stepping", "_tasks", "_waiting")
+    __slots__ = (
+        "_commands",
+        "_exclusive",
+        "_frames",
+        "_left",
+        "_running",
+        "_session",
+        "_stepping",
+        "_tasks",
+        "_waiting",
+    )
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._commands: Iterator[Command] | None = None
         self._frames: deque[bytes] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
+        self._left = COMMANDS_PER_SLICE
         self._running = 0
         self._exclusive = False
         self._stepping = False
@@ -69,7 +80,6 @@ class CommandQueue:
 
     def _run(self, commands: Iterator[Command]) -> None:
         session = self._session
-        left = COMMANDS_PER_SLICE
         try:
             for command in commands:
                 may_continue = self._start(command)
@@ -78,10 +88,9 @@ class CommandQueue:
                 if not may_continue:
                     self._wait(commands)
                     break
-                left -= 1
-                if not left:
-                    self._wait(commands)
-                    asyncio.get_running_loop().call_soon(self._go_on)
+                self._left -= 1
+                if not self._left:
+                    self._give_way(commands)
                     break
         except MalformedFrame:
             session.disconnect(DISCONNECT_BAD_REQUEST)
@@ -91,6 +100,13 @@ class CommandQueue:
         self._waiting = True
         self._commands = commands
         self._session.transport.pause_reading()
+
+    def _give_way(self, commands: Iterator[Command]) -> None:
+        """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
+        client that sends now and then gives way once in a hundred commands, for nothing."""
+        self._left = COMMANDS_PER_SLICE
+        self._wait(commands)
+        asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         """Continue with what waits, unless it still has to."""

@@ -1,0 +1,1 @@
+"""Sessions on a fake transport, with the real hub, node, memory engine and codecs."""
