@@ -1,4 +1,4 @@
-"""A memory engine whose calls wait until the test lets them go, fail when it says so, and deliver later than it stores."""
+"""A memory engine whose calls wait until they are let go, fail when told so, and deliver later than they store."""
 
 from __future__ import annotations
 

@@ -6,8 +6,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
 from fanjet.channels.namespaces import Namespaces
+from fanjet.channels.subscription import from_server_api
 from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
 from fanjet.config import Config
@@ -20,6 +23,7 @@ from tests.support.server import merge
 from tests.support.tokens import SECRET
 
 if TYPE_CHECKING:
+    from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import BrokerEvents, Published
 
 CONFIG: dict[str, Any] = {
@@ -126,6 +130,11 @@ class Rig:
     async def publish(self, channel: str, data: bytes = b"1", options: PublishOptions = HISTORY) -> Published:
         """Publish past the gate, as another node would."""
         return await self.broker.inner.publish(channel, data, options)
+
+    def options(self, channel: str, **changes: Any) -> SubscriptionOptions:
+        """What the server API would subscribe a connection to `channel` with."""
+        made = from_server_api(self.node.resolve(channel), info=b"", data=b"", expire_at=0, override=None)
+        return structs.replace(made, **changes)
 
     async def present(self, channel: str) -> set[str]:
         return set(await self.presence.inner.presence(channel))

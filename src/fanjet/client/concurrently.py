@@ -14,13 +14,14 @@ T = TypeVar("T")
 
 
 async def all_of(works: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
-    """Run all to their ends; what one raised stands in the place of its result. Cancelling cancels all."""
+    """Run all to their ends; what one raised stands in the place of its result, without its traceback, whose frames
+    would hold it in turn. Cancelling cancels all."""
     outcomes: list[T | BaseException | None] = [None] * len(works)
     tasks = []
     for index, work in enumerate(works):
 
         def done(result: T | None, error: BaseException | None, index: int = index) -> None:
-            outcomes[index] = error if error is not None else result
+            outcomes[index] = error.with_traceback(None) if error is not None else result
 
         task = run_eagerly(work, done)
         if task is not None:

@@ -81,6 +81,8 @@ def log_failure(message: str, error: BaseException, **fields: object) -> None:
         raise error
     except BaseException:
         log.exception(message, **fields)
+    finally:
+        del error  # raised here, it holds this frame, and through the frames before a session
 
 
 def _log_background_failure(_: None, error: BaseException | None) -> None:

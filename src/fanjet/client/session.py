@@ -89,7 +89,7 @@ class Session(Outbox):
         self.ticking = False
         self.wheel_slot = -1
         self.deadlines = Deadlines()
-        self._commands = CommandQueue(self)
+        self._commands: CommandQueue | None = CommandQueue(self)
         context.connecting.add(self)
         if context.settings.stale_close_delay:
             self.deadlines.stale = context.now() + context.settings.stale_close_delay
@@ -142,10 +142,13 @@ class Session(Outbox):
 
     def on_bytes(self, frame: bytes) -> None:
         """A frame has arrived: run its commands, or keep it until the ones before have ended."""
-        if frame == self.transport.wire.codec.ping and self.ping_outstanding and self._commands.idle:
+        commands = self._commands
+        if commands is None:
+            return
+        if frame == self.transport.wire.codec.ping and self.ping_outstanding and commands.idle:
             self.take_pong()  # most of what idle clients send
         else:
-            self._commands.take(frame)
+            commands.take(frame)
 
     def on_blocked(self) -> None:
         """The transport waits for the peer."""
@@ -219,6 +222,7 @@ class Session(Outbox):
             ended_by = DISCONNECT_STALE
         elif now >= deadlines.write:
             self.fail_write()
+            return
         elif now >= deadlines.pong:
             deadlines.pong = inf
             if self.ping_outstanding:
@@ -300,7 +304,9 @@ class Session(Outbox):
         self.context.connecting.discard(self)
         self.context.wheel.cancel(self)
         self.context.node.connections.remove(self)
-        self._commands.stop()
+        if self._commands is not None:
+            self._commands.stop()
+            self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
         unsubscribe.leave_all(self)
 
     # ------------------------------------------------------------------------------------------ from the node
