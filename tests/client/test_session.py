@@ -18,12 +18,12 @@ from fanjet.protocol.codes import (
     Disconnect,
 )
 from fanjet.protocol.messages import UnsubscribePush
-from tests.client.client import Client, FakeTransport
 from tests.support.tokens import token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.client.client import Client, FakeTransport
     from tests.client.rig import Rig
 
 

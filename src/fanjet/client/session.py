@@ -217,20 +217,10 @@ class Session(Outbox):
     def on_timer(self, now: float) -> None:
         """Do what is due."""
         deadlines = self.deadlines
-        ended_by = None
-        if now >= deadlines.stale:
-            ended_by = DISCONNECT_STALE
-        elif now >= deadlines.write:
+        if now >= deadlines.write:
             self.fail_write()
             return
-        elif now >= deadlines.pong:
-            deadlines.pong = inf
-            if self.ping_outstanding:
-                ended_by = DISCONNECT_NO_PONG
-        if ended_by is None and not self.closed and now >= deadlines.expiry:
-            deadlines.expiry = inf
-            if self.expire_at and self.expire_at <= self.context.unix_time():
-                ended_by = DISCONNECT_EXPIRED
+        ended_by = self._overdue(now)
         if ended_by is not None:
             self.disconnect(ended_by)
             return
@@ -240,6 +230,23 @@ class Session(Outbox):
             deadlines.tick = now + self.context.settings.presence_update_interval
             tick.start(self)
         self.arm()
+
+    def _overdue(self, now: float) -> Disconnect | None:
+        """Why the client has had time enough, if it has."""
+        deadlines = self.deadlines
+        if now >= deadlines.stale:
+            deadlines.stale = inf
+            if not self.authenticated:  # a connect whose subscriptions take long is not stale (01 §5.3)
+                return DISCONNECT_STALE
+        if now >= deadlines.pong:
+            deadlines.pong = inf
+            if self.ping_outstanding:
+                return DISCONNECT_NO_PONG
+        if now >= deadlines.expiry:
+            deadlines.expiry = inf
+            if self.expire_at and self.expire_at <= self.context.unix_time():
+                return DISCONNECT_EXPIRED
+        return None
 
     def fail_write(self) -> None:
         """A write took too long (01 §5.7): the client cannot be told, since nothing more can be written."""
