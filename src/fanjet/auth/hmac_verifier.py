@@ -1,14 +1,15 @@
 """HS256, HS384 and HS512, with a previous key while keys are changed (03 §6.9)."""
 
 from collections.abc import Callable
-from hmac import compare_digest, digest
-from typing import Final
+from hmac import compare_digest
 
 from fanjet.config.tree.token import Token as TokenConfig
 
+from .hmac_secret import HASHES, HMACSecret
 from .jwt import Token
 
-_HASHES: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+Secrets = dict[str, HMACSecret]
+"""One secret by algorithm, empty when there is none."""
 
 
 class HMACVerifier:
@@ -18,8 +19,8 @@ class HMACVerifier:
     """
 
     def __init__(self, config: TokenConfig, clock: Callable[[], float]) -> None:
-        self._current = config.hmac_secret_key.encode()
-        self._previous = config.hmac_previous_secret_key.encode()
+        self._current = _prepare(config.hmac_secret_key)
+        self._previous = _prepare(config.hmac_previous_secret_key)
         self._previous_valid_until = config.hmac_previous_secret_key_valid_until
         self._clock = clock
 
@@ -32,8 +33,10 @@ class HMACVerifier:
         return until <= 0 or int(self._clock()) <= until
 
 
-def _signed_with(secret: bytes, token: Token) -> bool:
-    hash_name = _HASHES.get(token.algorithm)
-    if not secret or hash_name is None:
-        return False
-    return compare_digest(digest(secret, token.signed, hash_name), token.signature)
+def _prepare(secret: str) -> Secrets:
+    return {name: HMACSecret(secret.encode(), new_hash) for name, new_hash in HASHES.items()} if secret else {}
+
+
+def _signed_with(secrets: Secrets, token: Token) -> bool:
+    secret = secrets.get(token.algorithm)
+    return secret is not None and compare_digest(secret.sign(token.signed), token.signature)

@@ -2,7 +2,7 @@
 
 from binascii import Error, a2b_base64
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder
@@ -23,7 +23,7 @@ CACHED_HEADER_LENGTH: Final = 200
 """Longer headers are not kept: tokens are made by anybody."""
 
 
-class Token(NamedTuple):
+class Token(Struct, frozen=True, gc=False):
     """A parsed token. `signed` is what `signature` is about."""
 
     algorithm: str
@@ -48,13 +48,12 @@ _decode_header: Final = Decoder(Header)
 def parse_token(text: str) -> Token:
     """Take a token apart. Raises `TokenInvalid`."""
     token = text.encode()
-    parts = token.split(b".")
-    if len(parts) != 3 or not token.startswith(b"eyJ"):
+    signed, _, signature = token.rpartition(b".")
+    header_part, dot, claims = signed.partition(b".")
+    if not dot or b"." in claims or not token.startswith(b"eyJ"):
         raise TokenInvalid("not three parts of a token")
-    header_part, claims_part, signature_part = parts
     header = _known_header(header_part) if len(header_part) <= CACHED_HEADER_LENGTH else _read_header(header_part)
-    signed = token[: len(header_part) + 1 + len(claims_part)]
-    return Token(header.alg, header.kid, decode_part(claims_part), signed, decode_part(signature_part))
+    return Token(header.alg, header.kid, decode_part(claims), signed, decode_part(signature))
 
 
 def decode_part(part: bytes) -> bytes:

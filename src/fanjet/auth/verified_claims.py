@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Raw, Struct, defstruct
 from msgspec.json import Decoder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=RegisteredClaims)
 
 
-class Opened(NamedTuple, Generic[C]):
+class Opened(Struct, Generic[C], frozen=True):
     """What stands in a token that is genuine. Times are Unix seconds."""
 
     claims: C
