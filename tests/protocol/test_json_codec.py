@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from fanjet.protocol.codec import MalformedFrame, PayloadNotJSON
 from fanjet.protocol.codes import ERROR_INTERNAL, ERROR_PERMISSION_DENIED
@@ -330,12 +330,25 @@ def test_text_on_the_wire(message: bytes, expected: str) -> None:
     assert message.decode() == expected
 
 
-@given(command_id=st.integers(1, 2**32 - 1), result=RESULTS)
-def test_replies_hold_what_is_not_zero(command_id: int, result: Any) -> None:
+def check_reply(command_id: int, result: Any) -> None:
     _, name = RESULT_FIELDS[type(result)]
     message = JSON.reply(command_id, result)
     assert b"\n" not in message
     assert json.loads(message) == {"id": command_id, name: without_zeros(result)}
+
+
+@given(command_id=st.integers(1, 2**32 - 1), result=RESULTS)
+def test_replies_hold_what_is_not_zero(command_id: int, result: Any) -> None:
+    check_reply(command_id, result)
+
+
+@given(
+    command_id=st.integers(1, 2**32 - 1),
+    result=any_message(ConnectResult, incoming=False) | any_message(SubscribeResult, incoming=False),
+)
+def test_so_do_those_without_payloads(command_id: int, result: Any) -> None:
+    held = {name: type(getattr(result, name))() for name in ("data", "subs", "publications") if hasattr(result, name)}
+    check_reply(command_id, structs.replace(result, **held))
 
 
 @given(channel=st.text(st.characters(codec="utf-8"), min_size=1), body=PUSHES, channel_id=st.integers(0, 2**63 - 1))
@@ -413,6 +426,7 @@ def test_payloads_that_are_not_json_are_refused(payload: bytes) -> None:
 def test_lone_surrogates_leave_as_replacement_characters() -> None:
     message = JSON.push("\ud83d", UnsubscribePush(2000, "x"))
     assert json.loads(message)["push"]["channel"] == "\ufffd"
+    assert json.loads(JSON.reply(1, SubscribeResult(epoch="\ud83d")))["subscribe"]["epoch"] == "\ufffd"
 
 
 # ---------------------------------------------------------------------------------------------- delta

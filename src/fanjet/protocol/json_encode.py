@@ -1,7 +1,7 @@
 """JSON text of outgoing messages, made from the table in `schema` (01 §2.2)."""
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -14,23 +14,23 @@ from .schema import Field, Scalar, Shape, fields_to_write, values_getter
 
 Encode = Callable[[Any], bytes]
 
-_encode_text: Final = Encoder().encode
+_write: Final = Encoder().encode
 
 
 def json_string(text: str) -> bytes:
     """Encode a string; a lone surrogate, which UTF-8 cannot hold, becomes U+FFFD."""
     try:
-        return _encode_text(text)
+        return _write(text)
     except UnicodeEncodeError:
-        return _encode_text(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return _write(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def json_string_of_bytes(data: bytes) -> bytes:
     """Encode UTF-8 bytes as a string; every byte that is not UTF-8 becomes one U+FFFD."""
     try:
-        return _encode_text(data.decode())
+        return _write(data.decode())
     except UnicodeDecodeError:
-        return _encode_text(data.decode(errors=_EACH_BYTE))
+        return _write(data.decode(errors=_EACH_BYTE))
 
 
 def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
@@ -93,7 +93,27 @@ def json_encoder(
         ]
         return b"{" + b",".join(members) + b"}"
 
+    if message.__struct_config__.omit_defaults and not leave_out:
+        return _directly_without_payload(fields, encode)
     return encode
+
+
+def _directly_without_payload(fields: Sequence[Field], encode: Encode) -> Encode:
+    """Let msgspec write messages as they are, in a tenth of the time, unless they hold payloads, which it would not
+    leave alone, or what it refuses. The struct omits its defaults by itself."""
+    holders = values_getter(
+        [field for field in fields if field.kind is Scalar.BYTES or not isinstance(field.kind, Scalar)]
+    )
+
+    def encode_directly(message: Any) -> bytes:
+        if any(holders(message)):
+            return encode(message)
+        try:
+            return _write(message)
+        except UnicodeEncodeError:
+            return encode(message)
+
+    return encode_directly
 
 
 def _field_encoder(field: Field, payload: Encode) -> Encode:
@@ -114,6 +134,26 @@ def _value_encoder(field: Field, payload: Encode) -> Encode:
     if isinstance(kind, Scalar):
         return _SCALARS[kind]
     encode = json_encoder(kind, payload=payload)
-    if kind is Publication:
-        return lambda item: item.body if type(item) is EncodedPublication else encode(item)
-    return encode
+    return _publication_encoder(encode, payload) if kind is Publication else encode
+
+
+def _publication_encoder(encode: Encode, payload: Encode) -> Encode:
+    def encode_publication(item: Any) -> bytes:
+        if type(item) is EncodedPublication:
+            return item.body
+        if (
+            item.info is not None
+            or item.tags
+            or item.key
+            or item.epoch
+            or item.version
+            or item.removed
+            or item.score
+            or not item.data
+            or not item.offset
+        ):
+            return encode(item)
+        # Nearly every publication of a stream has nothing but these two: a fifth of the time.
+        return b'{"data":%b,"offset":%d}' % (payload(item.data), item.offset)
+
+    return encode_publication

@@ -187,16 +187,18 @@ class Command(Struct, frozen=True):
 
 
 # ---------------------------------------------------------------------------------------------- server to client
+#
+# With `omit_defaults` the JSON encoder may leave a message to msgspec.
 
 
-class SubscribeResult(Struct, frozen=True):
+class SubscribeResult(Struct, frozen=True, omit_defaults=True):
     """Result of `subscribe`, and of one server-side subscription inside a connect result."""
 
     expires: bool = False
     ttl: int = 0
     recoverable: bool = False
     epoch: str = ""
-    publications: Sequence[Publication | EncodedPublication] = ()
+    publications: Sequence[Publication | EncodedPublication] = []
     recovered: bool = False
     offset: int = 0
     positioned: bool = False
@@ -207,10 +209,10 @@ class SubscribeResult(Struct, frozen=True):
     type: int = 0
 
 
-class ConnectResult(Struct, frozen=True):
+class ConnectResult(Struct, frozen=True, omit_defaults=True):
     """Result of `connect`."""
 
-    client: str
+    client: str = ""
     version: str = ""
     expires: bool = False
     ttl: int = 0
