@@ -4,6 +4,7 @@ import pytest
 
 from fanjet.channels import namespaces as module
 from fanjet.channels.namespaces import Namespaces
+from fanjet.channels.subscription import Source, from_namespace
 from fanjet.config.tree.channel import Channel, ChannelNamespace, ChannelOptions
 from fanjet.protocol.codes import ReplyError
 
@@ -50,6 +51,14 @@ def test_options_are_those_of_the_namespace_and_inherit_nothing():
     namespaces = configured(namespace("chat"), without_namespace=ChannelOptions(presence=True))
     assert namespaces.resolve("news").options.presence
     assert not namespaces.resolve("chat:x").options.presence
+
+
+def test_channels_of_a_namespace_share_what_their_subscriptions_are_made_with():
+    namespaces = configured(namespace("chat", presence=True))
+    granted = namespaces.resolve("chat:a").granted
+    assert granted is namespaces.resolve("chat:b").granted
+    for source in Source:
+        assert granted[source] == from_namespace(namespaces.resolve("chat:a").options, source)
 
 
 def test_two_options_fall_back_to_the_channel_level():

@@ -1,5 +1,6 @@
 """From a channel's name to its options (03 §1)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import re2
@@ -8,7 +9,7 @@ from msgspec import Struct
 from fanjet.config.tree.channel import Channel, ChannelOptions
 from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL, ReplyError
 
-from .subscription import is_stream
+from .subscription import Source, SubscriptionOptions, from_namespace, is_stream
 
 CACHE_SIZE: Final = 10_000
 
@@ -17,13 +18,15 @@ class Resolved(Struct, frozen=True, gc=False):
     """What a channel's name says. The options have their effective `history_meta_ttl` and `publication_data_format`.
 
     `users` are those that the name lists, None unless the channel is user-limited (03 §1.5). A private channel is
-    opened by nothing but a subscription token.
+    opened by nothing but a subscription token. `granted`: what a subscription is made with that only the namespace
+    decides about, shared by all such subscriptions.
     """
 
     channel: str
     namespace: str
     rest: str
     options: ChannelOptions
+    granted: Mapping[Source, SubscriptionOptions]
     name_is_valid: bool
     is_stream: bool
     is_private: bool
@@ -39,18 +42,36 @@ class Resolved(Struct, frozen=True, gc=False):
         return self.users is not None and bool(user) and user in self.users
 
 
+class _Namespace(Struct, frozen=True):
+    """What the channels of one namespace have in common."""
+
+    options: ChannelOptions
+    is_stream: bool
+    granted: Mapping[Source, SubscriptionOptions]
+    pattern: Any  # of re2, which has no types
+
+    @classmethod
+    def from_config(cls, configured: ChannelOptions, config: Channel) -> "_Namespace":
+        options = _effective(configured, config)
+        pattern = re2.compile(options.channel_regex) if options.channel_regex else None
+        granted = {source: from_namespace(options, source) for source in Source}
+        return cls(options, is_stream(options), granted, pattern)
+
+    def admits_name(self, channel: str, rest: str) -> bool:
+        """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
+        if self.pattern is None:
+            return channel.isascii()
+        return self.pattern.search(rest) is not None
+
+
 class Namespaces:
     """The configured namespaces. A reload makes a new one, so what was resolved is never stale."""
 
     def __init__(self, config: Channel) -> None:
         self._config = config
-        self._options = {"": _effective(config.without_namespace, config)}
-        self._patterns: dict[str, Any] = {}
+        self._namespaces = {"": _Namespace.from_config(config.without_namespace, config)}
         for namespace in config.namespaces:
-            self._options.setdefault(namespace.name, _effective(namespace, config))
-        for name, options in self._options.items():
-            if options.channel_regex:
-                self._patterns[name] = re2.compile(options.channel_regex)
+            self._namespaces.setdefault(namespace.name, _Namespace.from_config(namespace, config))
         self._cache: dict[str, Resolved] = {}
 
     def resolve(self, channel: str) -> Resolved:
@@ -64,19 +85,21 @@ class Namespaces:
         return resolved
 
     def _resolve(self, channel: str) -> Resolved:
-        namespace, rest = self._split(channel)
-        options = self._options.get(namespace)
-        if options is None:
+        name, rest = self._split(channel)
+        namespace = self._namespaces.get(name)
+        if namespace is None:
             raise ReplyError(ERROR_UNKNOWN_CHANNEL)
+        prefix = self._config.private_prefix
         return Resolved(
             channel,
-            namespace,
+            name,
             rest,
-            options,
-            name_is_valid=self._is_name_valid(channel, namespace, rest),
-            is_stream=is_stream(options),
-            is_private=bool(self._config.private_prefix) and channel.startswith(self._config.private_prefix),
-            users=self._users(channel) if options.allow_user_limited_channels else None,
+            namespace.options,
+            namespace.granted,
+            namespace.admits_name(channel, rest),
+            namespace.is_stream,
+            bool(prefix) and channel.startswith(prefix),
+            self._users(channel) if namespace.options.allow_user_limited_channels else None,
         )
 
     def _split(self, channel: str) -> tuple[str, str]:
@@ -88,13 +111,6 @@ class Namespaces:
             namespace, _, rest = name.partition(boundary)
             return namespace, rest
         return "", channel
-
-    def _is_name_valid(self, channel: str, namespace: str, rest: str) -> bool:
-        """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
-        pattern = self._patterns.get(namespace)
-        if pattern is None:
-            return channel.isascii()
-        return pattern.search(rest) is not None
 
     def _users(self, channel: str) -> tuple[str, ...] | None:
         """The users listed after the last boundary; no trimming, empty items are kept."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
-from fanjet.channels.subscription import Source, SubscriptionOptions, from_namespace, from_token
+from fanjet.channels.subscription import Source, SubscriptionOptions, from_token
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_LIMIT,
@@ -60,8 +60,10 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
     else:
         log.info("client credentials not found", client=session.client_id)
         raise Disconnected(DISCONNECT_BAD_REQUEST)
-    await _add_personal_channel(context, credentials)
-    _add_requested(context, credentials, request)
+    if credentials.user and config.subscribe_to_user_personal_channel.enabled:
+        await _add_personal_channel(context, credentials)
+    if request.subs:
+        _add_requested(context, credentials, request)
     return credentials
 
 
@@ -86,7 +88,7 @@ def _from_token(context: ClientContext, text: str) -> Credentials:
     except TokenInvalid as error:
         log.info("invalid connection token", error=str(error))
         raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
-    subscriptions = _token_subscriptions(context, token.subs)
+    subscriptions = _token_subscriptions(context, token.subs) if token.subs else {}
     if not token.user and context.config.disallow_anonymous_connection_tokens:
         raise Disconnected(DISCONNECT_PERMISSION_DENIED)
     return Credentials(token.user, token.expire_at, token.info, token.meta, subscriptions)
@@ -108,14 +110,12 @@ async def _add_personal_channel(context: ClientContext, credentials: Credentials
     """Subscribe the user to a channel of its own, and with `single_connection` close the user's other connections."""
     personal = context.config.subscribe_to_user_personal_channel
     user = credentials.user
-    if not personal.enabled or not user:
-        return
     channel = context.node.namespaces.personal_channel(user, personal.personal_channel_namespace)
-    options = context.node.namespaces.resolve(channel).options
+    resolved = context.node.namespaces.resolve(channel)
     if personal.single_connection:
         await _close_other_connections(context, user, channel)
     if _is_stream(context, channel):
-        credentials.subscriptions[channel] = from_namespace(options, Source.USER_PERSONAL)
+        credentials.subscriptions[channel] = resolved.granted[Source.USER_PERSONAL]
 
 
 async def _close_other_connections(context: ClientContext, user: str, channel: str) -> None:
@@ -140,4 +140,4 @@ def _add_requested(context: ClientContext, credentials: Credentials, request: Co
             continue
         user = credentials.user
         if may_be_subscribed_at_connect(resolved, user, insecure=context.config.insecure):
-            credentials.subscriptions[channel] = from_namespace(resolved.options, Source.CLIENT_AT_CONNECT)
+            credentials.subscriptions[channel] = resolved.granted[Source.CLIENT_AT_CONNECT]

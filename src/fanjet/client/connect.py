@@ -34,7 +34,11 @@ async def connect(session: Session, command_id: int, request: ConnectRequest) ->
     try:
         credentials = await authenticate(session, request)
         attempts = _admit(session, credentials, request)
-        await _establish(session, command_id, attempts)
+        if attempts:
+            await _establish(session, command_id, attempts)
+        else:
+            session.reply(command_id, _result(session, {}))
+            session.start_connected()
     except ReplyError as failure:
         session.refuse(command_id, failure.error)
 
@@ -88,8 +92,6 @@ async def _establish(session: Session, command_id: int, attempts: list[Establish
 
 async def _prepare_all(attempts: list[Establishing]) -> None:
     """Raise what ended an attempt, a disconnect rather than an error."""
-    if not attempts:
-        return
     failures = [outcome for outcome in await all_of([one.prepare() for one in attempts]) if outcome is not None]
     for failure in failures:
         if isinstance(failure, Disconnected):

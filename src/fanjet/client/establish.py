@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
 from fanjet.engines.interfaces import HistoryNotAvailable
@@ -36,8 +39,11 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+_shared_delivery: Final = lru_cache(maxsize=256)(Delivery)
+"""A delivery is the same for most subscribers, so that they share the object, too. For those without filter."""
 
-class Wish(NamedTuple):
+
+class Wish(Struct, frozen=True):
     """What is asked for along with a subscription."""
 
     recover: bool = False
@@ -77,13 +83,14 @@ class Establishing:
         cls, session: Session, channel: str, options: SubscriptionOptions, wish: Wish, *, server_side: bool
     ) -> Establishing:
         """Begin an attempt: from now on the channel counts as taken on this connection."""
-        delivery = Delivery(
-            wire=session.transport.wire,
-            positioned=options.positioned,
-            delta=bool(wish.delta) and wish.delta in options.allowed_delta_types and wish.tags_filter is None,
-            compact=wish.compact and options.allow_channel_compaction,
-            push_join_leave=options.push_join_leave,
-            tags_filter=wish.tags_filter,
+        make = _shared_delivery if wish.tags_filter is None else Delivery
+        delivery = make(
+            session.transport.wire,
+            options.positioned,
+            bool(wish.delta) and wish.delta in options.allowed_delta_types and wish.tags_filter is None,
+            wish.compact and options.allow_channel_compaction,
+            options.push_join_leave,
+            wish.tags_filter,
         )
         subscription = Subscription(session, channel, delivery, options, server_side=server_side)
         session.subscriptions[channel] = subscription
@@ -91,8 +98,18 @@ class Establishing:
 
     async def prepare(self) -> None:
         """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnected`."""
+        subscription = self.subscription
+        node = self._session.context.node
         try:
-            await self._prepare()
+            await node.subscribe_channel(subscription)
+            self._check_still_open()
+            if subscription.options.presence:
+                self._present = True
+                await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
+                self._check_still_open()
+            if subscription.delivery.positioned:
+                self._history = await self._read()
+                self._check_still_open()
         except Disconnected:
             raise
         except ReplyError as failure:
@@ -102,21 +119,8 @@ class Establishing:
         except HistoryNotAvailable:
             raise ReplyError(ERROR_NOT_AVAILABLE) from None
         except Exception:
-            log.exception("error subscribing", channel=self.subscription.channel)
+            log.exception("error subscribing", channel=subscription.channel)
             raise Disconnected(DISCONNECT_INTERNAL) from None
-
-    async def _prepare(self) -> None:
-        subscription = self.subscription
-        node = self._session.context.node
-        await node.subscribe_channel(subscription)
-        self._check_still_open()
-        if subscription.options.presence:
-            self._present = True
-            await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
-            self._check_still_open()
-        if subscription.delivery.positioned:
-            self._history = await self._read()
-            self._check_still_open()
 
     def _check_still_open(self) -> None:
         """The connection may have ended while this waited."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
-from fanjet.channels.subscription import Source, from_namespace, from_token
+from fanjet.channels.subscription import Source, from_token
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_INVALID_TOKEN,
@@ -47,8 +47,7 @@ async def subscribe(session: Session, command_id: int, request: SubscribeRequest
     """Check, ask for permission, subscribe, reply; then publish the join."""
     _check_request(session, request)
     options = _permit(session, request)
-    now = int(session.context.unix_time())
-    if 0 < options.expire_at <= now:
+    if 0 < options.expire_at <= int(session.context.unix_time()):
         raise ReplyError(ERROR_EXPIRED)
     attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
     try:
@@ -58,7 +57,8 @@ async def subscribe(session: Session, command_id: int, request: SubscribeRequest
         await attempt.abandon()
         raise
     attempt.activate()
-    await attempt.announce()
+    if options.join_leave:
+        await attempt.announce()
 
 
 def _check_request(session: Session, request: SubscribeRequest) -> None:
@@ -96,7 +96,7 @@ def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
         source = may_subscribe(resolved, session.user, insecure=insecure)
         if source is None:
             raise ReplyError(ERROR_PERMISSION_DENIED)
-        granted = from_namespace(resolved.options, source)
+        granted = resolved.granted[source]
     return with_wishes(
         granted,
         resolved.options,
