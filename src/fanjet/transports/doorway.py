@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fanjet.net.cors import cors_headers
-from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fanjet.net.http1 import Exchange
+    from fanjet.net.http1 import Exchange, Request
     from fanjet.net.origin import OriginPredicate
 
     from .admission import Admission
 
-log = get_logger(__name__)
 
+class Arrival:
+    """A request that passed the doorway."""
 
-class Arrival(NamedTuple):
-    """What the doorway found out: the user named by a trusted header, and headers for the response."""
+    __slots__ = ("_origin_allowed", "_request", "user")
 
-    user: str
-    headers: Sequence[tuple[bytes, bytes]]
+    def __init__(self, request: Request, origin_allowed: OriginPredicate, user: str) -> None:
+        self._request = request
+        self._origin_allowed = origin_allowed
+        self.user = user
+        """The user named by the trusted header, empty without it."""
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """What goes with a response. Made when asked for: an accepted WebSocket has no use for it."""
+        return cors_headers(self._request, self._origin_allowed)
 
 
 class Doorway:
@@ -35,16 +42,14 @@ class Doorway:
 
     def guard(self, endpoint: Callable[[Exchange, Arrival], None]) -> Callable[[Exchange], None]:
         """The endpoint as the router wants it."""
+        admits, origin_allowed, user_id_header = self._admission.admits, self._origin_allowed, self._user_id_header
 
         def guarded(exchange: Exchange) -> None:
-            if not self._admission.admits():
+            if not admits():
                 exchange.respond(503)
                 return
             request = exchange.request
-            user = ""
-            if self._user_id_header:
-                user = request.headers.get(self._user_id_header, b"").decode("utf-8", "replace")
-            headers = cors_headers(request, self._origin_allowed)
-            endpoint(exchange, Arrival(user, headers))
+            user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
+            endpoint(exchange, Arrival(request, origin_allowed, user))
 
         return guarded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fanjet.client.session import Session
 from fanjet.net.websocket.connection import WebSocketConnection
@@ -36,6 +36,16 @@ def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
     return WireFormat("websocket-json", JSON, frame)
 
 
+class Terms(NamedTuple):
+    """What was agreed on in the handshake, shared by all connections that agreed on the same."""
+
+    wire: WireFormat
+    limits: ReadLimits
+    inflate: bool
+    write_timeout: float
+    native_pings: bool
+
+
 class WebSocketTransport(WebSocketConnection):
     """One WebSocket and its session, which begins and ends with the connection."""
 
@@ -45,21 +55,11 @@ class WebSocketTransport(WebSocketConnection):
     emulated = False
     pushes_disconnect = False
 
-    def __init__(
-        self,
-        context: ClientContext,
-        limits: ReadLimits,
-        wire: WireFormat,
-        *,
-        inflate: bool,
-        write_timeout: float,
-        native_pings: bool,
-        header_user: str,
-    ) -> None:
-        super().__init__(context.wheel, limits, inflate=inflate)
-        self.wire = wire
-        self.write_timeout = write_timeout
-        self.app_pings = not native_pings
+    def __init__(self, context: ClientContext, terms: Terms, header_user: str) -> None:
+        super().__init__(context.wheel, terms.limits, inflate=terms.inflate)
+        self.wire = terms.wire
+        self.write_timeout = terms.write_timeout
+        self.app_pings = not terms.native_pings
         self._native_pings: NativePings | None = None
         self._session: Session | None = None
         self._context = context

@@ -16,11 +16,9 @@ from fanjet.net.websocket.handshake import (
 from fanjet.net.websocket.reader import ReadLimits
 from fanjet.telemetry.logging import get_logger
 
-from .websocket import WebSocketTransport, wire_format
+from .websocket import Terms, WebSocketTransport, wire_format
 
 if TYPE_CHECKING:
-    import asyncio
-
     from fanjet.client.context import ClientContext
     from fanjet.config.tree.bidirectional import Websocket
     from fanjet.net.http1 import Exchange
@@ -30,7 +28,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-SUBPROTOCOLS = (b"centrifuge-json", b"centrifuge-protobuf")
+PROTOBUF_SUBPROTOCOL = b"centrifuge-protobuf"
+SUBPROTOCOLS = (b"centrifuge-json", PROTOBUF_SUBPROTOCOL)
 INFLATED_LIMIT_FACTOR = 10
 DEFLATE_LEVELS = range(-2, 10)
 
@@ -44,6 +43,7 @@ class WebSocketEndpoint:
         self._write_timeout = config.write_timeout
         self._limits = _read_limits(config)
         self._deflate = _deflate_settings(config) if config.compression else None
+        self._terms: dict[tuple[bool, bool, bool], Terms] = {}
 
     def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
         """Refuse, or switch protocols and begin a session."""
@@ -53,32 +53,32 @@ class WebSocketEndpoint:
             exchange.respond(status, reason(status) + b"\n", TEXT, (*arrival.headers, *REFUSAL_HEADERS))
             return
         subprotocol = select_subprotocol(request, SUBPROTOCOLS)
-        query = parse_qs(request.query.decode("latin-1")) if request.query else {}
+        protobuf, native_pings = subprotocol == PROTOBUF_SUBPROTOCOL, False
+        if request.query:
+            query = parse_qs(request.query.decode("latin-1"))
+            protobuf = protobuf or "protobuf" in (_first(query, "format"), _first(query, "cf_protocol"))
+            native_pings = _first(query, "cf_ws_frame_ping_pong") == "true"
         deflate = self._deflate is not None and offers_deflate(request)
+        terms = self._terms.get((protobuf, native_pings, deflate)) or self._agree(protobuf, native_pings, deflate)
         exchange.upgrade(
             accept_head(request, subprotocol=subprotocol, deflate=deflate),
-            lambda _: self._open(subprotocol, query, deflate=deflate, header_user=arrival.user),
+            lambda _: WebSocketTransport(self._context, terms, arrival.user),
         )
 
-    def _open(
-        self, subprotocol: bytes | None, query: dict[str, list[str]], *, deflate: bool, header_user: str
-    ) -> asyncio.Protocol:
-        context = self._context
-        protobuf = subprotocol == b"centrifuge-protobuf" or _asks_for_protobuf(query)
-        native_pings = query.get("cf_ws_frame_ping_pong", [""])[0] == "true"
-        return WebSocketTransport(
-            context,
-            self._limits,
-            wire_format(protobuf, self._deflate if deflate else None),
+    def _agree(self, protobuf: bool, native_pings: bool, deflate: bool) -> Terms:
+        """The terms that all such connections share."""
+        terms = self._terms[protobuf, native_pings, deflate] = Terms(
+            wire=wire_format(protobuf, self._deflate if deflate else None),
+            limits=self._limits,
             inflate=deflate,
             write_timeout=self._write_timeout,
             native_pings=native_pings,
-            header_user=header_user,
         )
+        return terms
 
 
-def _asks_for_protobuf(query: dict[str, list[str]]) -> bool:
-    return any(query.get(name, [""])[0] == "protobuf" for name in ("format", "cf_protocol"))
+def _first(query: dict[str, list[str]], name: str) -> str:
+    return query.get(name, ("",))[0]
 
 
 def _read_limits(config: Websocket) -> ReadLimits:

@@ -1,9 +1,8 @@
 """The opening handshake over HTTP/1.1 (02 sections 6.2, 6.3 and 6.7): pure functions over the request's headers."""
 
-import base64
-import binascii
-import hashlib
-from collections.abc import Collection, Sequence
+from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Collection, Container, Sequence
+from hashlib import sha1
 from typing import Final
 
 from ..http1.request import Request
@@ -17,19 +16,24 @@ _DEFLATE: Final = (
     b"\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 )
 
+# What clients send, which is found in a set some five times as fast as in a list of tokens.
+_USUAL_CONNECTION: Final = frozenset({b"Upgrade", b"upgrade", b"keep-alive, Upgrade"})
+_USUAL_UPGRADE: Final = frozenset({b"websocket", b"WebSocket"})
+_USUAL_VERSION: Final = frozenset({b"13"})
+
 REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"),)
 """Goes with every refused handshake."""
 
 
 def refused_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
     """Return the status to refuse this handshake with, None when it is in order. The first failing check decides."""
-    if not _lists_token(request.all_values(b"connection"), b"upgrade"):
+    if not _names(request, b"connection", b"upgrade", _USUAL_CONNECTION):
         return 400
-    if not _lists_token(request.all_values(b"upgrade"), b"websocket"):
+    if not _names(request, b"upgrade", b"websocket", _USUAL_UPGRADE):
         return 400
     if request.method != "GET":
         return 405
-    if not _lists_token(request.all_values(b"sec-websocket-version"), b"13"):
+    if not _names(request, b"sec-websocket-version", b"13", _USUAL_VERSION):
         return 400
     if not _is_key(request.headers.get(b"sec-websocket-key", b"")):
         return 400
@@ -38,8 +42,8 @@ def refused_status(request: Request, origin_allowed: OriginPredicate) -> int | N
 
 def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: bool = False) -> bytes:
     """The 101 response to a handshake that is in order."""
-    digest = hashlib.sha1(request.headers[b"sec-websocket-key"] + _GUID, usedforsecurity=False).digest()
-    head = _SUCCESS + base64.b64encode(digest)
+    digest = sha1(request.headers[b"sec-websocket-key"] + _GUID, usedforsecurity=False).digest()
+    head = _SUCCESS + b2a_base64(digest, newline=False)
     if subprotocol is not None:
         head += b"\r\nSec-WebSocket-Protocol: " + subprotocol
     if deflate:
@@ -61,6 +65,11 @@ def offers_deflate(request: Request) -> bool:
     return any(offer.partition(b";")[0].strip(b" \t") == b"permessage-deflate" for offer in offers.split(b","))
 
 
+def _names(request: Request, header: bytes, token: bytes, usual: Container[bytes]) -> bool:
+    """Whether a header lists a token, in any of its lines. `usual` are values that do."""
+    return request.headers.get(header) in usual or _lists_token(request.all_values(header), token)
+
+
 def _lists_token(lines: Sequence[bytes], wanted: bytes) -> bool:
     return any(item.strip(b" \t") == wanted for line in lines for item in line.lower().split(b","))
 
@@ -69,6 +78,6 @@ def _is_key(key: bytes) -> bool:
     if len(key) != 24:
         return False
     try:
-        return len(base64.b64decode(key, validate=True)) == 16
-    except binascii.Error:
+        return len(a2b_base64(key, strict_mode=True)) == 16
+    except Error:
         return False
