@@ -144,10 +144,14 @@ class Server(Process):
 
     async def api(self, method: str, body: Config | None = None) -> dict[str, Any]:
         """Call the server API; return the result or raise `ApiError`."""
-        headers = {"X-API-Key": API_KEY}
+        return await self.post(method, json.dumps(body or {}))
+
+    async def post(self, method: str, body: str) -> dict[str, Any]:
+        """Call the server API with a body as it is written; return the result or raise `ApiError`."""
+        headers = {"X-API-Key": API_KEY, "Content-Type": "application/json"}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/api/{method}", json=body or {}, headers=headers) as response,
+            session.post(f"{self.url}/api/{method}", data=body.encode(), headers=headers) as response,
         ):
             answer = await response.json()
         if error := answer.get("error"):
