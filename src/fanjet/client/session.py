@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
 
 from . import server_side, tick, unsubscribe
+from .client_id import new_client_id
 from .commands import CommandQueue
 from .deadlines import Deadlines
 from .outbox import Outbox
@@ -76,7 +76,7 @@ class Session(Outbox):
     ) -> None:
         super().__init__(context.node.flusher, transport)
         self.context = context
-        self.client_id = str(uuid.uuid4())
+        self.client_id = new_client_id()
         self.session_id = session_id
         self.header_user = header_user
         self.user = ""
@@ -342,7 +342,10 @@ class Session(Outbox):
         """End a subscription and push `unsubscribe`, also when there was none (05 §6.4)."""
         if not channel or self.closed:
             return
-        await unsubscribe.unsubscribe(self, channel)
+        try:
+            await unsubscribe.unsubscribe(self, channel)
+        except Disconnected:
+            return  # an attempt that did not end has ended the connection
         self.push(channel, UnsubscribePush(unsubscribe_.code, unsubscribe_.reason))
 
     def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
