@@ -93,11 +93,9 @@ async def _establish(session: Session, command_id: int, attempts: list[Establish
 async def _prepare_all(attempts: list[Establishing]) -> None:
     """Raise what ended an attempt, a disconnect rather than an error."""
     failures = [outcome for outcome in await all_of([one.prepare() for one in attempts]) if outcome is not None]
-    for failure in failures:
-        if isinstance(failure, Disconnected):
-            raise failure
+    failures.sort(key=lambda failure: not isinstance(failure, Disconnected))
     if failures:
-        raise failures[0]
+        raise failures.pop(0)  # by now it is in no variable of this frame, which it holds itself
 
 
 def _result(session: Session, subs: dict[str, SubscribeResult]) -> ConnectResult:
