@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from fanjet.engines.interfaces import BrokerEvents
 
@@ -30,7 +30,8 @@ class Gate:
         self._held.difference_update(calls)
         for call in calls:
             for waiting in self._waiting.pop(call, []):
-                waiting.set_result(None)
+                if not waiting.done():
+                    waiting.set_result(None)
 
     def release_one(self, call: str) -> None:
         """Let the one go that has waited longest."""
@@ -43,13 +44,12 @@ class Gate:
         """Let the next call fail."""
         self._failures[call] = error
 
-    async def through(self, call: str, channel: str, work: Awaitable[Any]) -> Any:
+    async def through(self, call: str, channel: str, work: Callable[[], Awaitable[Any]]) -> Any:
         self.calls.append((call, channel))
         await self._pass(call)
         if call in self._failures:
-            work.close()  # type: ignore[attr-defined]  # a coroutine that is not run
             raise self._failures.pop(call)
-        result = await work
+        result = await work()
         await self._pass(f"{call} answer")
         return result
 
@@ -109,28 +109,28 @@ class GatedBroker:
         self.subscribed: set[str] = set()
 
     async def subscribe(self, channel: str) -> None:
-        await self.gate.through("subscribe", channel, self._subscribe(channel))
+        await self.gate.through("subscribe", channel, lambda: self._subscribe(channel))
 
     async def _subscribe(self, channel: str) -> None:
         self.subscribed.add(channel)
 
     async def unsubscribe(self, channel: str) -> None:
-        await self.gate.through("unsubscribe", channel, self._unsubscribe(channel))
+        await self.gate.through("unsubscribe", channel, lambda: self._unsubscribe(channel))
 
     async def _unsubscribe(self, channel: str) -> None:
         self.subscribed.discard(channel)
 
     async def publish(self, channel: str, data: bytes, options: Any) -> Any:
-        return await self.gate.through("publish", channel, self.inner.publish(channel, data, options))
+        return await self.gate.through("publish", channel, lambda: self.inner.publish(channel, data, options))
 
     async def publish_join(self, channel: str, info: Any) -> None:
-        await self.gate.through("publish_join", channel, self.inner.publish_join(channel, info))
+        await self.gate.through("publish_join", channel, lambda: self.inner.publish_join(channel, info))
 
     async def publish_leave(self, channel: str, info: Any) -> None:
-        await self.gate.through("publish_leave", channel, self.inner.publish_leave(channel, info))
+        await self.gate.through("publish_leave", channel, lambda: self.inner.publish_leave(channel, info))
 
     async def history(self, channel: str, **how: Any) -> Any:
-        return await self.gate.through("history", channel, self.inner.history(channel, **how))
+        return await self.gate.through("history", channel, lambda: self.inner.history(channel, **how))
 
     async def remove_history(self, channel: str) -> None:
         await self.inner.remove_history(channel)
@@ -144,13 +144,13 @@ class GatedPresence:
         self.gate = gate
 
     async def add(self, channel: str, client: str, info: Any) -> None:
-        await self.gate.through("add", channel, self.inner.add(channel, client, info))
+        await self.gate.through("add", channel, lambda: self.inner.add(channel, client, info))
 
     async def remove(self, channel: str, client: str, user: str) -> None:
-        await self.gate.through("remove", channel, self.inner.remove(channel, client, user))
+        await self.gate.through("remove", channel, lambda: self.inner.remove(channel, client, user))
 
     async def presence(self, channel: str) -> Any:
-        return await self.gate.through("presence", channel, self.inner.presence(channel))
+        return await self.gate.through("presence", channel, lambda: self.inner.presence(channel))
 
     async def presence_stats(self, channel: str) -> Any:
-        return await self.gate.through("presence_stats", channel, self.inner.presence_stats(channel))
+        return await self.gate.through("presence_stats", channel, lambda: self.inner.presence_stats(channel))

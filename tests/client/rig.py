@@ -23,6 +23,8 @@ from tests.support.server import merge
 from tests.support.tokens import SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import BrokerEvents, Published
 
@@ -112,6 +114,10 @@ class Rig:
         client = self.open()
         client.connect(user, **claims)
         return client
+
+    def start(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin what the server API would do, in a task as it runs when it waits."""
+        return asyncio.get_running_loop().create_task(call)
 
     async def settle(self) -> None:
         """Let everything happen that does not wait for a gate or for time."""

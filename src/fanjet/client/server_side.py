@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.protocol.codec import PayloadNotJSON
-from fanjet.protocol.codes import DISCONNECT_CHANNEL_LIMIT, ERROR_EXPIRED, ERROR_INTERNAL, Disconnected, ReplyError
+from fanjet.protocol.codes import (
+    DISCONNECT_CHANNEL_LIMIT,
+    DISCONNECT_CONNECTION_CLOSED,
+    ERROR_EXPIRED,
+    ERROR_INTERNAL,
+    Disconnected,
+    ReplyError,
+)
 from fanjet.protocol.messages import SubscribePush
 
 from .establish import Establishing, Wish
-from .unsubscribe import wait_until_settled
+from .unsubscribe import clear_traces, remove_presence, settled
 
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import StreamPosition
 
     from .session import Session
+    from .subscription import Subscription
 
 
 async def subscribe(
@@ -34,19 +42,24 @@ async def subscribe(
         return
     if 0 < options.expire_at <= int(session.context.unix_time()):
         raise ReplyError(ERROR_EXPIRED)
-    await _release(session, channel)
+    try:
+        old = await _release(session, channel)
+    except Disconnected:
+        return
     wish = Wish() if recover_since is None else Wish(True, recover_since.offset, recover_since.epoch)
     attempt = Establishing.reserve(session, channel, options, wish, server_side=True)
     try:
         await attempt.prepare()
+        await _drop_presence(session, old, options)
         result = attempt.complete()
-    except Disconnected as ending:
+    except BaseException as error:
+        if old is not None:
+            await clear_traces(session, old)
         await attempt.abandon()
-        session.disconnect(ending.disconnect)
+        if not isinstance(error, Disconnected):
+            raise
+        session.disconnect(error.disconnect)
         return
-    except BaseException:
-        await attempt.abandon()
-        raise
     pushed = _push(session, channel, result)
     attempt.activate(recovered_first=True)
     await attempt.announce()
@@ -54,15 +67,23 @@ async def subscribe(
         raise ReplyError(ERROR_INTERNAL)
 
 
-async def _release(session: Session, channel: str) -> None:
-    """Let a subscription that is to be replaced go, without a leave: it is made again at once (05 Q1)."""
-    old = session.subscriptions.get(channel)
-    if old is not None and not old.active:
-        await wait_until_settled(session, old)
-        old = session.subscriptions.get(channel)
+async def _release(session: Session, channel: str) -> Subscription | None:
+    """Let a subscription that is to be replaced go, and return it. Without a leave: it is made again at once (05 Q1).
+    Raises `Disconnected` when one under way does not end."""
+    old = await settled(session, channel)
     if old is not None:
         old.active = False
         session.context.node.unsubscribe_channel(old)
+    return old
+
+
+async def _drop_presence(session: Session, old: Subscription | None, options: SubscriptionOptions) -> None:
+    """Remove the entry that the new options do not want. Raises `Disconnected` when the connection ends meanwhile."""
+    if old is None or options.presence or not old.options.presence:
+        return
+    await remove_presence(session, old)
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
 
 
 def _push(session: Session, channel: str, result: SubscribeResult) -> bool:

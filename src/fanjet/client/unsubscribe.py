@@ -34,11 +34,8 @@ async def unsubscribe(session: Session, channel: str) -> None:
     """End a subscription, if there is one; a subscribe under way is waited for. Raises `Disconnected` 3004 when that
     takes too long, after closing the connection with it.
     """
-    subscription = session.subscriptions.get(channel)
-    if subscription is not None and not subscription.active:
-        await wait_until_settled(session, subscription)
-        subscription = session.subscriptions.get(channel)
-    if subscription is not None and subscription.active:
+    subscription = await settled(session, channel)
+    if subscription is not None:
         await leave(session, subscription)
 
 
@@ -72,25 +69,38 @@ def leave_all(session: Session) -> None:
 
 async def clear_traces(session: Session, subscription: Subscription) -> None:
     """Remove presence, publish the leave. A failing engine is logged: the subscription has ended all the same."""
-    options = subscription.options
-    node = session.context.node
-    if options.presence:
+    if subscription.options.presence:
+        await remove_presence(session, subscription)
+    if subscription.options.join_leave:
         try:
-            await node.presence_manager.remove(subscription.channel, session.client_id, session.user)
-        except Exception:
-            log.exception("error removing presence", channel=subscription.channel)
-    if options.join_leave:
-        try:
-            await node.broker.publish_leave(subscription.channel, subscription.info())
+            await session.context.node.broker.publish_leave(subscription.channel, subscription.info())
         except Exception:
             log.exception("error publishing leave", channel=subscription.channel)
 
 
-async def wait_until_settled(session: Session, subscription: Subscription) -> None:
-    """Wait for an attempt to end. When it does not within 5 s, closes the connection and raises `Disconnect` 3004."""
+async def remove_presence(session: Session, subscription: Subscription) -> None:
+    """Remove the connection's entry from the channel's presence. A failure is logged."""
+    try:
+        await session.context.node.presence_manager.remove(subscription.channel, session.client_id, session.user)
+    except Exception:
+        log.exception("error removing presence", channel=subscription.channel)
+
+
+async def settled(session: Session, channel: str) -> Subscription | None:
+    """Return the channel's active subscription, if any, once no attempt to make one is under way.
+
+    When an attempt does not end within 5 s, closes the connection and raises `Disconnected` 3004.
+    """
+    while (subscription := session.subscriptions.get(channel)) is not None and not subscription.active:
+        if not await has_settled(subscription, PATIENCE):
+            session.disconnect(DISCONNECT_INTERNAL)
+            raise Disconnected(DISCONNECT_INTERNAL)
+    return subscription
+
+
+async def has_settled(subscription: Subscription, patience: float) -> bool:
+    """Wait for an attempt to end, for so many seconds at most; False when it has not."""
     if subscription.settled is None:
         subscription.settled = asyncio.get_running_loop().create_future()
-    done, _ = await asyncio.wait([subscription.settled], timeout=PATIENCE)
-    if not done:
-        session.disconnect(DISCONNECT_INTERNAL)
-        raise Disconnected(DISCONNECT_INTERNAL)
+    done, _ = await asyncio.wait([subscription.settled], timeout=patience)
+    return bool(done)
