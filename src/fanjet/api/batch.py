@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .encoding import encode_failure, encode_result
-from .errors import ApiError, BadRequest, NotFound
-from .methods import METHODS, execute
+from .encoding import encode_mapping
+from .errors import BadRequest, NotFound, as_api_error
+from .methods import METHODS
 from .pacing import TimeSlice, run_all
 from .requests import Command
+from .results import ErrorResult, Result
 
 if TYPE_CHECKING:
+    from .errors import ApiError
     from .node import Node
     from .requests import BatchRequest
-    from .results import Result
 
-_COMMANDS: Final = [(name, METHODS[name]) for name in Command.__struct_fields__]
+_COMMANDS: Final = [(name, METHODS[name].run) for name in Command.__struct_fields__]
 
-
-class Reply(NamedTuple):
-    """What became of one command: the result of the command named, or an error."""
-
-    command: str = ""
-    result: Result | None = None
-    error: ApiError | None = None
+Reply: TypeAlias = dict[str, Result]
+"""What became of one command, in its only item: the result by the command's name, or the error as `error`."""
 
 
 async def run_batch(node: Node, request: BatchRequest) -> list[Reply]:
@@ -41,26 +37,21 @@ async def run_batch(node: Node, request: BatchRequest) -> list[Reply]:
 
 async def _reply(node: Node, command: Command | None) -> Reply:
     if command is None:
-        return Reply(error=BadRequest())
-    for name, method in _COMMANDS:
+        return _failure(BadRequest())
+    for name, run in _COMMANDS:
         request = getattr(command, name)
         if request is not None:
             try:
-                return Reply(name, await execute(node, method, request))
-            except ApiError as error:
-                return Reply(error=error)
-    return Reply(error=NotFound())
+                return {name: await run(node, request)}
+            except Exception as error:
+                return _failure(as_api_error(error, name))
+    return _failure(NotFound())
+
+
+def _failure(error: ApiError) -> Reply:
+    return {"error": ErrorResult(error.code, error.message)}
 
 
 def encode_replies(replies: list[Reply]) -> bytes:
     """The body of the answer, which has no envelope. Raises `PayloadNotJSON`."""
-    if not replies:
-        return b"{}"
-    return b'{"replies":[%s]}' % b",".join([_encode_reply(reply) for reply in replies])
-
-
-def _encode_reply(reply: Reply) -> bytes:
-    if reply.error is not None:
-        return encode_failure(reply.error)
-    assert reply.result is not None
-    return b'{"%s":%s}' % (reply.command.encode(), encode_result(reply.result))
+    return encode_mapping({"replies": replies} if replies else {})

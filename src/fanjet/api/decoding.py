@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from fanjet.protocol.json_scan import MalformedJSON
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+_MINUS: Final = ord("-")
 _minus_zero = re.compile(rb":\s*-0\s*[,}]")
 
 
@@ -31,10 +32,11 @@ class RequestDecoder(Generic[T]):
     def decode(self, body: bytes) -> T:
         """Raises `MalformedRequest`."""
         try:
-            # Inside payloads msgspec lets pass what is not UTF-8, and it takes -0 for an unsigned number.
+            # Inside payloads msgspec lets pass what is not UTF-8, and it takes -0 for an unsigned number. The test for
+            # a single byte costs 20 ns, for two of them 200 and more.
             if not body.isascii():
                 body.decode()
-            if b"-0" not in body or not _minus_zero.search(body):
+            if _MINUS not in body or not _minus_zero.search(body):
                 return self._fast(body)
         except (msgspec.DecodeError, RecursionError):
             pass

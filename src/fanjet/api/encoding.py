@@ -11,6 +11,8 @@ from fanjet.protocol.json_scan import is_json
 from .results import Payload
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .errors import ApiError
     from .results import Result
 
@@ -30,6 +32,11 @@ def _embed(value: object) -> msgspec.Raw:
 _encode = msgspec.json.Encoder(enc_hook=_embed).encode
 
 
+def encode_mapping(results: Mapping[str, Result | list[dict[str, Result]]]) -> bytes:
+    """Results, or lists of named ones, under their names. Raises `PayloadNotJSON`."""
+    return _encode(results)
+
+
 def encode_result(result: Result) -> bytes:
     """The bare result. Raises `PayloadNotJSON`."""
     return _encode(result)
@@ -42,7 +49,7 @@ def encode_error(error: ApiError) -> bytes:
 
 def encode_success(result: Result) -> bytes:
     """The envelope of a success. Raises `PayloadNotJSON`."""
-    return b'{"result":%s}' % encode_result(result)
+    return _encode({"result": result})  # one call of the encoder; wrapping what it returns costs a second copy
 
 
 def encode_failure(error: ApiError) -> bytes:

@@ -13,9 +13,9 @@ from .auth import KeyCheck
 from .batch import encode_replies, run_batch
 from .decoding import MalformedRequest, RequestDecoder
 from .encoding import PayloadNotJSON, encode_error, encode_failure, encode_success
-from .errors import ApiError
+from .errors import as_api_error
 from .legacy import run_legacy
-from .methods import METHODS, Method, execute
+from .methods import METHODS
 from .requests import BatchRequest
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fanjet.net.router import Endpoint
 
     from .batch import Reply
+    from .errors import ApiError
+    from .methods import Method
     from .node import Node
     from .results import Result
 
@@ -54,12 +56,13 @@ class HttpApi:
 
     def _guarded(self, handle: Handler) -> Endpoint:
         """Method and key are checked before the body is looked at."""
+        keys = self._keys
 
         def endpoint(exchange: Exchange) -> None:
-            request = exchange.request
-            if request.method != "POST":
+            head = exchange.request.head
+            if head.method != "POST":
                 exchange.respond(405)
-            elif self._keys is not None and not self._keys.admits(request.headers, request.query):
+            elif keys is not None and not keys.admits(head.headers, head.query):
                 exchange.respond(401)
             else:
                 handle(exchange)
@@ -69,7 +72,7 @@ class HttpApi:
     # ------------------------------------------------------------------------------------------ methods
 
     def _method_handler(self, method: Method) -> Handler:
-        decode = RequestDecoder(method.request_type).decode
+        decode, run, name = RequestDecoder(method.request_type).decode, method.run, method.name
 
         def handle(exchange: Exchange) -> None:
             try:
@@ -77,14 +80,14 @@ class HttpApi:
             except MalformedRequest as error:
                 _refuse(exchange, error)
                 return
-            run_eagerly(execute(self._node, method, request), partial(self._answer, exchange))
+            run_eagerly(run(self._node, request), partial(self._answer, exchange, name))
 
         return handle
 
-    def _answer(self, exchange: Exchange, result: Result | None, error: BaseException | None) -> None:
-        if isinstance(error, ApiError):
-            self._answer_error(exchange, error)
-        elif error is not None or result is None:
+    def _answer(self, exchange: Exchange, method: str, result: Result | None, error: BaseException | None) -> None:
+        if isinstance(error, Exception):
+            self._answer_error(exchange, as_api_error(error, method))
+        elif result is None:
             _fail(exchange, error)
         else:
             try:

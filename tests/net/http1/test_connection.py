@@ -4,6 +4,12 @@ import random
 import socket
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanjet.net.http1 import HttpServer
+from fanjet.net.router import Routes
+from fanjet.net.wheel import TimingWheel
 
 from ..conftest import is_silent, until_silent
 
@@ -304,6 +310,83 @@ async def test_bytes_behind_a_handshake_drop_the_connection(served, later):
     exchange.upgrade(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", made.append)
     assert await until_silent(reader) in (b"<EOF>", b"")
     assert made == []
+
+
+# Requests with heads seen before, which take a shorter way if they come alone and whole. These tests say what comes in
+# one read, so there is no socket.
+
+
+class Recorder(asyncio.Transport):
+    def __init__(self):
+        super().__init__()
+        self.bodies = []
+        self.closed = False
+
+    def write(self, data):
+        self.bodies.append(data.partition(b"\r\n\r\n")[2])
+
+    def can_write_eof(self):
+        return False
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture(scope="module")
+def echo_server():
+    routes = Routes()
+    routes.add("/echo", lambda exchange: exchange.respond(200, exchange.request.body), max_body=100)
+    return HttpServer(routes, TimingWheel())
+
+
+def connect_to(server, *reads):
+    """A connection that has received these reads, and what was answered."""
+    connection, transport = server.new_connection(), Recorder()
+    connection.connection_made(transport)
+    for read in reads:
+        connection.data_received(read)
+    return connection, transport
+
+
+WARM_UP = (post(b"/echo", b"first"), *(post(b"/echo", b"x" * size) for size in range(101)))
+
+
+@given(st.lists(st.tuples(st.binary(max_size=100), st.booleans()), max_size=6), st.lists(st.integers(0, 900)))
+def test_answers_do_not_depend_on_what_comes_in_one_read(echo_server, bodies, cuts):
+    connection, transport = connect_to(echo_server, *WARM_UP)
+    transport.bodies.clear()
+    wire = b"".join(post(b"/echo", body) + b"\r\n" * line_end for body, line_end in bodies)
+    at = 0
+    for cut in [*sorted(min(cut, len(wire)) for cut in cuts), len(wire)]:
+        if cut > at:
+            connection.data_received(wire[at:cut])
+        at = max(at, cut)
+    assert transport.bodies == [body for body, _ in bodies]
+    assert connection.is_idle
+
+
+def test_a_known_head_without_its_end_is_waited_for(echo_server):
+    raw = b"\r\n".join((b"POST /echo HTTP/1.1", b"Host: h", b"Content-Length: %d"))
+    head = raw % (len(raw) - 2)
+    connection, transport = connect_to(echo_server, *WARM_UP)
+    assert echo_server.heads.get(head)
+    transport.bodies.clear()
+    connection.data_received(head + b"\r")  # as many bytes as a request would have whose head had no end
+    assert (transport.bodies, connection.is_idle) == ([], False)
+
+
+def test_what_is_too_large_is_refused_the_second_time_too(echo_server):
+    for _ in range(2):
+        _, transport = connect_to(echo_server, post(b"/echo", b""), post(b"/echo", b"x" * 101))
+        assert transport.closed
+
+
+def test_a_connection_that_is_closing_answers_no_known_heads(echo_server):
+    connection, transport = connect_to(echo_server, *WARM_UP)
+    connection.close()
+    transport.bodies.clear()
+    connection.data_received(WARM_UP[0])
+    assert transport.bodies == []
 
 
 # Deadlines, with the clock pushed by hand.

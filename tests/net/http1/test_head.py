@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanjet.net.http1.errors import BadRequest
-from fanjet.net.http1.head import CHUNKED, parse_familiar_head, parse_head
+from fanjet.net.http1.head import CHUNKED, parse_head
 
 
 def head(*lines, request=b"GET /x HTTP/1.1", host=b"Host: h"):
@@ -154,10 +154,18 @@ def test_bare_line_feeds_and_folded_lines_are_understood():
     assert (parsed.headers[b"a"], parsed.headers[b"b"]) == (b"b c d", b"e")
 
 
-def test_a_repeated_head_is_parsed_once():
-    assert parse_familiar_head(head(b"A: 1")) is parse_familiar_head(head(b"A: 1"))
-    large = head(b"A: " + b"x" * 5000)
-    assert parse_familiar_head(large) is not parse_familiar_head(large)
+@pytest.mark.parametrize(
+    ("raw", "fits"),
+    [
+        pytest.param(head(), True, id="get"),
+        pytest.param(head(request=b"POST / HTTP/1.1"), True, id="post"),
+        pytest.param(head(request=b"HEAD / HTTP/1.1"), False, id="no-body-wanted"),
+        pytest.param(head(b"Connection: close"), False, id="last-request"),
+        pytest.param(head(b"Connection: keep-alive", request=b"GET / HTTP/1.0"), False, id="old-version"),
+    ],
+)
+def test_when_the_ordinary_response_fits(raw, fits):
+    assert parse_head(raw).takes_ordinary is fits
 
 
 TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=8).map(str.encode)

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanjet.net.http1.errors import BadRequest
+from fanjet.net.http1.known import KnownHeads
 from fanjet.net.http1.reader import MAX_HEAD_BYTES, RequestReader
+from fanjet.net.router import Routes
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: h\r\n"
 
@@ -20,8 +22,14 @@ def chunked(pieces, trailer=b""):
     return HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n" + trailer + b"\r\n"
 
 
+def new_reader(limit=None):
+    routes = Routes()
+    routes.add("/", lambda exchange: None, max_body=limit)
+    return RequestReader(KnownHeads(routes))
+
+
 def read_all(pieces, limit=None):
-    reader = RequestReader(lambda head: limit)
+    reader = new_reader(limit)
     bodies = []
     for piece in pieces:
         reader.feed(piece)
@@ -118,7 +126,7 @@ def test_line_ends_before_a_request_are_skipped_after_a_post_only():
 
 
 def test_leave_to_send_a_body_is_asked_for_once():
-    reader = RequestReader(lambda head: None)
+    reader = new_reader()
     reader.feed(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert reader.next_request() is None
     assert [reader.take_expectation(), reader.take_expectation()] == [True, False]

@@ -2,19 +2,19 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from ..wheel import NOT_SCHEDULED
 from .errors import BadRequest
 from .exchange import Exchange
+from .known import END_OF_HEAD
 from .reader import RequestReader
 from .request import Request
 from .response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, ordinary_response, refusal, response
 
 if TYPE_CHECKING:
-    from .head import Head
+    from .known import KnownHead
     from .server import HttpServer
 
 HEADER_SECONDS: Final = 10.0
@@ -26,6 +26,7 @@ LINGER_SECONDS: Final = 0.5
 MAX_WAITING_BYTES: Final = 1 << 16
 """Pipelined input beyond this waits in the kernel while a request is being answered."""
 
+_NEVER: Final = float("inf")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 log = logging.getLogger(__name__)
@@ -52,11 +53,11 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, server: "HttpServer") -> None:
         self._server = server
-        self._reader = RequestReader(server.body_limit)  # not a method of ours: no cycle for the collector
+        self._reader = RequestReader(server.heads)
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
-        self._deadline = math.inf
-        self._scheduled_for = math.inf  # what the wheel knows: never later than the deadline
+        self._deadline = _NEVER
+        self._scheduled_for = _NEVER  # what the wheel knows: never later than the deadline
         self._stopped = False  # nothing more is served
         self._serving = False  # inside _serve
         self._paused = False
@@ -93,10 +94,21 @@ class HttpConnection(asyncio.Protocol):
         """Serve what is complete."""
         if self._stopped:
             return
-        self._reader.feed(data)
-        if self._exchange is None and not self._write_blocked:
+        reader = self._reader
+        ready = self._exchange is None and not self._write_blocked
+        # Nearly every read of a busy connection is one whole request with a head seen before. Such requests go past the
+        # reader: that makes 1 µs of what is 3 with it.
+        if ready and reader.between_requests:
+            end = data.find(END_OF_HEAD)
+            known = self._server.heads.get(data[:end]) if end > 0 else None
+            if known is not None and len(data) == end + known.rest:
+                reader.previous = known.head
+                self._start_exchange(known, data[end + len(END_OF_HEAD) :])
+                return
+        reader.feed(data)
+        if ready:
             self._serve()
-        elif self._reader.waiting > MAX_WAITING_BYTES and not self._paused:
+        elif reader.waiting > MAX_WAITING_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
 
@@ -127,16 +139,16 @@ class HttpConnection(asyncio.Protocol):
         """The peer took its answers."""
         self._write_blocked = False
         if self._exchange is not None:
-            self._deadline = math.inf
+            self._deadline = _NEVER
         elif not self._stopped:
-            self._go_on(close=False)
+            self._go_on()
 
     def on_timer(self, now: float) -> None:
         """Close without an answer if the deadline still stands."""
-        self._scheduled_for = math.inf
+        self._scheduled_for = _NEVER
         if now >= self._deadline:
             self.abort()
-        elif self._deadline < math.inf:
+        elif self._deadline < _NEVER:
             self._expect_until(self._deadline)
 
     # What the exchange calls.
@@ -148,20 +160,23 @@ class HttpConnection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._stopped:
             return
-        request = exchange.request
-        close = not request.keep_alive or self._server.stopping or self._peer_finished or CLOSE_CONNECTION in headers
-        modern = request.version != "1.0"
-        if modern and not close and not headers and status == 200 and request.method != "HEAD":
-            self._transport.write(ordinary_response(status, body, content_type))
+        head = exchange.request.head
+        close = self._server.stopping or self._peer_finished
+        if status == 200 and head.takes_ordinary and not headers and not close:
+            self._transport.write(ordinary_response(body, content_type))
+            self._go_on()
+            return
+        close = close or not head.keep_alive or CLOSE_CONNECTION in headers
+        modern = head.version != "1.0"
+        connection = b"close" if close and modern else b"" if close or modern else b"keep-alive"
+        version, send_body = head.version, head.method != "HEAD"
+        self._transport.write(
+            response(status, body, content_type, headers, version=version, connection=connection, send_body=send_body)
+        )
+        if close:
+            self.close()
         else:
-            connection = b"close" if close and modern else b"" if close or modern else b"keep-alive"
-            version, send_body = request.version, request.method != "HEAD"
-            self._transport.write(
-                response(
-                    status, body, content_type, headers, version=version, connection=connection, send_body=send_body
-                )
-            )
-        self._go_on(close=close)
+            self._go_on()
 
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Give the socket to another protocol."""
@@ -192,35 +207,34 @@ class HttpConnection(asyncio.Protocol):
                 if received is None:
                     self._wait_for_rest()
                     break
-                self._started = None
                 self._start_exchange(*received)
+                if self._reader.between_requests:
+                    break
         except BadRequest as fault:
             self._refuse(fault)
         finally:
             self._serving = False
 
-    def _start_exchange(self, head: "Head", body: bytes) -> None:
-        self._deadline = math.inf
-        exchange = Exchange(Request(head, body, self._transport, tls=self._server.tls), self)
+    def _start_exchange(self, known: "KnownHead", body: bytes) -> None:
+        self._started = None
+        self._deadline = _NEVER
+        exchange = Exchange(Request(known.head, body, self._transport, self._server.tls), self)
         self._exchange = exchange
         try:
-            self._server.routes.find(head).endpoint(exchange)
+            known.endpoint(exchange)
         except Exception:
-            log.exception("endpoint failed", extra={"path": head.path})
+            log.exception("endpoint failed", extra={"path": known.head.path})
             exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
 
-    def _go_on(self, *, close: bool) -> None:
+    def _go_on(self) -> None:
         """An answer is written: serve what has come meanwhile, or wait for it."""
-        if close:
-            self.close()
-            return
         if self._write_blocked:
             return
         self._expect_within(IDLE_SECONDS)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        if self._reader.waiting:
+        if not self._reader.between_requests:
             self._serve()
 
     def _wait_for_rest(self) -> None:
@@ -229,8 +243,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._started is None:
             self._started = self._server.wheel.clock()
-        head = self._reader.partial_head
-        self._expect_until(self._started + (HEADER_SECONDS if head is None else REQUEST_SECONDS))
+        self._expect_until(self._started + (REQUEST_SECONDS if self._reader.misses_body else HEADER_SECONDS))
         if self._reader.take_expectation():
             self._transport.write(_CONTINUE)
 
@@ -251,14 +264,20 @@ class HttpConnection(asyncio.Protocol):
     def _release(self) -> None:
         self._server.forget(self)
         self._server.wheel.cancel(self)
-        self._scheduled_for = math.inf
+        self._scheduled_for = _NEVER
 
     def _expect_within(self, seconds: float) -> None:
-        self._expect_until(self._server.wheel.clock() + seconds)
+        deadline = self._deadline = self._server.wheel.clock() + seconds
+        if deadline < self._scheduled_for:
+            self._schedule(deadline)
 
     def _expect_until(self, deadline: float) -> None:
         self._deadline = deadline
         if deadline < self._scheduled_for:
-            # A later deadline than the one in the wheel costs nothing: the wheel asks again.
-            self._scheduled_for = deadline
-            self._server.wheel.schedule(self, deadline)
+            self._schedule(deadline)
+
+    def _schedule(self, deadline: float) -> None:
+        """Tell the wheel. It need not know of a later deadline than the one it has, since it asks again then: that is
+        why requests do not move the connection about in it."""
+        self._scheduled_for = deadline
+        self._server.wheel.schedule(self, deadline)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from .request import Request
 
 
@@ -22,24 +24,21 @@ class Answering(Protocol):
         """Tear the socket down."""
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """A request that waits for exactly one of `respond`, `upgrade` and `abort`, now or later.
 
     Once the exchange is over, be it answered or the peer gone, all three do nothing.
     """
 
-    __slots__ = ("_connection", "closed", "on_closed", "request", "status")
-
-    def __init__(self, request: Request, connection: Answering) -> None:
-        self.request = request
-        self._connection: Answering | None = connection
-        self.status = 0
-        """The status that was answered, 0 before."""
-        self.closed = False
-        """Whether the connection was lost unanswered."""
-        self.on_closed: Callable[[], None] | None = None
-        """Called once when the peer stops sending, which is how it usually leaves, or is lost unanswered. Until the
-        connection is lost an answer is still written, since some clients only close their sending side."""
+    request: Request
+    _connection: Answering | None
+    status: int = 0
+    """The status that was answered, 0 before."""
+    closed: bool = False
+    """Whether the connection was lost unanswered."""
+    on_closed: Callable[[], None] | None = None
+    """Called once when the peer stops sending, which is how it usually leaves, or is lost unanswered. Until the
+    connection is lost an answer is still written, since some clients only close their sending side."""
 
     def respond(
         self,
@@ -49,8 +48,10 @@ class Exchange:
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         """Answer. Length, date and connection headers are added, and the body is left out where it may not be."""
-        connection = self._finish(status)
+        connection = self._connection
         if connection is not None:
+            self._connection = None
+            self.status = status
             connection.send_response(status, body, content_type, headers)
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:

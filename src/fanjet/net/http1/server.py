@@ -4,20 +4,20 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .connection import HttpConnection
+from .known import KnownHeads
 
 if TYPE_CHECKING:
     from ..router import Routes
     from ..wheel import TimingWheel
-    from .head import Head
 
 
 class HttpServer:
     """Routes, deadlines, and the connections that have not been handed over by an upgrade."""
 
-    __slots__ = ("_emptied", "connections", "routes", "stopping", "tls", "wheel")
+    __slots__ = ("_emptied", "connections", "heads", "stopping", "tls", "wheel")
 
     def __init__(self, routes: "Routes", wheel: "TimingWheel", *, tls: bool = False) -> None:
-        self.routes = routes
+        self.heads = KnownHeads(routes)
         self.wheel = wheel
         self.tls = tls
         self.stopping = False
@@ -27,10 +27,6 @@ class HttpServer:
     def new_connection(self) -> HttpConnection:
         """The protocol factory for the event loop."""
         return HttpConnection(self)
-
-    def body_limit(self, head: "Head") -> int | None:
-        """Bytes the body of a request may have, None for any number."""
-        return self.routes.find(head).max_body
 
     def forget(self, connection: HttpConnection) -> None:
         """For the connection: it was closed or handed over."""
