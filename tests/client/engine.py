@@ -84,6 +84,10 @@ class LateEvents:
     def on_leave(self, *args: Any) -> None:
         self._events.on_leave(*args)
 
+    @property
+    def waiting(self) -> int:
+        return len(self._kept)
+
     def deliver(self, count: int | None = None) -> None:
         """Deliver the oldest `count`, or all."""
         count = len(self._kept) if count is None else count

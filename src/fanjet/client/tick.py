@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
 from fanjet.telemetry.logging import get_logger
 
+from .unsubscribe import has_settled, remove_presence
+
 if TYPE_CHECKING:
     from .session import Session
     from .subscription import Subscription
@@ -36,17 +38,25 @@ async def _run(session: Session) -> None:
 
 
 async def _refresh_presence(session: Session, subscriptions: list[Subscription]) -> None:
-    """Refresh the entries; one that was added for a subscription that ended meanwhile is removed again."""
     manager = session.context.node.presence_manager
     for subscription in subscriptions:
         if not subscription.options.presence or not subscription.active:
             continue
         try:
             await manager.add(subscription.channel, session.client_id, subscription.info())
-            if not subscription.active and not session.is_subscribed(subscription.channel):
-                await manager.remove(subscription.channel, session.client_id, session.user)
         except Exception:
             log.exception("error updating presence", channel=subscription.channel)
+        if not subscription.active:
+            await _take_back(session, subscription)
+
+
+async def _take_back(session: Session, ended: Subscription) -> None:
+    """Remove the entry of a subscription that ended while it was refreshed, unless there is a newer one that wants
+    it."""
+    while (newer := session.subscriptions.get(ended.channel)) is not None and not newer.active:
+        await has_settled(newer)
+    if newer is None or not newer.options.presence:
+        await remove_presence(session, ended)
 
 
 async def _check_positions(session: Session, subscriptions: list[Subscription]) -> None:

@@ -98,8 +98,8 @@ async def settled(session: Session, channel: str) -> Subscription | None:
     return subscription
 
 
-async def has_settled(subscription: Subscription, patience: float) -> bool:
-    """Wait for an attempt to end, for so many seconds at most; False when it has not."""
+async def has_settled(subscription: Subscription, patience: float | None = None) -> bool:
+    """Wait for an attempt to end, for so many seconds if told; False when it has not."""
     if subscription.settled is None:
         subscription.settled = asyncio.get_running_loop().create_future()
     done, _ = await asyncio.wait([subscription.settled], timeout=patience)

@@ -89,13 +89,13 @@ class BrokerSubscriptions:
 
     async def _unsubscribe(self, channel: LiveChannel) -> None:
         channel.transition = asyncio.get_running_loop().create_future()
+        channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
         try:
             await self._broker.unsubscribe(channel.name)
         except Exception:
             log.exception("error unsubscribing from broker", channel=channel.name)
             asyncio.get_running_loop().call_later(RETRY_DELAY, self.release, channel)
         else:
-            channel.subscribed = False
             if channel.count == 0:
                 del self._hub.channels[channel.name]
         finally:

@@ -158,6 +158,18 @@ class LiveChannel:
             for subscriber in members.values()
         ]
 
+    def subscribers_astray(self, offset: int, epoch: str) -> list[Subscriber]:
+        """All live positioned subscribers who are not at the top of the stream as it was read a moment ago. Who is
+        apart may have read it later, and stand further."""
+        astray = [
+            one
+            for one in self.apart.values()
+            if one.buffer is None and one.delivery.positioned and (one.offset < offset or one.epoch != epoch)
+        ]
+        if (self.offset, self.epoch) != (offset, epoch):
+            astray += self.positioned_subscribers()
+        return astray
+
     def subscribers(self) -> Iterator[Subscriber]:
         """Everyone in the channel."""
         yield from self.apart.values()

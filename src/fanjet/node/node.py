@@ -131,16 +131,17 @@ class Node:
         return await self.presence_manager.presence_stats(channel)
 
     async def check_position(self, channel: LiveChannel, meta_ttl: int) -> None:
-        """Compare the position shared by the channel's subscribers with the top of its stream (07 §20); those who
-        have missed something lose their subscriptions. A read that fails is repeated at the next check."""
+        """Compare the positions of the channel's subscribers with the top of its stream (07 §20); those who have missed
+        something lose their subscriptions. A read that fails is repeated at the next check."""
+        before = (channel.offset, channel.epoch)
         try:
             top = (await self.broker.history(channel.name, limit=0, meta_ttl=meta_ttl)).top
         except Exception:
             log.exception("error checking stream position", channel=channel.name)
             return
-        if (channel.offset, channel.epoch) == (top.offset, top.epoch):
-            return
-        for subscriber in channel.positioned_subscribers():
+        if (channel.offset, channel.epoch) != before:
+            return  # what came during the read may be newer than what it found
+        for subscriber in channel.subscribers_astray(top.offset, top.epoch):
             subscriber.session.lose_position(subscriber)
 
     # ------------------------------------------------------------------------------------------ connections (API)

@@ -1,0 +1,148 @@
+"""The node is subscribed to exactly the channels that have subscribers here (07 §19)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fanjet.engines.interfaces import EngineUnavailable
+from tests.client.rig import Rig
+
+SUBSCRIBE = {"subscribe": {"channel": "news"}}
+UNSUBSCRIBE = {"unsubscribe": {"channel": "news"}}
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    return Rig()
+
+
+async def test_the_first_subscriber_subscribes_the_node_and_others_do_not(rig: Rig) -> None:
+    for user in ("ann", "bob"):
+        rig.connected(user).call(**SUBSCRIBE)
+    assert rig.gate.channels("subscribe") == ["news"]
+    assert rig.broker.subscribed == {"news"}
+
+
+async def test_those_who_come_together_wait_for_one_call(rig: Rig) -> None:
+    rig.gate.hold("subscribe")
+    clients = [rig.connected(user) for user in ("ann", "bob", "cid")]
+    for client in clients:
+        client.send(SUBSCRIBE)
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["news"]
+    assert all(client.answered == [1] for client in clients)
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert all(client.answered == [1, 2] for client in clients)
+
+
+async def test_when_the_call_fails_who_waited_tries_for_itself(rig: Rig) -> None:
+    rig.gate.hold("subscribe")
+    rig.gate.fail("subscribe", EngineUnavailable("x"))
+    first, second = rig.connected("ann"), rig.connected("bob")
+    first.send(SUBSCRIBE)
+    second.send(SUBSCRIBE)
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert first.code == 3004
+    assert "subscribe" in second.reply(2)
+    assert rig.broker.subscribed == {"news"}
+
+
+async def test_the_last_one_to_leave_is_outlived_by_a_second(rig: Rig) -> None:
+    client = rig.connected()
+    client.call(**SUBSCRIBE)
+    client.call(**UNSUBSCRIBE)
+    await rig.pass_time(0.9)
+    assert rig.broker.subscribed == {"news"}
+    await rig.pass_time(0.2)
+    assert rig.broker.subscribed == set()
+    assert rig.node.hub.channels == {}
+
+
+async def test_who_comes_back_within_that_second_costs_the_broker_nothing(rig: Rig) -> None:
+    client = rig.connected()
+    for _ in range(3):
+        client.call(**SUBSCRIBE)
+        await rig.pass_time(0.5)
+        client.call(**UNSUBSCRIBE)
+        await rig.pass_time(0.5)
+    client.call(**SUBSCRIBE)
+    await rig.pass_time(5)
+    assert rig.gate.channels("subscribe") == ["news"]
+    assert rig.gate.channels("unsubscribe") == []
+    assert rig.broker.subscribed == {"news"}
+
+
+@pytest.mark.parametrize("held", ["unsubscribe", "unsubscribe answer"])
+async def test_who_comes_while_the_node_unsubscribes_waits_and_subscribes_again(rig: Rig, held: str) -> None:
+    client = rig.connected()
+    client.call(**SUBSCRIBE)
+    client.call(**UNSUBSCRIBE)
+    rig.gate.hold(held)
+    await rig.pass_time(1.1)
+    assert rig.gate.waiting(held) == 1
+    (number,) = client.send(SUBSCRIBE)
+    await rig.settle()
+    assert number not in client.answered
+    rig.gate.release(held)
+    await rig.settle()
+    assert "subscribe" in client.reply(number)
+    assert rig.broker.subscribed == {"news"}
+    await rig.publish("news")
+    await rig.settle()
+    assert client.data() == [1]
+
+
+async def test_an_unsubscribe_that_fails_is_repeated(rig: Rig) -> None:
+    client = rig.connected()
+    client.call(**SUBSCRIBE)
+    client.call(**UNSUBSCRIBE)
+    rig.gate.fail("unsubscribe", EngineUnavailable("x"))
+    await rig.pass_time(1.1)
+    assert rig.broker.subscribed == {"news"}
+    await rig.pass_time(2)
+    assert rig.broker.subscribed == set()
+    assert rig.node.hub.channels == {}
+
+
+async def test_who_comes_after_a_failed_unsubscribe_makes_sure_of_the_subscription(rig: Rig) -> None:
+    client = rig.connected()
+    client.call(**SUBSCRIBE)
+    client.call(**UNSUBSCRIBE)
+    rig.gate.fail("unsubscribe", EngineUnavailable("x"))
+    await rig.pass_time(1.1)
+    client.call(**SUBSCRIBE)
+    await rig.pass_time(5)
+    assert rig.gate.channels("subscribe") == ["news", "news"]
+    assert rig.broker.subscribed == {"news"}
+
+
+async def test_a_failed_subscribe_leaves_no_channel_behind(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.fail("subscribe", EngineUnavailable("x"))
+    client.send(SUBSCRIBE)
+    assert client.code == 3004
+    await rig.pass_time(3)
+    assert rig.node.hub.channels == {}
+
+
+async def test_thousands_of_channels_leave_nothing_behind(rig: Rig) -> None:
+    client = rig.connected()
+    for number in range(2000):
+        client.call(subscribe={"channel": f"c{number}"})
+        client.call(unsubscribe={"channel": f"c{number}"})
+        if number % 20 == 19:
+            client.transport.writes.clear()
+            await rig.settle()
+    await rig.pass_time(3)
+    assert rig.node.hub.channels == {}
+    assert rig.broker.subscribed == set()
+
+
+async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
+    client = rig.connected()
+    client.call(**SUBSCRIBE)
+    rig.node.shut_down()
+    await rig.pass_time(3)
+    assert rig.gate.channels("unsubscribe") == []
