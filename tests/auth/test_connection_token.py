@@ -5,7 +5,9 @@ import pytest
 from fanjet.auth import ConnectionVerifier, ServerSubscription, TokenExpired, TokenInvalid
 from fanjet.auth.claims import BoolValue, OverrideClaims
 from fanjet.config.tree.token import Token as TokenConfig
+from fanjet.protocol.capability import Capability
 from fanjet.protocol.codes import ReplyError
+from fanjet.protocol.messages import FilterNode
 
 NOW = 1_700_000_000
 
@@ -117,6 +119,15 @@ def test_expired_tokens(verify, claims):
         pytest.param({"expire_at": 2**63}, id="expire_at-too-large"),
         pytest.param({"channel": "x"}, id="a-subscription-token"),
         pytest.param({"channel": 1}, id="channel-number"),
+        pytest.param({"caps": {}}, id="caps-object"),
+        pytest.param({"caps": ["sub"]}, id="caps-of-strings"),
+        pytest.param({"caps": [{"channels": "a"}]}, id="caps-channels-string"),
+        pytest.param({"caps": [{"match": 1}]}, id="caps-match-number"),
+        pytest.param({"caps": [{"allow": [1]}]}, id="caps-allow-of-numbers"),
+        pytest.param({"labels": []}, id="labels-array"),
+        pytest.param({"labels": {"a": 1}}, id="labels-of-numbers"),
+        pytest.param({"subs": {"a": {"server_tags_filter": []}}}, id="filter-array"),
+        pytest.param({"subs": {"a": {"server_tags_filter": {"vals": "x"}}}}, id="filter-vals-string"),
     ],
 )
 def test_invalid_tokens(verify, claims):
@@ -143,6 +154,26 @@ def test_other_claims_may_be_anything(verify):
 def test_info_and_meta(verify, claims, info, meta):
     token = verify(claims)
     assert (token.info, token.meta) == (info, meta)
+
+
+def test_labels_and_capabilities(verify):
+    assert (verify({}).labels, verify({}).caps) == (None, None)
+    assert (verify({"labels": None, "caps": None}).labels, verify({"caps": None}).caps) == (None, None)
+    token = verify(
+        {
+            "labels": {"tier": "pro", "region": None},
+            "caps": [{"channels": ["n:*"], "match": "wildcard", "allow": ["sub", "x"], "more": 1}, None],
+        }
+    )
+    assert token.labels == {"tier": "pro", "region": ""}
+    assert token.caps == [Capability(["n:*"], "wildcard", ["sub", "x"]), Capability()]
+
+
+def test_filters_of_the_server(verify):
+    node = {"op": "not", "nodes": [{"key": "a", "cmp": "in", "vals": ["1", "2"]}]}
+    subs = verify({"subs": {"a": {"server_tags_filter": node}, "b": {}}}).subs
+    assert subs["a"].server_tags_filter == FilterNode(op="not", nodes=[FilterNode(key="a", cmp="in", vals=["1", "2"])])
+    assert subs["b"].server_tags_filter is None
 
 
 def test_channels_are_subscriptions_without_options(verify):

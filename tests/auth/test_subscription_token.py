@@ -6,6 +6,7 @@ from fanjet.auth import SubscriptionVerifier, TokenExpired, TokenInvalid
 from fanjet.auth.claims import BoolValue, OverrideClaims
 from fanjet.config.tree.token import SubscriptionToken as TokenConfig
 from fanjet.protocol.codes import ReplyError
+from fanjet.protocol.messages import FilterNode
 
 NOW = 1_700_000_000
 
@@ -48,6 +49,14 @@ def test_a_short_token_grants_the_rest_of_the_defaults(verify):
     assert (token.info, token.data, token.override) == (b"", b"", None)
 
 
+def test_permissions_and_the_filter_of_the_server(verify):
+    token = verify({"channel": "news", "allow": ["pub", "x"], "server_tags_filter": {"key": "a", "cmp": "ex"}})
+    assert token.allow == ["pub", "x"]
+    assert token.server_tags_filter == FilterNode(key="a", cmp="ex")
+    plain = verify({"channel": "news", "allow": None})
+    assert (plain.allow, plain.server_tags_filter) == (None, None)
+
+
 def test_base64_wins_over_json(verify):
     token = verify({"channel": "news", "info": 1, "b64info": "AQ==", "data": 2, "b64data": "Ag=="})
     assert (token.info, token.data) == (b"\x01", b"\x02")
@@ -70,6 +79,9 @@ def test_expire_at_decides_about_the_subscription(verify):
         pytest.param({"channel": "news", "b64data": "!"}, id="bad-b64data"),
         pytest.param({"channel": "news", "override": []}, id="override-array"),
         pytest.param({"channel": "news", "sub": 1}, id="sub-number"),
+        pytest.param({"channel": "news", "allow": "pub"}, id="allow-string"),
+        pytest.param({"channel": "news", "allow": [1]}, id="allow-of-numbers"),
+        pytest.param({"channel": "news", "server_tags_filter": "x"}, id="filter-string"),
     ],
 )
 def test_invalid_tokens(verify, claims):

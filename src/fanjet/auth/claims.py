@@ -9,7 +9,8 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from fanjet.protocol.messages import NO_PAYLOAD, Int64
+from fanjet.protocol.capability import Capability
+from fanjet.protocol.messages import NO_PAYLOAD, FilterNode, Int64
 
 from .errors import TokenInvalid
 from .jwt import without_half_surrogates
@@ -62,6 +63,7 @@ class SubClaims(Struct, frozen=True):
     data: Raw = NO_PAYLOAD
     b64data: str = ""
     override: OverrideClaims | None = None
+    server_tags_filter: FilterNode | None = None
 
 
 class ConnectionClaims(RegisteredClaims, frozen=True):
@@ -70,6 +72,8 @@ class ConnectionClaims(RegisteredClaims, frozen=True):
     channels: list[str] = []
     subs: dict[str, SubClaims] = {}
     meta: Raw = NO_PAYLOAD
+    labels: dict[str, str] | None = None
+    caps: list[Capability] | None = None
 
 
 class SubscriptionClaims(RegisteredClaims, frozen=True):
@@ -79,14 +83,18 @@ class SubscriptionClaims(RegisteredClaims, frozen=True):
     data: Raw = NO_PAYLOAD
     b64data: str = ""
     override: OverrideClaims | None = None
+    allow: list[str] | None = None
+    server_tags_filter: FilterNode | None = None
 
 
 class ServerSubscription(Struct, frozen=True):
-    """What a connection token says about one of its channels. `override` None keeps the namespace's options."""
+    """What a connection token says about one of its channels. `override` None keeps the namespace's options;
+    `server_tags_filter` is not validated."""
 
     info: bytes = b""
     data: bytes = b""
     override: OverrideClaims | None = None
+    server_tags_filter: FilterNode | None = None
 
 
 def read_time(claim: Raw) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from fanjet.config.tree.token import Token as TokenConfig
+from fanjet.protocol.capability import Capability
 
 from .claims import ConnectionClaims, ServerSubscription, SubClaims, read_payload
 from .errors import TokenExpired, TokenInvalid
@@ -14,13 +15,15 @@ from .verified_claims import VerifiedClaims
 
 class ConnectionToken(Struct, frozen=True):
     """What a connection token grants. `expire_at` in Unix seconds, 0 for never. `info` and `meta` are JSON as written
-    (`info` possibly any bytes), empty when the token has none."""
+    (`info` possibly any bytes), empty when the token has none. `labels` and `caps` are None without such claims."""
 
     user: str
     expire_at: int
     info: bytes
     meta: bytes
     subs: dict[str, ServerSubscription]
+    labels: dict[str, str] | None = None
+    caps: list[Capability] | None = None
 
 
 class ConnectionVerifier:
@@ -55,6 +58,8 @@ class ConnectionVerifier:
             subs=self._subs(claims),
             info=read_payload(claims.info, claims.b64info),
             meta=bytes(claims.meta),
+            labels=claims.labels,
+            caps=claims.caps,
         )
 
     def _subs(self, claims: ConnectionClaims) -> dict[str, ServerSubscription]:
@@ -71,4 +76,5 @@ def _server_subscription(entry: SubClaims) -> ServerSubscription:
         info=read_payload(entry.info, entry.b64info),
         data=read_payload(entry.data, entry.b64data),
         override=entry.override,
+        server_tags_filter=entry.server_tags_filter,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from fanjet.config.tree.token import Token as TokenConfig
+from fanjet.protocol.messages import FilterNode
 
 from .claims import OverrideClaims, SubscriptionClaims, read_payload
 from .errors import TokenExpired, TokenInvalid
@@ -16,6 +17,8 @@ class SubscriptionToken(Struct, frozen=True):
     """What a subscription token grants. Whether channel, user and client are the right ones is the caller's to compare.
 
     `client` is empty when the token is for any. `expire_at` in Unix seconds, 0 for never. `info` is the channel info.
+    `allow` has the codes of `Capability`, for this channel; it is None, like the filter, which is not validated, without
+    such a claim.
     """
 
     channel: str
@@ -25,6 +28,8 @@ class SubscriptionToken(Struct, frozen=True):
     info: bytes
     data: bytes
     override: OverrideClaims | None
+    allow: list[str] | None = None
+    server_tags_filter: FilterNode | None = None
 
 
 class SubscriptionVerifier:
@@ -59,4 +64,6 @@ class SubscriptionVerifier:
             info=read_payload(claims.info, claims.b64info),
             data=read_payload(claims.data, claims.b64data),
             override=claims.override,
+            allow=claims.allow,
+            server_tags_filter=claims.server_tags_filter,
         )
