@@ -249,6 +249,27 @@ async def test_a_defect_is_answered_and_does_not_hurt_the_connection(caller: Cal
     assert (await caller.post("/api/info", {}))[1].keys() == {"result"}
 
 
+@pytest.mark.parametrize("path", ["/api/info", "/api/batch", "/api"])
+async def test_a_cancelled_command_is_answered(
+    caller: Caller, node: FakeNode, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    commands: list[asyncio.Task[Any] | None] = []
+
+    async def wait() -> None:
+        await asyncio.sleep(0)
+        commands.append(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(node, "info", wait)
+    body = b'{"method":"info","params":{},"commands":[{"info":{}}]}'
+    answer = asyncio.create_task(caller.request("POST", path, body))
+    while not commands:
+        await asyncio.sleep(0.01)
+    assert commands[0] is not None
+    commands[0].cancel()
+    assert await answer == (500, TEXT_TYPE, b"Internal Server Error\n")
+
+
 async def test_a_long_batch_lets_others_in(caller: Caller) -> None:
     commands = [{"publish": {"channel": "ns:a", "data": 1}}] * 20_000
     finished: list[str] = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from asyncio import CancelledError
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fanjet.net.eager import run_eagerly
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.router import Endpoint
 
-    from .batch import Reply
     from .errors import ApiError
     from .methods import Method
     from .node import Node
-    from .results import Result
 
-    Handler = Callable[[Exchange], None]
+    T = TypeVar("T")
+    Work = Callable[[Exchange, T], Coroutine[Any, Any, None]]
+    """Carries out what was decoded from a body and answers, whatever happens."""
 
 log = get_logger(__name__)
 
@@ -49,53 +49,49 @@ class HttpApi:
     def routes(self, prefix: str) -> dict[str, Endpoint]:
         """Endpoints by path. `prefix` has no slash at its end, but for being one (05 §2.2)."""
         base = prefix.rstrip("/")
-        routes = {f"{base}/{method.name}": self._guarded(self._method_handler(method)) for method in METHODS.values()}
-        routes[f"{base}/batch"] = self._guarded(self._batch_handler())
-        routes[base or "/"] = self._guarded(self._handle_legacy)
+        routes = {
+            f"{base}/{method.name}": self._endpoint(RequestDecoder(method.request_type).decode, self._work_of(method))
+            for method in METHODS.values()
+        }
+        routes[f"{base}/batch"] = self._endpoint(RequestDecoder(BatchRequest).decode, self._work_through_batch)
+        routes[base or "/"] = self._endpoint(_undecoded, self._work_through_legacy)
         return routes
 
-    def _guarded(self, handle: Handler) -> Endpoint:
+    def _endpoint(self, decode: Callable[[bytes], T], work: Work[T]) -> Endpoint:
         """Method and key are checked before the body is looked at."""
         keys = self._keys
 
         def endpoint(exchange: Exchange) -> None:
-            head = exchange.request.head
+            request = exchange.request
+            head = request.head
             if head.method != "POST":
                 exchange.respond(405)
             elif keys is not None and not keys.admits(head.headers, head.query):
                 exchange.respond(401)
             else:
-                handle(exchange)
+                try:
+                    decoded = decode(request.body)
+                except MalformedRequest as error:
+                    _refuse(exchange, error)
+                else:
+                    run_eagerly(work(exchange, decoded), _finished)
 
         return endpoint
 
     # ------------------------------------------------------------------------------------------ methods
 
-    def _method_handler(self, method: Method) -> Handler:
-        decode, run, name = RequestDecoder(method.request_type).decode, method.run, method.name
+    def _work_of(self, method: Method) -> Work[Any]:
+        node, run, name = self._node, method.run, method.name
 
-        def handle(exchange: Exchange) -> None:
+        async def work(exchange: Exchange, request: Any) -> None:
             try:
-                request = decode(exchange.request.body)
-            except MalformedRequest as error:
-                _refuse(exchange, error)
-                return
-            run_eagerly(run(self._node, request), partial(self._answer, exchange, name))
-
-        return handle
-
-    def _answer(self, exchange: Exchange, method: str, result: Result | None, error: BaseException | None) -> None:
-        if isinstance(error, Exception):
-            self._answer_error(exchange, as_api_error(error, method))
-        elif result is None:
-            _fail(exchange, error)
-        else:
-            try:
-                body = encode_success(result)
-            except PayloadNotJSON as failure:
+                exchange.respond(200, encode_success(await run(node, request)), JSON)
+            except (PayloadNotJSON, CancelledError) as failure:
                 _fail(exchange, failure)
-            else:
-                exchange.respond(200, body, JSON)
+            except Exception as error:
+                self._answer_error(exchange, as_api_error(error, name))
+
+        return work
 
     def _answer_error(self, exchange: Exchange, error: ApiError) -> None:
         by_status = self._transport_errors or exchange.request.headers.get(b"x-centrifugo-error-mode") == b"transport"
@@ -106,43 +102,35 @@ class HttpApi:
 
     # ------------------------------------------------------------------------------------------ batch and legacy
 
-    def _batch_handler(self) -> Handler:
-        decode = RequestDecoder(BatchRequest).decode
+    async def _work_through_batch(self, exchange: Exchange, request: BatchRequest) -> None:
+        try:
+            exchange.respond(200, encode_replies(await run_batch(self._node, request)), JSON)
+        except (Exception, CancelledError) as failure:
+            _fail(exchange, failure)
 
-        def handle(exchange: Exchange) -> None:
-            try:
-                request = decode(exchange.request.body)
-            except MalformedRequest as error:
-                _refuse(exchange, error)
-                return
-            self._run_to_body(exchange, _batch_body(self._node, request))
-
-        return handle
-
-    def _handle_legacy(self, exchange: Exchange) -> None:
+    async def _work_through_legacy(self, exchange: Exchange, body: bytes) -> None:
         if self._node.shutting_down:
             exchange.respond(503)
-        elif not exchange.request.body:
+            return
+        if not body:
             _respond_text(exchange, *_BAD_REQUEST)
-        else:
-            self._run_to_body(exchange, run_legacy(self._node, exchange.request.body))
-
-    def _run_to_body(self, exchange: Exchange, work: Coroutine[Any, Any, bytes]) -> None:
-        run_eagerly(work, partial(_answer_body, exchange))
-
-
-async def _batch_body(node: Node, request: BatchRequest) -> bytes:
-    replies: list[Reply] = await run_batch(node, request)
-    return encode_replies(replies)
+            return
+        try:
+            exchange.respond(200, await run_legacy(self._node, body), JSON)
+        except MalformedRequest as error:
+            _refuse(exchange, error)
+        except (Exception, CancelledError) as failure:
+            _fail(exchange, failure)
 
 
-def _answer_body(exchange: Exchange, body: bytes | None, error: BaseException | None) -> None:
-    if isinstance(error, MalformedRequest):
-        _refuse(exchange, error)
-    elif error is not None or body is None:
-        _fail(exchange, error)
-    else:
-        exchange.respond(200, body, JSON)
+def _undecoded(body: bytes) -> bytes:
+    return body
+
+
+def _finished(_: None, error: BaseException | None) -> None:
+    """The work has answered; what went wrong beyond that is for whoever runs endpoints and tasks."""
+    if error is not None:
+        raise error
 
 
 def _refuse(exchange: Exchange, error: MalformedRequest) -> None:
@@ -150,7 +138,7 @@ def _refuse(exchange: Exchange, error: MalformedRequest) -> None:
     _respond_text(exchange, *_BAD_REQUEST)
 
 
-def _fail(exchange: Exchange, error: BaseException | None) -> None:
+def _fail(exchange: Exchange, error: BaseException) -> None:
     """Nothing can be told but that it failed: a payload that is not JSON, a cancelled command, a defect."""
     log.error("error answering API request", path=exchange.request.path, error=repr(error))
     _respond_text(exchange, *_INTERNAL_ERROR)

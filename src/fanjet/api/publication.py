@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .errors import BadRequest, as_api_error
 from .pacing import run_all
 from .payloads import payload_of
-from .publish_rules import rules_of
+from .publish_options import publish_options
 from .results import BroadcastResult, ErrorResult, PublishResponse, PublishResult
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ async def publish(node: Node, request: PublishRequest) -> PublishResult:
     if not channel:
         raise BadRequest
     data = payload_of(request.data, request.b64data)
-    options = rules_of(node.resolve(channel)).options_for(request, data)
+    options = publish_options(node.resolve(channel), request, data)
     position = (await node.publish(channel, data, options)).position
     return PublishResult(position.offset, position.epoch)
 
@@ -38,7 +38,7 @@ async def _response(node: Node, channel: str, data: bytes, request: Publishing) 
     try:
         if not channel:
             raise BadRequest
-        options = rules_of(node.resolve(channel)).options_for(request, data)
+        options = publish_options(node.resolve(channel), request, data)
         position = (await node.publish(channel, data, options)).position
         return PublishResponse(result=PublishResult(position.offset, position.epoch))
     except Exception as failure:

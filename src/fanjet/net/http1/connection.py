@@ -97,7 +97,7 @@ class HttpConnection(asyncio.Protocol):
         reader = self._reader
         ready = self._exchange is None and not self._write_blocked
         # Nearly every read of a busy connection is one whole request with a head seen before. Such requests go past the
-        # reader: that makes 1 µs of what is 3 with it.
+        # reader: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader.between_requests:
             end = data.find(END_OF_HEAD)
             known = self._server.heads.get(data[:end]) if end > 0 else None

@@ -138,11 +138,17 @@ def _parse_fields(fields: bytes) -> tuple[dict[bytes, bytes], dict[bytes, list[b
     if fields[0] in b" \t":
         raise BadRequest
     fields += b"\r\n"
-    if b"\r\n " in fields or b"\r\n\t" in fields:
-        fields = _FOLD.sub(b" ", fields)
     found = _FIELD.findall(fields)
-    if len(found) != fields.count(b"\n"):  # some line is no field
-        raise _fault_of(fields)
+    if len(found) != fields.count(b"\n"):  # some line is no field: it may belong to the one before
+        fields = _FOLD.sub(b" ", fields)
+        found = _FIELD.findall(fields)
+        if len(found) != fields.count(b"\n"):
+            raise _fault_of(fields)
+    headers = {name.lower(): value.rstrip(b" \t") for name, value in found}
+    return (headers, {}) if len(headers) == len(found) else _sort_repeated(found)
+
+
+def _sort_repeated(found: list[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], dict[bytes, list[bytes]]]:
     headers: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] = {}
     for sent_name, sent_value in found:
