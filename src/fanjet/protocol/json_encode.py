@@ -10,6 +10,7 @@ from msgspec.json import Encoder
 from .codec import PayloadNotJSON
 from .json_scan import is_json
 from .publication import EncodedPublication, Publication
+from .publication_cache import PublicationCache
 from .schema import Field, Scalar, Shape, fields_to_write, values_getter
 
 Encode = Callable[[Any], bytes]
@@ -138,22 +139,12 @@ def _value_encoder(field: Field, payload: Encode) -> Encode:
 
 
 def _publication_encoder(encode: Encode, payload: Encode) -> Encode:
-    def encode_publication(item: Any) -> bytes:
-        if type(item) is EncodedPublication:
-            return item.body
-        if (
-            item.info is not None
-            or item.tags
-            or item.key
-            or item.epoch
-            or item.version
-            or item.removed
-            or item.score
-            or not item.data
-            or not item.offset
-        ):
-            return encode(item)
-        # Nearly every publication of a stream has nothing but these two: a fifth of the time.
-        return b'{"data":%b,"offset":%d}' % (payload(item.data), item.offset)
+    def encode_new(publication: Publication) -> bytes:
+        data, offset = publication.data, publication.offset
+        if data and offset and publication == Publication(data, offset, time=publication.time):
+            # Nearly every publication of a stream: a fifth of the time.
+            return b'{"data":%b,"offset":%d}' % (payload(data), offset)
+        return encode(publication)
 
-    return encode_publication
+    encode_cached = PublicationCache(encode_new).encode
+    return lambda item: item.body if type(item) is EncodedPublication else encode_cached(item)

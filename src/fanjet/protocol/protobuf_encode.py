@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from .protobuf_wire import LENGTH, VARINT, varint
 from .publication import EncodedPublication, Publication
+from .publication_cache import PublicationCache
 from .schema import Field, Scalar, Shape, fields_to_write, values_getter
 
 Encode = Callable[[Any], bytes]
@@ -72,5 +73,6 @@ def _value_writer(kind: Scalar | type[Struct], number: int) -> Encode:
         return varint_field(number)
     encode, wrap = protobuf_encoder(kind), length_field(number)
     if kind is Publication:
-        return lambda item: wrap(item.body if type(item) is EncodedPublication else encode(item))
+        encode_cached = PublicationCache(encode).encode
+        return lambda item: wrap(item.body if type(item) is EncodedPublication else encode_cached(item))
     return lambda item: wrap(encode(item))
