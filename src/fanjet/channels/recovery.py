@@ -40,7 +40,7 @@ def decide_stream(
     missed = range(since.offset + 1, top.offset + 1)
     if len(read) != len(missed) or top.offset < since.offset:
         return NOT_RECOVERED
-    if any(publication.offset != offset for publication, offset in zip(read, missed, strict=True)):
+    if [publication.offset for publication in read] != list(missed):
         return NOT_RECOVERED
     return Recovery(True, _matching(read, tags_filter))
 
@@ -76,6 +76,8 @@ def merge(
     Publications outside the stream are not looked at. `latest_only`: keep the last one (cache mode without delta).
     Raises `InsufficientState`.
     """
+    if not buffered:  # nearly always
+        return Merged(recovery.publications[-1:] if latest_only else recovery.publications, top)
     by_offset = {publication.offset: publication for publication in buffered if publication.offset}
     if recovery.recovered:
         later = sorted(offset for offset in by_offset if offset > top)

@@ -68,12 +68,14 @@ class Establishing:
     `abandon` undoes what was done, whatever had been reached.
     """
 
-    __slots__ = ("_history", "_present", "_publications", "_session", "_wish", "subscription")
+    __slots__ = ("_history", "_present", "_publications", "_recovering", "_session", "_wish", "subscription")
 
     def __init__(self, session: Session, subscription: Subscription, wish: Wish) -> None:
         self.subscription = subscription
         self._session = session
         self._wish = wish
+        options = subscription.options
+        self._recovering = options.recovery and (wish.recover or options.auto_recover)
         self._history: History | None = None
         self._present = False
         self._publications: list[Publication] = []
@@ -141,11 +143,6 @@ class Establishing:
         return await broker.history(
             subscription.channel, since=since, limit=limit, reverse=reverse, meta_ttl=options.history_meta_ttl
         )
-
-    @property
-    def _recovering(self) -> bool:
-        options = self.subscription.options
-        return options.recovery and (self._wish.recover or options.auto_recover)
 
     def complete(self) -> SubscribeResult:
         """Decide about recovery, merge what came meanwhile, set the position (01 §8.4, §8.5).
