@@ -6,6 +6,7 @@ from hashlib import sha1
 from typing import Final
 
 from ..http1.request import Request
+from ..http1.response import NO_SNIFFING
 from ..origin import OriginPredicate
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -21,7 +22,7 @@ _USUAL_CONNECTION: Final = frozenset({b"Upgrade", b"upgrade", b"keep-alive, Upgr
 _USUAL_UPGRADE: Final = frozenset({b"websocket", b"WebSocket"})
 _USUAL_VERSION: Final = frozenset({b"13"})
 
-REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"),)
+REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"), NO_SNIFFING)
 """Goes with every refused handshake."""
 
 
@@ -60,9 +61,13 @@ def select_subprotocol(request: Request, supported: Collection[bytes]) -> bytes 
 
 
 def offers_deflate(request: Request) -> bool:
-    """Whether the client offers permessage-deflate, with whatever parameters."""
+    """Whether the client offers permessage-deflate, with whatever parameters, but for an empty one."""
     offers = b",".join(request.all_values(b"sec-websocket-extensions"))
-    return any(offer.partition(b";")[0].strip(b" \t") == b"permessage-deflate" for offer in offers.split(b","))
+    return any(_is_deflate([part.strip(b" \t") for part in offer.split(b";")]) for offer in offers.split(b","))
+
+
+def _is_deflate(offer: list[bytes]) -> bool:
+    return offer[0] == b"permessage-deflate" and all(offer)
 
 
 def _names(request: Request, header: bytes, token: bytes, usual: Container[bytes]) -> bool:
