@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+TTL_MASK = 0xFFFFFFFF
+"""A ttl has 32 bits; what a token asks for beyond that wraps, as it always has."""
+
 _shared_delivery: Final = lru_cache(maxsize=256)(Delivery)
 """A delivery is the same for most subscribers, so that they share the object, too. For those without filter."""
 
@@ -157,7 +160,7 @@ class Establishing:
         left = self._seconds_left()
         return SubscribeResult(
             expires=left > 0,
-            ttl=left,
+            ttl=left & TTL_MASK,
             recoverable=options.recovery,
             epoch=subscription.epoch,
             publications=self._encoded(),
