@@ -126,6 +126,26 @@ async def test_messages_arrive_in_order_however_they_are_cut(server):
     assert connection.messages == [b"one", b"two", b"three", b"four", b"five" * 100]
 
 
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 128, 1000])
+async def test_a_message_that_comes_whole_and_alone_needs_no_reader(server, size):
+    _, _, connection = await server.open()
+    connection.data_received(frame(b"x" * size))
+    assert connection.messages == [b"x" * size]
+    assert connection._reader is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 128, 900])
+@pytest.mark.parametrize("extra", [-1, 1])
+async def test_one_that_is_cut_or_followed_does(server, size, extra):
+    _, _, connection = await server.open()
+    following = frame(b"end")
+    both = frame(b"x" * size) + following
+    cut = len(both) - len(following) + extra
+    connection.data_received(both[:cut])
+    connection.data_received(both[cut:])
+    assert connection.messages == [b"x" * size, b"end"]
+
+
 async def test_an_idle_connection_keeps_no_reader(server):
     _, writer, connection = await server.open()
     writer.write(frame(b"one") + frame(b"two"))

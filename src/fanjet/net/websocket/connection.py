@@ -7,7 +7,7 @@ from typing import Final, cast
 from ..wheel import NOT_SCHEDULED, TimingWheel
 from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_echo_frame, close_frame, ping_frame, pong_frame
 from .masking import apply_mask
-from .reader import CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
+from .reader import MASKED, CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
 
 CLOSE_FRAME_WRITE_SECONDS: Final = 1.0
 PEER_CLOSE_SECONDS: Final = 5.0
@@ -169,13 +169,16 @@ class WebSocketConnection(asyncio.Protocol):
         """Deliver the messages that are whole."""
         reader = self._reader
         if reader is None and self._state is _State.OPEN and not self._paused:
-            # Nearly every read is one short message in one masked frame.
-            length = len(data) - 6
-            first = data[0]
-            if 0 <= length < 126 and data[1] == 0x80 | length and (first == FIN | TEXT or first == FIN | BINARY):
+            # Nearly every read is one whole message in one masked frame, of less than 64 KiB.
+            size, first = len(data), data[0]
+            if size < 132:
+                start = 6 if size >= 6 and data[1] == MASKED | size - 6 else 0
+            else:
+                start = 8 if data[1] == MASKED | 126 and int.from_bytes(data[2:4], "big") == size - 8 else 0
+            if start and (first == FIN | TEXT or first == FIN | BINARY):
                 limit = self._limits.message
-                if limit is None or length <= limit:
-                    self.on_message(apply_mask(data[6:], data[2:6]))
+                if limit is None or size - start <= limit:
+                    self.on_message(apply_mask(data[start:], data[start - 4 : start]))
                     return
         if self._state >= _State.ENDED:
             return
