@@ -1,0 +1,19 @@
+"""Waiting for what another process does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+PATIENCE = 10.0
+PAUSE = 0.01
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Return as soon as the condition holds; fail if it does not in time."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - another process cannot set an event here
+            await asyncio.sleep(PAUSE)
