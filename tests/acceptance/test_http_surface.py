@@ -207,6 +207,13 @@ async def test_the_internal_port(private_server: StartServer, config: dict[str, 
             {"client": {"token": {"audience": "a", "audience_regex": "a"}}}, "audience_regex", id="03-9-audience"
         ),
         pytest.param({"client": {"token": {"issuer": "a", "issuer_regex": "a"}}}, "issuer_regex", id="03-9-issuer"),
+        pytest.param(
+            {
+                "client": {"subscribe_to_user_personal_channel": {"enabled": True, "single_connection": True}},
+            },
+            "presence",
+            id="03-32-single-connection-without-presence",
+        ),
         pytest.param({"webtransport": {"enabled": True}}, "webtransport", id="02-49"),
         pytest.param({"http_server": {"h2c_external": True}}, "internal_port", id="02-48"),
         pytest.param({"websocket": {"handler_prefix": "ws"}}, "ws", id="2.4-prefix-without-slash"),
