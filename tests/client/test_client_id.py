@@ -37,9 +37,9 @@ import os
 from fanjet.client.client_id import new_client_id
 new_client_id()
 child = os.fork()
-print(new_client_id(), flush=True)
 if child:
     os.waitpid(child, 0)
+print(new_client_id(), flush=True)
 """
 
 
