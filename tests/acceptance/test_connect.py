@@ -118,18 +118,24 @@ async def test_an_invalid_token_closes_and_nothing_behind_it_is_done(server: Ser
 @pytest.mark.parametrize(
     "claims",
     [
-        pytest.param(lambda now: {"exp": now - 1}, id="01-7-02-18-03-3-expired"),
+        pytest.param(lambda now: {"exp": now - 1}, id="01-7-03-3-expired"),
         pytest.param(lambda now: {"nbf": now + 60}, id="03-3-not-yet-valid"),
     ],
 )
-async def test_an_expired_token_is_an_error_and_the_connection_of_no_more_use(
+async def test_an_expired_token_is_an_error_and_nothing_behind_it_is_done(
     server: Server, name: str, claims: Callable[[int], dict[str, int]]
 ) -> None:
     async with opened(server) as client:
         connect = {"token": token("u1", **claims(int(time.time())))}
         await client.send({"id": 1, "connect": connect}, {"id": 2, "subscribe": {"channel": name}})
         assert await client.receive() == {"id": 1, "error": {"code": 109, "message": "token expired"}}
-        await client.send({"id": 3, "subscribe": {"channel": name}})
+        assert name not in (await server.api("channels", {"pattern": name}))["channels"]
+
+
+async def test_after_an_error_the_connection_is_dropped_if_the_client_does_not_close_it(server: Server) -> None:
+    async with opened(server) as client:  # 02-18, 03-3
+        assert await client.error(connect={"token": token("u1", exp=1)}) == 109
+        await client.send({"id": 2, "unsubscribe": {"channel": "x"}})
         began = asyncio.get_running_loop().time()
         assert await client.closed() == (1006, "")
         assert 4 <= asyncio.get_running_loop().time() - began <= 7
