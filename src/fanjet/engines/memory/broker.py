@@ -65,7 +65,8 @@ class MemoryBroker:
         stream = self._touch(channel, now, options.history_meta_ttl)
         # Before the version check: a suppressed publish prolongs both lifetimes too.
         stream.expires_at = now + options.history_ttl * 1000
-        self._expiry.watch(channel, stream)
+        if stream.expires_at < stream.queued_for or stream.meta_expires_at < stream.queued_for:
+            self._expiry.watch(channel, stream)
         if options.version and stream.is_stale(options.version, options.version_epoch):
             return Published(stream.position, "version")
 
