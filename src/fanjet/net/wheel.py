@@ -21,8 +21,8 @@ SLICE_ITEMS = 200
 SLICE_SECONDS = 0.002
 
 ROUNDING = 0.001
-"""Seconds by which the loop's timer is late on purpose: its clock counts milliseconds, and a wake-up just before the slot
-would be for nothing."""
+"""Seconds by which the loop's timer is late on purpose: its clock counts milliseconds, and a wake-up just before the
+slot would be for nothing."""
 
 log = logging.getLogger(__name__)
 
