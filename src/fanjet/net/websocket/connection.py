@@ -7,7 +7,7 @@ from typing import Final, cast
 from ..wheel import NOT_SCHEDULED, TimingWheel
 from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_echo_frame, close_frame, ping_frame, pong_frame
 from .masking import apply_mask
-from .reader import MASKED, CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
+from .reader import FRAMES_PER_TURN, MASKED, CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
 
 CLOSE_FRAME_WRITE_SECONDS: Final = 1.0
 PEER_CLOSE_SECONDS: Final = 5.0
@@ -227,20 +227,32 @@ class WebSocketConnection(asyncio.Protocol):
     # Steps.
 
     def _deliver(self, reader: FrameReader) -> None:
+        had_turn = reader.frames_left > 0
         self._delivering = True
         try:
             while self._state < _State.ENDED and not self._paused and self._deliver_one(reader):
                 pass
         finally:
             self._delivering = False
+        turn_is_over = False
         if self._state >= _State.ENDED or reader.is_idle:
             self._reader = None
-        if not self._paused:
+        elif not reader.frames_left:
+            turn_is_over = True
+            if had_turn:
+                asyncio.get_running_loop().call_soon(self._next_turn)
+        if not (self._paused or turn_is_over):
             self._let_transport_read()
         elif reader.has_bytes and not self._transport_paused and self._state < _State.ENDED:
             # Not earlier: most pauses end before anything else is received, and cost no system call then.
             self._transport_paused = True
             self.transport.pause_reading()
+
+    def _next_turn(self) -> None:
+        reader = self._reader
+        if reader is not None:
+            reader.frames_left = FRAMES_PER_TURN
+            self._deliver(reader)
 
     def _deliver_one(self, reader: FrameReader) -> bool:
         """Handle the next frame; False when the reader has no more whole ones."""

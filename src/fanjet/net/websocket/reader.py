@@ -17,6 +17,9 @@ MESSAGE_TOO_BIG: Final = 1009
 # After the tail that the sender left out, an empty last block: only a stream that was complete ends there.
 _INFLATE_END: Final = DEFLATE_TAIL + b"\x01\x00\x00\xff\xff"
 
+FRAMES_PER_TURN: Final = 200
+"""Then other connections get their turn: a read can hold 40 000 pings or fragments, the kernel's buffer a million."""
+
 Frame = tuple[int, bytes]
 """Opcode and unmasked payload: a whole message (`TEXT`, `BINARY`), or a control frame."""
 
@@ -50,11 +53,24 @@ class FrameReader:
     `CorruptMessage` it goes on with the next frame.
     """
 
-    __slots__ = ("_buffer", "_compressed", "_fragments", "_inflate", "_limits", "_needed", "_opcode", "_size", "_start")
+    __slots__ = (
+        "_buffer",
+        "_compressed",
+        "_fragments",
+        "_inflate",
+        "_limits",
+        "_needed",
+        "_opcode",
+        "_size",
+        "_start",
+        "frames_left",
+    )
 
     def __init__(self, limits: ReadLimits, *, inflate: bool = False) -> None:
         self._limits = limits
         self._inflate = inflate
+        self.frames_left = FRAMES_PER_TURN
+        """How many frames may still be taken, parts of messages included; whoever pulls sets it anew every turn."""
         self._buffer = bytearray()
         self._start = 0
         self._needed = 2  # bytes from _start on without which there is no point in looking
@@ -78,11 +94,12 @@ class FrameReader:
         self._buffer += data
 
     def next_frame(self) -> Frame | None:
-        """Return the next message or control frame, None when more bytes are needed.
+        """Return the next message or control frame, None when more bytes are needed or the turn is over.
 
         Raises `ProtocolFailure`, and `CorruptMessage` for a message that does not inflate.
         """
-        while (frame := self._next_raw_frame()) is not None:
+        while self.frames_left and (frame := self._next_raw_frame()) is not None:
+            self.frames_left -= 1
             first, payload = frame
             opcode = first & 0x0F
             if opcode >= CLOSE:
@@ -176,7 +193,8 @@ class FrameReader:
         if not first & FIN:
             if self._fragments is None:
                 self._fragments = []
-            self._fragments.append(payload)
+            if payload:  # any number of empty ones may come, and the limit does not see them
+                self._fragments.append(payload)
             self._size += len(payload)
             return None
         if self._fragments is not None:
