@@ -1,0 +1,1 @@
+"""What hostile and broken peers do to a running server: nothing, but to themselves."""
