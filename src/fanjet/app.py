@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from fanjet import __version__
 from fanjet.api.http import HttpApi
-from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
+from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections, refusal_message
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
@@ -24,7 +24,7 @@ from fanjet.config import ConfigError, reload_config
 from fanjet.config.notices import source_notices, starting_notice, warnings
 from fanjet.config.unbuilt import refuse_unbuilt
 from fanjet.config.validation import validate
-from fanjet.config.validation.startup import start_refusals
+from fanjet.config.validation.startup import Refusal, start_refusals
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.listeners import ListenError, Listeners, Service, handler_path
 from fanjet.net.glob import GlobError
@@ -84,8 +84,16 @@ def _refuse_what_cannot_be_served(config: Config) -> None:
         _check(config)
     except ConfigError as error:
         log.fatal("error validating config", error=error)
-    for refusal in start_refusals(config):
+    for refusal in start_refusals(config, _token_refusals(config)):
         log.fatal(refusal.message, **refusal.fields)
+
+
+def _token_refusals(config: Config) -> Iterator[Refusal]:
+    """What keeps tokens from being verified."""
+    try:
+        open_sections(config.client, separate=config.client.subscription_token.enabled)
+    except TokenSettingsError as error:
+        yield Refusal(refusal_message(error), {"key": error.key, "error": error})
 
 
 def _check(config: Config) -> None:
@@ -145,13 +153,14 @@ class Server:
             metrics_name=config.fanjet.metrics_namespace,
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
+        connection_verifier, subscription_verifier = self._verifiers(config.client)
         self._clients = ClientContext(
             node=self._node,
             settings=ClientSettings.from_config(config, VERSION),
             wheel=self._wheel,
             config=config.client,
-            connection_verifier=self._connection_verifier(config.client),
-            subscription_verifier=self._subscription_verifier(config.client),
+            connection_verifier=connection_verifier,
+            subscription_verifier=subscription_verifier,
             now=self._wheel.clock,
             unix_time=time.time,
         )
@@ -164,18 +173,15 @@ class Server:
         self._broker = MemoryBroker(events, history_meta_ttl=int(self._loaded.config.channel.history_meta_ttl))
         return self._broker
 
-    def _connection_verifier(self, client: Client) -> ConnectionVerifier:
-        return ConnectionVerifier(
-            client.token, resolve=self._node.resolve, skip_signature=client.insecure_skip_token_signature_verify
-        )
-
-    def _subscription_verifier(self, client: Client) -> SubscriptionVerifier:
-        """Of the section for subscription tokens if that is enabled, which it is for good at start (04 §4)."""
-        separate = self._loaded.config.client.subscription_token.enabled
-        return SubscriptionVerifier(
-            client.subscription_token if separate else client.token,
-            resolve=self._node.resolve,
-            skip_signature=client.insecure_skip_token_signature_verify,
+    def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
+        """Raises `TokenSettingsError`. Whether subscription tokens have a section of their own is decided for good at
+        start (04 §4)."""
+        sections = open_sections(client, separate=self._loaded.config.client.subscription_token.enabled)
+        _write_notices(sections.notices)
+        resolve = self._node.resolve
+        return (
+            ConnectionVerifier(sections.connection, resolve=resolve),
+            SubscriptionVerifier(sections.subscription, resolve=resolve),
         )
 
     def _services(self, config: Config, site: Mapping[str, Endpoint]) -> Iterator[Service]:
@@ -260,8 +266,12 @@ class Server:
             log.error(f"error validating config: {error}")
             return
         config = loaded.config
-        self._clients.connection_verifier = self._connection_verifier(config.client)
-        self._clients.subscription_verifier = self._subscription_verifier(config.client)
+        try:
+            verifiers = self._verifiers(config.client)
+        except TokenSettingsError as error:
+            log.error(f"error reloading: {error}", key=error.key)
+            return
+        self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
         self._clients.config = config.client
         self._node.namespaces = Namespaces(config.channel)
         log.info("configuration successfully reloaded")

@@ -3,12 +3,15 @@
 import base64
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pytest
 
 from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL, ReplyError
+
+T = TypeVar("T")
 
 NOW = 1_700_000_000.0
 SECRET = "secret"
@@ -49,6 +52,19 @@ class Forge:
 @pytest.fixture
 def forge() -> Forge:
     return Forge()
+
+
+@pytest.fixture
+def at_once() -> Callable[[Coroutine[Any, Any, T]], T]:
+    """Step a coroutine that has nothing to wait for, and return its result."""
+
+    def run(coroutine: Coroutine[Any, Any, T]) -> T:
+        with pytest.raises(StopIteration) as finished:
+            coroutine.send(None)
+        result: T = finished.value.value
+        return result
+
+    return run
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from fanjet.auth import TokenInvalid
-from fanjet.auth.claims import read_audience, read_payload, read_time, read_user
+from fanjet.auth.claims import read_audience, read_payload, read_text, read_time
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_no_audience_makes_the_token_invalid(claim):
     ],
 )
 def test_users(claim, user):
-    assert read_user(Raw(claim)) == user
+    assert read_text(Raw(claim)) == user
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanjet.auth import ConnectionVerifier, ServerSubscription, TokenExpired, TokenInvalid
+from fanjet.auth import ConnectionVerifier, ServerSubscription, TokenExpired, TokenInvalid, TokenRules
 from fanjet.auth.claims import BoolValue, OverrideClaims
 from fanjet.config.tree.token import Token as TokenConfig
 from fanjet.protocol.capability import Capability
@@ -13,17 +13,14 @@ NOW = 1_700_000_000
 
 
 @pytest.fixture
-def verify(forge, known_channels):
+def verify(forge, known_channels, at_once):
     """Verify claims as signed, or a ready-made token."""
 
     def run(claims, *, skip_signature=False, **config):
-        verifier = ConnectionVerifier(
-            TokenConfig(**{"hmac_secret_key": "secret", **config}),
-            resolve=known_channels,
-            skip_signature=skip_signature,
-            clock=forge.clock,
-        )
-        return verifier.verify(claims if isinstance(claims, str) else forge(claims))
+        section = TokenConfig(**{"hmac_secret_key": "secret", **config})
+        rules = TokenRules(section, skip_signature=skip_signature, clock=forge.clock)
+        verifier = ConnectionVerifier(rules, resolve=known_channels)
+        return at_once(verifier.verify(claims if isinstance(claims, str) else forge(claims)))
 
     return run
 

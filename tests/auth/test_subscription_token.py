@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanjet.auth import SubscriptionVerifier, TokenExpired, TokenInvalid
+from fanjet.auth import SubscriptionVerifier, TokenExpired, TokenInvalid, TokenRules
 from fanjet.auth.claims import BoolValue, OverrideClaims
 from fanjet.config.tree.token import SubscriptionToken as TokenConfig
 from fanjet.protocol.codes import ReplyError
@@ -12,15 +12,12 @@ NOW = 1_700_000_000
 
 
 @pytest.fixture
-def verify(forge, known_channels):
+def verify(forge, known_channels, at_once):
     def run(claims, *, skip_signature=False, **config):
-        verifier = SubscriptionVerifier(
-            TokenConfig(**{"hmac_secret_key": "secret", **config}),
-            resolve=known_channels,
-            skip_signature=skip_signature,
-            clock=forge.clock,
-        )
-        return verifier.verify(claims if isinstance(claims, str) else forge(claims))
+        section = TokenConfig(**{"hmac_secret_key": "secret", **config})
+        rules = TokenRules(section, skip_signature=skip_signature, clock=forge.clock)
+        verifier = SubscriptionVerifier(rules, resolve=known_channels)
+        return at_once(verifier.verify(claims if isinstance(claims, str) else forge(claims)))
 
     return run
 

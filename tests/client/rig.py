@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
+from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenRules
 from fanjet.channels.namespaces import Namespaces
 from fanjet.channels.subscription import from_server_api
 from fanjet.client.context import ClientContext
@@ -87,17 +87,14 @@ class Rig:
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
         )
+        rules = TokenRules(config.client.token, clock=self.clock.unix)
         self.context = ClientContext(
             node=self.node,
             settings=ClientSettings.from_config(config, "0"),
             wheel=self.wheel,
             config=config.client,
-            connection_verifier=ConnectionVerifier(
-                config.client.token, resolve=self.node.resolve, clock=self.clock.unix
-            ),
-            subscription_verifier=SubscriptionVerifier(
-                config.client.token, resolve=self.node.resolve, clock=self.clock.unix
-            ),
+            connection_verifier=ConnectionVerifier(rules, resolve=self.node.resolve),
+            subscription_verifier=SubscriptionVerifier(rules, resolve=self.node.resolve),
             now=self.clock.monotonic,
             unix_time=self.clock.unix,
         )

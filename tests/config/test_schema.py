@@ -12,6 +12,8 @@ from fanjet.config.schema import NAMED_LISTS, Group, ValueType, group_of, is_own
 
 KEYS = json.loads((Path(__file__).parent / "keys.json").read_text())
 """Rows of key, type, default, variable; `[]` stands for each item of a list, `<NAME>` for an item's name."""
+ADDITIONAL_KEYS = json.loads((Path(__file__).parent / "additional_keys.json").read_text())
+"""The same for keys that the contract has beyond the reference's open edition (03 §14, 11)."""
 
 ROOT = group_of(Config)
 
@@ -30,7 +32,7 @@ def declared(
 
 
 def test_every_key_has_the_type_the_default_and_the_variable_of_the_contract():
-    expected = {row[0]: (row[1].replace("int64", "int"), row[2], row[3]) for row in KEYS}
+    expected = {row[0]: (row[1].replace("int64", "int"), row[2], row[3]) for row in KEYS + ADDITIONAL_KEYS}
     actual = {row[0]: row[1:] for row in declared(ROOT) if not row[0].startswith("fanjet.")}
     assert actual.keys() == expected.keys()
     assert {key: (value, expected[key]) for key, value in actual.items() if value != expected[key]} == {}

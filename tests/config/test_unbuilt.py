@@ -17,12 +17,6 @@ def config(**content):
         pytest.param({"broker": {"enabled": True, "type": "nats"}}, "broker.type", id="broker"),
         pytest.param({"sse": {"enabled": True}}, "sse.enabled", id="sse"),
         pytest.param({"fanjet": {"workers": 2}}, "fanjet.workers", id="workers"),
-        pytest.param({"client": {"token": {"rsa_public_key": "x"}}}, "client.token.rsa_public_key", id="token"),
-        pytest.param(
-            {"client": {"subscription_token": {"enabled": True, "issuer_regex": "x"}}},
-            "client.subscription_token.issuer_regex",
-            id="subscription-token",
-        ),
         pytest.param(
             {"channel": {"namespaces": [{"name": "ns", "subscribe_proxy_enabled": True}]}},
             "channel.namespaces.ns.subscribe_proxy_enabled",
@@ -49,7 +43,6 @@ def test_a_used_feature_is_refused_by_the_name_of_its_key(content, key):
         pytest.param({}, id="nothing"),
         pytest.param({"sse": {"enabled": False}, "engine": {"type": "memory"}}, id="defaults-written-out"),
         pytest.param({"broker": {"type": "nats"}}, id="broker-off"),
-        pytest.param({"client": {"subscription_token": {"rsa_public_key": "x"}}}, id="subscription-token-off"),
         pytest.param({"client": {"user_id_http_header": "X-User"}}, id="built"),
         pytest.param({"client": {"token": {"audience": "a", "issuer": "b", "user_id_claim": "c"}}}, id="hmac-claims"),
         pytest.param({"health": {"enabled": True}, "init": {"enabled": True}}, id="small-endpoints"),

@@ -2,15 +2,23 @@
 
 from .claims import ServerSubscription
 from .connection_token import ConnectionToken, ConnectionVerifier
-from .errors import TokenExpired, TokenInvalid
+from .errors import KeysUnavailable, TokenExpired, TokenInvalid, TokenSettingsError
+from .rules import TokenRules
+from .sections import Sections, open_sections, refusal_message
 from .subscription_token import SubscriptionToken, SubscriptionVerifier
 
 __all__ = [
     "ConnectionToken",
     "ConnectionVerifier",
+    "KeysUnavailable",
+    "Sections",
     "ServerSubscription",
     "SubscriptionToken",
     "SubscriptionVerifier",
     "TokenExpired",
     "TokenInvalid",
+    "TokenRules",
+    "TokenSettingsError",
+    "open_sections",
+    "refusal_message",
 ]

@@ -139,8 +139,8 @@ def read_payload(claim: Raw, encoded: str) -> bytes:
         raise TokenInvalid(str(error)) from None
 
 
-def read_user(claim: Raw) -> str:
-    """A user ID out of any JSON value (03 §6.10)."""
+def read_text(claim: Raw) -> str:
+    """Any JSON value as text: a user ID (03 §6.10), a label."""
     text = bytes(claim)
     if not text or text == _NULL:
         return ""

@@ -1,16 +1,18 @@
 """Tokens to connect with (03 §6.5)."""
 
-import time
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
-from fanjet.config.tree.token import Token as TokenConfig
 from fanjet.protocol.capability import Capability
 
 from .claims import ConnectionClaims, ServerSubscription, SubClaims, read_payload
 from .errors import TokenExpired, TokenInvalid
-from .verified_claims import VerifiedClaims
+from .rules import Opened, TokenRules
+
+_decoder: Final = Decoder(ConnectionClaims)
 
 
 class ConnectionToken(Struct, frozen=True):
@@ -32,33 +34,32 @@ class ConnectionVerifier:
     `resolve` is asked about each channel that a token names; it raises error 102 for an unknown namespace.
     """
 
-    def __init__(
-        self,
-        config: TokenConfig,
-        *,
-        resolve: Callable[[str], object],
-        skip_signature: bool = False,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._claims = VerifiedClaims(ConnectionClaims, config, skip_signature=skip_signature, clock=clock)
+    def __init__(self, rules: TokenRules, *, resolve: Callable[[str], object]) -> None:
+        self._rules = rules
         self._resolve = resolve
-        self._clock = clock
 
-    def verify(self, text: str) -> ConnectionToken:
-        """Raises `TokenInvalid`, `TokenExpired`, and what `resolve` raises."""
-        opened = self._claims.open(text)
+    async def verify(self, text: str) -> ConnectionToken:
+        """Does not wait unless a key has to be fetched. Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`:
+        `KeysUnavailable` or what `resolve` raises."""
+        opened = self._rules.open(text, _decoder)
+        if not isinstance(opened, Opened):
+            opened = await opened
         claims = opened.claims
         if claims.channel:
             raise TokenInvalid("a subscription token is not for connecting")
-        if opened.is_expired(self._clock()):
+        if opened.is_expired(self._rules.clock()):
             raise TokenExpired
+        meta, labels = bytes(claims.meta), claims.labels
+        if opened.mapping is not None:
+            meta = opened.mapping.meta(opened.document, meta)
+            labels = opened.mapping.labels(opened.document, labels)
         return ConnectionToken(
             user=opened.user,
             expire_at=opened.expire_at,
             subs=self._subs(claims),
             info=read_payload(claims.info, claims.b64info),
-            meta=bytes(claims.meta),
-            labels=claims.labels,
+            meta=meta,
+            labels=labels,
             caps=claims.caps,
         )
 

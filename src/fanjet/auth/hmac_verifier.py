@@ -24,6 +24,11 @@ class HMACVerifier:
         self._previous_valid_until = config.hmac_previous_secret_key_valid_until
         self._clock = clock
 
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """What the current secret is good for."""
+        return tuple(self._current)
+
     def accepts(self, token: Token) -> bool:
         """Whether the signature is right. Takes the same time whatever is wrong with it."""
         return _signed_with(self._current, token) or (self._previous_counts() and _signed_with(self._previous, token))

@@ -1,5 +1,6 @@
-"""What verifies signatures, whatever the keys are."""
+"""What verifies signatures, wherever the keys come from."""
 
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from .jwt import Token
@@ -8,5 +9,9 @@ from .jwt import Token
 class SignatureVerifier(Protocol):
     """Knows keys, finds the one for a token by its algorithm and key id, and checks the signature."""
 
-    def accepts(self, token: Token) -> bool:
-        """Whether the signature is right."""
+    def accepts(self, token: Token, named: Mapping[str, str]) -> bool | Awaitable[bool]:
+        """Whether the signature is right: at once, or, when a key has to be fetched first, later.
+
+        `named`: what the named groups of the patterns for issuer and audience have found in the token (03 §6.3).
+        Raises `TokenInvalid` for tokens that say too little to find a key, `KeysUnavailable` when keys cannot be had.
+        """

@@ -1,24 +1,26 @@
 """Tokens to subscribe with (03 §6.6)."""
 
-import time
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
-from fanjet.config.tree.token import Token as TokenConfig
 from fanjet.protocol.messages import FilterNode
 
 from .claims import OverrideClaims, SubscriptionClaims, read_payload
 from .errors import TokenExpired, TokenInvalid
-from .verified_claims import VerifiedClaims
+from .rules import Opened, TokenRules
+
+_decoder: Final = Decoder(SubscriptionClaims)
 
 
 class SubscriptionToken(Struct, frozen=True):
     """What a subscription token grants. Whether channel, user and client are the right ones is the caller's to compare.
 
     `client` is empty when the token is for any. `expire_at` in Unix seconds, 0 for never. `info` is the channel info.
-    `allow` has the codes of `Capability`, for this channel; it is None, like the filter, which is not validated, without
-    such a claim.
+    `allow` has the codes of `Capability`, for this channel. Without such claims it is None, and so is the filter, which
+    is not validated.
     """
 
     channel: str
@@ -35,23 +37,18 @@ class SubscriptionToken(Struct, frozen=True):
 class SubscriptionVerifier:
     """Verifies subscription tokens. `resolve` raises error 102 for a channel of an unknown namespace."""
 
-    def __init__(
-        self,
-        config: TokenConfig,
-        *,
-        resolve: Callable[[str], object],
-        skip_signature: bool = False,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._claims = VerifiedClaims(SubscriptionClaims, config, skip_signature=skip_signature, clock=clock)
+    def __init__(self, rules: TokenRules, *, resolve: Callable[[str], object]) -> None:
+        self._rules = rules
         self._resolve = resolve
-        self._clock = clock
 
-    def verify(self, text: str) -> SubscriptionToken:
-        """Raises `TokenInvalid`, `TokenExpired`, and what `resolve` raises."""
-        opened = self._claims.open(text)
+    async def verify(self, text: str) -> SubscriptionToken:
+        """Does not wait unless a key has to be fetched. Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`:
+        `KeysUnavailable` or what `resolve` raises."""
+        opened = self._rules.open(text, _decoder)
+        if not isinstance(opened, Opened):
+            opened = await opened
         claims = opened.claims
-        if opened.is_expired(self._clock()):
+        if opened.is_expired(self._rules.clock()):
             raise TokenExpired(channel=claims.channel, user=opened.user, client=claims.client)
         if not claims.channel:
             raise TokenInvalid("the token names no channel")

@@ -50,7 +50,7 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
     context = session.context
     config = context.config
     if request.token:
-        credentials = _from_token(context, request.token)
+        credentials = await _from_token(context, request.token)
         if config.insecure:
             credentials.expire_at = 0
     elif config.allow_anonymous_connect_without_token or config.insecure:
@@ -80,9 +80,9 @@ def _is_stream(context: ClientContext, channel: str) -> bool:
     return False
 
 
-def _from_token(context: ClientContext, text: str) -> Credentials:
+async def _from_token(context: ClientContext, text: str) -> Credentials:
     try:
-        token = context.connection_verifier.verify(text)
+        token = await context.connection_verifier.verify(text)
     except TokenExpired:
         raise ReplyError(ERROR_TOKEN_EXPIRED) from None
     except TokenInvalid as error:

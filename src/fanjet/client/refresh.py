@@ -33,7 +33,7 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     are."""
     if not request.token:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
-    token = _verify(session, request.token)
+    token = await _verify(session, request.token)
     channels = stream_channels(session.context, token.subs)
     if token.meta:
         session.meta = token.meta
@@ -49,9 +49,9 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
 
 
-def _verify(session: Session, text: str) -> ConnectionToken:
+async def _verify(session: Session, text: str) -> ConnectionToken:
     try:
-        token = session.context.connection_verifier.verify(text)
+        token = await session.context.connection_verifier.verify(text)
     except TokenExpired:
         raise Disconnected(DISCONNECT_EXPIRED) from None
     except TokenInvalid:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequest) -> None:
     """Verify the token and move the subscription's expiry. Without a channel the token names it (01 FIX 13)."""
-    channel = request.channel or _channel_of_token(session, request)
+    channel = request.channel or await _channel_of_token(session, request)
     subscription = session.subscriptions.get(channel)
     if subscription is None or not subscription.active:
         raise ReplyError(ERROR_PERMISSION_DENIED)
@@ -40,7 +40,7 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     if not request.token:
         raise ReplyError(ERROR_BAD_REQUEST)
     try:
-        token = session.context.subscription_verifier.verify(request.token)
+        token = await session.context.subscription_verifier.verify(request.token)
     except TokenExpired:
         await leave_and_push(session, subscription, UNSUBSCRIBE_EXPIRED)
         raise ReplyError(ERROR_TOKEN_EXPIRED) from None
@@ -48,6 +48,8 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
         raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
     if token.channel != channel or not is_for_connection(session, token):
         raise Disconnected(DISCONNECT_INVALID_TOKEN)
+    if session.subscriptions.get(channel) is not subscription:  # it ended while a key was fetched
+        raise ReplyError(ERROR_PERMISSION_DENIED)
     left = _prolong(session, subscription, token)
     session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left))
 
@@ -67,13 +69,13 @@ def _prolong(session: Session, subscription: Subscription, token: SubscriptionTo
     return subscription.expire_at - now if subscription.expire_at else 0
 
 
-def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:
+async def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:
     """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnected` 3501."""
     if not request.token or request.type:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     token: SubscriptionToken | TokenExpired
     try:
-        token = session.context.subscription_verifier.verify(request.token)
+        token = await session.context.subscription_verifier.verify(request.token)
     except TokenExpired as expired:
         token = expired
     except TokenInvalid:

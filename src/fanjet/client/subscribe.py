@@ -9,6 +9,7 @@ from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wi
 from fanjet.channels.subscription import Source, from_token
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CONNECTION_CLOSED,
     DISCONNECT_INVALID_TOKEN,
     ERROR_ALREADY_SUBSCRIBED,
     ERROR_BAD_REQUEST,
@@ -28,6 +29,7 @@ from .sub_refresh import is_for_connection
 
 if TYPE_CHECKING:
     from fanjet.auth import SubscriptionToken
+    from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.protocol.messages import SubscribeRequest
 
@@ -46,7 +48,9 @@ FLAG_REJECT_UNRECOVERED = 2
 async def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> None:
     """Check, ask for permission, subscribe, reply; then publish the join."""
     _check_request(session, request)
-    options = _permit(session, request)
+    resolved = _resolve(session, request)
+    token = await _verify(session, request) if request.token else None
+    options = _permit(session, request, resolved, token)
     if 0 < options.expire_at <= int(session.context.unix_time()):
         raise ReplyError(ERROR_EXPIRED)
     attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
@@ -75,22 +79,33 @@ def _check_request(session: Session, request: SubscribeRequest) -> None:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if settings.channel_max_length and len(channel.encode()) > settings.channel_max_length:
         raise ReplyError(ERROR_BAD_REQUEST)
+    _check_room(session, channel)
+
+
+def _check_room(session: Session, channel: str) -> None:
+    """The channel can be added to the subscriptions of this connection."""
+    limit = session.context.settings.channel_limit
     if channel in session.subscriptions:
         raise ReplyError(ERROR_ALREADY_SUBSCRIBED)
-    if settings.channel_limit and len(session.subscriptions) >= settings.channel_limit:
+    if limit and len(session.subscriptions) >= limit:
         raise ReplyError(ERROR_LIMIT_EXCEEDED)
 
 
-def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
-    """Decide whether and how the channel may be subscribed (step 7): by token, else by the namespace's options."""
-    context = session.context
-    resolved = context.node.namespaces.resolve(request.channel)
+def _resolve(session: Session, request: SubscribeRequest) -> Resolved:
+    """Find out about the channel, and whether it can be subscribed like this at all (step 7)."""
+    resolved = session.context.node.namespaces.resolve(request.channel)
     refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
     if refusal is not None:
         raise ReplyError(refusal)
-    insecure = context.config.insecure
-    if request.token:
-        token = _verify(session, request)
+    return resolved
+
+
+def _permit(
+    session: Session, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
+) -> SubscriptionOptions:
+    """Decide whether and how the channel may be subscribed (step 7): by token, else by the namespace's options."""
+    insecure = session.context.config.insecure
+    if token is not None:
         granted = from_token(resolved.options, Source.SUBSCRIPTION_TOKEN, token, expire_at=token.expire_at)
     else:
         source = may_subscribe(resolved, session.user, insecure=insecure)
@@ -108,11 +123,14 @@ def _permit(session: Session, request: SubscribeRequest) -> SubscriptionOptions:
     )
 
 
-def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
-    """Verify a subscription token and hold it against channel and connection (03 §4.1 step 11)."""
+async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
+    """Verify a subscription token and hold it against channel and connection (03 §4.1 step 11).
+
+    That may have taken time, so what else can be subscribed meanwhile is looked at again.
+    """
     context = session.context
     try:
-        token = context.subscription_verifier.verify(request.token)
+        token = await context.subscription_verifier.verify(request.token)
     except TokenExpired:
         raise ReplyError(ERROR_TOKEN_EXPIRED) from None
     except TokenInvalid as error:
@@ -120,6 +138,9 @@ def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
         raise ReplyError(ERROR_PERMISSION_DENIED) from None
     if token.channel != request.channel or not is_for_connection(session, token):
         raise Disconnected(DISCONNECT_INVALID_TOKEN)
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+    _check_room(session, request.channel)
     return token
 
 

@@ -35,7 +35,7 @@ def variable_text(key: Key, value: object) -> str:
         return str(value)
     if key.type is ValueType.STRINGS:
         return f'"{" ".join(_texts(value))}"'
-    if key.type in (ValueType.STRING_MAP, ValueType.OBJECTS):
+    if key.type in (ValueType.STRING_MAP, ValueType.KEY_VALUES, ValueType.OBJECTS):
         # a variable's JSON keeps the case of keys, so a map is always an object here
         content = dict(value) if isinstance(value, Mapping) else _plain_value(key, value, True)
         compact = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -77,14 +77,18 @@ def _plain_value(key: Key, value: object, inside_list: bool) -> object:
     if key.type is ValueType.STRINGS:
         return list(_texts(value)) or ([] if key.default else None)
     if isinstance(value, Mapping):
-        return _plain_map(value, inside_list)
+        return _key_values(value) if key.type is ValueType.KEY_VALUES else _plain_map(value, inside_list)
     return value
 
 
 def _plain_map(values: Mapping[str, str], inside_list: bool) -> object:
     """An object, unless its keys would not survive being read (04 §2.2)."""
     survives = all(name == name.lower() and (inside_list or "." not in name) for name in values)
-    return dict(values) if survives else [{"key": name, "value": value} for name, value in values.items()]
+    return dict(values) if survives else _key_values(values)
+
+
+def _key_values(values: Mapping[str, str]) -> list[object]:
+    return [{"key": name, "value": value} for name, value in values.items()]
 
 
 def _get(section: Section, path: Path) -> object:

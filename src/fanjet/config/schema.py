@@ -31,6 +31,7 @@ class ValueType(Enum):
     DURATION = "duration"
     STRINGS = "list of strings"
     STRING_MAP = "map of strings"
+    KEY_VALUES = "key/value list"
     OBJECTS = "list of objects"
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fanjet.config.errors import ConfigError
 from fanjet.config.tree.channel import ChannelOptions, MapOptions, SharedPollOptions
 from fanjet.config.tree.root import Config
-from fanjet.config.tree.token import SubscriptionToken, Token
 from fanjet.config.validation.startup import CONTROLLERS
 
 Uses = Callable[[object], bool]
@@ -74,8 +73,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
 )
 """Rows leave this table when their feature arrives; the functions below look into lists."""
 
-UNBUILT_TOKEN_KEYS = ("rsa_public_key", "ecdsa_public_key", "jwks_public_endpoint", "audience_regex", "issuer_regex")
-
 UNBUILT_CHANNEL_SWITCHES = (
     "subscribe_proxy_enabled",
     "publish_proxy_enabled",
@@ -95,9 +92,6 @@ def refuse_unbuilt(config: Config) -> None:
 def uses_of_unbuilt(config: Config) -> Iterator[tuple[str, str]]:
     """Yield key and feature of everything used that is not built."""
     yield from ((row.key, row.feature) for row in UNBUILT if row.is_used(config))
-    yield from _tokens("client.token", config.client.token)
-    if config.client.subscription_token.enabled:
-        yield from _tokens("client.subscription_token", config.client.subscription_token)
     for place, options in _namespaces(config):
         yield from ((f"{place}.{key}", "event proxies") for key in UNBUILT_CHANNEL_SWITCHES if getattr(options, key))
     for namespace in config.rpc.namespaces:
@@ -123,12 +117,6 @@ def unbuilt_warnings(config: Config) -> Iterator[str]:
         for key in ("map_clients_presence_channel_prefix", "map_users_presence_channel_prefix"):
             if getattr(options, key):
                 yield _text(f"{place}.{key}", "map subscriptions")
-
-
-def _tokens(place: str, token: Token | SubscriptionToken) -> Iterator[tuple[str, str]]:
-    for key in UNBUILT_TOKEN_KEYS:
-        if getattr(token, key):
-            yield f"{place}.{key}", "tokens other than HMAC and patterns for their claims"
 
 
 def _namespaces(config: Config) -> Iterator[tuple[str, ChannelOptions]]:

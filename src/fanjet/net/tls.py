@@ -1,4 +1,4 @@
-"""Server-side TLS from the TLS object of the configuration (02 section 3.2, 04 sections 2.4 and 2.5)."""
+"""TLS from the TLS object of the configuration (02 section 3.2, 04 sections 2.4 and 2.5)."""
 
 import base64
 import binascii
@@ -35,6 +35,26 @@ class TLSSettings(Protocol):
         """Authorities of client certificates, which are required when this is set."""
 
 
+class ClientTLSSettings(Protocol):
+    """The client side of a TLS object. The name to send and verify is the caller's to pass on."""
+
+    @property
+    def cert_pem(self) -> str:
+        """The client's certificate chain; used only together with its key."""
+
+    @property
+    def key_pem(self) -> str:
+        """The client's private key."""
+
+    @property
+    def server_ca_pem(self) -> str:
+        """Authorities of the server, in place of the system's."""
+
+    @property
+    def insecure_skip_verify(self) -> bool:
+        """Whether any certificate of the server is good enough."""
+
+
 def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
     """Return the context of a listener. Raises `TLSError`, whose text names `entity`.
 
@@ -43,6 +63,14 @@ def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
     """
     try:
         return _server_context(settings)
+    except TLSError as error:
+        raise TLSError(f"error make TLS config (for {entity}): {error}") from error
+
+
+def client_context(settings: ClientTLSSettings, entity: str) -> ssl.SSLContext:
+    """Return the context of connections to another server. Raises `TLSError`, whose text names `entity`."""
+    try:
+        return _client_context(settings)
     except TLSError as error:
         raise TLSError(f"error make TLS config (for {entity}): {error}") from error
 
@@ -78,7 +106,23 @@ def _server_context(settings: TLSSettings) -> ssl.SSLContext:
         raise TLSError("neither certificate nor key may be empty")
     _load_key_pair(context, settings.cert_pem, settings.key_pem)
     if settings.client_ca_pem:
-        _require_client_certificates(context, settings.client_ca_pem)
+        _trust(context, settings.client_ca_pem, "client CA")
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _client_context(settings: ClientTLSSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.server_ca_pem:
+        _trust(context, settings.server_ca_pem, "server CA")
+    else:
+        context.load_default_certs()
+    if settings.cert_pem and settings.key_pem:
+        _load_key_pair(context, settings.cert_pem, settings.key_pem)
     return context
 
 
@@ -92,8 +136,8 @@ def _load_key_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise TLSError(f"error load certificate: {error}") from error
 
 
-def _require_client_certificates(context: ssl.SSLContext, authorities: str) -> None:
-    bundle = _resolve("error load client CA: load PEM block for client CA", authorities)
+def _trust(context: ssl.SSLContext, authorities: str, whose: str) -> None:
+    bundle = _resolve(f"error load {whose}: load PEM block for {whose}", authorities)
     loaded = 0
     for block in _certificate_blocks(bundle):
         try:
@@ -102,8 +146,7 @@ def _require_client_certificates(context: ssl.SSLContext, authorities: str) -> N
             continue  # invalid blocks are skipped as long as one is valid
         loaded += 1
     if not loaded:
-        raise TLSError("error load client CA: no valid certificates found")
-    context.verify_mode = ssl.CERT_REQUIRED
+        raise TLSError(f"error load {whose}: no valid certificates found")
 
 
 def _resolve(step: str, value: str) -> str:

@@ -241,7 +241,11 @@ def _reader_of(info: inspect.Type) -> _Reader:
     return _SIMPLE_READERS[type(info)]
 
 
-_ZEROS: Final[dict[type[inspect.Type], Callable[[], Any]]] = {inspect.StrType: str, inspect.UnionType: lambda: None}
+_ZEROS: Final[dict[type[inspect.Type], Callable[[], Any]]] = {
+    inspect.StrType: str,
+    inspect.RawType: lambda: Raw(b"null"),
+    inspect.UnionType: lambda: None,
+}
 
 
 def _element_reader(info: inspect.Type) -> _Reader:

@@ -32,22 +32,6 @@ PING = {"ping_interval": "5s", "pong_timeout": "8s"}
             id="controller",
         ),
         pytest.param(
-            {"client": {"token": {"audience": "a", "audience_regex": "b"}}},
-            Refusal(
-                "error creating token verifier",
-                {"error": "can not use both token_audience and token_audience_regex, configure only one of them"},
-            ),
-            id="audience",
-        ),
-        pytest.param(
-            {"client": {"subscription_token": {"enabled": True, "issuer": "a", "issuer_regex": "b"}}},
-            Refusal(
-                "error creating token verifier",
-                {"error": "can not use both token_issuer and token_issuer_regex, configure only one of them"},
-            ),
-            id="subscription-issuer",
-        ),
-        pytest.param(
             {"client": {"ping_interval": 5.0}},
             Refusal("ping_interval must be greater than pong_timeout", PING),
             id="ping",
@@ -91,3 +75,13 @@ def test_a_start_is_refused(content, expected):
 )
 def test_a_start_goes_ahead(content):
     assert list(start_refusals(Config.model_validate(content))) == []
+
+
+def test_what_is_wrong_with_tokens_comes_behind_the_engine_and_before_the_rest():
+    config = Config.model_validate({"engine": {"type": "rabbit"}, "client": {"ping_interval": 5.0}})
+    tokens = Refusal("error creating token verifier")
+    assert [refusal.message for refusal in start_refusals(config, iter([tokens]))] == [
+        "configure engines error",
+        "error creating token verifier",
+        "ping_interval must be greater than pong_timeout",
+    ]

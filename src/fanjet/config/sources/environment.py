@@ -12,7 +12,7 @@ from fanjet.config.scalars import clean_text, parse_bool, parse_int
 from fanjet.config.schema import NAMED_LISTS, Group, Key, Path, ValueType, is_own, item_slug, variable_suffix
 from fanjet.config.sources.decode import INT_RANGES, Sparse
 from fanjet.config.sources.references import expand_references
-from fanjet.config.sources.strict import decode_json_list, string_map_of_json
+from fanjet.config.sources.strict import decode_json_list, key_values_of_json, string_map_of_json
 
 PREFIX = "FANJET_"
 FALLBACK_PREFIX = "CENTRIFUGO_"
@@ -85,6 +85,8 @@ class Environment:
             return decode_json_list(key, value)
         if key.type is ValueType.STRING_MAP:
             return expand_references(string_map_of_json(value), self.variables)
+        if key.type is ValueType.KEY_VALUES:
+            return expand_references(key_values_of_json(value), self.variables)
         if key.type in INT_RANGES:
             return _int(key, value)
         return _SIMPLE[key.type](value)

@@ -6,6 +6,7 @@ from fanjet.config.duration import nanoseconds_to_seconds, parse_duration
 from fanjet.config.scalars import clean_text
 from fanjet.config.schema import Key, ValueType
 from fanjet.config.sources.decode import Rules, decode_key, type_name
+from fanjet.config.sources.weak import map_of_list
 
 
 def parse_json(text: str) -> object:
@@ -61,6 +62,17 @@ def to_string_map(raw: object) -> dict[str, str]:
     return {clean_text(name): "" if value is None else to_string(value) for name, value in raw.items()}
 
 
+def to_key_values(raw: object) -> dict[str, str]:
+    """A JSON object of strings, or a list of `{key, value}` objects."""
+    return map_of_list(raw) if isinstance(raw, list) else to_string_map(raw)
+
+
+def key_values_of_json(text: str) -> dict[str, str]:
+    """Decode a key/value list. Raises ValueError."""
+    raw = parse_json(text)
+    return {} if raw is None else to_key_values(raw)
+
+
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
@@ -75,6 +87,7 @@ STRICT = Rules(
         ValueType.UINT32: to_int,
         ValueType.DURATION: to_duration,
         ValueType.STRING_MAP: to_string_map,
+        ValueType.KEY_VALUES: to_key_values,
     },
     lone_is_list=False,
 )

@@ -22,6 +22,7 @@ def weak_rules(variables: Mapping[str, str]) -> Rules:
         ValueType.UINT32: to_int,
         ValueType.DURATION: to_duration,
         ValueType.STRING_MAP: lambda raw: expand_references(to_string_map(raw), variables),
+        ValueType.KEY_VALUES: lambda raw: expand_references(to_key_values(raw), variables),
     }
     return Rules(scalars, lone_is_list=True)
 
@@ -73,8 +74,15 @@ def to_string_map(raw: object) -> dict[str, str]:
     if isinstance(raw, dict):
         return {name: _map_value(name, value) for name, value in raw.items()}
     if isinstance(raw, list):
-        return _map_of_list(raw)
+        return map_of_list(raw)
     raise MisfitError(f"unsupported type {type_name(raw)} for MapStringString")
+
+
+def to_key_values(raw: object) -> dict[str, str]:
+    """A list of `{key, value}` objects; an object would not keep the case of its keys (04 §2.3)."""
+    if isinstance(raw, list):
+        return map_of_list(raw)
+    raise MisfitError(f"expected a list of {{key, value}} objects, got {type_name(raw)}")
 
 
 def _map_value(name: str, value: object) -> str:
@@ -83,7 +91,8 @@ def _map_value(name: str, value: object) -> str:
     return value
 
 
-def _map_of_list(raw: list[object]) -> dict[str, str]:
+def map_of_list(raw: list[object]) -> dict[str, str]:
+    """Take the objects of a list together. Raises MisfitError."""
     values: dict[str, str] = {}
     for index, element in enumerate(raw):
         if not isinstance(element, dict):

@@ -16,6 +16,7 @@ class Kind(Enum):
     PEM = "pem"
     INT32 = "int32"
     UINT32 = "uint32"
+    KEY_VALUES = "key/value list"
 
 
 Duration = Annotated[float, Kind.DURATION]
@@ -27,6 +28,8 @@ Pem = Annotated[str, Kind.PEM]
 Int32 = Annotated[int, Kind.INT32]
 Uint32 = Annotated[int, Kind.UINT32]
 StringMap = Mapping[str, str]
+KeyValues = Annotated[Mapping[str, str], Kind.KEY_VALUES]
+"""In the order given; keys keep their case, so a file has to write them as a list (04 §2.3)."""
 
 
 class Section(BaseModel):

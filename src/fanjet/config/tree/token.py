@@ -1,6 +1,32 @@
 """Verification of connection and subscription tokens (04 §5.12)."""
 
-from fanjet.config.tree.base import Section, option
+from fanjet.config.tree.base import KeyValues, Section, option
+from fanjet.config.tree.tls import Tls
+
+_META = "claims to put into the connection's meta, by key of meta; dots in a claim's path lead into objects and arrays"
+_LABELS = "claims to make labels of the connection from, by label, as in meta_from_claim"
+
+
+class JwksProvider(Section):
+    """A party that signs tokens and publishes its keys."""
+
+    name: str = option("", "unique name; must match ^[a-zA-Z0-9_]{2,}$")
+    enabled: bool = option(False, "accept tokens of this provider")
+    endpoint: str = option("", "JWKS URL; required when enabled")
+    issuer: str = option("", "iss of the provider's tokens; required when enabled")
+    audience: str = option(
+        "", "aud of the tokens that are for this provider; needed where providers share an issuer, advised everywhere"
+    )
+    tls: Tls = Tls()
+    meta_from_claim: KeyValues = option({}, f"{_META}; for this provider's tokens alone")
+    labels_from_claim: KeyValues = option({}, f"{_LABELS}; for this provider's tokens alone")
+
+
+class Jwks(Section):
+    """Several parties that sign tokens, told apart by issuer and audience."""
+
+    enabled: bool = option(False, "verify tokens with the keys of the providers; excludes jwks_public_endpoint")
+    providers: tuple[JwksProvider, ...] = option((), "the parties, the first that fits a token verifies it")
 
 
 class Token(Section):
@@ -18,6 +44,7 @@ class Token(Section):
     jwks_public_endpoint: str = option(
         "", "JWKS URL (may contain {{name}} variables); when set, the static keys above are not used"
     )
+    jwks: Jwks = Jwks()
     audience: str = option("", "required aud value; excludes audience_regex")
     audience_regex: str = option("", "regular expression for aud")
     issuer: str = option("", "required iss value; excludes issuer_regex")
@@ -26,6 +53,8 @@ class Token(Section):
     insecure_skip_jwks_endpoint_safety_check: bool = option(
         False, "downgrade an unsafe JWKS URL template from error to warning (INSECURE)"
     )
+    meta_from_claim: KeyValues = option({}, f"{_META}; for connection tokens alone")
+    labels_from_claim: KeyValues = option({}, f"{_LABELS}; for connection tokens alone")
 
 
 class SubscriptionToken(Token):

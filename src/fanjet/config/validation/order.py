@@ -13,6 +13,7 @@ from fanjet.config.validation import (
     namespaces,
     proxies,
     rpc,
+    tokens,
     transforms,
 )
 from fanjet.config.validation.problem import Problems, Rule
@@ -44,6 +45,8 @@ RULES: tuple[Rule, ...] = (
     endpoints.distinct_paths,
     endpoints.acme,
     additions.own_keys,
+    tokens.claim_mappings,
+    tokens.jwks_providers,
 )
 
 

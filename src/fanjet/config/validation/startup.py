@@ -1,11 +1,10 @@
 """Checks that are made only when the server starts; `checkconfig` does not see them (04 §6.5)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from fanjet.config.duration import format_duration
 from fanjet.config.tree.root import Config
-from fanjet.config.tree.token import Token
 
 ENGINES = ("memory", "redis")
 CONTROLLERS = ("postgres",)
@@ -23,8 +22,13 @@ class Refusal:
 Refusals = Iterator[Refusal]
 
 
-def start_refusals(config: Config) -> Refusals:
-    """Yield what keeps a valid configuration from starting, in the order of the start sequence."""
+def start_refusals(config: Config, token_refusals: Iterable[Refusal] = ()) -> Refusals:
+    """Yield what keeps a valid configuration from starting, in the order of the start sequence.
+
+    `token_refusals`: what is found where tokens are verified, looked at when its turn comes.
+    """
+    yield from engines(config)
+    yield from token_refusals
     for check in CHECKS:
         yield from check(config)
 
@@ -43,15 +47,6 @@ def engines(config: Config) -> Refusals:
     if config.controller.enabled and config.controller.type not in CONTROLLERS:
         reason = f"unknown controller type: {config.controller.type}"
         yield Refusal(message, {"error": f"error creating controller: {reason}"})
-
-
-def tokens(config: Config) -> Refusals:
-    """Audience and issuer are given in one way each."""
-    for token in _tokens_in_use(config):
-        for name in ("audience", "issuer"):
-            if getattr(token, name) and getattr(token, f"{name}_regex"):
-                reason = f"can not use both token_{name} and token_{name}_regex, configure only one of them"
-                yield Refusal("error creating token verifier", {"error": reason})
 
 
 def pings(config: Config) -> Refusals:
@@ -84,13 +79,7 @@ def http3(config: Config) -> Refusals:
         yield Refusal("HTTP/3 requires TLS configured")
 
 
-CHECKS: tuple[Callable[[Config], Refusals], ...] = (engines, tokens, pings, error_modes, http3)
-
-
-def _tokens_in_use(config: Config) -> Iterator[Token]:
-    yield config.client.token
-    if config.client.subscription_token.enabled:
-        yield config.client.subscription_token
+CHECKS: tuple[Callable[[Config], Refusals], ...] = (pings, error_modes, http3)
 
 
 def _serves_clients(config: Config) -> bool:

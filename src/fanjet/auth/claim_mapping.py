@@ -1,0 +1,42 @@
+"""Connection meta and labels out of other claims (03 §14.4)."""
+
+from collections.abc import Mapping
+
+from msgspec import Raw
+from msgspec.json import encode
+
+from fanjet.config.claim_path import parse_claim_path
+
+from .claim_paths import find_claim, members
+from .claims import read_text
+
+Paths = dict[str, tuple[str, ...]]
+
+
+class ClaimMapping:
+    """By which keys of meta and labels to call which claims. The paths have been validated."""
+
+    def __init__(self, meta: Mapping[str, str], labels: Mapping[str, str]) -> None:
+        self._meta: Paths = {key: parse_claim_path(path) for key, path in meta.items()}
+        self._labels: Paths = {key: parse_claim_path(path) for key, path in labels.items()}
+
+    def meta(self, document: bytes, claim: bytes) -> bytes:
+        """The claim `meta` with what is found in the claims, where that is an object, and in place of it otherwise."""
+        found = {key: Raw(value) for key, value in _find_all(self._meta, document).items()}
+        return encode(members(claim) | found) if found else claim
+
+    def labels(self, document: bytes, claim: dict[str, str] | None) -> dict[str, str] | None:
+        """The claim `labels` with what is found, as text: numbers in plain decimal, arrays and objects as written."""
+        values = _find_all(self._labels, document)
+        found = {key: read_text(Raw(value)) for key, value in values.items() if value != b"null"}
+        return (claim or {}) | found if found else claim
+
+
+def claim_mapping(meta: Mapping[str, str], labels: Mapping[str, str]) -> ClaimMapping | None:
+    """The mapping, if there is any."""
+    return ClaimMapping(meta, labels) if meta or labels else None
+
+
+def _find_all(paths: Paths, document: bytes) -> dict[str, bytes]:
+    found = {key: find_claim(document, path) for key, path in paths.items()}
+    return {key: value for key, value in found.items() if value is not None}

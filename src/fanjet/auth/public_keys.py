@@ -1,0 +1,93 @@
+"""Signatures that public keys verify: which algorithms a key is good for, and the checks themselves (03 §6.1)."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+
+Check = Callable[[bytes, bytes], bool]
+"""Whether the second argument is the signature of the first."""
+
+Checks = Mapping[str, Check]
+"""What one key can verify, by the name of the algorithm in a token's header."""
+
+RSA_HASHES: Final[dict[str, HashAlgorithm]] = {"RS256": SHA256(), "RS384": SHA384(), "RS512": SHA512()}
+SHORTEST_RSA_KEY: Final = 1024
+"""Bits. With less, anybody can make signatures."""
+
+CURVES: Final[dict[str, tuple[str, HashAlgorithm]]] = {
+    "secp256r1": ("ES256", SHA256()),
+    "secp384r1": ("ES384", SHA384()),
+    "secp521r1": ("ES512", SHA512()),
+}
+"""The one algorithm of each curve."""
+
+EDDSA: Final = "EdDSA"
+
+
+def rsa_checks(key: RSAPublicKey) -> Checks:
+    """RS256, RS384 and RS512, all with the padding of PKCS#1 v1.5. Nothing for a key that is too short."""
+    if key.key_size < SHORTEST_RSA_KEY:
+        return {}
+    return {algorithm: _rsa_check(key, hash_) for algorithm, hash_ in RSA_HASHES.items()}
+
+
+def ecdsa_checks(key: EllipticCurvePublicKey) -> Checks:
+    """The algorithm that fits the curve; nothing for curves that tokens do not use."""
+    if key.curve.name not in CURVES:
+        return {}
+    algorithm, hash_ = CURVES[key.curve.name]
+    return {algorithm: _ecdsa_check(key, hash_)}
+
+
+def eddsa_checks(key: Ed25519PublicKey) -> Checks:
+    """EdDSA."""
+    return {EDDSA: _eddsa_check(key)}
+
+
+def _rsa_check(key: RSAPublicKey, hash_: HashAlgorithm) -> Check:
+    padding = PKCS1v15()
+
+    def check(signed: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(signature, signed, padding, hash_)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    return check
+
+
+def _ecdsa_check(key: EllipticCurvePublicKey, hash_: HashAlgorithm) -> Check:
+    """The signature is two numbers, each as long as the curve's field."""
+    size = (key.key_size + 7) // 8
+    algorithm = ECDSA(hash_)
+
+    def check(signed: bytes, signature: bytes) -> bool:
+        if len(signature) != 2 * size:
+            return False
+        r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
+        try:
+            key.verify(encode_dss_signature(r, s), signed, algorithm)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
+
+
+def _eddsa_check(key: Ed25519PublicKey) -> Check:
+    def check(signed: bytes, signature: bytes) -> bool:
+        try:
+            key.verify(signature, signed)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check

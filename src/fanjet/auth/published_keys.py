@@ -1,0 +1,47 @@
+"""Keys published at an endpoint, with the checks made before anything is fetched from there (03 §6.3)."""
+
+from fanjet.config.notices import Notice
+from fanjet.config.tree.token import JwksProvider
+from fanjet.config.tree.token import Token as TokenConfig
+from fanjet.net.tls import TLSError, client_context
+
+from .errors import TokenSettingsError
+from .jwks.download import ClientTLS
+from .jwks.endpoint import Endpoint, without_password
+from .jwks.safety import check_endpoint_safety
+from .jwks.verifier import JWKSVerifier
+
+
+def published_keys(
+    config: TokenConfig, address: str, key: str, provider: JwksProvider | None = None
+) -> tuple[JWKSVerifier, list[Notice]]:
+    """Keys at `address`, which stands at `key` in the section. Raises `TokenSettingsError`."""
+    endpoint = Endpoint(address, key)
+    told: dict[str, object] = {"endpoint": without_password(address)}
+    if provider is not None:
+        told["provider"] = provider.name
+    notices = [*_unsafe(config, endpoint), Notice("info", "JWKS manager created", told)]
+    return JWKSVerifier(endpoint, None if provider is None else _tls(provider)), notices
+
+
+def _unsafe(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
+    """A warning when the check fails and is not insisted on. Raises `TokenSettingsError` when it is."""
+    patterns = {"issuer_regex": config.issuer_regex, "audience_regex": config.audience_regex}
+    try:
+        check_endpoint_safety(endpoint.placeholders, patterns)
+    except TokenSettingsError as error:
+        if not config.insecure_skip_jwks_endpoint_safety_check:
+            raise
+        message = "INSECURE JWKS endpoint template: tokens of anybody can choose where keys are fetched from"
+        return [Notice("warn", message, {"error": error})]
+    return []
+
+
+def _tls(provider: JwksProvider) -> ClientTLS | None:
+    if not provider.tls.enabled:
+        return None
+    try:
+        context = client_context(provider.tls, f"JWKS provider {provider.name}")
+    except TLSError as error:
+        raise TokenSettingsError(f"jwks.providers ({provider.name}).tls", str(error)) from None
+    return ClientTLS(context, provider.tls.server_name)

@@ -1,0 +1,126 @@
+"""The rules of one section of the configuration, by which both kinds of tokens are judged (03 §6.4)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from msgspec import Raw, Struct, defstruct
+from msgspec.json import Decoder
+
+from fanjet.protocol.messages import NO_PAYLOAD
+
+from .authorities import open_authorities
+from .claims import RegisteredClaims, read_audience, read_text, read_time
+from .errors import TokenInvalid, TokenSettingsError
+from .jwt import decode_json, parse_token
+from .patterns import claim_patterns
+from .static_keys import StaticKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from fanjet.config.tree.token import Token as TokenConfig
+
+    from .claim_mapping import ClaimMapping
+
+C = TypeVar("C", bound=RegisteredClaims)
+
+_NOTHING_NAMED: Final[Mapping[str, str]] = {}
+
+
+class Opened(Struct, Generic[C], frozen=True):
+    """What stands in a token that is genuine. Times are Unix seconds. `document`: the claims as they are written."""
+
+    claims: C
+    user: str
+    audience: tuple[str, ...]
+    expires: float | None
+    not_before: float | None
+    document: bytes
+    mapping: ClaimMapping | None
+
+    def is_expired(self, now: float) -> bool:
+        """Whether the token is used too late, or too early. There is no leeway."""
+        return (self.expires is not None and self.expires <= now) or (
+            self.not_before is not None and self.not_before >= now
+        )
+
+    @property
+    def expire_at(self) -> int:
+        """When what the token grants expires, 0 for never: the claim `expire_at` decides, or else `exp`."""
+        if self.claims.expire_at is not None:
+            return max(self.claims.expire_at, 0)
+        return int(self.expires or 0)
+
+
+class TokenRules:
+    """Opens tokens: parses them, checks patterns, signature, audience and issuer.
+
+    `skip_signature` takes anybody's word for everything else. `clock` gives Unix seconds. `notices` tell what is there.
+    Keys that were fetched are kept here, so verifiers of the same section share the rules. Raises `TokenSettingsError`.
+    """
+
+    def __init__(
+        self, config: TokenConfig, *, skip_signature: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.clock = clock
+        static = StaticKeys(config, clock)
+        _check_alternatives(config)
+        self._patterns = claim_patterns(config)
+        self._authorities, self.notices = open_authorities(config, static)
+        self._skip_signature = skip_signature
+        self._audience = config.audience
+        self._issuer = config.issuer
+        self._user_id_claim = config.user_id_claim
+        self._user_decoder = _decoder_of_one_claim(config.user_id_claim)
+
+    def open(self, text: str, decoder: Decoder[C]) -> Opened[C] | Awaitable[Opened[C]]:
+        """What the token says, later if a key has to be fetched first. Raises `TokenInvalid`, `KeysUnavailable`.
+
+        Whether the token has expired is left to `Opened.is_expired`.
+        """
+        token = parse_token(text)
+        claims = decode_json(token.claims, decoder)
+        audience = read_audience(claims.aud)
+        expires, not_before, _ = read_time(claims.exp), read_time(claims.nbf), read_time(claims.iat)
+        named = _NOTHING_NAMED if self._patterns is None else self._patterns.match(claims.iss, audience)
+        authority = self._authorities.find(claims.iss, audience)
+        user = claims.sub if self._user_decoder is None else self._custom_user(token.claims, self._user_decoder)
+        opened = Opened(claims, user, audience, expires, not_before, token.claims, authority.mapping)
+        if self._skip_signature:
+            return self._admit(opened, True)
+        accepted = authority.signatures.accepts(token, named)
+        if isinstance(accepted, bool):
+            return self._admit(opened, accepted)
+        return self._admit_later(opened, accepted)
+
+    async def _admit_later(self, opened: Opened[C], accepted: Awaitable[bool]) -> Opened[C]:
+        return self._admit(opened, await accepted)
+
+    def _admit(self, opened: Opened[C], accepted: bool) -> Opened[C]:
+        if not accepted:
+            raise TokenInvalid("wrong signature or no key for it")
+        if self._audience and self._audience not in opened.audience:
+            raise TokenInvalid("invalid audience")
+        if self._issuer and self._issuer != opened.claims.iss:
+            raise TokenInvalid("invalid issuer")
+        return opened
+
+    def _custom_user(self, document: bytes, decoder: Decoder[Struct]) -> str:
+        return read_text(getattr(decode_json(document, decoder), self._user_id_claim))
+
+
+def _check_alternatives(config: TokenConfig) -> None:
+    """Audience and issuer are given in one way each."""
+    for name in ("audience", "issuer"):
+        key = f"{name}_regex"
+        if getattr(config, name) and getattr(config, key):
+            reason = f"can not use both token_{name} and token_{key}, configure only one of them"
+            raise TokenSettingsError(key, reason)
+
+
+def _decoder_of_one_claim(name: str) -> Decoder[Struct] | None:
+    if not name:
+        return None
+    return Decoder(defstruct("UserClaim", [(name, Raw, NO_PAYLOAD)], frozen=True))

@@ -1,0 +1,41 @@
+"""The sections of the configuration that say how tokens are verified (04 §5.12)."""
+
+from typing import NamedTuple
+
+from fanjet.config.notices import Notice
+from fanjet.config.tree.client import Client
+from fanjet.config.tree.token import Token
+
+from .errors import PublicKeyError, TokenSettingsError
+from .rules import TokenRules
+
+
+class Sections(NamedTuple):
+    """The rules for both kinds of tokens: the same ones, unless subscription tokens have a section of their own."""
+
+    connection: TokenRules
+    subscription: TokenRules
+    notices: list[Notice]
+
+
+def open_sections(client: Client, *, separate: bool) -> Sections:
+    """Make the rules; `separate` uses `client.subscription_token`. Raises `TokenSettingsError` with the whole key."""
+    connection = _open(client, client.token, "client.token")
+    if not separate:
+        return Sections(connection, connection, connection.notices)
+    subscription = _open(client, client.subscription_token, "client.subscription_token")
+    between = Notice("info", "initializing separate verifier for subscription tokens")
+    return Sections(connection, subscription, [*connection.notices, between, *subscription.notices])
+
+
+def refusal_message(error: TokenSettingsError) -> str:
+    """The log line of a start that is refused."""
+    of_subscriptions = isinstance(error, PublicKeyError) and error.key.startswith("client.subscription_token")
+    return f"error creating {'subscription ' if of_subscriptions else ''}{error.kind}"
+
+
+def _open(client: Client, section: Token, place: str) -> TokenRules:
+    try:
+        return TokenRules(section, skip_signature=client.insecure_skip_token_signature_verify)
+    except TokenSettingsError as error:
+        raise error.under(place) from None
