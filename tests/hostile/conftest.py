@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.hostile.waiting import until
 from tests.support.tokens import token
 from tests.support.wire_client import connected
 
@@ -73,8 +74,11 @@ class Bystander:
     async def finish(self) -> None:
         """Raises what went wrong."""
         goal = self.rounds + 3
-        while self.rounds < goal and not self._task.done():
-            await asyncio.sleep(0.01)
+
+        async def heard() -> bool:
+            return self.rounds >= goal or self._task.done()
+
+        await until(heard)
         if self._task.done():
             await self._task
         self._task.cancel()

@@ -73,6 +73,7 @@ async def test_a_malformed_command_closes_with_3501(server: Server, payload: byt
         assert b'"connect"' in messages[0]
 
 
+OBJECTS = nested(DEEP, b'{"a":', b"1", b"}")
 DEEP_ONES = [
     pytest.param(b'{"id":2,"subscribe":{"channel":"deep","tf":%s}}' % filter_nested(2000), id="filter"),
     pytest.param(b'{"id":2,"publish":{"channel":"deep","data":%s}}' % nested(DEEP), id="data-lists"),

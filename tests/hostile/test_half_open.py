@@ -10,6 +10,7 @@ import pytest
 from tests.hostile.memory import descriptors
 from tests.hostile.raw import HANDSHAKE, PATIENCE, frame, tcp, websocket
 from tests.hostile.test_commands import hello
+from tests.hostile.waiting import until
 
 if TYPE_CHECKING:
     from tests.support.server import Server
@@ -39,9 +40,11 @@ async def test_an_abrupt_end_leaves_no_descriptor_behind(server: Server, beginni
             else:
                 raw.writer.write_eof()
                 await raw.rest()
-    async with asyncio.timeout(PATIENCE):
-        while descriptors(server) > before:
-            await asyncio.sleep(0.02)
+
+    async def back() -> bool:
+        return descriptors(server) <= before
+
+    await until(back)
 
 
 async def test_who_never_connects_is_stale(server: Server) -> None:

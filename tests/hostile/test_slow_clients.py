@@ -10,6 +10,7 @@ import pytest
 
 from tests.hostile.raw import PATIENCE, frame, websocket
 from tests.hostile.test_commands import hello
+from tests.hostile.waiting import until
 from tests.support.tokens import token
 from tests.support.wire_client import connected
 
@@ -31,9 +32,11 @@ async def stop_reading(raw: RawSocket, channel: str) -> None:
 
 async def until_alone(server: Server, channel: str, others: int) -> None:
     """Wait until nobody but `others` is in the channel."""
-    async with asyncio.timeout(PATIENCE):
-        while (await server.api("presence_stats", {"channel": channel}))["num_clients"] > others:
-            await asyncio.sleep(0.05)
+
+    async def alone() -> bool:
+        return (await server.api("presence_stats", {"channel": channel}))["num_clients"] <= others
+
+    await until(alone)
 
 
 @pytest.mark.parametrize("pause", [pytest.param(0.0, id="fast-publisher"), pytest.param(0.01, id="slow-publisher")])

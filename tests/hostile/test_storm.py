@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tests.hostile.memory import descriptors, resident
 from tests.hostile.raw import HANDSHAKE, PATIENCE, frame, tcp
 from tests.hostile.test_commands import hello
+from tests.hostile.waiting import until
 
 if TYPE_CHECKING:
     from tests.hostile.raw import RawSocket
@@ -88,6 +89,7 @@ async def test_memory_returns_to_its_level(server: Server) -> None:
 
 
 async def until_empty(server: Server) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while "storm" in (await server.api("channels", {"pattern": "storm"}))["channels"]:
-            await asyncio.sleep(0.02)
+    async def empty() -> bool:
+        return "storm" not in (await server.api("channels", {"pattern": "storm"}))["channels"]
+
+    await until(empty)

@@ -9,7 +9,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from fanjet.net.websocket.reader import CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
+from fanjet.net.websocket.reader import FRAMES_PER_TURN, CorruptMessage, FrameReader, ProtocolFailure, ReadLimits
 
 MASK = b"\x01\x02\x03\x04"
 UNLIMITED = ReadLimits(None, None)
@@ -294,3 +294,18 @@ def test_a_large_message_in_small_pieces_takes_linear_time():
     wire = frame(b"x" * 4_000_000)
     frames, _ = read_all([wire[start : start + 1000] for start in range(0, len(wire), 1000)])
     assert len(frames[0][1]) == 4_000_000
+
+
+@pytest.mark.parametrize("opcode", [0x0, 0x9], ids=["fragments", "pings"])
+def test_a_turn_ends_after_so_many_frames_and_the_next_goes_on(opcode: int) -> None:
+    reader = FrameReader(ReadLimits())
+    start = b"\x01\x80\0\0\0\0" if opcode == 0 else b""
+    reader.feed(start + bytes([0x80 * (opcode == 9) | opcode, 0x80, 0, 0, 0, 0]) * (FRAMES_PER_TURN + 10))
+    while reader.next_frame() is not None:
+        pass
+    assert reader.frames_left == 0
+    assert reader.has_bytes
+    reader.frames_left = FRAMES_PER_TURN
+    while reader.next_frame() is not None:
+        pass
+    assert not reader.has_bytes
