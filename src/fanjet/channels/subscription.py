@@ -161,6 +161,7 @@ def _made(
         auto_recover=cache_mode and options.auto_cache_recover,
         allowed_delta_types=options.allowed_delta_types,
         allow_tags_filter=options.allow_tags_filter,
+        allow_channel_compaction=options.allow_channel_compaction,
         history_meta_ttl=int(options.history_meta_ttl),
         chan_info=chan_info,
         data=data,

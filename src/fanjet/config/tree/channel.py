@@ -78,6 +78,7 @@ class ChannelOptions(Section):
     allowed_delta_types: tuple[str, ...] = option((), "negotiable delta types; only fossil")
     allow_tags_filter: bool = option(False, "allow tag filters on subscribe")
     delta_publish: bool = option(False, "treat every publish as delta publish")
+    allow_channel_compaction: bool = option(False, "numbers for channel names in pushes to clients that ask for them")
     allow_subscribe_for_anonymous: bool = option(False, "anonymous may subscribe")
     allow_subscribe_for_client: bool = option(False, "authenticated may subscribe")
     allow_publish_for_anonymous: bool = option(False, "anonymous may publish")
