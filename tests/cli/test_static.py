@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 
 
@@ -26,17 +28,17 @@ def test_files_are_served_with_listing_and_index(tmp_path):
             server.kill()
 
 
-def fetch(port: int, path: str) -> str:
-    for attempt in range(50):
+def fetch(port: int, path: str, patience: float = 10.0) -> str:
+    """The line that a test waits for is printed before the port is open: ask until it is."""
+    deadline = time.monotonic() + patience
+    while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as response:
                 return response.read().decode()
-        except ConnectionRefusedError:  # pragma: no cover
-            pass
         except urllib.error.URLError as error:
-            if attempt == 49 or not isinstance(error.reason, ConnectionRefusedError):
+            if time.monotonic() > deadline or not isinstance(error.reason, ConnectionRefusedError):
                 raise
-    raise AssertionError(path)
+        time.sleep(0.02)
 
 
 def test_a_port_in_use_is_an_error(fanjet):
