@@ -92,6 +92,13 @@ class ChannelOptions(Section):
     allow_history_for_client: bool = option(False, "authenticated may call history")
     allow_user_limited_channels: bool = option(False, "honour the #user part")
     channel_regex: str = option("", "regular expression for the name after the namespace")
+    pattern: str = option(
+        "", "channels of this form, such as /room/:id, belong to this namespace; needs channel.patterns"
+    )
+    subscribe_cel: str = option("", "CEL expression; where it is true, clients may subscribe")
+    publish_cel: str = option("", "CEL expression; where it is true, clients may publish")
+    history_cel: str = option("", "CEL expression; where it is true, clients may call history")
+    presence_cel: str = option("", "CEL expression; where it is true, clients may call presence")
     publication_data_format: str = option(
         "", "data format of publications: json, json_object, binary; empty = channel.publication_data_format"
     )
@@ -140,6 +147,7 @@ class Channel(Section):
     )
     publication_data_format: str = option("", "data format of publications: empty, json, json_object, binary")
     max_length: int = option(255, "maximum channel name length")
+    patterns: bool = option(False, "channels starting with / belong to the namespace whose pattern they match")
     private_prefix: str = option("$", "channels with this prefix always need a subscription token")
     namespace_boundary: str = option(":", "separator of namespace and rest")
     user_boundary: str = option("#", "starts the list of allowed users")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import re2
 
+from fanjet.config import cel
 from fanjet.config.duration import format_duration
 from fanjet.config.tree.channel import ChannelOptions
 from fanjet.config.tree.proxy import Proxy
@@ -39,6 +40,7 @@ def option_problems(options: ChannelOptions, config: Config) -> Problems:
     yield from map_options.removal(options)
     yield from map_options.presence_targets(options, config)
     yield from map_options.page_sizes(options)
+    yield from expressions(options)
 
 
 def whole_seconds(duration: float) -> Problems:
@@ -131,6 +133,17 @@ def subscription_type(options: ChannelOptions, config: Config) -> Problems:
         yield f'invalid shared_poll mode: "{poll.mode}"'
     if poll.publish_enabled and poll.mode != "versioned":
         yield "shared_poll publish_enabled is incompatible with versionless mode (requires explicit versions)"
+
+
+def expressions(options: ChannelOptions) -> Problems:
+    """Expressions compile."""
+    for key in cel.KEYS:
+        text = getattr(options, key)
+        try:
+            if text:
+                cel.compile_expression(text)
+        except cel.ExpressionError as error:
+            yield f'{key}: invalid expression "{text}": {error}'
 
 
 def _proxy_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, str, bool, Proxy]]:

@@ -11,6 +11,7 @@ from fanjet.config.validation import (
     consumers,
     endpoints,
     namespaces,
+    patterns,
     proxies,
     rpc,
     tokens,
@@ -47,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     additions.own_keys,
     tokens.claim_mappings,
     tokens.jwks_providers,
+    patterns.channel_patterns,
+    patterns.personal_namespace,
 )
 
 
