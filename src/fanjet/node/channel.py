@@ -134,6 +134,17 @@ class LiveChannel:
         else:
             group.members[session] = subscriber
 
+    def change(self, subscriber: Subscriber, delivery: Delivery) -> None:
+        """Deliver differently to a subscriber from now on. Its position stays."""
+        in_group = self.apart.get(subscriber.session) is not subscriber
+        if in_group and delivery.positioned:
+            subscriber.offset, subscriber.epoch = self.offset, self.epoch
+        self.remove(subscriber)
+        subscriber.delivery = delivery
+        self.add(subscriber)
+        if in_group:
+            self.go_live(subscriber, delta_ready=False, now=self.checked_at)
+
     def accept(self, offset: int, epoch: str) -> bool | None:
         """Whether positioned subscribers get this publication: yes, no (late or repeated), None: they missed
         something.

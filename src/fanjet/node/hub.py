@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .flusher import Flusher
     from .frames import Frame
     from .session import Session
-    from .subscriber import Subscriber
+    from .subscriber import Delivery, Subscriber
 
 
 class Hub:
@@ -75,6 +75,11 @@ class Hub:
         for publication in held or ():
             if not (subscriber.delivery.positioned and publication.offset):
                 self.send(subscriber, publication)
+
+    def change(self, subscriber: Subscriber, delivery: Delivery) -> None:
+        """Deliver differently to a subscriber from now on: what decides about it has changed."""
+        if subscriber.in_hub:
+            self.channels[subscriber.channel].change(subscriber, delivery)
 
     def active_channels(self) -> Iterator[LiveChannel]:
         """Channels that have subscribers."""
@@ -146,14 +151,14 @@ class Hub:
 
     def _deliver_delta(self, group: Group, frames: PublicationFrames, *, in_stream: bool) -> None:
         """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
-        can follow: outside the stream, or without a position that makes sure of the base (01 §10.3)."""
+        can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
         delivery = group.delivery
         if group.members and not in_stream:
             group.refresh_all()
         delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False))
         if delivered and group.fresh:
             delivered = self._deliver(group.fresh, frames.delta(delivery, fresh=True))
-            if delivered and in_stream and delivery.positioned:
+            if delivered and in_stream and delivery.positioned and delivery.tags_filter is None:
                 group.make_ready()
 
     def _accept(self, live: LiveChannel, publication: Publication, epoch: str) -> bool:

@@ -5,10 +5,11 @@ filters that are the same tree are equal and have the same hash.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from .messages import FilterNode
+from .publication import Publication
 from .schema import MAX_FILTER_DEPTH
 
 Tags = Mapping[str, str]
@@ -22,18 +23,37 @@ class InvalidFilter(Exception):  # noqa: N818 (says what is wrong, like the prot
 
 
 class TagsFilter:
-    """A valid filter. Raises `InvalidFilter` for others."""
+    """A valid filter. Raises `InvalidFilter` for others.
 
-    __slots__ = ("_hash", "_key", "_predicate")
+    `narrowing`: the filter that a `narrowed` one has been joined with.
+    """
+
+    __slots__ = ("_hash", "_key", "_predicate", "narrowing")
 
     def __init__(self, node: FilterNode) -> None:
         self._predicate = _compile(node, 1)
         self._key = _identity(node)
         self._hash = hash(self._key)
+        self.narrowing: TagsFilter | None = None
+
+    def narrowed(self, other: "TagsFilter | None") -> "TagsFilter":
+        """This filter, and then the other one: both must pass."""
+        if other is None:
+            return self
+        both = TagsFilter.__new__(TagsFilter)
+        both._predicate = _and([self._predicate, other._predicate])
+        both._key = ("narrowed", self._key, other._key)
+        both._hash = hash(both._key)
+        both.narrowing = other
+        return both
 
     def matches(self, tags: Tags | None) -> bool:
         """Return whether a publication with these tags is wanted."""
         return self._predicate(_NO_TAGS if tags is None else tags)
+
+    def passing(self, publications: Iterable[Publication]) -> list[Publication]:
+        """Those that are wanted."""
+        return [publication for publication in publications if self.matches(publication.tags)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TagsFilter) and self._hash == other._hash and self._key == other._key
