@@ -177,6 +177,60 @@ def test_streams_are_told_from_other_types(subscription_type, is_stream):
     assert configured(namespace("n", subscription_type=subscription_type)).resolve("n:x").is_stream is is_stream
 
 
+PATTERNS = (
+    namespace("room", pattern="/room/:id", presence=True),
+    namespace("lobby", pattern="/room/lobby"),
+    namespace("num", pattern="/num/:n", channel_regex="^/num/[0-9]+$"),
+)
+
+
+@pytest.mark.parametrize(
+    ("channel", "name", "variables"),
+    [
+        pytest.param("/room/7", "room", {"id": "7"}, id="03-49-variable"),
+        pytest.param("/room/lobby", "lobby", {}, id="03-49-static-wins"),
+        pytest.param("/room/chat:7", "room", {"id": "chat:7"}, id="the-boundary-means-nothing"),
+        pytest.param("chat:/room/7", "chat", {}, id="only-channels-that-start-with-a-slash"),
+        pytest.param("$/room/7", "", {}, id="private-channels-start-with-their-prefix"),
+        pytest.param("room/7", "", {}, id="no-slash"),
+    ],
+)
+def test_channels_with_a_slash_belong_to_the_pattern_they_match(channel, name, variables):
+    resolved = configured(*PATTERNS, namespace("chat"), patterns=True).resolve(channel)
+    assert resolved.namespace == name
+    assert resolved.variables == variables
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        pytest.param("/room/7/x", id="03-49-too-long"),
+        pytest.param("/other", id="03-49-other"),
+        pytest.param("/", id="slash"),
+        pytest.param("room:7", id="the-name-of-a-pattern-namespace"),
+    ],
+)
+def test_what_no_pattern_matches_is_error_102(channel):
+    with pytest.raises(ReplyError) as failure:
+        configured(*PATTERNS, patterns=True).resolve(channel)
+    assert failure.value.error.code == 102
+
+
+def test_a_pattern_namespace_has_its_options_and_checks_whole_names():
+    namespaces = configured(*PATTERNS, patterns=True)
+    assert namespaces.resolve("/room/7").options.presence
+    assert namespaces.resolve("/room/7").rest == "/room/7"
+    assert namespaces.resolve("/num/7").name_is_valid
+    assert not namespaces.resolve("/num/x").name_is_valid
+    assert not namespaces.resolve("/room/é").name_is_valid
+
+
+def test_while_patterns_are_off_they_mean_nothing():
+    namespaces = configured(*PATTERNS)
+    assert namespaces.resolve("/room/7").namespace == ""
+    assert namespaces.resolve("room:7").namespace == "room"
+
+
 def test_personal_channels():
     assert configured().personal_channel("u7", "") == "#u7"
     assert configured(namespace("inbox")).personal_channel("u7", "inbox") == "inbox:#u7"

@@ -12,6 +12,8 @@ from fanjet.channels.subscription import (
     is_stream,
 )
 from fanjet.config.tree.channel import ChannelOptions
+from fanjet.protocol.messages import FilterNode
+from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 
 
 class Value(Struct, frozen=True):
@@ -30,6 +32,7 @@ class Grant(Struct, frozen=True):
     info: bytes = b""
     data: bytes = b""
     override: Override | None = None
+    server_tags_filter: FilterNode | None = None
 
 
 FULL = ChannelOptions(
@@ -68,9 +71,23 @@ def test_a_token_brings_info_data_and_expiry():
     assert (made.chan_info, made.data, made.expire_at) == (b"info", b"data", 5)
     assert made.source is Source.SUBSCRIPTION_TOKEN
     assert made.history_meta_ttl == 60
+    assert made.allow == ()
+    assert made.server_tags_filter is None
     assert made.cache_mode
     assert made.auto_recover
     assert made.allowed_delta_types == ("fossil",)
+
+
+def test_a_token_brings_capabilities_and_a_filter():
+    node = FilterNode(key="team", cmp="eq", val="eng")
+    made = from_token(FULL, Source.SUBSCRIPTION_TOKEN, Grant(server_tags_filter=node), allow=["pub", "hst"])
+    assert made.allow == ("pub", "hst")
+    assert made.server_tags_filter == TagsFilter(node)
+
+
+def test_an_invalid_filter_of_a_token_is_no_filter_to_go_without():
+    with pytest.raises(InvalidFilter):
+        from_token(FULL, Source.CONNECTION_TOKEN, Grant(server_tags_filter=FilterNode(cmp="eq")))
 
 
 @pytest.mark.parametrize(

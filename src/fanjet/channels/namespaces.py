@@ -9,9 +9,12 @@ from msgspec import Struct
 from fanjet.config.tree.channel import Channel, ChannelOptions
 from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL, ReplyError
 
+from .expressions import Expressions, expressions_of
+from .patterns import PREFIX, PatternTable
 from .subscription import Source, SubscriptionOptions, from_namespace, is_stream
 
 CACHE_SIZE: Final = 10_000
+_NO_VARIABLES: Final[Mapping[str, str]] = {}
 
 
 class Resolved(Struct, frozen=True, gc=False):
@@ -19,18 +22,20 @@ class Resolved(Struct, frozen=True, gc=False):
 
     `users` are those that the name lists, None unless the channel is user-limited (03 §1.5). A private channel is
     opened by nothing but a subscription token. `granted`: what a subscription is made with that only the namespace
-    decides about, shared by all such subscriptions.
+    decides about, shared by all such subscriptions. `variables`: those of the namespace's pattern.
     """
 
     channel: str
     namespace: str
     rest: str
     options: ChannelOptions
+    expressions: Expressions
     granted: Mapping[Source, SubscriptionOptions]
     name_is_valid: bool
     is_stream: bool
     is_private: bool
     users: tuple[str, ...] | None
+    variables: Mapping[str, str]
 
     @property
     def is_user_limited(self) -> bool:
@@ -45,23 +50,25 @@ class Resolved(Struct, frozen=True, gc=False):
 class _Namespace(Struct, frozen=True):
     """What the channels of one namespace have in common."""
 
+    name: str
     options: ChannelOptions
+    expressions: Expressions
     is_stream: bool
     granted: Mapping[Source, SubscriptionOptions]
-    pattern: Any  # of re2, which has no types
+    regex: Any  # of re2, which has no types
 
     @classmethod
-    def from_config(cls, configured: ChannelOptions, config: Channel) -> "_Namespace":
+    def from_config(cls, name: str, configured: ChannelOptions, config: Channel) -> "_Namespace":
         options = _effective(configured, config)
-        pattern = re2.compile(options.channel_regex) if options.channel_regex else None
+        regex = re2.compile(options.channel_regex) if options.channel_regex else None
         granted = {source: from_namespace(options, source) for source in Source}
-        return cls(options, is_stream(options), granted, pattern)
+        return cls(name, options, expressions_of(options), is_stream(options), granted, regex)
 
     def admits_name(self, channel: str, rest: str) -> bool:
         """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
-        if self.pattern is None:
+        if self.regex is None:
             return channel.isascii()
-        return self.pattern.search(rest) is not None
+        return self.regex.search(rest) is not None
 
 
 class Namespaces:
@@ -69,9 +76,15 @@ class Namespaces:
 
     def __init__(self, config: Channel) -> None:
         self._config = config
-        self._namespaces = {"": _Namespace.from_config(config.without_namespace, config)}
+        self._namespaces = {"": _Namespace.from_config("", config.without_namespace, config)}
+        patterns = []
         for namespace in config.namespaces:
-            self._namespaces.setdefault(namespace.name, _Namespace.from_config(namespace, config))
+            made = _Namespace.from_config(namespace.name, namespace, config)
+            if config.patterns and namespace.pattern:
+                patterns.append((namespace.pattern, made))
+            else:
+                self._namespaces.setdefault(namespace.name, made)
+        self._patterns = PatternTable(patterns) if config.patterns else None
         self._cache: dict[str, Resolved] = {}
 
     def resolve(self, channel: str) -> Resolved:
@@ -85,22 +98,35 @@ class Namespaces:
         return resolved
 
     def _resolve(self, channel: str) -> Resolved:
-        name, rest = self._split(channel)
-        namespace = self._namespaces.get(name)
-        if namespace is None:
-            raise ReplyError(ERROR_UNKNOWN_CHANNEL)
+        namespace, rest, variables = self._find(channel)
         prefix = self._config.private_prefix
         return Resolved(
-            channel,
-            name,
-            rest,
-            namespace.options,
-            namespace.granted,
-            namespace.admits_name(channel, rest),
-            namespace.is_stream,
-            bool(prefix) and channel.startswith(prefix),
-            self._users(channel) if namespace.options.allow_user_limited_channels else None,
+            channel=channel,
+            namespace=namespace.name,
+            rest=rest,
+            options=namespace.options,
+            expressions=namespace.expressions,
+            granted=namespace.granted,
+            name_is_valid=namespace.admits_name(channel, rest),
+            is_stream=namespace.is_stream,
+            is_private=bool(prefix) and channel.startswith(prefix),
+            users=self._users(channel) if namespace.options.allow_user_limited_channels else None,
+            variables=variables,
         )
+
+    def _find(self, channel: str) -> tuple[_Namespace, str, Mapping[str, str]]:
+        """Namespace, rest and variables; by pattern alone where patterns are on and the channel looks like one."""
+        if self._patterns is not None and channel.startswith(PREFIX):
+            found = self._patterns.find(channel)
+            if found is None:
+                raise ReplyError(ERROR_UNKNOWN_CHANNEL)
+            namespace, variables = found
+            return namespace, channel, variables
+        name, rest = self._split(channel)
+        known = self._namespaces.get(name)
+        if known is None:
+            raise ReplyError(ERROR_UNKNOWN_CHANNEL)
+        return known, rest, _NO_VARIABLES
 
     def _split(self, channel: str) -> tuple[str, str]:
         """Namespace and rest. Without namespace the rest is the whole channel, private prefix included."""

@@ -3,9 +3,10 @@
 The steps that ask a backend (proxies) stand between these functions, in the commands.
 """
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
-from fanjet.config.tree.channel import ChannelOptions
 from fanjet.protocol.codes import (
     ERROR_BAD_REQUEST,
     ERROR_NOT_AVAILABLE,
@@ -13,50 +14,106 @@ from fanjet.protocol.codes import (
     Error,
 )
 
+from . import capabilities
+from .asker import Asker
+from .expressions import Expression
 from .namespaces import Resolved
 from .subscription import Source, SubscriptionOptions
 
-
-def may_publish(options: ChannelOptions, user: str, *, subscribed: bool, insecure: bool) -> bool:
-    """Whether a client may publish (03 §4.3 steps 5 to 9)."""
-    return insecure or _may(
-        options.allow_publish_for_client,
-        options.allow_publish_for_subscriber and subscribed,
-        options.allow_publish_for_anonymous,
-        user,
-    )
+# Everything below only ever grants, so that the order of the rules is free: the cheap ones come first.
 
 
-def may_read_presence(options: ChannelOptions, user: str, *, subscribed: bool, insecure: bool) -> bool:
-    """Whether a client may ask who is there (03 §4.4 steps 5 to 9)."""
-    return insecure or _may(
-        options.allow_presence_for_client,
-        options.allow_presence_for_subscriber and subscribed,
-        options.allow_presence_for_anonymous,
-        user,
-    )
-
-
-def may_read_history(options: ChannelOptions, user: str, *, subscribed: bool, insecure: bool) -> bool:
-    """Whether a client may read the stream (03 §4.5)."""
-    return insecure or _may(
-        options.allow_history_for_client,
-        options.allow_history_for_subscriber and subscribed,
-        options.allow_history_for_anonymous,
-        user,
-    )
-
-
-def may_subscribe(resolved: Resolved, user: str, *, insecure: bool) -> Source | None:
-    """What lets a client subscribe without token, or None (03 §4.1 step 12 without proxies)."""
+def may_publish(
+    resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
+) -> bool:
+    """Whether a client may publish (03 §4.3 steps 5 to 9). `allowed`: capabilities of its active subscription."""
     options = resolved.options
-    if resolved.admits(user):
+    return (
+        insecure
+        or _may(
+            options.allow_publish_for_client,
+            options.allow_publish_for_subscriber and subscribed,
+            options.allow_publish_for_anonymous,
+            asker.user,
+        )
+        or _is_capable(resolved, asker, capabilities.PUBLISH, allowed)
+        or _expressed(resolved.expressions.publish, resolved, asker, subscribed=subscribed)
+    )
+
+
+def may_read_presence(
+    resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
+) -> bool:
+    """Whether a client may ask who is there (03 §4.4 steps 5 to 9)."""
+    return (
+        _reads_presence(resolved, asker, subscribed, insecure)
+        or _is_capable(resolved, asker, capabilities.PRESENCE, allowed)
+        or _expressed(resolved.expressions.presence, resolved, asker, subscribed=subscribed)
+    )
+
+
+def may_read_history(
+    resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
+) -> bool:
+    """Whether a client may read the stream (03 §4.5)."""
+    return (
+        _reads_history(resolved, asker, subscribed, insecure)
+        or _is_capable(resolved, asker, capabilities.HISTORY, allowed)
+        or _expressed(resolved.expressions.history, resolved, asker, subscribed=subscribed)
+    )
+
+
+def may_subscribe(resolved: Resolved, asker: Asker, *, insecure: bool) -> Source | None:
+    """What lets a client subscribe without token, or None (03 §4.1 step 12 without proxies)."""
+    if resolved.admits(asker.user):
         return Source.USER_LIMITED
+    if _is_capable(resolved, asker, capabilities.SUBSCRIBE):
+        return Source.CONNECTION_CAPABILITY
+    if _expressed(resolved.expressions.subscribe, resolved, asker, subscribed=False):
+        return Source.EXPRESSION
+    return _by_options(resolved, asker.user, insecure=insecure)
+
+
+def _by_options(resolved: Resolved, user: str, *, insecure: bool) -> Source | None:
+    options = resolved.options
     if not resolved.is_user_limited and _may(
         options.allow_subscribe_for_client, False, options.allow_subscribe_for_anonymous, user
     ):
         return Source.CLIENT_ALLOWED
     return Source.CLIENT_INSECURE if insecure else None
+
+
+def _reads_presence(resolved: Resolved, asker: Asker, subscribed: bool, insecure: bool) -> bool:
+    options = resolved.options
+    return insecure or _may(
+        options.allow_presence_for_client,
+        options.allow_presence_for_subscriber and subscribed,
+        options.allow_presence_for_anonymous,
+        asker.user,
+    )
+
+
+def _reads_history(resolved: Resolved, asker: Asker, subscribed: bool, insecure: bool) -> bool:
+    options = resolved.options
+    return insecure or _may(
+        options.allow_history_for_client,
+        options.allow_history_for_subscriber and subscribed,
+        options.allow_history_for_anonymous,
+        asker.user,
+    )
+
+
+def _is_capable(resolved: Resolved, asker: Asker, operation: str, allowed: Sequence[str] = ()) -> bool:
+    """Whether the connection or its subscription brings the permission along (03 §14.1)."""
+    if operation in allowed:
+        return True
+    return bool(asker.capabilities) and capabilities.grants(asker.capabilities, operation, resolved.channel)
+
+
+def _expressed(expression: Expression | None, resolved: Resolved, asker: Asker, *, subscribed: bool) -> bool:
+    return expression is not None and expression.grants(
+        asker, resolved.channel, resolved.variables, subscribed=subscribed
+    )
 
 
 def _may(for_client: bool, for_subscriber: bool, for_anonymous: bool, user: str) -> bool:
@@ -83,8 +140,8 @@ def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool
 
 def with_wishes(
     granted: SubscriptionOptions,
-    options: ChannelOptions,
-    user: str,
+    resolved: Resolved,
+    asker: Asker,
     *,
     insecure: bool,
     positioned: bool,
@@ -93,12 +150,17 @@ def with_wishes(
 ) -> SubscriptionOptions:
     """Add what the client wishes for, as far as it may have it; the rest is left out in silence (03 §4.7).
 
-    Only for subscriptions that no proxy granted.
+    Only for subscriptions that no proxy granted. Expressions have no say in this.
     """
     if not (positioned or recoverable or join_leave):
         return granted
-    reads_history = may_read_history(options, user, subscribed=True, insecure=insecure)
-    reads_presence = may_read_presence(options, user, subscribed=True, insecure=insecure)
+    options, allowed = resolved.options, granted.allow
+    reads_history = _reads_history(resolved, asker, True, insecure) or _is_capable(
+        resolved, asker, capabilities.HISTORY, allowed
+    )
+    reads_presence = _reads_presence(resolved, asker, True, insecure) or _is_capable(
+        resolved, asker, capabilities.PRESENCE, allowed
+    )
     return replace(
         granted,
         positioning=granted.positioning or (positioned and (options.allow_positioning or reads_history)),
@@ -110,10 +172,10 @@ def with_wishes(
 def may_be_subscribed_at_connect(resolved: Resolved, user: str, *, insecure: bool) -> bool:
     """Whether a channel that the client asks for while connecting is added to its server-side ones (03 §5.6).
 
-    Not where a backend has to decide (03 §15 item 9).
+    Not where a backend has to decide (03 §15 item 9). Capabilities and expressions have no say in this.
     """
     options = resolved.options
     asks_backend = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
     if resolved.is_private or asks_backend or not resolved.name_is_valid:
         return False
-    return may_subscribe(resolved, user, insecure=insecure) is not None
+    return resolved.admits(user) or _by_options(resolved, user, insecure=insecure) is not None

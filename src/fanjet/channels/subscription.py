@@ -1,5 +1,6 @@
 """What a subscription is made with, by where it comes from (03 §4.2)."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, Protocol
 
@@ -7,6 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fanjet.config.tree.channel import ChannelOptions
+from fanjet.protocol.messages import FilterNode
+from fanjet.protocol.tags_filter import TagsFilter
 
 
 class Source(IntEnum):
@@ -29,10 +32,11 @@ class Source(IntEnum):
 
 
 class SubscriptionOptions(Struct, frozen=True, gc=False):
-    """Options of one subscription, fixed when it starts.
+    """Options of one subscription, fixed when it starts; a refresh replaces the last two.
 
     `recovery` implies positions. `auto_recover`: recover even if not asked to, in cache mode only. `history_meta_ttl`
-    in seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads.
+    in seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads. `allow`: capabilities in
+    the channel (03 §14.1). `server_tags_filter`: what the server lets through (03 §14.5).
     """
 
     source: Source
@@ -50,6 +54,8 @@ class SubscriptionOptions(Struct, frozen=True, gc=False):
     chan_info: bytes = b""
     data: bytes = b""
     expire_at: int = 0
+    allow: tuple[str, ...] = ()
+    server_tags_filter: TagsFilter | None = None
 
     @property
     def positioned(self) -> bool:
@@ -104,6 +110,10 @@ class Grant(Protocol):
     def override(self) -> Override | None:
         """Replaced options."""
 
+    @property
+    def server_tags_filter(self) -> FilterNode | None:
+        """What the server lets through; not validated."""
+
 
 def is_stream(options: ChannelOptions) -> bool:
     """Whether the channels of this namespace are streams, the only subscription type that is built so far."""
@@ -115,9 +125,18 @@ def from_namespace(options: ChannelOptions, source: Source) -> SubscriptionOptio
     return _made(options, source, None)
 
 
-def from_token(options: ChannelOptions, source: Source, grant: Grant, *, expire_at: int = 0) -> SubscriptionOptions:
-    """For a subscription by token: a subscription token, or an entry of a connection token's `subs`."""
-    return _made(options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=expire_at)
+def from_token(
+    options: ChannelOptions, source: Source, grant: Grant, *, expire_at: int = 0, allow: Iterable[str] | None = None
+) -> SubscriptionOptions:
+    """For a subscription by token: a subscription token, or an entry of a connection token's `subs`.
+
+    Raises `InvalidFilter`.
+    """
+    made = _made(options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=expire_at)
+    if not allow and grant.server_tags_filter is None:
+        return made
+    server_filter = None if grant.server_tags_filter is None else TagsFilter(grant.server_tags_filter)
+    return replace(made, allow=tuple(allow or ()), server_tags_filter=server_filter)
 
 
 def from_server_api(

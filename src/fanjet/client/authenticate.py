@@ -18,12 +18,16 @@ from fanjet.protocol.codes import (
     Disconnected,
     ReplyError,
 )
+from fanjet.protocol.tags_filter import InvalidFilter
 from fanjet.telemetry.logging import get_logger
 
+from .server_filter import invalid_server_filter
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fanjet.auth import ServerSubscription
+    from fanjet.protocol.capability import Capability
     from fanjet.protocol.messages import ConnectRequest
 
     from .context import ClientContext
@@ -40,6 +44,8 @@ class Credentials:
     expire_at: int = 0
     info: bytes = b""
     meta: bytes = b""
+    labels: Mapping[str, str] | None = None
+    capabilities: Sequence[Capability] = ()
     subscriptions: dict[str, SubscriptionOptions] = field(default_factory=dict)
 
 
@@ -91,19 +97,24 @@ async def _from_token(context: ClientContext, text: str) -> Credentials:
     subscriptions = _token_subscriptions(context, token.subs) if token.subs else {}
     if not token.user and context.config.disallow_anonymous_connection_tokens:
         raise Disconnected(DISCONNECT_PERMISSION_DENIED)
-    return Credentials(token.user, token.expire_at, token.info, token.meta, subscriptions)
+    return Credentials(
+        token.user, token.expire_at, token.info, token.meta, token.labels, token.caps or (), subscriptions
+    )
 
 
 def _token_subscriptions(
     context: ClientContext, entries: Mapping[str, ServerSubscription]
 ) -> dict[str, SubscriptionOptions]:
-    """Options of a token's channels. Raises error 102 for an unknown namespace."""
+    """Options of a token's channels. Raises error 102 for an unknown namespace, 100 for an invalid filter."""
     resolve = context.node.namespaces.resolve
-    return {
-        channel: from_token(resolve(channel).options, Source.CONNECTION_TOKEN, entry)
-        for channel, entry in entries.items()
-        if _is_stream(context, channel) and channel
-    }
+    subscriptions = {}
+    for channel, entry in entries.items():
+        if _is_stream(context, channel) and channel:
+            try:
+                subscriptions[channel] = from_token(resolve(channel).options, Source.CONNECTION_TOKEN, entry)
+            except InvalidFilter as error:
+                raise invalid_server_filter(channel, error) from None
+    return subscriptions
 
 
 async def _add_personal_channel(context: ClientContext, credentials: Credentials) -> None:

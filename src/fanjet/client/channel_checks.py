@@ -8,13 +8,14 @@ from fanjet.channels.permissions import refuse_channel
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected, ReplyError
 
 if TYPE_CHECKING:
-    from fanjet.config.tree.channel import ChannelOptions
+    from fanjet.channels.namespaces import Resolved
 
     from .session import Session
+    from .subscription import Subscription
 
 
-def channel_options(session: Session, channel: str) -> ChannelOptions:
-    """Options of the channel that a command names.
+def resolved_channel(session: Session, channel: str) -> Resolved:
+    """The channel that a command names.
 
     Raises `Disconnected` 3501 without a channel, error 102 for an unknown namespace, 107 for an invalid name, 108 for a
     channel of a type that is not built.
@@ -25,4 +26,10 @@ def channel_options(session: Session, channel: str) -> ChannelOptions:
     refusal = refuse_channel(resolved)
     if refusal is not None:
         raise ReplyError(refusal)
-    return resolved.options
+    return resolved
+
+
+def active_subscription(session: Session, channel: str) -> Subscription | None:
+    """The connection's subscription to a channel, client-side or server-side, once it is active."""
+    subscription = session.subscriptions.get(channel)
+    return subscription if subscription is not None and subscription.active else None

@@ -88,14 +88,17 @@ class Establishing:
         cls, session: Session, channel: str, options: SubscriptionOptions, wish: Wish, *, server_side: bool
     ) -> Establishing:
         """Begin an attempt: from now on the channel counts as taken on this connection."""
-        make = _shared_delivery if wish.tags_filter is None else Delivery
+        tags_filter = wish.tags_filter
+        if options.server_tags_filter is not None:
+            tags_filter = options.server_tags_filter.narrowed(tags_filter)
+        make = _shared_delivery if tags_filter is None else Delivery
         delivery = make(
             session.transport.wire,
             options.positioned,
-            bool(wish.delta) and wish.delta in options.allowed_delta_types and wish.tags_filter is None,
+            bool(wish.delta) and wish.delta in options.allowed_delta_types and tags_filter is None,
             wish.compact and options.allow_channel_compaction,
             options.push_join_leave,
-            wish.tags_filter,
+            tags_filter,
         )
         subscription = Subscription(session, channel, delivery, options, server_side=server_side)
         session.subscriptions[channel] = subscription
@@ -140,7 +143,7 @@ class Establishing:
         most = self._session.context.settings.recovery_limit or -1
         since, limit, reverse = None, 0, False
         if self._recovering and options.cache_mode:
-            limit, reverse = (most if self._wish.tags_filter is not None else 1), True
+            limit, reverse = (most if subscription.delivery.tags_filter is not None else 1), True
         elif self._recovering:
             since, limit = self._wish.position, most
         return await broker.history(
@@ -191,9 +194,10 @@ class Establishing:
         if wish.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
             raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
         latest_only = options.cache_mode and not wish.delta
+        tags_filter = subscription.delivery.tags_filter
         buffered = subscription.buffer or ()
         try:
-            merged = merge(recovery, buffered, history.top.offset, wish.tags_filter, latest_only=latest_only)
+            merged = merge(recovery, buffered, history.top.offset, tags_filter, latest_only=latest_only)
         except InsufficientState:
             raise Disconnected(DISCONNECT_INSUFFICIENT_STATE) from None
         subscription.offset, subscription.epoch = merged.offset, history.top.epoch
@@ -204,7 +208,7 @@ class Establishing:
         if not self._recovering:
             return NOT_RECOVERED
         decide = decide_cache if self.subscription.options.cache_mode else decide_stream
-        return decide(self._wish.position, history.publications, history.top, self._wish.tags_filter)
+        return decide(self._wish.position, history.publications, history.top, self.subscription.delivery.tags_filter)
 
     def _encoded(self) -> Sequence[Publication | EncodedPublication]:
         if self.subscription.delivery.delta and self._publications:

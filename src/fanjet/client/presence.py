@@ -8,7 +8,7 @@ from fanjet.channels.permissions import may_read_presence
 from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PresenceResult, PresenceStatsResult
 
-from .channel_checks import channel_options
+from .channel_checks import active_subscription, resolved_channel
 
 if TYPE_CHECKING:
     from fanjet.protocol.messages import PresenceRequest, PresenceStatsRequest
@@ -31,9 +31,15 @@ async def presence_stats(session: Session, command_id: int, request: PresenceSta
 
 
 def _check(session: Session, channel: str) -> None:
-    options = channel_options(session, channel)
-    if not options.presence:
+    resolved = resolved_channel(session, channel)
+    if not resolved.options.presence:
         raise ReplyError(ERROR_NOT_AVAILABLE)
-    subscribed = session.is_subscribed(channel)
-    if not may_read_presence(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
+    subscription = active_subscription(session, channel)
+    if not may_read_presence(
+        resolved,
+        session,
+        subscribed=subscription is not None,
+        insecure=session.context.config.insecure,
+        allowed=() if subscription is None else subscription.options.allow,
+    ):
         raise ReplyError(ERROR_PERMISSION_DENIED)

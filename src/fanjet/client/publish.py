@@ -11,7 +11,7 @@ from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMI
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
-from .channel_checks import channel_options
+from .channel_checks import active_subscription, resolved_channel
 
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Error
@@ -26,17 +26,23 @@ MAP_PUBLISH = 1
 async def publish(session: Session, command_id: int, request: PublishRequest) -> None:
     """Publish in the client's name, with the namespace's history options."""
     channel = request.channel
-    options = channel_options(session, channel)
+    resolved = resolved_channel(session, channel)
+    options = resolved.options
     if request.type == MAP_PUBLISH:
         raise ReplyError(_refuse_map_publish(session, request))
     data = bytes(request.data)
     if not data_fits(options.publication_data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
-    subscription = session.subscriptions.get(channel)
-    subscribed = subscription is not None and subscription.active
-    if not may_publish(options, session.user, subscribed=subscribed, insecure=session.context.config.insecure):
+    subscription = active_subscription(session, channel)
+    if not may_publish(
+        resolved,
+        session,
+        subscribed=subscription is not None,
+        insecure=session.context.config.insecure,
+        allowed=() if subscription is None else subscription.options.allow,
+    ):
         raise ReplyError(ERROR_PERMISSION_DENIED)
-    chan_info = subscription.chan_info if subscription is not None and subscribed else b""
+    chan_info = b"" if subscription is None else subscription.chan_info
     info = ClientInfo(session.user, session.client_id, session.info, chan_info)
     delta = options.delta_publish
     if options.history_size:

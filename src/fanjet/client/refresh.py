@@ -18,6 +18,7 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.messages import RefreshResult
 
 from .authenticate import stream_channels
+from .capabilities import replace_capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +47,7 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     if left and token.info:
         session.info = token.info
     session.arm()
+    replace_capabilities(session, token.caps or ())
     session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
 
 

@@ -31,8 +31,11 @@ from .settings import LONGEST_LIFETIME
 from .state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.node.subscriber import Subscriber
+    from fanjet.protocol.capability import Capability
     from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PushBody, Result
     from fanjet.protocol.publication import StreamPosition
@@ -54,6 +57,7 @@ class Session(Outbox):
     __slots__ = (
         "_commands",
         "authenticated",
+        "capabilities",
         "client_id",
         "closed",
         "context",
@@ -61,6 +65,7 @@ class Session(Outbox):
         "expire_at",
         "header_user",
         "info",
+        "labels",
         "meta",
         "ping_outstanding",
         "session_id",
@@ -82,6 +87,8 @@ class Session(Outbox):
         self.user = ""
         self.info = b""
         self.meta = b""
+        self.labels: Mapping[str, str] | None = None
+        self.capabilities: Sequence[Capability] = ()
         self.expire_at = 0
         self._enter(State.CONNECTING)
         self.subscriptions: dict[str, Subscription] = {}
@@ -113,6 +120,8 @@ class Session(Outbox):
         self.user = credentials.user
         self.info = credentials.info
         self.meta = credentials.meta
+        self.labels = credentials.labels
+        self.capabilities = credentials.capabilities
         self.expire_at = credentials.expire_at
         self._enter(State.AUTHENTICATED)
         self.context.connecting.discard(self)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
@@ -18,6 +20,7 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubRefreshResult
 
+from .server_filter import read_server_filter, replace_server_filter
 from .settings import LONGEST_LIFETIME
 from .unsubscribe import leave_and_push
 
@@ -50,7 +53,12 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
         raise Disconnected(DISCONNECT_INVALID_TOKEN)
     if session.subscriptions.get(channel) is not subscription:  # it ended while a key was fetched
         raise ReplyError(ERROR_PERMISSION_DENIED)
+    server_filter = read_server_filter(channel, token.server_tags_filter)
     left = _prolong(session, subscription, token)
+    allow = tuple(token.allow or ())
+    if allow != subscription.options.allow:
+        subscription.options = replace(subscription.options, allow=allow)
+    replace_server_filter(session, subscription, server_filter)
     session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left))
 
 

@@ -25,6 +25,7 @@ from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
 
 from .establish import Establishing, Wish
+from .server_filter import invalid_server_filter
 from .sub_refresh import is_for_connection
 
 if TYPE_CHECKING:
@@ -106,21 +107,30 @@ def _permit(
     """Decide whether and how the channel may be subscribed (step 7): by token, else by the namespace's options."""
     insecure = session.context.config.insecure
     if token is not None:
-        granted = from_token(resolved.options, Source.SUBSCRIPTION_TOKEN, token, expire_at=token.expire_at)
+        granted = _granted_by(token, resolved)
     else:
-        source = may_subscribe(resolved, session.user, insecure=insecure)
+        source = may_subscribe(resolved, session, insecure=insecure)
         if source is None:
             raise ReplyError(ERROR_PERMISSION_DENIED)
         granted = resolved.granted[source]
     return with_wishes(
         granted,
-        resolved.options,
-        session.user,
+        resolved,
+        session,
         insecure=insecure,
         positioned=request.positioned,
         recoverable=request.recoverable,
         join_leave=request.join_leave,
     )
+
+
+def _granted_by(token: SubscriptionToken, resolved: Resolved) -> SubscriptionOptions:
+    try:
+        return from_token(
+            resolved.options, Source.SUBSCRIPTION_TOKEN, token, expire_at=token.expire_at, allow=token.allow
+        )
+    except InvalidFilter as error:
+        raise invalid_server_filter(resolved.channel, error) from None
 
 
 async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:

@@ -1,0 +1,72 @@
+"""What a token lets a connection, or one subscription, do beyond the namespace's options (03 §14.1). Pure."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+import re2
+
+from fanjet.protocol.capability import Capability
+
+SUBSCRIBE: Final = "sub"
+PUBLISH: Final = "pub"
+HISTORY: Final = "hst"
+PRESENCE: Final = "prs"
+
+_Matcher = Callable[[str], bool]
+
+
+def grants(capabilities: Iterable[Capability], operation: str, channel: str) -> bool:
+    """Whether an entry allows the operation on the channel. Entries only add rights, so their order says nothing."""
+    return any(operation in one.allow and _covers(one, channel) for one in capabilities)
+
+
+def _covers(capability: Capability, channel: str) -> bool:
+    if not capability.match:
+        return channel in capability.channels
+    return any(_matcher(capability.match, pattern)(channel) for pattern in capability.channels)
+
+
+@lru_cache(maxsize=1024)
+def _matcher(match: str, pattern: str) -> _Matcher:
+    """Compiled once: users of an application have many patterns in common."""
+    translate = _TRANSLATIONS.get(match)
+    if translate is None:
+        return _nothing
+    quiet = re2.Options()
+    quiet.log_errors = False
+    try:
+        search: Any = re2.compile(translate(pattern), quiet).search
+    except re2.error:
+        return _nothing
+    return lambda channel: search(channel) is not None
+
+
+def _nothing(_: str) -> bool:
+    """For match types that nobody knows and expressions that are none."""
+    return False
+
+
+def _wildcard(pattern: str) -> str:
+    return _anchored(pattern, {"*": ".*", "?": "."})
+
+
+def _doublestar(pattern: str) -> str:
+    return _anchored(pattern, {"**": ".*", "*": "[^/]*", "?": "[^/]"})
+
+
+def _anchored(pattern: str, wildcards: dict[str, str]) -> str:
+    """An expression for the whole channel: wildcards become what they stand for, everything else is literal."""
+    pieces = []
+    while pattern:
+        found = next((wildcard for wildcard in wildcards if pattern.startswith(wildcard)), None)
+        pieces.append(re2.escape(pattern[0]) if found is None else wildcards[found])
+        pattern = pattern[len(found or pattern[0]) :]
+    return rf"(?s)\A{''.join(pieces)}\z"
+
+
+_TRANSLATIONS: Final[dict[str, Callable[[str], str]]] = {
+    "wildcard": _wildcard,
+    "doublestar": _doublestar,
+    "regex": lambda expression: expression,
+}

@@ -1,0 +1,80 @@
+"""Permissions by the namespace's CEL expressions (03 §14.3)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from fanjet.config.cel import compile_expression
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cel_expr_python.cel import Expression as Compiled
+
+    from fanjet.config.tree.channel import ChannelOptions
+
+    from .asker import Asker
+
+log = get_logger(__name__)
+
+
+class Expression:
+    """One compiled expression. Only what comes out as true grants anything."""
+
+    __slots__ = ("_compiled",)
+
+    def __init__(self, text: str) -> None:
+        """Raises `ExpressionError`."""
+        self._compiled: Compiled = compile_expression(text)
+
+    def grants(self, asker: Asker, channel: str, variables: Mapping[str, str], *, subscribed: bool) -> bool:
+        """Evaluate for a request. An error, also of the connection's `meta`, grants nothing."""
+        try:
+            outcome = self._compiled.eval(
+                data={
+                    "subscribed": subscribed,
+                    "user": asker.user,
+                    "channel": channel,
+                    "meta": _object(asker.meta),
+                    "vars": variables,
+                    "labels": asker.labels or {},
+                }
+            ).value()
+        except (ValueError, RuntimeError) as error:
+            outcome = error
+        if isinstance(outcome, bool):
+            return outcome
+        log.debug("expression does not grant", channel=channel, user=asker.user, error=str(outcome))
+        return False
+
+
+class Expressions(Struct, frozen=True):
+    """A namespace's expressions by operation, None where it has none."""
+
+    subscribe: Expression | None = None
+    publish: Expression | None = None
+    history: Expression | None = None
+    presence: Expression | None = None
+
+
+_NONE: Final = Expressions()
+
+
+def expressions_of(options: ChannelOptions) -> Expressions:
+    """Compile what a namespace has. Raises `ExpressionError`."""
+    texts = (options.subscribe_cel, options.publish_cel, options.history_cel, options.presence_cel)
+    return Expressions(*(Expression(text) if text else None for text in texts)) if any(texts) else _NONE
+
+
+def _object(meta: bytes) -> dict[str, Any]:
+    """The members of a connection's meta, numbers as CEL's JSON has them: doubles. Raises ValueError."""
+    value = json.loads(meta, parse_int=float) if meta else None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("meta is no object")
+    return value

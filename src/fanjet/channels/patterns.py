@@ -1,0 +1,40 @@
+"""Which namespace's pattern a channel matches, and with which variables (03 §14.2). Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+from fanjet.config.channel_pattern import ChannelPattern, parse_pattern
+
+T = TypeVar("T")
+
+PREFIX = "/"
+"""How channels start that are looked up here, and nowhere else."""
+
+
+class _Row(NamedTuple, Generic[T]):
+    pattern: ChannelPattern
+    match: Callable[[str], re.Match[str] | None]
+    target: T
+
+
+class PatternTable(Generic[T]):
+    """What belongs to the patterns of valid configurations."""
+
+    def __init__(self, targets: Iterable[tuple[str, T]]) -> None:
+        rows = [
+            _Row(pattern, re.compile(pattern.expression).fullmatch, target)
+            for pattern, target in ((parse_pattern(text), target) for text, target in targets)
+        ]
+        rows.sort(key=lambda row: row.pattern.order)
+        self._by_depth: dict[int, list[_Row[T]]] = {}
+        for row in rows:
+            self._by_depth.setdefault(row.pattern.depth, []).append(row)
+
+    def find(self, channel: str) -> tuple[T, Mapping[str, str]] | None:
+        """What the most specific matching pattern leads to, and the values of its variables."""
+        for pattern, match, target in self._by_depth.get(channel.count(PREFIX), ()):
+            found = match(channel)
+            if found is not None:
+                return target, dict(zip(pattern.variables, found.groups(), strict=True))
+        return None
