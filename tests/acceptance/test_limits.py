@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,12 +112,15 @@ async def refused(server: Server) -> tuple[int, bytes]:
 async def test_so_many_connections_a_second(private_server: StartServer) -> None:  # 02-40, d13
     server = private_server({"client": {**ANONYMOUS, "connection_rate_limit": 3}})
 
-    async def attempts(count: int) -> int:
-        return [await attempt(server) for _ in range(count)].count(101)
+    async def check() -> None:
+        began = time.monotonic()
+        admitted = [await attempt(server) for _ in range(8)].count(101)
+        refilled = int(3 * (time.monotonic() - began)) + 1  # on a busy machine the attempts take their time
+        assert 3 <= admitted <= 3 + refilled
 
-    assert await attempts(6) == 3
+    await check()
     await asyncio.sleep(1.05)
-    assert await attempts(6) == 3
+    await check()
 
 
 async def attempt(server: Server) -> int:

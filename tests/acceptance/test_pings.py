@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.conftest import StartServer
     from tests.support.server import Server
 
-LATE = 0.3
+LATE = 0.5
 """Seconds by which a busy machine may be late."""
 ENCODINGS = [pytest.param(False, id="json"), pytest.param(True, id="protobuf")]
 
