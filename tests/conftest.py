@@ -8,8 +8,13 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.server import Config, Server
+
+# How long an example takes says how busy the machine is, not whether a property holds.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 StartServer = Callable[[Config], Server]
 

@@ -1,4 +1,4 @@
-"""Settings for properties, and the Protobuf oracle: generated code, made from the contract's field numbers."""
+"""The Protobuf oracle: generated code, made from the contract's field numbers."""
 
 import importlib.util
 from pathlib import Path
@@ -6,11 +6,6 @@ from typing import Any
 
 import pytest
 from grpc_tools import protoc
-from hypothesis import HealthCheck, settings
-
-# How long an example takes says how busy the machine is, not whether a codec is right.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
