@@ -27,6 +27,8 @@ BASE = {
     ],
     "client.proxy.connect.http.static_headers": {"X-Trace": "v"},
     "broker.nats.raw_mode.channel_replacements": [{"key": ".", "value": "A"}],
+    "client.token.meta_from_claim": [{"key": "role", "value": "a.b"}],
+    "client.token.jwks.providers": [{"name": "aa", "labels_from_claim": [{"key": "Tier", "value": "c"}]}],
 }
 
 

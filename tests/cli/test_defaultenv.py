@@ -47,6 +47,7 @@ def test_values_of_a_base_and_items_of_named_lists(fanjet, write):
             "Client": {"Channel_Limit": "0x10", "allowed_origins": ["a", "b"]},
             "client.proxy.connect.http.static_headers": {"k": 'v"w\\'},
             "client.proxy.refresh.http.static_headers": [{"key": "X.A", "value": "v"}],
+            "client.token.meta_from_claim": [{"key": "Role", "value": "a.b"}],
             "channel": {"namespaces": [{"name": "live-feed", "history_size": 5, "history_ttl": "1m"}, {"name": "aa"}]},
         },
         "b.json",
@@ -57,6 +58,7 @@ def test_values_of_a_base_and_items_of_named_lists(fanjet, write):
     escaped = r'"{\"k\":\"v\\\"w\\\\\"}"'
     assert printed["FANJET_CLIENT_PROXY_CONNECT_HTTP_STATIC_HEADERS"] == escaped
     assert printed["FANJET_CLIENT_PROXY_REFRESH_HTTP_STATIC_HEADERS"] == r'"{\"X.A\":\"v\"}"'
+    assert printed["FANJET_CLIENT_TOKEN_META_FROM_CLAIM"] == r'"{\"Role\":\"a.b\"}"'
     assert printed["FANJET_CHANNEL_NAMESPACES"] == '"live-feed aa"'
     assert printed["FANJET_CHANNEL_NAMESPACES_LIVE_FEED_HISTORY_SIZE"] == "5"
     assert printed["FANJET_CHANNEL_NAMESPACES_LIVE_FEED_HISTORY_TTL"] == "1m0s"

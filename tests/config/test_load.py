@@ -173,6 +173,32 @@ def test_bad_maps(load, given_, text):
         load({HEADERS: given_})
 
 
+META = "client.token.meta_from_claim"
+
+
+def test_key_value_lists(load):
+    rows = [{"key": "Role", "value": "a.b"}, {"KEY": "x.y", "value": "${FANJET_VAR_E}"}]
+    config = load({META: rows}, {"FANJET_VAR_E": "c"}).config
+    assert list(config.client.token.meta_from_claim.items()) == [("Role", "a.b"), ("x.y", "c")]
+    provider = {"name": "aa", "meta_from_claim": rows[:1]}
+    config = load({"client": {"token": {"jwks": {"providers": [provider]}}}}).config
+    assert config.client.token.jwks.providers[0].meta_from_claim == {"Role": "a.b"}
+
+
+@pytest.mark.parametrize(
+    ("given_", "text"),
+    [
+        pytest.param({"a": "b"}, "expected a list of {key, value} objects, got object", id="object"),
+        pytest.param("a", "expected a list of {key, value} objects, got string", id="text"),
+        pytest.param([{"key": "k"}], "missing or invalid value in element 0", id="no-value"),
+        pytest.param([{"key": "k", "value": "v"}] * 2, 'duplicate key "k" at element 1', id="twice"),
+    ],
+)
+def test_bad_key_value_lists(load, given_, text):
+    with pytest.raises(ConfigError, match=f"{META}: {text}"):
+        load({META: given_})
+
+
 @pytest.mark.parametrize(
     ("content", "keys"),
     [

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from fanjet.net import tls
 from fanjet.net.tls import TLSError, resolve_pem, server_context
 from fanjet.net.websocket.connection import WebSocketConnection
 from fanjet.net.websocket.frames import text_frame
@@ -139,6 +140,46 @@ def test_the_key_does_not_stay_on_disk(pair, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     server_context(Settings(*pair), "x")
     assert list(Path(tmp_path).iterdir()) == []
+
+
+@dataclass
+class ClientSettings:
+    server_ca_pem: str = ""
+    cert_pem: str = ""
+    key_pem: str = ""
+    insecure_skip_verify: bool = False
+
+
+def test_the_client_side_trusts_the_system_or_the_given_authorities(pair):
+    system = tls.client_context(ClientSettings(), "x")
+    assert (system.verify_mode, system.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert system.minimum_version is ssl.TLSVersion.TLSv1_2
+    own = tls.client_context(ClientSettings(pair[0]), "x")
+    assert len(own.get_ca_certs()) == 1
+
+
+def test_the_client_side_can_do_without_verification():
+    context = tls.client_context(ClientSettings(insecure_skip_verify=True), "x")
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
+
+
+def test_errors_of_the_client_side_name_the_entity_and_the_step(pair):
+    def refusal(**values):
+        with pytest.raises(TLSError) as caught:
+            tls.client_context(ClientSettings(**values), "provider aa")
+        return str(caught.value)
+
+    prefix = "error make TLS config (for provider aa): "
+    assert refusal(server_ca_pem="x").startswith(
+        prefix + "error load server CA: load PEM block for server CA: invalid PEM data"
+    )
+    assert refusal(server_ca_pem=pair[1]) == prefix + "error load server CA: no valid certificates found"
+    assert refusal(cert_pem=pair[0], key_pem=issue()[1]).startswith(prefix + "error load certificate: ")
+
+
+def test_a_certificate_of_the_client_counts_with_its_key_only(pair):
+    tls.client_context(ClientSettings(cert_pem="x"), "x")
+    tls.client_context(ClientSettings(cert_pem=pair[0], key_pem=pair[1]), "x")
 
 
 # On the wire.

@@ -32,6 +32,7 @@ class Message(Struct, frozen=True):
     data: Raw = Raw()
     tags: dict[str, str] = {}
     names: list[str] = []
+    parts: list[Raw] = []
     node: Node | None = None
     by_name: dict[str, Node] = {}
 
@@ -193,3 +194,8 @@ def test_agrees_with_the_fast_decoder_on_any_bytes(text: bytes) -> None:
 def test_reads_what_the_encoder_writes(message: Message) -> None:
     message = msgspec.structs.replace(message, data=Raw(b"[1]"))
     assert decode(msgspec.json.encode(message), Message) == message
+
+
+def test_elements_that_are_payloads_stay_as_written():
+    parts = decode(b'{"parts":[ 1.50 ,null,"\\ud800",{ }]}', Message).parts
+    assert [bytes(part) for part in parts] == [b"1.50", b"null", b'"\\ud800"', b"{ }"]

@@ -77,9 +77,9 @@ def open_authorities(config: TokenConfig, static: StaticKeys) -> tuple[Authoriti
         return _open_providers(config)
     mapping = claim_mapping(config.meta_from_claim, config.labels_from_claim)
     if config.jwks_public_endpoint:
-        from .published_keys import published_keys  # noqa: PLC0415 (its HTTP client takes long to import)
+        from .published_keys import endpoint_keys  # noqa: PLC0415 (its HTTP client takes long to import)
 
-        keys, notices = published_keys(config, config.jwks_public_endpoint, "jwks_public_endpoint")
+        keys, notices = endpoint_keys(config)
         return OneAuthority(Authority(keys, mapping)), notices
     algorithms = ", ".join(static.algorithms)
     notices = [Notice("info", "enabled JWT verifiers", {"algorithms": algorithms})] if algorithms else []
@@ -87,15 +87,14 @@ def open_authorities(config: TokenConfig, static: StaticKeys) -> tuple[Authoriti
 
 
 def _open_providers(config: TokenConfig) -> tuple[Authorities, list[Notice]]:
-    from .published_keys import published_keys  # noqa: PLC0415 (its HTTP client takes long to import)
+    from .published_keys import provider_keys  # noqa: PLC0415 (its HTTP client takes long to import)
 
     opened: list[tuple[JwksProvider, Authority]] = []
     notices: list[Notice] = []
     for index, provider in enumerate(config.jwks.providers):
         if not provider.enabled:
             continue
-        key = f"jwks.providers[{index}]"
-        keys, told = published_keys(config, provider.endpoint, f"{key}.endpoint", provider)
+        keys, told = provider_keys(config, provider, f"jwks.providers[{index}]")
         mapping = claim_mapping(provider.meta_from_claim, provider.labels_from_claim)
         opened.append((provider, Authority(keys, mapping)))
         notices += told

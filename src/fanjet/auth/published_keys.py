@@ -12,16 +12,20 @@ from .jwks.safety import check_endpoint_safety
 from .jwks.verifier import JWKSVerifier
 
 
-def published_keys(
-    config: TokenConfig, address: str, key: str, provider: JwksProvider | None = None
-) -> tuple[JWKSVerifier, list[Notice]]:
-    """Keys at `address`, which stands at `key` in the section. Raises `TokenSettingsError`."""
-    endpoint = Endpoint(address, key)
-    told: dict[str, object] = {"endpoint": without_password(address)}
-    if provider is not None:
-        told["provider"] = provider.name
-    notices = [*_unsafe(config, endpoint), Notice("info", "JWKS manager created", told)]
-    return JWKSVerifier(endpoint, None if provider is None else _tls(provider)), notices
+def endpoint_keys(config: TokenConfig) -> tuple[JWKSVerifier, list[Notice]]:
+    """Keys of `jwks_public_endpoint`, and what to tell about them. Raises `TokenSettingsError`."""
+    address = config.jwks_public_endpoint
+    endpoint = Endpoint(address, "jwks_public_endpoint")
+    told = Notice("info", "JWKS manager created", {"endpoint": without_password(address)})
+    return JWKSVerifier(endpoint), [*_unsafe(config, endpoint), told]
+
+
+def provider_keys(config: TokenConfig, provider: JwksProvider, place: str) -> tuple[JWKSVerifier, list[Notice]]:
+    """Keys of a provider, which stands at `place` in the section. Raises `TokenSettingsError`."""
+    endpoint = Endpoint(provider.endpoint, f"{place}.endpoint")
+    fields: dict[str, object] = {"endpoint": without_password(provider.endpoint), "provider": provider.name}
+    told = Notice("info", "JWKS manager created", fields)
+    return JWKSVerifier(endpoint, _tls(provider, f"{place}.tls")), [*_unsafe(config, endpoint), told]
 
 
 def _unsafe(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
@@ -37,11 +41,11 @@ def _unsafe(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
     return []
 
 
-def _tls(provider: JwksProvider) -> ClientTLS | None:
+def _tls(provider: JwksProvider, key: str) -> ClientTLS | None:
     if not provider.tls.enabled:
         return None
     try:
         context = client_context(provider.tls, f"JWKS provider {provider.name}")
     except TLSError as error:
-        raise TokenSettingsError(f"jwks.providers ({provider.name}).tls", str(error)) from None
+        raise TokenSettingsError(key, str(error)) from None
     return ClientTLS(context, provider.tls.server_name)

@@ -45,6 +45,9 @@ def test_the_own_object_has_no_fallback():
         pytest.param("CHANNEL_NAMESPACES", "[}]", "CENTRIFUGO_CHANNEL_NAMESPACES", id="not-json"),
         pytest.param("CLIENT_CONNECT_CODE_TO_UNIDIRECTIONAL_DISCONNECT_TRANSFORMS", "[1]", r"\[0\]", id="plain-list"),
         pytest.param("CLIENT_PROXY_CONNECT_HTTP_STATIC_HEADERS", "[1]", "STATIC_HEADERS", id="map"),
+        pytest.param("CLIENT_TOKEN_META_FROM_CLAIM", "role", "META_FROM_CLAIM", id="key-values"),
+        pytest.param("CLIENT_TOKEN_META_FROM_CLAIM", '{"a":1}', "expected a string, got number", id="key-values-types"),
+        pytest.param("CLIENT_TOKEN_META_FROM_CLAIM", '[{"key":"a"}]', "invalid value in element 0", id="key-no-value"),
     ],
 )
 def test_a_value_that_cannot_be_converted_is_fatal_and_names_the_variable(variable, value, text):
@@ -164,3 +167,25 @@ def test_an_undecodable_variable_does_no_harm():
 def test_null_is_an_empty_map_or_list():
     transforms = "CENTRIFUGO_CLIENT_CONNECT_CODE_TO_UNIDIRECTIONAL_DISCONNECT_TRANSFORMS"
     assert load(**{transforms: "null", "FANJET_CLIENT_PROXY_CONNECT_HTTP_STATIC_HEADERS": "null"}) == Config()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"Role": "a.b", "x": "${FANJET_VAR_PATH}"}', id="object"),
+        pytest.param('[{"key": "Role", "value": "a.b"}, {"key": "x", "value": "${FANJET_VAR_PATH}"}]', id="list"),
+    ],
+)
+def test_key_value_lists_keep_case_and_order(text):
+    config = load(FANJET_CLIENT_TOKEN_META_FROM_CLAIM=text, FANJET_VAR_PATH="c")
+    assert list(config.client.token.meta_from_claim.items()) == [("Role", "a.b"), ("x", "c")]
+
+
+def test_jwks_providers_are_one_json_array():
+    text = (
+        '[{"name": "aa", "enabled": true, "meta_from_claim": {"B": "c"}, "tls": {"server_name": "x"}},'
+        ' {"name": "bb", "labels_from_claim": [{"key": "D", "value": "e"}]}]'
+    )
+    first, second = load(CENTRIFUGO_CLIENT_TOKEN_JWKS_PROVIDERS=text).client.token.jwks.providers
+    assert (first.name, first.enabled, first.meta_from_claim, first.tls.server_name) == ("aa", True, {"B": "c"}, "x")
+    assert (second.name, second.labels_from_claim) == ("bb", {"D": "e"})

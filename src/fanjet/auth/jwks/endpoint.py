@@ -32,7 +32,7 @@ class Endpoint:
         except ValueError:
             raise TokenSettingsError(key, "error creating JWK manager: jwks: invalid url value or format") from None
         if scheme not in {"http", "https"}:
-            reason = f"endpoint must have http:// or https:// scheme, got: {template}"
+            reason = f"endpoint must have http:// or https:// scheme, got: {without_password(template)}"
             raise TokenSettingsError(key, f"error creating JWK manager: {reason}")
 
     def resolve(self, named: Mapping[str, str]) -> str:
