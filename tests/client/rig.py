@@ -134,6 +134,10 @@ class Rig:
         """Publish past the gate, as another node would."""
         return await self.broker.inner.publish(channel, data, options)
 
+    async def publish_tagged(self, channel: str, tags: dict[str, str]) -> Published:
+        """Publish with tags, which only backends can."""
+        return await self.publish(channel, options=structs.replace(HISTORY, tags=tags))
+
     def options(self, channel: str, **changes: Any) -> SubscriptionOptions:
         """What the server API would subscribe a connection to `channel` with."""
         made = from_server_api(self.node.resolve(channel), info=b"", data=b"", expire_at=0, override=None)

@@ -192,3 +192,51 @@ async def test_removing_everyone_empties_the_channel(room: Room) -> None:
     assert room.hub.remove(subscribers[0]) is None
     assert list(room.hub.active_channels()) == []
     assert room.hub.subscription_count == 0
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "with others"])
+async def test_a_changed_filter_counts_from_the_next_publication_on(room: Room, others: int) -> None:
+    wants_a, wants_b = (TagsFilter(FilterNode(key="t", cmp="eq", val=value)) for value in "ab")
+    session, subscriber = room.subscribe("one", (0, "e"), positioned=True, tags_filter=wants_a)
+    rest = [room.subscribe(f"other {n}", (0, "e"), positioned=True, tags_filter=wants_a)[0] for n in range(others)]
+    for offset, value in enumerate("aabab", 1):
+        if offset == 3:
+            room.hub.change(subscriber, subscriber.delivery._replace(tags_filter=wants_b))
+        await publish(room, offset, tags={"t": value})
+    assert session.data == [1, 2, 3, 5]
+    assert session.lost == []
+    assert [one.data for one in rest] == [[1, 2, 4]] * others
+    assert room.hub.subscription_count == 1 + others
+
+
+async def test_a_filter_may_change_while_a_subscriber_is_apart(room: Room) -> None:
+    wants_b = TagsFilter(FilterNode(key="t", cmp="eq", val="b"))
+    room.subscribe("one", (1, "e"), positioned=True)
+    ahead, subscriber = room.subscribe("two", (3, "e"), positioned=True)
+    room.hub.change(subscriber, subscriber.delivery._replace(tags_filter=wants_b))
+    for offset, value in enumerate("aaab", 2):
+        await publish(room, offset, tags={"t": value})
+    assert ahead.data == [5]
+    assert ahead.lost == []
+
+
+async def test_changing_what_has_ended_changes_nothing(room: Room) -> None:
+    _, subscriber = room.subscribe("one")
+    room.hub.remove(subscriber)
+    room.hub.change(subscriber, subscriber.delivery._replace(positioned=True))
+    assert not room.hub.channels["news"].count
+
+
+async def test_a_filter_that_joins_deltas_leaves_full_publications(room: Room) -> None:
+    wants_a = TagsFilter(FilterNode(key="t", cmp="eq", val="a"))
+    session, subscriber = room.subscribe("one", (0, "e"), positioned=True, delta=True)
+    payloads = [b'{"some":"payload that is long enough to be patched","number":%d}' % n for n in range(6)]
+    for offset, value in enumerate("aababa"):
+        if offset == 2:
+            room.hub.change(subscriber, subscriber.delivery._replace(tags_filter=wants_a))
+        previous = payloads[offset - 1] if offset else None
+        await publish(room, offset + 1, delta=True, previous=previous, data=payloads[offset], tags={"t": value})
+    session.flush()
+    publications = [message["push"]["pub"] for message in session.messages]
+    assert [one.get("delta", False) for one in publications] == [False, True, False, False]
+    assert [one["data"] for one in publications[2:]] == [payloads[3].decode(), payloads[5].decode()]
