@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,8 +10,10 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-WRITES_PER_SLICE = 200
-"""About 1 ms of `send()` calls; then other connections' input is looked at."""
+SLICE_SECONDS = 0.001
+"""Then other connections' input is looked at: about 150 `send()` calls. By the clock, since they cost 5 to 9 µs."""
+WRITES_PER_LOOK = 25
+"""Sessions that are written between two looks at the clock."""
 
 
 class Flusher:
@@ -35,13 +38,19 @@ class Flusher:
 
     def _write_slice(self) -> None:
         dirty = self.dirty
-        if len(dirty) > WRITES_PER_SLICE:
-            batch = dirty[:WRITES_PER_SLICE]
-            del dirty[:WRITES_PER_SLICE]
-            self._call(self._write_slice)
-        else:
-            batch = dirty
-            self.dirty = []
-            self._scheduled = False
-        for session in batch:
-            session.flush()
+        until = perf_counter() + SLICE_SECONDS
+        done = 0
+        try:
+            while done < len(dirty):
+                batch = dirty[done : done + WRITES_PER_LOOK]
+                done += len(batch)
+                for session in batch:
+                    session.flush()
+                if perf_counter() >= until:
+                    break
+        finally:
+            del dirty[:done]
+            if dirty:
+                self._call(self._write_slice)
+            else:
+                self._scheduled = False

@@ -1,7 +1,8 @@
 """Delta compression in the Fossil format (01 §10.4): patches that turn one payload into the next.
 
-Making a patch holds the event loop, so the work is counted, and beyond a limit of about 2 ms the rest of the target is
-written as it is. A patch that is no shorter than its target is not sent: a client always understands the full payload.
+Making a patch holds the event loop, so the work is counted, and beyond a limit of about 1.5 ms the rest of the target
+is written as it is. A patch that is no shorter than its target is not sent: a client always understands the full
+payload.
 
 A patch is literals of the target and copies from the base. Copies are found by an index of the base's blocks of 16
 bytes, looked up with windows of 16 bytes of the target, and extended in both directions. Small payloads use the rolling
@@ -20,9 +21,9 @@ BLOCK: Final = 16
 _DIGITS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _DIGIT_VALUES: Final = {digit: value for value, digit in enumerate(_DIGITS)}
 
-# Work is counted in units of about 0.1 µs.
-_WORK_LIMIT: Final = 14_000
-_WORK_LIMIT_OF_LIST: Final = 56_000
+# Work is counted in units of about 0.15 µs.
+_WORK_LIMIT: Final = 10_000
+_WORK_LIMIT_OF_LIST: Final = 28_000
 _PER_BLOCK: Final = 3
 _PER_HIT: Final = 16
 _PER_CANDIDATE: Final = 10
@@ -74,7 +75,7 @@ def shorter_delta(base: bytes, target: bytes) -> bytes | None:
 def consecutive_deltas(payloads: Sequence[bytes]) -> Iterator[bytes | None]:
     """Yield for each payload the patch from the one before it, None where full is to be sent, as for the first.
 
-    All of them together are bounded as well, to about 8 ms.
+    All of them together are bounded as well, to about 4 ms.
     """
     work = _Work(_WORK_LIMIT_OF_LIST)
     previous: bytes | None = None
