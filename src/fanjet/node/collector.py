@@ -13,7 +13,8 @@ THRESHOLDS = (10_000, 50, 10)
 connection of a storm, a tenth of what a connect costs."""
 
 GROWTH = 500
-"""Connections that have come since the last freeze and are worth another."""
+"""Connections that have come since the last freeze and are worth another: a collection of what they consist of takes
+1 ms, of what comes in a second of a storm 20 ms."""
 
 
 class CollectorGuard:
@@ -27,13 +28,18 @@ class CollectorGuard:
         gc.set_threshold(*THRESHOLDS)
         gc.collect()
         gc.freeze()
+        self._await_growth()
 
     def check(self) -> None:
-        """Freeze when many connections have come; to be called about every second."""
-        count = len(self._connections)
-        if count >= self._frozen_at + GROWTH:
-            gc.collect(1)
-            gc.freeze()
-            self._frozen_at = count
-        elif count < self._frozen_at:
-            self._frozen_at = count
+        """Notice that connections have gone; to be called about every second."""
+        if len(self._connections) < self._frozen_at:
+            self._await_growth()
+
+    def _await_growth(self) -> None:
+        self._frozen_at = len(self._connections)
+        self._connections.when_there_are(self._frozen_at + GROWTH, self._freeze)
+
+    def _freeze(self) -> None:
+        gc.collect(1)
+        gc.freeze()
+        self._await_growth()

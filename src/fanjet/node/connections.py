@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from .session import Session
 
@@ -15,12 +15,18 @@ class Connections:
     bytes.
     """
 
-    __slots__ = ("_by_client", "_by_session", "_by_user")
+    __slots__ = ("_awaited", "_by_client", "_by_session", "_by_user", "_reached")
 
     def __init__(self) -> None:
         self._by_client: dict[str, Session] = {}
         self._by_user: dict[str, Session | dict[Session, None]] = {}
         self._by_session: dict[str, Session] = {}
+        self._awaited = 0
+        self._reached: Callable[[], None] | None = None
+
+    def when_there_are(self, count: int, reached: Callable[[], None]) -> None:
+        """Call `reached` once when the number of connections comes to `count`, in place of any earlier wish."""
+        self._awaited, self._reached = count, reached
 
     def __len__(self) -> int:
         return len(self._by_client)
@@ -42,6 +48,9 @@ class Connections:
             entry[session] = None
         else:
             self._by_user[session.user] = {entry: None, session: None}
+        if self._reached is not None and len(self._by_client) >= self._awaited:
+            reached, self._reached = self._reached, None
+            reached()
 
     def remove(self, session: Session) -> None:
         """Forget a connection; one that is not registered is ignored."""
