@@ -116,13 +116,6 @@ def test_expired_tokens(verify, claims):
         pytest.param({"expire_at": 2**63}, id="expire_at-too-large"),
         pytest.param({"channel": "x"}, id="a-subscription-token"),
         pytest.param({"channel": 1}, id="channel-number"),
-        pytest.param({"caps": {}}, id="caps-object"),
-        pytest.param({"caps": ["sub"]}, id="caps-of-strings"),
-        pytest.param({"caps": [{"channels": "a"}]}, id="caps-channels-string"),
-        pytest.param({"caps": [{"match": 1}]}, id="caps-match-number"),
-        pytest.param({"caps": [{"allow": [1]}]}, id="caps-allow-of-numbers"),
-        pytest.param({"labels": []}, id="labels-array"),
-        pytest.param({"labels": {"a": 1}}, id="labels-of-numbers"),
         pytest.param({"subs": {"a": {"server_tags_filter": []}}}, id="filter-array"),
         pytest.param({"subs": {"a": {"server_tags_filter": {"vals": "x"}}}}, id="filter-vals-string"),
     ],
@@ -164,6 +157,23 @@ def test_labels_and_capabilities(verify):
     )
     assert token.labels == {"tier": "pro", "region": ""}
     assert token.caps == [Capability(["n:*"], "wildcard", ["sub", "x"]), Capability()]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param({"caps": {}}, id="caps-object"),
+        pytest.param({"caps": ["sub"]}, id="caps-of-strings"),
+        pytest.param({"caps": [{"channels": "a"}]}, id="caps-channels-string"),
+        pytest.param({"caps": [{"match": 1}]}, id="caps-match-number"),
+        pytest.param({"caps": [{"allow": [1]}]}, id="caps-allow-of-numbers"),
+        pytest.param({"labels": []}, id="labels-array"),
+        pytest.param({"labels": {"a": 1}}, id="labels-of-numbers"),
+    ],
+)
+def test_somebody_else_s_claims_of_these_names_mean_nothing(verify, claims):
+    token = verify({"sub": "u"} | claims)
+    assert (token.user, token.labels, token.caps) == ("u", None, None)
 
 
 def test_filters_of_the_server(verify):

@@ -5,15 +5,18 @@ import re
 from binascii import Error, a2b_base64
 from decimal import Decimal
 from math import inf
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Raw, Struct
+from msgspec.json import Decoder
 
 from fanjet.protocol.capability import Capability
 from fanjet.protocol.messages import NO_PAYLOAD, FilterNode, Int64
 
 from .errors import TokenInvalid
-from .jwt import without_half_surrogates
+from .jwt import decode_json, without_half_surrogates
+
+G = TypeVar("G", bound=Struct)
 
 _NULL: Final = b"null"
 _number: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -72,8 +75,8 @@ class ConnectionClaims(RegisteredClaims, frozen=True):
     channels: list[str] = []
     subs: dict[str, SubClaims] = {}
     meta: Raw = NO_PAYLOAD
-    labels: dict[str, str] | None = None
-    caps: list[Capability] | None = None
+    labels: Raw = NO_PAYLOAD
+    caps: Raw = NO_PAYLOAD
 
 
 class SubscriptionClaims(RegisteredClaims, frozen=True):
@@ -83,8 +86,26 @@ class SubscriptionClaims(RegisteredClaims, frozen=True):
     data: Raw = NO_PAYLOAD
     b64data: str = ""
     override: OverrideClaims | None = None
-    allow: list[str] | None = None
+    allow: Raw = NO_PAYLOAD
     server_tags_filter: FilterNode | None = None
+
+
+class LabelsClaim(Struct, frozen=True):
+    """What `labels` has to be."""
+
+    labels: dict[str, str] | None = None
+
+
+class CapsClaim(Struct, frozen=True):
+    """What `caps` has to be."""
+
+    caps: list[Capability] | None = None
+
+
+class AllowClaim(Struct, frozen=True):
+    """What `allow` has to be."""
+
+    allow: list[str] | None = None
 
 
 class ServerSubscription(Struct, frozen=True):
@@ -95,6 +116,20 @@ class ServerSubscription(Struct, frozen=True):
     data: bytes = b""
     override: OverrideClaims | None = None
     server_tags_filter: FilterNode | None = None
+
+
+def read_grant(document: bytes, claim: Raw, decoder: Decoder[G]) -> G | None:
+    """Read one claim that only the paid edition of the reference knows; None without it.
+
+    Of another type it is somebody's own claim of that name, which tokens may have: it means nothing here, and what it
+    could have done is grant more.
+    """
+    if not bytes(claim):
+        return None
+    try:
+        return decode_json(document, decoder)
+    except TokenInvalid:
+        return None
 
 
 def read_time(claim: Raw) -> float | None:

@@ -8,11 +8,13 @@ from msgspec.json import Decoder
 
 from fanjet.protocol.capability import Capability
 
-from .claims import ConnectionClaims, ServerSubscription, SubClaims, read_payload
+from .claims import CapsClaim, ConnectionClaims, LabelsClaim, ServerSubscription, SubClaims, read_grant, read_payload
 from .errors import TokenExpired, TokenInvalid
 from .rules import Opened, TokenRules
 
 _decoder: Final = Decoder(ConnectionClaims)
+_labels_decoder: Final = Decoder(LabelsClaim)
+_caps_decoder: Final = Decoder(CapsClaim)
 
 
 class ConnectionToken(Struct, frozen=True):
@@ -49,7 +51,10 @@ class ConnectionVerifier:
             raise TokenInvalid("a subscription token is not for connecting")
         if opened.is_expired(self._rules.clock()):
             raise TokenExpired
-        meta, labels = bytes(claims.meta), claims.labels
+        meta = bytes(claims.meta)
+        own_labels = read_grant(opened.document, claims.labels, _labels_decoder)
+        labels = None if own_labels is None else own_labels.labels
+        caps = read_grant(opened.document, claims.caps, _caps_decoder)
         if opened.mapping is not None:
             meta = opened.mapping.meta(opened.document, meta)
             labels = opened.mapping.labels(opened.document, labels)
@@ -60,7 +65,7 @@ class ConnectionVerifier:
             info=read_payload(claims.info, claims.b64info),
             meta=meta,
             labels=labels,
-            caps=claims.caps,
+            caps=None if caps is None else caps.caps,
         )
 
     def _subs(self, claims: ConnectionClaims) -> dict[str, ServerSubscription]:

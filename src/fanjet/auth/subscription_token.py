@@ -8,11 +8,12 @@ from msgspec.json import Decoder
 
 from fanjet.protocol.messages import FilterNode
 
-from .claims import OverrideClaims, SubscriptionClaims, read_payload
+from .claims import AllowClaim, OverrideClaims, SubscriptionClaims, read_grant, read_payload
 from .errors import TokenExpired, TokenInvalid
 from .rules import Opened, TokenRules
 
 _decoder: Final = Decoder(SubscriptionClaims)
+_allow_decoder: Final = Decoder(AllowClaim)
 
 
 class SubscriptionToken(Struct, frozen=True):
@@ -53,6 +54,7 @@ class SubscriptionVerifier:
         if not claims.channel:
             raise TokenInvalid("the token names no channel")
         self._resolve(claims.channel)
+        allow = read_grant(opened.document, claims.allow, _allow_decoder)
         return SubscriptionToken(
             channel=claims.channel,
             user=opened.user,
@@ -61,6 +63,6 @@ class SubscriptionVerifier:
             info=read_payload(claims.info, claims.b64info),
             data=read_payload(claims.data, claims.b64data),
             override=claims.override,
-            allow=claims.allow,
+            allow=None if allow is None else allow.allow,
             server_tags_filter=claims.server_tags_filter,
         )
