@@ -89,7 +89,7 @@ async def test_memory_returns_to_its_level(server: Server) -> None:
         return descriptors(server) <= files
 
     await until(back)
-    assert resident(server) - memory < 2e6
+    assert resident(server) - memory < 6e6, "a connection kept would be 3 KB"
 
 
 async def until_empty(server: Server) -> None:
