@@ -43,7 +43,7 @@ wheel: setup-dev ## build dist/*.whl and dist/*.tar.gz
 lock: setup-dev ## write constraints.txt and package-lock.json anew from what pyproject.toml and package.json allow
 	@$(PIP) install --group lock
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate \
-		--custom-compile-command "make lock" --group dev --output-file constraints.txt pyproject.toml
+		--custom-compile-command "make lock" --extra cel --group dev --output-file constraints.txt pyproject.toml
 	@$(NPM) install --package-lock-only
 
 clean: ## remove what the other targets made
@@ -56,7 +56,7 @@ setup-dev: .venv/dev.installed
 	@scripts/make-venv
 	@echo "Installing Fanjet and what it needs"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install $(LOCK) --editable .
+	@$(PIP) install $(LOCK) --editable '.[cel]'
 	@touch $@
 
 .venv/dev.installed: .venv/fanjet.installed

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fanjet.config.cel import ExpressionError, compile_expression
+from fanjet.config.cel import ExpressionError, _environment, compile_expression
 
 REQUEST = {
     "subscribed": False,
@@ -60,3 +60,11 @@ def test_words_stand_for_operators_where_nothing_else_makes_sense(text, expected
 def test_the_library_is_not_loaded_without_expressions():
     program = "import sys, fanjet.app; sys.exit(any(name.startswith('cel_expr') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_without_the_library_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    _environment.cache_clear()
+    with pytest.raises(ExpressionError, match=r"fanjet\[cel\]"):
+        compile_expression("true")
+    _environment.cache_clear()

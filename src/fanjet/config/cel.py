@@ -57,8 +57,10 @@ def _compile(text: str) -> Expression:
 @cache
 def _environment() -> Env:
     """The variables and their types."""
-    from cel_expr_python import cel  # noqa: PLC0415
-
+    try:
+        from cel_expr_python import cel  # noqa: PLC0415
+    except ImportError:
+        raise ExpressionError("needs the package of the extra fanjet[cel], which is not installed") from None
     text = cel.Type.STRING
     strings: Any = cel.Type.Map(text, text)
     return cel.NewEnv(
