@@ -24,6 +24,8 @@ def relabelled(pem: str) -> str:
         pytest.param(public_pem(RSA).replace("\n", "\r\n"), id="line-ends-of-windows"),
         pytest.param(public_pem(RSA).rstrip(), id="no-last-line-end"),
         pytest.param(public_pem(RSA) + public_pem(EC), id="the-first-block-counts"),
+        pytest.param("-----BEGIN X-----\n!\n-----END X-----\n" + public_pem(RSA), id="broken-blocks-do-not"),
+        pytest.param("-----BEGIN X-----\n" + public_pem(RSA), id="open-blocks-do-not"),
         pytest.param(relabelled(public_pem(RSA)), id="the-label-does-not"),
         pytest.param(public_pem(RSA).replace("KEY-----\n", "KEY-----\nComment: x\n\n", 1), id="headers"),
     ],
@@ -49,7 +51,10 @@ def test_an_ecdsa_key_is_read(text):
         pytest.param(read_rsa_key, public_pem(RSA).replace("END", "EN"), "key must be PEM encoded", id="no-end"),
         pytest.param(read_rsa_key, public_pem(RSA).replace("M", "!"), "key must be PEM encoded", id="bad-base64"),
         pytest.param(
-            read_rsa_key, public_pem(RSA).replace("A", "B"), "neither a public key .* nor a certificate", id="damaged"
+            read_rsa_key,
+            public_pem(RSA).replace("A", "B"),
+            r"neither a public key \(PKIX\) nor a certificate",
+            id="damaged",
         ),
         pytest.param(read_rsa_key, public_pem(RSA, PublicFormat.PKCS1), "PKCS#1", id="pkcs1"),
         pytest.param(

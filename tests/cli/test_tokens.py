@@ -2,9 +2,14 @@
 
 import base64
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+
+from tests.support.signers import key_of, public_pem, rsa_signer
+from tests.support.signers import token as signed
 
 
 @pytest.fixture
@@ -141,3 +146,71 @@ def test_what_is_no_token_is_an_error(fanjet, command):
 def test_exactly_one_token_is_wanted(fanjet, words):
     ran = fanjet("checktoken", *words)
     assert (ran.status, ran.out) == (1, "error: provide token to check [fanjet checktoken <TOKEN>]\n")
+
+
+RSA = rsa_signer()
+GOOD = signed(RSA, {"sub": "42"}, kid="1")
+
+
+def test_public_keys_are_tried(fanjet, write):
+    write({"client": {"token": {"rsa_public_key": public_pem(RSA)}}})
+    assert fanjet("checktoken", GOOD).out == 'valid token for user 42\npayload: {"sub": "42"}\n'
+    ran = fanjet("checktoken", signed(rsa_signer(1), {"sub": "42"}))
+    assert ran.status == 1
+    assert ran.out.startswith('error: token with algorithm RS256 and claims {"sub": "42"} has error: invalid token: ')
+
+
+@pytest.fixture
+def key_set():
+    """The address of a published key set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [key_of(RSA, "1")]}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}/keys"
+        server.shutdown()
+        serving.join()
+
+
+def test_published_keys_are_fetched(fanjet, write, key_set):
+    write({"client": {"token": {"jwks_public_endpoint": key_set}}})
+    assert fanjet("checktoken", GOOD).out.startswith("valid token for user 42\n")
+    unknown = fanjet("checktoken", signed(RSA, {"sub": "42"}, kid="2"))
+    assert (unknown.status, "no key with this id" in unknown.out) == (1, True)
+    channel = signed(RSA, {"sub": "42", "channel": "room"}, kid="1")
+    assert fanjet("checksubtoken", channel).out.startswith(
+        'valid subscription token for user "42" and channel "room"\n'
+    )
+
+
+def test_an_endpoint_that_does_not_answer_leaves_the_question_open(fanjet, write):
+    write({"client": {"token": {"jwks_public_endpoint": "http://127.0.0.1:1/keys"}}})
+    ran = fanjet("checktoken", GOOD)
+    assert ran.status == 1
+    assert ran.out.endswith("has error: 100 internal server error\n")
+
+
+@pytest.mark.parametrize("arguments", [(GOOD,), (), ("abc",)])
+def test_a_key_that_is_none_is_told_before_anything_else(fanjet, write, arguments):
+    write({"client": {"token": {"rsa_public_key": "x"}}})
+    ran = fanjet("checktoken", *arguments)
+    assert (ran.status, ran.out) == (1, "error: error parsing RSA public key: key must be PEM encoded\n")
+
+
+def test_other_settings_that_cannot_work_are_told_of_a_token(fanjet, write):
+    write({"client": {"token": {"audience": "a", "audience_regex": "a"}}})
+    assert fanjet("checktoken").out.startswith("error: provide token to check")
+    ran = fanjet("checksubtoken", GOOD)
+    assert ran.status == 1
+    assert ran.out.endswith(
+        "has error: can not use both token_audience and token_audience_regex, configure only one of them\n"
+    )

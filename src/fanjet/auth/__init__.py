@@ -2,7 +2,7 @@
 
 from .claims import ServerSubscription
 from .connection_token import ConnectionToken, ConnectionVerifier
-from .errors import KeysUnavailable, TokenExpired, TokenInvalid, TokenSettingsError
+from .errors import KeysUnavailable, PublicKeyError, TokenExpired, TokenInvalid, TokenSettingsError
 from .rules import TokenRules
 from .sections import Sections, open_sections, refusal_message
 from .subscription_token import SubscriptionToken, SubscriptionVerifier
@@ -11,6 +11,7 @@ __all__ = [
     "ConnectionToken",
     "ConnectionVerifier",
     "KeysUnavailable",
+    "PublicKeyError",
     "Sections",
     "ServerSubscription",
     "SubscriptionToken",

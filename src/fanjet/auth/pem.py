@@ -2,6 +2,7 @@
 
 import re
 from binascii import Error, a2b_base64
+from contextlib import suppress
 from typing import Final
 
 from cryptography import x509
@@ -46,30 +47,26 @@ def read_ecdsa_key(text: str) -> EllipticCurvePublicKey:
 
 
 def _read(text: str) -> PublicKeyTypes | CertificatePublicKeyTypes:
-    """Of the first PEM block the content counts, whatever its label says: a public key, or a certificate with one."""
+    """Of the first whole PEM block the content counts, whatever its label says: a public key, or a certificate."""
     content = _content(text)
     try:
         key = load_der_public_key(content)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        return _key_of_certificate(content, error)
+    except (ValueError, UnsupportedAlgorithm):
+        return _key_of_certificate(content)
     if isinstance(key, RSAPublicKey) and key.public_bytes(Encoding.DER, PublicFormat.PKCS1) == content:
         raise InvalidKey("a bare RSA key (PKCS#1) is not accepted, convert it to PKIX (BEGIN PUBLIC KEY)")
     return key
 
 
 def _content(text: str) -> bytes:
-    found = _block.search(text)
-    if not found:
-        raise InvalidKey("key must be PEM encoded")
-    try:
-        return a2b_base64("".join(found["body"].split()), strict_mode=True)
-    except (Error, ValueError):
-        raise InvalidKey("key must be PEM encoded") from None
+    for block in _block.finditer(text):
+        with suppress(Error, ValueError):  # the latter for what is not ASCII
+            return a2b_base64("".join(block["body"].split()), strict_mode=True)
+    raise InvalidKey("key must be PEM encoded")
 
 
-def _key_of_certificate(content: bytes, otherwise: Exception) -> CertificatePublicKeyTypes:
+def _key_of_certificate(content: bytes) -> CertificatePublicKeyTypes:
     try:
         return x509.load_der_x509_certificate(content).public_key()
     except (ValueError, UnsupportedAlgorithm):
-        reason = " ".join(str(otherwise).split())
-        raise InvalidKey(f"neither a public key (PKIX) nor a certificate: {reason}") from None
+        raise InvalidKey("neither a public key (PKIX) nor a certificate (X.509)") from None

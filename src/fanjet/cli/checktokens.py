@@ -1,13 +1,14 @@
 """`fanjet checktoken` and `fanjet checksubtoken`: what the server would say to a token (04 §7.9, §7.10)."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import typer
 
 from fanjet.auth import (
     ConnectionVerifier,
+    PublicKeyError,
     Sections,
     SubscriptionVerifier,
     TokenExpired,
@@ -22,6 +23,8 @@ from fanjet.cli.tokens import described_user
 from fanjet.config import Config
 from fanjet.protocol.codes import ReplyError
 
+Resolve = Callable[[str], object]
+Verdict = Callable[[Sections, Resolve, str], Coroutine[Any, Any, str]]
 Words = Annotated[list[str] | None, typer.Argument(metavar="TOKEN", help="the token")]
 
 
@@ -31,51 +34,52 @@ def register(app: typer.Typer) -> None:
     @app.command("checktoken", context_settings=IGNORES_ARGUMENTS)
     def checktoken(words: Words = None, config: ConfigPath = DEFAULT_PATH) -> None:
         """Check a connection token."""
-        loaded = load_valid(config).config
-        sections = _open_sections(loaded)
-        check(_only(words, "checktoken"), lambda text: connection_verdict(loaded, sections, text))
+        check(load_valid(config).config, words, "checktoken", connection_verdict)
 
     @app.command("checksubtoken", context_settings=IGNORES_ARGUMENTS)
     def checksubtoken(words: Words = None, config: ConfigPath = DEFAULT_PATH) -> None:
         """Check a subscription token."""
-        loaded = load_valid(config).config
-        sections = _open_sections(loaded)
-        check(_only(words, "checksubtoken"), lambda text: subscription_verdict(loaded, sections, text))
+        check(load_valid(config).config, words, "checksubtoken", subscription_verdict)
 
 
-def check(text: str, verdict: Callable[[str], str]) -> None:
-    """Print the verdict and the payload, or what is wrong, which exits with status 1."""
+def check(config: Config, words: list[str] | None, command: str, verdict: Verdict) -> None:
+    """Print the verdict and the payload, or what is wrong, which exits with status 1: keys that are none, the number of
+    arguments, the token's form, the other settings, the token."""
+    try:
+        sections: Sections | TokenSettingsError = _open_sections(config)
+    except PublicKeyError as error:
+        fail(f"error: {error}")
+    except TokenSettingsError as error:
+        sections = error
+    text = _only(words, command)
     try:
         token = parse_token(text)
     except TokenInvalid as error:
         fail(f"error: {error}")
     payload = token.claims.decode("utf-8", "replace")
     try:
-        print(f"{verdict(text)}\npayload: {payload}")
-    except (TokenInvalid, TokenExpired, ReplyError) as error:
+        if isinstance(sections, TokenSettingsError):
+            raise sections
+        print(f"{asyncio.run(verdict(sections, Namespaces(config.channel).resolve, text))}\npayload: {payload}")
+    except (TokenInvalid, TokenExpired, ReplyError, TokenSettingsError) as error:
         kind = "invalid token: " if isinstance(error, TokenInvalid) else ""
         fail(f"error: token with algorithm {token.algorithm} and claims {payload} has error: {kind}{error}")
 
 
-def connection_verdict(config: Config, sections: Sections, text: str) -> str:
+async def connection_verdict(sections: Sections, resolve: Resolve, text: str) -> str:
     """Verify as the server does and say for whom the token is. Raises what the verifier raises."""
-    verifier = ConnectionVerifier(sections.connection, resolve=Namespaces(config.channel).resolve)
-    user = asyncio.run(verifier.verify(text)).user
+    user = (await ConnectionVerifier(sections.connection, resolve=resolve).verify(text)).user
     return f"valid token for user {user}" if user else "valid token for anonymous user"
 
 
-def subscription_verdict(config: Config, sections: Sections, text: str) -> str:
+async def subscription_verdict(sections: Sections, resolve: Resolve, text: str) -> str:
     """Verify as the server does and say for whom and what the token is. Raises what the verifier raises."""
-    verifier = SubscriptionVerifier(sections.subscription, resolve=Namespaces(config.channel).resolve)
-    token = asyncio.run(verifier.verify(text))
+    token = await SubscriptionVerifier(sections.subscription, resolve=resolve).verify(text)
     return f'valid subscription token for {described_user(token.user)} and channel "{token.channel}"'
 
 
 def _open_sections(config: Config) -> Sections:
-    try:
-        return open_sections(config.client, separate=config.client.subscription_token.enabled)
-    except TokenSettingsError as error:
-        fail(f"error: {error.key}: {error}")
+    return open_sections(config.client, separate=config.client.subscription_token.enabled)
 
 
 def _only(words: list[str] | None, command: str) -> str:
