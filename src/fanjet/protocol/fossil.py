@@ -22,8 +22,8 @@ _DIGITS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwx
 _DIGIT_VALUES: Final = {digit: value for value, digit in enumerate(_DIGITS)}
 
 # Work is counted in units of about 0.15 µs.
-_WORK_LIMIT: Final = 10_000
-_WORK_LIMIT_OF_LIST: Final = 28_000
+_WORK_LIMIT: Final = 8_000
+_WORK_LIMIT_OF_LIST: Final = 24_000
 _PER_BLOCK: Final = 3
 _PER_HIT: Final = 16
 _PER_CANDIDATE: Final = 10
