@@ -158,5 +158,5 @@ async def test_a_new_namespace_works_at_once(launch: Launcher) -> None:  # 04-36
                         pass
             return time.monotonic() - began
 
-        # The best of some attempts, for the machine may be busy.
-        assert min([await seconds_until_it_works(f"late{number}") for number in range(4)]) < 0.2
+        # 200 ms and the way there and back; the best of some attempts, for the machine may be busy.
+        assert min([await seconds_until_it_works(f"late{number}") for number in range(4)]) < 0.25
