@@ -1,5 +1,8 @@
 """Keys that stand in the configuration (03 §6.1)."""
 
+import subprocess
+import sys
+
 import pytest
 
 from fanjet.auth.errors import PublicKeyError
@@ -88,3 +91,9 @@ def test_a_key_that_is_none_is_refused_by_its_name(keys, config, key, reason):
     with pytest.raises(PublicKeyError) as refused:
         keys(**config)
     assert (refused.value.key, str(refused.value)) == (key, reason)
+
+
+def test_only_those_who_have_such_keys_load_what_they_need():
+    code = "import sys, fanjet.app; print([name for name in ('aiohttp', 'cryptography') if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

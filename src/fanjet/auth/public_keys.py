@@ -1,6 +1,5 @@
 """Signatures that public keys verify: which algorithms a key is good for, and the checks themselves (03 §6.1)."""
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -11,11 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
-Check = Callable[[bytes, bytes], bool]
-"""Whether the second argument is the signature of the first."""
-
-Checks = Mapping[str, Check]
-"""What one key can verify, by the name of the algorithm in a token's header."""
+from .signatures import Check, Checks
 
 RSA_HASHES: Final[dict[str, HashAlgorithm]] = {"RS256": SHA256(), "RS384": SHA384(), "RS512": SHA512()}
 SHORTEST_RSA_KEY: Final = 1024

@@ -1,9 +1,15 @@
 """What verifies signatures, wherever the keys come from."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from .jwt import Token
+
+Check = Callable[[bytes, bytes], bool]
+"""Whether the second argument is the signature of the first."""
+
+Checks = Mapping[str, Check]
+"""What one key can verify, by the name of the algorithm in a token's header."""
 
 
 class SignatureVerifier(Protocol):

@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 
 from fanjet.config.tree.token import Token as TokenConfig
 
-from .errors import PublicKeyError
 from .hmac_verifier import HMACVerifier
 from .jwt import Token
-from .pem import InvalidKey, read_ecdsa_key, read_rsa_key
-from .public_keys import Check, ecdsa_checks, rsa_checks
+from .signatures import Check
 
 
 class StaticKeys:
@@ -19,7 +17,7 @@ class StaticKeys:
 
     def __init__(self, config: TokenConfig, clock: Callable[[], float]) -> None:
         self._hmac = HMACVerifier(config, clock)
-        self._checks = public_key_checks(config)
+        self._checks = _public_key_checks(config)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
@@ -32,17 +30,9 @@ class StaticKeys:
         return self._hmac.accepts(token) if check is None else check(token.signed, token.signature)
 
 
-def public_key_checks(config: TokenConfig) -> dict[str, Check]:
-    """Read the configured public keys. Raises `PublicKeyError`."""
-    checks: dict[str, Check] = {}
-    if config.rsa_public_key:
-        try:
-            checks |= rsa_checks(read_rsa_key(config.rsa_public_key))
-        except InvalidKey as error:
-            raise PublicKeyError("rsa_public_key", f"error parsing RSA public key: {error}") from None
-    if config.ecdsa_public_key:
-        try:
-            checks |= ecdsa_checks(read_ecdsa_key(config.ecdsa_public_key))
-        except InvalidKey as error:
-            raise PublicKeyError("ecdsa_public_key", f"error parsing ECDSA public key: {error}") from None
-    return checks
+def _public_key_checks(config: TokenConfig) -> dict[str, Check]:
+    if not config.rsa_public_key and not config.ecdsa_public_key:
+        return {}
+    from .configured_keys import configured_checks  # noqa: PLC0415 (cryptography takes 25 ms and 8 MB)
+
+    return configured_checks(config)

@@ -1,9 +1,12 @@
 """Which keys of a published set are used, and what makes the set unusable (03 §6.3)."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fanjet.auth.jwks.key_set import MalformedKeySet, read_key_set
 from tests.support.signers import ECSigner, EdSigner, base64url, base64url_number, key_of, rsa_signer
@@ -122,3 +125,16 @@ def test_one_key_that_cannot_be_read_spoils_the_set(key):
 def test_what_is_no_set_is_refused(document):
     with pytest.raises(MalformedKeySet):
         read_key_set(document)
+
+
+members = st.sampled_from(["kid", "kty", "alg", "use", "crv", "x", "y", "n", "e", "d", "p", "q", "k", "exp"])
+texts = st.sampled_from(["", "AQAB", "AA", "P-256", "Ed25519", "X25519", "RSA", "EC", "OKP", "oct", D_OF_EC, D_OF_ED])
+anything = texts | st.text(max_size=50) | st.integers() | st.none() | st.booleans() | st.just([])
+
+
+@given(st.sampled_from([key_of(RSA, "1"), key_of(EC, "1"), key_of(ED, "1")]), st.dictionaries(members, anything))
+def test_no_key_does_more_than_spoil_the_set(key, changes):
+    with suppress(MalformedKeySet):
+        for checks in read(key | changes).values():
+            for check in checks.values():
+                assert not check(b"message", bytes(64))

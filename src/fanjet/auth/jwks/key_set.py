@@ -10,7 +10,8 @@ from msgspec.json import Decoder
 
 from fanjet.auth.errors import TokenInvalid
 from fanjet.auth.jwt import decode_json, decode_part
-from fanjet.auth.public_keys import Checks, ecdsa_checks, eddsa_checks, rsa_checks
+from fanjet.auth.public_keys import ecdsa_checks, eddsa_checks, rsa_checks
+from fanjet.auth.signatures import Checks
 from fanjet.protocol.messages import Int64
 
 SIGNATURES: Final = "sig"
