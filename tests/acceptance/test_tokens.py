@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -130,6 +131,21 @@ async def test_who_leaves_while_a_key_is_fetched_leaves_nothing_behind(private_s
 
         await until(is_fetched)
         assert (await server.api("channels"))["channels"] == {}
+
+
+async def test_a_shutdown_takes_along_who_waits_for_a_key(private_server: StartServer) -> None:
+    async with key_server(key_of(RSA, "1")) as published:
+        published.silent = True
+        server = private_server(tokens({"jwks_public_endpoint": published.url}))
+        async with opened(server) as client:
+            await client.send({"id": 1, "connect": {"token": signed(RSA, {"sub": "u"}, kid="1")}})
+
+            async def is_asked_for() -> bool:
+                return bool(published.requests)
+
+            await until(is_asked_for)
+            assert await asyncio.to_thread(server.stop) == 0
+            assert await client.closed() == (3001, "shutdown")
 
 
 def connection(user: str = "u", **claims: Any) -> str:
