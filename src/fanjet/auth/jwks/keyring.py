@@ -22,9 +22,9 @@ LIFETIME: Final = 3600.0
 """Seconds that a key is kept after it was used last."""
 
 FETCHES_AT_ONCE: Final = 10
-SECONDS_PER_FETCH: Final = 5.0
+SECONDS_PER_FETCH: Final = 1.0
 """Tokens are made by anybody, with key ids that do not exist. An address is asked for those this many times in a row,
-then once in so many seconds: keys are published long before they are used."""
+then once a second: keys are published long before they are used."""
 
 
 @dataclass(slots=True)
