@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
 
     from fanjet.protocol.codec import Codec
 
@@ -180,10 +179,3 @@ class LiveChannel:
         if (self.offset, self.epoch) != (offset, epoch):
             astray += self.positioned_subscribers()
         return astray
-
-    def subscribers(self) -> Iterator[Subscriber]:
-        """Everyone in the channel."""
-        yield from self.apart.values()
-        for group in self.groups.values():
-            yield from group.members.values()
-            yield from group.fresh.values()

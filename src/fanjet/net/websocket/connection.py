@@ -94,11 +94,6 @@ class WebSocketConnection(asyncio.Protocol):
 
     # What subclasses call.
 
-    @property
-    def is_open(self) -> bool:
-        """Whether messages can still be written."""
-        return self._state is _State.OPEN
-
     def write(self, data: bytes) -> None:
         """Write ready-made frames; ignored once the connection is not open."""
         if self._state is _State.OPEN:
