@@ -61,8 +61,8 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
             credentials.expire_at = 0
     elif config.allow_anonymous_connect_without_token or config.insecure:
         credentials = Credentials("")
-    elif session.header_user:
-        return Credentials(session.header_user)
+    elif session.opening.user:
+        return Credentials(session.opening.user)
     else:
         log.info("client credentials not found", client=session.client_id)
         raise Disconnected(DISCONNECT_BAD_REQUEST)

@@ -26,6 +26,7 @@ from . import server_side, tick, unsubscribe
 from .client_id import new_client_id
 from .commands import CommandQueue
 from .deadlines import Deadlines
+from .opening import PLAIN
 from .outbox import Outbox
 from .settings import LONGEST_LIFETIME
 from .state import State
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from .authenticate import Credentials
     from .context import ClientContext
+    from .opening import Opening
     from .subscription import Subscription
     from .transport import Transport
 
@@ -63,10 +65,10 @@ class Session(Outbox):
         "context",
         "deadlines",
         "expire_at",
-        "header_user",
         "info",
         "labels",
         "meta",
+        "opening",
         "ping_outstanding",
         "session_id",
         "state",
@@ -77,13 +79,13 @@ class Session(Outbox):
     )
 
     def __init__(
-        self, context: ClientContext, transport: Transport, *, header_user: str = "", session_id: str = ""
+        self, context: ClientContext, transport: Transport, opening: Opening = PLAIN, *, session_id: str = ""
     ) -> None:
         super().__init__(context.node.flusher, transport)
         self.context = context
         self.client_id = new_client_id()
         self.session_id = session_id
-        self.header_user = header_user
+        self.opening = opening
         self.user = ""
         self.info = b""
         self.meta = b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.client.opening import PLAIN, Opening
 from fanjet.net.cors import cors_headers
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 class Arrival:
     """A request that passed the doorway."""
 
-    __slots__ = ("_origin_allowed", "_request", "user")
+    __slots__ = ("_origin_allowed", "_request", "opening")
 
-    def __init__(self, request: Request, origin_allowed: OriginPredicate, user: str) -> None:
+    def __init__(self, request: Request, origin_allowed: OriginPredicate, opening: Opening) -> None:
         self._request = request
         self._origin_allowed = origin_allowed
-        self.user = user
-        """The user named by the trusted header, empty without it."""
+        self.opening = opening
+        """What the session keeps of the request."""
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
@@ -50,6 +51,6 @@ class Doorway:
                 return
             request = exchange.request
             user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
-            endpoint(exchange, Arrival(request, origin_allowed, user))
+            endpoint(exchange, Arrival(request, origin_allowed, Opening(user) if user else PLAIN))
 
         return guarded

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from fanjet.client.context import ClientContext
+    from fanjet.client.opening import Opening
     from fanjet.net.websocket.reader import ReadLimits
     from fanjet.protocol.codes import Disconnect
 
@@ -49,13 +50,13 @@ class Terms(NamedTuple):
 class WebSocketTransport(WebSocketConnection):
     """One WebSocket and its session, which begins and ends with the connection."""
 
-    __slots__ = ("_context", "_header_user", "_native_pings", "_session", "app_pings", "wire", "write_timeout")
+    __slots__ = ("_context", "_native_pings", "_opening", "_session", "app_pings", "wire", "write_timeout")
 
     name = "websocket"
     emulated = False
     pushes_disconnect = False
 
-    def __init__(self, context: ClientContext, terms: Terms, header_user: str) -> None:
+    def __init__(self, context: ClientContext, terms: Terms, opening: Opening) -> None:
         super().__init__(context.wheel, terms.limits, inflate=terms.inflate)
         self.wire = terms.wire
         self.write_timeout = terms.write_timeout
@@ -63,7 +64,7 @@ class WebSocketTransport(WebSocketConnection):
         self._native_pings: NativePings | None = None
         self._session: Session | None = None
         self._context = context
-        self._header_user = header_user
+        self._opening = opening
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the session, or end at once when the node is going down."""
@@ -73,7 +74,7 @@ class WebSocketTransport(WebSocketConnection):
         if context.node.shutting_down:
             self.end(DISCONNECT_SHUTDOWN)
             return
-        self._session = Session(context, self, header_user=self._header_user)
+        self._session = Session(context, self, self._opening)
         if not self.app_pings:
             settings = context.settings
             self._native_pings = NativePings(self, context.wheel, settings.ping_interval, settings.pong_timeout)

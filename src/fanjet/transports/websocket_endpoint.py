@@ -62,7 +62,7 @@ class WebSocketEndpoint:
         terms = self._terms.get((protobuf, native_pings, deflate)) or self._agree(protobuf, native_pings, deflate)
         exchange.upgrade(
             accept_head(request, subprotocol=subprotocol, deflate=deflate),
-            lambda _: WebSocketTransport(self._context, terms, arrival.user),
+            lambda _: WebSocketTransport(self._context, terms, arrival.opening),
         )
 
     def _agree(self, protobuf: bool, native_pings: bool, deflate: bool) -> Terms:

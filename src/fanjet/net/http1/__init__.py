@@ -5,5 +5,16 @@ from .exchange import Exchange
 from .head import Head, parse_head
 from .request import Request
 from .server import HttpServer
+from .stream import BodyFraming, ResponseStream, StreamOwner
 
-__all__ = ["Exchange", "Head", "HttpConnection", "HttpServer", "Request", "parse_head"]
+__all__ = [
+    "BodyFraming",
+    "Exchange",
+    "Head",
+    "HttpConnection",
+    "HttpServer",
+    "Request",
+    "ResponseStream",
+    "StreamOwner",
+    "parse_head",
+]

@@ -11,7 +11,8 @@ from .exchange import Exchange
 from .known import END_OF_HEAD
 from .reader import RequestReader
 from .request import Request
-from .response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, ordinary_response, refusal, response
+from .response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, ordinary_response, refusal, response, stream_head
+from .stream import BodyFraming, Http1Stream, ResponseStream, StreamOwner, chunked, unframed
 
 if TYPE_CHECKING:
     from .known import KnownHead
@@ -36,6 +37,7 @@ class HttpConnection(asyncio.Protocol):
     """Reads requests and writes their answers. All its deadlines are one entry of the timing wheel."""
 
     __slots__ = (
+        "_close_after_stream",
         "_deadline",
         "_exchange",
         "_paused",
@@ -46,6 +48,7 @@ class HttpConnection(asyncio.Protocol):
         "_serving",
         "_started",
         "_stopped",
+        "_stream",
         "_transport",
         "_write_blocked",
         "wheel_slot",
@@ -58,7 +61,9 @@ class HttpConnection(asyncio.Protocol):
         self._started: float | None = None  # when the request being received began
         self._deadline = _NEVER
         self._scheduled_for = _NEVER  # what the wheel knows: never later than the deadline
+        self._stream: Http1Stream | None = None  # the body being written
         self._stopped = False  # nothing more is served
+        self._close_after_stream = False
         self._serving = False  # inside _serve
         self._paused = False
         self._write_blocked = False
@@ -68,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether no request has begun since the last was answered."""
-        return self._exchange is None and self._reader.is_idle and not self._write_blocked
+        return self._exchange is None and self._stream is None and self._reader.is_idle and not self._write_blocked
 
     def close(self) -> None:
         """Serve no more; close the socket once what was written is out, within the time a response may take."""
@@ -95,7 +100,7 @@ class HttpConnection(asyncio.Protocol):
         if self._stopped:
             return
         reader = self._reader
-        ready = self._exchange is None and not self._write_blocked
+        ready = self._exchange is None and self._stream is None and not self._write_blocked
         # Nearly every read of a busy connection is one whole request with a head seen before. Such requests go past the
         # reader: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader.between_requests:
@@ -115,6 +120,9 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer will send no more; what it asked for is still answered."""
         self._peer_finished = True
+        if self._stream is not None:
+            self.abort()  # whoever listens to a stream keeps its side open (02 section 14)
+            return False
         exchange = self._exchange
         if exchange is not None and not self._server.tls:
             exchange.lose_peer(answerable=True)
@@ -126,6 +134,9 @@ class HttpConnection(asyncio.Protocol):
         """The socket is closed."""
         self._stopped = True
         self._release()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.owner.on_lost()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.lose_peer(answerable=False)
@@ -133,12 +144,17 @@ class HttpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not take its answers: no more of them until it has."""
         self._write_blocked = True
-        self._expect_within(WRITE_SECONDS)
+        if self._stream is not None:
+            self._stream.owner.on_blocked()  # and who owns it decides how long it waits
+        else:
+            self._expect_within(WRITE_SECONDS)
 
     def resume_writing(self) -> None:
         """The peer took its answers."""
         self._write_blocked = False
-        if self._exchange is not None:
+        if self._stream is not None:
+            self._stream.owner.on_writable()
+        elif self._exchange is not None:
             self._deadline = _NEVER
         elif not self._stopped:
             self._go_on()
@@ -178,6 +194,52 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._go_on()
 
+    @property
+    def body_framing(self) -> BodyFraming:
+        """Chunks, but for clients of HTTP/1.0."""
+        exchange = self._exchange
+        return unframed if exchange is None or exchange.request.version == "1.0" else chunked
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+    ) -> ResponseStream:
+        """Write the head of a response; from now on `owner` hears of the peer."""
+        framing = self.body_framing
+        exchange, self._exchange = self._exchange, None
+        transport = self._transport
+        stream = Http1Stream(
+            transport, owner, last=b"0\r\n\r\n" if framing is chunked else b"", on_finished=self._finish_stream
+        )
+        if exchange is None or self._stopped:
+            asyncio.get_running_loop().call_soon(owner.on_lost)
+            return stream
+        head = exchange.request.head
+        if framing is unframed or not head.keep_alive:
+            self._close_after_stream = True
+            headers = [*(header for header in headers if header[0] != b"Connection"), CLOSE_CONNECTION]
+        self._stream = stream
+        self._deadline = _NEVER
+        if not self._server.tls:
+            transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)
+        transport.write(stream_head(status, content_type, headers, chunked=framing is chunked))
+        return stream
+
+    def _finish_stream(self, last: bytes) -> None:
+        """Write the end of a streamed body, then serve the next request, or close."""
+        if self._stream is None:
+            return
+        self._stream = None
+        if last:
+            self._transport.write(last)
+        if self._close_after_stream or self._server.stopping or self._stopped:
+            self.close()
+            return
+        if not self._server.tls:
+            self._transport.set_write_buffer_limits()
+        if self._write_blocked:
+            self._expect_within(WRITE_SECONDS)
+        self._go_on()
+
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Give the socket to another protocol, unless the peer has sent more than the request's head."""
         exchange, self._exchange = self._exchange, None
@@ -202,7 +264,7 @@ class HttpConnection(asyncio.Protocol):
             return
         self._serving = True
         try:
-            while self._exchange is None and not self._stopped and not self._write_blocked:
+            while self._exchange is None and self._stream is None and not self._stopped and not self._write_blocked:
                 received = self._reader.next_request()
                 if received is None:
                     self._wait_for_rest()

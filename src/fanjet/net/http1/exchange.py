@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from .request import Request
+from .stream import BodyFraming, ResponseStream, StreamOwner, unframed
 
 
 class Answering(Protocol):
@@ -17,6 +18,15 @@ class Answering(Protocol):
     ) -> None:
         """Write the response and go on to the next request."""
 
+    @property
+    def body_framing(self) -> BodyFraming:
+        """What pieces of a streamed body go through."""
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+    ) -> ResponseStream:
+        """Write the head of a response whose body follows bit by bit."""
+
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Write `head` and give the socket away."""
 
@@ -25,9 +35,9 @@ class Answering(Protocol):
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """A request that waits for exactly one of `respond`, `upgrade` and `abort`, now or later.
+    """A request that waits for exactly one of `respond`, `stream`, `upgrade` and `abort`, now or later.
 
-    Once the exchange is over, be it answered or the peer gone, all three do nothing.
+    Once the exchange is over, be it answered or the peer gone, all four do nothing.
     """
 
     request: Request
@@ -53,6 +63,26 @@ class Exchange(msgspec.Struct, eq=False):
             self._connection = None
             self.status = status
             connection.send_response(status, body, content_type, headers)
+
+    @property
+    def body_framing(self) -> BodyFraming:
+        """What pieces of a streamed body have to go through before they are written."""
+        return unframed if self._connection is None else self._connection.body_framing
+
+    def stream(
+        self,
+        status: int,
+        owner: StreamOwner,
+        content_type: bytes = b"",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> ResponseStream | None:
+        """Begin an answer whose body is written bit by bit. None when the exchange is over: the owner is not told."""
+        connection = self._connection
+        if connection is None:
+            return None
+        self._connection = None
+        self.status = status
+        return connection.begin_stream(status, content_type, headers, owner)
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Write a whole 101 response and hand the socket to the protocol, whose `connection_made` is called.

@@ -95,6 +95,15 @@ def response(
     return b"\r\n".join(lines) + b"\r\n\r\n" + (body if send_body and has_body(status) else b"")
 
 
+def stream_head(status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], *, chunked: bool) -> bytes:
+    """The head of a response whose body follows bit by bit."""
+    lines = [_current_heads().make(status, content_type)]
+    lines.extend(b"%b: %b" % header for header in headers)
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked")
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
 def refusal(status: int, detail: str) -> bytes:
     """The last response on a connection: to a request that was not understood, or is not wanted."""
     text = b"%d %b" % (status, reason(status))

@@ -1,0 +1,22 @@
+"""What is known of a connection from the request that opened it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence  # noqa: TC003 (msgspec reads the annotations)
+
+from msgspec import Struct
+
+
+class Opening(Struct, frozen=True):
+    """Who and what opened a connection (02 §10). Most connections share `PLAIN`."""
+
+    user: str = ""
+    """The user named by the trusted header, empty without it."""
+    headers: Mapping[str, Sequence[str]] | None = None
+    """Request headers by lower-case name, kept only where a proxy forwards some."""
+    metadata: Mapping[str, Sequence[str]] | None = None
+    """gRPC metadata of a `uni_grpc` client by lower-case key, kept only where a proxy forwards some."""
+
+
+PLAIN = Opening()
+"""Nothing that is of use later."""
