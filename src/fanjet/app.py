@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fanjet import __version__
-from fanjet.api.http import HttpApi
 from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections, refusal_message
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
@@ -26,19 +25,14 @@ from fanjet.config.unbuilt import refuse_unbuilt
 from fanjet.config.validation import validate
 from fanjet.config.validation.startup import Refusal, start_refusals
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
-from fanjet.listeners import ListenError, Listeners, Service, handler_path
-from fanjet.net.glob import GlobError
+from fanjet.listeners import ListenError, Listeners
 from fanjet.net.listener import BindError
-from fanjet.net.origin import origin_predicate
 from fanjet.net.tls import TLSError
 from fanjet.net.wheel import TimingWheel
 from fanjet.node.collector import CollectorGuard
 from fanjet.node.node import Node
+from fanjet.services import services
 from fanjet.telemetry.logging import configure, get_logger
-from fanjet.transports.admission import Admission
-from fanjet.transports.doorway import Doorway
-from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
-from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +41,6 @@ if TYPE_CHECKING:
     from fanjet.config.notices import Notice
     from fanjet.config.tree.client import Client
     from fanjet.engines.interfaces import BrokerEvents
-    from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
 
 log = get_logger(__name__)
@@ -164,7 +157,7 @@ class Server:
             now=self._wheel.clock,
             unix_time=time.time,
         )
-        self._listeners = Listeners(config, self._services(config, site), self._wheel)
+        self._listeners = Listeners(config, services(config, self._clients, site), self._wheel)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0
@@ -183,32 +176,6 @@ class Server:
             ConnectionVerifier(sections.connection, resolve=resolve),
             SubscriptionVerifier(sections.subscription, resolve=resolve),
         )
-
-    def _services(self, config: Config, site: Mapping[str, Endpoint]) -> Iterator[Service]:
-        """All endpoints by where they are served (02 §2.1, §2.2)."""
-        allowed = _origin_predicate(config)
-        doorway = Doorway(Admission(self._clients, self._wheel.clock), allowed, config.client.user_id_http_header)
-        if not config.websocket.disabled:
-            websocket = WebSocketEndpoint(self._clients, config.websocket, allowed)
-            path = handler_path(config.websocket.handler_prefix)
-            yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
-        if config.init.enabled:
-            path = handler_path(config.init.handler_prefix)
-            yield Service("init", {path: init_endpoint(doorway)}, external=True)
-        if not config.http_api.disabled:
-            api = HttpApi(
-                self._node,
-                key=None if config.http_api.insecure else config.http_api.key,
-                transport_errors=config.http_api.error_mode == "transport",
-            )
-            routes = api.routes(handler_path(config.http_api.handler_prefix))
-            limit = config.fanjet.http_api_max_body_size or None
-            yield Service("api", routes, external=config.http_api.external, max_body=limit)
-        if config.health.enabled:
-            path = handler_path(config.health.handler_prefix)
-            yield Service("health", {path: health_endpoint}, external=False)
-        if site:
-            yield Service("", site, external=True)
 
     async def start(self) -> None:
         """Accept signals, then connections."""
@@ -275,13 +242,6 @@ class Server:
         self._clients.config = config.client
         self._node.namespaces = Namespaces(config.channel)
         log.info("configuration successfully reloaded")
-
-
-def _origin_predicate(config: Config) -> OriginPredicate:
-    try:
-        return origin_predicate(config.client.allowed_origins)
-    except GlobError as error:
-        raise ConfigError(f"client.allowed_origins: {error}") from None
 
 
 def write_pid_file(path: str) -> None:

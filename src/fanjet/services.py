@@ -1,0 +1,60 @@
+"""Which endpoints there are, and on which side they are served (02 §2.1, §2.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.api.http import HttpApi
+from fanjet.config import ConfigError
+from fanjet.listeners import Service, handler_path
+from fanjet.net.glob import GlobError
+from fanjet.net.origin import origin_predicate
+from fanjet.transports.admission import Admission
+from fanjet.transports.doorway import Doorway
+from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
+from fanjet.transports.websocket_endpoint import WebSocketEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fanjet.client.context import ClientContext
+    from fanjet.config import Config
+    from fanjet.net.origin import OriginPredicate
+    from fanjet.net.router import Endpoint
+
+
+def services(config: Config, clients: ClientContext, site: Mapping[str, Endpoint]) -> Iterator[Service]:
+    """All endpoints that the configuration asks for, and those of `site`, by path, on the external side."""
+    yield from _client_transports(config, clients)
+    if not config.http_api.disabled:
+        api = HttpApi(
+            clients.node,
+            key=None if config.http_api.insecure else config.http_api.key,
+            transport_errors=config.http_api.error_mode == "transport",
+        )
+        routes = api.routes(handler_path(config.http_api.handler_prefix))
+        limit = config.fanjet.http_api_max_body_size or None
+        yield Service("api", routes, external=config.http_api.external, max_body=limit)
+    if config.health.enabled:
+        yield Service("health", {handler_path(config.health.handler_prefix): health_endpoint}, external=False)
+    if site:
+        yield Service("", site, external=True)
+
+
+def _client_transports(config: Config, clients: ClientContext) -> Iterator[Service]:
+    """Where clients connect."""
+    allowed = _origin_predicate(config)
+    doorway = Doorway(Admission(clients, clients.now), allowed, config.client.user_id_http_header)
+    if not config.websocket.disabled:
+        websocket = WebSocketEndpoint(clients, config.websocket, allowed)
+        path = handler_path(config.websocket.handler_prefix)
+        yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
+    if config.init.enabled:
+        yield Service("init", {handler_path(config.init.handler_prefix): init_endpoint(doorway)}, external=True)
+
+
+def _origin_predicate(config: Config) -> OriginPredicate:
+    try:
+        return origin_predicate(config.client.allowed_origins)
+    except GlobError as error:
+        raise ConfigError(f"client.allowed_origins: {error}") from None
