@@ -70,7 +70,7 @@ async def test_pieces_are_chunks_and_the_connection_is_used_again(served, owner)
     received = await until_silent(reader)
     head, _, rest = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"\r\nX-Own: 1\r\nTransfer-Encoding: chunked" in head
+    assert b"\r\nX-Own: 1\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked" in head
     assert b"Content-Length" not in head
     assert rest.startswith(b"4\r\none\n\r\n4\r\ntwo\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n")
     assert rest.endswith(b"{}")
@@ -85,19 +85,27 @@ async def test_a_request_behind_a_stream_waits_for_its_end(served, owner):
 
 
 @pytest.mark.parametrize(
-    ("request_", "framed"),
+    ("request_", "status_line", "connection", "framed"),
     [
-        (b"GET /stream HTTP/1.0\r\n\r\n", b"one"),
-        (b"GET /stream HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", b"3\r\none\r\n0\r\n\r\n"),
+        (b"GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"HTTP/1.0 200 OK", b"", b"one"),
+        (
+            b"GET /stream HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+            b"HTTP/1.1 200 OK",
+            b"Connection: close",
+            b"3\r\none\r\n0\r\n\r\n",
+        ),
     ],
 )
-async def test_the_end_of_the_connection_follows_where_it_is_not_kept(served, owner, request_, framed):
+async def test_the_end_of_the_connection_follows_where_it_is_not_kept(
+    served, owner, request_, status_line, connection, framed
+):
     reader, _ = await begin(served, owner, request_)
     owner.write(b"one")
     owner.stream.finish()
-    received = await until_silent(reader)
-    assert b"\r\nConnection: close\r\n" in received
-    assert received.endswith(b"\r\n\r\n" + framed + b"<EOF>")
+    lines = (await until_silent(reader)).partition(framed + b"<EOF>")[0].split(b"\r\n")
+    assert lines[0] == status_line
+    assert [line for line in lines if line.startswith(b"Connection")] == ([connection] if connection else [])
+    assert lines[-2:] == [b"", b""]
 
 
 async def test_a_broken_off_body_has_no_last_chunk(served, owner):

@@ -213,15 +213,13 @@ class HttpConnection(asyncio.Protocol):
         if exchange is None or self._stopped:
             asyncio.get_running_loop().call_soon(owner.on_lost)
             return stream
-        head = exchange.request.head
-        if framing is unframed or not head.keep_alive:
-            self._close_after_stream = True
-            headers = [*(header for header in headers if header[0] != b"Connection"), CLOSE_CONNECTION]
+        keep = framing is chunked and exchange.request.keep_alive
+        self._close_after_stream = not keep
         self._stream = stream
         self._deadline = _NEVER
         if not self._server.tls:
             transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)
-        transport.write(stream_head(status, content_type, headers, chunked=framing is chunked))
+        transport.write(stream_head(status, content_type, headers, chunked=framing is chunked, keep_alive=keep))
         return stream
 
     def _finish_stream(self, last: bytes) -> None:

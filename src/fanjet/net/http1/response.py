@@ -95,11 +95,15 @@ def response(
     return b"\r\n".join(lines) + b"\r\n\r\n" + (body if send_body and has_body(status) else b"")
 
 
-def stream_head(status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], *, chunked: bool) -> bytes:
-    """The head of a response whose body follows bit by bit."""
-    lines = [_current_heads().make(status, content_type)]
+def stream_head(
+    status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], *, chunked: bool, keep_alive: bool
+) -> bytes:
+    """The head of a response whose body follows bit by bit; it is not `chunked` for clients of HTTP/1.0."""
+    head = _current_heads().make(status, content_type)
+    lines = [head if chunked else b"HTTP/1.0" + head[8:]]
     lines.extend(b"%b: %b" % header for header in headers)
     if chunked:
+        lines.append(b"Connection: keep-alive" if keep_alive else b"Connection: close")
         lines.append(b"Transfer-Encoding: chunked")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 

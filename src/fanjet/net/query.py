@@ -1,0 +1,21 @@
+"""Query strings, field by field."""
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def query_value(query: bytes, name: bytes) -> bytes:
+    """The first value of the field `name`, decoded; empty when there is none. A field that holds a semicolon or a
+    broken escape does not count."""
+    for field in query.split(b"&"):
+        key, _, value = field.partition(b"=")
+        if _decoded(key) == name and b";" not in field and not _BROKEN_ESCAPE.search(field):
+            return _decoded(value)
+    return b""
+
+
+def _decoded(part: bytes) -> bytes:
+    return unquote_to_bytes(part.replace(b"+", b" "))
