@@ -9,7 +9,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format bench wheel lock clean
+.PHONY: help setup setup-dev run test lint format bench wheel proto lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +39,9 @@ bench: .venv/fanjet.installed ## measure (BENCH_ARGS='fanout --peer "CMD {config
 
 wheel: setup-dev ## build dist/*.whl and dist/*.tar.gz
 	@$(BIN)/python -m build
+
+proto: setup-dev ## generate Protobuf code from the .proto files
+	@scripts/make-proto
 
 lock: setup-dev ## write constraints.txt and package-lock.json anew from what pyproject.toml and package.json allow
 	@$(PIP) install --group lock

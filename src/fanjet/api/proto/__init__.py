@@ -1,0 +1,1 @@
+"""The server API as gRPC has it: `make proto` generates the modules."""

@@ -1,0 +1,1 @@
+"""Messages of gRPC itself: `make proto` generates the modules."""

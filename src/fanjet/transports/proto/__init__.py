@@ -1,0 +1,1 @@
+"""The unidirectional gRPC stream: `make proto` generates the modules."""
