@@ -72,7 +72,8 @@ def message_of(pb: Any, frame: bytes) -> Any:
 
 def test_the_schema_has_the_contracts_numbers(pb: Any) -> None:
     names = {"JoinPush": "Join", "LeavePush": "Leave", "UnsubscribePush": "Unsubscribe", "SubscribePush": "Subscribe"}
-    names |= {"MessagePush": "Message", "DisconnectPush": "Disconnect", "RefreshPush": "Refresh"}
+    names |= {"MessagePush": "Message", "ConnectPush": "Connect", "DisconnectPush": "Disconnect"}
+    names["RefreshPush"] = "Refresh"
     for message, fields in SCHEMA.items():
         descriptor = getattr(pb, names.get(message.__name__, message.__name__)).DESCRIPTOR
         assert {one.name: one.number for one in fields}.items() <= {

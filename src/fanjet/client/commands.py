@@ -73,6 +73,10 @@ class CommandQueue:
         elif session.state is not State.CLOSED:
             self._run(session.transport.wire.codec.decode(frame))
 
+    def take_command(self, command: Command) -> None:
+        """Run the first command, when no frame has brought it."""
+        self._run(iter((command,)))
+
     def stop(self) -> None:
         """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
         self._commands = None
@@ -173,4 +177,5 @@ def answer_failure(session: Session, command_id: int, error: BaseException) -> N
         session.disconnect(error.disconnect)
     elif not isinstance(error, asyncio.CancelledError):
         log_failure("command failed", error, client=session.client_id, user=session.user)
-        session.reply_error(command_id, ERROR_INTERNAL)
+        answer = session.reply_error if session.state is State.CONNECTED else session.refuse
+        answer(command_id, ERROR_INTERNAL)

@@ -100,7 +100,6 @@ async def _prepare_all(attempts: list[Establishing]) -> None:
 
 def _result(session: Session, subs: dict[str, SubscribeResult]) -> ConnectResult:
     settings = session.context.settings
-    transport = session.transport
     left = session.seconds_left()
     return ConnectResult(
         client=session.client_id,
@@ -108,9 +107,9 @@ def _result(session: Session, subs: dict[str, SubscribeResult]) -> ConnectResult
         expires=left > 0,
         ttl=left,
         subs=subs,
-        ping=int(settings.ping_interval) if transport.app_pings else 0,
-        pong=transport.app_pings and settings.pong_timeout > 0,
+        ping=int(session.ping_interval),
+        pong=session.pong_timeout > 0,
         session=session.session_id,
-        node=session.context.node.uid if transport.emulated else "",
+        node=session.context.node.uid if session.transport.emulated else "",
         time=int(session.context.unix_time() * 1000) if settings.include_server_time else 0,
     )

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from math import inf
 from random import uniform
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .settings import ClientSettings
 
 GRID_STEPS = 25
 COARSEST_GRID = 1.0
@@ -27,13 +23,13 @@ class Deadlines:
         self.expiry = inf
         self.write = inf
 
-    def start_connected(self, now: float, settings: ClientSettings, *, pings: bool) -> None:
+    def start_connected(self, now: float, *, ping: float, tick: float) -> None:
         """The connect succeeded: first ping and tick at random, so that sessions that came together drift apart
-        (01 §5.4, §5.6)."""
+        (01 §5.4, §5.6). The periods of both in seconds, 0 for no pings."""
         self.stale = inf
-        if pings and settings.ping_interval:
-            self.ping = _first(now, settings.ping_interval)
-        self.tick = _first(now, settings.presence_update_interval)
+        if ping:
+            self.ping = _first(now, ping)
+        self.tick = _first(now, tick)
 
     def nearest(self) -> float:
         """The earliest of all."""

@@ -115,6 +115,16 @@ class Session(Outbox):
         subscription = self.subscriptions.get(channel)
         return subscription is not None and subscription.active
 
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between the session's own pings, 0 for none."""
+        return self.context.settings.ping_interval if self.transport.app_pings else 0.0
+
+    @property
+    def pong_timeout(self) -> float:
+        """Seconds that the client has to answer one, 0 when it need not."""
+        return self.context.settings.pong_timeout if self.transport.app_pings else 0.0
+
     # ------------------------------------------------------------------------------------------ connecting
 
     def authenticate(self, credentials: Credentials) -> None:
@@ -134,7 +144,9 @@ class Session(Outbox):
         if self.closed:
             return
         self._enter(State.CONNECTED)
-        self.deadlines.start_connected(self.context.now(), self.context.settings, pings=self.transport.app_pings)
+        self.deadlines.start_connected(
+            self.context.now(), ping=self.ping_interval, tick=self.context.settings.presence_update_interval
+        )
         self.set_expiry(self.expire_at)
         self.arm()
 
@@ -266,10 +278,10 @@ class Session(Outbox):
         self.transport.abort()
 
     def _ping(self, now: float) -> None:
-        settings = self.context.settings
-        self.deadlines.ping = max(self.deadlines.ping + settings.ping_interval, now)
-        if settings.pong_timeout:
-            self.deadlines.pong = now + settings.pong_timeout
+        self.deadlines.ping = max(self.deadlines.ping + self.ping_interval, now)
+        pong_timeout = self.pong_timeout
+        if pong_timeout:
+            self.deadlines.pong = now + pong_timeout
         self.ping_outstanding = True
         wire = self.transport.wire
         self.send(wire.ping)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fanjet.protocol.codes import Disconnect
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fanjet.config import Config
+    from fanjet.config.tree.client import ConnectCodeToDisconnect
 
 LONGEST_LIFETIME = 365 * 24 * 3600
 """Seconds; a connection's expiry is capped to this from now (01 §1)."""
@@ -37,6 +42,8 @@ class ClientSettings:
     recovery_limit: int
     channel_max_length: int
     rpc_ping_method: str | None
+    unidirectional_disconnects: Mapping[int, Disconnect]
+    """What errors of a unidirectional connect end the connection with, where configured; by error code."""
 
     @classmethod
     def from_config(cls, config: Config, version: str) -> ClientSettings:
@@ -60,4 +67,12 @@ class ClientSettings:
             recovery_limit=max(client.recovery_max_publication_limit, 0),
             channel_max_length=max(config.channel.max_length, 0),
             rpc_ping_method=config.rpc.ping.method if config.rpc.ping.enabled else None,
+            unidirectional_disconnects=_disconnects(client.connect_code_to_unidirectional_disconnect),
         )
+
+
+def _disconnects(configured: ConnectCodeToDisconnect) -> Mapping[int, Disconnect]:
+    """Of several entries for one code the last counts."""
+    if not configured.enabled:
+        return {}
+    return {transform.code: Disconnect(transform.to.code, transform.to.reason) for transform in configured.transforms}

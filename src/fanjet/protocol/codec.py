@@ -20,13 +20,13 @@ class Codec(Protocol):
     """One encoding. Stateless, shared by all connections.
 
     Messages are whole, but unframed: JSON messages still want a newline or an SSE event around them, Protobuf messages
-    carry their length prefix and just follow each other. None contains a raw newline on JSON.
+    carry their length prefix and just follow each other, but for those of gRPC. None contains a raw newline on JSON.
     """
 
     name: str
     """`json` or `protobuf`."""
     ping: bytes
-    """The empty reply (01 §5.4)."""
+    """The empty reply, or push (01 §5.4)."""
     pushes_json: bool
     """Whether payloads have to be JSON."""
 

@@ -12,7 +12,7 @@ from .fossil import consecutive_deltas
 from .json_encode import json_encoder, json_string, json_string_of_bytes
 from .json_scan import MalformedJSON, is_json, require_utf8
 from .lenient_json import decode as decode_carefully
-from .messages import Command, PublishResult, PushBody, Result, UnsubscribeResult
+from .messages import Command, ConnectPush, ConnectResult, PublishResult, PushBody, Result, UnsubscribeResult
 from .publication import ClientInfo, EncodedPublication, Publication
 from .schema import PUSH_FIELDS, RESULT_FIELDS
 
@@ -46,13 +46,17 @@ _rest_recovered_delta: Final = json_encoder(Publication, leave_out=_BESIDE_DELTA
 
 
 class _JSONCodec:
-    """See `Codec`."""
+    """See `Codec`. `push_start` and `push_end` stand around a push's members: in a reply that holds it, or bare."""
 
-    __slots__ = ()
+    __slots__ = ("_push_end", "_push_start")
 
     name = "json"
     ping = b"{}"
     pushes_json = True
+
+    def __init__(self, *, push_start: bytes = b'{"push":{', push_end: bytes = b"}}") -> None:
+        self._push_start = push_start
+        self._push_end = push_end
 
     def decode(self, frame: bytes) -> Iterator[Command]:
         is_ascii = frame.isascii()
@@ -78,10 +82,15 @@ class _JSONCodec:
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
         name, encode = _PUSHES[type(body)]
-        return _without_newlines(_push_start(channel, channel_id) + name + encode(body) + b"}}")
+        return _without_newlines(self._start(channel, channel_id) + name + encode(body) + self._push_end)
 
     def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
-        return _push_start(channel, channel_id) + b'"pub":{'
+        return self._start(channel, channel_id) + b'"pub":{'
+
+    def _start(self, channel: str, channel_id: int) -> bytes:
+        if channel_id:
+            return self._push_start + b'"id":%d,' % channel_id
+        return self._push_start + b'"channel":%b,' % json_string(channel) if channel else self._push_start
 
     def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
         data = publication.data
@@ -95,19 +104,19 @@ class _JSONCodec:
             or publication.score
         ):
             members = _members(b'"data":' + data if data else b"", _rest_live(publication))
-            return _without_newlines(prefix + members + b"}}}")
+            return _without_newlines(prefix + members + b"}" + self._push_end)
         # Nearly every publication has nothing but these three. One join copies a large payload once.
         if b"\n" in data:
             data = data.replace(b"\n", b"")
-        offset = b',"offset":%d}}}' % publication.offset if publication.offset else b"}}}"
+        offset = b',"offset":%d}' % publication.offset if publication.offset else b"}"
         if publication.info is None:
-            return b"".join((prefix, b'"data":', data, offset))
+            return b"".join((prefix, b'"data":', data, offset, self._push_end))
         info = _without_newlines(_info_live(publication.info))
-        return b"".join((prefix, b'"data":', data, b',"info":', info, offset))
+        return b"".join((prefix, b'"data":', data, b',"info":', info, offset, self._push_end))
 
     def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
         members = _members(_delta_data(publication.data, patch), _rest_live_delta(publication))
-        return _without_newlines(prefix + members + b"}}}")
+        return _without_newlines(prefix + members + b"}" + self._push_end)
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
         patches = consecutive_deltas([publication.data for publication in publications])
@@ -138,12 +147,6 @@ def _decode_what_msgspec_refuses(line: bytes) -> Command:
         raise MalformedFrame from error
 
 
-def _push_start(channel: str, channel_id: int) -> bytes:
-    if channel_id:
-        return b'{"push":{"id":%d,' % channel_id
-    return b'{"push":{"channel":%b,' % json_string(channel) if channel else b'{"push":{'
-
-
 def _delta_data(data: bytes, patch: bytes | None) -> bytes:
     """Write a payload, or a patch of it that is UTF-8, as a string."""
     if patch is not None:
@@ -165,4 +168,17 @@ def _without_newlines(message: bytes) -> bytes:
     return message.replace(b"\n", b"") if b"\n" in message else message
 
 
+class _UnidirectionalJSON(_JSONCodec):
+    """See `Codec`. A connect is answered with a push; the replies to commands of other requests stay replies."""
+
+    __slots__ = ()
+
+    def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
+        if isinstance(result, ConnectResult):
+            return self.push("", ConnectPush.of(result))
+        return super().reply(id, result)
+
+
 JSON: Final[Codec] = _JSONCodec()
+UNIDIRECTIONAL_JSON: Final[Codec] = _UnidirectionalJSON(push_start=b"{", push_end=b"}")
+"""For connections that get bare pushes (02 §9.1)."""

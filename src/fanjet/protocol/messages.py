@@ -186,6 +186,14 @@ class Command(Struct, frozen=True):
     sub_refresh: SubRefreshRequest | None = None
 
 
+class EmulationRequest(Struct, frozen=True):
+    """Commands that come by a request of their own (02 §7.4), with the node and the session that they are for."""
+
+    node: str = ""
+    session: str = ""
+    data: Raw = NO_PAYLOAD
+
+
 # ---------------------------------------------------------------------------------------------- server to client
 #
 # With `omit_defaults` the JSON encoder may leave a message to msgspec.
@@ -224,6 +232,27 @@ class ConnectResult(Struct, frozen=True, omit_defaults=True):
     node: str = ""
     time: int = 0
     flag: int = 0
+
+
+class ConnectPush(Struct, frozen=True, omit_defaults=True):
+    """Push body `connect`: what a unidirectional client gets in place of a `ConnectResult`."""
+
+    client: str = ""
+    version: str = ""
+    data: bytes = b""
+    subs: dict[str, SubscribeResult] = {}
+    expires: bool = False
+    ttl: int = 0
+    ping: int = 0
+    pong: bool = False
+    session: str = ""
+    node: str = ""
+    time: int = 0
+
+    @classmethod
+    def of(cls, result: ConnectResult) -> "ConnectPush":
+        """The same as a push."""
+        return cls(**{name: getattr(result, name) for name in cls.__struct_fields__})
 
 
 class UnsubscribeResult(Struct, frozen=True):
@@ -338,4 +367,6 @@ class RefreshPush(Struct, frozen=True):
     ttl: int = 0
 
 
-PushBody = JoinPush | LeavePush | UnsubscribePush | SubscribePush | MessagePush | DisconnectPush | RefreshPush
+PushBody = (
+    JoinPush | LeavePush | UnsubscribePush | SubscribePush | MessagePush | ConnectPush | DisconnectPush | RefreshPush
+)

@@ -6,7 +6,7 @@ from typing import Final
 from .codec import Codec, MalformedFrame
 from .codes import Error
 from .fossil import consecutive_deltas
-from .messages import Command, PushBody, Result
+from .messages import Command, ConnectPush, ConnectResult, PushBody, Result
 from .protobuf_decode import decode_command
 from .protobuf_encode import length_field, protobuf_encoder, string_field, varint_field
 from .protobuf_wire import read_varint, varint
@@ -73,15 +73,15 @@ class _ProtobufCodec:
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         wrap, encode = _RESULTS[type(result)]
-        return _with_length(_reply_id(id) + wrap(encode(result)))
+        return self._finish_reply(_reply_id(id) + wrap(encode(result)))
 
     def error(self, id: int, error: Error) -> bytes:  # noqa: A002
         body = _encode_error(error)
-        return _with_length(_reply_id(id) + _reply_error(body))
+        return self._finish_reply(_reply_id(id) + _reply_error(body))
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
         wrap, encode = _PUSHES[type(body)]
-        return _with_length(_reply_push(self.publication_prefix(channel, channel_id) + wrap(encode(body))))
+        return self._finish_push(self.publication_prefix(channel, channel_id) + wrap(encode(body)))
 
     def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
         if channel_id:
@@ -97,19 +97,19 @@ class _ProtobufCodec:
             or publication.removed
             or publication.score
         ):
-            return _pushed(prefix, _whole(publication))
+            return self._pushed(prefix, _whole(publication))
         # Nearly every publication has nothing but these three.
         body = _data(publication.data) if publication.data else b""
         if publication.info is not None:
             body += _info(_client_info(publication.info))
         if publication.offset:
             body += _offset(publication.offset)
-        return _pushed(prefix, body)
+        return self._pushed(prefix, body)
 
     def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
         if patch is None and not tried:
             return self.publication_push(prefix, publication)
-        return _pushed(prefix, _rest_live_delta(publication) + _delta_data(publication.data, patch))
+        return self._pushed(prefix, _rest_live_delta(publication) + _delta_data(publication.data, patch))
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
         patches = consecutive_deltas([publication.data for publication in publications])
@@ -121,6 +121,17 @@ class _ProtobufCodec:
             encoded[0] = _whole(publications[0])
         return [EncodedPublication(body) for body in encoded]
 
+    def _pushed(self, prefix: bytes, publication: bytes) -> bytes:
+        return self._finish_push(prefix + _push_publication(publication))
+
+    @staticmethod
+    def _finish_reply(reply: bytes) -> bytes:
+        return _with_length(reply)
+
+    @staticmethod
+    def _finish_push(push: bytes) -> bytes:
+        return _with_length(_reply_push(push))
+
 
 def _delta_data(data: bytes, patch: bytes | None) -> bytes:
     if patch is not None:
@@ -128,12 +139,31 @@ def _delta_data(data: bytes, patch: bytes | None) -> bytes:
     return _data(data) if data else b""
 
 
-def _pushed(prefix: bytes, publication: bytes) -> bytes:
-    return _with_length(_reply_push(prefix + _push_publication(publication)))
-
-
 def _with_length(message: bytes) -> bytes:
     return varint(len(message)) + message
 
 
+class _UnidirectionalProtobuf(_ProtobufCodec):
+    """See `Codec`. A connect is answered with a push; messages carry no length, since gRPC frames them itself."""
+
+    __slots__ = ()
+
+    ping = b""
+
+    def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
+        if isinstance(result, ConnectResult):
+            return self.push("", ConnectPush.of(result))
+        return super().reply(id, result)
+
+    @staticmethod
+    def _finish_reply(reply: bytes) -> bytes:
+        return reply
+
+    @staticmethod
+    def _finish_push(push: bytes) -> bytes:
+        return push
+
+
 PROTOBUF: Final[Codec] = _ProtobufCodec()
+UNIDIRECTIONAL_PROTOBUF: Final[Codec] = _UnidirectionalProtobuf()
+"""For connections that get bare pushes (02 §9.6)."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Raw, Struct, structs
 
 from .codec import MalformedFrame
-from .messages import Command, FilterNode
+from .messages import Command, ConnectRequest, EmulationRequest, FilterNode
 from .protobuf_wire import LENGTH, VARINT, read_varint, skip_field
 from .schema import MAX_FILTER_DEPTH, SCHEMA, Field, Scalar, Shape
 
@@ -183,7 +183,7 @@ def _incoming(message: type[Struct], found: dict[type[Struct], _Fields]) -> dict
     return found
 
 
-_FIELDS: Final = _incoming(Command, {})
+_FIELDS: Final = _incoming(EmulationRequest, _incoming(Command, {}))
 
 
 def decode_command(data: bytes, start: int, end: int) -> Command:
@@ -191,3 +191,17 @@ def decode_command(data: bytes, start: int, end: int) -> Command:
     values: Values = {}
     _FIELDS[Command].read_into(values, data, start, end, 0)
     return Command(**values)
+
+
+def decode_connect_request(data: bytes) -> ConnectRequest:
+    """Decode what a unidirectional client sends, which has no command around it. Raises `MalformedFrame`."""
+    values: Values = {}
+    _FIELDS[ConnectRequest].read_into(values, data, 0, len(data), 0)
+    return ConnectRequest(**values)
+
+
+def decode_emulation_request(data: bytes) -> EmulationRequest:
+    """Decode the body of a request that brings commands. Raises `MalformedFrame`."""
+    values: Values = {}
+    _FIELDS[EmulationRequest].read_into(values, data, 0, len(data), 0)
+    return EmulationRequest(**values)

@@ -14,9 +14,11 @@ from msgspec import Struct
 from .codes import Error
 from .messages import (
     Command,
+    ConnectPush,
     ConnectRequest,
     ConnectResult,
     DisconnectPush,
+    EmulationRequest,
     FilterNode,
     HistoryRequest,
     HistoryResult,
@@ -172,6 +174,7 @@ SCHEMA: Final[dict[type[Struct], tuple[Field, ...]]] = {
         Field(4, "track", TrackBatch, _LIST),
         Field(5, "untrack", _STRING, _LIST),
     ),
+    EmulationRequest: (Field(1, "node", _STRING), Field(2, "session", _STRING), Field(3, "data", _BYTES)),
     # server to client
     Error: (Field(1, "code", _UINT32), Field(2, "message", _STRING), Field(3, "temporary", _BOOL)),
     ClientInfo: (
@@ -246,6 +249,19 @@ SCHEMA: Final[dict[type[Struct], tuple[Field, ...]]] = {
         Field(7, "data", _BYTES),
     ),
     MessagePush: (Field(1, "data", _BYTES),),
+    ConnectPush: (
+        Field(1, "client", _STRING),
+        Field(2, "version", _STRING),
+        Field(3, "data", _BYTES),
+        Field(4, "subs", SubscribeResult, _MAP),
+        Field(5, "expires", _BOOL),
+        Field(6, "ttl", _UINT32),
+        Field(7, "ping", _UINT32),
+        Field(8, "pong", _BOOL),
+        Field(9, "session", _STRING),
+        Field(10, "node", _STRING),
+        Field(11, "time", _INT64),
+    ),
     DisconnectPush: (Field(1, "code", _UINT32), Field(2, "reason", _STRING)),
     RefreshPush: (Field(1, "expires", _BOOL), Field(2, "ttl", _UINT32)),
 }
@@ -275,6 +291,7 @@ PUSH_FIELDS: Final[dict[type[Struct], tuple[int, str]]] = {
     UnsubscribePush: (7, "unsubscribe"),
     MessagePush: (8, "message"),
     SubscribePush: (9, "subscribe"),
+    ConnectPush: (10, "connect"),
     DisconnectPush: (11, "disconnect"),
     RefreshPush: (12, "refresh"),
 }

@@ -1,0 +1,31 @@
+"""What a unidirectional client sends as JSON: a connect request without a command around it (02 §9.1)."""
+
+from typing import Final
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from .codec import MalformedFrame
+from .json_scan import MalformedJSON, require_utf8, skip_space, skip_value
+from .lenient_json import decode as decode_carefully
+from .messages import ConnectRequest
+
+_decode: Final = Decoder(ConnectRequest).decode
+
+
+def connect_request_of_json(data: bytes) -> ConnectRequest:
+    """The connect request that `data` begins with; what follows it is ignored. Raises `MalformedFrame`."""
+    try:
+        if not data.isascii():
+            require_utf8(data)
+        return _decode(data)
+    except (MalformedJSON, DecodeError, RecursionError):
+        return _of_first_value(data)
+
+
+def _of_first_value(data: bytes) -> ConnectRequest:
+    start = skip_space(data, 0)
+    try:
+        return decode_carefully(data[start : skip_value(data, start)], ConnectRequest)
+    except (MalformedJSON, RecursionError) as error:
+        raise MalformedFrame from error
