@@ -61,7 +61,7 @@ def parse_head(head: bytes) -> Head:
     request_line, _, fields = head.partition(b"\r\n")
     method, target, version = _parse_request_line(request_line)
     headers, repeated = _parse_fields(fields)
-    raw_path, query = _parse_target(method, target)
+    raw_path, query = parse_target(method, target)
     if version[0] != "1":
         raise BadRequest(505, "unsupported protocol version")
     modern = version != "1.0"
@@ -72,7 +72,7 @@ def parse_head(head: bytes) -> Head:
         method=method,
         target=target,
         raw_path=raw_path,
-        path=_decode(raw_path),
+        path=decode_path(raw_path),
         query=query,
         headers=headers,
         repeated=repeated,
@@ -101,8 +101,11 @@ def _parse_request_line(line: bytes) -> tuple[str, bytes, str]:
     return parts[0].decode(), parts[1], version[5:].decode()
 
 
-def _parse_target(method: str, target: bytes) -> tuple[str, bytes]:
-    """Return the path, still encoded, and the query of a target in any of its four forms (RFC 9112 section 3.2)."""
+def parse_target(method: str, target: bytes) -> tuple[str, bytes]:
+    """Return the path, still encoded, and the query of a target in any of its four forms (RFC 9112 section 3.2).
+
+    Raises `BadRequest`.
+    """
     if not target or _CONTROL.search(target):
         raise BadRequest
     path, _, query = target.partition(b"?")
@@ -126,7 +129,8 @@ def _path_of_absolute(method: str, target: bytes) -> bytes:
     return rest if rest.startswith(b"/") else b""  # `scheme:opaque` has no path
 
 
-def _decode(raw_path: str) -> str:
+def decode_path(raw_path: str) -> str:
+    """Decode percent-escapes; what is not UTF-8 then is replaced."""
     if raw_path.isascii() and "%" not in raw_path:
         return raw_path
     return unquote_to_bytes(raw_path.encode("latin-1")).decode("utf-8", "replace")
