@@ -61,6 +61,11 @@ def _current_heads() -> _Heads:
     return _heads
 
 
+def current_date() -> bytes:
+    """The value of the `Date` header."""
+    return _current_heads().date
+
+
 def ordinary_response(body: bytes, content_type: bytes) -> bytes:
     """The usual response: 200, HTTP/1.1, the connection stays open, a body with its type, nothing else."""
     heads = _heads
