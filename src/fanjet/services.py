@@ -9,9 +9,13 @@ from fanjet.config import ConfigError
 from fanjet.listeners import Service, handler_path
 from fanjet.net.glob import GlobError
 from fanjet.net.origin import origin_predicate
+from fanjet.net.router import DEFAULT_MAX_BODY
 from fanjet.transports.admission import Admission
 from fanjet.transports.doorway import Doorway
+from fanjet.transports.emulation import EmulationEndpoint
+from fanjet.transports.http_stream import HttpStreamEndpoint
 from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
+from fanjet.transports.sse import SseEndpoint
 from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 
 if TYPE_CHECKING:
@@ -49,8 +53,30 @@ def _client_transports(config: Config, clients: ClientContext) -> Iterator[Servi
         websocket = WebSocketEndpoint(clients, config.websocket, allowed)
         path = handler_path(config.websocket.handler_prefix)
         yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
+    yield from _emulated_transports(config, clients, doorway, allowed)
     if config.init.enabled:
         yield Service("init", {handler_path(config.init.handler_prefix): init_endpoint(doorway)}, external=True)
+
+
+def _emulated_transports(
+    config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate
+) -> Iterator[Service]:
+    """Where clients connect whose commands come by requests of their own, and where those go."""
+    transports = (
+        ("http_stream", config.http_stream, HttpStreamEndpoint(clients)),
+        ("sse", config.sse, SseEndpoint(clients)),
+    )
+    for name, section, endpoint in transports:
+        if section.enabled:
+            limit = section.max_request_body_size if section.max_request_body_size > 0 else DEFAULT_MAX_BODY
+            routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
+            yield Service(name, routes, external=True, max_body=limit)
+    if config.http_stream.enabled or config.sse.enabled:
+        emulation = EmulationEndpoint(clients.node.emulate, allowed)
+        limit = max(config.emulation.max_request_body_size, 0)
+        yield Service(
+            "emulation", {handler_path(config.emulation.handler_prefix): emulation}, external=True, max_body=limit
+        )
 
 
 def _origin_predicate(config: Config) -> OriginPredicate:

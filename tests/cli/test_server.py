@@ -115,7 +115,7 @@ def test_with_a_log_file_nothing_is_written_elsewhere(start, tmp_path):
     assert server.end() == 1
     assert server.messages() == ["error getting config"]
     (tmp_path / "x.log").unlink(missing_ok=True)
-    server = start("--log.file", "x.log", "--log.level", "loud", "--sse.enabled")
+    server = start("--log.file", "x.log", "--log.level", "loud", "--swagger.enabled")
     assert server.end() == 1
     assert server.log == []
     lines = [json.loads(line) for line in (tmp_path / "x.log").read_text().splitlines()]
@@ -139,7 +139,7 @@ def test_with_a_log_file_nothing_is_written_elsewhere(start, tmp_path):
         pytest.param(
             {"client": {"ping_interval": "5s"}}, [], "ping_interval must be greater than pong_timeout", "", id="pings"
         ),
-        pytest.param({"sse": {"enabled": True}}, [], "error validating config", "sse.enabled: ", id="not-built"),
+        pytest.param({"swagger": {"enabled": True}}, [], "error validating config", "swagger.enabled: ", id="not-built"),
         pytest.param({}, ["-p", "x"], "error getting config", 'http_server.port: cannot use "x" as int', id="port"),
     ],
 )

@@ -15,7 +15,7 @@ def config(**content):
     [
         pytest.param({"engine": {"type": "redis"}}, "engine.type", id="engine"),
         pytest.param({"broker": {"enabled": True, "type": "nats"}}, "broker.type", id="broker"),
-        pytest.param({"sse": {"enabled": True}}, "sse.enabled", id="sse"),
+        pytest.param({"swagger": {"enabled": True}}, "swagger.enabled", id="swagger"),
         pytest.param({"fanjet": {"workers": 2}}, "fanjet.workers", id="workers"),
         pytest.param(
             {"channel": {"namespaces": [{"name": "ns", "subscribe_proxy_enabled": True}]}},
@@ -41,7 +41,7 @@ def test_a_used_feature_is_refused_by_the_name_of_its_key(content, key):
     "content",
     [
         pytest.param({}, id="nothing"),
-        pytest.param({"sse": {"enabled": False}, "engine": {"type": "memory"}}, id="defaults-written-out"),
+        pytest.param({"swagger": {"enabled": False}, "engine": {"type": "memory"}}, id="defaults-written-out"),
         pytest.param({"broker": {"type": "nats"}}, id="broker-off"),
         pytest.param({"client": {"user_id_http_header": "X-User"}}, id="built"),
         pytest.param({"client": {"token": {"audience": "a", "issuer": "b", "user_id_claim": "c"}}}, id="hmac-claims"),

@@ -103,7 +103,7 @@ class CommandQueue:
     def _wait(self, commands: Iterator[Command]) -> None:
         self._waiting = True
         self._commands = commands
-        self._session.transport.pause_reading()
+        self._hold_input()
 
     def _give_way(self, commands: Iterator[Command]) -> None:
         """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
@@ -124,7 +124,15 @@ class CommandQueue:
         while self._frames and not self._waiting:
             self.take(self._frames.popleft())
         if not self._waiting and not session.closed:
-            session.transport.resume_reading()
+            self._release_input()
+
+    def _hold_input(self) -> None:
+        """Commands wait: let no more come."""
+        self._session.transport.pause_reading()
+
+    def _release_input(self) -> None:
+        """No command waits any more."""
+        self._session.transport.resume_reading()
 
     def _may_start(self) -> bool:
         return not self._exclusive and self._running < self._session.context.settings.concurrency

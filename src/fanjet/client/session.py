@@ -22,7 +22,7 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
 
-from . import server_side, tick, unsubscribe
+from . import emulation, server_side, tick, unsubscribe
 from .client_id import new_client_id
 from .commands import CommandQueue
 from .deadlines import Deadlines
@@ -32,7 +32,8 @@ from .settings import LONGEST_LIFETIME
 from .state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
+    from typing import Any
 
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.node.subscriber import Subscriber
@@ -340,6 +341,10 @@ class Session(Outbox):
         unsubscribe.leave_all(self)
 
     # ------------------------------------------------------------------------------------------ from the node
+
+    def run_commands(self, data: bytes) -> Coroutine[Any, Any, None]:
+        """Run commands that came by a request of their own (02 §7.4). Raises `MalformedFrame`."""
+        return emulation.run_commands(self, data)
 
     def lose_position(self, subscriber: Subscriber) -> None:
         """A positioned subscription missed something (01 §8.6)."""

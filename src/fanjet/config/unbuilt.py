@@ -42,8 +42,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "brokers other than memory", _other_than("memory"), switch="broker.enabled"),
     Unbuilt("presence_manager.type", "the Redis presence manager", _one_of("redis"), switch="presence_manager.enabled"),
     Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
-    Unbuilt("sse.enabled", "HTTP streaming and SSE"),
-    Unbuilt("http_stream.enabled", "HTTP streaming and SSE"),
     Unbuilt("webtransport.enabled", "WebTransport"),
     Unbuilt("uni_websocket.enabled", "unidirectional transports"),
     Unbuilt("uni_sse.enabled", "unidirectional transports"),

@@ -74,6 +74,10 @@ class Connections:
             return 0
         return len(entry) if isinstance(entry, dict) else 1
 
+    def of_session(self, session_id: str) -> Session | None:
+        """The connection with this session id: a unidirectional or an emulated one."""
+        return self._by_session.get(session_id)
+
     def all(self) -> list[Session]:
         """Every connection, a copy that stays valid while connections come and go."""
         return list(self._by_client.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from math import inf
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from fanjet.net.glob import GlobError, compile_glob
+from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import (
     DISCONNECT_SHUTDOWN,
     ERROR_BAD_REQUEST,
@@ -24,7 +26,7 @@ from .broker_subscriptions import BrokerSubscriptions
 from .connections import Connections
 from .flusher import Flusher
 from .hub import Hub
-from .registry import NodeInfo, NodeMetrics
+from .registry import NodeInfo, NodeMetrics, UnknownNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.engines.interfaces import Broker, BrokerEvents, History, PresenceManager, Published, PublishOptions
     from fanjet.protocol.codes import Disconnect, Unsubscribe
+    from fanjet.protocol.messages import EmulationRequest
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
     from .channel import LiveChannel
@@ -143,6 +146,18 @@ class Node:
             return  # what came during the read may be newer than what it found
         for subscriber in channel.subscribers_astray(top.offset, top.epoch):
             subscriber.session.lose_position(subscriber)
+
+    # ------------------------------------------------------------------------------------------ emulation
+
+    async def emulate(self, request: EmulationRequest) -> None:
+        """Have commands run by the connection that they are for, and wait until they have (02 §7.4). Raises
+        `UnknownNode`; that there is no such connection, or that the data are no commands, is nobody's business."""
+        if request.node != self.uid:
+            raise UnknownNode(request.node)
+        session = self.connections.of_session(request.session)
+        if session is not None:
+            with contextlib.suppress(MalformedFrame):
+                await session.run_commands(bytes(request.data))
 
     # ------------------------------------------------------------------------------------------ connections (API)
 

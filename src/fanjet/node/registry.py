@@ -5,6 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 
+class UnknownNode(Exception):  # noqa: N818 (says what is wrong)
+    """The cluster has no node of this id, or not any more."""
+
+
 class NodeMetrics(Struct, frozen=True):
     """The last snapshot of a node's metrics (05 §6.12). `interval` in seconds."""
 

@@ -33,6 +33,10 @@ class Session(Protocol):
     def flush(self) -> None:
         """Write what the outbox holds, as far as the transport takes it."""
 
+    async def run_commands(self, data: bytes) -> None:
+        """Run commands that came by a request of their own, and return when they have run (02 §7.4). Raises
+        `MalformedFrame` for data that holds none."""
+
     def disconnect(self, disconnect: Disconnect) -> None:
         """Close the connection (01 §5.9). Never waits."""
 

@@ -46,6 +46,15 @@ def decode_first(data: bytes, start: int, into: type[T]) -> tuple[T, int]:
     return value, skip_space(data, end)
 
 
+def decode_string(data: bytes) -> str:
+    """The one JSON string in `data`, `null` being an empty one. Raises `MalformedJSON`."""
+    require_utf8(data)
+    text, end = _nullable(_read_string, str)(data, skip_space(data, 0), 0)
+    if skip_space(data, end) != len(data):
+        raise MalformedJSON("text after the string")
+    return str(text)
+
+
 # ------------------------------------------------------------------------------------------------- plain values
 
 

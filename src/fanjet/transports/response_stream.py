@@ -6,16 +6,19 @@ of the body. All of this is in the wire format, so that connections which get th
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from fanjet.client.client_id import new_client_id
+from fanjet.client.session import Session
 from fanjet.net.http1.stream import unframed
+from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.protocol.wire import WireFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fanjet.client.session import Session
+    from fanjet.client.context import ClientContext
+    from fanjet.client.opening import Opening
     from fanjet.net.http1 import Exchange, ResponseStream
     from fanjet.net.http1.stream import BodyFraming
     from fanjet.protocol.codec import Codec
@@ -52,14 +55,24 @@ def event(message: bytes) -> bytes:
     return b"data: %b\n\n" % message
 
 
-@cache
+_interned: Final[dict[tuple[str, Codec, Delimiting, BodyFraming], WireFormat]] = {}
+
+
 def wire_format(name: str, codec: Codec, delimiting: Delimiting, framing: BodyFraming) -> WireFormat:
     """A wire format of streamed responses; `delimiting` is `line`, `event`, or `unframed` for Protobuf. Interned."""
+    key = (name, codec, delimiting, framing)
+    wire = _interned.get(key)
+    if wire is None:
+        wire = _interned[key] = WireFormat(name, codec, _framed(delimiting, framing))
+    return wire
+
+
+def _framed(delimiting: Delimiting, framing: BodyFraming) -> Delimiting:
     if framing is unframed:
-        return WireFormat(name, codec, delimiting)
+        return delimiting
     if delimiting is unframed:
-        return WireFormat(name, codec, framing)
-    return WireFormat(name, codec, lambda message: framing(delimiting(message)))
+        return framing
+    return lambda message: framing(delimiting(message))
 
 
 class ResponseStreamTransport:
@@ -152,6 +165,18 @@ class ResponseStreamTransport:
         self._session = None
         self.write = _write_nowhere
         return stream
+
+
+def begin_emulated(
+    context: ClientContext, transport: ResponseStreamTransport, opening: Opening, commands: bytes
+) -> None:
+    """Begin the session of an open bidirectional transport with its initial commands."""
+    session = Session(context, transport, opening, session_id=new_client_id())
+    transport.attach(session)
+    if context.node.shutting_down:
+        session.disconnect(DISCONNECT_SHUTDOWN)
+    else:
+        session.on_bytes(commands)
 
 
 def _write_nowhere(data: bytes) -> None:

@@ -1,0 +1,48 @@
+"""Requests that bring the commands of connections whose own request cannot carry any more (02 §7.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from .codec import MalformedFrame
+from .json_scan import MalformedJSON, require_utf8
+from .lenient_json import decode_first, decode_string
+from .messages import EmulationRequest
+from .protobuf_decode import decode_emulation_request
+
+if TYPE_CHECKING:
+    from .codec import Codec
+
+_decode_request: Final = Decoder(EmulationRequest).decode
+_decode_text: Final = Decoder(str).decode
+
+
+def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
+    """Decode a body. What follows the JSON object is ignored, and `null` is an empty one. Raises `MalformedFrame`."""
+    if is_protobuf:
+        return decode_emulation_request(body)
+    try:
+        return _decode_request(body)
+    except DecodeError:
+        try:
+            require_utf8(body)
+            return decode_first(body, 0, EmulationRequest)[0]
+        except (MalformedJSON, RecursionError) as error:
+            raise MalformedFrame from error
+
+
+def emulated_frame(codec: Codec, data: bytes) -> bytes:
+    """The commands that a request's `data` holds for a connection in this encoding: in JSON they are the text of a
+    string. Raises `MalformedFrame`."""
+    if not codec.pushes_json:
+        return data
+    try:
+        return _decode_text(data).encode()
+    except DecodeError:
+        try:
+            return decode_string(data).encode()
+        except MalformedJSON as error:
+            raise MalformedFrame from error

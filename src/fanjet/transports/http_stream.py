@@ -1,0 +1,52 @@
+"""HTTP streaming, bidirectional: messages in the body of one response, commands by requests of their own (02 §7.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fanjet.net.cors import PREFLIGHT_HEADERS, PREFLIGHT_STATUS
+from fanjet.net.http1.stream import unframed
+from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.protobuf_codec import PROTOBUF
+
+from .response_stream import BINARY, LINES, ResponseStreamTransport, begin_emulated, line, wire_format
+
+if TYPE_CHECKING:
+    from fanjet.client.context import ClientContext
+    from fanjet.net.http1 import Exchange
+
+    from .doorway import Arrival
+
+_JSON: Final = (JSON, line, LINES)
+_PROTOBUF: Final = (PROTOBUF, unframed, BINARY)
+
+
+class HttpStreamTransport(ResponseStreamTransport):
+    """One connection over HTTP streaming."""
+
+    __slots__ = ()
+
+    name = "http_stream"
+    emulated = True
+
+
+class HttpStreamEndpoint:
+    """Answers preflights, and begins a session with the commands that a POST brings."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._context = context
+
+    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+        """Answer one request."""
+        request = exchange.request
+        if request.method == "OPTIONS":
+            exchange.respond(PREFLIGHT_STATUS, headers=(*arrival.headers, *PREFLIGHT_HEADERS))
+        elif request.method != "POST":
+            exchange.respond(405, headers=arrival.headers)
+        else:
+            is_protobuf = request.headers.get(b"content-type") == BINARY
+            codec, delimiting, content_type = _PROTOBUF if is_protobuf else _JSON
+            wire = wire_format(HttpStreamTransport.name, codec, delimiting, exchange.body_framing)
+            transport = HttpStreamTransport(wire)
+            if transport.open(exchange, content_type, arrival.headers):
+                begin_emulated(self._context, transport, arrival.opening, request.body)
