@@ -6,9 +6,9 @@ from msgspec import Struct
 from fanjet.channels.subscription import (
     Source,
     SubscriptionOptions,
+    from_grant,
     from_namespace,
     from_server_api,
-    from_token,
     is_stream,
 )
 from fanjet.config.tree.channel import ChannelOptions
@@ -67,7 +67,7 @@ def test_without_token_the_namespace_decides_everything():
 
 
 def test_a_token_brings_info_data_and_expiry():
-    made = from_token(FULL, Source.SUBSCRIPTION_TOKEN, Grant(b"info", b"data"), expire_at=5)
+    made = from_grant(FULL, Source.SUBSCRIPTION_TOKEN, Grant(b"info", b"data"), expire_at=5)
     assert (made.chan_info, made.data, made.expire_at) == (b"info", b"data", 5)
     assert made.source is Source.SUBSCRIPTION_TOKEN
     assert made.history_meta_ttl == 60
@@ -80,14 +80,14 @@ def test_a_token_brings_info_data_and_expiry():
 
 def test_a_token_brings_capabilities_and_a_filter():
     node = FilterNode(key="team", cmp="eq", val="eng")
-    made = from_token(FULL, Source.SUBSCRIPTION_TOKEN, Grant(server_tags_filter=node), allow=["pub", "hst"])
+    made = from_grant(FULL, Source.SUBSCRIPTION_TOKEN, Grant(server_tags_filter=node), allow=["pub", "hst"])
     assert made.allow == ("pub", "hst")
     assert made.server_tags_filter == TagsFilter(node)
 
 
 def test_an_invalid_filter_of_a_token_is_no_filter_to_go_without():
     with pytest.raises(InvalidFilter):
-        from_token(FULL, Source.CONNECTION_TOKEN, Grant(server_tags_filter=FilterNode(cmp="eq")))
+        from_grant(FULL, Source.CONNECTION_TOKEN, Grant(server_tags_filter=FilterNode(cmp="eq")))
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_overrides_replace_what_they_name(option, field, namespace_has_it, overr
     options = ChannelOptions(**{option: namespace_has_it})
     replaced = Override(**({} if override is None else {option: Value(override)}))
     expected = namespace_has_it if override is None else override
-    by_token = from_token(options, Source.CONNECTION_TOKEN, Grant(override=replaced))
+    by_token = from_grant(options, Source.CONNECTION_TOKEN, Grant(override=replaced))
     by_api = from_server_api(options, info=b"", data=b"", expire_at=0, override=replaced)
     for made in (by_token, by_api):
         assert getattr(made, field) is expected
 
 
 def test_an_empty_switch_means_false():
-    assert not from_token(FULL, Source.CONNECTION_TOKEN, Grant(override=Override(presence=Value()))).presence
+    assert not from_grant(FULL, Source.CONNECTION_TOKEN, Grant(override=Override(presence=Value()))).presence
 
 
 def test_the_server_api_knows_neither_cache_mode_nor_delta_nor_filter():

@@ -32,11 +32,12 @@ class Source(IntEnum):
 
 
 class SubscriptionOptions(Struct, frozen=True, gc=False):
-    """Options of one subscription, fixed when it starts; a refresh replaces the last two.
+    """Options of one subscription, fixed when it starts; a refresh replaces `allow` and `server_tags_filter`.
 
     `recovery` implies positions. `auto_recover`: recover even if not asked to, in cache mode only. `history_meta_ttl`
     in seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads. `allow`: capabilities in
-    the channel (03 §14.1). `server_tags_filter`: what the server lets through (03 §14.5).
+    the channel (03 §14.1). `server_tags_filter`: what the server lets through (03 §14.5). `server_refresh`: the server
+    asks the application to prolong it.
     """
 
     source: Source
@@ -56,6 +57,7 @@ class SubscriptionOptions(Struct, frozen=True, gc=False):
     expire_at: int = 0
     allow: tuple[str, ...] = ()
     server_tags_filter: TagsFilter | None = None
+    server_refresh: bool = False
 
     @property
     def positioned(self) -> bool:
@@ -96,7 +98,7 @@ class Override(Protocol):
 
 
 class Grant(Protocol):
-    """What a token says about one channel."""
+    """What a token or the application says about one channel."""
 
     @property
     def info(self) -> bytes:
@@ -115,6 +117,14 @@ class Grant(Protocol):
         """What the server lets through; not validated."""
 
 
+class ConnectGrant(Grant, Protocol):
+    """What the application says about a channel to subscribe at connect."""
+
+    @property
+    def cache_recover(self) -> bool:
+        """Deliver the latest publication, in cache mode."""
+
+
 def is_stream(options: ChannelOptions) -> bool:
     """Whether the channels of this namespace are streams, the only subscription type that is built so far."""
     return options.subscription_type in {"", "stream"}
@@ -125,18 +135,40 @@ def from_namespace(options: ChannelOptions, source: Source) -> SubscriptionOptio
     return _made(options, source, None)
 
 
-def from_token(
+def from_grant(
     options: ChannelOptions, source: Source, grant: Grant, *, expire_at: int = 0, allow: Iterable[str] | None = None
 ) -> SubscriptionOptions:
-    """For a subscription by token: a subscription token, or an entry of a connection token's `subs`.
+    """For a subscription by token (a subscription token, or an entry of a connection token's `subs`) or by the
+    application. `expire_at` below 0 is never.
 
     Raises `InvalidFilter`.
     """
-    made = _made(options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=expire_at)
+    made = _made(options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=max(expire_at, 0))
     if not allow and grant.server_tags_filter is None:
         return made
     server_filter = None if grant.server_tags_filter is None else TagsFilter(grant.server_tags_filter)
     return replace(made, allow=tuple(allow or ()), server_tags_filter=server_filter)
+
+
+def from_connect_grant(options: ChannelOptions, grant: ConnectGrant) -> SubscriptionOptions:
+    """For a subscription that the application grants to who connects. Raises `InvalidFilter`."""
+    made = from_grant(options, Source.CONNECT_PROXY, grant)
+    return replace(made, auto_recover=made.cache_mode) if grant.cache_recover else made
+
+
+def from_stream_grant(options: ChannelOptions, grant: Grant, *, expire_at: int) -> SubscriptionOptions:
+    """For a subscription that a stream of the application feeds: it has no positions, so nothing that needs them."""
+    made = _made(options, Source.STREAM_PROXY, grant.override, chan_info=grant.info, data=grant.data)
+    return replace(
+        made,
+        expire_at=max(expire_at, 0),
+        positioning=False,
+        recovery=False,
+        auto_recover=False,
+        allowed_delta_types=(),
+        allow_tags_filter=False,
+        history_meta_ttl=0,
+    )
 
 
 def from_server_api(
@@ -185,6 +217,7 @@ def _made(
         chan_info=chan_info,
         data=data,
         expire_at=expire_at,
+        server_refresh=options.sub_refresh_proxy_enabled,
     )
 
 

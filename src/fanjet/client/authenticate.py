@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
-from fanjet.channels.subscription import Source, SubscriptionOptions, from_token
+from fanjet.channels.subscription import Source, SubscriptionOptions, from_connect_grant, from_grant
+from fanjet.events.event import ConnectEvent
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_LIMIT,
@@ -21,12 +22,14 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.tags_filter import InvalidFilter
 from fanjet.telemetry.logging import get_logger
 
+from .asking import about, ask_first
 from .server_filter import invalid_server_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from fanjet.auth import ServerSubscription
+    from fanjet.events.answer import ConnectAnswer, Grant
     from fanjet.protocol.capability import Capability
     from fanjet.protocol.messages import ConnectRequest
 
@@ -38,7 +41,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Credentials:
-    """An accepted identity. `expire_at` in Unix seconds, 0 for never."""
+    """An accepted identity. `expire_at` in Unix seconds, 0 for never. `data`: what the client is told in reply."""
 
     user: str
     expire_at: int = 0
@@ -47,6 +50,7 @@ class Credentials:
     labels: Mapping[str, str] | None = None
     capabilities: Sequence[Capability] = ()
     subscriptions: dict[str, SubscriptionOptions] = field(default_factory=dict)
+    data: bytes = b""
 
 
 async def authenticate(session: Session, request: ConnectRequest) -> Credentials:
@@ -55,10 +59,13 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
     """
     context = session.context
     config = context.config
+    answer = None
     if request.token:
         credentials = await _from_token(context, request.token)
         if config.insecure:
             credentials.expire_at = 0
+    elif context.events.decides_connect and (answer := await _ask(session, request)) is not None:
+        credentials = _from_answer(context, answer)
     elif config.allow_anonymous_connect_without_token or config.insecure:
         credentials = Credentials("")
     elif session.opening.user:
@@ -68,7 +75,7 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if credentials.user and config.subscribe_to_user_personal_channel.enabled:
         await _add_personal_channel(context, credentials)
-    if request.subs:
+    if request.subs and answer is None:
         _add_requested(context, credentials, request)
     return credentials
 
@@ -102,6 +109,44 @@ async def _from_token(context: ClientContext, text: str) -> Credentials:
     )
 
 
+async def _ask(session: Session, request: ConnectRequest) -> ConnectAnswer | None:
+    event = ConnectEvent(
+        **about(session),
+        data=bytes(request.data),
+        name=request.name,
+        version=request.version,
+        channels=list(request.subs),
+    )
+    return await ask_first(session, session.context.events.connect(event))
+
+
+def _from_answer(context: ClientContext, answer: ConnectAnswer) -> Credentials:
+    return Credentials(
+        answer.user,
+        max(answer.expire_at, 0),
+        answer.info,
+        answer.meta,
+        answer.labels,
+        answer.caps,
+        _granted(context, answer.subs) if answer.subs else {},
+        answer.data,
+    )
+
+
+def _granted(context: ClientContext, grants: Mapping[str, Grant]) -> dict[str, SubscriptionOptions]:
+    """Options of the channels that the application grants. Raises error 102 for an unknown namespace, 100 for an
+    invalid filter."""
+    resolve = context.node.namespaces.resolve
+    subscriptions = {}
+    for channel, grant in grants.items():
+        if _is_stream(context, channel) and channel:
+            try:
+                subscriptions[channel] = from_connect_grant(resolve(channel).options, grant)
+            except InvalidFilter as error:
+                raise invalid_server_filter(channel, error) from None
+    return subscriptions
+
+
 def _token_subscriptions(
     context: ClientContext, entries: Mapping[str, ServerSubscription]
 ) -> dict[str, SubscriptionOptions]:
@@ -111,7 +156,7 @@ def _token_subscriptions(
     for channel, entry in entries.items():
         if _is_stream(context, channel) and channel:
             try:
-                subscriptions[channel] = from_token(resolve(channel).options, Source.CONNECTION_TOKEN, entry)
+                subscriptions[channel] = from_grant(resolve(channel).options, Source.CONNECTION_TOKEN, entry)
             except InvalidFilter as error:
                 raise invalid_server_filter(channel, error) from None
     return subscriptions

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CHANNEL_LIMIT,
@@ -31,16 +33,24 @@ async def connect(session: Session, command_id: int, request: ConnectRequest) ->
     """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
     if session.state is not State.CONNECTING:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
+    if request.headers:
+        _keep_headers(session, request)
     try:
         credentials = await authenticate(session, request)
         attempts = _admit(session, credentials, request)
         if attempts:
-            await _establish(session, command_id, attempts)
+            await _establish(session, command_id, attempts, credentials.data)
         else:
-            session.reply(command_id, _result(session, {}))
+            session.reply(command_id, _result(session, {}, credentials.data))
             session.start_connected()
     except ReplyError as failure:
         session.refuse(command_id, failure.error)
+
+
+def _keep_headers(session: Session, request: ConnectRequest) -> None:
+    kept = session.context.events.kept_headers.from_client(request.headers)
+    if kept is not None:
+        session.opening = replace(session.opening, emulated_headers=kept)
 
 
 def _admit(session: Session, credentials: Credentials, request: ConnectRequest) -> list[Establishing]:
@@ -71,14 +81,14 @@ def _wish(request: ConnectRequest, channel: str) -> Wish:
     return Wish(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
 
 
-async def _establish(session: Session, command_id: int, attempts: list[Establishing]) -> None:
+async def _establish(session: Session, command_id: int, attempts: list[Establishing], data: bytes) -> None:
     """Make all subscriptions at once, then reply and go live without waiting in between (01 §6.1 steps 11 to 13)."""
     try:
         await _prepare_all(attempts)
         if session.closed:
             raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
         subs = {attempt.subscription.channel: attempt.complete() for attempt in attempts}
-        session.reply(command_id, _result(session, subs))
+        session.reply(command_id, _result(session, subs, data))
     except BaseException:
         for attempt in attempts:
             await attempt.abandon()
@@ -98,7 +108,7 @@ async def _prepare_all(attempts: list[Establishing]) -> None:
         raise failures.pop(0)  # by now it is in no variable of this frame, which it holds itself
 
 
-def _result(session: Session, subs: dict[str, SubscribeResult]) -> ConnectResult:
+def _result(session: Session, subs: dict[str, SubscribeResult], data: bytes) -> ConnectResult:
     settings = session.context.settings
     left = session.seconds_left()
     return ConnectResult(
@@ -106,6 +116,7 @@ def _result(session: Session, subs: dict[str, SubscribeResult]) -> ConnectResult
         version=settings.version,
         expires=left > 0,
         ttl=left,
+        data=data,
         subs=subs,
         ping=int(session.ping_interval),
         pong=session.pong_timeout > 0,

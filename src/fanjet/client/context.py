@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fanjet.events.nobody import Nobody
 from fanjet.net.eager import run_eagerly
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
     from fanjet.config.tree.client import Client
+    from fanjet.events.client_events import ClientEvents
     from fanjet.net.wheel import TimingWheel
     from fanjet.node.node import Node
 
@@ -38,6 +40,8 @@ class ClientContext:
     """Monotonic seconds, the wheel's time."""
     unix_time: Callable[[], float]
     """Wall clock seconds, the time of tokens and expiries."""
+    events: ClientEvents = field(default_factory=Nobody)
+    """The application, asked where options say so."""
     connecting: set[Session] = field(default_factory=set)
     """Sessions that are not authenticated yet, so that the node does not know them."""
     open_connections: int = 0
@@ -55,8 +59,10 @@ class ClientContext:
             self._emptied.set()
 
     def shut_down(self) -> None:
-        """Send those away who have not authenticated yet; the node does so with the others."""
+        """Send those away who have not authenticated yet, whatever is still asked about them; the node does so with the
+        others."""
         for session in list(self.connecting):
+            session.stop_asking()
             session.disconnect(DISCONNECT_SHUTDOWN)
 
     async def all_gone(self) -> None:

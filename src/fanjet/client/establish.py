@@ -179,7 +179,7 @@ class Establishing:
     def _seconds_left(self) -> int:
         """How long a subscription lasts that its client has to refresh."""
         subscription = self.subscription
-        if not subscription.expire_at or subscription.server_side:
+        if not subscription.expire_at or subscription.refreshed_by_server:
             return 0
         return subscription.expire_at - int(self._session.context.unix_time())
 

@@ -16,6 +16,8 @@ class Opening(Struct, frozen=True):
     """Request headers by lower-case name, kept only where a proxy forwards some."""
     metadata: Mapping[str, Sequence[str]] | None = None
     """gRPC metadata of a `uni_grpc` client by lower-case key, kept only where a proxy forwards some."""
+    emulated_headers: Mapping[str, str] | None = None
+    """What the connect request brought in their place, by lower-case name: the client's own words (02 §10.1)."""
 
 
 PLAIN = Opening()

@@ -11,6 +11,7 @@ from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMI
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
+from .application import decides_publication, publish_by_application
 from .channel_checks import active_subscription, resolved_channel
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     data = bytes(request.data)
     if not data_fits(options.publication_data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
+    if decides_publication(options):
+        await publish_by_application(session, resolved, data)
+        session.reply(command_id, DONE)
+        return
     subscription = active_subscription(session, channel)
     if not may_publish(
         resolved,

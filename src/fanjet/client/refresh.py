@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.subscription import Source
+from fanjet.events.client_events import EventFailed
+from fanjet.events.event import RefreshEvent
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_EXPIRED,
     DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_INTERNAL,
     DISCONNECT_INVALID_TOKEN,
     ERROR_EXPIRED,
     Disconnected,
@@ -17,13 +20,16 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import RefreshResult
 
+from .asking import about, ask_aside
 from .authenticate import stream_channels
 from .capabilities import replace_capabilities
+from .settings import RETRY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from fanjet.auth import ConnectionToken
+    from fanjet.events.answer import RefreshAnswer
     from fanjet.protocol.messages import RefreshRequest
 
     from .session import Session
@@ -31,8 +37,8 @@ if TYPE_CHECKING:
 
 async def refresh(session: Session, command_id: int, request: RefreshRequest) -> None:
     """Verify the token and move the connection's expiry; the server-side subscriptions it names must be the ones there
-    are."""
-    if not request.token:
+    are. Where the application prolongs connections, clients have no business to."""
+    if not request.token or session.context.events.decides_refresh:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     token = await _verify(session, request.token)
     channels = stream_channels(session.context, token.subs)
@@ -49,6 +55,34 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     session.arm()
     replace_capabilities(session, token.caps or ())
     session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
+
+
+async def ask_to_go_on(session: Session) -> None:
+    """Let the application prolong a connection that has expired, or end it (06 §6)."""
+    events = session.context.events
+    try:
+        answer = await ask_aside(session, events.refresh(RefreshEvent(**about(session))))
+    except EventFailed:
+        session.set_expiry(int(session.context.unix_time()) + RETRY_SECONDS)
+    except ReplyError:
+        session.disconnect(DISCONNECT_INTERNAL)
+    except Disconnected as ending:
+        session.disconnect(ending.disconnect)
+    else:
+        _go_on(session, answer)
+    session.arm()
+
+
+def _go_on(session: Session, answer: RefreshAnswer | None) -> None:
+    if answer is not None and answer.meta:
+        session.meta = answer.meta
+    if answer is None or answer.expire_at <= session.context.unix_time():
+        session.disconnect(DISCONNECT_EXPIRED)
+        return
+    session.set_expiry(answer.expire_at)
+    if answer.info:
+        session.info = answer.info
+    replace_capabilities(session, answer.caps)
 
 
 async def _verify(session: Session, text: str) -> ConnectionToken:

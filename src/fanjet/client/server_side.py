@@ -73,6 +73,7 @@ async def _release(session: Session, channel: str) -> Subscription | None:
     old = await settled(session, channel)
     if old is not None:
         old.active = False
+        old.cut_stream()
         session.context.node.unsubscribe_channel(old)
     return old
 

@@ -22,7 +22,7 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
 
-from . import emulation, server_side, tick, unsubscribe
+from . import emulation, refresh, server_side, tick, unsubscribe
 from .client_id import new_client_id
 from .commands import CommandQueue
 from .deadlines import Deadlines
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.messages import PushBody, Result
     from fanjet.protocol.publication import StreamPosition
 
+    from .asking import Asking
     from .authenticate import Credentials
     from .context import ClientContext
     from .opening import Opening
@@ -59,6 +60,7 @@ class Session(Outbox):
 
     __slots__ = (
         "_commands",
+        "asking",
         "authenticated",
         "capabilities",
         "client_id",
@@ -97,6 +99,7 @@ class Session(Outbox):
         self.subscriptions: dict[str, Subscription] = {}
         self.ping_outstanding = False
         self.ticking = False
+        self.asking: Asking | None = None
         self.wheel_slot = -1
         self.deadlines = Deadlines()
         self._commands: CommandQueue | None = CommandQueue(self)
@@ -269,7 +272,9 @@ class Session(Outbox):
         if now >= deadlines.expiry:
             deadlines.expiry = inf
             if self.expire_at and self.expire_at <= self.context.unix_time():
-                return DISCONNECT_EXPIRED
+                if not self.context.events.decides_refresh:
+                    return DISCONNECT_EXPIRED
+                self.context.run_in_background(refresh.ask_to_go_on(self))
         return None
 
     def fail_write(self) -> None:
@@ -295,14 +300,15 @@ class Session(Outbox):
         return outstanding
 
     def seconds_left(self) -> int:
-        """Time until the connection expires, 0 when it does not; a year at most."""
-        if not self.expire_at:
+        """Time until the client has to refresh the connection, 0 when it need not; a year at most."""
+        if not self.expire_at or self.context.events.decides_refresh:
             return 0
         return min(self.expire_at - int(self.context.unix_time()), LONGEST_LIFETIME)
 
     def set_expiry(self, expire_at: int) -> int:
         """Let the connection expire at `expire_at` (Unix seconds, 0 for never), one year from now at most. Returns the
-        seconds left; the connection is closed when they and the grace period are over (01 §5.5)."""
+        seconds left; when they and the grace period are over, the connection is closed, or without any grace the
+        application asked to prolong it (01 §5.5)."""
         if not expire_at:
             self.expire_at = 0
             self.deadlines.expiry = inf
@@ -310,14 +316,16 @@ class Session(Outbox):
         now = int(self.context.unix_time())
         self.expire_at = min(expire_at, now + LONGEST_LIFETIME)
         left = self.expire_at - now
-        self.deadlines.expiry = self.context.now() + left + self.context.settings.expired_close_delay
+        grace = 0 if self.context.events.decides_refresh else self.context.settings.expired_close_delay
+        self.deadlines.expiry = self.context.now() + left + grace
         return left
 
     # ------------------------------------------------------------------------------------------ the end
 
     def disconnect(self, disconnect: Disconnect) -> None:
-        """Close the connection (01 §5.9). Repeated calls do nothing."""
-        if self.closed:
+        """Close the connection (01 §5.9), once the question to the application that its command waits for is answered
+        (06 §4.5). Repeated calls do nothing."""
+        if self.closed or (self.asking is not None and self.asking.hold(disconnect)):
             return
         transport = self.transport
         if disconnect.code in CLOSED_WITHOUT_FLUSH:
@@ -338,7 +346,13 @@ class Session(Outbox):
         if self._commands is not None:
             self._commands.stop()
             self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
+        self.stop_asking()
         unsubscribe.leave_all(self)
+
+    def stop_asking(self) -> None:
+        """The application's answers are of no use any more."""
+        if self.asking is not None:
+            self.asking.give_up()
 
     # ------------------------------------------------------------------------------------------ from the node
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LONGEST_LIFETIME = 365 * 24 * 3600
 """Seconds; a connection's expiry is capped to this from now (01 §1)."""
+RETRY_SECONDS = 60
+"""What has expired goes on for so long while the application cannot be asked (06 §4.4)."""
 DEFAULT_STALE_DELAY = 15.0
 DEFAULT_PRESENCE_INTERVAL = 25.0
 DEFAULT_POSITION_DELAY = 40.0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.events.client_events import EventFailed
+from fanjet.events.event import SubRefreshEvent
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_INVALID_TOKEN,
@@ -20,8 +22,9 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubRefreshResult
 
+from .asking import about, ask_aside
 from .server_filter import read_server_filter, replace_server_filter
-from .settings import LONGEST_LIFETIME
+from .settings import LONGEST_LIFETIME, RETRY_SECONDS
 from .unsubscribe import leave_and_push
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     subscription = session.subscriptions.get(channel)
     if subscription is None or not subscription.active:
         raise ReplyError(ERROR_PERMISSION_DENIED)
-    if subscription.server_side:
+    if subscription.refreshed_by_server:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if not request.token:
         raise ReplyError(ERROR_BAD_REQUEST)
@@ -60,6 +63,29 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
         subscription.options = replace(subscription.options, allow=allow)
     replace_server_filter(session, subscription, server_filter)
     session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left))
+
+
+async def ask_to_go_on(session: Session, subscription: Subscription) -> bool:
+    """Whether the application prolongs a subscription that has expired (06 §10)."""
+    channel = subscription.channel
+    try:
+        resolved = session.context.node.namespaces.resolve(channel)
+        if not resolved.options.sub_refresh_proxy_enabled:
+            return False
+        event = SubRefreshEvent(**about(session), channel=channel)
+        answer = await ask_aside(session, session.context.events.sub_refresh(event, resolved))
+    except EventFailed:
+        subscription.expire_at = int(session.context.unix_time()) + RETRY_SECONDS
+        return True
+    except (ReplyError, Disconnected):
+        return False
+    now = int(session.context.unix_time())
+    if answer is None or 0 < answer.expire_at < now:
+        return False
+    subscription.expire_at = min(max(answer.expire_at, 0), now + LONGEST_LIFETIME)
+    if answer.info:
+        subscription.chan_info = answer.info
+    return True
 
 
 def is_for_connection(session: Session, token: SubscriptionToken | TokenExpired) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
-from fanjet.channels.subscription import Source, from_token
+from fanjet.channels.subscription import Source, from_grant
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_CLOSED,
@@ -24,6 +24,7 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
 
+from .application import ask_for_subscription, decides_subscription
 from .establish import Establishing, Wish
 from .server_filter import invalid_server_filter
 from .sub_refresh import is_for_connection
@@ -50,8 +51,28 @@ async def subscribe(session: Session, command_id: int, request: SubscribeRequest
     """Check, ask for permission, subscribe, reply; then publish the join."""
     _check_request(session, request)
     resolved = _resolve(session, request)
-    token = await _verify(session, request) if request.token else None
-    options = _permit(session, request, resolved, token)
+    if not request.token and decides_subscription(resolved):
+        options, stream = await ask_for_subscription(session, request, resolved)
+    else:
+        token = await _verify(session, request) if request.token else None
+        options, stream = _permit(session, request, resolved, token), None
+    try:
+        attempt = await _establish(session, command_id, request, options)
+    except BaseException:
+        if stream is not None:
+            stream.cancel()
+        raise
+    if stream is not None:
+        attempt.subscription.stream = stream
+        stream.start(attempt.subscription)
+    if options.join_leave:
+        await attempt.announce()
+
+
+async def _establish(
+    session: Session, command_id: int, request: SubscribeRequest, options: SubscriptionOptions
+) -> Establishing:
+    """Make the subscription and reply; afterwards it is live, but not announced."""
     if 0 < options.expire_at <= int(session.context.unix_time()):
         raise ReplyError(ERROR_EXPIRED)
     attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
@@ -62,8 +83,7 @@ async def subscribe(session: Session, command_id: int, request: SubscribeRequest
         await attempt.abandon()
         raise
     attempt.activate()
-    if options.join_leave:
-        await attempt.announce()
+    return attempt
 
 
 def _check_request(session: Session, request: SubscribeRequest) -> None:
@@ -104,7 +124,8 @@ def _resolve(session: Session, request: SubscribeRequest) -> Resolved:
 def _permit(
     session: Session, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
 ) -> SubscriptionOptions:
-    """Decide whether and how the channel may be subscribed (step 7): by token, else by the namespace's options."""
+    """Decide whether and how the channel may be subscribed to where the application has no say (step 7): by token, else
+    by the namespace's options."""
     insecure = session.context.config.insecure
     if token is not None:
         granted = _granted_by(token, resolved)
@@ -126,7 +147,7 @@ def _permit(
 
 def _granted_by(token: SubscriptionToken, resolved: Resolved) -> SubscriptionOptions:
     try:
-        return from_token(
+        return from_grant(
             resolved.options, Source.SUBSCRIPTION_TOKEN, token, expire_at=token.expire_at, allow=token.allow
         )
     except InvalidFilter as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.node.subscriber import Subscriber
-from fanjet.protocol.publication import ClientInfo
+from fanjet.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
+from fanjet.protocol.publication import ClientInfo, Publication
 
 if TYPE_CHECKING:
     import asyncio
 
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.events.stream import SubscriptionStream
     from fanjet.node.subscriber import Delivery
 
     from .session import Session
@@ -21,10 +23,10 @@ class Subscription(Subscriber):
     late cannot touch a newer one (01 §14).
 
     `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `settled` is only
-    set while somebody waits for an attempt to end.
+    set while somebody waits for an attempt to end, `stream` where the application feeds the subscription.
     """
 
-    __slots__ = ("active", "chan_info", "expire_at", "options", "server_side", "settled")
+    __slots__ = ("active", "chan_info", "expire_at", "options", "server_side", "settled", "stream")
 
     session: Session
 
@@ -38,6 +40,12 @@ class Subscription(Subscriber):
         self.expire_at = options.expire_at
         self.active = False
         self.settled: asyncio.Future[None] | None = None
+        self.stream: SubscriptionStream | None = None
+
+    @property
+    def refreshed_by_server(self) -> bool:
+        """Whether the server prolongs it, so that the client cannot (06 §10)."""
+        return self.server_side or self.options.server_refresh
 
     def info(self) -> ClientInfo:
         """Who subscribes, for presence, join and leave."""
@@ -49,3 +57,22 @@ class Subscription(Subscriber):
         if self.settled is not None:
             self.settled.set_result(None)
             self.settled = None
+
+    # What its stream calls (06 §12).
+
+    def take_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
+        """Deliver to this connection alone, outside the channel's stream."""
+        if self.active:
+            self.session.context.node.hub.send(self, Publication(data=data, tags=tags))
+
+    def take_end(self, *, failed: bool) -> None:
+        """Without its stream it ends, too; after a failure the client subscribes again."""
+        self.stream = None
+        if self.active:
+            self.session.end_subscription(self, UNSUBSCRIBE_INSUFFICIENT if failed else UNSUBSCRIBE_SERVER)
+
+    def cut_stream(self) -> None:
+        """It ends for another reason: so does its stream."""
+        if self.stream is not None:
+            self.stream.cancel()
+            self.stream = None

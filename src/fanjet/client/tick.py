@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
 from fanjet.telemetry.logging import get_logger
 
+from .sub_refresh import ask_to_go_on
 from .unsubscribe import has_settled, remove_presence
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def _run(session: Session) -> None:
         subscriptions = [one for one in session.subscriptions.values() if one.active]
         await _refresh_presence(session, subscriptions)
         await _check_positions(session, subscriptions)
-        _end_expired(session, subscriptions)
+        await _end_expired(session, subscriptions)
     finally:
         session.ticking = False
 
@@ -75,13 +76,15 @@ async def _check_positions(session: Session, subscriptions: list[Subscription]) 
             await context.node.check_position(channel, subscription.options.history_meta_ttl)
 
 
-def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:
-    """End what has not been refreshed in time: a client-side subscription alone, a server-side one with its
-    connection.
+async def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:
+    """End what has not been refreshed in time and the application does not prolong: a client-side subscription alone, a
+    server-side one with its connection.
     """
     latest = session.context.unix_time() - session.context.settings.expired_sub_close_delay
     for subscription in subscriptions:
         if not subscription.active or not 0 < subscription.expire_at < latest:
+            continue
+        if subscription.refreshed_by_server and (await ask_to_go_on(session, subscription) or not subscription.active):
             continue
         if subscription.server_side:
             session.disconnect(DISCONNECT_SUB_EXPIRED)

@@ -44,6 +44,7 @@ async def leave(session: Session, subscription: Subscription) -> None:
     if session.subscriptions.get(subscription.channel) is subscription:
         del session.subscriptions[subscription.channel]
     subscription.active = False
+    subscription.cut_stream()
     session.context.node.unsubscribe_channel(subscription)
     await clear_traces(session, subscription)
 
@@ -61,6 +62,7 @@ def leave_all(session: Session) -> None:
     node = session.context.node
     for subscription in subscriptions:
         subscription.active = False
+        subscription.cut_stream()
         node.unsubscribe_channel(subscription)
     for subscription in subscriptions:
         if subscription.options.presence or subscription.options.join_leave:

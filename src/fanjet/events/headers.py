@@ -1,0 +1,43 @@
+"""Which headers connections keep for the application: those that it is told, no others (06 §2)."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from fanjet.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+HINT_INTERVAL: Final = 60.0
+"""Seconds between two hints about dropped headers."""
+
+
+class KeptHeaders:
+    """Names in lower case. `http`: of the request that opened the connection; `metadata`: of a gRPC call that did;
+    `emulated`: of those that the client itself puts into its connect request."""
+
+    def __init__(
+        self, http: Collection[str] = (), metadata: Collection[str] = (), emulated: Collection[str] = ()
+    ) -> None:
+        self.http = frozenset(map(str.lower, http))
+        self.metadata = frozenset(map(str.lower, metadata))
+        self.emulated = frozenset(map(str.lower, emulated))
+        self._next_hint = 0.0
+
+    def from_client(self, headers: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Those that are kept of a connect request's own. What would have to be a header of the opening request is
+        dropped, with a hint in the log once a minute."""
+        lowered = {name.lower(): value for name, value in headers.items()}
+        dropped = sorted(self.http.intersection(lowered) - self.emulated)
+        if dropped:
+            self._hint(dropped)
+        return {name: lowered[name] for name in self.emulated.intersection(lowered)} or None
+
+    def _hint(self, names: Sequence[str]) -> None:
+        now = time.monotonic()
+        if now >= self._next_hint:
+            self._next_hint = now + HINT_INTERVAL
+            log.info("emulated headers dropped: they are in http_headers, but not in emulated_headers", headers=names)
+
+
+NO_HEADERS: Final = KeptHeaders()

@@ -1,0 +1,51 @@
+"""No application at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ReplyError
+
+from .headers import NO_HEADERS
+
+if TYPE_CHECKING:
+    from fanjet.channels.namespaces import Resolved
+
+    from .event import ConnectEvent, PublishEvent, RefreshEvent, RPCEvent, SubRefreshEvent, SubscribeEvent
+
+
+class Nobody:
+    """Answers 108 to everything that a namespace would have decided."""
+
+    kept_headers = NO_HEADERS
+    decides_connect = False
+    decides_refresh = False
+    answers_rpc = False
+
+    async def connect(self, _event: ConnectEvent) -> NoReturn:
+        """Nobody knows."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def refresh(self, _event: RefreshEvent) -> NoReturn:
+        """Nobody knows."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def subscribe(self, _event: SubscribeEvent, _resolved: Resolved) -> NoReturn:
+        """Nobody knows."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def open_stream(self, _event: SubscribeEvent, _resolved: Resolved) -> NoReturn:
+        """Nobody feeds."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def publish(self, _event: PublishEvent, _resolved: Resolved) -> NoReturn:
+        """Nobody knows."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def sub_refresh(self, _event: SubRefreshEvent, _resolved: Resolved) -> NoReturn:
+        """Nobody knows."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def rpc(self, _event: RPCEvent) -> NoReturn:
+        """Nobody answers."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
