@@ -26,7 +26,7 @@ from fanjet.config.validation import validate
 from fanjet.config.validation.startup import Refusal, start_refusals
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.listeners import ListenError, Listeners
-from fanjet.net.listener import BindError
+from fanjet.net.binding import BindError
 from fanjet.net.tls import TLSError
 from fanjet.net.wheel import TimingWheel
 from fanjet.node.collector import CollectorGuard

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fanjet.net.binding import bind_tcp, join_address
 from fanjet.net.http1.server import HttpServer
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
@@ -101,9 +102,8 @@ def _open(address: tuple[str, int], served: list[Service], wheel: TimingWheel, t
             except ValueError as error:
                 raise ListenError(str(error)) from None
     names = sorted({service.name for service in served if service.name}, key=NAMES.index)
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    log.info(f"serving {', '.join(names)} endpoints on {where}")
-    return Listener(HttpServer(routes, wheel, tls=tls is not None), host, port, tls)
+    log.info(f"serving {', '.join(names)} endpoints on {join_address(host, port)}")
+    return Listener(HttpServer(routes, wheel, tls=tls is not None), bind_tcp(host, port), tls)
 
 
 def _tls_context(config: Config, *, separate_internal: bool) -> ssl.SSLContext | None:

@@ -4,6 +4,7 @@ import contextlib
 import pytest
 import uvloop
 
+from fanjet.net.binding import bind_tcp
 from fanjet.net.http1 import HttpServer
 from fanjet.net.listener import Listener
 from fanjet.net.router import Routes
@@ -32,7 +33,7 @@ class Served:
         self.clock = HandClock()
         self.wheel = TimingWheel(self.clock, resolution=0.01)
         self.http = HttpServer(routes, self.wheel, tls=tls is not None)
-        self.listener = Listener(self.http, "127.0.0.1", 0, tls)
+        self.listener = Listener(self.http, bind_tcp("127.0.0.1", 0), tls)
         self.peers = []
 
     async def connect(self, ssl=None, limit=1 << 20):

@@ -3,8 +3,9 @@ import socket
 
 import pytest
 
+from fanjet.net.binding import KEEPALIVE_SECONDS, BindError, bind_tcp
 from fanjet.net.http1 import HttpServer
-from fanjet.net.listener import KEEPALIVE_SECONDS, BindError, Listener, bind
+from fanjet.net.listener import Listener
 from fanjet.net.wheel import TimingWheel
 
 from .conftest import until_silent
@@ -21,7 +22,7 @@ async def listening(routes):
     listeners = []
 
     async def listen(host):
-        listener = Listener(HttpServer(routes, wheel), host, 0)
+        listener = Listener(HttpServer(routes, wheel), bind_tcp(host, 0))
         await listener.start()
         listeners.append(listener)
         return listener
@@ -54,21 +55,21 @@ async def test_a_given_host(listening, host):
 
 
 def test_a_port_in_use_is_reported_with_its_address():
-    (first,) = bind("127.0.0.1", 0)
+    (first,) = bind_tcp("127.0.0.1", 0)
     first.listen()
     port = first.getsockname()[1]
     with pytest.raises(BindError, match=f"listen tcp 127.0.0.1:{port}: bind: Address already in use"):
-        bind("127.0.0.1", port)
+        bind_tcp("127.0.0.1", port)
     first.close()
 
 
 def test_an_unusable_host_is_reported():
     with pytest.raises(BindError, match=r"listen tcp no\.such\.host\.invalid:1"):
-        bind("no.such.host.invalid", 1)
+        bind_tcp("no.such.host.invalid", 1)
 
 
 def test_accepted_sockets_inherit_their_options():
-    (listening,) = bind("127.0.0.1", 0)
+    (listening,) = bind_tcp("127.0.0.1", 0)
     listening.listen()
     listening.setblocking(True)
     with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from .tls_alert import AlertingContext
+
 _PEM_MARK = "-----BEGIN "
 _CERTIFICATE_BEGIN = "-----BEGIN CERTIFICATE-----"
 _CERTIFICATE_END = "-----END CERTIFICATE-----"
@@ -99,7 +101,7 @@ def resolve_pem(value: str) -> str:
 
 
 def _server_context(settings: TLSSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if not settings.cert_pem or not settings.key_pem:

@@ -1,0 +1,295 @@
+"""Accepts connections that begin with TLS, and looks at their first bytes before it does.
+
+The event loops begin TLS right away. Here the beginning is looked at while it is still in the kernel, so that plain
+HTTP can be told that it came to the wrong port, and a certificate can be chosen, and got first if need be, for the host
+that the client names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from .client_hello import HANDSHAKE_RECORD, RECORD_HEAD_BYTES, ClientHello, NotClientHello, read_client_hello
+from .tls_alert import INTERNAL_ERROR, handshaking, plain_alert
+from .wheel import NOT_SCHEDULED
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable
+
+    from .wheel import TimingWheel
+
+TLS_HANDSHAKE_SECONDS: Final = 10.0
+LINGER_SECONDS: Final = 1.0
+"""How long input is discarded after a refusal, until the peer closes too."""
+
+ACCEPTED_AT_ONCE: Final = 64
+REST_SECONDS: Final = 1.0
+"""How long nothing is accepted after the process has run out of file descriptors."""
+
+HTTP_ON_TLS_PORT: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+_USUAL_HELLO: Final = 4096
+"""Bytes, so that most hellos are read with one look."""
+
+_HTTP_BEGINNINGS: Final = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
+_OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+log = logging.getLogger(__name__)
+
+
+class HelloRefused(Exception):  # noqa: N818 (says what happened)
+    """No connection is made with this client; the text says why."""
+
+
+class ContextSource(Protocol):
+    """Has the context for a connection by what its client says."""
+
+    def context_for(self, hello: ClientHello) -> ssl.SSLContext | Future[ssl.SSLContext]:
+        """The context, at once or later; several connections may wait for one future, which they do not cancel.
+
+        Raises `HelloRefused`, or has the future raise it.
+        """
+
+
+Contexts: TypeAlias = ssl.SSLContext | ContextSource
+
+
+class TLSAcceptor:
+    """Accepts on listening sockets; each connection becomes a protocol on a TLS transport of the event loop."""
+
+    __slots__ = ("_listening", "_loop", "arrivals", "contexts", "first_look", "make_protocol", "wheel", "wheel_slot")
+
+    def __init__(self, wheel: TimingWheel, make_protocol: Callable[[], asyncio.Protocol], contexts: Contexts) -> None:
+        self.wheel = wheel
+        self.make_protocol = make_protocol
+        self.contexts = contexts
+        self.first_look = RECORD_HEAD_BYTES if isinstance(contexts, ssl.SSLContext) else _USUAL_HELLO
+        self.arrivals: set[_Arrival] = set()
+        self.wheel_slot = NOT_SCHEDULED
+        self._listening: list[socket.socket] = []
+
+    def start(self, listening: list[socket.socket]) -> None:
+        """Accept from now on; the sockets listen already."""
+        self._loop = asyncio.get_running_loop()
+        self._listening = listening
+        self.on_timer(0.0)
+
+    def close(self) -> None:
+        """Accept no more, and drop the connections that have not begun TLS."""
+        self.wheel.cancel(self)
+        self._rest()
+        self._listening = []
+        for arrival in list(self.arrivals):
+            arrival.on_timer(0.0)
+
+    def on_timer(self, now: float) -> None:
+        """Accept, for the first time or after a rest."""
+        for each in self._listening:
+            self._loop.add_reader(each, self._accept, each)
+
+    def _rest(self) -> None:
+        for each in self._listening:
+            self._loop.remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                accepted, address = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                self._on_failed_accept(error)
+                return
+            accepted.setblocking(False)
+            _Arrival(self, accepted, address).look()
+
+    def _on_failed_accept(self, error: OSError) -> None:
+        log.error("accepting connections failed: %s", error.strerror)
+        if error.errno in _OUT_OF_DESCRIPTORS:
+            self._rest()
+            self.wheel.schedule(self, self.wheel.clock() + REST_SECONDS)
+
+
+class _Arrival:
+    """A connection up to the end of its handshake. The wheel holds it from when it has to wait for something."""
+
+    __slots__ = (
+        "_acceptor",
+        "_address",
+        "_admission",
+        "_is_handed_over",
+        "_is_refused",
+        "_loop",
+        "_low_water",
+        "_seen",
+        "_socket",
+        "wheel_slot",
+    )
+
+    def __init__(self, acceptor: TLSAcceptor, accepted: socket.socket, address: object) -> None:
+        self._acceptor = acceptor
+        self._socket = accepted
+        self._address = address
+        self._loop = asyncio.get_running_loop()
+        self._low_water = 0  # bytes that make the socket readable; 0: nobody waits for that
+        self._seen = 0
+        self._is_refused = False
+        self._is_handed_over = False
+        self._admission: asyncio.Task[None] | None = None
+        self.wheel_slot = NOT_SCHEDULED
+        acceptor.arrivals.add(self)
+
+    def on_timer(self, now: float) -> None:
+        """It has taken too long, or the listener closes."""
+        if self._admission is not None:
+            self._admission.cancel()
+        if not self._is_handed_over:
+            self._drop()
+
+    def look(self) -> None:
+        """See what has come so far, without taking it."""
+        try:
+            received = self._socket.recv(max(self._low_water, self._acceptor.first_look), socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            self._await_bytes(1)
+            return
+        except OSError:
+            self._drop()
+            return
+        if not received:
+            self._drop()
+        elif received[0] == HANDSHAKE_RECORD:
+            self._choose_context(received)
+        else:
+            self._turn_away(received)
+
+    def _choose_context(self, received: bytes) -> None:
+        contexts = self._acceptor.contexts
+        if isinstance(contexts, ssl.SSLContext):
+            self._begin_admission(contexts)
+            return
+        try:
+            hello = read_client_hello(received)
+            if isinstance(hello, int):
+                self._await_more(hello, received)
+            else:
+                self._begin_admission(contexts.context_for(hello))
+        except (NotClientHello, HelloRefused) as refused:
+            self._fail(str(refused))
+            self._refuse(plain_alert(INTERNAL_ERROR))
+
+    def _turn_away(self, received: bytes) -> None:
+        """Tell plain HTTP where it is; whatever else this is gets no answer."""
+        if received.startswith(_HTTP_BEGINNINGS):
+            self._fail("client sent an HTTP request to an HTTPS server")
+            self._refuse(HTTP_ON_TLS_PORT)
+        elif any(known.startswith(received) for known in _HTTP_BEGINNINGS):
+            self._await_more(RECORD_HEAD_BYTES, received)
+        else:
+            self._fail("first record does not look like a TLS handshake")
+            self._drop()
+
+    def _await_more(self, count: int, received: bytes) -> None:
+        if len(received) == self._seen:  # woken without news: the peer has finished
+            self._drop()
+            return
+        self._seen = len(received)
+        self._await_bytes(count)
+
+    def _await_bytes(self, count: int) -> None:
+        """Look again when that many bytes wait: with fewer, the socket does not count as readable."""
+        if count != max(self._low_water, 1):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+        if not self._low_water:
+            self._loop.add_reader(self._socket, self.look)
+            self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + TLS_HANDSHAKE_SECONDS)
+        self._low_water = count
+
+    def _stop_waiting(self) -> None:
+        if self._low_water:
+            self._loop.remove_reader(self._socket)
+        if self._low_water > 1:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        self._low_water = 0
+
+    def _begin_admission(self, chosen: ssl.SSLContext | Future[ssl.SSLContext]) -> None:
+        self._stop_waiting()
+        if not isinstance(chosen, ssl.SSLContext):
+            self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + TLS_HANDSHAKE_SECONDS)
+        self._admission = self._loop.create_task(self._admit(chosen))
+
+    async def _admit(self, chosen: ssl.SSLContext | Future[ssl.SSLContext]) -> None:
+        """Get the context, then let the event loop do the handshake."""
+        try:
+            context = chosen if isinstance(chosen, ssl.SSLContext) else await asyncio.shield(chosen)
+        except HelloRefused as refused:
+            self._admission = None
+            self._fail(str(refused))
+            self._refuse(plain_alert(INTERNAL_ERROR))
+            return
+        self._is_handed_over = True
+        self._acceptor.wheel.cancel(self)
+        handshaking.set(self._socket)
+        try:
+            await self._loop.connect_accepted_socket(
+                self._acceptor.make_protocol,
+                self._socket,
+                ssl=context,
+                ssl_handshake_timeout=TLS_HANDSHAKE_SECONDS,
+            )
+        except OSError as error:
+            self._fail(_reason(error))
+        finally:
+            self._forget()
+
+    def _refuse(self, answer: bytes) -> None:
+        """Answer, and discard input for a moment: closing with unread input might overtake the answer."""
+        self._stop_waiting()
+        with contextlib.suppress(OSError):
+            self._socket.send(answer)
+            self._socket.shutdown(socket.SHUT_WR)
+        self._loop.add_reader(self._socket, self._discard)
+        self._is_refused = True
+        self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + LINGER_SECONDS)
+
+    def _discard(self) -> None:
+        try:
+            more = self._socket.recv(65536)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            more = b""
+        if not more:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._stop_waiting()
+        if self._is_refused:
+            self._loop.remove_reader(self._socket)
+        self._forget()
+        self._socket.close()
+
+    def _forget(self) -> None:
+        self._acceptor.wheel.cancel(self)
+        self._acceptor.arrivals.discard(self)
+
+    def _fail(self, reason: str) -> None:
+        peer = "a Unix socket"
+        if isinstance(self._address, tuple):
+            host, port = self._address[:2]
+            peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        log.warning("http: TLS handshake error from %s: %s", peer, reason)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return error.strerror or str(error) or type(error).__name__
