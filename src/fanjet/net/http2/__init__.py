@@ -1,0 +1,9 @@
+"""HTTP/2 (RFC 9113), server side: frames in, streams to receivers, frames out."""
+
+from .connection import Http2Connection
+from .header_blocks import Field
+from .patience import NEVER, Patience
+from .server import Http2Server
+from .stream import Http2Stream, StreamReceiver
+
+__all__ = ["NEVER", "Field", "Http2Connection", "Http2Server", "Http2Stream", "Patience", "StreamReceiver"]

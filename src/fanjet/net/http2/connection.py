@@ -1,0 +1,460 @@
+"""One HTTP/2 connection (RFC 9113), server side: frames in, streams to receivers, frames out."""
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final, cast
+
+from h2.errors import ErrorCodes
+from h2.events import (
+    DataReceived,
+    Event,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    UnknownFrameReceived,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error
+
+from ..admission import TokenBucket
+from .deadlines import Deadlines
+from .engine import MAX_STREAMS, Engine, go_away
+from .patience import PingJudge
+from .request_fields import MalformedRequest, check_fields
+from .stream import Http2Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .header_blocks import Field, HeaderBlock
+    from .server import Http2Server
+
+IDLE_FRAMES_PER_SECOND: Final = 1000
+"""Frames that ask for nothing (pings, settings, priorities, resets) and that one client may send: floods of them are
+cheap to send, and each costs us some 10 µs."""
+
+TURN_BYTES: Final = 1 << 14
+"""What is taken at once of one read: other connections wait meanwhile, 10 ms when it is all small frames."""
+
+CORK_BYTES: Final = 1 << 16
+
+log = logging.getLogger(__name__)
+
+
+class Http2Connection(asyncio.Protocol):
+    """Reads requests and hands them to receivers, as many at once as the client likes, within limits."""
+
+    __slots__ = (
+        "_backlog",
+        "_cork",
+        "_corked",
+        "_deadlines",
+        "_draining",
+        "_ended",
+        "_idle_frames",
+        "_last_stream",
+        "_paused",
+        "_pings",
+        "_server",
+        "_waiting",
+        "engine",
+        "streams",
+        "transport",
+        "write_blocked",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: "Http2Server") -> None:
+        self._server = server
+        self.engine = Engine(extended_connect=server.extended_connect)
+        self.streams: dict[int, Http2Stream] = {}
+        """What is being received or answered, by the number of the stream."""
+        self.write_blocked = False
+        """Whether the socket does not take what was written."""
+        self._deadlines = Deadlines(server.wheel, self, server.patience)
+        self._pings = PingJudge(server.patience.ping_interval)
+        self._waiting: dict[Http2Stream, None] = {}  # with data that waits for a window or for the socket
+        self._cork: list[bytes] | None = None  # output of this turn, to be written at its end
+        self._corked = 0  # bytes
+        self._backlog = bytearray()  # input that waits for its turn
+        self._paused = False
+        self._draining = False  # no more streams are accepted
+        self._ended = False  # nothing is read any more
+        self._last_stream = 0
+        self._idle_frames: TokenBucket | None = None
+
+    # What the event loop and the wheel call.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with our settings."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._server.connections.add(self)
+        self._deadlines.connected()
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, in turns."""
+        if self._ended:
+            return
+        if self._backlog or self.write_blocked or len(data) > TURN_BYTES:
+            waits = bool(self._backlog)
+            self._backlog += data
+            self._pause_reading()
+            if not waits and not self.write_blocked:
+                self._next_turn()
+        else:
+            self._take(data)
+
+    def eof_received(self) -> bool:
+        """The client sends no more. As it cannot give us room for answers either, this is its end."""
+        self._lose_streams()
+        self.close()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._ended = True
+        self._deadlines.cancel()
+        self._server.forget(self)
+        self._lose_streams()
+
+    def pause_writing(self) -> None:
+        """The socket does not take everything: neither is anything read, so that nothing more has to be written."""
+        self.write_blocked = True
+        self._deadlines.write_blocked()
+        self._pause_reading()
+        for stream in list(self.streams.values()):
+            stream.report_blocked()
+
+    def resume_writing(self) -> None:
+        """The socket took everything."""
+        self.write_blocked = False
+        self._deadlines.writable()
+        self._drain_all()
+        if self.write_blocked:
+            return
+        for stream in list(self.streams.values()):
+            stream.report_blocked()
+        if self._backlog:
+            self._next_turn()
+        else:
+            self._resume_reading()
+
+    # What the deadlines ask for.
+
+    def expire(self) -> None:
+        """Close: nothing was asked for in time."""
+        self.go_away(ErrorCodes.NO_ERROR)
+        self.close()
+
+    def abort(self) -> None:
+        """Tear the socket down."""
+        self._ended = True
+        self.transport.abort()
+
+    def ping(self) -> None:
+        """Ask the client whether it is there."""
+        self.engine.ping(b"\0" * 8)
+        self._flush()
+
+    # What streams call.
+
+    def write(self, data: bytes) -> None:
+        """Write frames: now, or in one piece with others of this turn."""
+        cork = self._cork
+        if cork is None:
+            self.transport.write(data)
+            return
+        cork.append(data)
+        self._corked += len(data)
+        if self._corked > CORK_BYTES:
+            self._corked = 0
+            self._cork = []
+            self.transport.write(b"".join(cork))
+
+    def send_headers(self, stream: Http2Stream, headers: "Iterable[Field]", *, end: bool) -> None:
+        """Begin a response."""
+        try:
+            self.engine.send_headers(stream.id, headers, end_stream=end)
+        except H2Error:  # reset by the client, which we are about to hear of
+            return
+        self._flush()
+        self._pings.forgive()
+        if end:
+            self._close_stream(stream)
+
+    def drain(self, stream: Http2Stream) -> None:
+        """Send what waits in a stream, as far as it can be sent."""
+        while not self.write_blocked and stream.send_pending():
+            pass
+        if stream.id in self.streams:
+            if stream.has_pending:
+                self._waiting[stream] = None
+            stream.report_blocked()
+
+    def end_stream(self, stream: Http2Stream, trailers: "Sequence[Field]") -> None:
+        """Send what ends a response."""
+        try:
+            if trailers:
+                self.engine.send_headers(stream.id, trailers, end_stream=True)
+            else:
+                self.engine.end_stream(stream.id)
+        except H2Error:
+            return
+        self._flush()
+        self._pings.forgive()
+        self._close_stream(stream)
+
+    def reset(self, stream: Http2Stream, code: int) -> None:
+        """Break a stream off."""
+        if self.streams.pop(stream.id, None) is not None:
+            self._waiting.pop(stream, None)
+            self._reset(stream.id, code)
+            self._when_stream_is_over()
+
+    def acknowledge(self, stream: Http2Stream, size: int) -> None:
+        """Give the client room for as much as a receiver has taken."""
+        if not self._ended:
+            self.engine.acknowledge_received_data(size, stream.id)
+            self._flush()
+
+    # What the server calls.
+
+    def drain_away(self) -> None:
+        """Accept no more streams, and close when those that run are over."""
+        self.go_away(ErrorCodes.NO_ERROR)
+        self._when_stream_is_over()
+
+    def go_away(self, code: int, detail: bytes = b"") -> None:
+        """Tell the client that what it asks for from now on is not answered."""
+        if not self._draining:
+            self._draining = True
+            self.write(go_away(code, self._last_stream, detail))
+
+    def close(self) -> None:
+        """Read no more; close the socket once what was written is out.
+
+        Closing a socket with unread input resets it, and the reset may overtake what was written. So input is discarded
+        for a moment, until the peer has closed, too.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        self._backlog.clear()
+        self._uncork()
+        if self.transport.can_write_eof():
+            self._resume_reading()
+            self.transport.write_eof()
+            self._deadlines.closing(lingers=True)
+        else:
+            self.transport.close()
+            self._deadlines.closing(lingers=False)
+
+    # Steps.
+
+    def _next_turn(self) -> None:
+        if self._ended or self.write_blocked:
+            return
+        turn = bytes(self._backlog[:TURN_BYTES])
+        del self._backlog[:TURN_BYTES]
+        self._take(turn)
+        if self._ended or self.write_blocked:
+            return
+        if self._backlog:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        else:
+            self._resume_reading()
+
+    def _take(self, data: bytes) -> None:
+        self._cork = []
+        try:
+            events = self.engine.receive_data(data)
+        except H2Error:
+            self._fail()
+            return
+        try:
+            self._handle(events)
+        finally:
+            self._flush()
+            self._uncork()
+        if self._waiting and not self.write_blocked:
+            self._drain_all()
+        if not self._ended:
+            self._deadlines.received(in_header_block=self.engine.in_header_block)
+
+    def _handle(self, events: list[Event]) -> None:
+        # A stream that was reset right behind its request costs nothing more than its frames.
+        reset = {event.stream_id for event in events if isinstance(event, StreamReset)} if len(events) > 1 else ()
+        for event in events:
+            if isinstance(event, RequestReceived):
+                if event.stream_id not in reset:
+                    self._open_stream(event.stream_id, cast("HeaderBlock", event.headers[0][1]))
+            elif isinstance(event, DataReceived):
+                self._take_body(event)
+            elif isinstance(event, StreamEnded):
+                self._complete_request(event.stream_id)
+            elif isinstance(event, StreamReset):
+                self._lose_stream(event.stream_id)
+            elif isinstance(event, WindowUpdated):
+                self._widen(event.stream_id)
+            elif isinstance(event, RemoteSettingsChanged):
+                self._deadlines.established()
+                self._widen(0)
+            elif isinstance(event, PingReceived):
+                self._check_ping()
+            if isinstance(event, _IDLE_FRAMES):
+                self._count_idle_frame()
+            if self._ended:
+                return
+
+    def _open_stream(self, number: int, block: "HeaderBlock") -> None:
+        if block.oversized:
+            self._refuse_oversized(number)
+            return
+        if self._draining or len(self.streams) >= MAX_STREAMS:
+            self._reset(number, ErrorCodes.REFUSED_STREAM)
+            return
+        self._last_stream = number
+        try:
+            check_fields(block.fields)
+        except MalformedRequest:
+            self._reset(number, ErrorCodes.PROTOCOL_ERROR)
+            return
+        stream = Http2Stream(self, self.engine.streams[number], block.fields)
+        self.streams[number] = stream
+        self._deadlines.busy()
+        try:
+            stream.receiver = self._server.accept(stream)
+        except Exception:
+            log.exception("accepting a stream failed")
+            stream.reset(ErrorCodes.INTERNAL_ERROR)
+
+    def _refuse_oversized(self, number: int) -> None:
+        """Answer 431 and end the connection: no header block behind this one can be decoded."""
+        self._last_stream = number
+        self.engine.send_headers(number, ((b":status", b"431"),), end_stream=True)
+        self._flush()
+        self.go_away(ErrorCodes.ENHANCE_YOUR_CALM)
+        self._lose_streams()
+        self.close()
+
+    def _take_body(self, event: DataReceived) -> None:
+        data, size = event.data or b"", event.flow_controlled_length or 0
+        stream = self.streams.get(event.stream_id or 0)
+        if stream is not None:
+            stream.take_data(data, size)
+        elif not self._ended:
+            self.engine.acknowledge_received_data(size, event.stream_id or 0)
+        if not data and event.stream_ended is None:
+            self._count_idle_frame()
+
+    def _complete_request(self, number: int) -> None:
+        stream = self.streams.get(number)
+        if stream is not None:
+            stream.request_complete = True
+            stream.receiver.on_end()
+
+    def _close_stream(self, stream: Http2Stream) -> None:
+        """The response is sent; what the client may still have to send is not wanted."""
+        if self.streams.pop(stream.id, None) is not None:
+            self._waiting.pop(stream, None)
+            if not stream.request_complete:
+                self._reset(stream.id, ErrorCodes.NO_ERROR)
+            self._when_stream_is_over()
+
+    def _reset(self, number: int, code: int) -> None:
+        if not self._ended:
+            with contextlib.suppress(H2Error):  # reset by the client as well
+                self.engine.reset_stream(number, code)
+            self._flush()
+
+    def _lose_stream(self, number: int) -> None:
+        stream = self.streams.pop(number, None)
+        if stream is not None:
+            self._waiting.pop(stream, None)
+            stream.lose()
+            self._when_stream_is_over()
+
+    def _lose_streams(self) -> None:
+        streams, self.streams = self.streams, {}
+        self._waiting.clear()
+        for stream in streams.values():
+            stream.lose()
+
+    def _when_stream_is_over(self) -> None:
+        if not self.streams:
+            self._deadlines.idle()
+            if self._draining:
+                self.close()
+
+    def _widen(self, number: int) -> None:
+        """A window has become wider: of one stream, or (0) of all."""
+        if number == 0:
+            self._drain_all()
+        elif (stream := self.streams.get(number)) in self._waiting:
+            self._drain_one(stream)
+
+    def _drain_all(self) -> None:
+        """Send what waits, one frame of each stream in turn, until the client has no room or the socket is full."""
+        turn = list(self._waiting)
+        while turn and not self.write_blocked:
+            turn = [stream for stream in turn if stream in self._waiting and self._drain_one(stream)]
+
+    def _drain_one(self, stream: Http2Stream) -> bool:
+        """Send one frame. Whether more can be sent after it."""
+        more = not self.write_blocked and stream.send_pending()
+        if not stream.has_pending:
+            self._waiting.pop(stream, None)
+            if stream.id in self.streams:
+                stream.report_blocked()
+        return more
+
+    def _check_ping(self) -> None:
+        if not self._pings.allows(self._server.wheel.clock(), busy=bool(self.streams)):
+            self._fail(ErrorCodes.ENHANCE_YOUR_CALM, b"too_many_pings")
+
+    def _count_idle_frame(self) -> None:
+        bucket = self._idle_frames
+        if bucket is None:
+            bucket = self._idle_frames = TokenBucket(IDLE_FRAMES_PER_SECOND, self._server.wheel.clock)
+        if not bucket.take():
+            self._fail(ErrorCodes.ENHANCE_YOUR_CALM, b"flood")
+
+    def _fail(self, code: int = ErrorCodes.NO_ERROR, detail: bytes = b"") -> None:
+        """End the connection over something the client did; h2 has said so already when no `code` is given."""
+        if self._ended:
+            return
+        self._flush()
+        if code:
+            self.go_away(code, detail)
+        self._draining = True
+        self._lose_streams()
+        self.close()
+
+    def _flush(self) -> None:
+        data = self.engine.data_to_send()
+        if data and not self.transport.is_closing():
+            self.write(data)
+
+    def _uncork(self) -> None:
+        cork, self._cork, self._corked = self._cork, None, 0
+        if cork:
+            self.transport.write(b"".join(cork))
+
+    def _pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+
+_IDLE_FRAMES: Final = (PingReceived, PriorityUpdated, RemoteSettingsChanged, StreamReset, UnknownFrameReceived)

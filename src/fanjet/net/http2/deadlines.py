@@ -1,0 +1,119 @@
+"""The deadlines of one connection: one entry of the timing wheel for all of them."""
+
+from typing import TYPE_CHECKING, Final
+
+from ..wheel import NOT_SCHEDULED, TimingWheel
+from .patience import NEVER, Patience
+
+if TYPE_CHECKING:
+    from .connection import Http2Connection
+
+LINGER_SECONDS: Final = 0.5
+CLOSE_SECONDS: Final = 10.0
+
+
+class Deadlines:
+    """Knows what is waited for, and calls the connection's `abort`, `expire` or `ping` when it has not come in time."""
+
+    __slots__ = (
+        "_abort_at",
+        "_connection",
+        "_headers_until",
+        "_heard_at",
+        "_idle_until",
+        "_patience",
+        "_pinged_at",
+        "_scheduled_for",
+        "_wheel",
+        "_write_until",
+        "wheel_slot",
+    )
+
+    def __init__(self, wheel: TimingWheel, connection: "Http2Connection", patience: Patience) -> None:
+        self._wheel = wheel
+        self._connection = connection
+        self._patience = patience
+        self._abort_at = NEVER  # the client's settings, or the peer's close
+        self._idle_until = NEVER
+        self._headers_until = NEVER
+        self._write_until = NEVER
+        self._heard_at = wheel.clock()
+        self._pinged_at = NEVER  # since when an answer to our ping is awaited
+        self._scheduled_for = NEVER  # what the wheel knows: never later than what comes first
+        self.wheel_slot = NOT_SCHEDULED
+
+    def connected(self) -> None:
+        """Wait for the client's first words."""
+        self._abort_at = self._wheel.clock() + self._patience.setup
+        self.idle()
+
+    def established(self) -> None:
+        """The client's settings have come."""
+        self._abort_at = NEVER
+
+    def idle(self) -> None:
+        """No stream is open."""
+        self._idle_until = self._wheel.clock() + self._patience.idle
+        self._schedule()
+
+    def busy(self) -> None:
+        """Some stream is open."""
+        self._idle_until = NEVER
+
+    def received(self, *, in_header_block: bool) -> None:
+        """Something came."""
+        self._heard_at = self._wheel.clock()
+        self._pinged_at = NEVER
+        if not in_header_block:
+            self._headers_until = NEVER
+        elif self._headers_until == NEVER:
+            self._headers_until = self._heard_at + self._patience.headers
+            self._schedule()
+
+    def write_blocked(self) -> None:
+        """The socket is full."""
+        self._write_until = self._wheel.clock() + self._patience.write
+        self._schedule()
+
+    def writable(self) -> None:
+        """The socket took everything."""
+        self._write_until = NEVER
+
+    def closing(self, *, lingers: bool) -> None:
+        """Nothing is waited for any more but the end: of what was written, or (`lingers`) the client's."""
+        self._idle_until = self._headers_until = NEVER
+        self._abort_at = self._wheel.clock() + (LINGER_SECONDS if lingers else CLOSE_SECONDS)
+        self._schedule()
+
+    def cancel(self) -> None:
+        """The connection is lost."""
+        self._wheel.cancel(self)
+
+    def on_timer(self, now: float) -> None:
+        """Act on what has not come in time."""
+        self._scheduled_for = NEVER
+        if now >= min(self._abort_at, self._headers_until, self._write_until):
+            self._connection.abort()
+            return
+        if now >= self._pinged_at + self._patience.keepalive_timeout:
+            self._connection.abort()
+            return
+        if now >= self._idle_until:
+            self._idle_until = NEVER
+            self._connection.expire()
+        elif self._pinged_at == NEVER and now >= self._heard_at + self._patience.keepalive:
+            self._pinged_at = now
+            self._connection.ping()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Tell the wheel what comes first. It need not know of what moved to later, since it asks again then."""
+        alive = (
+            self._heard_at + self._patience.keepalive
+            if self._pinged_at == NEVER
+            else self._pinged_at + self._patience.keepalive_timeout
+        )
+        nearest = min(self._abort_at, self._headers_until, self._write_until, self._idle_until, alive)
+        if nearest < self._scheduled_for:
+            self._scheduled_for = nearest
+            self._wheel.schedule(self, nearest)

@@ -1,0 +1,69 @@
+"""The protocol's state machines: h2 with what our server does otherwise."""
+
+from typing import TYPE_CHECKING, Final, cast
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
+
+from .header_blocks import MAX_HEADER_LIST_BYTES, BlockDecoder, BlockEncoder
+
+if TYPE_CHECKING:
+    from h2.events import Event
+    from hpack.hpack import Encoder
+    from hyperframe.frame import Frame
+
+MAX_STREAMS: Final = 250
+STREAM_WINDOW: Final = 1 << 18
+"""Bytes a client may send on one stream ahead of its receiver."""
+CONNECTION_WINDOW: Final = 1 << 20
+"""Bytes it may send on all of them together."""
+
+_UNLIMITED: Final = (1 << 31) - 1
+_DEFAULT_WINDOW: Final = 65535
+
+
+class Engine(H2Connection):
+    """One connection's frames. h2 checks their order and keeps the windows; what a request says is judged by us."""
+
+    def __init__(self, *, extended_connect: bool) -> None:
+        super().__init__(
+            H2Configuration(
+                client_side=False,
+                header_encoding=None,
+                validate_inbound_headers=False,
+                normalize_inbound_headers=False,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
+        )
+        self.decoder = BlockDecoder()
+        self.encoder = cast("Encoder", BlockEncoder())
+        values = {
+            SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
+            SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
+        }
+        if extended_connect:
+            values[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
+        self.local_settings = Settings(client=False, initial_values=values)
+        self.initiate_connection()
+        self.increment_flow_control_window(CONNECTION_WINDOW - _DEFAULT_WINDOW)
+        # h2 ends the connection over one stream too many, we refuse that stream: only clients hear of the limit.
+        values[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNLIMITED
+        self.local_settings = Settings(client=False, initial_values=values)
+
+    @property
+    def in_header_block(self) -> bool:
+        """Whether a header block has begun and not ended."""
+        return bool(self.incoming_buffer._headers_buffer)
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> "tuple[list[Frame], list[Event]]":
+        """The client opens no more streams; those it has go on (RFC 9113 section 6.8), which h2 would not let them."""
+        return [], []
+
+
+def go_away(code: int, last_stream: int, detail: bytes) -> bytes:
+    """A GOAWAY frame. By h2's own nothing could be sent behind it."""
+    return GoAwayFrame(stream_id=0, last_stream_id=last_stream, error_code=code, additional_data=detail).serialize()

@@ -1,0 +1,56 @@
+"""What the HTTP/2 connections of one listener share."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .connection import Http2Connection
+from .patience import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..wheel import TimingWheel
+    from .stream import Http2Stream, StreamReceiver
+
+
+class Http2Server:
+    """Knows who answers streams, how long clients are waited for, and the connections that are open."""
+
+    __slots__ = ("_emptied", "accept", "connections", "extended_connect", "patience", "stopping", "wheel")
+
+    def __init__(
+        self,
+        accept: "Callable[[Http2Stream], StreamReceiver]",
+        wheel: "TimingWheel",
+        *,
+        patience: Patience | None = None,
+        extended_connect: bool = False,
+    ) -> None:
+        """`accept` is called when the header fields of a request have come, and may answer or reset its stream at once.
+        `extended_connect` advertises RFC 8441: CONNECT with a `:protocol`."""
+        self.accept = accept
+        self.wheel = wheel
+        self.patience = patience or Patience()
+        self.extended_connect = extended_connect
+        self.stopping = False
+        self.connections: set[Http2Connection] = set()
+        self._emptied: asyncio.Event | None = None
+
+    def new_connection(self) -> Http2Connection:
+        """The protocol factory for the event loop."""
+        return Http2Connection(self)
+
+    def forget(self, connection: Http2Connection) -> None:
+        """For the connection: it was closed."""
+        self.connections.discard(connection)
+        if self._emptied is not None and not self.connections:
+            self._emptied.set()
+
+    async def stop(self) -> None:
+        """Tell all clients that no more requests are answered, and wait for those that are being answered."""
+        self.stopping = True
+        for connection in list(self.connections):
+            connection.drain_away()
+        if self.connections:
+            self._emptied = asyncio.Event()
+            await self._emptied.wait()
