@@ -22,7 +22,7 @@ from h2.exceptions import H2Error
 
 from ..admission import TokenBucket
 from .deadlines import Deadlines
-from .engine import MAX_STREAMS, Engine, go_away
+from .engine import Engine, go_away
 from .patience import PingJudge
 from .request_fields import MalformedRequest, check_fields
 from .stream import Http2Stream
@@ -71,7 +71,7 @@ class Http2Connection(asyncio.Protocol):
 
     def __init__(self, server: "Http2Server") -> None:
         self._server = server
-        self.engine = Engine(extended_connect=server.extended_connect)
+        self.engine = Engine(max_streams=server.max_streams, extended_connect=server.extended_connect)
         self.streams: dict[int, Http2Stream] = {}
         """What is being received or answered, by the number of the stream."""
         self.write_blocked = False
@@ -316,7 +316,7 @@ class Http2Connection(asyncio.Protocol):
         if block.oversized:
             self._refuse_oversized(number)
             return
-        if self._draining or len(self.streams) >= MAX_STREAMS:
+        if self._draining or len(self.streams) >= self._server.max_streams:
             self._reset(number, ErrorCodes.REFUSED_STREAM)
             return
         self._last_stream = number

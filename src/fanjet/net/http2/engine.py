@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from hpack.hpack import Encoder
     from hyperframe.frame import Frame
 
-MAX_STREAMS: Final = 250
 STREAM_WINDOW: Final = 1 << 18
 """Bytes a client may send on one stream ahead of its receiver."""
 CONNECTION_WINDOW: Final = 1 << 20
@@ -27,7 +26,7 @@ _DEFAULT_WINDOW: Final = 65535
 class Engine(H2Connection):
     """One connection's frames. h2 checks their order and keeps the windows; what a request says is judged by us."""
 
-    def __init__(self, *, extended_connect: bool) -> None:
+    def __init__(self, *, max_streams: int, extended_connect: bool) -> None:
         super().__init__(
             H2Configuration(
                 client_side=False,
@@ -41,7 +40,7 @@ class Engine(H2Connection):
         self.decoder = BlockDecoder()
         self.encoder = cast("Encoder", BlockEncoder())
         values = {
-            SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
+            SettingCodes.MAX_CONCURRENT_STREAMS: max_streams,
             SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
             SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
         }

@@ -1,7 +1,7 @@
 """What the HTTP/2 connections of one listener share."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .connection import Http2Connection
 from .patience import Patience
@@ -12,11 +12,22 @@ if TYPE_CHECKING:
     from ..wheel import TimingWheel
     from .stream import Http2Stream, StreamReceiver
 
+MAX_STREAMS: Final = 250
+
 
 class Http2Server:
     """Knows who answers streams, how long clients are waited for, and the connections that are open."""
 
-    __slots__ = ("_emptied", "accept", "connections", "extended_connect", "patience", "stopping", "wheel")
+    __slots__ = (
+        "_emptied",
+        "accept",
+        "connections",
+        "extended_connect",
+        "max_streams",
+        "patience",
+        "stopping",
+        "wheel",
+    )
 
     def __init__(
         self,
@@ -24,13 +35,16 @@ class Http2Server:
         wheel: "TimingWheel",
         *,
         patience: Patience | None = None,
+        max_streams: int = MAX_STREAMS,
         extended_connect: bool = False,
     ) -> None:
         """`accept` is called when the header fields of a request have come, and may answer or reset its stream at once.
+        A connection may have `max_streams` open.
         `extended_connect` advertises RFC 8441: CONNECT with a `:protocol`."""
         self.accept = accept
         self.wheel = wheel
         self.patience = patience or Patience()
+        self.max_streams = max_streams
         self.extended_connect = extended_connect
         self.stopping = False
         self.connections: set[Http2Connection] = set()
