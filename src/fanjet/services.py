@@ -16,6 +16,9 @@ from fanjet.transports.emulation import EmulationEndpoint
 from fanjet.transports.http_stream import HttpStreamEndpoint
 from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
 from fanjet.transports.sse import SseEndpoint
+from fanjet.transports.uni_http_stream import UniHttpStreamEndpoint
+from fanjet.transports.uni_sse import UniSseEndpoint
+from fanjet.transports.uni_websocket_endpoint import UniWebSocketEndpoint
 from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ def _client_transports(config: Config, clients: ClientContext) -> Iterator[Servi
         path = handler_path(config.websocket.handler_prefix)
         yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
     yield from _emulated_transports(config, clients, doorway, allowed)
+    yield from _unidirectional_transports(config, clients, doorway, allowed)
     if config.init.enabled:
         yield Service("init", {handler_path(config.init.handler_prefix): init_endpoint(doorway)}, external=True)
 
@@ -77,6 +81,22 @@ def _emulated_transports(
         yield Service(
             "emulation", {handler_path(config.emulation.handler_prefix): emulation}, external=True, max_body=limit
         )
+
+
+def _unidirectional_transports(
+    config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate
+) -> Iterator[Service]:
+    """Where clients connect that only listen."""
+    websocket, sse, stream = config.uni_websocket, config.uni_sse, config.uni_http_stream
+    transports = (
+        ("uni_websocket", websocket, UniWebSocketEndpoint(clients, websocket, allowed), DEFAULT_MAX_BODY),
+        ("uni_sse", sse, UniSseEndpoint(clients, sse), max(sse.max_request_body_size, 0)),
+        ("uni_http_stream", stream, UniHttpStreamEndpoint(clients, stream), max(stream.max_request_body_size, 0)),
+    )
+    for name, section, endpoint, limit in transports:
+        if section.enabled:
+            routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
+            yield Service(name, routes, external=True, max_body=limit)
 
 
 def _origin_predicate(config: Config) -> OriginPredicate:

@@ -1,9 +1,9 @@
-"""The bidirectional WebSocket transport (02 §6)."""
+"""The WebSocket transport (02 §6), bidirectional as it is here."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fanjet.client.session import Session
 from fanjet.net.websocket.connection import WebSocketConnection
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from fanjet.client.context import ClientContext
     from fanjet.client.opening import Opening
-    from fanjet.net.websocket.reader import ReadLimits
     from fanjet.protocol.codes import Disconnect
+
+    from .websocket_terms import Terms
 
 ABANDONED_SECONDS = 5.0
 """How long a client whose connect was answered with an error may take to close (01 §6.1)."""
@@ -35,16 +36,6 @@ def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
         return WireFormat("websocket-protobuf", PROTOBUF, frame)
     frame = text_frame if deflate is None else deflated_text_frame(*deflate)
     return WireFormat("websocket-json", JSON, frame)
-
-
-class Terms(NamedTuple):
-    """What was agreed on in the handshake, shared by all connections that agreed on the same."""
-
-    wire: WireFormat
-    limits: ReadLimits
-    inflate: bool
-    write_timeout: float
-    native_pings: bool
 
 
 class WebSocketTransport(WebSocketConnection):
@@ -74,10 +65,13 @@ class WebSocketTransport(WebSocketConnection):
         if context.node.shutting_down:
             self.end(DISCONNECT_SHUTDOWN)
             return
-        self._session = Session(context, self, self._opening)
         if not self.app_pings:
             settings = context.settings
             self._native_pings = NativePings(self, context.wheel, settings.ping_interval, settings.pong_timeout)
+        self._begin_session(context)
+
+    def _begin_session(self, context: ClientContext) -> None:
+        self._session = Session(context, self, self._opening)
 
     # The session's side.
 

@@ -13,10 +13,9 @@ from fanjet.net.websocket.handshake import (
     refused_status,
     select_subprotocol,
 )
-from fanjet.net.websocket.reader import ReadLimits
-from fanjet.telemetry.logging import get_logger
 
-from .websocket import Terms, WebSocketTransport, wire_format
+from .websocket import WebSocketTransport, wire_format
+from .websocket_terms import Terms, deflate_settings, read_limits
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
 
     from .doorway import Arrival
 
-log = get_logger(__name__)
-
 PROTOBUF_SUBPROTOCOL = b"centrifuge-protobuf"
 SUBPROTOCOLS = (b"centrifuge-json", PROTOBUF_SUBPROTOCOL)
-INFLATED_LIMIT_FACTOR = 10
-DEFLATE_LEVELS = range(-2, 10)
 
 
 class WebSocketEndpoint:
@@ -41,16 +36,14 @@ class WebSocketEndpoint:
         self._context = context
         self._origin_allowed = origin_allowed
         self._write_timeout = config.write_timeout
-        self._limits = _read_limits(config)
-        self._deflate = _deflate_settings(config) if config.compression else None
+        self._limits = read_limits(config)
+        self._deflate = deflate_settings(config)
         self._terms: dict[tuple[bool, bool, bool], Terms] = {}
 
     def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
         """Refuse, or switch protocols and begin a session."""
         request = exchange.request
-        status = refused_status(request, self._origin_allowed)
-        if status is not None:
-            exchange.respond(status, reason(status) + b"\n", TEXT, (*arrival.headers, *REFUSAL_HEADERS))
+        if refuse_handshake(exchange, arrival, self._origin_allowed):
             return
         subprotocol = select_subprotocol(request, SUBPROTOCOLS)
         protobuf, native_pings = subprotocol == PROTOBUF_SUBPROTOCOL, False
@@ -81,20 +74,10 @@ def _first(query: dict[str, list[str]], name: str) -> str:
     return query.get(name, ("",))[0]
 
 
-def _read_limits(config: Websocket) -> ReadLimits:
-    """Negative is unlimited; inflated messages may be ten times as long unless configured (02 §6.1)."""
-    message = config.message_size_limit if config.message_size_limit > 0 else None
-    inflated: int | None = config.decompressed_message_size_limit
-    if inflated == 0:
-        inflated = None if message is None else message * INFLATED_LIMIT_FACTOR
-    elif inflated is not None and inflated < 0:
-        inflated = None
-    return ReadLimits(message, inflated)
-
-
-def _deflate_settings(config: Websocket) -> tuple[int, int]:
-    level = config.compression_level
-    if level not in DEFLATE_LEVELS:
-        log.error("invalid compression level, using 1", level=level)
-        level = 1
-    return level, config.compression_min_size
+def refuse_handshake(exchange: Exchange, arrival: Arrival, origin_allowed: OriginPredicate) -> bool:
+    """Answer a handshake that is not in order (02 §6.2); whether it was."""
+    status = refused_status(exchange.request, origin_allowed)
+    if status is None:
+        return False
+    exchange.respond(status, reason(status) + b"\n", TEXT, (*arrival.headers, *REFUSAL_HEADERS))
+    return True

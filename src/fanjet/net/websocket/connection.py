@@ -100,8 +100,9 @@ class WebSocketConnection(asyncio.Protocol):
             self.transport.write(data)
 
     def send_ping_frame(self) -> None:
-        """Send a ping frame without payload."""
-        self.write(_PING)
+        """Send a ping frame without payload; ignored once the connection is not open."""
+        if self._state is _State.OPEN:
+            self.transport.write(_PING)
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind what was written, wait 5 s for the peer's, then close the socket.

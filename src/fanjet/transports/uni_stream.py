@@ -1,0 +1,153 @@
+"""What the unidirectional streams share: a connect request, then a response whose body is the pushes (02 §9.3–9.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fanjet.client.unidirectional import UnidirectionalSession
+from fanjet.net.http1.response import TEXT
+from fanjet.protocol.codec import MalformedFrame
+from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, Error
+from fanjet.protocol.connect_request import connect_request_of_json
+from fanjet.protocol.json_codec import UNIDIRECTIONAL_JSON
+
+from .response_stream import ResponseStreamTransport, wire_format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fanjet.client.context import ClientContext
+    from fanjet.config.tree.unidirectional import ConnectCodeToHttpResponse
+    from fanjet.net.http1 import Exchange
+    from fanjet.protocol.codes import Disconnect
+    from fanjet.protocol.wire import WireFormat
+
+    from .doorway import Arrival
+    from .response_stream import Delimiting
+
+INTERNAL_SERVER_ERROR = (500, b"Internal Server Error")
+
+
+class Style(NamedTuple):
+    """How a kind of stream looks."""
+
+    name: str
+    delimiting: Delimiting
+    content_type: bytes
+    start: bytes = b""
+
+
+class UniStreamTransport(ResponseStreamTransport):
+    """One connection whose response begins at once."""
+
+    __slots__ = ("name",)
+
+    emulated = False
+
+    def __init__(self, wire: WireFormat, style: Style) -> None:
+        super().__init__(wire)
+        self.name = style.name
+
+
+class RespondingTransport(UniStreamTransport):
+    """One whose response begins with the connect push, so that a failed connect has a response of its own (02 §9.5)."""
+
+    __slots__ = ("_exchange", "_headers", "_responses", "_style", "pushes_disconnect")
+
+    def __init__(
+        self,
+        wire: WireFormat,
+        style: Style,
+        exchange: Exchange,
+        headers: Sequence[tuple[bytes, bytes]],
+        responses: ConnectCodeToHttpResponse,
+    ) -> None:
+        """`headers` go with either response."""
+        super().__init__(wire, style)
+        self._style = style
+        self._exchange: Exchange | None = exchange
+        self._headers = headers
+        self._responses = responses
+        self.pushes_disconnect = False
+        self.write = self._begin
+        exchange.on_closed = self._on_closed
+
+    def _begin(self, data: bytes) -> None:
+        """The connect push is there."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        exchange.on_closed = None
+        self.pushes_disconnect = True
+        if self.open(exchange, self._style.content_type, self._headers, self._style.start):
+            self.write(data)
+        else:
+            self.on_lost()
+
+    def end(self, disconnect: Disconnect) -> None:
+        """End the body, or answer with what the failed connect comes to."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None and isinstance(self._session, UnidirectionalSession):
+            status, body = _response(self._session.refused_with or disconnect, self._responses)
+            exchange.on_closed = None
+            exchange.respond(status, body, TEXT, self._headers)
+        super().end(disconnect)
+
+    def abort(self) -> None:
+        """Break the body off, or the connection when there is none yet."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abort()
+        super().abort()
+
+    def _on_closed(self) -> None:
+        """The client has gone while it was connecting."""
+        exchange, self._exchange = self._exchange, None
+        self.on_lost()
+        if exchange is not None:
+            exchange.abort()
+
+
+class UniStreamEndpoint:
+    """Begins sessions. Subclasses find the connect request, which is where the kinds differ."""
+
+    def __init__(self, context: ClientContext, style: Style, responses: ConnectCodeToHttpResponse) -> None:
+        self._context = context
+        self._style = style
+        self._responses = responses
+
+    def _connect(self, exchange: Exchange, arrival: Arrival, text: bytes) -> None:
+        """Begin a session with this connect request, or answer 400."""
+        try:
+            request = connect_request_of_json(text)
+        except MalformedFrame:
+            exchange.respond(400, headers=arrival.headers)
+            return
+        transport = self._transport(exchange, arrival)
+        if transport is None:
+            return
+        session = UnidirectionalSession(self._context, transport, arrival.opening)
+        transport.attach(session)
+        if self._context.node.shutting_down:
+            session.disconnect(DISCONNECT_SHUTDOWN)
+        else:
+            session.connect(request)
+
+    def _transport(self, exchange: Exchange, arrival: Arrival) -> UniStreamTransport | None:
+        """The way out, None when the client has gone."""
+        style = self._style
+        wire = wire_format(style.name, UNIDIRECTIONAL_JSON, style.delimiting, exchange.body_framing)
+        if self._responses.enabled:
+            return RespondingTransport(wire, style, exchange, arrival.headers, self._responses)
+        transport = UniStreamTransport(wire, style)
+        opened = transport.open(exchange, style.content_type, arrival.headers, style.start)
+        return transport if opened else None
+
+
+def _response(failure: Error | Disconnect, responses: ConnectCodeToHttpResponse) -> tuple[int, bytes]:
+    """Status and body for a failed connect: the first entry for its code decides."""
+    for transform in responses.transforms:
+        if transform.code == failure.code:
+            text = transform.to.body or (failure.message if isinstance(failure, Error) else failure.reason)
+            return transform.to.status_code, text.encode("utf-8", "replace")
+    return INTERNAL_SERVER_ERROR

@@ -1,0 +1,76 @@
+"""Where unidirectional WebSocket connections begin (02 §9.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.net.http1.response import NO_SNIFFING, TEXT
+from fanjet.net.query import query_value
+from fanjet.net.websocket.handshake import accept_head, offers_deflate
+from fanjet.protocol.codec import MalformedFrame
+from fanjet.protocol.connect_request import connect_request_of_json
+
+from .uni_websocket import (
+    JOINED,
+    JoiningUniWebSocketTransport,
+    UniTerms,
+    UniWebSocketTransport,
+    frame_builder,
+    wire_format,
+)
+from .websocket_endpoint import refuse_handshake
+from .websocket_terms import Terms, deflate_settings, read_limits
+
+if TYPE_CHECKING:
+    from fanjet.client.context import ClientContext
+    from fanjet.config.tree.unidirectional import UniWebsocket
+    from fanjet.net.http1 import Exchange
+    from fanjet.net.origin import OriginPredicate
+
+    from .doorway import Arrival
+
+
+class UniWebSocketEndpoint:
+    """Answers upgrade requests of the unidirectional WebSocket."""
+
+    def __init__(self, context: ClientContext, config: UniWebsocket, origin_allowed: OriginPredicate) -> None:
+        self._context = context
+        self._origin_allowed = origin_allowed
+        self._transport = JoiningUniWebSocketTransport if config.join_push_messages else UniWebSocketTransport
+        self._plain = _terms(config, None)
+        self._deflating = _terms(config, deflate_settings(config))
+
+    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+        """Refuse, or switch protocols and begin a session, with the connect request of the query if it has one."""
+        request = exchange.request
+        wanted = None
+        text = query_value(request.query, b"cf_connect") if request.query else b""
+        if text:
+            try:
+                wanted = connect_request_of_json(text)
+            except MalformedFrame:
+                exchange.respond(400, b"invalid connect request\n", TEXT, (*arrival.headers, NO_SNIFFING))
+                return
+        if refuse_handshake(exchange, arrival, self._origin_allowed):
+            return
+        terms = self._deflating if self._deflating.websocket.inflate and offers_deflate(request) else self._plain
+        exchange.upgrade(
+            accept_head(request, deflate=terms.websocket.inflate),
+            lambda _: self._transport(self._context, terms, arrival.opening, wanted),
+        )
+
+
+def _terms(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniTerms:
+    join = config.join_push_messages
+    return UniTerms(
+        Terms(
+            wire=JOINED if join else wire_format(deflate),
+            limits=read_limits(config),
+            inflate=deflate is not None,
+            write_timeout=config.write_timeout,
+            native_pings=True,
+        ),
+        pushes_disconnect=not config.disable_disconnect_push,
+        closes_with_frame=not config.disable_closing_handshake,
+        join=frame_builder(deflate) if join else None,
+    )
