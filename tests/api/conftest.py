@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fanjet.api.decoding import RequestDecoder
 from fanjet.api.encoding import encode_failure, encode_success
 from fanjet.api.errors import ApiError
 from fanjet.api.methods import METHODS, execute
+from fanjet.protocol.json_document import DocumentDecoder
 from tests.api.fake_node import FakeNode
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
@@ -28,7 +28,7 @@ def call(node: FakeNode) -> Call:
 
     async def run(name: str, **fields: Any) -> dict[str, Any]:
         method = METHODS[name]
-        request = RequestDecoder(method.request_type).decode(json.dumps(fields).encode())
+        request = DocumentDecoder(method.request_type).decode(json.dumps(fields).encode())
         try:
             answer = encode_success(await execute(node, method, request))
         except ApiError as error:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fanjet.api.batch import encode_replies, run_batch
-from fanjet.api.decoding import RequestDecoder
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.requests import BatchRequest, Command
+from fanjet.protocol.json_document import DocumentDecoder
 
 if TYPE_CHECKING:
     from tests.api.fake_node import FakeNode
@@ -21,7 +21,7 @@ UNKNOWN_CHANNEL = {"error": {"code": 102, "message": "unknown channel"}}
 
 
 async def batch(node: FakeNode, commands: Any, **rest: Any) -> Any:
-    request = RequestDecoder(BatchRequest).decode(json.dumps({"commands": commands, **rest}).encode())
+    request = DocumentDecoder(BatchRequest).decode(json.dumps({"commands": commands, **rest}).encode())
     return json.loads(encode_replies(await run_batch(node, request)))
 
 
@@ -58,7 +58,7 @@ async def test_commands_that_are_none(node: FakeNode, command: dict[str, Any]) -
 
 @pytest.mark.parametrize("request_fields", [{}, {"commands": None}, {"commands": []}])
 async def test_no_commands_no_replies(node: FakeNode, request_fields: dict[str, Any]) -> None:
-    request = RequestDecoder(BatchRequest).decode(json.dumps(request_fields).encode())
+    request = DocumentDecoder(BatchRequest).decode(json.dumps(request_fields).encode())
     assert encode_replies(await run_batch(node, request)) == b"{}"
 
 

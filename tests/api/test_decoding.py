@@ -3,7 +3,6 @@
 import pytest
 from msgspec import Struct
 
-from fanjet.api.decoding import MalformedRequest, RequestDecoder
 from fanjet.api.requests import (
     BatchRequest,
     BroadcastRequest,
@@ -12,6 +11,8 @@ from fanjet.api.requests import (
     PublishRequest,
     SubscribeRequest,
 )
+from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_scan import MalformedJSON
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ from fanjet.api.requests import (
 )
 def test_accepts(body: bytes, expected: Struct | None) -> None:
     request_type = BatchRequest if expected is None else type(expected)
-    decoded = RequestDecoder(request_type).decode(body)
+    decoded = DocumentDecoder(request_type).decode(body)
     assert expected is None or decoded == expected
 
 
@@ -50,7 +51,7 @@ def test_accepts(body: bytes, expected: Struct | None) -> None:
     ],
 )
 def test_payloads_are_kept_as_written(payload: bytes) -> None:
-    decoded = RequestDecoder(PublishRequest).decode(b'{"data": ' + payload + b' ,"channel":"a"}')
+    decoded = DocumentDecoder(PublishRequest).decode(b'{"data": ' + payload + b' ,"channel":"a"}')
     assert bytes(decoded.data) == payload
 
 
@@ -97,10 +98,10 @@ def test_payloads_are_kept_as_written(payload: bytes) -> None:
     ],
 )
 def test_refuses(body: bytes, request_type: type[Struct]) -> None:
-    with pytest.raises(MalformedRequest):
-        RequestDecoder(request_type).decode(body)
+    with pytest.raises(MalformedJSON):
+        DocumentDecoder(request_type).decode(body)
 
 
 def test_filters_that_nest_deep_are_read() -> None:
     body = b'{"label_filter":' + b'{"nodes":[' * 3000 + b"]}" * 3000 + b"}"
-    assert RequestDecoder(DisconnectRequest).decode(body).label_filter is not None
+    assert DocumentDecoder(DisconnectRequest).decode(body).label_filter is not None

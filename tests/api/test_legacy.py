@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.api.decoding import MalformedRequest
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.legacy import run_legacy
+from fanjet.protocol.json_scan import MalformedJSON
 
 if TYPE_CHECKING:
     from tests.api.fake_node import FakeNode
@@ -88,13 +88,13 @@ async def test_commands_one_after_another(node: FakeNode, body: bytes) -> None:
 async def test_what_cannot_be_decoded_fails_the_request_but_what_came_before_is_done(
     node: FakeNode, command: bytes
 ) -> None:
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(MalformedJSON):
         await run_legacy(node, PUBLISH + b"\n" + command + b"\n" + PUBLISH)
     assert len(node.published) == 1
 
 
 async def test_bytes_that_are_not_utf_8_are_refused(node: FakeNode) -> None:
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(MalformedJSON):
         await run_legacy(node, b'{"method":"\xff"}')
 
 

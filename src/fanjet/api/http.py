@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fanjet.net.eager import run_eagerly
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
+from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_scan import MalformedJSON
 from fanjet.telemetry.logging import get_logger
 
 from .auth import KeyCheck
 from .batch import encode_replies, run_batch
-from .decoding import MalformedRequest, RequestDecoder
 from .encoding import PayloadNotJSON, encode_error, encode_failure, encode_success
 from .errors import as_api_error
 from .legacy import run_legacy
@@ -50,10 +51,10 @@ class HttpApi:
         """Endpoints by path. `prefix` has no slash at its end, but for being one (05 §2.2)."""
         base = prefix.rstrip("/")
         routes = {
-            f"{base}/{method.name}": self._endpoint(RequestDecoder(method.request_type).decode, self._work_of(method))
+            f"{base}/{method.name}": self._endpoint(DocumentDecoder(method.request_type).decode, self._work_of(method))
             for method in METHODS.values()
         }
-        routes[f"{base}/batch"] = self._endpoint(RequestDecoder(BatchRequest).decode, self._work_through_batch)
+        routes[f"{base}/batch"] = self._endpoint(DocumentDecoder(BatchRequest).decode, self._work_through_batch)
         routes[base or "/"] = self._endpoint(_undecoded, self._work_through_legacy)
         return routes
 
@@ -71,7 +72,7 @@ class HttpApi:
             else:
                 try:
                     decoded = decode(request.body)
-                except MalformedRequest as error:
+                except MalformedJSON as error:
                     _refuse(exchange, error)
                 else:
                     run_eagerly(work(exchange, decoded), _finished)
@@ -117,7 +118,7 @@ class HttpApi:
             return
         try:
             exchange.respond(200, await run_legacy(self._node, body), JSON)
-        except MalformedRequest as error:
+        except MalformedJSON as error:
             _refuse(exchange, error)
         except (Exception, CancelledError) as failure:
             _fail(exchange, failure)
@@ -133,7 +134,7 @@ def _finished(_: None, error: BaseException | None) -> None:
         raise error
 
 
-def _refuse(exchange: Exchange, error: MalformedRequest) -> None:
+def _refuse(exchange: Exchange, error: MalformedJSON) -> None:
     log.info("error decoding API request body", path=exchange.request.path, error=error)
     _respond_text(exchange, *_BAD_REQUEST)
 

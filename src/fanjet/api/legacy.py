@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from fanjet.protocol import lenient_json
+from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
 
-from .decoding import MalformedRequest, RequestDecoder
 from .encoding import encode_error, encode_result
 from .errors import ApiError, BadRequest, NotFound
 from .methods import METHODS, execute
@@ -65,7 +65,7 @@ _NUMBERS: Final = {
     "shared_poll_publish": 39,
 }
 _NAMES: Final = {number: name for name, number in _NUMBERS.items()}
-_DECODERS: Final = {name: RequestDecoder(method.request_type) for name, method in METHODS.items()}
+_DECODERS: Final = {name: DocumentDecoder(method.request_type) for name, method in METHODS.items()}
 
 _integer = re.compile(rb"-?[0-9]{1,19}").fullmatch
 
@@ -73,7 +73,7 @@ _integer = re.compile(rb"-?[0-9]{1,19}").fullmatch
 async def run_legacy(node: Node, body: bytes) -> bytes:
     """Run a body's commands one after another. Returns the replies, one a line.
 
-    Raises `MalformedRequest` at the first command that cannot be decoded: those before it have been carried out, their
+    Raises `MalformedJSON` at the first command that cannot be decoded: those before it have been carried out, their
     replies are lost; `PayloadNotJSON` likewise.
     """
     replies = []
@@ -90,27 +90,24 @@ async def run_legacy(node: Node, body: bytes) -> bytes:
     return b"\n".join(replies)
 
 
-_decode_line = RequestDecoder(LegacyCommand).decode
+_decode_line = DocumentDecoder(LegacyCommand).decode
 
 
 def _commands(body: bytes) -> Iterator[LegacyCommand]:
     """Usually there is one command a line, though they may follow each other without, or go over several."""
-    try:
-        require_utf8(body)
-        at = skip_space(body, 0)
-        line_end = -1
-        while at < len(body):
-            if at > line_end:
-                line_end = _end_of_line(body, at)
-                whole = _whole_line(body[at:line_end])
-                if whole is not None:
-                    at = skip_space(body, line_end)
-                    yield whole
-                    continue
-            command, at = lenient_json.decode_first(body, at, LegacyCommand)
-            yield command
-    except MalformedJSON as error:
-        raise MalformedRequest(str(error)) from error
+    require_utf8(body)
+    at = skip_space(body, 0)
+    line_end = -1
+    while at < len(body):
+        if at > line_end:
+            line_end = _end_of_line(body, at)
+            whole = _whole_line(body[at:line_end])
+            if whole is not None:
+                at = skip_space(body, line_end)
+                yield whole
+                continue
+        command, at = lenient_json.decode_first(body, at, LegacyCommand)
+        yield command
 
 
 def _end_of_line(body: bytes, at: int) -> int:
@@ -122,17 +119,17 @@ def _whole_line(line: bytes) -> LegacyCommand | None:
     """The command if the line is one command."""
     try:
         return _decode_line(line)
-    except MalformedRequest:
+    except MalformedJSON:
         return None
 
 
 def _method_name(literal: bytes) -> str:
-    """The name for a method given by number or name; empty for a number that is none. Raises `MalformedRequest`."""
+    """The name for a method given by number or name; empty for a number that is none. Raises `MalformedJSON`."""
     if _integer(literal):
         return _NAMES.get(int(literal), "")
     name = literal[1:-1].decode().lower()
     if literal[:1] != b'"' or name not in _NUMBERS:
-        raise MalformedRequest("unknown method")
+        raise MalformedJSON("unknown method")
     return name
 
 
@@ -143,7 +140,7 @@ async def _execute(node: Node, name: str, params: Raw) -> Result:
         raise BadRequest
     try:
         request = _DECODERS[name].decode(bytes(params))
-    except MalformedRequest as error:
+    except MalformedJSON as error:
         raise BadRequest from error
     return await execute(node, METHODS[name], request)
 
