@@ -25,6 +25,7 @@ from fanjet.config.unbuilt import refuse_unbuilt
 from fanjet.config.validation import validate
 from fanjet.config.validation.startup import Refusal, start_refusals
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import ListenError, Listeners
 from fanjet.net.binding import BindError
 from fanjet.net.tls import TLSError
@@ -158,6 +159,7 @@ class Server:
             unix_time=time.time,
         )
         self._listeners = Listeners(config, services(config, self._clients, site), self._wheel)
+        self._grpc = GrpcListeners(config, self._clients, self._wheel)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0
@@ -185,6 +187,7 @@ class Server:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._wheel.start(loop)
         await self._listeners.start()
+        await self._grpc.start()
         self._collector = CollectorGuard(self._node.connections)
         self._keep_house()
         _write_notices(warnings(self._loaded))
@@ -193,9 +196,10 @@ class Server:
         """Accept nothing more, send every client away with 3001, wait for their sockets and for running requests."""
         log.info("shutting down ...")
         self._listeners.close()
+        self._grpc.close()
         self._node.shut_down()
         self._clients.shut_down()
-        await asyncio.gather(self._listeners.stop(), self._clients.all_gone())
+        await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.all_gone())
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         self._wheel.stop()

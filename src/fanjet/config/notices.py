@@ -63,6 +63,10 @@ def _insecure_switches(config: Config) -> Iterator[Notice]:
     switches = (
         (config.client.insecure, f"INSECURE client mode enabled, {_RISK}"),
         (config.http_api.insecure, f"INSECURE HTTP API mode enabled, {_RISK}"),
+        (
+            config.grpc_api.enabled and not config.grpc_api.key,
+            "grpc_api.key is empty: whoever reaches the GRPC API may use it",
+        ),
         (config.admin.insecure, f"INSECURE admin mode enabled, {_RISK}"),
         (
             config.client.insecure_skip_token_signature_verify,

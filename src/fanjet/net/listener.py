@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .tls_acceptor import TLSAcceptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .http1.server import HttpServer
     from .tls_acceptor import Contexts
+    from .wheel import TimingWheel
 
 BACKLOG: Final = 4096
 
 
+class Serving(Protocol):
+    """What becomes of accepted connections: an HTTP server of whatever version."""
+
+    wheel: TimingWheel
+
+    def new_connection(self) -> asyncio.Protocol:
+        """The protocol of one connection."""
+
+    async def stop(self) -> None:
+        """Close idle connections and wait for requests that are being received or answered."""
+
+
 class Listener:
-    """Accepts connections for one `HttpServer`."""
+    """Accepts connections for one server."""
 
     __slots__ = ("_acceptor", "_servers", "_sockets", "http", "port")
 
-    def __init__(self, http: HttpServer, sockets: Iterable[socket.socket], tls: Contexts | None = None) -> None:
+    def __init__(self, http: Serving, sockets: Iterable[socket.socket], tls: Contexts | None = None) -> None:
         """Take over bound sockets; with `tls`, whoever connects has to begin with TLS."""
         self.http = http
         self._sockets = list(sockets)

@@ -1,0 +1,143 @@
+"""The server API over gRPC (05 §3): the methods of HTTP, from the same code."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from fanjet.net.grpc.server import Service, unary
+from fanjet.net.grpc.status import GrpcError, StatusCode
+
+from .batch import run_batch
+from .errors import as_api_error
+from .methods import METHODS
+from .proto.api_pb2 import DESCRIPTOR, BatchRequest, BatchResponse, Error
+from .protobuf import fill, request_reader
+from .requests import BatchRequest as BatchCommands
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.descriptor import MethodDescriptor
+
+    from fanjet.net.grpc.call import UnaryHandler
+    from fanjet.net.grpc.head import CallHead
+
+    from .errors import ApiError
+    from .methods import Method
+    from .node import Node
+
+SERVICE: Final = DESCRIPTOR.services_by_name["CentrifugoApi"]
+
+_METHODS: Final = {name.replace("_", ""): method for name, method in METHODS.items()}
+"""By their gRPC names in lower case."""
+
+_STATUS_BY_HTTP: Final = {
+    400: StatusCode.INVALID_ARGUMENT,
+    404: StatusCode.NOT_FOUND,
+    409: StatusCode.ALREADY_EXISTS,
+    416: StatusCode.OUT_OF_RANGE,
+}
+"""What transport error mode makes of an error, by its status there (05 §4)."""
+
+
+class GrpcApi:
+    """The service. `key` empty: every call is let in; `transport_errors`: errors are statuses, not replies."""
+
+    def __init__(self, node: Node, *, key: str, transport_errors: bool = False) -> None:
+        self._node = node
+        self._transport_errors = transport_errors
+        self.admit: Callable[[CallHead], None] | None = KeyCheck(key) if key else None
+        """Raises `GrpcError` for calls without the key."""
+
+    def service(self) -> Service:
+        """Its methods by name."""
+        methods = {method.name: unary(self._handler(method)) for method in SERVICE.methods}
+        return Service(SERVICE.full_name, methods, self.admit)
+
+    def _handler(self, described: MethodDescriptor) -> UnaryHandler:
+        if described.name == "Batch":
+            return self._batch()
+        method = _METHODS.get(described.name.lower())
+        return _unimplemented(described.name) if method is None else self._method(method, described)
+
+    def _method(self, method: Method, described: MethodDescriptor) -> UnaryHandler:
+        node, run, name = self._node, method.run, method.name
+        request_class = GetMessageClass(described.input_type)
+        response_class: Any = GetMessageClass(described.output_type)
+        read = request_reader(request_class, method.request_type)
+
+        async def handle(message: bytes, head: CallHead) -> bytes:
+            request = read(_parse(request_class, message))
+            response = response_class()
+            try:
+                fill(response.result, await run(node, request))
+            except Exception as failure:
+                error = as_api_error(failure, name)
+                if self._by_status(head):
+                    raise _as_status(error) from None
+                response.error.CopyFrom(_error(error))
+            return _serialized(response)
+
+        return handle
+
+    def _batch(self) -> UnaryHandler:
+        node = self._node
+        read = request_reader(BatchRequest, BatchCommands)
+
+        async def handle(message: bytes, _head: CallHead) -> bytes:
+            response = BatchResponse()
+            for reply in await run_batch(node, read(_parse(BatchRequest, message))):
+                answer = response.replies.add()
+                for name, result in reply.items():
+                    fill(getattr(answer, name), result)
+            return _serialized(response)
+
+        return handle
+
+    def _by_status(self, head: CallHead) -> bool:
+        return self._transport_errors or head.first(b"x-centrifugo-error-mode") == b"transport"
+
+
+class KeyCheck:
+    """Admits calls whose metadata hold the key. How much of it was right cannot be timed."""
+
+    __slots__ = ("_expected",)
+
+    def __init__(self, key: str) -> None:
+        self._expected = b"apikey " + key.encode()
+
+    def __call__(self, head: CallHead) -> None:
+        """Raises `GrpcError`."""
+        if not compare_digest(head.first(b"authorization") or b"", self._expected):
+            raise GrpcError(StatusCode.UNAUTHENTICATED, "unauthenticated")
+
+
+def _unimplemented(name: str) -> UnaryHandler:
+    async def handle(_message: bytes, _head: CallHead) -> NoReturn:
+        raise GrpcError(StatusCode.UNIMPLEMENTED, f"method {name} not implemented")
+
+    return handle
+
+
+def _parse(message_class: type[Message], data: bytes) -> Message:
+    try:
+        return message_class.FromString(data)
+    except DecodeError as error:
+        raise GrpcError(StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from error
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _error(error: ApiError) -> Error:
+    return Error(code=error.code, message=error.message)
+
+
+def _as_status(error: ApiError) -> GrpcError:
+    code = _STATUS_BY_HTTP.get(error.http_status, StatusCode.INTERNAL)
+    return GrpcError(code, error.message, (_error(error),))

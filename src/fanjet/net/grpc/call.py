@@ -1,0 +1,353 @@
+"""One call: a stream of HTTP/2 on its way from the first message to the status."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from h2.errors import ErrorCodes
+
+from ..eager import run_eagerly
+from ..wheel import NOT_SCHEDULED
+from .framing import MessageReader, frame, gzip_frame
+from .status import OK_TRAILERS, GrpcError, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ..http2.stream import Http2Stream
+    from ..wheel import TimingWheel
+    from .head import CallHead
+    from .status import Headers
+
+    UnaryHandler = Callable[[bytes, CallHead], Coroutine[Any, Any, bytes]]
+    """The reply to a message. Raises `GrpcError`."""
+    StreamHandler = Callable[["StreamingCall", bytes], "CallOwner"]
+    """Takes the call's only message, and owns what is written."""
+    DialogueHandler = Callable[["StreamingCall"], "DialogueOwner"]
+    """Owns a call in which messages go both ways."""
+
+log = logging.getLogger(__name__)
+
+PLAIN_HEADERS: Final[Headers] = [(b":status", b"200"), (b"content-type", b"application/grpc")]
+_GZIP_HEADERS: Final[Headers] = [*PLAIN_HEADERS, (b"grpc-encoding", b"gzip")]
+
+
+class CallOwner(Protocol):
+    """Who writes the messages of a streaming call. Nothing is called any more once the call has ended."""
+
+    def on_blocked(self) -> None:
+        """The peer does not take what was written; more may be written, but waits in memory."""
+
+    def on_writable(self) -> None:
+        """The peer has taken everything."""
+
+    def on_lost(self) -> None:
+        """The peer has cancelled the call, or gone."""
+
+
+class DialogueOwner(Protocol):
+    """Who answers messages as they come. Nothing is called any more once the call has ended."""
+
+    def on_message(self, message: bytes) -> None:
+        """A message has come, and what was written before was taken. `GrpcError` ends the call."""
+
+    def on_end(self) -> None:
+        """No more will come."""
+
+
+class Call(ABC):
+    """What all calls have in common: the stream's receiver, a deadline, the end."""
+
+    __slots__ = ("_reader", "_stream", "_wheel", "head", "wheel_slot")
+
+    def __init__(self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int) -> None:
+        self.head = head
+        self._stream: Http2Stream | None = stream
+        self._wheel = wheel
+        self._reader = MessageReader(max_message, gzip=self.compressed)
+        self.wheel_slot = NOT_SCHEDULED
+        if head.timeout is not None:
+            wheel.schedule(self, wheel.clock() + head.timeout)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether messages are compressed, both ways."""
+        return self.head.encoding == b"gzip"
+
+    @property
+    def _headers(self) -> Headers:
+        return _GZIP_HEADERS if self.compressed else PLAIN_HEADERS
+
+    def on_timer(self, now: float) -> None:
+        """The client has waited long enough."""
+        self._break_off()
+
+    def on_reset(self) -> None:
+        """The client has cancelled the call, or gone."""
+        if self._let_go() is not None:
+            self._on_lost()
+
+    def on_data(self, data: bytes) -> None:
+        """More of the request's body."""
+        self._guarded(lambda: self._take(data))
+
+    def on_end(self) -> None:
+        """The end of the request's body."""
+        self._guarded(self._take_end)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take what has come; what cannot be used ends the call."""
+        if self._stream is None:
+            return
+        try:
+            step()
+        except GrpcError as error:
+            self._fail(error)
+            self._on_lost()
+        except Exception as error:
+            self._fail(self._unforeseen(error))
+            self._on_lost()
+
+    @abstractmethod
+    def _take(self, data: bytes) -> None:
+        """More of the request's body. Raises `GrpcError`."""
+
+    @abstractmethod
+    def _take_end(self) -> None:
+        """The end of the request's body. Raises `GrpcError`."""
+
+    @abstractmethod
+    def on_blocked(self) -> None:
+        """The peer does not take what was written."""
+
+    @abstractmethod
+    def on_writable(self) -> None:
+        """The peer has taken everything."""
+
+    @abstractmethod
+    def _on_lost(self) -> None:
+        """The call has ended, and whoever works on it has not ended it."""
+
+    def _fail(self, error: GrpcError) -> None:
+        """End the call with a status and nothing else."""
+        stream = self._let_go()
+        if stream is not None:
+            stream.send_headers([*self._headers, *error.trailers()], end=True)
+
+    def _unforeseen(self, error: BaseException | None) -> GrpcError:
+        log.error("gRPC handler failed", exc_info=error, extra={"path": self.head.path.decode("latin-1")})
+        return GrpcError(StatusCode.INTERNAL, "internal error")
+
+    def _break_off(self) -> None:
+        stream = self._let_go()
+        if stream is not None:
+            stream.reset(ErrorCodes.CANCEL)
+            self._on_lost()
+
+    def _let_go(self) -> Http2Stream | None:
+        """Return the stream for the last time."""
+        stream, self._stream = self._stream, None
+        if stream is not None and self.wheel_slot != NOT_SCHEDULED:
+            self._wheel.cancel(self)
+        return stream
+
+
+class UnaryCall(Call):
+    """One message, one reply. Work that has begun goes on to its end, whether or not the client still waits for it."""
+
+    __slots__ = ("_handler", "_started")
+
+    def __init__(
+        self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int, *, handler: UnaryHandler
+    ) -> None:
+        super().__init__(stream, head, wheel, max_message)
+        self._handler = handler
+        self._started = False
+
+    def _take(self, data: bytes) -> None:
+        if self._started:
+            return
+        for message in self._reader.feed(data):
+            self._started = True
+            run_eagerly(self._handler(message, self.head), self._finished)
+            return
+
+    def on_blocked(self) -> None:
+        """There is but one reply, which may wait."""
+
+    def on_writable(self) -> None:
+        """Nobody has waited."""
+
+    def _on_lost(self) -> None:
+        """The work does not care."""
+
+    def _take_end(self) -> None:
+        if not self._started:
+            raise GrpcError(StatusCode.UNKNOWN, "unexpected EOF" if self._reader.inside_message else "EOF")
+
+    def _finished(self, reply: bytes | None, error: BaseException | None) -> None:
+        if reply is None:
+            self._fail(error if isinstance(error, GrpcError) else self._unforeseen(error))
+            return
+        stream = self._let_go()
+        if stream is not None:
+            stream.send_headers(self._headers)
+            stream.send_data(gzip_frame(reply) if self.compressed else frame(reply))
+            stream.send_trailers(OK_TRAILERS)
+
+
+class StreamingCall(Call):
+    """A call that is answered message by message until its owner ends it."""
+
+    __slots__ = ("_opened", "write")
+
+    write: Callable[[bytes], None]
+    """Writes messages that went through `frame`, or `gzip_frame` where the call is compressed; `open` comes before."""
+
+    def __init__(self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int) -> None:
+        super().__init__(stream, head, wheel, max_message)
+        self.write = stream.send_data
+        self._opened = False
+
+    # The owner's side.
+
+    def open(self) -> None:
+        """Begin the answer."""
+        if self._stream is not None:
+            self._opened = True
+            self._stream.send_headers(self._headers)
+
+    def finish(self) -> None:
+        """End the call with status OK, behind what was written."""
+        self._forget_owner()
+        self._end(OK_TRAILERS)
+
+    def abort(self) -> None:
+        """Break off: the client sees that something is missing."""
+        self._forget_owner()
+        self._break_off()
+
+    # The stream's side.
+
+    @abstractmethod
+    def _forget_owner(self) -> None:
+        """Call the owner no more."""
+
+    def _fail(self, error: GrpcError) -> None:
+        self._end(error.trailers())
+
+    def _end(self, trailers: Headers) -> None:
+        stream = self._let_go()
+        if stream is None:
+            return
+        if self._opened:
+            stream.send_trailers(trailers)
+        else:
+            stream.send_headers([*self._headers, *trailers], end=True)
+
+
+class ServerStreamingCall(StreamingCall):
+    """One message, then a stream of them back."""
+
+    __slots__ = ("_handler", "_owner", "_request")
+
+    def __init__(
+        self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int, *, handler: StreamHandler
+    ) -> None:
+        super().__init__(stream, head, wheel, max_message)
+        self._handler = handler
+        self._owner: CallOwner | None = None
+        self._request: bytes | None = None
+
+    def on_blocked(self) -> None:
+        """Pass it on."""
+        if self._owner is not None:
+            self._owner.on_blocked()
+
+    def on_writable(self) -> None:
+        """Pass it on."""
+        if self._owner is not None:
+            self._owner.on_writable()
+
+    def _take(self, data: bytes) -> None:
+        for message in self._reader.feed(data):
+            if self._request is not None:
+                raise GrpcError(StatusCode.INTERNAL, f"{_CARDINALITY} multiple request messages for {_THIS_KIND}")
+            self._request = message
+
+    def _take_end(self) -> None:
+        request, self._request = self._request, None
+        if self._reader.inside_message:
+            raise GrpcError(StatusCode.INTERNAL, "unexpected EOF")
+        if request is None:
+            raise GrpcError(StatusCode.INTERNAL, f"{_CARDINALITY} no request message from {_THIS_KIND}")
+        owner = self._handler(self, request)
+        if self._stream is not None:  # else it has ended meanwhile
+            self._owner = owner
+
+    def _on_lost(self) -> None:
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.on_lost()
+
+    def _forget_owner(self) -> None:
+        self._owner = None
+
+
+_CARDINALITY: Final = "cardinality violation: received"
+_THIS_KIND: Final = "non-client-streaming RPC"
+
+
+class DialogueCall(StreamingCall):
+    """Messages both ways. A peer that does not take the answers is not asked for more either."""
+
+    __slots__ = ("_ended", "_owner", "_waiting")
+
+    def __init__(
+        self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int, *, handler: DialogueHandler
+    ) -> None:
+        super().__init__(stream, head, wheel, max_message)
+        self._waiting: deque[bytes] = deque()
+        self._ended = False
+        self._owner: DialogueOwner | None = handler(self)
+
+    def on_blocked(self) -> None:
+        """Asked for when the next message comes."""
+
+    def on_writable(self) -> None:
+        """Go on with what has waited."""
+        if self._stream is not None:
+            self._stream.release()
+        self._guarded(self._serve)
+
+    def _take(self, data: bytes) -> None:
+        self._waiting.extend(self._reader.feed(data))
+        self._serve()
+
+    def _take_end(self) -> None:
+        if self._reader.inside_message:
+            raise GrpcError(StatusCode.INTERNAL, "unexpected EOF")
+        self._ended = True
+        self._serve()
+
+    def _serve(self) -> None:
+        waiting = self._waiting
+        while self._owner is not None and self._stream is not None:
+            if waiting and not self._stream.blocked:
+                self._owner.on_message(waiting.popleft())
+            elif waiting:
+                self._stream.hold()
+                return
+            else:
+                if self._ended:
+                    self._owner.on_end()
+                return
+
+    def _on_lost(self) -> None:
+        self._owner = None
+
+    def _forget_owner(self) -> None:
+        self._owner = None

@@ -1,0 +1,98 @@
+"""The reflection service, which tells clients such as grpcurl what services there are and what their messages mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf import descriptor_pool
+from google.protobuf.message import DecodeError
+
+from .framing import frame, gzip_frame
+from .proto import reflection_v1_pb2, reflection_v1alpha_pb2
+from .proto.reflection_v1_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from .server import Service, dialogue
+from .status import GrpcError, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .call import StreamingCall
+    from .head import CallHead
+
+_NAMES: Final = tuple(
+    module.DESCRIPTOR.services_by_name["ServerReflection"].full_name
+    for module in (reflection_v1_pb2, reflection_v1alpha_pb2)
+)
+"""Both versions, which are the same on the wire."""
+
+_pool: Final = descriptor_pool.Default()
+
+
+def reflection_services(services: Iterable[Service], admit: Callable[[CallHead], None] | None) -> list[Service]:
+    """The service in both its versions, for a server that offers `services` besides."""
+    names = sorted([*(service.name for service in services), *_NAMES])
+    method = dialogue(lambda call: _Reflection(call, names))
+    return [Service(name, {"ServerReflectionInfo": method}, admit) for name in _NAMES]
+
+
+class _Reflection:
+    """One conversation. A file is described once, but for the one that is asked for."""
+
+    def __init__(self, call: StreamingCall, services: Sequence[str]) -> None:
+        self._call = call
+        self._services = services
+        self._described: set[str] = set()
+        self._frame = gzip_frame if call.compressed else frame
+        call.open()
+
+    def on_message(self, message: bytes) -> None:
+        """Answer one question. Raises `GrpcError`."""
+        try:
+            request = ServerReflectionRequest.FromString(message)
+        except DecodeError as error:
+            raise GrpcError(StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from error
+        response = ServerReflectionResponse(valid_host=request.host, original_request=request)
+        kind = request.WhichOneof("message_request")
+        if kind is None:
+            raise GrpcError(StatusCode.INVALID_ARGUMENT, "invalid MessageRequest: <nil>")
+        try:
+            self._answer(kind, request, response)
+        except KeyError:
+            response.error_response.error_code = StatusCode.NOT_FOUND
+            response.error_response.error_message = "proto: not found"
+        self._call.write(self._frame(response.SerializeToString()))
+
+    def on_end(self) -> None:
+        """The client knows enough."""
+        self._call.finish()
+
+    def _answer(self, kind: str, request: ServerReflectionRequest, response: ServerReflectionResponse) -> None:
+        """Raises `KeyError` for what there is not."""
+        if kind == "list_services":
+            for name in self._services:
+                response.list_services_response.service.add(name=name)
+        elif kind == "file_by_filename":
+            self._describe(_pool.FindFileByName(request.file_by_filename), response)
+        elif kind == "file_containing_symbol":
+            self._describe(_pool.FindFileContainingSymbol(request.file_containing_symbol), response)
+        elif kind == "file_containing_extension":
+            wanted = request.file_containing_extension
+            extended = _pool.FindMessageTypeByName(wanted.containing_type)
+            extension: Any = _pool.FindExtensionByNumber(extended, wanted.extension_number)
+            self._describe(extension.file, response)
+        else:
+            name = request.all_extension_numbers_of_type
+            extensions = _pool.FindAllExtensions(_pool.FindMessageTypeByName(name))
+            response.all_extension_numbers_response.base_type_name = name
+            numbers = sorted(extension.number for extension in extensions)
+            response.all_extension_numbers_response.extension_number.extend(numbers)
+
+    def _describe(self, file: Any, response: ServerReflectionResponse) -> None:
+        """Add a file and, as far as this client does not know them, those it imports."""
+        files = response.file_descriptor_response.file_descriptor_proto
+        waiting = [file]
+        for each in waiting:
+            if not files or each.name not in self._described:
+                self._described.add(each.name)
+                files.append(each.serialized_pb)
+                waiting.extend(each.dependencies)

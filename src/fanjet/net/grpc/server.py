@@ -1,0 +1,122 @@
+"""Which call a request begins, if any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from .call import PLAIN_HEADERS, DialogueCall, ServerStreamingCall, UnaryCall
+from .framing import DEFAULT_MAX_MESSAGE
+from .head import CallHead, NotGrpc
+from .status import GrpcError, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..http2.stream import Http2Stream, StreamReceiver
+    from ..wheel import TimingWheel
+    from .call import Call, DialogueHandler, StreamHandler, UnaryHandler
+
+    Begin = Callable[[Http2Stream, CallHead, TimingWheel, int], Call]
+
+_ENCODINGS: Final = (b"", b"identity", b"gzip")
+
+
+def unary(handler: UnaryHandler) -> Begin:
+    """A method that answers one message with another."""
+    return partial(UnaryCall, handler=handler)
+
+
+def server_streaming(handler: StreamHandler) -> Begin:
+    """A method that answers one message with a stream of them."""
+    return partial(ServerStreamingCall, handler=handler)
+
+
+def dialogue(handler: DialogueHandler) -> Begin:
+    """A method with a stream of messages both ways."""
+    return partial(DialogueCall, handler=handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Methods by name, under the full name of their service."""
+
+    name: str
+    methods: Mapping[str, Begin]
+    admit: Callable[[CallHead], None] | None = None
+    """Raises `GrpcError` for calls that are not let in. Asked before any message is read."""
+
+
+class GrpcServer:
+    """Begins the calls of one listener's connections. Messages may have `max_message` bytes, decompressed or not."""
+
+    def __init__(self, services: Iterable[Service], wheel: TimingWheel, max_message: int = DEFAULT_MAX_MESSAGE) -> None:
+        self._services = {service.name.encode(): service for service in services}
+        self._methods = {
+            f"/{service.name}/{name}".encode(): (service, begin)
+            for service in self._services.values()
+            for name, begin in service.methods.items()
+        }
+        self._wheel = wheel
+        self._max_message = max_message
+
+    def accept(self, stream: Http2Stream) -> StreamReceiver:
+        """Begin a call, or refuse it."""
+        try:
+            head = CallHead(stream.fields)
+            begin = self._admit(head)
+        except NotGrpc as refusal:
+            return _Refused(stream, refusal.http_status, refusal.error)
+        except GrpcError as error:
+            return _Refused(stream, 200, error)
+        return begin(stream, head, self._wheel, self._max_message)
+
+    def _admit(self, head: CallHead) -> Begin:
+        """What begins the call. Raises `GrpcError`."""
+        if head.timeout == 0:
+            raise GrpcError(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
+        known = self._methods.get(head.path)
+        if known is None:
+            raise GrpcError(StatusCode.UNIMPLEMENTED, self._why_unknown(head.path))
+        if head.encoding not in _ENCODINGS:
+            encoding = head.encoding.decode("latin-1")
+            reason = f'grpc: Decompressor is not installed for grpc-encoding "{encoding}"'
+            raise GrpcError(StatusCode.UNIMPLEMENTED, reason)
+        service, begin = known
+        if service.admit is not None:
+            service.admit(head)
+        return begin
+
+    def _why_unknown(self, path: bytes) -> str:
+        service, slash, method = path[1:].rpartition(b"/")
+        if not path.startswith(b"/") or not slash:
+            return f'malformed method name: "{path.decode("latin-1")}"'
+        if service not in self._services:
+            return f"unknown service {service.decode('utf-8', 'replace')}"
+        return f"unknown method {method.decode('utf-8', 'replace')} for service {service.decode()}"
+
+
+class _Refused:
+    """A request that begins no call: answered at once, its body is of no interest."""
+
+    __slots__ = ()
+
+    def __init__(self, stream: Http2Stream, http_status: int, error: GrpcError) -> None:
+        head = [(b":status", b"%d" % http_status), *PLAIN_HEADERS[1:]]
+        stream.send_headers([*head, *error.trailers()], end=True)
+
+    def on_data(self, data: bytes) -> None:
+        """Drop it."""
+
+    def on_end(self) -> None:
+        """Nothing is waited for."""
+
+    def on_reset(self) -> None:
+        """Nothing is waited for."""
+
+    def on_blocked(self) -> None:
+        """Nothing is written any more."""
+
+    def on_writable(self) -> None:
+        """Nothing is written any more."""

@@ -1,0 +1,97 @@
+"""The unidirectional gRPC stream (02 §9.6): a connect request in, pushes out, one gRPC message each."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message import DecodeError
+from msgspec import Raw
+
+from fanjet.client.opening import PLAIN, Opening
+from fanjet.client.unidirectional import UnidirectionalSession
+from fanjet.net.grpc.framing import frame, gzip_frame
+from fanjet.net.grpc.server import Service, server_streaming
+from fanjet.net.grpc.status import GrpcError, StatusCode
+from fanjet.net.http1.stream import unframed
+from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
+from fanjet.protocol.messages import ConnectRequest, SubscribeRequest
+from fanjet.protocol.protobuf_codec import UNIDIRECTIONAL_PROTOBUF
+
+from .proto import unistream_pb2
+from .response_stream import ResponseStreamTransport, wire_format
+
+if TYPE_CHECKING:
+    from fanjet.client.context import ClientContext
+    from fanjet.net.grpc.call import StreamingCall
+    from fanjet.net.grpc.head import CallHead
+
+SERVICE: Final = unistream_pb2.DESCRIPTOR.services_by_name["CentrifugoUniStream"].full_name
+PING_SECONDS: Final = 25.0
+"""Whatever `client.ping_interval` says (Q2)."""
+
+
+class UniGrpcTransport(ResponseStreamTransport):
+    """One call. What it does not take may wait for ever: keepalive finds out whether the peer is there."""
+
+    __slots__ = ()
+
+    name = "uni_grpc"
+    emulated = False
+    write_timeout = inf
+
+    def __init__(self, call: StreamingCall) -> None:
+        framing = gzip_frame if call.compressed else frame
+        super().__init__(wire_format(self.name, UNIDIRECTIONAL_PROTOBUF, framing, unframed))
+        call.open()
+        self._stream = call
+        self.write = call.write
+
+
+class UniGrpc:
+    """The service."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._context = context
+
+    def service(self) -> Service:
+        """Its only method."""
+        return Service(SERVICE, {"Consume": server_streaming(self._consume)})
+
+    def _consume(self, call: StreamingCall, message: bytes) -> UniGrpcTransport:
+        """Begin a session. Raises `GrpcError` for what is no connect request."""
+        request = _connect_request(message)
+        transport = UniGrpcTransport(call)
+        session = UnidirectionalSession(self._context, transport, self._opening(call.head), ping_interval=PING_SECONDS)
+        transport.attach(session)
+        if self._context.node.shutting_down:
+            session.disconnect(DISCONNECT_SHUTDOWN)
+        else:
+            session.connect(request)
+        return transport
+
+    def _opening(self, head: CallHead) -> Opening:
+        kept = {
+            key: [value.decode("utf-8", "replace") for value in head.metadata[key.encode()]]
+            for key in self._context.events.kept_headers.metadata
+            if key.encode() in head.metadata
+        }
+        return Opening(metadata=kept) if kept else PLAIN
+
+
+def _connect_request(message: bytes) -> ConnectRequest:
+    try:
+        request = unistream_pb2.ConnectRequest.FromString(message)
+    except DecodeError as error:
+        raise GrpcError(StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from error
+    return ConnectRequest(
+        token=request.token,
+        data=Raw(request.data),
+        name=request.name,
+        version=request.version,
+        headers=dict(request.headers),
+        subs={
+            channel: SubscribeRequest(recover=wish.recover, epoch=wish.epoch, offset=wish.offset)
+            for channel, wish in request.subs.items()
+        },
+    )
