@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fanjet.net.binding import bind_tcp, join_address
-from fanjet.net.http1.server import HttpServer
+from fanjet.net.front import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
 from fanjet.net.tls import server_context
@@ -58,7 +58,14 @@ class Listeners:
         for address, served in by_address.items():
             if served:
                 tls = _tls_context(config, separate_internal=address == internal != external)
-                self._listeners.append(_open(address, served, wheel, tls))
+                front = HttpFront(
+                    _routes(served),
+                    wheel,
+                    tls=tls is not None,
+                    h2c=http.h2c_external and tls is None and address == external,
+                    websocket_http2=config.fanjet.websocket_http2,
+                )
+                self._listeners.append(_open(address, served, front, tls))
 
     async def start(self) -> None:
         """Accept connections."""
@@ -90,8 +97,7 @@ def _internal_port(configured: str, default: int) -> int:
         raise ListenError(f"http_server.internal_port: {configured!r} is not a port") from None
 
 
-def _open(address: tuple[str, int], served: list[Service], wheel: TimingWheel, tls: ssl.SSLContext | None) -> Listener:
-    host, port = address
+def _routes(served: list[Service]) -> Routes:
     routes = Routes()
     for service in served:
         for path, endpoint in service.routes.items():
@@ -101,9 +107,14 @@ def _open(address: tuple[str, int], served: list[Service], wheel: TimingWheel, t
                 raise ListenError(f"two endpoints are configured at path {path}") from None
             except ValueError as error:
                 raise ListenError(str(error)) from None
+    return routes
+
+
+def _open(address: tuple[str, int], served: list[Service], front: HttpFront, tls: ssl.SSLContext | None) -> Listener:
+    host, port = address
     names = sorted({service.name for service in served if service.name}, key=NAMES.index)
     log.info(f"serving {', '.join(names)} endpoints on {join_address(host, port)}")
-    return Listener(HttpServer(routes, wheel, tls=tls is not None), bind_tcp(host, port), tls)
+    return Listener(front, bind_tcp(host, port), tls)
 
 
 def _tls_context(config: Config, *, separate_internal: bool) -> ssl.SSLContext | None:

@@ -44,7 +44,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
     Unbuilt("webtransport.enabled", "WebTransport"),
     Unbuilt("http_server.http3.enabled", "HTTP/3"),
-    Unbuilt("http_server.h2c_external", "HTTP/2"),
     Unbuilt("client.proxy.connect.enabled", "event proxies"),
     Unbuilt("client.proxy.refresh.enabled", "event proxies"),
     Unbuilt("rpc.without_namespace.proxy_enabled", "event proxies"),

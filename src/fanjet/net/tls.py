@@ -103,7 +103,7 @@ def resolve_pem(value: str) -> str:
 def _server_context(settings: TLSSettings) -> ssl.SSLContext:
     context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
     if not settings.cert_pem or not settings.key_pem:
         raise TLSError("neither certificate nor key may be empty")
     _load_key_pair(context, settings.cert_pem, settings.key_pem)

@@ -192,10 +192,9 @@ class Http2Connection(asyncio.Protocol):
         """Send what waits in a stream, as far as it can be sent."""
         while not self.write_blocked and stream.send_pending():
             pass
-        if stream.id in self.streams:
-            if stream.has_pending:
-                self._waiting[stream] = None
-            stream.report_blocked()
+        if stream.has_pending:
+            self._waiting[stream] = None
+        stream.report_blocked()
 
     def end_stream(self, stream: Http2Stream, trailers: "Sequence[Field]") -> None:
         """Send what ends a response."""
@@ -282,8 +281,6 @@ class Http2Connection(asyncio.Protocol):
         finally:
             self._flush()
             self._uncork()
-        if self._waiting and not self.write_blocked:
-            self._drain_all()
         if not self._ended:
             self._deadlines.received(in_header_block=self.engine.in_header_block)
 
@@ -329,10 +326,15 @@ class Http2Connection(asyncio.Protocol):
         self.streams[number] = stream
         self._deadlines.busy()
         try:
-            stream.receiver = self._server.accept(stream)
+            receiver = self._server.accept(stream)
         except Exception:
             log.exception("accepting a stream failed")
             stream.reset(ErrorCodes.INTERNAL_ERROR)
+            return
+        if stream.receiver is None:  # else it was given away already
+            stream.receiver = receiver
+        if not stream.is_over:
+            stream.report_blocked()
 
     def _refuse_oversized(self, number: int) -> None:
         """Answer 431 and end the connection: no header block behind this one can be decoded."""
@@ -357,7 +359,8 @@ class Http2Connection(asyncio.Protocol):
         stream = self.streams.get(number)
         if stream is not None:
             stream.request_complete = True
-            stream.receiver.on_end()
+            if stream.receiver is not None:
+                stream.receiver.on_end()
 
     def _close_stream(self, stream: Http2Stream) -> None:
         """The response is sent; what the client may still have to send is not wanted."""
@@ -410,8 +413,7 @@ class Http2Connection(asyncio.Protocol):
         more = not self.write_blocked and stream.send_pending()
         if not stream.has_pending:
             self._waiting.pop(stream, None)
-            if stream.id in self.streams:
-                stream.report_blocked()
+            stream.report_blocked()
         return more
 
     def _check_ping(self) -> None:

@@ -19,7 +19,7 @@ _DATA: Final = b"\x00\x00"
 
 
 class StreamReceiver(Protocol):
-    """Who answers a stream. Nothing is called any more once the stream is answered in full, reset or lost."""
+    """Who answers a stream. Nothing is called any more once the stream is reset or lost, or its answer is sent."""
 
     def on_data(self, data: bytes) -> None:
         """A piece of the request's body, never empty. Room for more is given back on return, unless `hold` was called
@@ -35,7 +35,7 @@ class StreamReceiver(Protocol):
         """The client does not take what was sent; more may be sent, but waits in memory."""
 
     def on_writable(self) -> None:
-        """The client has taken everything."""
+        """The client has taken everything: the last call when that was the end of the answer."""
 
 
 class Http2Stream:
@@ -57,12 +57,12 @@ class Http2Stream:
         "request_complete",
     )
 
-    receiver: StreamReceiver
-
     def __init__(self, connection: "Http2Connection", flow: "H2Stream", fields: "Sequence[Field]") -> None:
         self.id = flow.stream_id
         self.fields = fields
         """The request's header fields in order, pseudo-headers first; names are lower-case."""
+        self.receiver: StreamReceiver | None = None
+        """Who answers; None only while that is being found out."""
         self.request_complete = False
         """Whether the client has sent all of its request."""
         self._connection = connection
@@ -84,6 +84,11 @@ class Http2Stream:
     def blocked(self) -> bool:
         """Whether the client does not take what was sent."""
         return bool(self._pending) or self._connection.write_blocked
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is sent, or the stream reset or lost."""
+        return self._connection.streams.get(self.id) is not self
 
     # What the receiver calls.
 
@@ -137,6 +142,10 @@ class Http2Stream:
         if size:
             self._connection.acknowledge(self, size)
 
+    def drain_connection(self) -> None:
+        """Have the client open no more streams on this connection, which closes behind the last."""
+        self._connection.drain_away()
+
     # What the connection calls.
 
     @property
@@ -146,7 +155,7 @@ class Http2Stream:
 
     def take_data(self, data: bytes, size: int) -> None:
         """Pass on a piece of the body that counts `size` bytes of the window."""
-        if data:
+        if data and self.receiver is not None:
             self.receiver.on_data(data)
         if self._held:
             self._unacknowledged += size
@@ -174,20 +183,21 @@ class Http2Stream:
 
     def report_blocked(self) -> None:
         """Tell the receiver when it has become blocked, or has ceased to be."""
-        blocked = self.blocked
-        if blocked != self._told_blocked:
+        blocked, receiver = self.blocked, self.receiver
+        if blocked != self._told_blocked and receiver is not None:
             self._told_blocked = blocked
             if blocked:
-                self.receiver.on_blocked()
+                receiver.on_blocked()
             else:
-                self.receiver.on_writable()
+                receiver.on_writable()
 
     def lose(self) -> None:
         """The stream is over on the client's side."""
         self._answered = True
         self._pending.clear()
         self._ending = None
-        self.receiver.on_reset()
+        if self.receiver is not None:
+            self.receiver.on_reset()
 
     def _send_frame(self, data: bytes | memoryview) -> None:
         """Send a DATA frame. It is made here, as h2 takes ten times as long; one that ends nothing changes no state."""

@@ -1,0 +1,272 @@
+"""One request over HTTP/2 and its answer, on a stream of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from h2.errors import ErrorCodes
+
+from ..extended_connect import TunnelExchange
+from ..http1.body import UNREADABLE
+from ..http1.errors import BadRequest
+from ..http1.exchange import Exchange
+from ..http1.request import Request
+from ..http1.response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, has_body
+from ..http1.stream import BodyFraming, ResponseStream, StreamOwner, unframed
+from ..wheel import NOT_SCHEDULED
+from .head import parse_head, protocol_of
+from .request_fields import MalformedRequest
+from .response_fields import response_fields
+from .tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from ..http1.head import Head
+    from ..router import Route, Routes
+    from ..wheel import TimingWheel
+    from .header_blocks import Field
+    from .stream import Http2Stream, StreamReceiver
+
+REQUEST_SECONDS: Final = 30.0
+WRITE_SECONDS: Final = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Http2Requests:
+    """Answers streams with the endpoints of one listener: the `accept` of its server."""
+
+    __slots__ = ("routes", "tls", "wheel")
+
+    def __init__(self, routes: "Routes", wheel: "TimingWheel", *, tls: bool) -> None:
+        self.routes = routes
+        self.wheel = wheel
+        self.tls = tls
+
+    def __call__(self, stream: "Http2Stream") -> "StreamReceiver":
+        """Begin to receive a request."""
+        request = Http2Request(self, stream)
+        request.begin()
+        return request
+
+
+class Http2Request:
+    """Collects a request, then is what its exchange answers by, and hears of the client for who writes a body.
+
+    The wheel holds it while the client owes something: the body, or taking the response.
+    """
+
+    __slots__ = ("_body", "_exchange", "_head", "_owner", "_route", "_sharing", "_size", "_stream", "wheel_slot")
+
+    _head: "Head"
+    _route: "Route"
+
+    def __init__(self, sharing: Http2Requests, stream: "Http2Stream") -> None:
+        self._sharing = sharing
+        self._stream = stream
+        self._body: list[bytes] = []
+        self._size = 0
+        self._exchange: Exchange | None = None  # being answered
+        self._owner: StreamOwner | None = None  # of the body that is being written
+        self.wheel_slot = NOT_SCHEDULED
+
+    def begin(self) -> None:
+        """Judge the head: refuse the request, or wait for its body."""
+        fields = self._stream.fields
+        try:
+            head = self._head = parse_head(fields)
+        except MalformedRequest:
+            self._stream.reset(ErrorCodes.PROTOCOL_ERROR)
+            return
+        except BadRequest as fault:
+            self._refuse(fault.status, fault.detail.encode() + b"\n")
+            return
+        self._route = self._sharing.routes.find(head)
+        if protocol := protocol_of(fields):
+            self._start(TunnelExchange(self._make_request(b""), self, protocol=protocol))
+            return
+        limit = self._route.max_body
+        if limit is not None and head.content_length > limit:
+            self._refuse(413)
+            return
+        self._expect_within(REQUEST_SECONDS)
+        if head.expects_continue and head.content_length != 0:
+            self._stream.send_headers(((b":status", b"100"),))
+
+    # What the stream calls.
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of the body. Nobody waits for more than was declared, or than the route allows."""
+        if self._exchange is not None or self._owner is not None:
+            return
+        self._body.append(data)
+        self._size += len(data)
+        limit = self._route.max_body
+        if 0 <= self._head.content_length < self._size:
+            self._cancel()
+            self._stream.reset(ErrorCodes.PROTOCOL_ERROR)
+        elif limit is not None and self._size > limit:
+            self._refuse(413)
+
+    def on_end(self) -> None:
+        """The request is complete: it is the endpoint's turn."""
+        if self._exchange is not None or self._owner is not None:
+            return
+        self._cancel()
+        if self._size < self._head.content_length:
+            self._refuse(UNREADABLE, b"Internal Server Error\n")
+            return
+        self._start(Exchange(self._make_request(b"".join(self._body)), self))
+
+    def on_reset(self) -> None:
+        """The client gave up, or the connection is lost."""
+        self._cancel()
+        owner, self._owner = self._owner, None
+        exchange, self._exchange = self._exchange, None
+        if owner is not None:
+            owner.on_lost()
+        elif exchange is not None:
+            exchange.lose_peer(answerable=False)
+
+    def on_blocked(self) -> None:
+        """The client does not take the response."""
+        if self._owner is not None:
+            self._owner.on_blocked()
+
+    def on_writable(self) -> None:
+        """The client took what was sent."""
+        if self._owner is not None:
+            self._owner.on_writable()
+
+    def on_timer(self, now: float) -> None:
+        """The body did not come, or the response was not taken, in time; no answer to that (02 section 3.1)."""
+        self._stream.reset(ErrorCodes.INTERNAL_ERROR)
+
+    # What the exchange calls.
+
+    def send_response(self, status: int, body: bytes, content_type: bytes, headers: "Sequence[Field]") -> None:
+        """Send the whole response, which the client has to take within the time a response may take."""
+        self._exchange = None
+        wanted = has_body(status) and self._head.method != "HEAD"
+        fields = response_fields(status, content_type if has_body(status) else b"", headers)
+        if has_body(status) and (body or wanted):
+            fields.append((b"content-length", b"%d" % len(body)))
+        self._send_whole(fields, body if wanted else b"")
+        if CLOSE_CONNECTION in headers:
+            self._stream.drain_connection()
+
+    @property
+    def body_framing(self) -> BodyFraming:
+        """None: DATA frames are made by the stream."""
+        return unframed
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: "Sequence[Field]", owner: StreamOwner
+    ) -> ResponseStream:
+        """Send the head of a response; from now on `owner` hears of the client."""
+        self._exchange = None
+        self._owner = owner
+        stream = self._stream
+        stream.send_headers(response_fields(status, content_type, headers))
+        if stream.blocked:
+            asyncio.get_running_loop().call_soon(self._report_blocked)
+        return StreamedBody(self, stream)
+
+    def open_tunnel(
+        self, headers: "Sequence[Field]", make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]
+    ) -> None:
+        """Answer 200 and give both directions of the stream away."""
+        self._exchange = None
+        stream = self._stream
+        stream.send_headers(response_fields(200, b"", headers))
+        tunnel = Tunnel(stream)
+        stream.receiver = tunnel
+        tunnel.begin(make_protocol(tunnel))
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Nobody upgrades a request of HTTP/2: the headers for it are refused."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Break off without an answer."""
+        self._exchange = None
+        self._stream.reset(ErrorCodes.INTERNAL_ERROR)
+
+    def finish_body(self) -> None:
+        """For the streamed body: it is complete."""
+        if self._owner is not None:
+            self._owner = None
+            self._end_within_bounds(b"")
+
+    def abort_body(self) -> None:
+        """For the streamed body: it will not be complete."""
+        if self._owner is not None:
+            self._owner = None
+            self._stream.reset(ErrorCodes.INTERNAL_ERROR)
+
+    # Steps.
+
+    def _make_request(self, body: bytes) -> Request:
+        return Request(self._head, body, self._stream.transport, self._sharing.tls)
+
+    def _start(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._body = []
+        try:
+            self._route.endpoint(exchange)
+        except Exception:
+            log.exception("endpoint failed", extra={"path": self._head.path})
+            exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
+
+    def _refuse(self, status: int, text: bytes = b"") -> None:
+        """Answer what does not reach an endpoint. What still comes of the request is not wanted."""
+        self._cancel()
+        self._body = []
+        headers = (NO_SNIFFING,) if text else ()
+        fields = response_fields(status, TEXT if text else b"", headers)
+        fields.append((b"content-length", b"%d" % len(text)))
+        self._send_whole(fields, text)
+
+    def _send_whole(self, fields: "list[Field]", body: bytes) -> None:
+        if body:
+            self._stream.send_headers(fields)
+            self._end_within_bounds(body)
+        else:
+            self._stream.send_headers(fields, end=True)
+
+    def _end_within_bounds(self, body: bytes) -> None:
+        stream = self._stream
+        stream.send_data(body, end=True)
+        if not stream.is_over:
+            self._expect_within(WRITE_SECONDS)
+
+    def _report_blocked(self) -> None:
+        if self._owner is not None and self._stream.blocked:
+            self._owner.on_blocked()
+
+    def _expect_within(self, seconds: float) -> None:
+        wheel = self._sharing.wheel
+        wheel.schedule(self, wheel.clock() + seconds)
+
+    def _cancel(self) -> None:
+        self._sharing.wheel.cancel(self)
+
+
+class StreamedBody:
+    """A body that is written bit by bit."""
+
+    __slots__ = ("_request", "write")
+
+    write: Callable[[bytes], None]
+
+    def __init__(self, request: Http2Request, stream: "Http2Stream") -> None:
+        self._request = request
+        self.write = stream.send_data
+
+    def finish(self) -> None:
+        """End the body, unless the client has gone."""
+        self._request.finish_body()
+
+    def abort(self) -> None:
+        """Reset the stream."""
+        self._request.abort_body()
