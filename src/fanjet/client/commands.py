@@ -97,7 +97,8 @@ class CommandQueue:
                     self._give_way(commands)
                     break
         except MalformedFrame:
-            session.disconnect(DISCONNECT_BAD_REQUEST)
+            session.flush()  # the replies to what came before, which not every disconnect does
+            session.disconnect(session.transport.wire.malformed)
         session.flush()
 
     def _wait(self, commands: Iterator[Command]) -> None:

@@ -1,0 +1,388 @@
+"""One client's QUIC connection, its requests and sessions."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aioquic.h3.connection import ErrorCode, stream_is_request_response
+from aioquic.h3.events import DataReceived, H3Event, HeadersReceived, WebTransportStreamDataReceived
+from aioquic.quic.events import (
+    ConnectionIdIssued,
+    ConnectionIdRetired,
+    ConnectionTerminated,
+    HandshakeCompleted,
+    ProtocolNegotiated,
+    QuicEvent,
+    StopSendingReceived,
+    StreamDataReceived,
+    StreamReset,
+)
+
+from ..wheel import NOT_SCHEDULED
+from .framing import MAX_PARTIAL_BYTES, ServerFraming
+from .request_stream import RequestStream
+
+if TYPE_CHECKING:
+    from aioquic.quic.connection import NetworkAddress
+
+    from .endpoint import QuicEndpoint
+    from .head import Field
+    from .quic import ServerQuic
+    from .server import Http3Server
+    from .webtransport import WebTransportConnection
+
+HANDSHAKE_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 30.0
+"""Without any request, and without a sign of life (02 section 3.1)."""
+KEEPALIVE_SECONDS: Final = 27.0
+"""Silence while requests are open, after which we ask for a sign of life. Longer than the usual interval of the client
+protocol's pings, which then are enough, and shorter than what browsers take for dead."""
+
+DEFERRED_BYTES: Final = 1 << 16
+"""What may be written in answer to one datagram before it is sent, so that it shares packets with acknowledgements."""
+
+SHORT_WAIT: Final = 0.5
+"""aioquic's timers within this many seconds are the loop's, since they must be exact; all others are the wheel's."""
+
+_NEVER: Final = float("inf")
+
+log = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """Who writes to a stream."""
+
+    id: int
+    blocked: bool
+    """Kept by the connection until `on_sent`, which resets it."""
+
+    def on_blocked(self) -> None:
+        """Not everything that was written has left."""
+
+    def on_sent(self) -> None:
+        """Everything that was written has left."""
+
+
+class Http3Connection:
+    """Feeds datagrams to aioquic, events to requests and sessions, and sends what comes of it.
+
+    All its deadlines are one entry of the timing wheel. A timer of the loop exists only while packets are on their way.
+    """
+
+    __slots__ = (
+        "_address",
+        "_closing",
+        "_deferred",
+        "_endpoint",
+        "_handshaken",
+        "_heard",
+        "_idle_since",
+        "_peer",
+        "_receiving",
+        "_scheduled_for",
+        "_sessions",
+        "_timer",
+        "_timer_at",
+        "_touched",
+        "framing",
+        "ids",
+        "quic",
+        "requests",
+        "server",
+        "wheel_slot",
+    )
+
+    framing: ServerFraming
+    """From the moment that the client has agreed on HTTP/3."""
+
+    def __init__(self, server: "Http3Server", endpoint: "QuicEndpoint", quic: "ServerQuic") -> None:
+        self.server = server
+        self.quic = quic
+        self.ids: set[bytes] = set()
+        """The connection ids that the endpoint knows it by."""
+        self.requests: dict[int, RequestStream] = {}
+        self.wheel_slot = NOT_SCHEDULED
+        self._endpoint = endpoint
+        self._sessions: dict[int, WebTransportConnection] = {}
+        self._touched: dict[int, Writer] = {}
+        self._peer: asyncio.BaseTransport | None = None
+        self._handshaken = False
+        self._closing = False
+        self._receiving = False
+        self._deferred = 0
+        self._heard = self._idle_since = server.wheel.clock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = _NEVER
+        self._scheduled_for = _NEVER
+        self._look_at(self._heard + HANDSHAKE_SECONDS)
+
+    @property
+    def peer(self) -> asyncio.BaseTransport:
+        """What requests ask for the client's address."""
+        if self._peer is None:
+            self._peer = asyncio.BaseTransport({"peername": self.quic.get_peer_address()})
+        return self._peer
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the client asks for nothing."""
+        return not self.requests and not self._sessions
+
+    def close(self) -> None:
+        """Tell the client that the connection is over. What is not sent yet never will be."""
+        if not self._closing:
+            self._closing = True
+            self.quic.close(ErrorCode.H3_NO_ERROR)
+            self.transmit()
+
+    def fail(self) -> None:
+        """Something of ours is broken: let go of everything without a word."""
+        self._lose_everything()
+
+    # From the endpoint and the clocks.
+
+    def datagram_received(self, data: bytes, address: "NetworkAddress") -> None:
+        """Take a datagram in, and answer."""
+        now = self._heard = self.server.wheel.clock()
+        self._receiving = True
+        try:
+            self.quic.receive_datagram(data, address, now)
+            self._take_events()
+        finally:
+            self._receiving = False
+            self._deferred = 0
+        self.transmit()
+
+    def on_timer(self, now: float) -> None:
+        """The wheel's: something may be due."""
+        self._scheduled_for = _NEVER
+        self._take_time(now)
+        if self._closing:
+            return
+        if not self._handshaken:
+            if now >= self._idle_since + HANDSHAKE_SECONDS:
+                self.close()
+        elif self.is_idle:
+            if now >= self._idle_since + IDLE_SECONDS:
+                self.close()
+        elif now >= self._heard + KEEPALIVE_SECONDS:
+            self._heard = now
+            self.quic.send_ping(0)
+            self.transmit()
+        self._look_at_next()
+
+    def _on_short_timer(self) -> None:
+        self._timer = None
+        self._timer_at = _NEVER
+        self._take_time(self.server.wheel.clock())
+
+    def _take_time(self, now: float) -> None:
+        due = self.quic.get_timer()
+        if due is not None and due <= now:
+            self.quic.handle_timer(now)
+            self._take_events()
+            self.transmit()
+        else:
+            self._arm(now)
+
+    # From requests and sessions.
+
+    def send_headers(self, stream_id: int, fields: "list[Field]", *, end: bool = False) -> None:
+        """Queue a head, unless the client does not want it any more."""
+        if self.quic.may_write(stream_id):
+            self.framing.send_headers(stream_id, fields, end)
+
+    def send_data(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
+        """Queue a piece of a body, unless the client does not want it any more."""
+        if self.quic.may_write(stream_id):
+            self.framing.send_data(stream_id, data, end)
+
+    def finish_raw(self, stream_id: int) -> None:
+        """Queue the end of a stream without HTTP framing."""
+        if self.quic.may_write(stream_id):
+            self.quic.send_stream_data(stream_id, b"", end_stream=True)
+            self.framing.finish_sending(stream_id)
+
+    def reset(self, stream_id: int, error_code: int) -> None:
+        """Break a stream off in both directions."""
+        if self.quic.may_write(stream_id):
+            self.quic.reset_stream(stream_id, error_code)
+        self.quic.stop_reading(stream_id, error_code)
+        self.framing.finish_sending(stream_id)
+        self._touched.pop(stream_id, None)
+        self.transmit()
+
+    def wrote(self, writer: Writer, size: int) -> None:
+        """Send what the writer has queued; it hears of what becomes of it."""
+        self._touched[writer.id] = writer
+        if self._receiving:
+            self._deferred += size
+            if self._deferred < DEFERRED_BYTES:
+                return
+            self._deferred = 0
+        self._send()
+
+    def forget(self, stream_id: int) -> None:
+        """A request is over."""
+        self.requests.pop(stream_id, None)
+        self._note_idle()
+
+    def begin_session(self, stream_id: int, session: "WebTransportConnection") -> None:
+        """A request has become a session."""
+        self._sessions[stream_id] = session
+        session.begin(self, stream_id)
+        self.transmit()
+
+    def end_session(self, stream_id: int) -> None:
+        """A session is over."""
+        self._sessions.pop(stream_id, None)
+        self._touched.pop(stream_id, None)
+        self._note_idle()
+        self.transmit()
+
+    def transmit(self) -> None:
+        """Send what is due, unless that happens anyway once the present datagram is dealt with."""
+        if not self._receiving:
+            self._send()
+
+    # Events.
+
+    def _take_events(self) -> None:
+        while (event := self.quic.next_event()) is not None:
+            self._take_event(event)
+
+    def _take_event(self, event: QuicEvent) -> None:
+        if isinstance(event, StreamDataReceived):
+            self._take_stream_data(event)
+        elif isinstance(event, (StreamReset, StopSendingReceived)):
+            self.framing.handle_event(event)
+            self._lose_stream(event.stream_id)
+        elif isinstance(event, ProtocolNegotiated):
+            self.framing = ServerFraming(self.quic, webtransport=self.server.webtransport)
+        elif isinstance(event, HandshakeCompleted):
+            self._handshaken = True
+            self._idle_since = self._heard
+            self._endpoint.handshake_ended(self)
+        elif isinstance(event, ConnectionIdIssued):
+            self._endpoint.add_id(self, event.connection_id)
+        elif isinstance(event, ConnectionIdRetired):
+            self._endpoint.drop_id(self, event.connection_id)
+        elif isinstance(event, ConnectionTerminated):
+            self._lose_everything()
+
+    def _take_stream_data(self, event: StreamDataReceived) -> None:
+        stream_id = event.stream_id
+        if stream_is_request_response(stream_id) and not self.framing.knows(stream_id):
+            self.requests[stream_id] = RequestStream(self, stream_id)
+        for happened in self.framing.handle_event(event):
+            self._take_http_event(happened)
+        if self.framing.partial_bytes > MAX_PARTIAL_BYTES:
+            self._closing = True
+            self.quic.close(ErrorCode.H3_EXCESSIVE_LOAD, reason_phrase="frame too large")
+
+    def _take_http_event(self, event: H3Event) -> None:
+        if isinstance(event, DataReceived):
+            request = self.requests.get(event.stream_id)
+            if request is not None:
+                request.on_data(event.data, ended=event.stream_ended)
+            elif event.stream_ended:
+                self._lose_stream(event.stream_id)
+        elif isinstance(event, WebTransportStreamDataReceived):
+            self._take_session_data(event)
+        elif isinstance(event, HeadersReceived):
+            request = self.requests.get(event.stream_id)
+            if request is not None:
+                request.on_headers(event.headers, ended=event.stream_ended)
+
+    def _take_session_data(self, event: WebTransportStreamDataReceived) -> None:
+        stream_id = event.stream_id
+        request = self.requests.get(stream_id)
+        if request is not None:
+            request.give_up()  # the stream has turned out to be none
+        session = self._sessions.get(event.session_id)
+        if session is None:
+            if stream_is_request_response(stream_id):
+                self.reset(stream_id, ErrorCode.H3_ID_ERROR)
+            else:
+                self.quic.stop_reading(stream_id, ErrorCode.H3_ID_ERROR)
+        elif stream_is_request_response(stream_id):
+            session.receive(stream_id, event.data, ended=event.stream_ended)
+        else:
+            self.quic.stop_reading(stream_id, ErrorCode.H3_NO_ERROR)
+
+    def _lose_stream(self, stream_id: int) -> None:
+        """The client broke a stream off, or ended that of a session."""
+        if stream_id in self.requests:
+            self.requests[stream_id].on_lost()
+        elif stream_id in self._sessions:
+            self._sessions[stream_id].on_lost()
+        else:
+            for session in list(self._sessions.values()):
+                if session.id == stream_id:
+                    session.on_stream_lost()
+
+    def _lose_everything(self) -> None:
+        self._closing = True
+        self.server.wheel.cancel(self)
+        self._scheduled_for = _NEVER
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._touched.clear()
+        for request in list(self.requests.values()):
+            request.on_lost()
+        for session in list(self._sessions.values()):
+            session.on_lost()
+        self._endpoint.forget(self)
+
+    # Sending and waiting.
+
+    def _send(self) -> None:
+        now = self.server.wheel.clock()
+        for data, address in self.quic.datagrams_to_send(now):
+            self._endpoint.send(data, address)
+        if self._touched:
+            self._tell_writers()
+        self._arm(now)
+
+    def _tell_writers(self) -> None:
+        for stream_id, writer in list(self._touched.items()):
+            if self.quic.has_unsent(stream_id):
+                if not writer.blocked:
+                    writer.blocked = True
+                    writer.on_blocked()
+            else:
+                self._touched.pop(stream_id, None)
+                writer.on_sent()
+
+    def _arm(self, now: float) -> None:
+        """Be there when aioquic wants to be called."""
+        due = self.quic.get_timer()
+        if due is None:
+            return
+        if due > now + SHORT_WAIT:
+            self._look_at(due)
+        elif due < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = due
+            self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._on_short_timer)
+
+    def _note_idle(self) -> None:
+        if self.is_idle and not self._closing:
+            self._idle_since = self.server.wheel.clock()
+            self._look_at(self._idle_since + IDLE_SECONDS)
+            self.server.note_idle(self)
+
+    def _look_at_next(self) -> None:
+        if self._closing:
+            return
+        since, seconds = (self._idle_since, IDLE_SECONDS) if self.is_idle else (self._heard, KEEPALIVE_SECONDS)
+        self._look_at(since + (seconds if self._handshaken else HANDSHAKE_SECONDS))
+
+    def _look_at(self, when: float) -> None:
+        """Have the wheel call at `when` or before. It is not told of later times than the one it has: it asks again
+        then, so that a connection is not moved about in it with every packet."""
+        if when < self._scheduled_for:
+            self._scheduled_for = when
+            self.server.wheel.schedule(self, when)

@@ -1,0 +1,192 @@
+"""A UDP socket: whose datagram is this, and who may have a connection (RFC 9000 sections 5.2 and 8.1)."""
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, Final, cast
+
+from aioquic._buffer import Buffer
+from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE
+from aioquic.quic.packet import (
+    QuicHeader,
+    QuicPacketType,
+    encode_quic_retry,
+    encode_quic_version_negotiation,
+    pull_quic_header,
+)
+from aioquic.quic.retry import QuicRetryTokenHandler
+
+from .connection import Http3Connection
+from .quic import ServerQuic
+
+if TYPE_CHECKING:
+    from aioquic.quic.configuration import QuicConfiguration
+    from aioquic.quic.connection import NetworkAddress
+
+    from .server import Http3Server
+
+RETRY_ABOVE: Final = 100
+"""Handshakes in progress, above which new clients have to prove their address first. It costs them a round trip, and us
+next to nothing."""
+MAX_HANDSHAKES: Final = 1000
+"""Handshakes in progress, above which new clients are not answered: they try again by themselves."""
+
+_LONG_HEADER: Final = 0x80
+
+log = logging.getLogger(__name__)
+
+
+class QuicEndpoint(asyncio.DatagramProtocol):
+    """Gives each datagram to its connection and makes connections for those of new clients."""
+
+    def __init__(self, server: "Http3Server", configuration: "QuicConfiguration") -> None:
+        self._server = server
+        self._configuration = configuration
+        self._id_end = 1 + configuration.connection_id_length
+        self._by_id: dict[bytes, Http3Connection] = {}
+        self._handshaking: set[Http3Connection] = set()
+        self._retry = QuicRetryTokenHandler()
+        self._transport: asyncio.DatagramTransport | None = None
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket over."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: "NetworkAddress") -> None:
+        """Find the connection by the id that the datagram carries."""
+        if not data:
+            return
+        is_long = data[0] & _LONG_HEADER
+        connection = self._welcome(data, addr) if is_long else self._by_id.get(data[1 : self._id_end])
+        if connection is None:
+            return
+        try:
+            connection.datagram_received(data, addr)
+        except Exception:
+            log.exception("HTTP/3 connection failed")
+            connection.fail()
+
+    def error_received(self, exc: Exception) -> None:
+        """Some earlier datagram could not be delivered, which loss recovery deals with."""
+
+    # What connections and the listener call.
+
+    def send(self, data: bytes, address: "NetworkAddress") -> None:
+        """Send a datagram."""
+        if self._transport is not None:
+            self._transport.sendto(data, address)
+
+    def add_id(self, connection: Http3Connection, connection_id: bytes) -> None:
+        """Let a connection be known by one more id."""
+        connection.ids.add(connection_id)
+        self._by_id[connection_id] = connection
+
+    def drop_id(self, connection: Http3Connection, connection_id: bytes) -> None:
+        """Let a connection be known by one id less."""
+        connection.ids.discard(connection_id)
+        self._by_id.pop(connection_id, None)
+
+    def handshake_ended(self, connection: Http3Connection) -> None:
+        """A client has proved that it is there."""
+        self._handshaking.discard(connection)
+
+    def forget(self, connection: Http3Connection) -> None:
+        """A connection is gone."""
+        for connection_id in connection.ids:
+            self._by_id.pop(connection_id, None)
+        connection.ids.clear()
+        self._handshaking.discard(connection)
+        self._server.forget(connection)
+
+    def close(self) -> None:
+        """Close every connection and the socket."""
+        for connection in set(self._by_id.values()):
+            connection.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    # New clients.
+
+    def _welcome(self, data: bytes, addr: "NetworkAddress") -> Http3Connection | None:
+        """The connection of a datagram from the time of the handshake, a new one where it asks for one."""
+        try:
+            header = pull_quic_header(Buffer(data=data), host_cid_length=self._configuration.connection_id_length)
+        except ValueError:
+            return None
+        if header.packet_type is QuicPacketType.VERSION_NEGOTIATION:  # answered, it could be made to echo for ever
+            return None
+        if header.version not in self._configuration.supported_versions:
+            if len(data) >= SMALLEST_MAX_DATAGRAM_SIZE:
+                self._negotiate_version(header, addr)
+            return None
+        known = self._by_id.get(header.destination_cid)
+        if known is not None:
+            return known
+        is_first = header.packet_type is QuicPacketType.INITIAL and len(data) >= SMALLEST_MAX_DATAGRAM_SIZE
+        if not is_first or self._server.stopping or len(self._handshaking) >= MAX_HANDSHAKES:
+            return None
+        if header.token:
+            return self._accept_proven(header, addr)
+        if len(self._handshaking) >= RETRY_ABOVE:
+            self._ask_for_proof(header, addr)
+            return None
+        return self._accept(header.destination_cid, original=header.destination_cid)
+
+    def _accept(self, connection_id: bytes, *, original: bytes, retried: bytes | None = None) -> Http3Connection:
+        quic = ServerQuic(
+            configuration=self._configuration,
+            original_destination_connection_id=original,
+            retry_source_connection_id=retried,
+        )
+        connection = Http3Connection(self._server, self, quic)
+        self._server.connections.add(connection)
+        self._handshaking.add(connection)
+        self.add_id(connection, connection_id)
+        self.add_id(connection, quic.host_cid)
+        return connection
+
+    def _accept_proven(self, header: QuicHeader, addr: "NetworkAddress") -> Http3Connection | None:
+        """Make a connection for a client that returns a token of ours; others have to begin without one."""
+        try:
+            original = self._retry.validate_token(
+                address=addr,
+                destination_cid=header.destination_cid,
+                token=header.token,
+                now=self._server.wheel.clock(),
+            )
+        except ValueError:
+            return None
+        return self._accept(header.destination_cid, original=original, retried=header.destination_cid)
+
+    def _ask_for_proof(self, header: QuicHeader, addr: "NetworkAddress") -> None:
+        """Send a token that comes back only from where it was sent to. Nothing is remembered."""
+        source = os.urandom(self._configuration.connection_id_length)
+        token = self._retry.create_token(
+            address=addr,
+            original_destination_connection_id=header.destination_cid,
+            retry_source_connection_id=source,
+            now=self._server.wheel.clock(),
+        )
+        self.send(
+            encode_quic_retry(
+                version=cast("int", header.version),
+                source_cid=source,
+                destination_cid=header.source_cid,
+                original_destination_cid=header.destination_cid,
+                retry_token=token,
+            ),
+            addr,
+        )
+
+    def _negotiate_version(self, header: QuicHeader, addr: "NetworkAddress") -> None:
+        self.send(
+            encode_quic_version_negotiation(
+                source_cid=header.destination_cid,
+                destination_cid=header.source_cid,
+                supported_versions=self._configuration.supported_versions,
+            ),
+            addr,
+        )

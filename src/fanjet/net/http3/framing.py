@@ -1,0 +1,76 @@
+"""HTTP/3 framing with bounds on what clients may send (RFC 9114, RFC 9204)."""
+
+from typing import Final
+
+import pylsqpack
+from aioquic.h3.connection import ErrorCode, H3Connection, ProtocolError, Setting
+from aioquic.h3.events import Headers
+
+from .quic import ServerQuic
+
+MAX_FIELD_BYTES: Final = 128 * 1024
+"""Size of a request's headers as RFC 9114 section 4.2.2 counts it, 32 bytes on top of each. The megabyte of HTTP/1.1
+is no option: a megabyte of references to QPACK's static table means 70 times as much."""
+
+MAX_PARTIAL_BYTES: Final = 128 * 1024
+"""Bytes of frames on one connection that are not whole yet."""
+
+FIELD_OVERHEAD: Final = 32
+
+WEBTRANSPORT_ENABLED: Final = 0x2C7CF000
+WEBTRANSPORT_MAX_SESSIONS: Final = 0x14E9CD29
+
+
+class ExcessiveLoad(ProtocolError):  # noqa: N818 (says what is wrong, like its siblings)
+    """The client sends more than a server has to bear."""
+
+    error_code = ErrorCode.H3_EXCESSIVE_LOAD
+
+
+class ServerFraming(H3Connection):
+    """aioquic's HTTP/3 without a dynamic table for request headers: it would let a few bytes stand for kilobytes, hold
+    requests up until its updates arrive, and cost every connection memory."""
+
+    def __init__(self, quic: ServerQuic, *, webtransport: bool) -> None:
+        super().__init__(quic, enable_webtransport=webtransport)
+
+    @property
+    def partial_bytes(self) -> int:
+        """What waits for the rest of its frame, on all streams."""
+        return sum(len(stream.buffer) for stream in self._stream.values())
+
+    def knows(self, stream_id: int) -> bool:
+        """Whether something has come on a stream that is not over."""
+        return stream_id in self._stream
+
+    def finish_sending(self, stream_id: int) -> None:
+        """Note that nothing more is sent on a stream that was ended past this layer."""
+        stream = self._stream.get(stream_id)
+        if stream is not None:
+            stream.sending_ended = True
+            if stream.is_ended():
+                del self._stream[stream_id]
+
+    def _init_connection(self) -> None:
+        self._max_table_capacity = 0
+        self._blocked_streams = 0
+        self._decoder = pylsqpack.Decoder(0, 0)
+        super()._init_connection()
+
+    def _get_local_settings(self) -> dict[int, int]:
+        """Announce WebTransport as of draft 02, which Chromium speaks, and as of the newest draft, for one session."""
+        settings = super()._get_local_settings()
+        settings[Setting.MAX_FIELD_SECTION_SIZE] = MAX_FIELD_BYTES
+        if self._enable_webtransport:
+            settings[WEBTRANSPORT_ENABLED] = 1
+            settings[WEBTRANSPORT_MAX_SESSIONS] = 1
+        else:
+            del settings[Setting.ENABLE_CONNECT_PROTOCOL]
+        return settings
+
+    def _decode_headers(self, stream_id: int, frame_data: bytes | None) -> Headers:
+        """Check the size before aioquic looks at each character of it."""
+        headers = super()._decode_headers(stream_id, frame_data)
+        if sum(len(name) + len(value) + FIELD_OVERHEAD for name, value in headers) > MAX_FIELD_BYTES:
+            raise ExcessiveLoad("header section too large")
+        return headers

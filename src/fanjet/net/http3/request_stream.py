@@ -1,0 +1,270 @@
+"""One request over HTTP/3 and its answer, on a stream of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from aioquic.h3.connection import ErrorCode
+
+from ..http1.errors import BadRequest
+from ..http1.exchange import Exchange
+from ..http1.request import Request
+from ..http1.response import NO_SNIFFING, TEXT, current_date, has_body
+from ..http1.stream import BodyFraming, StreamOwner, unframed
+from ..wheel import NOT_SCHEDULED
+from .exchange import WEBTRANSPORT_PROTOCOLS, WebTransportExchange
+from .head import Field, parse_fields
+
+if TYPE_CHECKING:
+    from ..http1.head import Head
+    from ..router import Route
+    from .connection import Http3Connection
+    from .webtransport import WebTransportConnection
+
+HEADER_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 30.0
+WRITE_SECONDS: Final = 10.0
+
+_CONNECTION_SPECIFIC: Final = frozenset({b"connection", b"transfer-encoding"})
+
+log = logging.getLogger(__name__)
+
+
+class _State(IntEnum):
+    RECEIVING = 0
+    ANSWERING = 1  # it is the endpoint's turn
+    STREAMING = 2  # the response's body is being written
+    FINISHED = 3  # the response is written, and maybe not sent
+    ENDED = 4
+
+
+class RequestStream:
+    """Collects a request, then is what its exchange answers by, and the body of a streamed response.
+
+    The wheel holds it while the client owes something: headers, body, or taking the response.
+    """
+
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_exchange",
+        "_head",
+        "_owner",
+        "_received",
+        "_route",
+        "_size",
+        "_state",
+        "blocked",
+        "id",
+        "wheel_slot",
+    )
+
+    def __init__(self, connection: "Http3Connection", stream_id: int) -> None:
+        self.id = stream_id
+        self.blocked = False
+        self.wheel_slot = NOT_SCHEDULED
+        self._connection = connection
+        self._state = _State.RECEIVING
+        self._head: Head | None = None
+        self._route: Route | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._received = False
+        self._exchange: Exchange | None = None
+        self._owner: StreamOwner | None = None
+        self._expect(HEADER_SECONDS)
+
+    # What the connection calls.
+
+    def on_headers(self, fields: Sequence[Field], *, ended: bool) -> None:
+        """The request's headers, or its trailers, of which no use is made."""
+        if self._state is _State.RECEIVING and self._head is None:
+            try:
+                head, protocol = parse_fields(fields)
+            except BadRequest as fault:
+                self.send_response(fault.status, b"400 Bad Request", TEXT, ())
+                return
+            self._head = head
+            self._route = self._connection.server.routes.find(head)
+            if protocol:
+                self._start(protocol)
+                return
+            self._expect(REQUEST_SECONDS)
+            self._limit_body(head.content_length)
+        if ended:
+            self._take_end()
+
+    def on_data(self, data: bytes, *, ended: bool) -> None:
+        """A piece of the request's body. What comes behind a request for a session says no more than its end does."""
+        if self._state is _State.RECEIVING:
+            self._body.append(data)
+            self._size += len(data)
+            self._limit_body(self._size)
+        if ended:
+            self._take_end()
+
+    def give_up(self) -> None:
+        """This is no request."""
+        self._end()
+
+    def on_blocked(self) -> None:
+        """Not everything that was written has left."""
+        if self._state is _State.FINISHED:
+            self._expect(WRITE_SECONDS)
+        elif self._owner is not None:
+            self._owner.on_blocked()
+
+    def on_sent(self) -> None:
+        """Everything that was written has left."""
+        if self._state is _State.FINISHED:
+            self._end()
+        elif self._owner is not None and self.blocked:
+            self.blocked = False
+            self._owner.on_writable()
+
+    def on_lost(self) -> None:
+        """The client gave up the request, or the connection is gone."""
+        owner, exchange = self._owner, self._exchange
+        self._end()
+        if owner is not None:
+            owner.on_lost()
+        elif exchange is not None:
+            exchange.lose_peer(answerable=False)
+
+    def on_timer(self, now: float) -> None:
+        """The client took too long; it gets no answer (02 section 3.1)."""
+        self._connection.reset(self.id, ErrorCode.H3_REQUEST_REJECTED)
+        self.on_lost()
+
+    # What exchange and owner call.
+
+    def send_response(
+        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Write the whole response."""
+        if self._state > _State.ANSWERING:
+            return
+        fields = _response_fields(status, content_type if has_body(status) else b"", headers)
+        wanted = self._head is None or self._head.method != "HEAD"
+        if has_body(status) and (body or wanted):
+            fields.append((b"content-length", b"%d" % len(body)))
+        if not wanted or not has_body(status):
+            body = b""
+        self._finish_with(_State.FINISHED)
+        self._connection.send_headers(self.id, fields, end=not body)
+        if body:
+            self._connection.send_data(self.id, body, end=True)
+        if not self._received:
+            self._connection.quic.stop_reading(self.id, ErrorCode.H3_NO_ERROR)
+        self._connection.wrote(self, len(body))
+
+    @property
+    def body_framing(self) -> BodyFraming:
+        """DATA frames are HTTP/3's own business."""
+        return unframed
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+    ) -> "RequestStream":
+        """Write the head of a response; from now on `owner` hears of the client."""
+        if self._state is not _State.ANSWERING:
+            asyncio.get_running_loop().call_soon(owner.on_lost)
+            return self
+        self._finish_with(_State.STREAMING)
+        self._owner = owner
+        self._connection.send_headers(self.id, _response_fields(status, content_type, headers))
+        self._connection.wrote(self, 0)
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of the body."""
+        if self._state is _State.STREAMING:
+            self._connection.send_data(self.id, data)
+            self._connection.wrote(self, len(data))
+
+    def finish(self) -> None:
+        """End the body."""
+        if self._state is _State.STREAMING:
+            self._finish_with(_State.FINISHED)
+            self._owner = None
+            self._connection.send_data(self.id, b"", end=True)
+            if self.blocked:
+                self._expect(WRITE_SECONDS)
+            self._connection.wrote(self, 0)
+
+    def accept_session(self, session: "WebTransportConnection", headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer 200 and leave this stream to the session."""
+        if self._state is not _State.ANSWERING:
+            return
+        connection = self._connection
+        self._end()
+        connection.send_headers(self.id, _response_fields(200, b"", headers))
+        connection.begin_session(self.id, session)
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Refuse: there is no socket to hand over (02 section 3.4)."""
+        self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
+
+    def abort(self) -> None:
+        """Break off."""
+        self._connection.reset(self.id, ErrorCode.H3_INTERNAL_ERROR)
+        self._end()
+
+    # Steps.
+
+    def _limit_body(self, size: int) -> None:
+        limit = self._route.max_body if self._route is not None else None
+        if limit is not None and size > limit and self._state is _State.RECEIVING:
+            self.send_response(413, b"", b"", ())
+
+    def _take_end(self) -> None:
+        self._received = True
+        if self._state is _State.RECEIVING:
+            self._start()
+
+    def _start(self, protocol: bytes = b"") -> None:
+        """Let the endpoint answer."""
+        self._finish_with(_State.ANSWERING)
+        connection, head, route = self._connection, self._head, self._route
+        if head is None or route is None:
+            self.abort()  # the stream ended before its headers did
+            return
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body = []
+        is_session = protocol in WEBTRANSPORT_PROTOCOLS and connection.server.webtransport
+        make = WebTransportExchange if is_session else Exchange
+        exchange = self._exchange = make(Request(head, body, connection.peer, tls=True), self)
+        try:
+            route.endpoint(exchange)
+        except Exception:
+            log.exception("endpoint failed", extra={"path": head.path})
+            exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
+
+    def _finish_with(self, state: _State) -> None:
+        """Enter a later state."""
+        self._state = state
+        self._exchange = None
+        self._connection.server.wheel.cancel(self)
+
+    def _end(self) -> None:
+        """Be no more."""
+        self._finish_with(_State.ENDED)
+        self._owner = None
+        self._connection.forget(self.id)
+
+    def _expect(self, seconds: float) -> None:
+        wheel = self._connection.server.wheel
+        wheel.schedule(self, wheel.clock() + seconds)
+
+
+def _response_fields(status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]) -> list[Field]:
+    fields = [(b":status", b"%d" % status), (b"date", current_date())]
+    if content_type:
+        fields.append((b"content-type", content_type))
+    for name, value in headers:
+        lower = name.lower()
+        if lower not in _CONNECTION_SPECIFIC:
+            fields.append((lower, value))
+    return fields

@@ -1,0 +1,49 @@
+"""What the HTTP/3 connections of one listener share."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..router import Routes
+    from ..wheel import TimingWheel
+    from .connection import Http3Connection
+
+
+class Http3Server:
+    """Routes, deadlines, and the connections."""
+
+    __slots__ = ("_emptied", "connections", "routes", "stopping", "webtransport", "wheel")
+
+    def __init__(self, routes: "Routes", wheel: "TimingWheel", *, webtransport: bool) -> None:
+        """`webtransport`: whether clients are told that there are such sessions."""
+        self.routes = routes
+        self.wheel = wheel
+        self.webtransport = webtransport
+        self.stopping = False
+        self.connections: set[Http3Connection] = set()
+        self._emptied: asyncio.Event | None = None
+
+    def forget(self, connection: "Http3Connection") -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        self._look()
+
+    def note_idle(self, connection: "Http3Connection") -> None:
+        """A client asks for nothing any more."""
+        if self.stopping:
+            connection.close()
+            self._look()
+
+    async def stop(self) -> None:
+        """Close idle connections and wait for requests and sessions of the others."""
+        self.stopping = True
+        for connection in list(self.connections):
+            if connection.is_idle:
+                connection.close()
+        self._emptied = asyncio.Event()
+        self._look()
+        await self._emptied.wait()
+
+    def _look(self) -> None:
+        if self._emptied is not None and all(connection.is_idle for connection in self.connections):
+            self._emptied.set()

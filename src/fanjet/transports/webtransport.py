@@ -1,0 +1,151 @@
+"""The WebTransport transport: commands and messages on one stream of a session (02 §8)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fanjet.client.session import Session
+from fanjet.net.http1.stream import unframed
+from fanjet.net.http3.exchange import WebTransportExchange
+from fanjet.net.http3.webtransport import WebTransportConnection
+from fanjet.net.query import query_value
+from fanjet.protocol.codes import DISCONNECT_CONNECTION_CLOSED, DISCONNECT_SHUTDOWN
+from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.wire import WireFormat
+from fanjet.telemetry.logging import get_logger
+
+from .command_stream import CommandStream, CommandTooLong, cut_lines, cut_prefixed
+from .response_stream import line
+
+if TYPE_CHECKING:
+    from fanjet.client.context import ClientContext
+    from fanjet.client.opening import Opening
+    from fanjet.config.tree.bidirectional import Webtransport
+    from fanjet.net.http1 import Exchange
+    from fanjet.net.origin import OriginPredicate
+    from fanjet.protocol.codes import Disconnect
+
+    from .doorway import Arrival
+
+log = get_logger(__name__)
+
+WRITE_SECONDS: Final = 1.0
+DEFAULT_MESSAGE_SIZE_LIMIT: Final = 65536
+
+
+@cache
+def wire_format(protobuf: bool) -> WireFormat:
+    """The wire format of a session. Commands that cannot be decoded end a stream without a code (01 §2.4)."""
+    malformed = DISCONNECT_CONNECTION_CLOSED
+    if protobuf:
+        return WireFormat("webtransport-protobuf", PROTOBUF, unframed, malformed=malformed)
+    return WireFormat("webtransport-json", JSON, line, malformed=malformed)
+
+
+class Terms(NamedTuple):
+    """What was agreed on, shared by all sessions that agreed on the same."""
+
+    wire: WireFormat
+    message_size_limit: int
+
+
+class WebTransportTransport(WebTransportConnection):
+    """One WebTransport session and the client session on it, which begins with the client's stream."""
+
+    __slots__ = ("_commands", "_context", "_opening", "_session", "wire")
+
+    name = "webtransport"
+    emulated = False
+    pushes_disconnect = True
+    app_pings = True
+    write_timeout = WRITE_SECONDS
+
+    def __init__(self, context: ClientContext, terms: Terms, opening: Opening) -> None:
+        super().__init__(context.wheel)
+        self.wire = terms.wire
+        cut = cut_lines if terms.wire.codec is JSON else cut_prefixed
+        self._commands = CommandStream(cut, terms.message_size_limit)
+        self._context = context
+        self._opening = opening
+        self._session: Session | None = None
+        context.connection_opened()
+
+    # The session's side.
+
+    def end(self, disconnect: Disconnect) -> None:
+        """End stream and session; the push before has told the client why."""
+        self.close(disconnect.code, disconnect.reason)
+
+    def abandon(self) -> None:
+        """End as if the client had left (02 §8)."""
+        self.end(DISCONNECT_CONNECTION_CLOSED)
+
+    # The connection's side.
+
+    def on_opened(self) -> None:
+        """The client may speak now."""
+        self._session = Session(self._context, self, self._opening)
+        if self._context.node.shutting_down:
+            self._session.disconnect(DISCONNECT_SHUTDOWN)
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of the stream of commands."""
+        session = self._session
+        if session is None:
+            return
+        try:
+            commands = self._commands.feed(data)
+        except CommandTooLong:
+            session.on_lost()
+            return
+        if commands:
+            session.on_bytes(commands if self.wire.codec is PROTOBUF else commands[:-1])
+
+    def on_finished(self) -> None:
+        """The client has no more commands, which ends its connection."""
+        if self._session is not None:
+            self._session.on_lost()
+
+    def on_blocked(self) -> None:
+        """The client does not take what was written."""
+        if self._session is not None:
+            self._session.on_blocked()
+
+    def on_writable(self) -> None:
+        """The client has taken everything."""
+        if self._session is not None:
+            self._session.on_writable()
+
+    def on_gone(self) -> None:
+        """The session has ended: let go, so that nothing keeps both alive."""
+        self._context.connection_ended()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_lost()
+
+
+class WebTransportEndpoint:
+    """Answers requests for sessions."""
+
+    def __init__(self, context: ClientContext, config: Webtransport, origin_allowed: OriginPredicate) -> None:
+        self._context = context
+        self._origin_allowed = origin_allowed
+        limit = config.message_size_limit
+        self._limit = limit if limit > 0 else DEFAULT_MESSAGE_SIZE_LIMIT
+
+    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+        """Refuse, or begin a session."""
+        request = exchange.request
+        if not isinstance(exchange, WebTransportExchange):
+            exchange.respond(400, headers=arrival.headers)
+            return
+        origin = request.headers.get(b"origin", b"")
+        if not self._origin_allowed(origin):
+            log.info("request origin not allowed", transport="webtransport", origin=origin.decode("latin-1"))
+            exchange.respond(400)
+            return
+        protobuf = query_value(request.query, b"cf_protocol") == b"protobuf"
+        terms = Terms(wire_format(protobuf), self._limit)
+        exchange.accept(WebTransportTransport(self._context, terms, arrival.opening), arrival.headers)
