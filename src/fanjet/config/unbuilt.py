@@ -42,8 +42,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "brokers other than memory", _other_than("memory"), switch="broker.enabled"),
     Unbuilt("presence_manager.type", "the Redis presence manager", _one_of("redis"), switch="presence_manager.enabled"),
     Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
-    Unbuilt("webtransport.enabled", "WebTransport"),
-    Unbuilt("http_server.http3.enabled", "HTTP/3"),
     Unbuilt("client.proxy.connect.enabled", "event proxies"),
     Unbuilt("client.proxy.refresh.enabled", "event proxies"),
     Unbuilt("rpc.without_namespace.proxy_enabled", "event proxies"),
@@ -56,7 +54,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("debug.enabled", "profiling endpoints"),
     Unbuilt("fanjet.workers", "several workers", _other_than(1)),
     Unbuilt("fanjet.http_unix_socket", "Unix socket listeners"),
-    Unbuilt("fanjet.websocket_http2", "HTTP/2"),
     Unbuilt("fanjet.consumer_limits", "consumers"),
     Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fanjet.net.http1.response import NO_SNIFFING, TEXT
 from fanjet.net.query import query_value
-from fanjet.net.websocket.handshake import accept_head, offers_deflate
+from fanjet.net.websocket.handshake import offers_deflate
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.connect_request import connect_request_of_json
 
@@ -18,7 +18,7 @@ from .uni_websocket import (
     frame_builder,
     wire_format,
 )
-from .websocket_endpoint import refuse_handshake
+from .websocket_opening import open_websocket, refuse_handshake
 from .websocket_terms import Terms, deflate_settings, read_limits
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ class UniWebSocketEndpoint:
         if refuse_handshake(exchange, arrival, self._origin_allowed):
             return
         terms = self._deflating if self._deflating.websocket.inflate and offers_deflate(request) else self._plain
-        exchange.upgrade(
-            accept_head(request, deflate=terms.websocket.inflate),
+        open_websocket(
+            exchange,
+            arrival,
             lambda _: self._transport(self._context, terms, arrival.opening, wanted),
+            deflate=terms.websocket.inflate,
         )
 
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from fanjet.net.http1.response import TEXT, reason
-from fanjet.net.websocket.handshake import (
-    REFUSAL_HEADERS,
-    accept_head,
-    offers_deflate,
-    refused_status,
-    select_subprotocol,
-)
+from fanjet.net.websocket.handshake import offers_deflate, select_subprotocol
 
 from .websocket import WebSocketTransport, wire_format
+from .websocket_opening import open_websocket, refuse_handshake
 from .websocket_terms import Terms, deflate_settings, read_limits
 
 if TYPE_CHECKING:
@@ -53,9 +47,12 @@ class WebSocketEndpoint:
             native_pings = _first(query, "cf_ws_frame_ping_pong") == "true"
         deflate = self._deflate is not None and offers_deflate(request)
         terms = self._terms.get((protobuf, native_pings, deflate)) or self._agree(protobuf, native_pings, deflate)
-        exchange.upgrade(
-            accept_head(request, subprotocol=subprotocol, deflate=deflate),
+        open_websocket(
+            exchange,
+            arrival,
             lambda _: WebSocketTransport(self._context, terms, arrival.opening),
+            subprotocol=subprotocol,
+            deflate=deflate,
         )
 
     def _agree(self, protobuf: bool, native_pings: bool, deflate: bool) -> Terms:
@@ -72,12 +69,3 @@ class WebSocketEndpoint:
 
 def _first(query: dict[str, list[str]], name: str) -> str:
     return query.get(name, ("",))[0]
-
-
-def refuse_handshake(exchange: Exchange, arrival: Arrival, origin_allowed: OriginPredicate) -> bool:
-    """Answer a handshake that is not in order (02 §6.2); whether it was."""
-    status = refused_status(exchange.request, origin_allowed)
-    if status is None:
-        return False
-    exchange.respond(status, reason(status) + b"\n", TEXT, (*arrival.headers, *REFUSAL_HEADERS))
-    return True

@@ -318,7 +318,7 @@ class Http2Connection(asyncio.Protocol):
             return
         self._last_stream = number
         try:
-            check_fields(block.fields)
+            check_fields(block.fields, extended_connect=self._server.extended_connect)
         except MalformedRequest:
             self._reset(number, ErrorCodes.PROTOCOL_ERROR)
             return

@@ -36,9 +36,13 @@ log = logging.getLogger(__name__)
 class Http2Requests:
     """Answers streams with the endpoints of one listener: the `accept` of its server."""
 
-    __slots__ = ("routes", "tls", "wheel")
+    __slots__ = ("common_headers", "routes", "tls", "wheel")
 
-    def __init__(self, routes: "Routes", wheel: "TimingWheel", *, tls: bool) -> None:
+    def __init__(
+        self, routes: "Routes", wheel: "TimingWheel", *, tls: bool, common_headers: "Sequence[Field]" = ()
+    ) -> None:
+        """`common_headers` go with every response."""
+        self.common_headers = common_headers
         self.routes = routes
         self.wheel = wheel
         self.tls = tls
@@ -148,7 +152,8 @@ class Http2Request:
         """Send the whole response, which the client has to take within the time a response may take."""
         self._exchange = None
         wanted = has_body(status) and self._head.method != "HEAD"
-        fields = response_fields(status, content_type if has_body(status) else b"", headers)
+        all_headers = (*headers, *self._sharing.common_headers)
+        fields = response_fields(status, content_type if has_body(status) else b"", all_headers)
         if has_body(status) and (body or wanted):
             fields.append((b"content-length", b"%d" % len(body)))
         self._send_whole(fields, body if wanted else b"")
@@ -167,7 +172,7 @@ class Http2Request:
         self._exchange = None
         self._owner = owner
         stream = self._stream
-        stream.send_headers(response_fields(status, content_type, headers))
+        stream.send_headers(response_fields(status, content_type, (*headers, *self._sharing.common_headers)))
         if stream.blocked:
             asyncio.get_running_loop().call_soon(self._report_blocked)
         return StreamedBody(self, stream)

@@ -15,8 +15,8 @@ class MalformedRequest(Exception):  # noqa: N818 (RFC 9113's word)
     """The request is not answered: its stream is reset."""
 
 
-def check_fields(fields: Sequence[Field]) -> None:
-    """Raise `MalformedRequest` for what no request may look like."""
+def check_fields(fields: Sequence[Field], *, extended_connect: bool = False) -> None:
+    """Raise `MalformedRequest` for what no request may look like; `extended_connect`: CONNECT may name a protocol."""
     pseudo: dict[bytes, bytes] = {}
     position = 0
     for position, (name, value) in enumerate(fields):  # noqa: B007
@@ -30,14 +30,14 @@ def check_fields(fields: Sequence[Field]) -> None:
     for name, value in fields[position:]:
         if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
             raise MalformedRequest
-    _check_pseudo(pseudo)
+    _check_pseudo(pseudo, extended_connect=extended_connect)
 
 
-def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
+def _check_pseudo(pseudo: dict[bytes, bytes], *, extended_connect: bool) -> None:
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
     scheme, authority = pseudo.get(b":scheme", b""), pseudo.get(b":authority", b"")
     if b":protocol" in pseudo:
-        complete = method == b"CONNECT" and all((path, scheme, authority))
+        complete = extended_connect and method == b"CONNECT" and all((path, scheme, authority))
     elif method == b"CONNECT":
         complete = bool(authority) and not path and not scheme
     else:

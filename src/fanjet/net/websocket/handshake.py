@@ -1,4 +1,4 @@
-"""The opening handshake over HTTP/1.1 (02 sections 6.2, 6.3 and 6.7): pure functions over the request's headers."""
+"""The opening handshake (02 sections 6.2, 6.3, 6.7 and 6.9): pure functions over the request's headers."""
 
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Collection, Container, Sequence
@@ -13,9 +13,8 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SUCCESS: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 )
-_DEFLATE: Final = (
-    b"\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-)
+_DEFLATE: Final = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+_DEFLATE_LINE: Final = b"\r\nSec-WebSocket-Extensions: " + _DEFLATE
 
 # What clients send, which is found in a set some five times as fast as in a list of tokens.
 _USUAL_CONNECTION: Final = frozenset({b"Upgrade", b"upgrade", b"keep-alive, Upgrade"})
@@ -48,8 +47,27 @@ def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: 
     if subprotocol is not None:
         head += b"\r\nSec-WebSocket-Protocol: " + subprotocol
     if deflate:
-        head += _DEFLATE
+        head += _DEFLATE_LINE
     return head + b"\r\n\r\n"
+
+
+def refused_tunnel_status(request: Request, protocol: bytes, origin_allowed: OriginPredicate) -> int | None:
+    """`refused_status` for an extended CONNECT (RFC 8441) that asks for `protocol`: there is no key."""
+    if protocol != b"websocket":
+        return 400
+    if not _names(request, b"sec-websocket-version", b"13", _USUAL_VERSION):
+        return 400
+    return None if origin_allowed(request.headers.get(b"origin")) else 403
+
+
+def accept_headers(*, subprotocol: bytes | None = None, deflate: bool = False) -> Sequence[tuple[bytes, bytes]]:
+    """What goes with the 200 to an extended CONNECT that is in order."""
+    headers = []
+    if subprotocol is not None:
+        headers.append((b"Sec-WebSocket-Protocol", subprotocol))
+    if deflate:
+        headers.append((b"Sec-WebSocket-Extensions", _DEFLATE))
+    return headers
 
 
 def select_subprotocol(request: Request, supported: Collection[bytes]) -> bytes | None:
