@@ -21,6 +21,7 @@ from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
 from fanjet.config import ConfigError, reload_config
 from fanjet.config.notices import source_notices, starting_notice, warnings
+from fanjet.config.plain import plain
 from fanjet.config.unbuilt import refuse_unbuilt
 from fanjet.config.validation import validate
 from fanjet.config.validation.startup import Refusal, start_refusals
@@ -152,7 +153,7 @@ class Server:
             node=self._node,
             settings=ClientSettings.from_config(config, VERSION),
             wheel=self._wheel,
-            config=config.client,
+            config=plain(config.client),
             connection_verifier=connection_verifier,
             subscription_verifier=subscription_verifier,
             now=self._wheel.clock,
@@ -243,7 +244,7 @@ class Server:
             log.error(f"error reloading: {error}", key=error.key)
             return
         self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
-        self._clients.config = config.client
+        self._clients.config = plain(config.client)
         self._node.namespaces = Namespaces(config.channel)
         log.info("configuration successfully reloaded")
 

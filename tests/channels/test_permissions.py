@@ -14,7 +14,6 @@ from fanjet.channels.permissions import (
     may_read_history,
     may_read_presence,
     may_subscribe,
-    refuse_channel,
     refuse_subscribe,
     with_wishes,
 )
@@ -204,7 +203,7 @@ def test_what_no_client_can_subscribe_to(channel, options, stream_wanted, has_to
     ],
 )
 def test_what_no_command_can_name(channel, options, code):
-    refusal = refuse_channel(resolved(channel, **options))
+    refusal = resolved(channel, **options).refusal
     assert (refusal.code if refusal else None) == code
 
 

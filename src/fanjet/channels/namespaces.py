@@ -6,8 +6,9 @@ from typing import Any, Final
 import re2
 from msgspec import Struct
 
+from fanjet.config.plain import plain
 from fanjet.config.tree.channel import Channel, ChannelOptions
-from fanjet.protocol.codes import ERROR_UNKNOWN_CHANNEL, ReplyError
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_NOT_AVAILABLE, ERROR_UNKNOWN_CHANNEL, Error, ReplyError
 
 from .expressions import Expressions, expressions_of
 from .patterns import PREFIX, PatternTable
@@ -21,7 +22,8 @@ class Resolved(Struct, frozen=True, gc=False):
     """What a channel's name says. The options have their effective `history_meta_ttl` and `publication_data_format`.
 
     `users` are those that the name lists, None unless the channel is user-limited (03 §1.5). A private channel is
-    opened by nothing but a subscription token. `granted`: what a subscription is made with that only the namespace
+    opened by nothing but a subscription token. `refusal`: why no command of a client may name this channel; types that
+    are not built answer 108 to everything. `granted`: what a subscription is made with that only the namespace
     decides about, shared by all such subscriptions. `variables`: those of the namespace's pattern.
     """
 
@@ -33,6 +35,7 @@ class Resolved(Struct, frozen=True, gc=False):
     granted: Mapping[Source, SubscriptionOptions]
     name_is_valid: bool
     is_stream: bool
+    refusal: Error | None
     is_private: bool
     users: tuple[str, ...] | None
     variables: Mapping[str, str]
@@ -99,6 +102,7 @@ class Namespaces:
 
     def _resolve(self, channel: str) -> Resolved:
         namespace, rest, variables = self._find(channel)
+        name_is_valid = namespace.admits_name(channel, rest)
         prefix = self._config.private_prefix
         return Resolved(
             channel=channel,
@@ -107,8 +111,9 @@ class Namespaces:
             options=namespace.options,
             expressions=namespace.expressions,
             granted=namespace.granted,
-            name_is_valid=namespace.admits_name(channel, rest),
+            name_is_valid=name_is_valid,
             is_stream=namespace.is_stream,
+            refusal=_refusal(name_is_valid=name_is_valid, stream=namespace.is_stream),
             is_private=bool(prefix) and channel.startswith(prefix),
             users=self._users(channel) if namespace.options.allow_user_limited_channels else None,
             variables=variables,
@@ -155,9 +160,14 @@ class Namespaces:
 
 def _effective(options: ChannelOptions, config: Channel) -> ChannelOptions:
     """Only these two are inherited from the level of `channel` (03 §1.3)."""
-    return options.model_copy(
-        update={
-            "history_meta_ttl": options.history_meta_ttl or config.history_meta_ttl,
-            "publication_data_format": options.publication_data_format or config.publication_data_format,
-        }
-    )
+    inherited = {
+        "history_meta_ttl": options.history_meta_ttl or config.history_meta_ttl,
+        "publication_data_format": options.publication_data_format or config.publication_data_format,
+    }
+    return plain(options.model_copy(update=inherited))
+
+
+def _refusal(*, name_is_valid: bool, stream: bool) -> Error | None:
+    if not name_is_valid:
+        return ERROR_BAD_REQUEST
+    return None if stream else ERROR_NOT_AVAILABLE

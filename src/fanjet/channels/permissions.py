@@ -7,12 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from fanjet.protocol.codes import (
-    ERROR_BAD_REQUEST,
-    ERROR_NOT_AVAILABLE,
-    ERROR_PERMISSION_DENIED,
-    Error,
-)
+from fanjet.protocol.codes import ERROR_PERMISSION_DENIED, Error
 
 from . import capabilities
 from .asker import Asker
@@ -121,18 +116,9 @@ def _may(for_client: bool, for_subscriber: bool, for_anonymous: bool, user: str)
     return (for_client or for_subscriber) and (bool(user) or for_anonymous)
 
 
-def refuse_channel(resolved: Resolved) -> Error | None:
-    """Why no command of a client may name this channel. Types that are not built answer 108 to everything."""
-    if not resolved.name_is_valid:
-        return ERROR_BAD_REQUEST
-    if not resolved.is_stream:
-        return ERROR_NOT_AVAILABLE
-    return None
-
-
 def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool) -> Error | None:
     """Why this channel cannot be subscribed whoever asks (03 §4.1 steps 8 to 10)."""
-    refusal = refuse_channel(resolved)
+    refusal = resolved.refusal
     if refusal is None and (not stream_wanted or (resolved.is_private and not has_token)):
         return ERROR_PERMISSION_DENIED
     return refusal

