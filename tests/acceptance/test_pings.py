@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.wire_client import PATIENCE, connected, opened
+from tests.support.conversation import PATIENCE
+from tests.support.wire_client import connected, opened
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer

@@ -29,16 +29,34 @@ def decoded(frame: bytes) -> Iterator[Fields]:
     """The replies of one frame."""
     at = 0
     while at < len(frame):
-        length = shift = 0
-        while True:
-            byte = frame[at]
-            length |= (byte & 0x7F) << shift
-            at, shift = at + 1, shift + 7
-            if byte < 0x80:
-                break
-        assert at + length <= len(frame), "a message runs beyond its frame"
-        yield _fields(Reply.FromString(frame[at : at + length]))
-        at += length
+        start, end = _bounds(frame, at)
+        assert end <= len(frame), "a message runs beyond its frame"
+        yield _fields(Reply.FromString(frame[start:end]))
+        at = end
+
+
+def whole_messages(data: bytes) -> int:
+    """How many bytes of `data` are whole messages."""
+    at = 0
+    while at < len(data):
+        _, end = _bounds(data, at)
+        if end > len(data):
+            break
+        at = end
+    return at
+
+
+def _bounds(data: bytes, at: int) -> tuple[int, int]:
+    """Where the message begins whose length is at `at`, and where it ends; when not even its length is whole, beyond
+    everything."""
+    length = shift = 0
+    while at < len(data):
+        byte = data[at]
+        length |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return at, at + length
+    return at, len(data) + 1
 
 
 def varint(number: int) -> bytes:

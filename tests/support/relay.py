@@ -1,6 +1,7 @@
-"""A TCP relay in front of a server: the network that a test can cut, and whose traffic it can count."""
+"""A TCP relay in front of a server: the network that a test can cut or stall, and whose traffic it can count."""
 
 import asyncio
+import socket
 from types import TracebackType
 from typing import Self
 
@@ -8,15 +9,26 @@ from tests.support.server import free_port
 
 
 class Relay:
-    """Forwards connections to a local port. `cut` drops those that are open; while `broken`, new ones are refused."""
+    """Forwards connections to a local port. `cut` drops those that are open; while `broken`, new ones are refused.
 
-    def __init__(self, port: int) -> None:
+    `window`: about how many bytes from the server it holds for a client that it has stalled; megabytes by default.
+    """
+
+    def __init__(self, port: int, *, window: int = 0) -> None:
         self.target = port
         self.port = free_port()
         self.bytes_to_client = 0
         self.accepted = 0
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
+        self._window = window
+        self._flows_to_client = asyncio.Event()
+        self._flows_to_client.set()
+
+    @property
+    def url(self) -> str:
+        """Base of the server's HTTP endpoints, seen through the relay."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def ws_url(self) -> str:
@@ -45,6 +57,14 @@ class Relay:
         if server is not None:
             await server.wait_closed()
 
+    def stall(self) -> None:
+        """Let clients receive nothing more."""
+        self._flows_to_client.clear()
+
+    def flow(self) -> None:
+        """Let clients receive what has been held back, and what comes."""
+        self._flows_to_client.set()
+
     async def cut(self) -> None:
         """Reset every open connection, in both directions."""
         links = list(self._links)
@@ -60,7 +80,7 @@ class Relay:
         self.accepted += 1
         ends = [writer]
         try:
-            far_reader, far = await asyncio.open_connection("127.0.0.1", self.target)
+            far_reader, far = await self._reach_target()
             ends.append(far)
             await asyncio.gather(self._pump(reader, far), self._pump(far_reader, writer, count=True))
         except OSError:
@@ -70,9 +90,19 @@ class Relay:
             for end in ends:
                 end.transport.abort()
 
+    async def _reach_target(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if not self._window:
+            return await asyncio.open_connection("127.0.0.1", self.target)
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window)
+        narrow.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", self.target))
+        return await asyncio.open_connection(sock=narrow, limit=self._window)
+
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, count: bool = False) -> None:
         while data := await source.read(65536):
             if count:
+                await self._flows_to_client.wait()
                 self.bytes_to_client += len(data)
             sink.write(data)
             await sink.drain()

@@ -1,0 +1,49 @@
+"""A server with every transport, and each way into it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.acceptance.configs import OPEN, QUICK
+from tests.support.server import merge
+from tests.transports.conformance.doors import DOORS
+
+if TYPE_CHECKING:
+    from tests.conftest import StartServer
+    from tests.support.server import Server
+    from tests.transports.conformance.doors import Door
+
+TRANSPORTS: dict[str, Any] = {"http_stream": {"enabled": True}, "sse": {"enabled": True}}
+
+
+@pytest.fixture(params=DOORS, ids=lambda door: door.name)
+def door(request: pytest.FixtureRequest) -> Door:
+    """One transport in one encoding."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """Everybody is welcome, on every transport."""
+    return merge(OPEN, TRANSPORTS)
+
+
+@pytest.fixture
+def server(shared_server: StartServer, config: dict[str, Any]) -> Server:
+    """A server that all may use."""
+    return shared_server(config)
+
+
+@pytest.fixture
+def quick(shared_server: StartServer) -> Server:
+    """A server on which time runs fast."""
+    return shared_server(merge(QUICK, TRANSPORTS))
+
+
+@pytest.fixture
+def name() -> str:
+    """A channel or user of this test alone."""
+    return uuid.uuid4().hex

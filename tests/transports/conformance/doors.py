@@ -1,0 +1,61 @@
+"""The ways in that the conformance suite goes: one `Door` for each transport and encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.support.stream_client import stream_opened
+from tests.support.wire_client import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from tests.support.conversation import Conversation
+    from tests.support.server import Server
+
+    Open = Callable[..., AbstractAsyncContextManager[Conversation]]
+
+
+@dataclass(frozen=True)
+class Door:
+    """How to come in. A new transport is a subclass of `Conversation`, a function that opens one, a row in `DOORS`."""
+
+    name: str
+    opens: Open
+    """Called with the server, the base of its URLs, and the keywords `is_protobuf` and `answers_pings`."""
+    is_protobuf: bool = False
+    emulated: bool = False
+    """Commands come by requests of their own."""
+
+    def open(
+        self, server: Server, *, url: str = "", answers_pings: bool = True
+    ) -> AbstractAsyncContextManager[Conversation]:
+        """A client that has not sent anything."""
+        return self.opens(server, url or server.url, is_protobuf=self.is_protobuf, answers_pings=answers_pings)
+
+    def payload(self, text: str) -> Any:
+        """A payload as it stands in commands and in what comes back."""
+        return f'"{text}"'.encode() if self.is_protobuf else text
+
+
+def _websocket(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return opened(server, url=url.replace("http", "ws", 1) + "/connection/websocket", **how)
+
+
+def _http_stream(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return stream_opened(server, "http_stream", url=url, **how)
+
+
+def _sse(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return stream_opened(server, "sse", url=url, **how)
+
+
+DOORS = (
+    Door("websocket-json", _websocket),
+    Door("websocket-protobuf", _websocket, is_protobuf=True),
+    Door("http_stream-json", _http_stream, emulated=True),
+    Door("http_stream-protobuf", _http_stream, is_protobuf=True, emulated=True),
+    Door("sse", _sse, emulated=True),
+)

@@ -1,0 +1,245 @@
+"""What holds on every transport in every encoding (02 §4 to §7, §14, §15)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import protobuf
+from tests.support.relay import Relay
+from tests.support.server import merge
+from tests.support.tokens import token
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from tests.conftest import StartServer
+    from tests.support.server import Server
+    from tests.transports.conformance.doors import Door
+
+LIMIT = 65536
+"""Bytes of a frame, or of the request that brings it."""
+
+
+async def nobody_in(server: Server, channel: str) -> None:
+    """Wait until a channel has no subscribers."""
+
+    async def empty() -> bool:
+        return channel not in (await server.api("channels"))["channels"]
+
+    await until(empty)
+
+
+def frame_of(door: Door, *commands: dict[str, Any]) -> str | bytes:
+    if door.is_protobuf:
+        return b"".join(map(protobuf.encoded, commands))
+    return "\n".join(map(json.dumps, commands))
+
+
+async def test_the_connect_result_says_what_the_transport_needs(server: Server, door: Door) -> None:
+    async with door.open(server) as client:
+        result = await client.connect()
+        assert (result["ping"], result["pong"]) == (25, True)
+        named = {"session", "node"} & result.keys()
+        assert named == ({"session", "node"} if door.emulated else set())
+        if door.emulated:
+            assert result["session"] != result["client"]
+            assert result["node"] == (await server.api("info"))["nodes"][0]["uid"]
+
+
+async def test_commands_of_one_frame_are_answered_in_order(server: Server, door: Door, name: str) -> None:
+    async with door.open(server) as client:
+        await client.connect()
+        await client.send(
+            {"id": 7, "subscribe": {"channel": f"all:{name}"}},
+            {"id": 8, "publish": {"channel": f"all:{name}", "data": door.payload("x")}},
+            {"id": 9, "presence_stats": {"channel": f"all:{name}"}},
+        )
+        got = [await client.receive() for _ in range(4)]
+        assert [message["id"] for message in got if "id" in message] == [7, 8, 9]
+        assert [message["push"]["pub"]["data"] for message in got if "push" in message] == [door.payload("x")]
+
+
+async def test_the_first_frame_may_bring_more_than_the_connect(server: Server, door: Door, name: str) -> None:
+    async with door.open(server) as client:
+        await client.send({"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": name}})
+        assert [(await client.receive())["id"] for _ in range(2)] == [1, 2]
+        await server.api("publish", {"channel": name, "data": "x"})
+        assert (await client.publication())["data"] == door.payload("x")
+
+
+async def test_publications_reach_everybody_in_order(server: Server, door: Door, name: str) -> None:
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(door.open(server)) for _ in range(3)]
+        for client in clients:
+            await client.connect()
+            await client.subscribe(f"all:{name}")
+        texts = [f"{number} ü" for number in range(100)]
+        for text in texts:
+            body = json.dumps({"channel": f"all:{name}", "data": text}, ensure_ascii=False)
+            await server.post("publish", body)
+        for client in clients:
+            assert [(await client.publication())["data"] for _ in texts] == [door.payload(text) for text in texts]
+
+
+async def test_who_comes_back_gets_what_was_missed(server: Server, door: Door, name: str) -> None:
+    channel = f"rec:{name}"
+    async with door.open(server) as client:
+        await client.connect()
+        before = await client.subscribe(channel)
+    await nobody_in(server, channel)
+    for text in ("a", "b"):
+        await server.api("publish", {"channel": channel, "data": text})
+    async with door.open(server) as client:
+        await client.connect()
+        since = {"recover": True, "epoch": before["epoch"], "offset": before.get("offset", 0)}
+        after = await client.subscribe(channel, **since)
+        assert after["recovered"]
+        assert [one["data"] for one in after["publications"]] == [door.payload("a"), door.payload("b")]
+
+
+async def test_who_leaves_is_missed(server: Server, door: Door, name: str) -> None:
+    channel = f"joins:{name}"
+    async with door.open(server) as watcher:
+        await watcher.connect()
+        await watcher.subscribe(channel)
+        async with door.open(server) as client:
+            await client.connect()
+            await client.subscribe(channel)
+        pushes = [await watcher.push() for _ in range(3)]
+        assert [set(push) - {"channel"} for push in pushes] == [{"join"}, {"join"}, {"leave"}]
+        assert pushes[2]["leave"]["info"]["client"] == client.client_id
+
+
+async def test_pings_are_to_be_answered(quick: Server, door: Door) -> None:
+    async with door.open(quick) as client, door.open(quick, answers_pings=False) as silent:
+        await client.connect()
+        await silent.connect()
+        await silent.ping()
+        assert await silent.closed() == (3012, "no pong")
+        for _ in range(2):
+            await client.ping()
+        assert await client.error(history={"channel": "closed:x"}) == 103
+
+
+async def test_a_pong_that_nobody_asked_for_is_refused(server: Server, door: Door) -> None:
+    async with door.open(server) as client:
+        await client.connect()
+        await client.pong()
+        assert await client.closed() == (3501, "bad request")
+
+
+async def test_the_server_says_why_it_disconnects(server: Server, door: Door, name: str) -> None:
+    async with door.open(server) as client:
+        await client.connect(token=token(name))
+        await server.api("disconnect", {"user": name, "disconnect": {"code": 4001, "reason": "bye"}})
+        assert await client.closed() == (4001, "bye")
+        assert client.nothing_waits()
+
+
+async def test_what_was_sent_before_comes_before_the_end(server: Server, door: Door, name: str) -> None:
+    async with door.open(server) as client:
+        await client.connect(token=token(name))
+        await client.subscribe(f"all:{name}")
+        texts = [str(number) for number in range(40)]
+        for text in texts:
+            await server.api("publish", {"channel": f"all:{name}", "data": text})
+        await server.api("disconnect", {"user": name})
+        assert [(await client.publication())["data"] for _ in texts] == [door.payload(text) for text in texts]
+        assert await client.closed() == (3503, "force disconnect")
+
+
+async def test_everybody_is_told_of_a_shutdown(private_server: StartServer, config: dict[str, Any], door: Door) -> None:
+    server = private_server(config)
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(door.open(server)) for _ in range(10)]
+        for client in clients:
+            await client.connect()
+        began = time.monotonic()
+        stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+        assert {await client.closed() for client in clients} == {(3001, "shutdown")}
+        assert await stopping == 0
+        assert time.monotonic() - began < 5
+
+
+MALFORMED = {
+    False: [
+        "",
+        "not json",
+        "[]",
+        "{}",
+        '{"id":1}',
+        '{"id":2,"subscribe":{"channel":"x"}}',
+        '{"id":1,"connect":{}}\n\n{}',
+    ],
+    True: [b"", b"\x05\x08", b"\xff" * 12, b"\x00", b"\x02\x08\x01", b"\x06\x08\x02\x2a\x02\x0a\x00"],
+}
+
+
+@pytest.mark.parametrize("number", range(7))
+async def test_a_malformed_first_frame_is_refused(server: Server, door: Door, number: int) -> None:
+    frames: list[Any] = MALFORMED[door.is_protobuf]
+    frame = frames[number % len(frames)]
+    if not frame and door.name == "sse":
+        pytest.skip("a request without commands is answered 400")
+    async with door.open(server) as client:
+        await client.send_frame(frame)
+        assert await client.closed() == (3501, "bad request")
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"id":3}', '{"id":3,"subscribe":1}'])
+async def test_a_malformed_frame_ends_the_connection_and_no_other(
+    server: Server, door: Door, name: str, broken: str
+) -> None:
+    async with door.open(server) as client, door.open(server) as other:
+        for one in (client, other):
+            await one.connect()
+            await one.subscribe(name)
+        await client.send_frame(broken.encode() if door.is_protobuf else broken)
+        assert await client.closed() == (3501, "bad request")
+        await server.api("publish", {"channel": name, "data": "x"})
+        assert (await other.publication())["data"] == door.payload("x")
+
+
+async def test_what_came_before_the_malformed_command_is_done(server: Server, door: Door, name: str) -> None:
+    async with door.open(server) as client:
+        await client.connect()
+        good = frame_of(door, {"id": 2, "subscribe": {"channel": name}})
+        await client.send_frame(good + b"\x09\x09" if isinstance(good, bytes) else good + "\n?")
+        assert (await client.receive())["id"] == 2
+        assert await client.closed() == (3501, "bad request")
+
+
+async def test_a_connect_that_fails_is_answered_and_is_the_last(quick: Server, door: Door) -> None:
+    async with door.open(quick) as client:
+        await client.send({"id": 1, "connect": {"token": token("u", exp=1)}}, {"id": 2, "rpc": {}})
+        assert (await client.receive())["error"]["code"] == 109
+        assert await client.closed() == (3502, "stale")
+        assert client.nothing_waits()
+
+
+async def test_who_reads_too_slowly_is_sent_away_and_holds_up_nobody(
+    shared_server: StartServer, config: dict[str, Any], door: Door, name: str
+) -> None:
+    server = shared_server(merge(config, {"client": {"queue_max_size": 300_000}}))
+    text = "x" * 60_000
+    async with AsyncExitStack() as stack:
+        relay = await stack.enter_async_context(Relay(server.port, window=4096))
+        reader = await stack.enter_async_context(door.open(server))
+        slow = await stack.enter_async_context(door.open(server, url=relay.url))
+        for client in (reader, slow):
+            await client.connect()
+            await client.subscribe(f"all:{name}")
+        await slow.subscribe(f"asks:{name}")
+        relay.stall()
+        for _ in range(200):
+            await server.api("publish", {"channel": f"all:{name}", "data": text})
+        await nobody_in(server, f"asks:{name}")
+        for _ in range(200):
+            assert (await reader.publication())["data"] == door.payload(text)
+        relay.flow()
+        await slow.closed()
