@@ -13,10 +13,12 @@ from fanjet.net.tls import server_context
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Iterable, Mapping
 
     from fanjet.config import Config
+    from fanjet.net.http3.listener import Http3Listener
     from fanjet.net.router import Endpoint
     from fanjet.net.wheel import TimingWheel
 
@@ -54,18 +56,25 @@ class Listeners:
         by_address: dict[tuple[str, int], list[Service]] = {external: [], internal: []}
         for service in services:
             by_address[external if service.external else internal].append(service)
-        self._listeners: list[Listener] = []
+        self._listeners: list[Listener | Http3Listener] = []
         for address, served in by_address.items():
             if served:
                 tls = _tls_context(config, separate_internal=address == internal != external)
+                http3 = http.http3.enabled and address == external
+                routes = _routes(served)
+                _tell_what_is_served(served, address, http3=http3)
+                sockets = bind_tcp(*address)
                 front = HttpFront(
-                    _routes(served),
+                    routes,
                     wheel,
                     tls=tls is not None,
                     h2c=http.h2c_external and tls is None and address == external,
                     websocket_http2=config.fanjet.websocket_http2,
+                    common_headers=_pointing_to_http3(sockets) if http3 else (),
                 )
-                self._listeners.append(_open(address, served, front, tls))
+                self._listeners.append(Listener(front, sockets, tls))
+                if http3:
+                    self._listeners.append(_http3_listener(config, routes, wheel, sockets))
 
     async def start(self) -> None:
         """Accept connections."""
@@ -110,11 +119,25 @@ def _routes(served: list[Service]) -> Routes:
     return routes
 
 
-def _open(address: tuple[str, int], served: list[Service], front: HttpFront, tls: ssl.SSLContext | None) -> Listener:
-    host, port = address
+def _tell_what_is_served(served: list[Service], address: tuple[str, int], *, http3: bool) -> None:
     names = sorted({service.name for service in served if service.name}, key=NAMES.index)
-    log.info(f"serving {', '.join(names)} endpoints on {join_address(host, port)}")
-    return Listener(front, bind_tcp(host, port), tls)
+    also = " with HTTP/3 (experimental)" if http3 else ""
+    log.info(f"serving {', '.join(names)} endpoints on {join_address(*address)}{also}")
+
+
+def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes]]:
+    """The header that tells clients to come by HTTP/3 the next time, for 30 days (02 §3.4)."""
+    return ((b"Alt-Svc", b'h3=":%d"; ma=2592000' % sockets[0].getsockname()[1]),)
+
+
+def _http3_listener(config: Config, routes: Routes, wheel: TimingWheel, beside: list[socket.socket]) -> Http3Listener:
+    """Its library is loaded only here: it is an extra, and takes time and memory."""
+    from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415
+    from fanjet.net.http3.listener import Http3Listener  # noqa: PLC0415
+    from fanjet.net.http3.server import Http3Server  # noqa: PLC0415
+
+    server = Http3Server(routes, wheel, webtransport=config.webtransport.enabled)
+    return Http3Listener(server, quic_configuration(config.http_server.tls), beside)
 
 
 def _tls_context(config: Config, *, separate_internal: bool) -> ssl.SSLContext | None:

@@ -56,10 +56,21 @@ def _client_transports(config: Config, clients: ClientContext) -> Iterator[Servi
         websocket = WebSocketEndpoint(clients, config.websocket, allowed)
         path = handler_path(config.websocket.handler_prefix)
         yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
+    if config.webtransport.enabled:
+        yield _webtransport(config, clients, doorway, allowed)
     yield from _emulated_transports(config, clients, doorway, allowed)
     yield from _unidirectional_transports(config, clients, doorway, allowed)
     if config.init.enabled:
         yield Service("init", {handler_path(config.init.handler_prefix): init_endpoint(doorway)}, external=True)
+
+
+def _webtransport(config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate) -> Service:
+    """Loaded only here: it needs the library of HTTP/3, which is an extra."""
+    from fanjet.transports.webtransport import WebTransportEndpoint  # noqa: PLC0415
+
+    endpoint = WebTransportEndpoint(clients, config.webtransport, allowed)
+    routes = {handler_path(config.webtransport.handler_prefix): doorway.guard(endpoint)}
+    return Service("webtransport", routes, external=True)
 
 
 def _emulated_transports(

@@ -10,7 +10,7 @@ from .http1.server import HttpServer
 from .wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .http2.server import Http2Server
     from .router import Routes
@@ -28,11 +28,19 @@ class HttpFront:
     """The protocol factory for the event loop."""
 
     def __init__(
-        self, routes: Routes, wheel: TimingWheel, *, tls: bool = False, h2c: bool = False, websocket_http2: bool = False
+        self,
+        routes: Routes,
+        wheel: TimingWheel,
+        *,
+        tls: bool = False,
+        h2c: bool = False,
+        websocket_http2: bool = False,
+        common_headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        """`h2c`: without TLS clients may begin with HTTP/2. `websocket_http2`: RFC 8441 is offered."""
+        """`h2c`: without TLS clients may begin with HTTP/2. `websocket_http2`: RFC 8441 is offered. `common_headers` go
+        with every response."""
         self.wheel = wheel
-        self.http1 = HttpServer(routes, wheel, tls=tls)
+        self.http1 = HttpServer(routes, wheel, tls=tls, common_headers=common_headers)
         self.http2: Http2Server | None = None
         if not (tls or h2c):
             self.new_connection = self.http1.new_connection
@@ -41,7 +49,7 @@ class HttpFront:
         from .http2.request import Http2Requests  # noqa: PLC0415
         from .http2.server import Http2Server  # noqa: PLC0415
 
-        requests = Http2Requests(routes, wheel, tls=tls)
+        requests = Http2Requests(routes, wheel, tls=tls, common_headers=common_headers)
         self.http2 = http2 = Http2Server(requests, wheel, extended_connect=websocket_http2)
         self.new_connection = (lambda: ByALPN(self.http1, http2)) if tls else (lambda: ByPreface(self.http1, http2))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from fanjet.config.duration import format_duration
 from fanjet.config.tree.root import Config
@@ -77,6 +78,10 @@ def http3(config: Config) -> Refusals:
         yield Refusal("can not use HTTP/3 with autocert")
     elif http.http3.enabled and not http.tls.enabled:
         yield Refusal("HTTP/3 requires TLS configured")
+    elif http.http3.enabled and http.tls.client_ca_pem:
+        yield Refusal("HTTP/3 cannot verify client certificates: http_server.tls.client_ca_pem must be empty")
+    elif http.http3.enabled and find_spec("aioquic") is None:
+        yield Refusal("HTTP/3 needs the packages of the extra fanjet[http3], which are not installed")
 
 
 CHECKS: tuple[Callable[[Config], Refusals], ...] = (pings, error_modes, http3)

@@ -177,6 +177,8 @@ class HttpConnection(asyncio.Protocol):
         if exchange is None or self._stopped:
             return
         head = exchange.request.head
+        if self._server.common_headers:
+            headers = (*headers, *self._server.common_headers)
         close = self._server.stopping or self._peer_finished
         if status == 200 and head.takes_ordinary and not headers and not close:
             self._transport.write(ordinary_response(body, content_type))
@@ -219,6 +221,7 @@ class HttpConnection(asyncio.Protocol):
         self._deadline = _NEVER
         if not self._server.tls:
             transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)
+        headers = (*headers, *self._server.common_headers)
         transport.write(stream_head(status, content_type, headers, chunked=framing is chunked, keep_alive=keep))
         return stream
 

@@ -7,6 +7,8 @@ from .connection import HttpConnection
 from .known import KnownHeads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..router import Routes
     from ..wheel import TimingWheel
 
@@ -14,12 +16,21 @@ if TYPE_CHECKING:
 class HttpServer:
     """Routes, deadlines, and the connections that have not been handed over by an upgrade."""
 
-    __slots__ = ("_emptied", "connections", "heads", "stopping", "tls", "wheel")
+    __slots__ = ("_emptied", "common_headers", "connections", "heads", "stopping", "tls", "wheel")
 
-    def __init__(self, routes: "Routes", wheel: "TimingWheel", *, tls: bool = False) -> None:
+    def __init__(
+        self,
+        routes: "Routes",
+        wheel: "TimingWheel",
+        *,
+        tls: bool = False,
+        common_headers: "Sequence[tuple[bytes, bytes]]" = (),
+    ) -> None:
+        """`common_headers` go with every response to a request; without any, the usual response is ready-made."""
         self.heads = KnownHeads(routes)
         self.wheel = wheel
         self.tls = tls
+        self.common_headers = common_headers
         self.stopping = False
         self.connections: set[HttpConnection] = set()
         self._emptied: asyncio.Event | None = None

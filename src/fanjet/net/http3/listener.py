@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ class Http3Listener:
         self, server: "Http3Server", configuration: "QuicConfiguration", beside: Iterable[socket.socket]
     ) -> None:
         """Bind the addresses of the sockets `beside` for UDP. Raises `BindError`."""
+        logging.getLogger("quic").setLevel(logging.WARNING)  # it has something to say about every connection
         self.server = server
         self._configuration = configuration
         self._sockets = [_bind_beside(each) for each in beside]
