@@ -13,7 +13,7 @@ VERSION: Final = "2.0"
 _CONNECTION_SPECIFIC: Final = (b"connection", b"proxy-connection", b"transfer-encoding", b"upgrade", b"keep-alive")
 
 
-def parse_head(fields: Sequence[Field]) -> Head:
+def parse_head(fields: Sequence[Field], version: str = VERSION) -> Head:
     """Return the head of a request whose fields were checked. Raises `MalformedRequest`, and `BadRequest` for what the
     client is told about."""
     pseudo: dict[bytes, bytes] = {}
@@ -46,7 +46,7 @@ def parse_head(fields: Sequence[Field]) -> Head:
         query=query,
         headers=headers,
         repeated=repeated,
-        version=VERSION,
+        version=version,
         content_length=_declared_length(headers),
         keep_alive=True,
         expects_continue=b"100-continue" in headers.get(b"expect", b"").lower(),

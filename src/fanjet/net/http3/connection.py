@@ -25,8 +25,8 @@ from .request_stream import RequestStream
 if TYPE_CHECKING:
     from aioquic.quic.connection import NetworkAddress
 
+    from ..http2.header_blocks import Field
     from .endpoint import QuicEndpoint
-    from .head import Field
     from .quic import ServerQuic
     from .server import Http3Server
     from .webtransport import WebTransportConnection

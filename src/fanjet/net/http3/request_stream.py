@@ -11,23 +11,26 @@ from aioquic.h3.connection import ErrorCode
 from ..http1.errors import BadRequest
 from ..http1.exchange import Exchange
 from ..http1.request import Request
-from ..http1.response import NO_SNIFFING, TEXT, current_date, has_body
+from ..http1.response import NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, StreamOwner, unframed
+from ..http2.head import parse_head, protocol_of
+from ..http2.request_fields import MalformedRequest, check_fields
+from ..http2.response_fields import response_fields
 from ..wheel import NOT_SCHEDULED
 from .exchange import WEBTRANSPORT_PROTOCOLS, WebTransportExchange
-from .head import Field, parse_fields
 
 if TYPE_CHECKING:
     from ..http1.head import Head
+    from ..http2.header_blocks import Field
     from ..router import Route
     from .connection import Http3Connection
     from .webtransport import WebTransportConnection
 
+VERSION: Final = "3.0"
+
 HEADER_SECONDS: Final = 10.0
 REQUEST_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 10.0
-
-_CONNECTION_SPECIFIC: Final = frozenset({b"connection", b"transfer-encoding"})
 
 log = logging.getLogger(__name__)
 
@@ -78,21 +81,16 @@ class RequestStream:
 
     # What the connection calls.
 
-    def on_headers(self, fields: Sequence[Field], *, ended: bool) -> None:
+    def on_headers(self, fields: "Sequence[Field]", *, ended: bool) -> None:
         """The request's headers, or its trailers, of which no use is made."""
         if self._state is _State.RECEIVING and self._head is None:
             try:
-                head, protocol = parse_fields(fields)
+                self._take_head(fields)
+            except MalformedRequest:
+                self._connection.reset(self.id, ErrorCode.H3_MESSAGE_ERROR)
+                self._end()
             except BadRequest as fault:
-                self.send_response(fault.status, b"400 Bad Request", TEXT, ())
-                return
-            self._head = head
-            self._route = self._connection.server.routes.find(head)
-            if protocol:
-                self._start(protocol)
-                return
-            self._expect(REQUEST_SECONDS)
-            self._limit_body(head.content_length)
+                self.send_response(fault.status, fault.detail.encode() + b"\n", TEXT, (NO_SNIFFING,))
         if ended:
             self._take_end()
 
@@ -140,13 +138,11 @@ class RequestStream:
 
     # What exchange and owner call.
 
-    def send_response(
-        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
-    ) -> None:
+    def send_response(self, status: int, body: bytes, content_type: bytes, headers: "Sequence[Field]") -> None:
         """Write the whole response."""
         if self._state > _State.ANSWERING:
             return
-        fields = _response_fields(status, content_type if has_body(status) else b"", headers)
+        fields = response_fields(status, content_type if has_body(status) else b"", headers)
         wanted = self._head is None or self._head.method != "HEAD"
         if has_body(status) and (body or wanted):
             fields.append((b"content-length", b"%d" % len(body)))
@@ -166,7 +162,7 @@ class RequestStream:
         return unframed
 
     def begin_stream(
-        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+        self, status: int, content_type: bytes, headers: "Sequence[Field]", owner: StreamOwner
     ) -> "RequestStream":
         """Write the head of a response; from now on `owner` hears of the client."""
         if self._state is not _State.ANSWERING:
@@ -174,7 +170,7 @@ class RequestStream:
             return self
         self._finish_with(_State.STREAMING)
         self._owner = owner
-        self._connection.send_headers(self.id, _response_fields(status, content_type, headers))
+        self._connection.send_headers(self.id, response_fields(status, content_type, headers))
         self._connection.wrote(self, 0)
         return self
 
@@ -194,13 +190,13 @@ class RequestStream:
                 self._expect(WRITE_SECONDS)
             self._connection.wrote(self, 0)
 
-    def accept_session(self, session: "WebTransportConnection", headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def accept_session(self, session: "WebTransportConnection", headers: "Sequence[Field]") -> None:
         """Answer 200 and leave this stream to the session."""
         if self._state is not _State.ANSWERING:
             return
         connection = self._connection
         self._end()
-        connection.send_headers(self.id, _response_fields(200, b"", headers))
+        connection.send_headers(self.id, response_fields(200, b"", headers))
         connection.begin_session(self.id, session)
 
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
@@ -213,6 +209,19 @@ class RequestStream:
         self._end()
 
     # Steps.
+
+    def _take_head(self, fields: "Sequence[Field]") -> None:
+        """Look where the request leads, and wait for its body. Raises `MalformedRequest` and `BadRequest`."""
+        check_fields(fields, extended_connect=True)
+        head = self._head = parse_head(fields, VERSION)
+        self._route = self._connection.server.routes.find(head)
+        if protocol := protocol_of(fields):
+            self._start(protocol)
+            return
+        self._expect(REQUEST_SECONDS)
+        self._limit_body(head.content_length)
+        if self._state is _State.RECEIVING and head.expects_continue and head.content_length:
+            self._connection.send_headers(self.id, [(b":status", b"100")])
 
     def _limit_body(self, size: int) -> None:
         limit = self._route.max_body if self._route is not None else None
@@ -257,14 +266,3 @@ class RequestStream:
     def _expect(self, seconds: float) -> None:
         wheel = self._connection.server.wheel
         wheel.schedule(self, wheel.clock() + seconds)
-
-
-def _response_fields(status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]) -> list[Field]:
-    fields = [(b":status", b"%d" % status), (b"date", current_date())]
-    if content_type:
-        fields.append((b"content-type", content_type))
-    for name, value in headers:
-        lower = name.lower()
-        if lower not in _CONNECTION_SPECIFIC:
-            fields.append((lower, value))
-    return fields
