@@ -17,10 +17,9 @@ from fanjet.protocol.codes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
+    from fanjet.node.selection import Selection
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 
@@ -105,39 +104,19 @@ class FakeNode:
         return await self.presence_manager.presence_stats(channel)
 
     async def subscribe(
-        self,
-        user: str,
-        channel: str,
-        options: SubscriptionOptions,
-        *,
-        client: str,
-        session: str,
-        recover_since: StreamPosition | None,
+        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
     ) -> None:
-        self._record("subscribe", user, client, session, channel=channel, options=options, since=recover_since)
+        self._record("subscribe", selection, channel=channel, options=options, since=since)
 
-    async def unsubscribe(
-        self, user: str, channel: str, unsubscribe: Unsubscribe, *, client: str, session: str
-    ) -> None:
-        self._record("unsubscribe", user, client, session, channel=channel, code=unsubscribe.code)
+    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+        self._record("unsubscribe", selection, channel=channel, code=unsubscribe.code)
 
-    async def disconnect(
-        self, user: str, disconnect: Disconnect, *, client: str, session: str, whitelist: Collection[str]
-    ) -> None:
-        self._record(
-            "disconnect",
-            user,
-            client,
-            session,
-            code=disconnect.code,
-            reason=disconnect.reason,
-            whitelist=sorted(whitelist),
-        )
+    async def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+        whitelist = sorted(selection.whitelist)
+        self._record("disconnect", selection, code=disconnect.code, reason=disconnect.reason, whitelist=whitelist)
 
-    async def refresh(
-        self, user: str, *, client: str, session: str, expired: bool, expire_at: int, info: bytes
-    ) -> None:
-        self._record("refresh", user, client, session, expired=expired, expire_at=expire_at, info=info)
+    async def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+        self._record("refresh", selection, expired=expired, expire_at=expire_at, info=info)
 
     async def info(self) -> list[NodeInfo]:
         self._fail()
@@ -149,9 +128,10 @@ class FakeNode:
             raise ReplyError(ERROR_INTERNAL)
         return {name: count for name, count in self.active.items() if name.startswith(pattern)}
 
-    def _record(self, command: str, user: str, client: str, session: str, **rest: Any) -> None:
+    def _record(self, command: str, selection: Selection, **rest: Any) -> None:
         self._fail()
-        self.commands.append((command, {"user": user, "client": client, "session": session, **rest}))
+        selected = {"user": selection.user, "client": selection.client, "session": selection.session}
+        self.commands.append((command, selected | rest))
 
     def _fail(self) -> None:
         if self.failure is not None:

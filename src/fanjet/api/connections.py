@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.subscription import from_server_api, is_stream
+from fanjet.node.selection import Selection
 from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER, Disconnect
 from fanjet.protocol.publication import StreamPosition
 
@@ -26,7 +27,7 @@ async def subscribe(node: Node, request: SubscribeRequest) -> Done:
         raise BadRequest
     since = request.recover_since
     await node.subscribe(
-        request.user,
+        Selection(request.user, request.client, request.session),
         request.channel,
         from_server_api(
             options,
@@ -35,9 +36,7 @@ async def subscribe(node: Node, request: SubscribeRequest) -> Done:
             expire_at=request.expire_at,
             override=request.override,
         ),
-        client=request.client,
-        session=request.session,
-        recover_since=None if since is None else StreamPosition(since.offset, since.epoch),
+        None if since is None else StreamPosition(since.offset, since.epoch),
     )
     return Done()
 
@@ -46,9 +45,8 @@ async def unsubscribe(node: Node, request: UnsubscribeRequest) -> Done:
     """End subscriptions, client-side ones too. Without a channel nothing is to be done (05 Q2)."""
     if request.channel:
         node.resolve(request.channel)
-        await node.unsubscribe(
-            request.user, request.channel, UNSUBSCRIBE_SERVER, client=request.client, session=request.session
-        )
+        selection = Selection(request.user, request.client, request.session)
+        await node.unsubscribe(selection, request.channel, UNSUBSCRIBE_SERVER)
     return Done()
 
 
@@ -56,11 +54,8 @@ async def disconnect(node: Node, request: DisconnectRequest) -> Done:
     """Close the matching connections; that may take a while after the answer."""
     custom = request.disconnect
     await node.disconnect(
-        request.user,
+        Selection(request.user, request.client, request.session, frozenset(request.whitelist)),
         DISCONNECT_FORCE if custom is None else Disconnect(custom.code, custom.reason),
-        client=request.client,
-        session=request.session,
-        whitelist=frozenset(request.whitelist),
     )
     return Done()
 
@@ -68,9 +63,7 @@ async def disconnect(node: Node, request: DisconnectRequest) -> Done:
 async def refresh(node: Node, request: RefreshRequest) -> Done:
     """Move the expiry of the matching connections."""
     await node.refresh(
-        request.user,
-        client=request.client,
-        session=request.session,
+        Selection(request.user, request.client, request.session),
         expired=request.expired,
         expire_at=request.expire_at,
         info=bytes(request.info),

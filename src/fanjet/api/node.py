@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
     from fanjet.node.registry import NodeInfo
+    from fanjet.node.selection import Selection
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
@@ -43,31 +42,18 @@ class Node(Protocol):
         """How many clients and how many users are in a channel."""
 
     async def subscribe(
-        self,
-        user: str,
-        channel: str,
-        options: SubscriptionOptions,
-        *,
-        client: str,
-        session: str,
-        recover_since: StreamPosition | None,
+        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
     ) -> None:
-        """Subscribe matching connections (05 §6.3). Every one is tried; raises when one of them failed."""
+        """Subscribe connections (05 §6.3). Every one is tried; raises when one of them failed."""
 
-    async def unsubscribe(
-        self, user: str, channel: str, unsubscribe: Unsubscribe, *, client: str, session: str
-    ) -> None:
-        """Unsubscribe matching connections (05 §6.4)."""
+    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+        """Unsubscribe connections (05 §6.4)."""
 
-    async def disconnect(
-        self, user: str, disconnect: Disconnect, *, client: str, session: str, whitelist: Collection[str]
-    ) -> None:
-        """Close matching connections (05 §6.5)."""
+    async def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+        """Close connections (05 §6.5)."""
 
-    async def refresh(
-        self, user: str, *, client: str, session: str, expired: bool, expire_at: int, info: bytes
-    ) -> None:
-        """Move the expiry of matching connections (05 §6.6)."""
+    async def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+        """Move the expiry of connections (05 §6.6)."""
 
     async def info(self) -> list[NodeInfo]:
         """The nodes of the cluster."""

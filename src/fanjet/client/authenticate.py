@@ -9,6 +9,7 @@ from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
 from fanjet.channels.subscription import Source, SubscriptionOptions, from_connect_grant, from_grant
 from fanjet.events.event import ConnectEvent
+from fanjet.node.selection import Selection
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_LIMIT,
@@ -181,7 +182,7 @@ async def _close_other_connections(context: ClientContext, user: str, channel: s
         log.exception("error reading presence of personal channel", channel=channel)
         raise Disconnected(DISCONNECT_INTERNAL) from None
     if clients:
-        await context.node.disconnect(user, DISCONNECT_CONNECTION_LIMIT, client="", session="", whitelist=())
+        await context.node.disconnect(Selection(user), DISCONNECT_CONNECTION_LIMIT)
 
 
 def _add_requested(context: ClientContext, credentials: Credentials, request: ConnectRequest) -> None:

@@ -1,5 +1,6 @@
 """The small interfaces every engine implements (07 §1.2). Calls may wait; events back never do."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -94,6 +95,20 @@ class Broker(Protocol):
 
     async def remove_history(self, channel: str) -> None:
         """Drop the stored publications, keep offset and epoch."""
+
+
+class Controller(Protocol):
+    """Carries control messages between the nodes (07 §1.2). What they mean is the node's business."""
+
+    async def start(self, on_control: Callable[[bytes], None]) -> None:
+        """Receive what is for this node or for all; a node's own messages may come back to it. Raises
+        `EngineUnavailable` when the backend cannot be reached now; from then on losing it is repaired for ever."""
+
+    async def publish_control(self, message: bytes, node: str = "") -> None:
+        """Send to one node by its id, or to all. Raises `EngineUnavailable`."""
+
+    async def close(self) -> None:
+        """Receive no more."""
 
 
 class PresenceManager(Protocol):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .selection import Selection
     from .session import Session
 
 
@@ -82,18 +85,26 @@ class Connections:
         """Every connection, a copy that stays valid while connections come and go."""
         return list(self._by_client.values())
 
-    def select(
-        self, user: str, *, client: str = "", session: str = "", whitelist: Collection[str] = ()
-    ) -> list[Session]:
-        """Connections of `user` (empty: the anonymous ones), narrowed by client and session id, less the whitelist."""
-        entry = self._by_user.get(user)
-        if entry is None:
-            return []
-        found = list(entry) if isinstance(entry, dict) else [entry]
-        return [
+    def select(self, selection: Selection) -> list[Session]:
+        """The selected connections; none for a label filter that is not valid."""
+        client, session, whitelist = selection.client, selection.session, selection.whitelist
+        found = [
             one
-            for one in found
+            for one in (self.all() if selection.all_users else self._of_user(selection.user))
             if (not client or one.client_id == client)
             and (not session or one.session_id == session)
             and one.client_id not in whitelist
         ]
+        if selection.label_filter is None:
+            return found
+        try:
+            wanted = TagsFilter(selection.label_filter)
+        except InvalidFilter:
+            return []
+        return [one for one in found if wanted.matches(one.labels)]
+
+    def _of_user(self, user: str) -> list[Session]:
+        entry = self._by_user.get(user)
+        if entry is None:
+            return []
+        return list(entry) if isinstance(entry, dict) else [entry]

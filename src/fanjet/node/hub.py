@@ -228,7 +228,8 @@ class Hub:
         if self._refused or self._lost:
             asyncio.get_running_loop().call_soon(_end_casualties, self._refused, self._lost)
             self._refused, self._lost = [], []
-        self._flusher.schedule()
+        if self._flusher.dirty:
+            self._flusher.schedule()
 
 
 def _end_casualties(refused: list[tuple[Session, Disconnect]], lost: list[Subscriber]) -> None:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 import uuid
-from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import structs
-
-from fanjet.net.glob import GlobError, compile_glob
-from fanjet.protocol.codec import MalformedFrame
+from fanjet.net.glob import GlobError
 from fanjet.protocol.codes import (
     DISCONNECT_SHUTDOWN,
     ERROR_BAD_REQUEST,
@@ -26,23 +20,40 @@ from .broker_subscriptions import BrokerSubscriptions
 from .connections import Connections
 from .flusher import Flusher
 from .hub import Hub
-from .registry import NodeInfo, NodeMetrics, UnknownNode
+from .orders import Orders
+from .questions import Questions
+from .registry import UnknownNode
+from .stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
-    from fanjet.engines.interfaces import Broker, BrokerEvents, History, PresenceManager, Published, PublishOptions
+    from fanjet.engines.interfaces import (
+        Broker,
+        BrokerEvents,
+        Controller,
+        History,
+        PresenceManager,
+        Published,
+        PublishOptions,
+    )
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.messages import EmulationRequest
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
     from .channel import LiveChannel
+    from .cluster.cluster import Cluster
+    from .registry import NodeInfo
+    from .selection import Selection
     from .subscriber import Subscriber
 
 log = get_logger(__name__)
+
+SURVEY_SECONDS: Final = 10.0
+EMULATION_SECONDS: Final = 10.0
 
 
 class Node:
@@ -66,8 +77,6 @@ class Node:
     ) -> None:
         """`metrics_name` begins the names of metrics; they are taken anew every `metrics_interval` seconds."""
         self.uid = str(uuid.uuid4())
-        self.name = name
-        self.version = version
         self.namespaces = namespaces
         self.flusher = Flusher(asyncio.get_running_loop())
         self.hub = Hub(self.flusher, max_message=max_message, max_lag=max_lag)
@@ -76,12 +85,19 @@ class Node:
         self.connections = Connections()
         self.shutting_down = False
         self._subscriptions = BrokerSubscriptions(self.hub, self.broker)
-        self._started = time.monotonic()
-        self._metrics_name = metrics_name
-        self._metrics_interval = metrics_interval
-        self._metrics_at = -inf
-        self._metrics = NodeMetrics(metrics_interval, {})
-        self.announce()
+        self._orders = Orders(self.connections)
+        self._questions = Questions(self.connections, self.hub)
+        self._stock = Stock(
+            self.connections,
+            self.hub,
+            uid=self.uid,
+            name=name,
+            version=version,
+            metrics_name=metrics_name,
+            metrics_interval=metrics_interval,
+        )
+        self.cluster: Cluster | None = None
+        """The other nodes, once this one has joined them."""
 
     # ------------------------------------------------------------------------------------------ channels
 
@@ -152,102 +168,80 @@ class Node:
     async def emulate(self, request: EmulationRequest) -> None:
         """Have commands run by the connection that they are for, and wait until they have (02 §7.4). Raises
         `UnknownNode`; that there is no such connection, or that the data are no commands, is nobody's business."""
-        if request.node != self.uid:
+        session, data = request.session, bytes(request.data)
+        if request.node == self.uid:
+            await self._questions.emulate(session, data)
+        elif self.cluster is not None and request.node in self.cluster.registry:
+            await self.cluster.emulate(request.node, session, data, EMULATION_SECONDS)
+        else:
             raise UnknownNode(request.node)
-        session = self.connections.of_session(request.session)
-        if session is not None:
-            with contextlib.suppress(MalformedFrame):
-                await session.run_commands(bytes(request.data))
 
     # ------------------------------------------------------------------------------------------ connections (API)
 
     async def subscribe(
-        self,
-        user: str,
-        channel: str,
-        options: SubscriptionOptions,
-        *,
-        client: str,
-        session: str,
-        recover_since: StreamPosition | None,
+        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
     ) -> None:
-        """Subscribe matching connections (05 §6.3). Every one is tried; raises error 100 when one of them failed."""
-        failed = False
-        for one in self.connections.select(user, client=client, session=session):
-            try:
-                await one.subscribe_by_server(channel, options, recover_since)
-            except ReplyError:
-                failed = True
-        if failed:
-            raise ReplyError(ERROR_INTERNAL)
+        """Subscribe connections (05 §6.3). Raises error 100 when one of this node's failed."""
+        if self.cluster is not None:
+            await self.cluster.subscribe(selection, channel, options, since)
+        await self._orders.subscribe(selection, channel, options, since)
 
-    async def unsubscribe(
-        self, user: str, channel: str, unsubscribe: Unsubscribe, *, client: str, session: str
-    ) -> None:
-        """Unsubscribe matching connections (05 §6.4)."""
-        for one in self.connections.select(user, client=client, session=session):
-            await one.unsubscribe_by_server(channel, unsubscribe)
+    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+        """Unsubscribe connections (05 §6.4)."""
+        if self.cluster is not None:
+            await self.cluster.unsubscribe(selection, channel, unsubscribe)
+        await self._orders.unsubscribe(selection, channel, unsubscribe)
 
-    async def disconnect(
-        self, user: str, disconnect: Disconnect, *, client: str, session: str, whitelist: Collection[str]
-    ) -> None:
-        """Close matching connections (05 §6.5)."""
-        for one in self.connections.select(user, client=client, session=session, whitelist=whitelist):
-            one.disconnect(disconnect)
+    async def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+        """Close connections (05 §6.5)."""
+        if self.cluster is not None:
+            await self.cluster.disconnect(selection, disconnect)
+        self._orders.disconnect(selection, disconnect)
 
-    async def refresh(
-        self, user: str, *, client: str, session: str, expired: bool, expire_at: int, info: bytes
-    ) -> None:
-        """Move the expiry of matching connections (05 §6.6)."""
-        for one in self.connections.select(user, client=client, session=session):
-            one.refresh_by_server(expired=expired, expire_at=expire_at, info=info)
+    async def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+        """Move the expiry of connections (05 §6.6)."""
+        if self.cluster is not None:
+            await self.cluster.refresh(selection, expired=expired, expire_at=expire_at, info=info)
+        self._orders.refresh(selection, expired=expired, expire_at=expire_at, info=info)
 
     # ------------------------------------------------------------------------------------------ the cluster
 
-    async def info(self) -> list[NodeInfo]:
-        """The nodes of the cluster, as each has last announced itself."""
-        return [structs.replace(self._announced, uptime=int(time.monotonic() - self._started))]
+    async def join(self, controller: Controller) -> None:
+        """Become one of the nodes that this controller connects. Raises `EngineUnavailable`."""
+        from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
+
+        cluster = Cluster(controller, self._stock.take(), self._orders, self._questions)
+        await controller.start(cluster.on_control)
+        await cluster.announce(self._stock.taken)
+        self.cluster = cluster
+
+    async def leave(self) -> None:
+        """Tell the other nodes that this one goes. Never fails."""
+        if self.cluster is not None:
+            await self.cluster.leave()
 
     def announce(self) -> None:
-        """Take stock of this node. To be called every 3 s (07 §14.5)."""
-        now = time.monotonic()
-        if now - self._metrics_at >= self._metrics_interval:
-            self._metrics_at = now
-            self._metrics = NodeMetrics(self._metrics_interval, self._gauges())
-        self._announced = NodeInfo(
-            uid=self.uid,
-            name=self.name,
-            version=self.version,
-            num_clients=len(self.connections),
-            num_users=self.connections.user_count,
-            num_subs=self.hub.subscription_count,
-            num_channels=sum(1 for _ in self.hub.active_channels()),
-            metrics=self._metrics,
-        )
+        """Take stock of this node, and tell the others. To be called every 3 s (07 §14.5)."""
+        own = self._stock.take()
+        if self.cluster is not None:
+            self.cluster.beat(own)
+            self._stock.node_count = len(self.cluster.registry)
 
-    def _gauges(self) -> dict[str, float]:
-        counts = {
-            "num_clients": len(self.connections),
-            "num_users": self.connections.user_count,
-            "num_subscriptions": self.hub.subscription_count,
-            "num_channels": sum(1 for _ in self.hub.active_channels()),
-            "num_nodes": 1,
-        }
-        return {f"{self._metrics_name}.node.{name}": float(count) for name, count in counts.items()}
+    async def info(self) -> list[NodeInfo]:
+        """The nodes of the cluster, as each has last announced itself."""
+        others = [] if self.cluster is None else self.cluster.registry.others()
+        return [self._stock.as_of_now(), *others]
 
-    async def channels(self, pattern: str) -> dict[str, int]:
-        """Active channels that match a glob (empty: all) with their number of subscriptions. Raises error 100 on an
-        invalid pattern."""
+    async def channels(self, pattern: str, *, within: float = SURVEY_SECONDS) -> dict[str, int]:
+        """Active channels of all nodes that match a glob (empty: all) with their number of subscriptions. Raises error
+        100 on an invalid pattern, and when a node does not answer `within` so many seconds."""
         try:
-            matches = compile_glob(pattern) if pattern else None
+            if self.cluster is not None:
+                return await self.cluster.channels(pattern, within)
+            return self._questions.channels(pattern)
         except GlobError as error:
             log.info("invalid channel pattern", pattern=pattern, error=str(error))
             raise ReplyError(ERROR_INTERNAL) from error
-        return {
-            channel.name: channel.count
-            for channel in self.hub.active_channels()
-            if matches is None or matches(channel.name)
-        }
 
     def shut_down(self) -> None:
         """Close every connection with 3001; the broker's subscriptions end with the broker (07 §1.5)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import StreamPosition
@@ -29,6 +31,10 @@ class Session(Protocol):
     @property
     def session_id(self) -> str:
         """Session id of unidirectional and emulated transports, else empty."""
+
+    @property
+    def labels(self) -> Mapping[str, str] | None:
+        """What the application says of the connection, to be found by."""
 
     def flush(self) -> None:
         """Write what the outbox holds, as far as the transport takes it."""

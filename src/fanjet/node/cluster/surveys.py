@@ -1,0 +1,67 @@
+"""Questions to all nodes, or to one (07 §14.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fanjet.node.questions import Answer
+
+
+class SurveyTimeout(Exception):  # noqa: N818 (says what happened)
+    """Not every node has answered in time."""
+
+
+class _Open:
+    """A survey that waits for answers."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self.answers: dict[str, Answer] = {}
+        self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(self, uid: str, answer: Answer) -> None:
+        self.answers.setdefault(uid, answer)
+        if len(self.answers) >= self.expected and not self.complete.done():
+            self.complete.set_result(None)
+
+    def expire(self, seconds: float) -> None:
+        if not self.complete.done():
+            text = f"{len(self.answers)} of {self.expected} nodes answered in {seconds:g} s"
+            self.complete.set_exception(SurveyTimeout(text))
+
+
+class Surveys:
+    """The surveys of this node that are under way."""
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._open: dict[int, _Open] = {}
+
+    async def ask(
+        self, ask: Callable[[int], Awaitable[None]], expected: int, seconds: float, own: tuple[str, Answer] | None
+    ) -> dict[str, Answer]:
+        """Send a question by `ask`, which gets the survey's number, and wait for the answers of `expected` nodes, this
+        node's `own` among them. Raises `SurveyTimeout` after so many, and what `ask` raises."""
+        number = next(self._ids)
+        survey = self._open[number] = _Open(expected)
+        late = asyncio.get_running_loop().call_later(seconds, survey.expire, seconds)
+        try:
+            if own is not None:
+                survey.take(*own)
+            await ask(number)
+            await survey.complete
+        finally:
+            late.cancel()
+            del self._open[number]
+        return survey.answers
+
+    def take_answer(self, number: int, uid: str, answer: Answer) -> None:
+        """Take an answer; one that comes late, or twice, is dropped."""
+        survey = self._open.get(number)
+        if survey is not None:
+            survey.take(uid, answer)

@@ -1,0 +1,1 @@
+"""What nodes tell each other, in Protobuf: `make proto` generates the module."""

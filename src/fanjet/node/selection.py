@@ -1,0 +1,21 @@
+"""Which connections an operation of the server API is for (07 §14.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection  # noqa: TC003 (msgspec reads the annotations)
+
+from msgspec import Struct
+
+from fanjet.protocol.messages import FilterNode  # noqa: TC001
+
+
+class Selection(Struct, frozen=True):
+    """The connections of `user` (empty: the anonymous ones), or those of all users, narrowed by client id, session id
+    and labels, less the clients of the whitelist."""
+
+    user: str
+    client: str = ""
+    session: str = ""
+    whitelist: Collection[str] = ()
+    label_filter: FilterNode | None = None
+    all_users: bool = False
