@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.eager import start
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_INTERNAL, Disconnected, ReplyError
 
@@ -40,7 +40,6 @@ class CommandQueue:
         "_left",
         "_running",
         "_session",
-        "_stepping",
         "_tasks",
         "_waiting",
     )
@@ -53,7 +52,6 @@ class CommandQueue:
         self._left = COMMANDS_PER_SLICE
         self._running = 0
         self._exclusive = False
-        self._stepping = False
         self._waiting = False
 
     @property
@@ -68,10 +66,10 @@ class CommandQueue:
             if self._frames is None:
                 self._frames = deque()
             self._frames.append(frame)
-        elif session.state is State.UNUSABLE:
-            session.disconnect(DISCONNECT_BAD_REQUEST)
-        elif session.state is not State.CLOSED:
+        elif session.usable:
             self._run(session.transport.wire.codec.decode(frame))
+        elif not session.closed:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def take_command(self, command: Command) -> None:
         """Run the first command, when no frame has brought it."""
@@ -84,10 +82,11 @@ class CommandQueue:
 
     def _run(self, commands: Iterator[Command]) -> None:
         session = self._session
+        session.cork()
         try:
             for command in commands:
                 may_continue = self._start(command)
-                if session.state >= State.UNUSABLE:
+                if not session.usable:
                     break
                 if not may_continue:
                     self._wait(commands)
@@ -99,7 +98,8 @@ class CommandQueue:
         except MalformedFrame:
             session.flush()  # the replies to what came before, which not every disconnect does
             session.disconnect(session.transport.wire.malformed)
-        session.flush()
+        finally:
+            session.flush()
 
     def _wait(self, commands: Iterator[Command]) -> None:
         self._waiting = True
@@ -152,15 +152,18 @@ class CommandQueue:
         if selected is None:
             return True
         operation, request = selected
+        try:
+            suspended = start(operation.handler(session, command.id, request))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            answer_failure(session, command.id, error)
+            return True
+        if suspended is None:
+            return True
         self._running += 1
         self._exclusive = operation.exclusive
-        self._stepping = True
-        task = run_eagerly(
-            operation.handler(session, command.id, request), lambda _, error: self._ended(command.id, operation, error)
-        )
-        self._stepping = False
-        if task is None:
-            return True
+        task = suspended.go_on(lambda _, error: self._ended(command.id, operation, error))
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
@@ -173,9 +176,8 @@ class CommandQueue:
             self._exclusive = False
         if error is not None:
             answer_failure(self._session, command_id, error)
-        if not self._stepping:
-            self._session.flush()
-            self._go_on()
+        self._session.flush()
+        self._go_on()
 
 
 def answer_failure(session: Session, command_id: int, error: BaseException) -> None:

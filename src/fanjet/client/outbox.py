@@ -17,8 +17,8 @@ BYTES_PER_WRITE = 64 * 1024
 class Outbox:
     """Frames of one session on their way to its transport.
 
-    `outbox` is None or the frames since the last flush. What the transport does not take waits in a backlog, whose
-    size is counted: a session that is not blocked has none.
+    `outbox` is None or the frames since the last flush, none of them yet while the session runs its client's commands.
+    What the transport does not take waits in a backlog, whose size is counted: a session that is not blocked has none.
     """
 
     __slots__ = ("_backlog", "_backlog_size", "_blocked", "_flusher", "outbox", "transport")
@@ -40,12 +40,18 @@ class Outbox:
         else:
             self.outbox.append(frame)
 
+    def cork(self) -> None:
+        """Collect what is sent until `flush`, which the caller promises to call in this turn of the loop: the flusher
+        need not know."""
+        if self.outbox is None:
+            self.outbox = []
+
     def flush(self) -> None:
         """Write what the outbox holds, or add it to the backlog of a slow client."""
         frames = self.outbox
-        if frames is None:
-            return
         self.outbox = None
+        if not frames:
+            return
         if self._blocked or len(frames) > MESSAGES_PER_WRITE:
             self._queue(frames)
         elif len(frames) == 1:

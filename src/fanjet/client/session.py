@@ -77,6 +77,7 @@ class Session(Outbox):
         "state",
         "subscriptions",
         "ticking",
+        "usable",
         "user",
         "wheel_slot",
     )
@@ -113,6 +114,7 @@ class Session(Outbox):
         self.state = state
         self.authenticated = state is State.AUTHENTICATED or state is State.CONNECTED
         self.closed = state is State.CLOSED
+        self.usable = state < State.UNUSABLE
 
     def is_subscribed(self, channel: str) -> bool:
         """Whether a subscription to `channel` is active, client-side or server-side."""

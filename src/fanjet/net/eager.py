@@ -6,11 +6,12 @@ same code has to serve remote engines, which do.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import copy_context
-from typing import Any, TypeVar
+from contextvars import Context, copy_context
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 Done = Callable[[T | None, BaseException | None], None]
+_ENDED: Final = object()
 
 
 def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[None] | None:
@@ -32,13 +33,38 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
     except BaseException as error:
         done(None, error)
         return None
-    if awaited is not None:
-        # A future passes itself up with this mark, and the task that receives it takes the mark off at once: until our
-        # task runs, somebody else may await the same future and would find a wrong mark.
-        awaited._asyncio_future_blocking = False
-    rest = _finish(coro, awaited, done)
-    rest.send(None)  # parks it: a task cancelled before its first step throws into `coro` all the same
-    return asyncio.get_running_loop().create_task(rest, context=context)
+    return Suspended(coro, awaited, context).go_on(done)
+
+
+def start(coro: Coroutine[Any, Any, None]) -> "Suspended | None":
+    """Step `coro`, which has no result, as `run_eagerly` does, for callers with something to save. None when it has
+    ended. Raises what it raised."""
+    context = copy_context()
+    # Unlike `send`, `next` with a default needs no exception to tell that the coroutine has ended: 2000 instructions.
+    awaited = context.run(next, coro.__await__(), _ENDED)
+    return None if awaited is _ENDED else Suspended(coro, awaited, context)
+
+
+class Suspended:
+    """A coroutine that has been stepped and waits. `go_on` has to be called at once."""
+
+    __slots__ = ("_awaited", "_context", "_coro")
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], awaited: Any, context: Context) -> None:
+        self._coro = coro
+        self._awaited = awaited
+        self._context = context
+
+    def go_on(self, done: Done[Any]) -> asyncio.Task[None]:
+        """Let a task take over the rest, and then call `done`; see `run_eagerly`."""
+        awaited = self._awaited
+        if awaited is not None:
+            # A future passes itself up with this mark, and the task that receives it takes the mark off at once: until
+            # our task runs, somebody else may await the same future and would find a wrong mark.
+            awaited._asyncio_future_blocking = False
+        rest = _finish(self._coro, awaited, done)
+        rest.send(None)  # parks it: a task cancelled before its first step throws into the coroutine all the same
+        return asyncio.get_running_loop().create_task(rest, context=self._context)
 
 
 async def _finish(coro: Coroutine[Any, Any, T], awaited: Any, done: Done[T]) -> None:
