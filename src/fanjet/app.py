@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ from fanjet.config.plain import plain
 from fanjet.config.unbuilt import refuse_unbuilt
 from fanjet.config.validation import validate
 from fanjet.config.validation.startup import Refusal, start_refusals
-from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.selection import open_engines
+from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import ListenError, Listeners
 from fanjet.net.binding import BindError
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from fanjet.config import Config, Loaded
     from fanjet.config.notices import Notice
     from fanjet.config.tree.client import Client
-    from fanjet.engines.interfaces import BrokerEvents
     from fanjet.net.router import Endpoint
 
 log = get_logger(__name__)
@@ -115,7 +117,7 @@ async def _serve(loaded: Loaded, site: Mapping[str, Endpoint]) -> int:
     try:
         server = Server(loaded, site)
         await server.start()
-    except (ListenError, TLSError, BindError, ConfigError) as error:
+    except (ListenError, TLSError, BindError, ConfigError, EngineUnavailable) as error:
         log.fatal("error starting server", error=error)
     await server.stop_requested.wait()
     try:
@@ -141,14 +143,14 @@ class Server:
             name=config.node.name or _default_node_name(config),
             version=VERSION,
             namespaces=Namespaces(config.channel),
-            open_broker=self._open_broker,
-            presence_manager=MemoryPresenceManager(),
+            open_engines=partial(open_engines, config),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
             metrics_name=config.fanjet.metrics_namespace,
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
         connection_verifier, subscription_verifier = self._verifiers(config.client)
+        self._proxies = Proxies(config)
         self._clients = ClientContext(
             node=self._node,
             settings=ClientSettings.from_config(config, VERSION),
@@ -158,16 +160,13 @@ class Server:
             subscription_verifier=subscription_verifier,
             now=self._wheel.clock,
             unix_time=time.time,
+            events=self._proxies,
         )
         self._listeners = Listeners(config, services(config, self._clients, site), self._wheel)
         self._grpc = GrpcListeners(config, self._clients, self._wheel)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0
-
-    def _open_broker(self, events: BrokerEvents) -> MemoryBroker:
-        self._broker = MemoryBroker(events, history_meta_ttl=int(self._loaded.config.channel.history_meta_ttl))
-        return self._broker
 
     def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
         """Raises `TokenSettingsError`. Whether subscription tokens have a section of their own is decided for good at
@@ -187,6 +186,7 @@ class Server:
             loop.add_signal_handler(number, self._stop_on_signal, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._wheel.start(loop)
+        await self._node.start()
         await self._listeners.start()
         await self._grpc.start()
         self._collector = CollectorGuard(self._node.connections)
@@ -198,9 +198,11 @@ class Server:
         log.info("shutting down ...")
         self._listeners.close()
         self._grpc.close()
-        self._node.shut_down()
+        await self._node.shut_down()
         self._clients.shut_down()
         await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.all_gone())
+        await self._proxies.close()
+        await self._node.close()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         self._wheel.stop()
@@ -211,9 +213,8 @@ class Server:
             self.stop_requested.set()
 
     def _keep_house(self) -> None:
-        """What is due every second or few: expired history, the collector, the node's numbers."""
+        """What is due every second or few: the collector, the node's numbers."""
         self._housekeeping = asyncio.get_running_loop().call_later(HOUSEKEEPING_INTERVAL, self._keep_house)
-        self._broker.sweep()
         self._seconds += 1
         if self._seconds % ANNOUNCE_SECONDS == 0:
             self._node.announce()
@@ -246,6 +247,7 @@ class Server:
         self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
         self._clients.config = plain(config.client)
         self._node.namespaces = Namespaces(config.channel)
+        self._proxies.reload(config.rpc)
         log.info("configuration successfully reloaded")
 
 

@@ -15,6 +15,7 @@ from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
 from fanjet.config import Config
 from fanjet.engines.interfaces import PublishOptions
+from fanjet.engines.selection import Engines
 from fanjet.net.wheel import TimingWheel
 from fanjet.node.node import Node
 from tests.client.client import Client
@@ -82,8 +83,7 @@ class Rig:
             name="test",
             version="0",
             namespaces=Namespaces(config.channel),
-            open_broker=self._open_broker,
-            presence_manager=self.presence,
+            open_engines=self._open_engines,
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
         )
@@ -99,9 +99,9 @@ class Rig:
             unix_time=self.clock.unix,
         )
 
-    def _open_broker(self, events: BrokerEvents) -> GatedBroker:
+    def _open_engines(self, events: BrokerEvents, _uid: str) -> Engines:
         self.broker = GatedBroker(events, self.gate)
-        return self.broker
+        return Engines(self.broker, self.presence)
 
     def open(self) -> Client:
         """A connection that has sent nothing yet."""

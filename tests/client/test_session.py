@@ -135,7 +135,7 @@ async def test_an_error_reply_to_connect_makes_the_connection_unusable(make_rig:
 
 async def test_shutdown_ends_who_has_connected_and_who_has_not(rig: Rig) -> None:
     connected, silent = rig.connected(), rig.open()
-    rig.node.shut_down()
+    await rig.node.shut_down()
     rig.context.shut_down()
     assert (connected.code, silent.code) == (3001, 3001)
     rig.assert_nothing_left()

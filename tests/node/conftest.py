@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from fanjet.node.flusher import Flusher
 from fanjet.node.hub import Hub
@@ -50,7 +51,7 @@ class RecordingSession:
 
 def delivery(**changes) -> Delivery:
     plain = Delivery(wire=PLAIN, positioned=False, delta=False, compact=False, push_join_leave=False, tags_filter=None)
-    return plain._replace(**changes)
+    return replace(plain, **changes)
 
 
 class Room:

@@ -142,6 +142,6 @@ async def test_thousands_of_channels_leave_nothing_behind(rig: Rig) -> None:
 async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
-    rig.node.shut_down()
+    await rig.node.shut_down()
     await rig.pass_time(3)
     assert rig.gate.channels("unsubscribe") == []

@@ -9,7 +9,10 @@ from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, St
 
 
 class PublishOptions(Struct, frozen=True):
-    """How to publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive."""
+    """How to publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive.
+
+    `is_json`: the data is known to be JSON, so that nobody needs to check it.
+    """
 
     history_size: int = 0
     history_ttl: int = 0
@@ -20,6 +23,7 @@ class PublishOptions(Struct, frozen=True):
     use_delta: bool = False
     version: int = 0
     version_epoch: str = ""
+    is_json: bool = False
 
     @property
     def keeps_history(self) -> bool:
@@ -67,6 +71,13 @@ class Broker(Protocol):
     delivers_reliably: bool
     """True: no gap is possible between stream and node, so positions need no periodic check (07 §20)."""
 
+    async def start(self) -> None:
+        """Connect. Raises `EngineUnavailable` when the backend cannot be reached now; from then on losing it is
+        repaired for ever."""
+
+    async def close(self) -> None:
+        """Disconnect: no more events."""
+
     async def subscribe(self, channel: str) -> None:
         """Start receiving `channel` on this node; returns once it is effective. Idempotent."""
 
@@ -113,6 +124,12 @@ class Controller(Protocol):
 
 class PresenceManager(Protocol):
     """Who is in a channel now (07 §1.2). Unknown channels are empty, removing an unknown entry does nothing."""
+
+    async def start(self) -> None:
+        """Connect. Raises `EngineUnavailable` when the backend cannot be reached now."""
+
+    async def close(self) -> None:
+        """Disconnect."""
 
     async def add(self, channel: str, client: str, info: ClientInfo) -> None:
         """Insert or refresh an entry."""

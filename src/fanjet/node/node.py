@@ -31,15 +31,8 @@ if TYPE_CHECKING:
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
-    from fanjet.engines.interfaces import (
-        Broker,
-        BrokerEvents,
-        Controller,
-        History,
-        PresenceManager,
-        Published,
-        PublishOptions,
-    )
+    from fanjet.engines.interfaces import BrokerEvents, Controller, History, Published, PublishOptions
+    from fanjet.engines.selection import Engines
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.messages import EmulationRequest
     from fanjet.protocol.publication import ClientInfo, StreamPosition
@@ -59,7 +52,8 @@ EMULATION_SECONDS: Final = 10.0
 class Node:
     """One node of the cluster.
 
-    `open_broker` gets the hub to report to. `namespaces` is replaced on reload; nothing caches what it resolved.
+    `open_engines` gets the hub, for the broker to report to, and the node's id. `namespaces` is replaced on reload;
+    nothing caches what it resolved.
     """
 
     def __init__(
@@ -68,8 +62,7 @@ class Node:
         name: str,
         version: str,
         namespaces: Namespaces,
-        open_broker: Callable[[BrokerEvents], Broker],
-        presence_manager: PresenceManager,
+        open_engines: Callable[[BrokerEvents, str], Engines],
         max_message: int = 0,
         max_lag: float = 0.0,
         metrics_name: str = "centrifugo",
@@ -80,8 +73,10 @@ class Node:
         self.namespaces = namespaces
         self.flusher = Flusher(asyncio.get_running_loop())
         self.hub = Hub(self.flusher, max_message=max_message, max_lag=max_lag)
-        self.broker = open_broker(self.hub)
-        self.presence_manager = presence_manager
+        engines = open_engines(self.hub, self.uid)
+        self.broker = engines.broker
+        self.presence_manager = engines.presence_manager
+        self._controller = engines.controller
         self.connections = Connections()
         self.shutting_down = False
         self._subscriptions = BrokerSubscriptions(self.hub, self.broker)
@@ -98,6 +93,24 @@ class Node:
         )
         self.cluster: Cluster | None = None
         """The other nodes, once this one has joined them."""
+
+    async def start(self) -> None:
+        """Connect the engines, then make this node known to the others (07 §1.5). Raises `EngineUnavailable`."""
+        cluster = None
+        if self._controller is not None:
+            cluster = await self._begin_to_listen(self._controller)
+        await self.broker.start()
+        await self.presence_manager.start()
+        if cluster is not None:
+            await cluster.announce(self._stock.take())
+            self.cluster = cluster
+
+    async def _begin_to_listen(self, controller: Controller) -> Cluster:
+        from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
+
+        cluster = Cluster(controller, self._stock.taken, self._orders, self._questions)
+        await controller.start(cluster.on_control)
+        return cluster
 
     # ------------------------------------------------------------------------------------------ channels
 
@@ -206,20 +219,6 @@ class Node:
 
     # ------------------------------------------------------------------------------------------ the cluster
 
-    async def join(self, controller: Controller) -> None:
-        """Become one of the nodes that this controller connects. Raises `EngineUnavailable`."""
-        from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
-
-        cluster = Cluster(controller, self._stock.take(), self._orders, self._questions)
-        await controller.start(cluster.on_control)
-        await cluster.announce(self._stock.taken)
-        self.cluster = cluster
-
-    async def leave(self) -> None:
-        """Tell the other nodes that this one goes. Never fails."""
-        if self.cluster is not None:
-            await self.cluster.leave()
-
     def announce(self) -> None:
         """Take stock of this node, and tell the others. To be called every 3 s (07 §14.5)."""
         own = self._stock.take()
@@ -243,9 +242,21 @@ class Node:
             log.info("invalid channel pattern", pattern=pattern, error=str(error))
             raise ReplyError(ERROR_INTERNAL) from error
 
-    def shut_down(self) -> None:
-        """Close every connection with 3001; the broker's subscriptions end with the broker (07 §1.5)."""
+    async def shut_down(self) -> None:
+        """Tell the other nodes that this one goes, then close every connection with 3001; the broker's subscriptions
+        end with the broker (07 §1.5)."""
         self.shutting_down = True
+        if self.cluster is not None:
+            await self.cluster.leave()
         self._subscriptions.close()
         for session in self.connections.all():
             session.disconnect(DISCONNECT_SHUTDOWN)
+
+    async def close(self) -> None:
+        """Let go of the engines. Connections have ended."""
+        if self.cluster is not None:
+            await self.cluster.close()
+        await self.broker.close()
+        await self.presence_manager.close()
+        if self._controller is not None:
+            await self._controller.close()

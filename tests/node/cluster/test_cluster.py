@@ -9,6 +9,7 @@ import pytest
 from fanjet.channels.subscription import Source, SubscriptionOptions
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.engines.selection import Engines
 from fanjet.node.cluster.surveys import SurveyTimeout
 from fanjet.node.node import Node
 from fanjet.node.proto import control_pb2 as pb
@@ -49,7 +50,7 @@ class BusController:
                 asyncio.get_running_loop().call_soon(receive, message)
 
     async def close(self):
-        del self._bus.receivers[self._uid]
+        self._bus.receivers.pop(self._uid, None)
 
 
 class Connection:
@@ -84,20 +85,25 @@ def bus():
 
 
 @pytest.fixture
-def join(bus):
+async def join(bus):
     async def one(name):
         node = Node(
             name=name,
             version="1 OSS",
             namespaces=None,
-            open_broker=MemoryBroker,
-            presence_manager=MemoryPresenceManager(),
+            open_engines=lambda events, uid: Engines(
+                MemoryBroker(events), MemoryPresenceManager(), bus.controller(uid)
+            ),
         )
-        await node.join(bus.controller(node.uid))
+        await node.start()
+        nodes.append(node)
         await settle()
         return node
 
-    return one
+    nodes = []
+    yield one
+    for node in nodes:
+        await node.close()
 
 
 async def settle():
@@ -114,7 +120,7 @@ async def test_nodes_know_each_other_at_once_and_until_they_leave(join):
     assert await names(a) == await names(b) == ["a", "b"]
     c = await join("c")
     assert await names(a) == await names(b) == await names(c) == ["a", "b", "c"]
-    await b.leave()
+    await b.shut_down()
     await settle()
     assert await names(a) == ["a", "c"]
 

@@ -1,5 +1,6 @@
 """The memory broker (07 §3)."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,7 @@ from .idempotency import IdempotencyCache
 from .stream import NEVER, Stream
 
 DEFAULT_META_TTL: Final = 720 * 3600
+SWEEP_SECONDS: Final = 1.0
 _NOT_STORED: Final = Published()
 
 
@@ -19,7 +21,7 @@ class MemoryBroker:
     """Streams in this process; publications go to `events` inside the call that made them.
 
     `clock` gives Unix seconds. `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for
-    ever. The owner calls `sweep` once a second: until then what has expired is still there, as the contract allows.
+    ever. Once started it sweeps every second: until then what has expired is still there, as the contract allows.
     """
 
     keeps_history = True
@@ -38,6 +40,16 @@ class MemoryBroker:
         self._streams: dict[str, Stream] = {}
         self._expiry = ExpiryQueue(self._streams)
         self._results = IdempotencyCache()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Begin to drop what expires."""
+        self._sweep_again()
+
+    async def close(self) -> None:
+        """Drop nothing any more."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
 
     async def subscribe(self, channel: str) -> None:
         """Nothing to do: all publications are made here."""
@@ -57,7 +69,9 @@ class MemoryBroker:
             return self._append(channel, data, options, now)
         if key:
             self._results.store(channel, key, NO_POSITION, now)
-        publication = Publication(data, 0, options.info, options.tags, now, "", False, 0, "", options.version)
+        publication = Publication(
+            data, 0, options.info, options.tags, now, "", False, 0, "", options.version, options.is_json
+        )
         self._events.on_publication(channel, publication, "", use_delta=options.use_delta, previous=None)
         return _NOT_STORED
 
@@ -73,8 +87,19 @@ class MemoryBroker:
         previous = stream.newest if options.use_delta else None
         offset = stream.top + 1
         epoch = stream.epoch
+        epoch_if_first = epoch if offset == 1 else ""
         publication = Publication(
-            data, offset, options.info, options.tags, now, "", False, 0, epoch if offset == 1 else "", options.version
+            data,
+            offset,
+            options.info,
+            options.tags,
+            now,
+            "",
+            False,
+            0,
+            epoch_if_first,
+            options.version,
+            options.is_json,
         )
         stream.append(publication, options.history_size, options.version_epoch)
         position = StreamPosition(offset, epoch)
@@ -112,7 +137,7 @@ class MemoryBroker:
             stream.clear()
 
     def sweep(self) -> None:
-        """Drop what has expired: publications, whole streams, idempotency results. To be called once a second."""
+        """Drop what has expired: publications, whole streams, idempotency results."""
         now = int(self._clock() * 1000)
         for channel, stream in self._expiry.due(now):
             if stream.meta_expires_at <= now:
@@ -122,6 +147,10 @@ class MemoryBroker:
             stream.expires_at = NEVER
             self._expiry.watch(channel, stream)
         self._results.sweep(now)
+
+    def _sweep_again(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_again)
+        self.sweep()
 
     def _touch(self, channel: str, now: int, meta_ttl: int) -> Stream:
         """The channel's stream, made if there is none, with a new lease of life. The caller watches it."""

@@ -9,6 +9,12 @@ class MemoryPresenceManager:
     def __init__(self) -> None:
         self._channels: dict[str, dict[str, ClientInfo]] = {}
 
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def close(self) -> None:
+        """Nothing to disconnect from."""
+
     async def add(self, channel: str, client: str, info: ClientInfo) -> None:
         """See `PresenceManager.add`."""
         entries = self._channels.get(channel)
