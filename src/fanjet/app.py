@@ -32,10 +32,12 @@ from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import ListenError, Listeners
 from fanjet.net.binding import BindError
+from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.tls import TLSError
 from fanjet.net.wheel import TimingWheel
 from fanjet.node.collector import CollectorGuard
 from fanjet.node.node import Node
+from fanjet.open_files import LOW, raise_limit
 from fanjet.services import services
 from fanjet.telemetry.logging import configure, get_logger
 
@@ -70,10 +72,17 @@ def run(loaded: Loaded, *, site: Mapping[str, Endpoint] | None = None) -> int:
         write_pid_file(config.pid_file)
         _write_notices([starting_notice(config, VERSION)])
         _refuse_what_cannot_be_served(config)
+        _allow_many_connections()
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
             return runner.run(_serve(loaded, site or {}))
     finally:
         output.close()
+
+
+def _allow_many_connections() -> None:
+    limit = raise_limit()
+    if limit is not None and limit < LOW:
+        log.warn("the limit of open files is low, each connection needs one", limit=limit)
 
 
 def _refuse_what_cannot_be_served(config: Config) -> None:
@@ -162,7 +171,9 @@ class Server:
             unix_time=time.time,
             events=self._proxies,
         )
-        self._listeners = Listeners(config, services(config, self._clients, site), self._wheel)
+        endpoints = services(config, self._clients, site)
+        self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(os.environ))
+        self._service_manager = ServiceManager(os.environ)
         self._grpc = GrpcListeners(config, self._clients, self._wheel)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
@@ -184,7 +195,7 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_on_signal, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_on_signal)
         self._wheel.start(loop)
         await self._node.start()
         await self._listeners.start()
@@ -192,10 +203,12 @@ class Server:
         self._collector = CollectorGuard(self._node.connections)
         self._keep_house()
         _write_notices(warnings(self._loaded))
+        self._service_manager.tell_ready()
 
     async def stop(self) -> None:
         """Accept nothing more, send every client away with 3001, wait for their sockets and for running requests."""
         log.info("shutting down ...")
+        self._service_manager.tell_stopping()
         self._listeners.close()
         self._grpc.close()
         await self._node.shut_down()
@@ -220,6 +233,11 @@ class Server:
             self._node.announce()
         if self._collector is not None:
             self._collector.check()
+
+    def _reload_on_signal(self) -> None:
+        self._service_manager.tell_reloading()
+        self._reload()
+        self._service_manager.tell_ready()
 
     def _reload(self) -> None:
         """SIGHUP (04 §4): take over what may change, or leave everything as it is."""

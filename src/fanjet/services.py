@@ -51,7 +51,9 @@ def services(config: Config, clients: ClientContext, site: Mapping[str, Endpoint
 def _client_transports(config: Config, clients: ClientContext) -> Iterator[Service]:
     """Where clients connect."""
     allowed = _origin_predicate(config)
-    doorway = Doorway(Admission(clients, clients.now), allowed, config.client.user_id_http_header)
+    doorway = Doorway(
+        Admission(clients, clients.now), allowed, config.client.user_id_http_header, clients.events.kept_headers.http
+    )
     if not config.websocket.disabled:
         websocket = WebSocketEndpoint(clients, config.websocket, allowed)
         path = handler_path(config.websocket.handler_prefix)

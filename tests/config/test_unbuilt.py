@@ -18,16 +18,6 @@ def config(**content):
         pytest.param({"swagger": {"enabled": True}}, "swagger.enabled", id="swagger"),
         pytest.param({"fanjet": {"workers": 2}}, "fanjet.workers", id="workers"),
         pytest.param(
-            {"channel": {"namespaces": [{"name": "ns", "subscribe_proxy_enabled": True}]}},
-            "channel.namespaces.ns.subscribe_proxy_enabled",
-            id="channel-proxy",
-        ),
-        pytest.param(
-            {"rpc": {"namespaces": [{"name": "ns", "proxy_enabled": True}]}},
-            "rpc.namespaces.ns.proxy_enabled",
-            id="rpc-proxy",
-        ),
-        pytest.param(
             {"consumers": [{"name": "cc", "type": "kafka", "enabled": True}]}, "consumers.cc.enabled", id="consumer"
         ),
     ],

@@ -1,8 +1,8 @@
 """Payload pairs of a request: `data` and `b64data`, `info` and `b64info` (05 §1)."""
 
-from base64 import b64decode
-
 from msgspec import Raw
+
+from fanjet.protocol.base64_text import decode_base64
 
 from .errors import BadRequest
 
@@ -12,6 +12,6 @@ def payload_of(plain: Raw, base64: str) -> bytes:
     if not base64:
         return bytes(plain)
     try:
-        return b64decode(base64.replace("\r", "").replace("\n", ""), validate=True)
+        return decode_base64(base64)
     except ValueError as error:
         raise BadRequest from error

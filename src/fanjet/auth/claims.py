@@ -2,7 +2,6 @@
 
 import json
 import re
-from binascii import Error, a2b_base64
 from decimal import Decimal
 from math import inf
 from typing import Final, TypeVar
@@ -10,6 +9,7 @@ from typing import Final, TypeVar
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from fanjet.protocol.base64_text import decode_base64
 from fanjet.protocol.capability import Capability
 from fanjet.protocol.messages import NO_PAYLOAD, FilterNode, Int64
 
@@ -169,8 +169,8 @@ def read_payload(claim: Raw, encoded: str) -> bytes:
     if not encoded:
         return bytes(claim)
     try:
-        return a2b_base64(encoded.replace("\r", "").replace("\n", "").encode(), strict_mode=True)
-    except Error as error:
+        return decode_base64(encoded)
+    except ValueError as error:
         raise TokenInvalid(str(error)) from None
 
 

@@ -42,9 +42,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "brokers other than memory", _other_than("memory"), switch="broker.enabled"),
     Unbuilt("presence_manager.type", "the Redis presence manager", _one_of("redis"), switch="presence_manager.enabled"),
     Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
-    Unbuilt("client.proxy.connect.enabled", "event proxies"),
-    Unbuilt("client.proxy.refresh.enabled", "event proxies"),
-    Unbuilt("rpc.without_namespace.proxy_enabled", "event proxies"),
     Unbuilt("admin.enabled", "the admin UI"),
     Unbuilt("prometheus.enabled", "metrics"),
     Unbuilt("fanjet.metrics_namespace", "metrics", _other_than("centrifugo")),
@@ -53,18 +50,10 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("swagger.enabled", "Swagger UI"),
     Unbuilt("debug.enabled", "profiling endpoints"),
     Unbuilt("fanjet.workers", "several workers", _other_than(1)),
-    Unbuilt("fanjet.http_unix_socket", "Unix socket listeners"),
     Unbuilt("fanjet.consumer_limits", "consumers"),
     Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
 )
-"""Rows leave this table when their feature arrives; the functions below look into lists."""
-
-UNBUILT_CHANNEL_SWITCHES = (
-    "subscribe_proxy_enabled",
-    "publish_proxy_enabled",
-    "sub_refresh_proxy_enabled",
-    "subscribe_stream_proxy_enabled",
-)
+"""Rows leave this table when their feature arrives; `uses_of_unbuilt` looks into lists."""
 
 BUILT_SUBSCRIPTION_TYPES = ("", "stream")
 
@@ -78,11 +67,6 @@ def refuse_unbuilt(config: Config) -> None:
 def uses_of_unbuilt(config: Config) -> Iterator[tuple[str, str]]:
     """Yield key and feature of everything used that is not built."""
     yield from ((row.key, row.feature) for row in UNBUILT if row.is_used(config))
-    for place, options in _namespaces(config):
-        yield from ((f"{place}.{key}", "event proxies") for key in UNBUILT_CHANNEL_SWITCHES if getattr(options, key))
-    for namespace in config.rpc.namespaces:
-        if namespace.proxy_enabled:
-            yield f"rpc.namespaces.{namespace.name}.proxy_enabled", "event proxies"
     yield from ((f"consumers.{each.name}.enabled", "consumers") for each in config.consumers if each.enabled)
 
 

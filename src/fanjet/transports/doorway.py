@@ -8,7 +8,7 @@ from fanjet.client.opening import PLAIN, Opening
 from fanjet.net.cors import cors_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from fanjet.net.http1 import Exchange, Request
     from fanjet.net.origin import OriginPredicate
@@ -36,7 +36,15 @@ class Arrival:
 class Doorway:
     """Wraps the endpoints of client transports."""
 
-    def __init__(self, admission: Admission, origin_allowed: OriginPredicate, user_id_header: str) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        origin_allowed: OriginPredicate,
+        user_id_header: str,
+        kept_headers: Collection[str] = (),
+    ) -> None:
+        """`kept_headers`: lower-case names of those that the application is told with every event."""
+        self._kept_headers = [(name.encode(), name) for name in kept_headers]
         self._admission = admission
         self._origin_allowed = origin_allowed
         self._user_id_header = user_id_header.lower().encode()
@@ -51,6 +59,16 @@ class Doorway:
                 return
             request = exchange.request
             user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
-            endpoint(exchange, Arrival(request, origin_allowed, Opening(user) if user else PLAIN))
+            headers = self._kept_of(request) if self._kept_headers else None
+            opening = Opening(user, headers) if user or headers else PLAIN
+            endpoint(exchange, Arrival(request, origin_allowed, opening))
 
         return guarded
+
+    def _kept_of(self, request: Request) -> dict[str, list[str]] | None:
+        kept = {}
+        for key, name in self._kept_headers:
+            values = request.all_values(key)
+            if values:
+                kept[name] = [value.decode("utf-8", "replace") for value in values]
+        return kept or None

@@ -1,0 +1,1 @@
+"""Event proxies: the application is asked over HTTP or gRPC (06)."""

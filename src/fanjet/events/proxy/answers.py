@@ -1,0 +1,105 @@
+"""From results of backends to what they mean (06 §5 to §12). Functions raise ValueError for Base64 that is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.events.answer import (
+    ConnectAnswer,
+    Grant,
+    PublishAnswer,
+    RefreshAnswer,
+    SubRefreshAnswer,
+    SubscribeAnswer,
+)
+
+from .payloads import payload_of
+
+if TYPE_CHECKING:
+    from .responses import (
+        ConnectResult,
+        PublishResult,
+        RefreshResult,
+        SubRefreshResult,
+        SubscribeOptions,
+        SubscribeResult,
+    )
+
+_ALLOWED = SubscribeAnswer()
+_UNCHANGED = PublishAnswer()
+
+
+def connect_answer(result: ConnectResult) -> ConnectAnswer:
+    """06 §5."""
+    subs = {channel: Grant() for channel in result.channels}
+    subs.update((channel, _grant(options)) for channel, options in result.subs.items())
+    return ConnectAnswer(
+        user=result.user,
+        expire_at=result.expire_at,
+        info=payload_of(result.info, result.b64info),
+        data=payload_of(result.data, result.b64data),
+        meta=bytes(result.meta),
+        subs=subs,
+        caps=result.caps,
+        labels=result.labels or None,
+    )
+
+
+def _grant(options: SubscribeOptions) -> Grant:
+    """Its `expire_at` is passed over (06 P7)."""
+    return Grant(
+        info=payload_of(options.info, options.b64info),
+        data=payload_of(options.data, options.b64data),
+        override=options.override,
+        server_tags_filter=options.server_tags_filter,
+        cache_recover=options.cache_recover,
+    )
+
+
+def refresh_answer(result: RefreshResult | None) -> RefreshAnswer | None:
+    """06 §6."""
+    if result is None or result.expired:
+        return None
+    return RefreshAnswer(
+        expire_at=result.expire_at,
+        info=payload_of(result.info, result.b64info),
+        meta=bytes(result.meta),
+        caps=result.caps,
+    )
+
+
+def subscribe_answer(result: SubscribeResult | None) -> SubscribeAnswer:
+    """06 §7."""
+    if result is None:
+        return _ALLOWED
+    return SubscribeAnswer(
+        expire_at=result.expire_at,
+        info=payload_of(result.info, result.b64info),
+        data=payload_of(result.data, result.b64data),
+        override=result.override,
+        allow=result.allow,
+        server_tags_filter=result.server_tags_filter,
+    )
+
+
+def publish_answer(result: PublishResult | None) -> PublishAnswer:
+    """06 §8. Unlike elsewhere the plain field counts before the Base64 one (P3)."""
+    if result is None:
+        return _UNCHANGED
+    data = bytes(result.data) or payload_of(result.data, result.b64data)
+    return PublishAnswer(
+        data=data or None,
+        skip_history=result.skip_history,
+        tags=result.tags or None,
+        idempotency_key=result.idempotency_key,
+        delta=result.delta,
+        version=result.version,
+        version_epoch=result.version_epoch,
+    )
+
+
+def sub_refresh_answer(result: SubRefreshResult | None) -> SubRefreshAnswer | None:
+    """06 §10."""
+    if result is None or result.expired:
+        return None
+    return SubRefreshAnswer(expire_at=result.expire_at, info=payload_of(result.info, result.b64info))

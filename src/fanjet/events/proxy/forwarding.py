@@ -1,0 +1,74 @@
+"""Which headers of a client's connection travel on to the backend, and as what (06 §2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fanjet.config.tree.proxy import Proxy
+    from fanjet.events.event import Event
+
+_OF_THE_HOP: Final = frozenset(
+    ("connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
+     "upgrade")
+)  # fmt: skip
+"""They say how one message travels, so they are never passed on."""
+_OF_HTTP: Final = _OF_THE_HOP | {"content-type"}
+_OF_GRPC: Final = _OF_THE_HOP | {"content-type", "user-agent"}
+
+
+class Forwarding:
+    """What one proxy passes on: fixed values, then what the client itself has put into its connect request, then what
+    its connection brought. The later replace the earlier."""
+
+    def __init__(self, config: Proxy, static: Mapping[str, str]) -> None:
+        self._static = {name.lower(): (value,) for name, value in static.items()}
+        self._emulated = _lowered(config.emulated_headers)
+        self._http = _lowered(config.http_headers)
+        self._metadata = _lowered(config.grpc_metadata)
+        named = {*self._static, *self._emulated, *self._http, *self._metadata}
+        self._http_names = {name: _canonical(name) for name in named - _OF_HTTP}
+        self._grpc_names = {name for name in named - _OF_GRPC if not name.startswith(("grpc-", ":"))}
+
+    def http_headers(self, event: Event) -> list[tuple[str, str]]:
+        """Headers of a request to an HTTP backend, those of its body left out."""
+        return [
+            (self._http_names[name], value)
+            for name, values in self._values(event).items()
+            if name in self._http_names
+            for value in values
+        ]
+
+    def grpc_metadata(self, event: Event) -> list[tuple[str, str | bytes]]:
+        """Metadata of a call. What metadata cannot hold is left out."""
+        return [
+            (name, value.encode() if name.endswith("-bin") else value)
+            for name, values in self._values(event).items()
+            if name in self._grpc_names
+            for value in values
+            if value.isascii() and value.isprintable()
+        ]
+
+    def _values(self, event: Event) -> Mapping[str, Sequence[str]]:
+        emulated = event.emulated_headers
+        connection, wanted = event.headers, self._http
+        if event.metadata is not None:
+            connection, wanted = event.metadata, self._metadata
+        if not emulated and not connection:
+            return self._static
+        values: dict[str, Sequence[str]] = dict(self._static)
+        if emulated:
+            values.update((name, (emulated[name],)) for name in self._emulated if name in emulated)
+        if connection:
+            values.update((name, connection[name]) for name in wanted if name in connection)
+        return values
+
+
+def _lowered(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(str.lower, names))
+
+
+def _canonical(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.split("-"))

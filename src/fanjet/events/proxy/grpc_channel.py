@@ -1,0 +1,92 @@
+"""Connections to gRPC backends (06 §1.1, §4.2)."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import grpc
+import grpc.aio
+
+from fanjet.net.tls import resolve_pem
+
+from .grpc_trust import shown_certificate
+
+if TYPE_CHECKING:
+    from fanjet.config.tree.proxy import Proxy
+    from fanjet.config.tree.tls import Tls
+
+    from .grpc_trust import ShownCertificate
+
+_SCHEME: Final = "grpc://"
+_OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),  # else channels to one address share a connection, and its failures
+)
+
+
+class GrpcChannel:
+    """Opens the channel of one proxy when it is first needed."""
+
+    def __init__(self, config: Proxy) -> None:
+        """Raises `TLSError` for TLS settings that cannot be used."""
+        self._target = target_of(config.endpoint)
+        self._compression = grpc.Compression.Gzip if config.grpc.compression else None
+        self._tls = config.grpc.tls if config.grpc.tls.enabled else None
+        self._pems = None if self._tls is None else _resolved(self._tls)
+        self._channel: grpc.aio.Channel | None = None
+
+    async def get(self) -> grpc.aio.Channel:
+        """The channel. It connects with the first call. Must run in a task; raises `BackendFailed`."""
+        if self._channel is None:
+            shown = None
+            if self._tls is not None and self._tls.insecure_skip_verify:
+                shown = await shown_certificate(self._target)
+            self._channel = self._channel or self._open(shown)
+        return self._channel
+
+    async def forget(self) -> None:
+        """The server cannot be reached: where its certificate is just taken for granted, it may have a new one."""
+        if self._channel is not None and self._tls is not None and self._tls.insecure_skip_verify:
+            channel, self._channel = self._channel, None
+            await channel.close()
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        if self._channel is not None:
+            await self._channel.close()
+
+    def _open(self, shown: ShownCertificate | None) -> grpc.aio.Channel:
+        if self._tls is None:
+            return grpc.aio.insecure_channel(self._target, _OPTIONS, self._compression)
+        authorities, key, chain = self._pems or (None, None, None)
+        name = self._tls.server_name
+        if shown is not None:
+            authorities, name = shown
+        options = (*_OPTIONS, ("grpc.ssl_target_name_override", name)) if name else _OPTIONS
+        credentials = grpc.ssl_channel_credentials(authorities, key, chain)
+        return grpc.aio.secure_channel(self._target, credentials, options, self._compression)
+
+
+def target_of(endpoint: str) -> str:
+    """What the library is to connect to."""
+    return urlsplit(endpoint).netloc if endpoint.startswith(_SCHEME) else endpoint
+
+
+def _resolved(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Authorities, key and certificate chain; None for what is not set. Raises `TLSError`."""
+    with_key = tls.cert_pem and tls.key_pem
+    return (
+        resolve_pem(tls.server_ca_pem).encode() if tls.server_ca_pem else _system_authorities(),
+        resolve_pem(tls.key_pem).encode() if with_key else None,
+        resolve_pem(tls.cert_pem).encode() if with_key else None,
+    )
+
+
+def _system_authorities() -> bytes | None:
+    """Those that other TLS connections trust; None leaves it to the library."""
+    file = ssl.get_default_verify_paths().cafile
+    return Path(file).read_bytes() if file else None

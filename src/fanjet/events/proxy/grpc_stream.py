@@ -1,0 +1,178 @@
+"""Subscription streams of gRPC backends (06 §12)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+import grpc.aio
+
+from fanjet.events.client_events import EventFailed
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ReplyError
+from fanjet.protocol.protobuf_structs import struct_reader
+from fanjet.telemetry.logging import get_logger
+
+from . import kinds
+from .answers import subscribe_answer
+from .asking import RequestTerms, observed, raise_refusal
+from .backend import BackendFailed
+from .grpc_backend import SERVICE, CallMetadata, described, message_of
+from .grpc_channel import GrpcChannel
+from .proto import proxy_pb2
+from .requests import SubscribeRequest
+from .responses import StreamSubscribeResponse
+
+if TYPE_CHECKING:
+    from fanjet.config.tree.proxy import Proxy
+    from fanjet.events.answer import SubscribeAnswer
+    from fanjet.events.event import SubscribeEvent
+    from fanjet.events.stream import StreamReceiver
+
+    from .observer import CallObserver
+    from .responses import SubscribeResponse
+
+log = get_logger(__name__)
+
+_read: Final = struct_reader(proxy_pb2.StreamSubscribeResponse, StreamSubscribeResponse)
+
+
+class StreamOpener:
+    """Opens streams to one backend."""
+
+    def __init__(self, config: Proxy, observer: CallObserver) -> None:
+        """Raises `TLSError` for TLS settings that cannot be used."""
+        self._terms = RequestTerms(config)
+        self._timeout = config.timeout
+        self._metadata = CallMetadata(config)
+        self._channel = GrpcChannel(config)
+        self._observer = observer
+
+    async def open(self, event: SubscribeEvent, *, bidirectional: bool) -> GrpcStream:
+        """A stream that the backend has accepted. Raises `EventFailed` and what the backend answers instead."""
+        request = SubscribeRequest(
+            **self._terms.about_user(event), channel=event.channel, **self._terms.payload(event.data)
+        )
+        message: Any = message_of(proxy_pb2.SubscribeRequest, request)
+        opening = _Opening(message, self._metadata.of(event), self._timeout, bidirectional=bidirectional)
+        with observed(self._observer, kinds.SUBSCRIBE_STREAM, event):
+            response = await opening.shake_hands(self._channel)
+        try:
+            raise_refusal(response)
+            answer = subscribe_answer(response.result)
+        except ValueError as error:
+            opening.cancel()
+            log.error("error decoding result", client=event.client, channel=event.channel, error=str(error))
+            raise EventFailed from None
+        except BaseException:
+            opening.cancel()
+            raise
+        return GrpcStream(opening.call, answer, self._timeout if bidirectional else None)
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        await self._channel.close()
+
+
+class _Opening:
+    """A call from its beginning to the first message of the backend."""
+
+    def __init__(
+        self, request: Any, metadata: list[tuple[str, str | bytes]], timeout: float, *, bidirectional: bool
+    ) -> None:
+        """`timeout`: seconds for the whole handshake."""
+        self._request = request
+        self._timeout = timeout
+        self._metadata = metadata
+        self._bidirectional = bidirectional
+        self.call: Any = None
+
+    async def shake_hands(self, channel: GrpcChannel) -> SubscribeResponse:
+        """Call, and wait for the answer. Raises `BackendFailed`; what is not accepted is cancelled."""
+        await asyncio.sleep(0)  # a timeout needs a task, which only begins where a command first waits
+        accepted = False
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._begin(await channel.get())
+                message = await self.call.read()
+            if message is grpc.aio.EOF:
+                raise BackendFailed("the stream ended before it was accepted")
+            response = _read(message).subscribe_response
+            if response is None:
+                raise BackendFailed("no subscribe response in the first message")
+            accepted = True
+        except TimeoutError:
+            raise BackendFailed("timeout") from None
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                await channel.forget()
+            raise BackendFailed(described(error)) from None
+        finally:
+            if not accepted:
+                self.cancel()
+        return response
+
+    def cancel(self) -> None:
+        if self.call is not None:
+            self.call.cancel()
+
+    async def _begin(self, channel: grpc.aio.Channel) -> None:
+        read = proxy_pb2.StreamSubscribeResponse.FromString
+        if not self._bidirectional:
+            method = channel.unary_stream(
+                f"{SERVICE}SubscribeUnidirectional", proxy_pb2.SubscribeRequest.SerializeToString, read
+            )
+            self.call = method(self._request, metadata=self._metadata)
+            return
+        both = channel.stream_stream(
+            f"{SERVICE}SubscribeBidirectional", proxy_pb2.StreamSubscribeRequest.SerializeToString, read
+        )
+        self.call = both(metadata=self._metadata)
+        await self.call.write(proxy_pb2.StreamSubscribeRequest(subscribe_request=self._request))
+
+
+class GrpcStream:
+    """A stream that the backend has accepted. Between two messages it waits in a task of its own, once it is started;
+    what comes before that waits in the library, which the backend notices."""
+
+    def __init__(self, call: Any, answer: SubscribeAnswer, send_timeout: float | None) -> None:
+        """`send_timeout`: seconds for sending one publication, None where the backend takes none."""
+        self.answer = answer
+        self._call = call
+        self._send_timeout = send_timeout
+        self._sending = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+
+    def start(self, receiver: StreamReceiver) -> None:
+        """Deliver from now on."""
+        self._reading = asyncio.get_running_loop().create_task(self._deliver(receiver))
+
+    async def send(self, data: bytes) -> None:
+        """Pass on what the client publishes. Raises error 108 where the backend takes nothing, 100 when it fails."""
+        if self._send_timeout is None:
+            raise ReplyError(ERROR_NOT_AVAILABLE)
+        await asyncio.sleep(0)  # for the timeout, as above
+        message = proxy_pb2.StreamSubscribeRequest(publication=proxy_pb2.Publication(data=data))
+        try:
+            async with asyncio.timeout(self._send_timeout), self._sending:
+                await self._call.write(message)
+        except (grpc.RpcError, asyncio.InvalidStateError, TimeoutError) as error:
+            log.error("error sending to a subscription stream", error=repr(error))
+            raise EventFailed from None
+
+    def cancel(self) -> None:
+        """End the stream. Nothing is reported any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self._call.cancel()
+
+    async def _deliver(self, receiver: StreamReceiver) -> None:
+        failed = False
+        try:
+            while (message := await self._call.read()) is not grpc.aio.EOF:
+                publication = _read(message).publication
+                if publication is not None:
+                    receiver.take_publication(bytes(publication.data), publication.tags or None)
+        except grpc.RpcError:
+            failed = True
+        receiver.take_end(failed=failed)

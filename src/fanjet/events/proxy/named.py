@@ -1,0 +1,43 @@
+"""The proxies of one type of event, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from fanjet.events.client_events import EventFailed
+from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ReplyError
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Named(Generic[T]):
+    """Those that were in use when the server started. Since then, a reload may ask for others (06 §1.3)."""
+
+    def __init__(self, event_type: str, proxies: Mapping[str, T]) -> None:
+        self._event_type = event_type
+        self._proxies = proxies
+
+    def __getitem__(self, name: str) -> T:
+        """Raises error 108 when there is no proxy of this type at all, `EventFailed` when there is none of this name
+        (D25)."""
+        proxy = self._proxies.get(name)
+        if proxy is not None:
+            return proxy
+        if not self._proxies:
+            log.info(f"{self._event_type} proxy not enabled")
+            raise ReplyError(ERROR_NOT_AVAILABLE)
+        log.error(f"{self._event_type} proxy was not in use when the server started", proxy_name=name)
+        raise EventFailed
+
+    def __len__(self) -> int:
+        return len(self._proxies)
+
+    def values(self) -> Iterable[T]:
+        """All of them."""
+        return self._proxies.values()

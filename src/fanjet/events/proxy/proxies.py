@@ -1,0 +1,176 @@
+"""The application behind proxies (06): `ClientEvents` whose answers come from backends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from fanjet.events.client_events import EventFailed
+from fanjet.events.headers import KeptHeaders
+from fanjet.protocol.codes import DISCONNECT_INTERNAL, Disconnected
+from fanjet.telemetry.logging import get_logger
+
+from . import kinds
+from .answers import connect_answer, publish_answer, refresh_answer, sub_refresh_answer, subscribe_answer
+from .named import Named
+from .observer import Unobserved
+from .payloads import payload_of
+from .responses import Response
+from .rpc_methods import RPCMethods
+from .setup import DEFAULT, make_asker, make_stream_opener, uses_of_proxies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.config import Config
+    from fanjet.config.tree.rpc import Rpc
+    from fanjet.events.answer import (
+        ConnectAnswer,
+        PublishAnswer,
+        RefreshAnswer,
+        SubRefreshAnswer,
+        SubscribeAnswer,
+    )
+    from fanjet.events.event import (
+        ConnectEvent,
+        Event,
+        PublishEvent,
+        RefreshEvent,
+        RPCEvent,
+        SubRefreshEvent,
+        SubscribeEvent,
+    )
+    from fanjet.events.stream import SubscriptionStream
+
+    from .asking import Asker
+    from .kinds import Kind
+    from .observer import Observe
+    from .setup import Use
+
+log = get_logger(__name__)
+
+R = TypeVar("R", bound=Response)
+
+
+class Proxies:
+    """All proxies that the configuration uses. Raises `ConfigError` and `TLSError` for those that cannot work.
+
+    A reload changes which channels and methods they are asked about, never the proxies themselves (06 §1.3).
+    """
+
+    def __init__(self, config: Config, observe: Observe = Unobserved) -> None:
+        uses = list(uses_of_proxies(config))
+        self.kept_headers = KeptHeaders(
+            http=[name for use in uses for name in use.config.http_headers],
+            metadata=[name for use in uses for name in use.config.grpc_metadata],
+            emulated=[name for use in uses for name in use.config.emulated_headers],
+        )
+        self._connect = _askers(kinds.CONNECT, uses, observe)
+        self._refresh = _askers(kinds.REFRESH, uses, observe)
+        self._subscribe = _askers(kinds.SUBSCRIBE, uses, observe)
+        self._publish = _askers(kinds.PUBLISH, uses, observe)
+        self._sub_refresh = _askers(kinds.SUB_REFRESH, uses, observe)
+        self._rpc = _askers(kinds.RPC, uses, observe)
+        openers = {
+            use.name: make_stream_opener(use, observe) for use in uses if use.event_type == kinds.SUBSCRIBE_STREAM
+        }
+        self._streams = Named(kinds.SUBSCRIBE_STREAM, openers)
+        self._methods = RPCMethods(config.rpc)
+        self.decides_connect = len(self._connect) > 0
+        self.decides_refresh = len(self._refresh) > 0
+        self.answers_rpc = len(self._rpc) > 0
+
+    def reload(self, rpc: Rpc) -> None:
+        """Take over which methods are answered by which proxies."""
+        self._methods = RPCMethods(rpc)
+
+    async def close(self) -> None:
+        """Let all connections to backends go."""
+        asked = (self._connect, self._refresh, self._subscribe, self._publish, self._sub_refresh, self._rpc)
+        closing = [asker.close() for askers in asked for asker in askers.values()]
+        await asyncio.gather(*closing, *(opener.close() for opener in self._streams.values()))
+
+    async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
+        """Who connects; None when the backend does not know."""
+        asker = self._connect[DEFAULT]
+        response = await asker.ask_or_refuse(
+            event,
+            name=event.name,
+            version=event.version,
+            channels=list(event.channels),
+            **asker.payload(event.data),
+        )
+        with _useful(event):
+            return None if response.result is None else connect_answer(response.result)
+
+    async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
+        """Prolong a connection. Anything but a result that does ends it, except that an info which cannot be decoded is
+        our failure, not the client's (06 §4.4)."""
+        response = await self._refresh[DEFAULT].ask(event)
+        if response.error is not None or response.disconnect is not None:
+            return None
+        try:
+            return refresh_answer(response.result)
+        except ValueError as error:
+            _log_useless(event, error)
+            raise Disconnected(DISCONNECT_INTERNAL) from None
+
+    async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
+        """Allow a subscription."""
+        asker = self._subscribe[resolved.options.subscribe_proxy_name]
+        response = await asker.ask_or_refuse(event, channel=event.channel, **asker.payload(event.data))
+        with _useful(event):
+            return subscribe_answer(response.result)
+
+    async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
+        """Allow a subscription and open the stream that feeds it."""
+        options = resolved.options
+        opener = self._streams[options.subscribe_stream_proxy_name]
+        return await opener.open(event, bidirectional=options.subscribe_stream_proxy_bidirectional)
+
+    async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
+        """Allow a publication."""
+        asker = self._publish[resolved.options.publish_proxy_name]
+        response = await asker.ask_or_refuse(event, channel=event.channel, **asker.payload(event.data))
+        with _useful(event):
+            return publish_answer(response.result)
+
+    async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
+        """Prolong a subscription. Anything but a result that does ends it."""
+        asker = self._sub_refresh[resolved.options.sub_refresh_proxy_name]
+        response = await asker.ask(event, channel=event.channel)
+        if response.error is not None or response.disconnect is not None:
+            return None
+        try:
+            return sub_refresh_answer(response.result)
+        except ValueError as error:
+            _log_useless(event, error)
+            return None
+
+    async def rpc(self, event: RPCEvent) -> bytes:
+        """Call a procedure."""
+        asker = self._rpc[self._methods.proxy_name(event.method)]
+        response = await asker.ask_or_refuse(event, method=event.method, **asker.payload(event.data))
+        with _useful(event):
+            return b"" if response.result is None else payload_of(response.result.data, response.result.b64data)
+
+
+def _askers(kind: Kind[R], uses: Sequence[Use], observe: Observe) -> Named[Asker[R]]:
+    of_kind = [use for use in uses if use.event_type == kind.name]
+    return Named(kind.name, {use.name: make_asker(kind, use, observe) for use in of_kind})
+
+
+@contextmanager
+def _useful(event: Event) -> Iterator[None]:
+    """Raise `EventFailed` for a result that cannot be decoded."""
+    try:
+        yield
+    except ValueError as error:
+        _log_useless(event, error)
+        raise EventFailed from None
+
+
+def _log_useless(event: Event, error: ValueError) -> None:
+    log.error("error decoding result of a proxy", client=event.client, error=str(error))

@@ -1,0 +1,169 @@
+"""What backends answer (06 §4.1, §5 to §12), the same in JSON and in Protobuf. Fields of results as they were written:
+what they mean is read elsewhere."""
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from fanjet.events.answer import Override
+from fanjet.protocol.capability import Capability
+from fanjet.protocol.messages import FilterNode, Int64, UInt32
+
+from .requests import NO_PAYLOAD
+
+UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""64 bits unsigned. `msgspec` knows no larger bound; what it refuses above is read by the careful decoder."""
+
+
+class Error(Struct, frozen=True):
+    """What the client's command is answered with."""
+
+    code: UInt32 = 0
+    message: str = ""
+    temporary: bool = False
+
+
+class Disconnect(Struct, frozen=True):
+    """What the client's connection ends with."""
+
+    code: UInt32 = 0
+    reason: str = ""
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """Of several fields the first one counts: `disconnect`, `error`, then a result. None of them is an answer, too."""
+
+    error: Error | None = None
+    disconnect: Disconnect | None = None
+
+
+class SubscribeOptions(Struct, frozen=True):
+    """A server-side subscription of a connect."""
+
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    override: Override | None = None
+    server_tags_filter: FilterNode | None = None
+    cache_recover: bool = False
+
+
+class ConnectResult(Struct, frozen=True):
+    """06 §5."""
+
+    user: str = ""
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    channels: list[str] = []
+    subs: dict[str, SubscribeOptions] = {}
+    meta: Raw = NO_PAYLOAD
+    caps: list[Capability] = []
+    labels: dict[str, str] = {}
+
+
+class ConnectResponse(Response, frozen=True, kw_only=True):
+    """06 §5."""
+
+    result: ConnectResult | None = None
+
+
+class RefreshResult(Struct, frozen=True):
+    """06 §6."""
+
+    expired: bool = False
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+    meta: Raw = NO_PAYLOAD
+    caps: list[Capability] = []
+
+
+class RefreshResponse(Response, frozen=True, kw_only=True):
+    """06 §6."""
+
+    result: RefreshResult | None = None
+
+
+class SubscribeResult(Struct, frozen=True):
+    """06 §7."""
+
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    override: Override | None = None
+    allow: list[str] = []
+    server_tags_filter: FilterNode | None = None
+
+
+class SubscribeResponse(Response, frozen=True, kw_only=True):
+    """06 §7."""
+
+    result: SubscribeResult | None = None
+
+
+class PublishResult(Struct, frozen=True):
+    """06 §8."""
+
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+    skip_history: bool = False
+    tags: dict[str, str] = {}
+    idempotency_key: str = ""
+    delta: bool = False
+    version: UInt64 = 0
+    version_epoch: str = ""
+
+
+class PublishResponse(Response, frozen=True, kw_only=True):
+    """06 §8."""
+
+    result: PublishResult | None = None
+
+
+class SubRefreshResult(Struct, frozen=True):
+    """06 §10."""
+
+    expired: bool = False
+    expire_at: Int64 = 0
+    info: Raw = NO_PAYLOAD
+    b64info: str = ""
+
+
+class SubRefreshResponse(Response, frozen=True, kw_only=True):
+    """06 §10."""
+
+    result: SubRefreshResult | None = None
+
+
+class RPCResult(Struct, frozen=True):
+    """06 §11."""
+
+    data: Raw = NO_PAYLOAD
+    b64data: str = ""
+
+
+class RPCResponse(Response, frozen=True, kw_only=True):
+    """06 §11."""
+
+    result: RPCResult | None = None
+
+
+class StreamPublication(Struct, frozen=True):
+    """06 §12."""
+
+    data: Raw = NO_PAYLOAD
+    tags: dict[str, str] = {}
+
+
+class StreamSubscribeResponse(Struct, frozen=True):
+    """06 §12."""
+
+    subscribe_response: SubscribeResponse | None = None
+    publication: StreamPublication | None = None

@@ -1,0 +1,123 @@
+"""From the configuration to the proxies that are in use (06 §1.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from fanjet.config import ConfigError
+from fanjet.telemetry.logging import get_logger
+
+from . import kinds
+from .asking import Asker
+from .http_backend import HttpBackend
+from .responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.config import Config
+    from fanjet.config.tree.channel import ChannelOptions
+    from fanjet.config.tree.proxy import Proxy
+
+    from .backend import Backend
+    from .grpc_stream import StreamOpener
+    from .kinds import Kind
+    from .observer import Observe
+
+log = get_logger(__name__)
+
+R = TypeVar("R", bound=Response)
+
+DEFAULT = "default"
+"""Names the proxy object of the event itself."""
+_HTTP = ("http://", "https://")
+
+
+class Use(NamedTuple):
+    """A proxy that some options refer to: the type of event and the proxy's name."""
+
+    event_type: str
+    name: str
+    config: Proxy
+
+
+def uses_of_proxies(config: Config) -> Iterator[Use]:
+    """Every proxy that is in use, each type and name once."""
+    known: set[tuple[str, str]] = set()
+    for use in _all_uses(config):
+        if (use.event_type, use.name) not in known:
+            known.add((use.event_type, use.name))
+            yield use
+
+
+def _all_uses(config: Config) -> Iterator[Use]:
+    if config.client.proxy.connect.enabled:
+        yield Use(kinds.CONNECT.name, DEFAULT, config.client.proxy.connect)
+    if config.client.proxy.refresh.enabled:
+        yield Use(kinds.REFRESH.name, DEFAULT, config.client.proxy.refresh)
+    named = {proxy.name: proxy for proxy in config.proxies}
+    for options in (config.channel.without_namespace, *config.channel.namespaces):
+        for event_type, name, default in _channel_uses(options, config):
+            yield Use(event_type, name, default if name == DEFAULT else named[name])
+    for methods in (config.rpc.without_namespace, *config.rpc.namespaces):
+        if methods.proxy_enabled:
+            name = methods.proxy_name
+            yield Use(kinds.RPC.name, name, config.rpc.proxy if name == DEFAULT else named[name])
+
+
+def _channel_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, Proxy]]:
+    """Type, name and the proxy behind the name `default`."""
+    defaults = config.channel.proxy
+    if options.subscribe_proxy_enabled:
+        yield kinds.SUBSCRIBE.name, options.subscribe_proxy_name, defaults.subscribe
+    if options.publish_proxy_enabled:
+        yield kinds.PUBLISH.name, options.publish_proxy_name, defaults.publish
+    if options.sub_refresh_proxy_enabled:
+        yield kinds.SUB_REFRESH.name, options.sub_refresh_proxy_name, defaults.sub_refresh
+    if options.subscribe_stream_proxy_enabled:
+        yield kinds.SUBSCRIBE_STREAM, options.subscribe_stream_proxy_name, defaults.subscribe_stream
+
+
+def make_asker(kind: Kind[R], use: Use, observe: Observe) -> Asker[R]:
+    """The proxy that a use is about. Raises `ConfigError` and `TLSError` for what cannot work."""
+    config = use.config
+    backend: Backend[R]
+    if config.endpoint.startswith(_HTTP):
+        backend = HttpBackend(config, kind.response)
+    else:
+        _require_grpc(use)
+        from .grpc_backend import GrpcBackend  # noqa: PLC0415 (the library takes half a second)
+
+        backend = GrpcBackend(kind, config)
+    _announce(use)
+    return Asker(kind, config, backend, observe(backend.protocol, use.event_type, use.name))
+
+
+def make_stream_opener(use: Use, observe: Observe) -> StreamOpener:
+    """The proxy for subscription streams. Raises as `make_asker`."""
+    _require_grpc(use)
+    from .grpc_stream import StreamOpener  # noqa: PLC0415
+
+    _announce(use)
+    return StreamOpener(use.config, observe("grpc", use.event_type, use.name))
+
+
+def _require_grpc(use: Use) -> None:
+    """Raise `ConfigError` without the library."""
+    try:
+        import grpc  # noqa: PLC0415, F401
+    except ImportError:
+        raise ConfigError(
+            f"{use.event_type} proxy {use.name}: gRPC backends need the extra: pip install 'fanjet[grpc]'"
+        ) from None
+
+
+def _announce(use: Use) -> None:
+    log.info(f"{use.event_type} proxy enabled", proxy_name=use.name, endpoint=without_credentials(use.config.endpoint))
+
+
+def without_credentials(endpoint: str) -> str:
+    """An endpoint for the log."""
+    host = urlsplit(endpoint).netloc
+    return endpoint.replace(host, f"xxxxx@{host.rpartition('@')[2]}", 1) if "@" in host else endpoint
