@@ -26,7 +26,7 @@ async def test_a_server_that_does_not_come_up_says_why(command: str, complaint: 
 
 async def test_a_server_that_speaks_no_websocket_is_refused() -> None:
     async with Spawned("{python} -m http.server {port} --bind 127.0.0.1").running(ALL_CPUS) as server:
-        with pytest.raises(BenchError, match=r"handshake refused: b'HTTP/1\.0 404"):
+        with pytest.raises(BenchError, match=r"connection refused: b'HTTP/1\.0 404"):
             await open_client(server.address, hello("token"))
 
 

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import msgspec
 
+from .carriers import WEBSOCKET, Carrier
 from .errors import BenchError
-from .wire import OP_CLOSE, OP_PING, OP_PONG, PING, PONG_FRAME, FrameReader, commands_frame, handshake, masked_frame
+from .wire import OP_CLOSE, OP_PING, OP_PONG, PING, PONG_FRAME, masked_frame
 
 Address = tuple[str, int]
 Reply = dict[str, Any]
@@ -27,11 +28,26 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT: a storm of connection
 class Client(asyncio.Protocol):
     """One connection that parses all it gets: fit for setting up, then cheaper protocols take over its transport."""
 
-    __slots__ = ("_close_code", "_head", "_hello", "_reader", "ready", "replies", "transport")
+    __slots__ = (
+        "_carrier",
+        "_close_code",
+        "_head",
+        "_hello",
+        "_reader",
+        "pong",
+        "pongs_to",
+        "ready",
+        "replies",
+        "transport",
+    )
 
     transport: asyncio.Transport
+    pong: bytes
+    """What answers a ping,"""
+    pongs_to: asyncio.Transport
+    """and where it is written."""
 
-    def __init__(self, hello: list[Reply]) -> None:
+    def __init__(self, hello: list[Reply], carrier: Carrier = WEBSOCKET) -> None:
         """`hello` are the commands, numbered from 1, that are sent in one frame as soon as the connection is open."""
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -39,32 +55,35 @@ class Client(asyncio.Protocol):
         self._close_code: int | None = None
         self._hello = hello
         self._head: bytes | None = b""
-        self._reader = FrameReader()
+        self._carrier = carrier
+        self._reader = carrier.reader()
+        self.pong = PONG_FRAME
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the handshake."""
-        self.transport = cast("asyncio.Transport", transport)
+        """Ask for the connection."""
+        self.transport = self.pongs_to = cast("asyncio.Transport", transport)
         host, port = self.transport.get_extra_info("peername")[:2]
-        self.transport.write(handshake(host, port))
+        self.transport.write(self._carrier.request(host, port, self._hello))
 
     def data_received(self, data: bytes) -> None:
-        """Read the handshake's answer, then frames."""
+        """Read the head of the answer, then frames."""
         if self._head is not None:
-            data = self._read_handshake(self._head + data)
+            data = self._read_head(self._head + data)
         for opcode, payload in self._reader.frames(data):
             self._on_frame(opcode, payload)
 
-    def _read_handshake(self, data: bytes) -> bytes:
+    def _read_head(self, data: bytes) -> bytes:
         head, end, rest = data.partition(b"\r\n\r\n")
         if not end:
             self._head = head
             return b""
         self._head = None
-        if b" 101 " not in head[:20]:
-            self._fail(BenchError(f"handshake refused: {head[:100]!r}"))
+        if self._carrier.status not in head[:20]:
+            self._fail(BenchError(f"connection refused: {head[:100]!r}"))
             self.transport.abort()
             return b""
-        self.transport.write(commands_frame(*self._hello))
+        if follow_up := self._carrier.follow_up(self._hello):
+            self.transport.write(follow_up)
         return rest
 
     def _on_frame(self, opcode: int, payload: bytes) -> None:
@@ -79,7 +98,7 @@ class Client(asyncio.Protocol):
 
     def _on_message(self, message: bytes) -> None:
         if message == PING:
-            self.transport.write(PONG_FRAME)
+            self.pongs_to.write(self.pong)
         elif not message.startswith(b'{"push"'):
             self._on_reply(msgspec.json.decode(message))
 
@@ -108,7 +127,9 @@ def hello(token: str, *subscriptions: Reply) -> list[Reply]:
     return commands
 
 
-async def open_client(address: Address, commands: list[Reply], *, index: int = 0, slow: bool = False) -> Client:
+async def open_client(
+    address: Address, commands: list[Reply], *, carrier: Carrier = WEBSOCKET, index: int = 0, slow: bool = False
+) -> Client:
     """Connect and wait for the replies to `commands`.
 
     `index` spreads connections over loopback source addresses. The kernel keeps little for a `slow`
@@ -119,7 +140,7 @@ async def open_client(address: Address, commands: list[Reply], *, index: int = 0
     try:
         async with asyncio.timeout(TIMEOUT):
             await loop.sock_connect(sock, address)
-            _, client = await loop.create_connection(lambda: Client(commands), sock=sock)
+            _, client = await loop.create_connection(lambda: Client(commands, carrier), sock=sock)
             await client.ready
     except TimeoutError as error:
         sock.close()
@@ -148,6 +169,7 @@ async def open_clients(
     address: Address,
     hellos: Iterable[list[Reply]],
     *,
+    carrier: Carrier = WEBSOCKET,
     in_flight: int = 100,
     on_open: Callable[[float], None] | None = None,
 ) -> list[Client]:
@@ -162,7 +184,7 @@ async def open_clients(
     async def opener() -> None:
         for index, commands in queue:
             started = clock()
-            clients[index] = await open_client(address, commands, index=index)
+            clients[index] = await open_client(address, commands, carrier=carrier, index=index)
             if on_open is not None:
                 on_open(clock() - started)
 

@@ -66,11 +66,14 @@ class Tally:
 class CountingReader(asyncio.Protocol):
     """Counts messages and answers pings."""
 
-    __slots__ = ("_mark", "_rest", "_tally", "_transport")
+    __slots__ = ("_mark", "_pong", "_pongs_to", "_rest", "_tally")
 
-    def __init__(self, tally: Tally, transport: asyncio.Transport, mark: bytes = MARK) -> None:
+    def __init__(
+        self, tally: Tally, pongs_to: asyncio.Transport, mark: bytes = MARK, *, pong: bytes = PONG_FRAME
+    ) -> None:
         self._tally = tally
-        self._transport = transport
+        self._pongs_to = pongs_to
+        self._pong = pong
         self._mark = mark
         self._rest = b""
 
@@ -84,7 +87,7 @@ class CountingReader(asyncio.Protocol):
         if count := data.count(self._mark):
             self._tally.add(count)
         if self._tally.pings_due and PING in data:
-            self._transport.write(PONG_FRAME)
+            self._pongs_to.write(self._pong)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the tally."""
@@ -96,8 +99,10 @@ class TimedReader(CountingReader):
 
     __slots__ = ("_latencies", "_unread")
 
-    def __init__(self, tally: Tally, transport: asyncio.Transport, latencies: Latencies) -> None:
-        super().__init__(tally, transport)
+    def __init__(
+        self, tally: Tally, pongs_to: asyncio.Transport, latencies: Latencies, *, pong: bytes = PONG_FRAME
+    ) -> None:
+        super().__init__(tally, pongs_to, pong=pong)
         self._latencies = latencies
         self._unread = b""
 
@@ -132,11 +137,16 @@ def attach_readers(clients: Sequence[Client], tally: Tally, latencies: Latencies
     asyncio.get_running_loop().call_later(FIRST_PING, tally.expect_pings)
     timed = timed_indices(len(clients))
     for index, client in enumerate(clients):
-        attach_reader(client.transport, tally, latencies if index in timed else None)
+        reader = (
+            TimedReader(tally, client.pongs_to, latencies, pong=client.pong)
+            if index in timed
+            else CountingReader(tally, client.pongs_to, pong=client.pong)
+        )
+        client.transport.set_protocol(reader)
 
 
 def attach_counters(clients: Sequence[Client], tally: Tally, mark: bytes = MARK) -> None:
     """Let untimed readers that count `mark` take over the clients' transports."""
     asyncio.get_running_loop().call_later(FIRST_PING, tally.expect_pings)
     for client in clients:
-        client.transport.set_protocol(CountingReader(tally, client.transport, mark))
+        client.transport.set_protocol(CountingReader(tally, client.pongs_to, mark, pong=client.pong))

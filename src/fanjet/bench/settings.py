@@ -21,6 +21,8 @@ def server_settings(port: int) -> dict[str, Any]:
         "http_server": {"address": "127.0.0.1", "port": port},
         "http_api": {"key": API_KEY},
         "client": {"token": {"hmac_secret_key": TOKEN_SECRET}},
+        "http_stream": {"enabled": True},
+        "sse": {"enabled": True},
         "rpc": {"ping": {"enabled": True}},
         "channel": {
             "without_namespace": base,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from .api import ApiConnection, open_api
+from .carriers import WEBSOCKET, Carrier
 from .client import Client, Reply, abort_all, hello, open_clients
 from .load import ProcessTree
 from .server import RunningServer
 from .settings import API_KEY, TOKEN_SECRET
+from .streams import EmulationLink, pong_request
 from .tokens import connection_token
 
 QUIET_SHARE: Final = 0.02
@@ -65,15 +67,26 @@ class Stage:
         self._users = 0
         self._clients: list[Client] = []
         self._apis: list[ApiConnection] = []
+        self._links: list[asyncio.Transport] = []
 
     def hello(self, *subscriptions: Reply) -> list[Reply]:
         """Return the first commands of a client that is a user of its own."""
         self._users += 1
         return hello(connection_token(f"user-{self._users}", TOKEN_SECRET), *subscriptions)
 
-    async def clients(self, subscriptions: Iterable[Sequence[Reply]]) -> list[Client]:
+    async def clients(self, subscriptions: Iterable[Sequence[Reply]], carrier: Carrier = WEBSOCKET) -> list[Client]:
         """Connect a client for each list of subscriptions."""
-        return self.keep(await open_clients(self.address, (self.hello(*bodies) for bodies in subscriptions)))
+        hellos = (self.hello(*bodies) for bodies in subscriptions)
+        clients = self.keep(await open_clients(self.address, hellos, carrier=carrier))
+        if carrier.emulated:
+            await self._answer_pings_aside(clients)
+        return clients
+
+    async def _answer_pings_aside(self, clients: list[Client]) -> None:
+        link = await EmulationLink().open(*self.address)
+        self._links.append(link)
+        for client in clients:
+            client.pongs_to, client.pong = link, pong_request(client.replies[1]["connect"])
 
     def keep(self, clients: list[Client]) -> list[Client]:
         """Drop these, too, at the end."""
@@ -103,4 +116,6 @@ class Stage:
         abort_all(self._clients)
         for connection in self._apis:
             connection.close()
+        for link in self._links:
+            link.close()
         await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from typing import Final, Protocol
 
+from fanjet.bench.carriers import HTTP_STREAM, SSE
 from fanjet.bench.figures import Figure
 from fanjet.bench.settings import RECOVERED
 from fanjet.bench.stage import Stage
@@ -39,6 +40,10 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout-max", "the same, back to back"),
     FanOut("fanout-batch", "the same, back to back in batches of ten", batch=10),
     FanOut("fanout-history", "the first with history and recovery on", channel=f"{RECOVERED}:fan", interval=0.01),
+    FanOut("fanout-http-stream", "the first over HTTP streaming", interval=0.01, carrier=HTTP_STREAM),
+    FanOut("fanout-sse", "the first over SSE", interval=0.01, carrier=SSE),
+    FanOut("fanout-max-http-stream", "back to back over HTTP streaming", carrier=HTTP_STREAM),
+    FanOut("fanout-max-sse", "back to back over SSE", carrier=SSE),
     ManyChannels(),
     ApiPublish("api-publish", "HTTP API publish, nobody subscribed"),
     ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED),
@@ -48,6 +53,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     CommandRoundTrip(),
     IdleConnections("idle", "idle connections, JWT and one subscription each, 100 in a channel", members=100),
     IdleConnections("idle-alone", "the same, each in a channel of its own", members=1),
+    IdleConnections("idle-http-stream", "the first over HTTP streaming", members=100, carrier=HTTP_STREAM),
+    IdleConnections("idle-sse", "the first over SSE", members=100, carrier=SSE),
     ConnectStorm(),
     ReconnectStorm(),
     SlowConsumers(),

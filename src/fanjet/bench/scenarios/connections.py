@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanjet.bench.api import PUBLISH, publish_body
+from fanjet.bench.carriers import WEBSOCKET, Carrier
 from fanjet.bench.client import Client, Reply, abort_all, open_clients
 from fanjet.bench.errors import BenchError
 from fanjet.bench.figures import Figure, Unit, cpu_per, latency_figures, throughput
@@ -29,6 +30,7 @@ class IdleConnections:
     name: str
     summary: str
     members: int
+    carrier: Carrier = WEBSOCKET
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Read memory before the connections and after the idle time, CPU over the idle time."""
@@ -53,9 +55,8 @@ class IdleConnections:
         ]
 
     async def _connect(self, stage: Stage, tally: Tally, numbers: range) -> None:
-        attach_counters(
-            await stage.clients([{"channel": f"room{number // self.members}"}] for number in numbers), tally
-        )
+        rooms = ([{"channel": f"room{number // self.members}"}] for number in numbers)
+        attach_counters(await stage.clients(rooms, self.carrier), tally)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanjet.bench.api import BATCH, PUBLISH, ApiConnection, batch_body, publish_body
+from fanjet.bench.carriers import WEBSOCKET, Carrier
 from fanjet.bench.client import TIMEOUT
 from fanjet.bench.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.latency import Latencies
@@ -27,11 +28,12 @@ class FanOut:
     channel: str = "fan"
     interval: float = 0.0
     batch: int = 1
+    carrier: Carrier = WEBSOCKET
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure from the first publication to the last delivery."""
         count = stage.scale.subscribers
-        clients = await stage.clients([{"channel": self.channel}] for _ in range(count))
+        clients = await stage.clients(([{"channel": self.channel}] for _ in range(count)), self.carrier)
         tally, latencies = Tally(), Latencies()
         attach_readers(clients, tally, latencies)
         api = await stage.api()

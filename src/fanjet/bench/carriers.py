@@ -1,0 +1,48 @@
+"""What can carry a client's connection."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from .streams import BodyReader, http_stream_request, sse_request
+from .wire import FrameReader, commands_frame, handshake
+
+Command = dict[str, Any]
+
+
+class MessageReader(Protocol):
+    """Cuts what comes into frames."""
+
+    def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield opcode (as of WebSocket) and payload of every frame that `data` completes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """How a connection is opened, and how what comes on it is read."""
+
+    name: str
+    request: Callable[[str, int, Sequence[Command]], bytes]
+    """Host, port and the first commands; returns what is sent first."""
+    status: bytes
+    """What the answer's status line has to hold."""
+    follow_up: Callable[[Sequence[Command]], bytes]
+    """The first commands; returns what is sent once the answer's head has come."""
+    reader: Callable[[], MessageReader]
+    emulated: bool = False
+    """Pongs go by requests of their own."""
+
+
+def _nothing(_: Sequence[Command]) -> bytes:
+    return b""
+
+
+WEBSOCKET: Final = Carrier(
+    "websocket",
+    request=lambda host, port, _: handshake(host, port),
+    status=b" 101 ",
+    follow_up=lambda hello: commands_frame(*hello),
+    reader=FrameReader,
+)
+HTTP_STREAM: Final = Carrier("http_stream", http_stream_request, b" 200 ", _nothing, BodyReader, emulated=True)
+SSE: Final = Carrier("sse", sse_request, b" 200 ", _nothing, BodyReader, emulated=True)

@@ -1,0 +1,79 @@
+"""The client's side of HTTP streaming and SSE: a request that opens the stream, and pongs by requests of their own."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from .wire import OP_CLOSE, OP_TEXT
+
+_END: Final = b"\r\n"
+
+
+def http_stream_request(host: str, port: int, hello: Sequence[object]) -> bytes:
+    """Return the request whose response brings the answers to the commands `hello`, and all that follows."""
+    return _post(f"{host}:{port}", "/connection/http_stream", _lines(hello))
+
+
+def sse_request(host: str, port: int, hello: Sequence[object]) -> bytes:
+    """Return the same for SSE, as a browser's `EventSource` sends it."""
+    commands = quote(_lines(hello), safe="")
+    return f"GET /connection/sse?cf_connect={commands} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+
+
+def pong_request(connected: dict[str, Any]) -> bytes:
+    """Return the request that answers a ping; `connected` is the result of the client's connect."""
+    body = {"session": connected["session"], "node": connected["node"], "data": "{}"}
+    return _post("localhost", "/emulation", msgspec.json.encode(body))
+
+
+def _lines(commands: Sequence[object]) -> bytes:
+    return b"\n".join(msgspec.json.encode(command) for command in commands)
+
+
+def _post(host: str, path: str, body: bytes) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class BodyReader:
+    """Cuts a chunked body into messages, which it yields as text frames: lines, or events less what is around them."""
+
+    __slots__ = ("_body", "_chunks")
+
+    def __init__(self) -> None:
+        self._chunks = b""
+        self._body = b""
+
+    def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield every message that `data` completes, and a close frame without code at the end of the body."""
+        self._chunks += data
+        while (chunk := self._next_chunk()) is not None:
+            if not chunk:
+                yield OP_CLOSE, b""
+                return
+            *lines, self._body = (self._body + chunk).split(b"\n")
+            for line in lines:
+                if message := line.removeprefix(b"data: ").strip():
+                    yield OP_TEXT, message
+
+    def _next_chunk(self) -> bytes | None:
+        size, found, rest = self._chunks.partition(_END)
+        if not found or len(rest) < int(size, 16) + len(_END):
+            return None
+        length = int(size, 16)
+        self._chunks = rest[length + len(_END) :]
+        return rest[:length]
+
+
+class EmulationLink(asyncio.Protocol):
+    """A keep-alive connection for the pongs of all clients. Nobody looks at the answers."""
+
+    async def open(self, host: str, port: int) -> asyncio.Transport:
+        """Connect, and return what pongs are written to."""
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, host, port)
+        return transport
