@@ -1,0 +1,1 @@
+"""What brokers store and send, in Protobuf: `make proto` generates the module."""
