@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from fanjet.node.subscriber import Subscriber  # noqa: TC001
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL
@@ -201,7 +202,7 @@ async def test_a_changed_filter_counts_from_the_next_publication_on(room: Room, 
     rest = [room.subscribe(f"other {n}", (0, "e"), positioned=True, tags_filter=wants_a)[0] for n in range(others)]
     for offset, value in enumerate("aabab", 1):
         if offset == 3:
-            room.hub.change(subscriber, subscriber.delivery._replace(tags_filter=wants_b))
+            room.hub.change(subscriber, replace(subscriber.delivery, tags_filter=wants_b))
         await publish(room, offset, tags={"t": value})
     assert session.data == [1, 2, 3, 5]
     assert session.lost == []
@@ -213,7 +214,7 @@ async def test_a_filter_may_change_while_a_subscriber_is_apart(room: Room) -> No
     wants_b = TagsFilter(FilterNode(key="t", cmp="eq", val="b"))
     room.subscribe("one", (1, "e"), positioned=True)
     ahead, subscriber = room.subscribe("two", (3, "e"), positioned=True)
-    room.hub.change(subscriber, subscriber.delivery._replace(tags_filter=wants_b))
+    room.hub.change(subscriber, replace(subscriber.delivery, tags_filter=wants_b))
     for offset, value in enumerate("aaab", 2):
         await publish(room, offset, tags={"t": value})
     assert ahead.data == [5]
@@ -223,7 +224,7 @@ async def test_a_filter_may_change_while_a_subscriber_is_apart(room: Room) -> No
 async def test_changing_what_has_ended_changes_nothing(room: Room) -> None:
     _, subscriber = room.subscribe("one")
     room.hub.remove(subscriber)
-    room.hub.change(subscriber, subscriber.delivery._replace(positioned=True))
+    room.hub.change(subscriber, replace(subscriber.delivery, positioned=True))
     assert not room.hub.channels["news"].count
 
 
@@ -233,7 +234,7 @@ async def test_a_filter_that_joins_deltas_leaves_full_publications(room: Room) -
     payloads = [b'{"some":"payload that is long enough to be patched","number":%d}' % n for n in range(6)]
     for offset, value in enumerate("aababa"):
         if offset == 2:
-            room.hub.change(subscriber, subscriber.delivery._replace(tags_filter=wants_a))
+            room.hub.change(subscriber, replace(subscriber.delivery, tags_filter=wants_a))
         previous = payloads[offset - 1] if offset else None
         await publish(room, offset + 1, delta=True, previous=previous, data=payloads[offset], tags={"t": value})
     session.flush()

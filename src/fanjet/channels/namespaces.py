@@ -1,6 +1,6 @@
 """From a channel's name to its options (03 §1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import re2
@@ -24,7 +24,7 @@ class Resolved(Struct, frozen=True, gc=False):
     `users` are those that the name lists, None unless the channel is user-limited (03 §1.5). A private channel is
     opened by nothing but a subscription token. `refusal`: why no command of a client may name this channel; types that
     are not built answer 108 to everything. `granted`: what a subscription is made with that only the namespace
-    decides about, shared by all such subscriptions. `variables`: those of the namespace's pattern.
+    decides about, shared by all such subscriptions, by source. `variables`: those of the namespace's pattern.
     """
 
     channel: str
@@ -32,7 +32,7 @@ class Resolved(Struct, frozen=True, gc=False):
     rest: str
     options: ChannelOptions
     expressions: Expressions
-    granted: Mapping[Source, SubscriptionOptions]
+    granted: Sequence[SubscriptionOptions]
     name_is_valid: bool
     is_stream: bool
     refusal: Error | None
@@ -57,14 +57,14 @@ class _Namespace(Struct, frozen=True):
     options: ChannelOptions
     expressions: Expressions
     is_stream: bool
-    granted: Mapping[Source, SubscriptionOptions]
+    granted: Sequence[SubscriptionOptions]
     regex: Any  # of re2, which has no types
 
     @classmethod
     def from_config(cls, name: str, configured: ChannelOptions, config: Channel) -> "_Namespace":
         options = _effective(configured, config)
         regex = re2.compile(options.channel_regex) if options.channel_regex else None
-        granted = {source: from_namespace(options, source) for source in Source}
+        granted = tuple(from_namespace(options, source) for source in Source)
         return cls(name, options, expressions_of(options), is_stream(options), granted, regex)
 
     def admits_name(self, channel: str, rest: str) -> bool:

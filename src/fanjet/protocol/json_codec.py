@@ -42,7 +42,6 @@ def _verbatim(payload: bytes) -> bytes:
 # A publication without its data, which is written in front of the rest: live, live beside delta-encoded data, and in a
 # recovered list with delta (01 §10.2).
 _BESIDE_DELTA: Final = frozenset({"data", "epoch", "version"})
-_info_live: Final = json_encoder(ClientInfo, payload=_verbatim)
 _rest_live: Final = json_encoder(Publication, payload=_verbatim, leave_out=frozenset({"data"}))
 _rest_live_delta: Final = json_encoder(Publication, payload=_verbatim, leave_out=_BESIDE_DELTA)
 _rest_recovered_delta: Final = json_encoder(Publication, leave_out=_BESIDE_DELTA | {"key", "removed", "score"})
@@ -114,7 +113,7 @@ class _JSONCodec:
         offset = b',"offset":%d}' % publication.offset if publication.offset else b"}"
         if publication.info is None:
             return b"".join((prefix, b'"data":', data, offset, self._push_end))
-        info = _without_newlines(_info_live(publication.info))
+        info = _info_live(publication.info)
         return b"".join((prefix, b'"data":', data, b',"info":', info, offset, self._push_end))
 
     def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
@@ -148,6 +147,16 @@ def _decode_what_msgspec_refuses(line: bytes) -> Command:
         return decode_carefully(line, Command)
     except (MalformedJSON, RecursionError) as error:
         raise MalformedFrame from error
+
+
+def _info_live(info: ClientInfo) -> bytes:
+    """What an encoder from the table would write without checks, in a third of the time."""
+    text = b'{"user":' + json_string(info.user) + b',"client":' + json_string(info.client)
+    if info.conn_info:
+        text += b',"conn_info":' + _without_newlines(info.conn_info)
+    if info.chan_info:
+        text += b',"chan_info":' + _without_newlines(info.chan_info)
+    return text + b"}"
 
 
 def _delta_data(data: bytes, patch: bytes | None) -> bytes:

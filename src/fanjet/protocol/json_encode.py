@@ -140,8 +140,8 @@ def _value_encoder(field: Field, payload: Encode) -> Encode:
 
 def _publication_encoder(encode: Encode, payload: Encode) -> Encode:
     def encode_new(publication: Publication) -> bytes:
-        data, offset = publication.data, publication.offset
-        if data and offset and publication == Publication(data, offset, time=publication.time):
+        data, offset, time, is_json = publication.data, publication.offset, publication.time, publication.is_json
+        if data and offset and publication == Publication(data, offset, time=time, is_json=is_json):
             # Nearly every publication of a stream: a fifth of the time.
             return b'{"data":%b,"offset":%d}' % (payload(data), offset)
         return encode(publication)

@@ -25,7 +25,11 @@ NO_POSITION = StreamPosition()
 
 
 class Publication(Struct, frozen=True, gc=False):
-    """One message of a channel (01 §3.2). `time`: Unix milliseconds of the publishing node, never sent to clients."""
+    """One message of a channel (01 §3.2).
+
+    Never sent to clients: `time`, Unix milliseconds of the publishing node, and `is_json`, whether the data is known to
+    be JSON.
+    """
 
     data: bytes
     offset: int = 0
@@ -37,6 +41,7 @@ class Publication(Struct, frozen=True, gc=False):
     score: int = 0
     epoch: str = ""
     version: int = 0
+    is_json: bool = False
 
 
 class EncodedPublication(Struct, frozen=True, gc=False):
