@@ -85,9 +85,8 @@ def _emulated_transports(
     )
     for name, section, endpoint in transports:
         if section.enabled:
-            limit = section.max_request_body_size if section.max_request_body_size > 0 else DEFAULT_MAX_BODY
             routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
-            yield Service(name, routes, external=True, max_body=limit)
+            yield Service(name, routes, external=True, max_body=max(section.max_request_body_size, 0))
     if config.http_stream.enabled or config.sse.enabled:
         emulation = EmulationEndpoint(clients.node.emulate, allowed)
         limit = max(config.emulation.max_request_body_size, 0)

@@ -335,7 +335,7 @@ class Session(Outbox):
             self.discard_everything()
         else:
             if transport.pushes_disconnect:
-                body = DisconnectPush(disconnect.code, disconnect.reason or "disconnect")
+                body = DisconnectPush(disconnect.code, disconnect.reason)
                 self.send(transport.wire.frame(transport.wire.codec.push("", body)))
             self.write_everything()
         self._end(disconnect)

@@ -8,7 +8,7 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from .codec import MalformedFrame
-from .json_scan import MalformedJSON, require_utf8
+from .json_scan import MalformedJSON
 from .lenient_json import decode_first, decode_string
 from .messages import EmulationRequest
 from .protobuf_decode import decode_emulation_request
@@ -26,10 +26,9 @@ def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
         return decode_emulation_request(body)
     try:
         return _decode_request(body)
-    except DecodeError:
+    except (DecodeError, RecursionError, UnicodeDecodeError):
         try:
-            require_utf8(body)
-            return decode_first(body, 0, EmulationRequest)[0]
+            return decode_first(_as_utf8(body), 0, EmulationRequest)[0]
         except (MalformedJSON, RecursionError) as error:
             raise MalformedFrame from error
 
@@ -41,8 +40,13 @@ def emulated_frame(codec: Codec, data: bytes) -> bytes:
         return data
     try:
         return _decode_text(data).encode()
-    except DecodeError:
+    except (DecodeError, UnicodeDecodeError):
         try:
-            return decode_string(data).encode()
+            return decode_string(_as_utf8(data)).encode()
         except MalformedJSON as error:
             raise MalformedFrame from error
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """What is not UTF-8 becomes U+FFFD, as clients of the reference have come to expect: it is no error by itself."""
+    return data.decode(errors="replace").encode()
