@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fanjet.net.binding import bind_tcp, join_address
+from fanjet.net.binding import SocketFile, bind_tcp, bind_unix, bound_address, join_address
 from fanjet.net.front import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fanjet.config import Config
     from fanjet.net.http3.listener import Http3Listener
     from fanjet.net.router import Endpoint
+    from fanjet.net.systemd import PassedSockets
     from fanjet.net.wheel import TimingWheel
 
 log = get_logger(__name__)
@@ -46,35 +47,73 @@ class Service:
 
 
 class Listeners:
-    """The HTTP listeners of the server: one, or an external and an internal one."""
+    """The HTTP listeners of the server: one, or an external and an internal one, and a Unix socket beside them."""
 
-    def __init__(self, config: Config, services: Iterable[Service], wheel: TimingWheel) -> None:
-        """Bind what has endpoints. Raises `ListenError`, `TLSError` and `BindError`."""
+    def __init__(self, config: Config, services: Iterable[Service], wheel: TimingWheel, passed: PassedSockets) -> None:
+        """Bind what has endpoints, unless a socket for it was passed.
+
+        Raises `ListenError`, `TLSError` and `BindError`.
+        """
+        self._wheel = wheel
+        self._listeners: list[Listener | Http3Listener] = []
+        self._socket_file: SocketFile | None = None
         http = config.http_server
         external = (http.address, http.port)
         internal = (http.internal_address or http.address, _internal_port(http.internal_port, http.port))
         by_address: dict[tuple[str, int], list[Service]] = {external: [], internal: []}
         for service in services:
             by_address[external if service.external else internal].append(service)
-        self._listeners: list[Listener | Http3Listener] = []
         for address, served in by_address.items():
             if served:
+                sockets = passed.take("external" if address == external else "internal", *address)
+                where = ", ".join(map(bound_address, sockets)) or join_address(*address)
                 tls = _tls_context(config, separate_internal=address == internal != external)
-                http3 = http.http3.enabled and address == external
-                routes = _routes(served)
-                _tell_what_is_served(served, address, http3=http3)
-                sockets = bind_tcp(*address)
-                front = HttpFront(
-                    routes,
-                    wheel,
-                    tls=tls is not None,
-                    h2c=http.h2c_external and tls is None and address == external,
-                    websocket_http2=config.fanjet.websocket_http2,
-                    common_headers=_pointing_to_http3(sockets) if http3 else (),
-                )
-                self._listeners.append(Listener(front, sockets, tls))
-                if http3:
-                    self._listeners.append(_http3_listener(config, routes, wheel, sockets))
+                _tell_what_is_served(served, where, http3=http.http3.enabled and address == external)
+                self._listen(config, served, sockets or bind_tcp(*address), tls, external=address == external)
+        public = [service for service in by_address[external] if service.external]
+        self._listen_on_unix_sockets(config, public, passed)
+        passed.refuse_rest()
+
+    def _listen(
+        self,
+        config: Config,
+        served: list[Service],
+        sockets: list[socket.socket],
+        tls: ssl.SSLContext | None,
+        *,
+        external: bool,
+    ) -> None:
+        http = config.http_server
+        http3 = http.http3.enabled and external
+        routes = _routes(served)
+        front = HttpFront(
+            routes,
+            self._wheel,
+            tls=tls is not None,
+            h2c=http.h2c_external and tls is None and external,
+            websocket_http2=config.fanjet.websocket_http2,
+            common_headers=_pointing_to_http3(sockets) if http3 else (),
+        )
+        self._listeners.append(Listener(front, sockets, tls))
+        if http3:
+            self._listeners.append(_http3_listener(config, routes, self._wheel, sockets))
+
+    def _listen_on_unix_sockets(self, config: Config, served: list[Service], passed: PassedSockets) -> None:
+        """Those who come this way are on this machine, so TLS is not asked of them."""
+        path = config.fanjet.http_unix_socket
+        sockets = passed.take_unix("external", path)
+        if path and not any(each.getsockname() == path for each in sockets):
+            sockets.append(bind_unix(path, int(config.fanjet.http_unix_socket_mode, 8)))
+            self._socket_file = SocketFile(path)
+        if sockets:
+            _tell_what_is_served(served, ", ".join(map(bound_address, sockets)), http3=False)
+            front = HttpFront(
+                _routes(served),
+                self._wheel,
+                h2c=config.http_server.h2c_external,
+                websocket_http2=config.fanjet.websocket_http2,
+            )
+            self._listeners.append(Listener(front, sockets))
 
     async def start(self) -> None:
         """Accept connections."""
@@ -85,6 +124,8 @@ class Listeners:
         """Accept no more."""
         for listener in self._listeners:
             listener.close()
+        if self._socket_file is not None:
+            self._socket_file.remove()
 
     async def stop(self) -> None:
         """Wait for running requests."""
@@ -119,10 +160,10 @@ def _routes(served: list[Service]) -> Routes:
     return routes
 
 
-def _tell_what_is_served(served: list[Service], address: tuple[str, int], *, http3: bool) -> None:
+def _tell_what_is_served(served: list[Service], where: str, *, http3: bool) -> None:
     names = sorted({service.name for service in served if service.name}, key=NAMES.index)
     also = " with HTTP/3 (experimental)" if http3 else ""
-    log.info(f"serving {', '.join(names)} endpoints on {join_address(*address)}{also}")
+    log.info(f"serving {', '.join(names)} endpoints on {where}{also}")
 
 
 def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes]]:

@@ -44,6 +44,12 @@ def join_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def bound_address(bound: socket.socket) -> str:
+    """Where a socket is bound, for people."""
+    address = bound.getsockname()
+    return f"unix:{address}" if bound.family == socket.AF_UNIX else join_address(*address[:2])
+
+
 def _bind_tcp(family: int, address: tuple[object, ...], *, dual: bool, where: str) -> socket.socket:
     created = socket.socket(family, socket.SOCK_STREAM)
     try:

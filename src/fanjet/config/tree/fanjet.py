@@ -20,6 +20,7 @@ class Fanjet(Section):
     )
     metrics_namespace: str = option("centrifugo", "prefix of all metric names")
     http_unix_socket: str = option("", "path of a Unix socket that serves the external endpoints; empty = none")
+    http_unix_socket_mode: str = option("0660", "permissions of that socket's file, octal")
     websocket_http2: bool = option(False, "WebSocket over HTTP/2 (extended CONNECT)")
     http_api_max_body_size: int = option(
         0, "largest body of an HTTP API request, bytes; 0 = unlimited, else 413 beyond"

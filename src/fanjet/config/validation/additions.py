@@ -13,6 +13,7 @@ RESERVED_MAP_NAMESPACES = ("meta", "order", "expire")
 """Names whose channels would collide with other keys of a map in Redis."""
 
 _TABLE_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,29}")
+_FILE_MODE = re.compile(r"0[0-7]{3}")
 _METRICS_NAMESPACE = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _DAY = 86400.0
 
@@ -70,6 +71,8 @@ def own_keys(config: Config) -> Problems:
         yield f"fanjet.workers: {own.workers} must be at least 1"
     if own.http_api_max_body_size < 0:
         yield f"fanjet.http_api_max_body_size: {own.http_api_max_body_size} must not be negative"
+    if not _FILE_MODE.fullmatch(own.http_unix_socket_mode):
+        yield f'fanjet.http_unix_socket_mode: "{own.http_unix_socket_mode}" must be octal, in quotes: "0660"'
     if not _METRICS_NAMESPACE.fullmatch(own.metrics_namespace):
         yield f'fanjet.metrics_namespace: "{own.metrics_namespace}" must match ^[a-zA-Z_:][a-zA-Z0-9_:]*$'
 

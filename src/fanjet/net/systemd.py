@@ -1,0 +1,143 @@
+"""What systemd hands over and wants to hear: listening sockets and the state of the service.
+
+See sd_listen_fds(3) and sd_notify(3).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .binding import BindError, bound_address, configure_accepted
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+_FIRST_DESCRIPTOR: Final = 3
+_EVERY_INTERFACE: Final = ("", "0.0.0.0", "::")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedSocket:
+    """A socket that was open and bound when the process began."""
+
+    name: str
+    """What the socket unit calls it (`FileDescriptorName=`), by default the unit's own name."""
+
+    socket: socket.socket
+
+    @property
+    def is_unix(self) -> bool:
+        """Whether it is a Unix socket."""
+        return self.socket.family == socket.AF_UNIX
+
+    def listens_on(self, host: str, port: int) -> bool:
+        """Whether it is what binding `host` and `port` would give."""
+        if self.is_unix:
+            return False
+        bound_host, bound_port = self.socket.getsockname()[:2]
+        if bound_port != port:
+            return False
+        return bound_host in (_EVERY_INTERFACE if host in _EVERY_INTERFACE else _resolved(host))
+
+
+class PassedSockets:
+    """The sockets that nobody has taken yet."""
+
+    def __init__(self, passed: list[PassedSocket]) -> None:
+        self._left = passed
+
+    def take(self, name: str, host: str, port: int) -> list[socket.socket]:
+        """The TCP sockets called `name`; if there are none, those bound to the address."""
+        found = [each for each in self._left if each.name == name and not each.is_unix]
+        return self._taken(found or [each for each in self._left if each.listens_on(host, port)])
+
+    def take_unix(self, name: str, path: str) -> list[socket.socket]:
+        """The Unix sockets called `name`, and the one at `path`."""
+        return self._taken(
+            [each for each in self._left if each.is_unix and (each.name == name or each.socket.getsockname() == path)]
+        )
+
+    def refuse_rest(self) -> None:
+        """Raise `BindError` when a socket is left over: nobody would ever accept its connections."""
+        if self._left:
+            first = self._left[0]
+            where = bound_address(first.socket)
+            raise BindError(
+                f'the socket "{first.name}" passed by systemd, on {where}, belongs to no listener: '
+                "name it external or internal (FileDescriptorName=), or configure its address"
+            )
+
+    def _taken(self, found: list[PassedSocket]) -> list[socket.socket]:
+        self._left = [each for each in self._left if each not in found]
+        return [each.socket for each in found]
+
+
+def passed_sockets(environment: MutableMapping[str, str]) -> PassedSockets:
+    """Take over the sockets that are meant for this process, and the variables that tell of them.
+
+    Raises `BindError` for what cannot be a listener.
+    """
+    pid, count, names = (environment.pop(f"LISTEN_{each}", "") for each in ("PID", "FDS", "FDNAMES"))
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return PassedSockets([])
+    called = names.split(":") + [""] * int(count)
+    return PassedSockets([_take_over(_FIRST_DESCRIPTOR + each, called[each]) for each in range(int(count))])
+
+
+def _take_over(descriptor: int, name: str) -> PassedSocket:
+    try:
+        os.set_inheritable(descriptor, False)
+        passed = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise BindError(f'"{name}", passed by systemd, is no socket: {error.strerror}') from error
+    if passed.type != socket.SOCK_STREAM or not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise BindError(f'"{name}", passed by systemd, is no listening stream socket (ListenStream=, Accept=no)')
+    passed.setblocking(False)
+    if passed.family != socket.AF_UNIX:
+        configure_accepted(passed)
+    return PassedSocket(name, passed)
+
+
+def _resolved(host: str) -> set[str]:
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()
+
+
+class ServiceManager:
+    """Hears from us how the service is doing; nothing happens where there is none."""
+
+    def __init__(self, environment: MutableMapping[str, str]) -> None:
+        """Take the variable that tells where it listens, so that child processes do not speak in our name."""
+        self._address = environment.pop("NOTIFY_SOCKET", "")
+
+    def tell_ready(self) -> None:
+        """Connections are accepted; also after a reload, whether it succeeded or not."""
+        self._tell("READY=1")
+
+    def tell_reloading(self) -> None:
+        """The configuration is being read again."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def tell_stopping(self) -> None:
+        """The shutdown has begun."""
+        self._tell("STOPPING=1")
+
+    def _tell(self, state: str) -> None:
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+                out.setblocking(False)
+                out.sendto(state.encode(), address)
+        except OSError as error:
+            log.warning("service manager cannot be told %s: %s", state.partition("\n")[0], error.strerror or error)
