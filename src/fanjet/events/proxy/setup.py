@@ -10,7 +10,6 @@ from fanjet.telemetry.logging import get_logger
 
 from . import kinds
 from .asking import Asker
-from .http_backend import HttpBackend
 from .responses import Response
 
 if TYPE_CHECKING:
@@ -84,10 +83,12 @@ def make_asker(kind: Kind[R], use: Use, observe: Observe) -> Asker[R]:
     config = use.config
     backend: Backend[R]
     if config.endpoint.startswith(_HTTP):
+        from .http_backend import HttpBackend  # noqa: PLC0415 (only who uses them loads the client libraries)
+
         backend = HttpBackend(config, kind.response)
     else:
         _require_grpc(use)
-        from .grpc_backend import GrpcBackend  # noqa: PLC0415 (the library takes half a second)
+        from .grpc_backend import GrpcBackend  # noqa: PLC0415
 
         backend = GrpcBackend(kind, config)
     _announce(use)
