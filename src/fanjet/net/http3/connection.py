@@ -237,8 +237,8 @@ class Http3Connection:
         """A session is over."""
         self._sessions.pop(stream_id, None)
         self._touched.pop(stream_id, None)
+        self.transmit()  # before the connection may be closed for it
         self._note_idle()
-        self.transmit()
 
     def transmit(self) -> None:
         """Send what is due, unless that happens anyway once the present datagram is dealt with."""

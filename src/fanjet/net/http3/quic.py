@@ -38,7 +38,7 @@ class ServerQuic(QuicConnection):
     def has_unsent(self, stream_id: int) -> bool:
         """Whether some of what was written has not left yet: the peer, or the way to it, is slow."""
         stream = self._streams.get(stream_id)
-        return stream is not None and not stream.sender.buffer_is_empty and bool(stream.sender._pending)
+        return stream is not None and not stream.sender.buffer_is_empty and len(stream.sender._pending) > 0
 
     def may_write(self, stream_id: int) -> bool:
         """Whether the peer still listens to a stream that has not been finished."""
