@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from fanjet.net.grpc.parsing import parse
 from fanjet.net.grpc.server import Service, unary
 from fanjet.net.grpc.status import GrpcError, StatusCode
 
@@ -66,12 +66,12 @@ class GrpcApi:
 
     def _method(self, method: Method, described: MethodDescriptor) -> UnaryHandler:
         node, run, name = self._node, method.run, method.name
-        request_class = GetMessageClass(described.input_type)
+        request_class: Any = GetMessageClass(described.input_type)
         response_class: Any = GetMessageClass(described.output_type)
         read = request_reader(request_class, method.request_type)
 
         async def handle(message: bytes, head: CallHead) -> bytes:
-            request = read(_parse(request_class, message))
+            request = read(parse(request_class, message))
             response = response_class()
             try:
                 fill(response.result, await run(node, request))
@@ -80,7 +80,7 @@ class GrpcApi:
                 if self._by_status(head):
                     raise _as_status(error) from None
                 response.error.CopyFrom(_error(error))
-            return _serialized(response)
+            return cast("bytes", response.SerializeToString())
 
         return handle
 
@@ -90,11 +90,11 @@ class GrpcApi:
 
         async def handle(message: bytes, _head: CallHead) -> bytes:
             response = BatchResponse()
-            for reply in await run_batch(node, read(_parse(BatchRequest, message))):
+            for reply in await run_batch(node, read(parse(BatchRequest, message))):
                 answer = response.replies.add()
                 for name, result in reply.items():
                     fill(getattr(answer, name), result)
-            return _serialized(response)
+            return response.SerializeToString()
 
         return handle
 
@@ -121,17 +121,6 @@ def _unimplemented(name: str) -> UnaryHandler:
         raise GrpcError(StatusCode.UNIMPLEMENTED, f"method {name} not implemented")
 
     return handle
-
-
-def _parse(message_class: type[Message], data: bytes) -> Message:
-    try:
-        return message_class.FromString(data)
-    except DecodeError as error:
-        raise GrpcError(StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from error
-
-
-def _serialized(message: Message) -> bytes:
-    return message.SerializeToString()
 
 
 def _error(error: ApiError) -> Error:

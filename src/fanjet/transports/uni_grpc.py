@@ -5,14 +5,13 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
 from msgspec import Raw
 
 from fanjet.client.opening import PLAIN, Opening
 from fanjet.client.unidirectional import UnidirectionalSession
 from fanjet.net.grpc.framing import frame, gzip_frame
+from fanjet.net.grpc.parsing import STREAM_FAILURE, parse
 from fanjet.net.grpc.server import Service, server_streaming
-from fanjet.net.grpc.status import GrpcError, StatusCode
 from fanjet.net.http1.stream import unframed
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.protocol.messages import ConnectRequest, SubscribeRequest
@@ -80,10 +79,8 @@ class UniGrpc:
 
 
 def _connect_request(message: bytes) -> ConnectRequest:
-    try:
-        request = unistream_pb2.ConnectRequest.FromString(message)
-    except DecodeError as error:
-        raise GrpcError(StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from error
+    """Raises `GrpcError`."""
+    request = parse(unistream_pb2.ConnectRequest, message, STREAM_FAILURE)
     return ConnectRequest(
         token=request.token,
         data=Raw(request.data),

@@ -31,8 +31,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PLAIN_HEADERS: Final[Headers] = [(b":status", b"200"), (b"content-type", b"application/grpc")]
-_GZIP_HEADERS: Final[Headers] = [*PLAIN_HEADERS, (b"grpc-encoding", b"gzip")]
+_GZIP: Final = (b"grpc-encoding", b"gzip")
+
+
+def response_headers(subtype: bytes = b"", status: int = 200) -> Headers:
+    """How an answer begins, a refusal with another status included."""
+    content_type = b"application/grpc+" + subtype if subtype else b"application/grpc"
+    return [(b":status", b"%d" % status), (b"content-type", content_type)]
 
 
 class CallOwner(Protocol):
@@ -79,7 +84,9 @@ class Call(ABC):
 
     @property
     def _headers(self) -> Headers:
-        return _GZIP_HEADERS if self.compressed else PLAIN_HEADERS
+        """What precedes messages."""
+        plain = response_headers(self.head.subtype)
+        return [*plain, _GZIP] if self.compressed else plain
 
     def on_timer(self, now: float) -> None:
         """The client has waited long enough."""
@@ -135,7 +142,7 @@ class Call(ABC):
         """End the call with a status and nothing else."""
         stream = self._let_go()
         if stream is not None:
-            stream.send_headers([*self._headers, *error.trailers()], end=True)
+            stream.send_headers([*response_headers(self.head.subtype), *error.trailers()], end=True)
 
     def _unforeseen(self, error: BaseException | None) -> GrpcError:
         log.error("gRPC handler failed", exc_info=error, extra={"path": self.head.path.decode("latin-1")})
@@ -246,7 +253,7 @@ class StreamingCall(Call):
         if self._opened:
             stream.send_trailers(trailers)
         else:
-            stream.send_headers([*self._headers, *trailers], end=True)
+            stream.send_headers([*response_headers(self.head.subtype), *trailers], end=True)
 
 
 class ServerStreamingCall(StreamingCall):

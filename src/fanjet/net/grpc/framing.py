@@ -18,6 +18,8 @@ _prefix: Final = Struct(">BI")
 _PLAIN: Final = 0
 _COMPRESSED: Final = 1
 _GZIP_LEVEL: Final = 1
+_GZIP_MAGIC: Final = b"\x1f\x8b\x08"
+_GZIP_HEADER_BYTES: Final = 10
 
 
 def frame(message: bytes) -> bytes:
@@ -47,8 +49,8 @@ class MessageReader:
 
     @property
     def inside_message(self) -> bool:
-        """Whether what has arrived ends in the middle of a message."""
-        return self._unfinished is not None
+        """Whether what has arrived ends in the middle of a message, behind its prefix."""
+        return self._unfinished is not None and len(self._unfinished) >= _prefix.size
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the messages that `data` completes. Raises `GrpcError`; nothing can be read after that."""
@@ -90,14 +92,21 @@ class MessageReader:
 
 def _gunzip(content: bytes, max_size: int) -> bytes:
     """Raises `GrpcError`. Whatever was compressed, little more than `max_size` bytes are inflated."""
+    if len(content) < _GZIP_HEADER_BYTES:
+        reason = "unexpected EOF" if content else "EOF"
+        raise GrpcError(StatusCode.INTERNAL, f"grpc: failed to decompress the message: {reason}")
+    if not content.startswith(_GZIP_MAGIC):
+        raise GrpcError(StatusCode.INTERNAL, "grpc: failed to decompress the message: gzip: invalid header")
     stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         message = stream.decompress(content, max_size + 1)
     except zlib.error as error:
-        raise GrpcError(StatusCode.INTERNAL, f"grpc: failed to decompress the message: {error}") from error
+        raise GrpcError(StatusCode.INTERNAL, f"grpc: failed to read decompressed data: {error}") from error
     if len(message) > max_size:
         reason = f"grpc: received message after decompression larger than max {max_size}"
         raise GrpcError(StatusCode.RESOURCE_EXHAUSTED, reason)
-    if not stream.eof or stream.unused_data:
-        raise GrpcError(StatusCode.INTERNAL, "grpc: failed to read decompressed data: not one gzip stream")
+    if not stream.eof:
+        raise GrpcError(StatusCode.INTERNAL, "grpc: failed to read decompressed data: unexpected EOF")
+    if stream.unused_data:
+        raise GrpcError(StatusCode.INTERNAL, "grpc: failed to read decompressed data: more than one gzip stream")
     return message

@@ -32,7 +32,7 @@ class NotGrpc(Exception):  # noqa: N818
 class CallHead:
     """Path, terms and metadata of a call."""
 
-    __slots__ = ("encoding", "metadata", "path", "timeout")
+    __slots__ = ("encoding", "metadata", "path", "subtype", "timeout")
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """Raises `NotGrpc`."""
@@ -41,7 +41,8 @@ class CallHead:
         """Seconds that the client waits, None for however long it takes."""
         self.metadata: Metadata = {}
         """Values by lower-case key, in order; those of `-bin` keys decoded."""
-        method = timeout = b""
+        method = b""
+        timeout: str | None = None
         try:
             for name, value in fields:
                 if name == b":path":
@@ -51,11 +52,11 @@ class CallHead:
                 elif name == b"grpc-encoding":
                     self.encoding = value
                 elif name == b"grpc-timeout":
-                    timeout = value
+                    timeout = value.decode("latin-1")
                 elif name not in _OWN_HEADERS and (not name.startswith(b":") or name == b":authority"):
                     self.metadata.setdefault(name, []).append(_metadata_value(name, value))
-            _check_content_type(self.first(b"content-type") or b"")
-            if timeout:
+            self.subtype = _subtype(self.first(b"content-type") or b"")
+            if timeout is not None:
                 self.timeout = decode_timeout(timeout)
         except GrpcError as error:
             raise NotGrpc(400, error) from error
@@ -69,11 +70,13 @@ class CallHead:
         return values[0] if values else None
 
 
-def _check_content_type(value: bytes) -> None:
-    """Any subtype will do: messages are Protobuf all the same."""
-    if not value.startswith(_CONTENT_TYPE) or value[len(_CONTENT_TYPE) :][:1] not in (b"", b"+", b";"):
+def _subtype(value: bytes) -> bytes:
+    """What the content type names besides gRPC: anything will do, messages are Protobuf all the same."""
+    rest = value[len(_CONTENT_TYPE) :]
+    if not value.startswith(_CONTENT_TYPE) or rest[:1] not in (b"", b"+", b";"):
         reason = f'invalid gRPC request content-type "{value.decode("latin-1")}"'
         raise NotGrpc(415, GrpcError(StatusCode.INVALID_ARGUMENT, reason))
+    return rest[1:]
 
 
 def _metadata_value(name: bytes, value: bytes) -> bytes:

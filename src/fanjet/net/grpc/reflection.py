@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import descriptor_pool
-from google.protobuf.message import DecodeError
 
 from .framing import frame, gzip_frame
+from .parsing import STREAM_FAILURE, parse
 from .proto import reflection_v1_pb2, reflection_v1alpha_pb2
 from .proto.reflection_v1_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from .server import Service, dialogue
@@ -47,10 +47,7 @@ class _Reflection:
 
     def on_message(self, message: bytes) -> None:
         """Answer one question. Raises `GrpcError`."""
-        try:
-            request = ServerReflectionRequest.FromString(message)
-        except DecodeError as error:
-            raise GrpcError(StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from error
+        request = parse(ServerReflectionRequest, message, STREAM_FAILURE)
         response = ServerReflectionResponse(valid_host=request.host, original_request=request)
         kind = request.WhichOneof("message_request")
         if kind is None:
@@ -74,7 +71,7 @@ class _Reflection:
         elif kind == "file_by_filename":
             self._describe(_pool.FindFileByName(request.file_by_filename), response)
         elif kind == "file_containing_symbol":
-            self._describe(_pool.FindFileContainingSymbol(request.file_containing_symbol), response)
+            self._describe(_file_of(request.file_containing_symbol), response)
         elif kind == "file_containing_extension":
             wanted = request.file_containing_extension
             extended = _pool.FindMessageTypeByName(wanted.containing_type)
@@ -96,3 +93,12 @@ class _Reflection:
                 self._described.add(each.name)
                 files.append(each.serialized_pb)
                 waiting.extend(each.dependencies)
+
+
+def _file_of(symbol: str) -> Any:
+    """Raises `KeyError`. To the library methods are no symbols."""
+    try:
+        return _pool.FindFileContainingSymbol(symbol)
+    except KeyError:
+        method: Any = _pool.FindMethodByName(symbol)
+        return method.containing_service.file

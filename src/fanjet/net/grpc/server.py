@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from .call import PLAIN_HEADERS, DialogueCall, ServerStreamingCall, UnaryCall
+from .call import DialogueCall, ServerStreamingCall, UnaryCall, response_headers
 from .framing import DEFAULT_MAX_MESSAGE
 from .head import CallHead, NotGrpc
 from .status import GrpcError, StatusCode
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .call import Call, DialogueHandler, StreamHandler, UnaryHandler
 
     Begin = Callable[[Http2Stream, CallHead, TimingWheel, int], Call]
+
+_NO_TIME: Final = 10e-6
+"""Seconds that have passed before anything can be done."""
 
 _ENCODINGS: Final = (b"", b"identity", b"gzip")
 
@@ -65,16 +68,17 @@ class GrpcServer:
         """Begin a call, or refuse it."""
         try:
             head = CallHead(stream.fields)
-            begin = self._admit(head)
         except NotGrpc as refusal:
-            return _Refused(stream, refusal.http_status, refusal.error)
+            return _Refused(stream, refusal.error, refusal.http_status)
+        try:
+            begin = self._admit(head)
         except GrpcError as error:
-            return _Refused(stream, 200, error)
+            return _Refused(stream, error, subtype=head.subtype)
         return begin(stream, head, self._wheel, self._max_message)
 
     def _admit(self, head: CallHead) -> Begin:
         """What begins the call. Raises `GrpcError`."""
-        if head.timeout == 0:
+        if head.timeout is not None and head.timeout < _NO_TIME:
             raise GrpcError(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
         known = self._methods.get(head.path)
         if known is None:
@@ -102,9 +106,8 @@ class _Refused:
 
     __slots__ = ()
 
-    def __init__(self, stream: Http2Stream, http_status: int, error: GrpcError) -> None:
-        head = [(b":status", b"%d" % http_status), *PLAIN_HEADERS[1:]]
-        stream.send_headers([*head, *error.trailers()], end=True)
+    def __init__(self, stream: Http2Stream, error: GrpcError, http_status: int = 200, subtype: bytes = b"") -> None:
+        stream.send_headers([*response_headers(subtype, http_status), *error.trailers()], end=True)
 
     def on_data(self, data: bytes) -> None:
         """Drop it."""

@@ -6,14 +6,24 @@ from typing import Final
 
 from .status import GrpcError, StatusCode
 
-_UNITS: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+_UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_MIN_LENGTH: Final = 2
 _MAX_LENGTH: Final = 9
 
 
-def decode_timeout(value: bytes) -> float:
+def decode_timeout(value: str) -> float:
     """Seconds. Raises `GrpcError`."""
     digits, unit = value[:-1], _UNITS.get(value[-1:])
-    if not digits or len(value) > _MAX_LENGTH or unit is None or not digits.isdigit():
-        shown = value.decode("latin-1")
-        raise GrpcError(StatusCode.INTERNAL, f'malformed grpc-timeout: "{shown}"')
+    if len(value) < _MIN_LENGTH:
+        raise _malformed(f'transport: timeout string is too short: "{value}"')
+    if len(value) > _MAX_LENGTH:
+        raise _malformed(f'transport: timeout string is too long: "{value}"')
+    if unit is None:
+        raise _malformed(f'transport: timeout unit is not recognized: "{value}"')
+    if not (digits.isascii() and digits.isdigit()):
+        raise _malformed(f'strconv.ParseUint: parsing "{digits}": invalid syntax')
     return int(digits) * unit
+
+
+def _malformed(reason: str) -> GrpcError:
+    return GrpcError(StatusCode.INTERNAL, f"malformed grpc-timeout: {reason}")
