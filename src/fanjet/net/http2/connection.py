@@ -231,7 +231,7 @@ class Http2Connection(asyncio.Protocol):
 
     def go_away(self, code: int, detail: bytes = b"") -> None:
         """Tell the client that what it asks for from now on is not answered."""
-        if not self._draining:
+        if not (self._draining or self._ended):
             self._draining = True
             self.write(go_away(code, self._last_stream, detail))
 
