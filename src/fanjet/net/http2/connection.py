@@ -15,6 +15,7 @@ from h2.events import (
     RequestReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
     UnknownFrameReceived,
     WindowUpdated,
 )
@@ -293,6 +294,8 @@ class Http2Connection(asyncio.Protocol):
                     self._open_stream(event.stream_id, cast("HeaderBlock", event.headers[0][1]))
             elif isinstance(event, DataReceived):
                 self._take_body(event)
+            elif isinstance(event, TrailersReceived):
+                self._check_trailers(event.stream_id, cast("HeaderBlock", event.headers[0][1]))
             elif isinstance(event, StreamEnded):
                 self._complete_request(event.stream_id)
             elif isinstance(event, StreamReset):
@@ -354,6 +357,15 @@ class Http2Connection(asyncio.Protocol):
             self.engine.acknowledge_received_data(size, event.stream_id or 0)
         if not data and event.stream_ended is None:
             self._count_idle_frame()
+
+    def _check_trailers(self, number: int, block: "HeaderBlock") -> None:
+        """No use is made of trailers."""
+        stream = self.streams.get(number)
+        if block.oversized:
+            self._fail(ErrorCodes.ENHANCE_YOUR_CALM)
+        elif stream is not None and any(name.startswith(b":") for name, _ in block.fields):
+            self._lose_stream(number)
+            self._reset(number, ErrorCodes.PROTOCOL_ERROR)
 
     def _complete_request(self, number: int) -> None:
         stream = self.streams.get(number)

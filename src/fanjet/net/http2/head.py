@@ -31,7 +31,7 @@ def parse_head(fields: Sequence[Field], version: str = VERSION) -> Head:
     if authority := pseudo.get(b":authority"):
         headers[b"host"] = authority
         repeated.pop(b"host", None)
-    method = pseudo[b":method"].decode("ascii")
+    method = pseudo[b":method"].decode("latin-1")
     target = pseudo.get(b":path", authority or b"")
     try:
         raw_path, query = parse_target(method, target)

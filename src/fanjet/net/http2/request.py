@@ -117,7 +117,7 @@ class Http2Request:
         if self._exchange is not None or self._owner is not None:
             return
         self._cancel()
-        if self._size < self._head.content_length:
+        if 0 < self._size < self._head.content_length:
             self._refuse(UNREADABLE, b"Internal Server Error\n")
             return
         self._start(Exchange(self._make_request(b"".join(self._body)), self))

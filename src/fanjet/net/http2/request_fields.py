@@ -37,10 +37,10 @@ def _check_pseudo(pseudo: dict[bytes, bytes], *, extended_connect: bool) -> None
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
     scheme, authority = pseudo.get(b":scheme", b""), pseudo.get(b":authority", b"")
     if b":protocol" in pseudo:
-        complete = extended_connect and method == b"CONNECT" and all((path, scheme, authority))
+        complete = extended_connect and all((method, path, scheme, authority))
     elif method == b"CONNECT":
         complete = bool(authority) and not path and not scheme
     else:
-        complete = bool(_NAME.fullmatch(method.lower())) and bool(path) and scheme in (b"http", b"https")
+        complete = all((method, path)) and scheme in (b"http", b"https")
     if not complete:
         raise MalformedRequest

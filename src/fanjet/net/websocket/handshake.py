@@ -55,6 +55,8 @@ def refused_tunnel_status(request: Request, protocol: bytes, origin_allowed: Ori
     """`refused_status` for an extended CONNECT (RFC 8441) that asks for `protocol`: there is no key."""
     if protocol != b"websocket":
         return 400
+    if request.method != "CONNECT":
+        return 405
     if not _names(request, b"sec-websocket-version", b"13", _USUAL_VERSION):
         return 400
     return None if origin_allowed(request.headers.get(b"origin")) else 403
