@@ -105,6 +105,11 @@ class Http3Client(QuicConnectionProtocol):
                 self._news.clear()
                 await self._news.wait()
 
+    async def until_news(self) -> None:
+        """Wait until anything comes, for as long as it takes."""
+        self._news.clear()
+        await self._news.wait()
+
     # Requests.
 
     def begin(self, method: str, path: str, headers: Headers | None = None, *, end: bool = True) -> int:

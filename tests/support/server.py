@@ -70,11 +70,12 @@ class Process:
         self.folder = folder
         self.environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
         self.process: subprocess.Popen[bytes] | None = None
+        self.scheme = "http"
 
     @property
     def url(self) -> str:
         """Base of its HTTP endpoints."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def ws_url(self) -> str:
@@ -141,6 +142,7 @@ class Server(Process):
         path.write_text(json.dumps(merged))
         command = shlex.split(os.environ.get("FANJET_TEST_SERVER", COMMAND))
         super().__init__([word.format(config=path, python=sys.executable) for word in command], port, folder)
+        self.scheme = "https" if merged["http_server"].get("tls", {}).get("enabled") else "http"
 
     async def api(self, method: str, body: Config | None = None) -> dict[str, Any]:
         """Call the server API; return the result or raise `ApiError`."""
@@ -151,7 +153,7 @@ class Server(Process):
         headers = {"X-API-Key": API_KEY, "Content-Type": "application/json"}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/api/{method}", data=body.encode(), headers=headers) as response,
+            session.post(f"{self.url}/api/{method}", data=body.encode(), headers=headers, ssl=False) as response,
         ):
             answer = await response.json()
         if error := answer.get("error"):

@@ -26,9 +26,9 @@ def door(request: pytest.FixtureRequest) -> Door:
 
 
 @pytest.fixture
-def config() -> dict[str, Any]:
+def config(door: Door) -> dict[str, Any]:
     """Everybody is welcome, on every transport."""
-    return merge(OPEN, TRANSPORTS)
+    return merge(merge(OPEN, TRANSPORTS), door.config)
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def server(shared_server: StartServer, config: dict[str, Any]) -> Server:
 
 
 @pytest.fixture
-def quick(shared_server: StartServer) -> Server:
+def quick(shared_server: StartServer, door: Door) -> Server:
     """A server on which time runs fast."""
-    return shared_server(merge(QUICK, TRANSPORTS))
+    return shared_server(merge(merge(QUICK, TRANSPORTS), door.config))
 
 
 @pytest.fixture

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.support.certificates import issue
 from tests.support.stream_client import stream_opened
+from tests.support.webtransport_client import session_opened
 from tests.support.wire_client import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from tests.support.conversation import Conversation
@@ -28,6 +30,10 @@ class Door:
     is_protobuf: bool = False
     emulated: bool = False
     """Commands come by requests of their own."""
+    framed: bool = True
+    """Commands come in frames, and not one after another on a stream."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """What the server needs for it."""
 
     def open(
         self, server: Server, *, url: str = "", answers_pings: bool = True
@@ -52,10 +58,26 @@ def _sse(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Co
     return stream_opened(server, "sse", url=url, **how)
 
 
+def _webtransport(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return session_opened(url, **how)
+
+
+_PAIR = issue()
+_HTTP3: Mapping[str, Any] = {
+    "http_server": {
+        "tls": {"enabled": True, "cert_pem": _PAIR.certificate, "key_pem": _PAIR.key},
+        "http3": {"enabled": True},
+    },
+    "webtransport": {"enabled": True},
+}
+
 DOORS = (
     Door("websocket-json", _websocket),
     Door("websocket-protobuf", _websocket, is_protobuf=True),
     Door("http_stream-json", _http_stream, emulated=True),
     Door("http_stream-protobuf", _http_stream, is_protobuf=True, emulated=True),
     Door("sse", _sse, emulated=True),
+    Door("webtransport-json", _webtransport, framed=False, config=_HTTP3),
+    Door("webtransport-protobuf", _webtransport, is_protobuf=True, framed=False, config=_HTTP3),
 )
+FRAMED_DOORS = tuple(door for door in DOORS if door.framed)

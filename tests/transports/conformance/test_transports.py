@@ -15,6 +15,7 @@ from tests.support.relay import Relay
 from tests.support.server import merge
 from tests.support.tokens import token
 from tests.support.waiting import until
+from tests.transports.conformance.doors import FRAMED_DOORS
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 LIMIT = 65536
 """Bytes of a frame, or of the request that brings it."""
+
+
+framed = pytest.mark.parametrize("door", FRAMED_DOORS, ids=lambda door: door.name, indirect=True)
+"""What is malformed on a stream, and what a connect's error leads to, is tested with the transport itself."""
 
 
 async def nobody_in(server: Server, channel: str) -> None:
@@ -181,6 +186,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("number", range(7))
+@framed
 async def test_a_malformed_first_frame_is_refused(server: Server, door: Door, number: int) -> None:
     frames: list[Any] = MALFORMED[door.is_protobuf]
     frame = frames[number % len(frames)]
@@ -192,6 +198,7 @@ async def test_a_malformed_first_frame_is_refused(server: Server, door: Door, nu
 
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"id":3}', '{"id":3,"subscribe":1}'])
+@framed
 async def test_a_malformed_frame_ends_the_connection_and_no_other(
     server: Server, door: Door, name: str, broken: str
 ) -> None:
@@ -205,6 +212,7 @@ async def test_a_malformed_frame_ends_the_connection_and_no_other(
         assert (await other.publication())["data"] == door.payload("x")
 
 
+@framed
 async def test_what_came_before_the_malformed_command_is_done(server: Server, door: Door, name: str) -> None:
     async with door.open(server) as client:
         await client.connect()
@@ -214,6 +222,7 @@ async def test_what_came_before_the_malformed_command_is_done(server: Server, do
         assert await client.closed() == (3501, "bad request")
 
 
+@framed
 async def test_a_connect_that_fails_is_answered_and_is_the_last(quick: Server, door: Door) -> None:
     async with door.open(quick) as client:
         await client.send({"id": 1, "connect": {"token": token("u", exp=1)}}, {"id": 2, "rpc": {}})
@@ -222,6 +231,7 @@ async def test_a_connect_that_fails_is_answered_and_is_the_last(quick: Server, d
         assert client.nothing_waits()
 
 
+@framed
 async def test_who_reads_too_slowly_is_sent_away_and_holds_up_nobody(
     shared_server: StartServer, config: dict[str, Any], door: Door, name: str
 ) -> None:
