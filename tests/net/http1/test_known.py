@@ -2,6 +2,7 @@ import pytest
 
 from fanjet.net.http1 import known
 from fanjet.net.http1.errors import BadRequest
+from fanjet.net.http1.head import parse_head
 from fanjet.net.http1.known import KnownHeads
 from fanjet.net.router import Routes
 
@@ -79,3 +80,53 @@ def test_no_more_than_so_many_are_kept(heads, monkeypatch):
     for raw in raws:
         heads.parse(raw, keep=True)
     assert [heads.get(raw) is not None for raw in raws] == [False, False, False, True]
+
+
+KEY, OTHER_KEY = b"AAECAwQFBgcICQoLDA0ODw==", b"8PHy8/T19vf4+fr7/P3+/w=="
+
+
+def handshake(key, *, before=b"Upgrade: websocket", after=(b"Sec-WebSocket-Version: 13",)):
+    return b"\r\n".join((b"GET /first HTTP/1.1\r\nHost: h", before, b"Sec-WebSocket-Key: " + key, *after))
+
+
+@pytest.mark.parametrize("after", [(), (b"Sec-WebSocket-Version: 13", b"Origin: http://a")], ids=["last", "not last"])
+def test_a_handshake_is_known_but_for_its_key(heads, after):
+    first_come = heads.parse(handshake(KEY, after=after), keep=False)
+    found = heads.handshake(handshake(OTHER_KEY, after=after))
+    assert found.head == parse_head(handshake(OTHER_KEY, after=after))
+    assert (found.endpoint, found.max_body, found.rest) == (first, 10, first_come.rest)
+    assert first_come.head.headers[b"sec-websocket-key"] == KEY
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(handshake(OTHER_KEY, before=b"Upgrade: other"), id="something else differs"),
+        pytest.param(handshake(OTHER_KEY[:-1]), id="shorter key"),
+        pytest.param(handshake(OTHER_KEY + b"="), id="longer key"),
+        pytest.param(handshake(b"8PHy8/T19vf4+fr7/P3+\r\nA:"), id="line end in the key"),
+        pytest.param(handshake(b"8PHy8/T19vf4+fr7/P3+/w \x00"), id="control character in the key"),
+        pytest.param(handshake(b" " + OTHER_KEY[1:]), id="space before the key"),
+        pytest.param(head(b"/first"), id="no handshake"),
+    ],
+)
+def test_another_head_is_not_taken_for_a_known_handshake(heads, raw):
+    heads.parse(handshake(KEY), keep=False)
+    assert heads.handshake(raw) is None
+
+
+def test_a_handshake_with_two_keys_is_not_kept(heads):
+    for twice in (
+        handshake(KEY, after=(b"Sec-WebSocket-Key: " + KEY,)),
+        handshake(KEY, before=b"sec-websocket-key: " + OTHER_KEY),
+    ):
+        heads.parse(twice, keep=False)
+        assert heads.handshake(twice) is None
+
+
+def test_known_handshakes_are_bounded(heads, monkeypatch):
+    monkeypatch.setattr(known, "MAX_HANDSHAKES", 2)
+    hellos = [handshake(KEY, before=b"Cookie: %d" % number) for number in range(3)]
+    for raw in hellos:
+        heads.parse(raw, keep=False)
+    assert [heads.handshake(raw) is None for raw in hellos] == [True, True, False]

@@ -104,8 +104,11 @@ class HttpConnection(asyncio.Protocol):
         # Nearly every read of a busy connection is one whole request with a head seen before. Such requests go past the
         # reader: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader.between_requests:
+            heads = self._server.heads
             end = data.find(END_OF_HEAD)
-            known = self._server.heads.get(data[:end]) if end > 0 else None
+            known = heads.get(data[:end]) if end > 0 else None
+            if known is None and reader.previous is None and end > 0:
+                known = heads.handshake(data[:end])
             if known is not None and len(data) == end + known.rest:
                 reader.previous = known.head
                 self._start_exchange(known, data[end + len(END_OF_HEAD) :])

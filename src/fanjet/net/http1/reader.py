@@ -39,8 +39,8 @@ class RequestReader:
         self._heads = heads
         self.previous: Head | None = None
         """The head of the last request of the connection; to be set for requests that did not come this way."""
-        self.between_requests = False
-        """Whether a request was received and nothing behind it."""
+        self.between_requests = True
+        """Whether nothing was received behind the last request, or at all."""
         self._buffer: bytes | bytearray = b""
         self._start = 0
         self._scanned = 0  # where the search for the end of a head goes on
