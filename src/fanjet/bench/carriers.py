@@ -17,6 +17,13 @@ class MessageReader(Protocol):
         """Yield opcode (as of WebSocket) and payload of every frame that `data` completes."""
 
 
+class Sink(Protocol):
+    """Where pongs are written: the connection itself, or one beside it."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """How a connection is opened, and how what comes on it is read."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from .carriers import WEBSOCKET, Carrier
+from .carriers import WEBSOCKET, Carrier, Sink
 from .errors import BenchError
 from .wire import OP_CLOSE, OP_PING, OP_PONG, PING, PONG_FRAME, masked_frame
 
@@ -44,7 +44,7 @@ class Client(asyncio.Protocol):
     transport: asyncio.Transport
     pong: bytes
     """What answers a ping,"""
-    pongs_to: asyncio.Transport
+    pongs_to: Sink
     """and where it is written."""
 
     def __init__(self, hello: list[Reply], carrier: Carrier = WEBSOCKET) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from .carriers import Sink
 from .client import Client
 from .errors import BenchError
 from .latency import Latencies
@@ -68,9 +69,7 @@ class CountingReader(asyncio.Protocol):
 
     __slots__ = ("_mark", "_pong", "_pongs_to", "_rest", "_tally")
 
-    def __init__(
-        self, tally: Tally, pongs_to: asyncio.Transport, mark: bytes = MARK, *, pong: bytes = PONG_FRAME
-    ) -> None:
+    def __init__(self, tally: Tally, pongs_to: Sink, mark: bytes = MARK, *, pong: bytes = PONG_FRAME) -> None:
         self._tally = tally
         self._pongs_to = pongs_to
         self._pong = pong
@@ -99,9 +98,7 @@ class TimedReader(CountingReader):
 
     __slots__ = ("_latencies", "_unread")
 
-    def __init__(
-        self, tally: Tally, pongs_to: asyncio.Transport, latencies: Latencies, *, pong: bytes = PONG_FRAME
-    ) -> None:
+    def __init__(self, tally: Tally, pongs_to: Sink, latencies: Latencies, *, pong: bytes = PONG_FRAME) -> None:
         super().__init__(tally, pongs_to, pong=pong)
         self._latencies = latencies
         self._unread = b""

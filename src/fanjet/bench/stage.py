@@ -67,7 +67,7 @@ class Stage:
         self._users = 0
         self._clients: list[Client] = []
         self._apis: list[ApiConnection] = []
-        self._links: list[asyncio.Transport] = []
+        self._links: list[EmulationLink] = []
 
     def hello(self, *subscriptions: Reply) -> list[Reply]:
         """Return the first commands of a client that is a user of its own."""
@@ -79,11 +79,11 @@ class Stage:
         hellos = (self.hello(*bodies) for bodies in subscriptions)
         clients = self.keep(await open_clients(self.address, hellos, carrier=carrier))
         if carrier.emulated:
-            await self._answer_pings_aside(clients)
+            self._answer_pings_aside(clients)
         return clients
 
-    async def _answer_pings_aside(self, clients: list[Client]) -> None:
-        link = await EmulationLink().open(*self.address)
+    def _answer_pings_aside(self, clients: list[Client]) -> None:
+        link = EmulationLink(*self.address)
         self._links.append(link)
         for client in clients:
             client.pongs_to, client.pong = link, pong_request(client.replies[1]["connect"])

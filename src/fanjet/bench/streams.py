@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import msgspec
@@ -71,9 +71,35 @@ class BodyReader:
 
 
 class EmulationLink(asyncio.Protocol):
-    """A keep-alive connection for the pongs of all clients. Nobody looks at the answers."""
+    """A keep-alive connection for the pongs of all clients, opened when there is one. Nobody looks at the answers."""
 
-    async def open(self, host: str, port: int) -> asyncio.Transport:
-        """Connect, and return what pongs are written to."""
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, host, port)
-        return transport
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._transport: asyncio.Transport | None = None
+        self._opening: asyncio.Task[object] | None = None
+        self._waiting: list[bytes] = []
+
+    def write(self, request: bytes) -> None:
+        """Send a request; the server closes connections that have been idle."""
+        if self._transport is not None:
+            self._transport.write(request)
+            return
+        self._waiting.append(request)
+        if self._opening is None or self._opening.done():
+            loop = asyncio.get_running_loop()
+            self._opening = loop.create_task(loop.create_connection(lambda: self, *self._address))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what has waited."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.writelines(self._waiting)
+        self._waiting.clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Open another connection with the next request."""
+        self._transport = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
