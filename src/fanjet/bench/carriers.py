@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from .listening import connect_frame, uni_http_stream_request, uni_sse_request
 from .streams import BodyReader, http_stream_request, sse_request
 from .wire import FrameReader, commands_frame, handshake
 
@@ -38,6 +39,8 @@ class Carrier:
     reader: Callable[[], MessageReader]
     emulated: bool = False
     """Pongs go by requests of their own."""
+    unidirectional: bool = False
+    """There are no commands but those that open it, one answer to all of them, and no pongs."""
 
 
 def _nothing(_: Sequence[Command]) -> bytes:
@@ -53,3 +56,16 @@ WEBSOCKET: Final = Carrier(
 )
 HTTP_STREAM: Final = Carrier("http_stream", http_stream_request, b" 200 ", _nothing, BodyReader, emulated=True)
 SSE: Final = Carrier("sse", sse_request, b" 200 ", _nothing, BodyReader, emulated=True)
+UNI_WEBSOCKET: Final = Carrier(
+    "uni_websocket",
+    request=lambda host, port, _: handshake(host, port, "/connection/uni_websocket"),
+    status=b" 101 ",
+    follow_up=connect_frame,
+    reader=FrameReader,
+    unidirectional=True,
+)
+"""Its ping frames, which come after 25 s and want an answer, are nothing for runs as long as that."""
+UNI_HTTP_STREAM: Final = Carrier(
+    "uni_http_stream", uni_http_stream_request, b" 200 ", _nothing, BodyReader, unidirectional=True
+)
+UNI_SSE: Final = Carrier("uni_sse", uni_sse_request, b" 200 ", _nothing, BodyReader, unidirectional=True)

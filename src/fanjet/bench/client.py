@@ -57,7 +57,7 @@ class Client(asyncio.Protocol):
         self._head: bytes | None = b""
         self._carrier = carrier
         self._reader = carrier.reader()
-        self.pong = PONG_FRAME
+        self.pong = b"" if carrier.unidirectional else PONG_FRAME
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the connection."""
@@ -99,8 +99,21 @@ class Client(asyncio.Protocol):
     def _on_message(self, message: bytes) -> None:
         if message == PING:
             self.pongs_to.write(self.pong)
+        elif self._carrier.unidirectional:
+            self._on_push(message)
         elif not message.startswith(b'{"push"'):
             self._on_reply(msgspec.json.decode(message))
+
+    def _on_push(self, message: bytes) -> None:
+        """Take the one answer to all commands, if this is it."""
+        if message.startswith(b'{"connect"'):
+            subscribed = msgspec.json.decode(message)["connect"].get("subs", {})
+            if len(subscribed) < len(self._hello) - 1:
+                self._fail(BenchError(f"subscribed to {sorted(subscribed)} only"))
+            elif not self.ready.done():
+                self.ready.set_result(None)
+        elif message.startswith(b'{"disconnect"'):
+            self._fail(BenchError(f"refused: {message.decode()}"))
 
     def _on_reply(self, reply: Reply) -> None:
         number = reply["id"]

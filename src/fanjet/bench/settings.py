@@ -23,6 +23,9 @@ def server_settings(port: int) -> dict[str, Any]:
         "client": {"token": {"hmac_secret_key": TOKEN_SECRET}},
         "http_stream": {"enabled": True},
         "sse": {"enabled": True},
+        "uni_websocket": {"enabled": True},
+        "uni_http_stream": {"enabled": True},
+        "uni_sse": {"enabled": True},
         "rpc": {"ping": {"enabled": True}},
         "channel": {
             "without_namespace": base,

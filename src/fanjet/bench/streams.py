@@ -14,7 +14,7 @@ _END: Final = b"\r\n"
 
 def http_stream_request(host: str, port: int, hello: Sequence[object]) -> bytes:
     """Return the request whose response brings the answers to the commands `hello`, and all that follows."""
-    return _post(f"{host}:{port}", "/connection/http_stream", _lines(hello))
+    return post(f"{host}:{port}", "/connection/http_stream", _lines(hello))
 
 
 def sse_request(host: str, port: int, hello: Sequence[object]) -> bytes:
@@ -26,14 +26,15 @@ def sse_request(host: str, port: int, hello: Sequence[object]) -> bytes:
 def pong_request(connected: dict[str, Any]) -> bytes:
     """Return the request that answers a ping; `connected` is the result of the client's connect."""
     body = {"session": connected["session"], "node": connected["node"], "data": "{}"}
-    return _post("localhost", "/emulation", msgspec.json.encode(body))
+    return post("localhost", "/emulation", msgspec.json.encode(body))
 
 
 def _lines(commands: Sequence[object]) -> bytes:
     return b"\n".join(msgspec.json.encode(command) for command in commands)
 
 
-def _post(host: str, path: str, body: bytes) -> bytes:
+def post(host: str, path: str, body: bytes) -> bytes:
+    """Return a request that posts JSON."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )

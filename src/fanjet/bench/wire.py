@@ -44,11 +44,11 @@ def _masked(payload: bytes) -> bytes:
 PONG_FRAME: Final = text_frame(b"{}")
 
 
-def handshake(host: str, port: int) -> bytes:
+def handshake(host: str, port: int, path: str = "/connection/websocket") -> bytes:
     """Return the request that opens a JSON connection, as an SDK outside a browser sends it."""
     key = base64.b64encode(os.urandom(16)).decode()
     return (
-        f"GET /connection/websocket HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     ).encode()
 

@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from fanjet.bench.carriers import HTTP_STREAM, SSE
+from fanjet.bench.carriers import HTTP_STREAM, SSE, UNI_HTTP_STREAM, UNI_SSE, UNI_WEBSOCKET
 from fanjet.bench.figures import Figure
 from fanjet.bench.settings import RECOVERED
 from fanjet.bench.stage import Stage
@@ -44,6 +44,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout-sse", "the first over SSE", interval=0.01, carrier=SSE),
     FanOut("fanout-max-http-stream", "back to back over HTTP streaming", carrier=HTTP_STREAM),
     FanOut("fanout-max-sse", "back to back over SSE", carrier=SSE),
+    FanOut("fanout-max-uni-websocket", "back to back over the unidirectional WebSocket", carrier=UNI_WEBSOCKET),
+    FanOut("fanout-max-uni-http-stream", "back to back over unidirectional HTTP streaming", carrier=UNI_HTTP_STREAM),
+    FanOut("fanout-max-uni-sse", "back to back over unidirectional SSE", carrier=UNI_SSE),
     ManyChannels(),
     ApiPublish("api-publish", "HTTP API publish, nobody subscribed"),
     ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED),
