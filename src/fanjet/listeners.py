@@ -14,13 +14,14 @@ from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Iterable, Mapping
 
     from fanjet.config import Config
+    from fanjet.net.acme.certificates import Certificates
     from fanjet.net.http3.listener import Http3Listener
     from fanjet.net.router import Endpoint
     from fanjet.net.systemd import PassedSockets
+    from fanjet.net.tls_acceptor import Contexts
     from fanjet.net.wheel import TimingWheel
 
 log = get_logger(__name__)
@@ -57,6 +58,7 @@ class Listeners:
         self._wheel = wheel
         self._listeners: list[Listener | Http3Listener] = []
         self._socket_file: SocketFile | None = None
+        self._certificates = self._autocert(config, passed)
         http = config.http_server
         external = (http.address, http.port)
         internal = (http.internal_address or http.address, _internal_port(http.internal_port, http.port))
@@ -67,19 +69,42 @@ class Listeners:
             if served:
                 sockets = passed.take("external" if address == external else "internal", *address)
                 where = ", ".join(map(bound_address, sockets)) or join_address(*address)
-                tls = _tls_context(config, separate_internal=address == internal != external)
+                tls = self._contexts(config, separate_internal=address == internal != external)
                 _tell_what_is_served(served, where, http3=http.http3.enabled and address == external)
                 self._listen(config, served, sockets or bind_tcp(*address), tls, external=address == external)
         public = [service for service in by_address[external] if service.external]
         self._listen_on_unix_sockets(config, public, passed)
         passed.refuse_rest()
 
+    def _autocert(self, config: Config, passed: PassedSockets) -> Certificates | None:
+        """Its libraries are loaded only where it is enabled."""
+        if not config.http_server.tls_autocert.enabled:
+            return None
+        from fanjet.autocert import challenge_listener, open_certificates  # noqa: PLC0415
+
+        certificates = open_certificates(config)
+        if config.http_server.tls_autocert.http:
+            self._listeners.append(challenge_listener(config, certificates, self._wheel, passed))
+        return certificates
+
+    def _contexts(self, config: Config, *, separate_internal: bool) -> Contexts | None:
+        """Which TLS settings hold for which listener (02 §3.2)."""
+        http = config.http_server
+        if separate_internal:
+            if http.internal_tls.enabled:
+                return server_context(http.internal_tls, "http_server.internal_tls")
+            if http.tls_external:
+                return None
+        if self._certificates is not None:
+            return self._certificates
+        return server_context(http.tls, "http_server.tls") if http.tls.enabled else None
+
     def _listen(
         self,
         config: Config,
         served: list[Service],
         sockets: list[socket.socket],
-        tls: ssl.SSLContext | None,
+        tls: Contexts | None,
         *,
         external: bool,
     ) -> None:
@@ -124,6 +149,8 @@ class Listeners:
         """Accept no more."""
         for listener in self._listeners:
             listener.close()
+        if self._certificates is not None:
+            self._certificates.stop()
         if self._socket_file is not None:
             self._socket_file.remove()
 
@@ -179,14 +206,3 @@ def _http3_listener(config: Config, routes: Routes, wheel: TimingWheel, beside: 
 
     server = Http3Server(routes, wheel, webtransport=config.webtransport.enabled)
     return Http3Listener(server, quic_configuration(config.http_server.tls), beside)
-
-
-def _tls_context(config: Config, *, separate_internal: bool) -> ssl.SSLContext | None:
-    """Which TLS object holds for which listener (02 §3.2)."""
-    http = config.http_server
-    if separate_internal:
-        if http.internal_tls.enabled:
-            return server_context(http.internal_tls, "http_server.internal_tls")
-        if http.tls_external:
-            return None
-    return server_context(http.tls, "http_server.tls") if http.tls.enabled else None

@@ -5,7 +5,7 @@ import binascii
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -100,10 +100,22 @@ def resolve_pem(value: str) -> str:
     return text
 
 
-def _server_context(settings: TLSSettings) -> ssl.SSLContext:
+def context_with(pair: str, protocols: Sequence[str]) -> ssl.SSLContext:
+    """Return the context of a listener with a certificate chain and its key, both PEM. Raises `TLSError`."""
+    context = _bare_server_context(protocols)
+    _load_pair(context, pair)
+    return context
+
+
+def _bare_server_context(protocols: Sequence[str]) -> ssl.SSLContext:
     context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(protocols)
+    return context
+
+
+def _server_context(settings: TLSSettings) -> ssl.SSLContext:
+    context = _bare_server_context(["h2", "http/1.1"])
     if not settings.cert_pem or not settings.key_pem:
         raise TLSError("neither certificate nor key may be empty")
     _load_key_pair(context, settings.cert_pem, settings.key_pem)
@@ -131,11 +143,18 @@ def _client_context(settings: ClientTLSSettings) -> ssl.SSLContext:
 def _load_key_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
     try:
         pair = _resolve("load TLS certificate", certificate) + "\n" + _resolve("load TLS key", key)
+        _load_pair(context, pair)
+    except TLSError as error:
+        raise TLSError(f"error load certificate: {error}") from error
+
+
+def _load_pair(context: ssl.SSLContext, pair: str) -> None:
+    try:
         with _private_file(pair) as path:
             # An encrypted key must not make the server ask for a password on its terminal.
             context.load_cert_chain(path, password="")
-    except (TLSError, ssl.SSLError, ValueError) as error:
-        raise TLSError(f"error load certificate: {error}") from error
+    except (ssl.SSLError, ValueError) as error:
+        raise TLSError(str(error)) from error
 
 
 def _trust(context: ssl.SSLContext, authorities: str, whose: str) -> None:

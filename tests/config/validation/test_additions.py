@@ -68,9 +68,14 @@ RECOVERABLE = {"mode": "recoverable", "key_ttl": 300.0}
             id="no-slash",
         ),
         pytest.param(
-            {"http_server": {"tls_autocert": {"enabled": True}}},
-            "http_server.tls_autocert.enabled: true: ACME certificates are not available in this version of Fanjet",
-            id="acme",
+            {"fanjet": {"acme_directory_url": "acme.example"}},
+            'fanjet.acme_directory_url: "acme.example" must be an address that begins with https://',
+            id="acme-directory",
+        ),
+        pytest.param(
+            {"fanjet": {"http_unix_socket_mode": "660"}},
+            'fanjet.http_unix_socket_mode: "660" must be octal, in quotes: "0660"',
+            id="socket-mode",
         ),
         pytest.param({"fanjet": {"workers": 0}}, "fanjet.workers: 0 must be at least 1", id="workers"),
         pytest.param(

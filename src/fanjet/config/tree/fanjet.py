@@ -1,6 +1,6 @@
 """Keys that neither Centrifugo nor its paid edition has, under one object so that they never collide (04 §14)."""
 
-from fanjet.config.tree.base import Duration, Section, option
+from fanjet.config.tree.base import Duration, Pem, Section, option
 
 
 class ConsumerLimit(Section):
@@ -21,6 +21,11 @@ class Fanjet(Section):
     metrics_namespace: str = option("centrifugo", "prefix of all metric names")
     http_unix_socket: str = option("", "path of a Unix socket that serves the external endpoints; empty = none")
     http_unix_socket_mode: str = option("0660", "permissions of that socket's file, octal")
+    acme_directory_url: str = option(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        "directory of the ACME authority that http_server.tls_autocert gets certificates from",
+    )
+    acme_ca_pem: Pem = option("", "CA bundle to trust that authority's own server by; empty = the system's")
     websocket_http2: bool = option(False, "WebSocket over HTTP/2 (extended CONNECT)")
     http_api_max_body_size: int = option(
         0, "largest body of an HTTP API request, bytes; 0 = unlimited, else 413 beyond"

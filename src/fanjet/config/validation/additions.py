@@ -71,6 +71,8 @@ def own_keys(config: Config) -> Problems:
         yield f"fanjet.workers: {own.workers} must be at least 1"
     if own.http_api_max_body_size < 0:
         yield f"fanjet.http_api_max_body_size: {own.http_api_max_body_size} must not be negative"
+    if not own.acme_directory_url.startswith(("https://", "http://")):
+        yield f'fanjet.acme_directory_url: "{own.acme_directory_url}" must be an address that begins with https://'
     if not _FILE_MODE.fullmatch(own.http_unix_socket_mode):
         yield f'fanjet.http_unix_socket_mode: "{own.http_unix_socket_mode}" must be octal, in quotes: "0660"'
     if not _METRICS_NAMESPACE.fullmatch(own.metrics_namespace):

@@ -48,12 +48,6 @@ def distinct_paths(config: Config) -> Problems:
         taken.setdefault(place, endpoint.key)
 
 
-def acme(config: Config) -> Problems:
-    """Certificates by ACME are refused rather than replaced by plain HTTP (04 §10)."""
-    if config.http_server.tls_autocert.enabled:
-        yield "http_server.tls_autocert.enabled: true: ACME certificates are not available in this version of Fanjet"
-
-
 def has_one_listener(config: Config) -> bool:
     """Whether internal endpoints are served on the external address (04 §9.1)."""
     http = config.http_server

@@ -44,7 +44,6 @@ RULES: tuple[Rule, ...] = (
     additions.map_stream_retention,
     endpoints.handler_prefixes,
     endpoints.distinct_paths,
-    endpoints.acme,
     additions.own_keys,
     tokens.claim_mappings,
     tokens.jwks_providers,

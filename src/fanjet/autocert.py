@@ -1,0 +1,65 @@
+"""Certificates by ACME, as `http_server.tls_autocert` asks for them (02 §3.2). Imported only where that is enabled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fanjet.net.acme.authority import Authority
+from fanjet.net.acme.certificates import Certificates
+from fanjet.net.acme.hosts import Hosts
+from fanjet.net.acme.http_challenges import HttpChallenges
+from fanjet.net.acme.store import Store
+from fanjet.net.binding import BindError, bind_tcp
+from fanjet.net.front import HttpFront
+from fanjet.net.listener import Listener
+from fanjet.net.tls import TLSError, client_context
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from fanjet.config import Config
+    from fanjet.net.systemd import PassedSockets
+    from fanjet.net.wheel import TimingWheel
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _AuthorityTLS:
+    """Trust in the authority's own server."""
+
+    server_ca_pem: str
+    cert_pem: str = ""
+    key_pem: str = ""
+    insecure_skip_verify: bool = False
+
+
+def open_certificates(config: Config) -> Certificates:
+    """The certificates of all TLS listeners. Raises `TLSError`."""
+    settings = config.http_server.tls_autocert
+    ca = config.fanjet.acme_ca_pem
+    trust = client_context(_AuthorityTLS(ca), "fanjet.acme_ca_pem") if ca else None
+    try:
+        return Certificates(
+            Authority(config.fanjet.acme_directory_url, settings.email, trust),
+            Hosts(settings.host_whitelist),
+            Store(settings.cache_dir),
+            default_name=settings.server_name,
+            answers_http=settings.http,
+        )
+    except (OSError, ValueError) as error:
+        raise TLSError(f"http_server.tls_autocert.cache_dir: {error}") from error
+
+
+def challenge_listener(
+    config: Config, certificates: Certificates, wheel: TimingWheel, passed: PassedSockets
+) -> Listener:
+    """The plain HTTP server of http-01 challenges. Raises `BindError`."""
+    where = config.http_server.tls_autocert.http_addr
+    host, _, port = where.rpartition(":")
+    if not port.isdecimal():
+        raise BindError(f'http_server.tls_autocert.http_addr: "{where}" must be host:port')
+    address = host.strip("[]"), int(port)
+    sockets = passed.take("acme", *address) or bind_tcp(*address)
+    log.info(f"serving ACME http_01 challenge on {where}")
+    return Listener(HttpFront(HttpChallenges(certificates), wheel), sockets)

@@ -1,0 +1,247 @@
+"""Talks with a certificate authority (RFC 8555)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+
+from .keys import base64url, key_authorization, public_jwk, signed
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from aiohttp import ClientResponse
+
+    from .keys import Key
+
+REQUEST_SECONDS: Final = 30.0
+ORDER_SECONDS: Final = 300.0
+"""How long one order may take, validation included."""
+
+POLL_SECONDS: Final = (0.25, 10.0)
+"""Pause between looks at what the authority works on: the first one, and the longest; it doubles."""
+
+ATTEMPTS_WITH_NEW_NONCE: Final = 3
+_SIGNED: Final = {"Content-Type": "application/jose+json"}
+LARGEST_ANSWER: Final = 1 << 20
+"""Bytes."""
+
+
+class AuthorityError(Exception):
+    """No certificate was issued; the text says why."""
+
+    def __init__(self, text: str, retry_after: float = 0.0) -> None:
+        """`retry_after`: seconds for which the authority wants to hear nothing more."""
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class _ValidationError(AuthorityError):
+    """The authority did not find what it asked for; another kind of challenge may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What the authority wants to find at a host."""
+
+    kind: str
+    name: str
+    """The host."""
+
+    token: str
+    key_authorization: str
+    """What proves that it was asked for by this account."""
+
+
+Prove: TypeAlias = "Callable[[Challenge], AbstractContextManager[None]]"
+"""Lets the authority find what it wants, for as long as the context lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Where certificates come from."""
+
+    directory_url: str
+    email: str = ""
+    tls: ssl.SSLContext | None = None
+    """How to trust its own server; None: as the system does."""
+
+    async def issue(self, account: Key, name: str, request: bytes, kinds: Sequence[str], prove: Prove) -> bytes:
+        """Return a certificate chain, PEM, for the host `name` by the signing request (DER).
+
+        `kinds`: the challenges that `prove` can meet, tried one after another. Agrees to the authority's terms. Must
+        run in a task. Raises `AuthorityError`.
+        """
+        try:
+            async with asyncio.timeout(ORDER_SECONDS), self._conversation(account) as conversation:
+                return await conversation.issue(name, request, kinds, prove)
+        except TimeoutError:
+            raise AuthorityError("the authority did not finish in time") from None
+        except (ClientError, OSError, ValueError, KeyError, TypeError) as error:
+            raise AuthorityError(f"{type(error).__name__}: {error}") from error
+
+    @asynccontextmanager
+    async def _conversation(self, account: Key) -> AsyncIterator[_Conversation]:
+        connector = TCPConnector(ssl=self.tls or True)
+        timeout = ClientTimeout(total=REQUEST_SECONDS)
+        headers = {"User-Agent": "fanjet"}
+        async with ClientSession(
+            connector=connector, timeout=timeout, headers=headers, cookie_jar=DummyCookieJar()
+        ) as session:
+            conversation = _Conversation(session, account)
+            await conversation.begin(self.directory_url, self.email)
+            yield conversation
+
+
+class _Conversation:
+    """Requests of one account, signed one after another."""
+
+    def __init__(self, session: ClientSession, account: Key) -> None:
+        self._session = session
+        self._account = account
+        self._identity: dict[str, object] = {"jwk": public_jwk(account)}
+        self._directory: dict[str, str] = {}
+        self._nonce = ""
+
+    async def begin(self, directory_url: str, email: str) -> None:
+        """Find the authority's resources and the account, which is made if there is none."""
+        async with self._session.get(directory_url) as response:
+            self._directory = (await _answer(response)).json()
+        account: dict[str, object] = {"termsOfServiceAgreed": True}
+        if email:
+            account["contact"] = [f"mailto:{email}"]
+        answer = await self._post(self._directory["newAccount"], account)
+        self._identity = {"kid": answer.location}
+
+    async def issue(self, name: str, request: bytes, kinds: Sequence[str], prove: Prove) -> bytes:
+        """See `Authority.issue`."""
+        for kind in kinds[:-1]:
+            try:
+                return await self._issue(name, request, kind, prove)
+            except _ValidationError:
+                continue
+        return await self._issue(name, request, kinds[-1], prove)
+
+    async def _issue(self, name: str, request: bytes, kind: str, prove: Prove) -> bytes:
+        order = await self._post(self._directory["newOrder"], {"identifiers": [{"type": "dns", "value": name}]})
+        url = order.location
+        for authorization in order.json()["authorizations"]:
+            await self._authorize(authorization, name, kind, prove)
+        ready = await self._settled(url, ("pending",))
+        if ready["status"] == "ready":
+            await self._post(ready["finalize"], {"csr": base64url(request)})
+            ready = await self._settled(url, ("ready", "processing"))
+        if ready["status"] != "valid":
+            raise AuthorityError(f"the order is {ready['status']}{_problem_of(ready)}")
+        return (await self._post(ready["certificate"], None)).body
+
+    async def _authorize(self, url: str, name: str, kind: str, prove: Prove) -> None:
+        authorization = (await self._post(url, None)).json()
+        if authorization["status"] == "valid":
+            return
+        offered = [each for each in authorization["challenges"] if each["type"] == kind]
+        if not offered:
+            raise _ValidationError(f"the authority offers no {kind} challenge for {name}")
+        token = offered[0]["token"]
+        with prove(Challenge(kind, name, token, key_authorization(self._account, token))):
+            await self._post(offered[0]["url"], {})
+            authorization = await self._settled(url, ("pending",))
+        if authorization["status"] != "valid":
+            problems = (_problem_of(each) for each in authorization["challenges"])
+            raise _ValidationError(f"{kind} validation of {name} failed{next(filter(None, problems), '')}")
+
+    async def _settled(self, url: str, passing: Sequence[str]) -> dict[str, Any]:
+        """Look at a resource until it is in none of the `passing` states any more."""
+        pause, longest = POLL_SECONDS
+        while True:
+            answer = await self._post(url, None)
+            resource: dict[str, Any] = answer.json()
+            if resource["status"] not in passing:
+                return resource
+            await asyncio.sleep(max(pause, answer.retry_after))
+            pause = min(pause * 2, longest)
+
+    async def _post(self, url: str, payload: object) -> _Answer:
+        for attempt in range(1, ATTEMPTS_WITH_NEW_NONCE + 1):
+            header = {**self._identity, "nonce": await self._take_nonce(), "url": url}
+            body = signed(self._account, header, payload)
+            async with self._session.post(
+                url, data=body, headers={"Content-Type": "application/jose+json"}
+            ) as response:
+                self._nonce = response.headers.get("Replay-Nonce", "")
+                try:
+                    return await _answer(response)
+                except _BadNonceError:
+                    if attempt == ATTEMPTS_WITH_NEW_NONCE:
+                        raise
+        raise AssertionError("unreachable")
+
+    async def _take_nonce(self) -> str:
+        nonce, self._nonce = self._nonce, ""
+        if not nonce:
+            async with self._session.head(self._directory["newNonce"]) as response:
+                nonce = response.headers["Replay-Nonce"]
+        return nonce
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    body: bytes
+    location: str
+    retry_after: float
+
+    def json(self) -> dict[str, Any]:
+        """Raises `ValueError`."""
+        decoded = json.loads(self.body)
+        if not isinstance(decoded, dict):
+            raise ValueError("the authority answered with something unexpected")
+        return decoded
+
+
+class _BadNonceError(AuthorityError):
+    """The authority does not know the nonce (any more), and gave another one."""
+
+
+async def _answer(response: ClientResponse) -> _Answer:
+    body = await response.content.read(LARGEST_ANSWER)
+    while not response.content.at_eof() and len(body) < LARGEST_ANSWER:
+        body += await response.content.read(LARGEST_ANSWER - len(body))
+    retry_after = _retry_after(response.headers.get("Retry-After", ""))
+    if response.status >= 400:
+        raise _refusal(response.status, body, retry_after)
+    return _Answer(body, response.headers.get("Location", ""), retry_after)
+
+
+def _refusal(status: int, body: bytes, retry_after: float) -> AuthorityError:
+    try:
+        problem = json.loads(body)
+        kind, text = str(problem["type"]), str(problem.get("detail", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return AuthorityError(f"the authority answered with status {status}", retry_after)
+    if kind.endswith(":badNonce"):
+        return _BadNonceError(text)
+    return AuthorityError(f"{kind}: {text}", retry_after)
+
+
+def _problem_of(resource: dict[str, Any]) -> str:
+    problem = resource.get("error")
+    return f": {problem.get('type')}: {problem.get('detail')}" if isinstance(problem, dict) else ""
+
+
+def _retry_after(value: str) -> float:
+    """Seconds, by a header that has seconds or a date."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return 0.0

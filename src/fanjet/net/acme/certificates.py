@@ -1,0 +1,210 @@
+"""The certificates of all hosts: got when a host is first asked for, renewed in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ..tls import TLSError
+from ..tls_acceptor import HelloRefused
+from .authority import Authority, AuthorityError
+from .certificate import (
+    CHALLENGE_PROTOCOL,
+    Certificate,
+    UnusableCertificate,
+    challenge_certificate,
+    challenge_context,
+    open_certificate,
+    signing_request,
+)
+from .failures import Failures
+from .hosts import HostRefused, Hosts
+from .keys import Key, key_from_pem, key_to_pem, new_key
+from .store import ACCOUNT_KEY, Store, http_token, token_certificate
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from ..client_hello import ClientHello
+    from .authority import Challenge
+
+ORDERS_AT_ONCE: Final = 10
+LONGEST_SLEEP: Final = 3600.0
+"""Seconds between looks at what is due for renewal; the clock may jump meanwhile."""
+
+RENEWAL_PAUSE: Final = (1800.0, 3600.0)
+"""Seconds until a failed renewal is tried again: drawn from this range."""
+
+TLS_ALPN: Final = "tls-alpn-01"
+HTTP: Final = "http-01"
+
+log = logging.getLogger(__name__)
+
+
+class Certificates:
+    """Has the TLS context for each host (a `ContextSource`)."""
+
+    def __init__(
+        self, authority: Authority, hosts: Hosts, store: Store, *, default_name: str = "", answers_http: bool = False
+    ) -> None:
+        """`default_name`: the host meant by clients that name none. `answers_http`: http-01 challenges are answered.
+
+        Raises `ValueError` when the stored account key cannot be used.
+        """
+        self.hosts = hosts
+        self.store = store
+        self._authority = authority
+        self._default_name = default_name
+        self._kinds = (TLS_ALPN, HTTP) if answers_http else (TLS_ALPN,)
+        self._account = self._account_key()
+        self._in_use: dict[str, Certificate] = {}
+        self._orders: dict[str, asyncio.Task[ssl.SSLContext]] = {}
+        self._failures = Failures()
+        self._renewing: asyncio.TimerHandle | None = None
+        self._renew_not_before: dict[str, float] = {}
+        self._stopped = False
+
+    def _account_key(self) -> Key:
+        pem = self.store.get(ACCOUNT_KEY)
+        if pem is not None:
+            return key_from_pem(pem)
+        key = new_key()
+        self.store.put(ACCOUNT_KEY, key_to_pem(key))
+        return key
+
+    def context_for(self, hello: ClientHello) -> ssl.SSLContext | asyncio.Future[ssl.SSLContext]:
+        """The host's certificate, the one that meets a challenge if that is asked for, or a future of one that is got.
+
+        Raises `HelloRefused`.
+        """
+        try:
+            host = self.hosts.checked(hello.server_name or self._default_name)
+        except HostRefused as refused:
+            raise HelloRefused(str(refused)) from None
+        if hello.protocols == (CHALLENGE_PROTOCOL.encode(),):
+            return self._challenge_context(host)
+        held = self._in_use.get(host)
+        return held.context if held is not None else self._find_or_order(host)
+
+    def stop(self) -> None:
+        """Give up what is being got."""
+        self._stopped = True
+        if self._renewing is not None:
+            self._renewing.cancel()
+        for order in self._orders.values():
+            order.cancel()
+
+    def _challenge_context(self, host: str) -> ssl.SSLContext:
+        pem = self.store.get(token_certificate(host))
+        if pem is None:
+            raise HelloRefused(f'no challenge is being met for "{host}"')
+        try:
+            return challenge_context(pem)
+        except (TLSError, ValueError) as error:
+            raise HelloRefused(str(error)) from None
+
+    def _find_or_order(self, host: str) -> ssl.SSLContext | asyncio.Future[ssl.SSLContext]:
+        order = self._orders.get(host)
+        if order is not None:
+            return order
+        stored = self._stored(host)
+        if stored is not None:
+            self._use(host, stored)
+            return stored.context
+        reason = self._failures.refusal(host, time.monotonic())
+        if reason is None and len(self._orders) >= ORDERS_AT_ONCE:
+            reason = "too many certificates are being obtained"
+        if reason is not None:
+            raise HelloRefused(reason)
+        return self._begin(host)
+
+    def _begin(self, host: str) -> asyncio.Task[ssl.SSLContext]:
+        order = asyncio.get_running_loop().create_task(self._obtain(host))
+        self._orders[host] = order
+        order.add_done_callback(lambda done: self._on_finished(host, done))
+        return order
+
+    def _on_finished(self, host: str, order: asyncio.Task[ssl.SSLContext]) -> None:
+        del self._orders[host]
+        if not order.cancelled():
+            order.exception()  # whoever waits hears of it, and it may be that nobody does any more
+
+    def _stored(self, host: str) -> Certificate | None:
+        pem = self.store.get(host)
+        if pem is None:
+            return None
+        try:
+            return open_certificate(pem, host, time.time())
+        except UnusableCertificate as unusable:
+            log.info("stored certificate of %s is left aside: %s", host, unusable)
+            return None
+
+    async def _obtain(self, host: str) -> ssl.SSLContext:
+        """Get a certificate and take it into use. Raises `HelloRefused`."""
+        log.info("obtaining a certificate for %s", host)
+        key = new_key()
+        try:
+            chain = await self._authority.issue(
+                self._account, host, signing_request(key, host), self._kinds, self._prove
+            )
+            pem = key_to_pem(key) + chain
+            obtained = open_certificate(pem, host, time.time())
+        except (AuthorityError, UnusableCertificate) as error:
+            retry_after = error.retry_after if isinstance(error, AuthorityError) else 0.0
+            pause = self._failures.add(host, str(error), time.monotonic(), retry_after)
+            log.error("no certificate for %s: %s; the next attempt is made in %d s at the earliest", host, error, pause)
+            raise HelloRefused(str(error)) from error
+        self.store.put(host, pem)
+        self._failures.forgive(host)
+        self._use(host, obtained)
+        log.info("obtained a certificate for %s", host)
+        return obtained.context
+
+    @contextmanager
+    def _prove(self, challenge: Challenge) -> Iterator[None]:
+        if challenge.kind == TLS_ALPN:
+            kept_as = token_certificate(challenge.name)
+            content = challenge_certificate(challenge.name, challenge.key_authorization)
+        else:
+            kept_as, content = http_token(challenge.token), challenge.key_authorization.encode()
+        self.store.put(kept_as, content)
+        try:
+            yield
+        finally:
+            self.store.delete(kept_as)
+
+    def _use(self, host: str, certificate: Certificate) -> None:
+        self._in_use[host] = certificate
+        self._renew_not_before.pop(host, None)
+        self._wait_for_renewals()
+
+    # Renewal.
+
+    def _due(self, host: str) -> float:
+        return max(self._in_use[host].renew_at, self._renew_not_before.get(host, 0.0))
+
+    def _wait_for_renewals(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+        if self._stopped:
+            return
+        nearest = min(map(self._due, self._in_use)) - time.time()
+        delay = min(max(nearest, 0.1), LONGEST_SLEEP)
+        self._renewing = asyncio.get_running_loop().call_later(delay, self._renew_what_is_due)
+
+    def _renew_what_is_due(self) -> None:
+        now = time.time()
+        for host in [host for host in self._in_use if self._due(host) <= now]:
+            stored = self._stored(host)
+            if stored is not None and stored.renew_at > now:  # another server has renewed it
+                self._use(host, stored)
+                continue
+            self._renew_not_before[host] = now + random.uniform(*RENEWAL_PAUSE)
+            if host not in self._orders:
+                self._begin(host)
+        self._wait_for_renewals()
