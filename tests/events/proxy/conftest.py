@@ -1,0 +1,49 @@
+"""Backends at addresses that stay, so that tests can share the servers that ask them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.events.proxy.configs import proxied
+from tests.support.backend import http_backend
+from tests.support.server import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.conftest import StartServer
+    from tests.support.backend import Backend
+    from tests.support.server import Server
+
+
+@pytest.fixture(scope="session")
+def backend_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def backend(backend_port: int) -> AsyncIterator[Backend]:
+    """A backend over HTTP that answers `{}` unless told otherwise."""
+    async with http_backend(backend_port) as running:
+        yield running
+
+
+@pytest.fixture
+def base(backend_port: int) -> str:
+    """Where the backend is."""
+    return f"http://127.0.0.1:{backend_port}"
+
+
+@pytest.fixture
+def server(shared_server: StartServer, base: str, backend: Backend) -> Server:
+    """A server that asks the backend about everything but refreshes."""
+    return shared_server(proxied(base))
+
+
+@pytest.fixture
+def name() -> str:
+    """A channel or user of this test alone."""
+    return uuid.uuid4().hex
