@@ -221,6 +221,7 @@ class HttpConnection(asyncio.Protocol):
         keep = framing is chunked and exchange.request.keep_alive
         self._close_after_stream = not keep
         self._stream = stream
+        self._reader.previous = None  # streams last, and a head is a kilobyte
         self._deadline = _NEVER
         if not self._server.tls:
             transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)
