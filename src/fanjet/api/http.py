@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.eager import start
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON
@@ -75,7 +75,9 @@ class HttpApi:
                 except MalformedJSON as error:
                     _refuse(exchange, error)
                 else:
-                    run_eagerly(work(exchange, decoded), _finished)
+                    suspended = start(work(exchange, decoded))
+                    if suspended is not None:
+                        suspended.go_on(_finished)
 
         return endpoint
 

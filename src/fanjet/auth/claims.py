@@ -124,7 +124,7 @@ def read_grant(document: bytes, claim: Raw, decoder: Decoder[G]) -> G | None:
     Of another type it is somebody's own claim of that name, which tokens may have: it means nothing here, and what it
     could have done is grant more.
     """
-    if not bytes(claim):
+    if not claim:
         return None
     try:
         return decode_json(document, decoder)
@@ -134,8 +134,10 @@ def read_grant(document: bytes, claim: Raw, decoder: Decoder[G]) -> G | None:
 
 def read_time(claim: Raw) -> float | None:
     """Unix seconds: a number, or one in a string; None without the claim. Raises `TokenInvalid`."""
+    if not claim:
+        return None
     text = bytes(claim)
-    if not text or text == _NULL:
+    if text == _NULL:
         return None
     if text.isdigit() and len(text) < _USUAL_DIGITS:
         return int(text)
@@ -151,9 +153,9 @@ def read_time(claim: Raw) -> float | None:
 
 def read_audience(claim: Raw) -> tuple[str, ...]:
     """A string or an array of strings; empty without the claim. Raises `TokenInvalid`, for `null` too."""
-    text = bytes(claim)
-    if not text:
+    if not claim:
         return ()
+    text = bytes(claim)
     try:
         value = json.loads(text)
     except RecursionError:

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 BLOCK_BYTES: Final = 2048
-_DIGITS: Final = 32
-_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_UUID_BYTES: Final = 16
+_PARTS: Final = re.compile("(.{8})(.{4})(.{4})(.{4})(.{12})")
 
 
 class ClientIds:
     """A source of ids. One costs 0.6 µs; a system call and a UUID object each would make it 2.5, with cold caches 5."""
 
-    __slots__ = ("_block", "_used")
+    __slots__ = ("_ready",)
 
     def __init__(self) -> None:
-        self._block = ""
-        self._used = 0
+        self._ready: list[str] = []
 
     def new(self) -> str:
         """An id that nobody can guess and nobody else has."""
-        start = self._used
-        if start == len(self._block):
-            self._block = os.urandom(BLOCK_BYTES).hex()
-            start = 0
-        end = self._used = start + _DIGITS
-        digits = self._block[start:end]
-        variant = _VARIANT[digits[16]]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        if not self._ready:
+            self._ready = _new_block()
+        return self._ready.pop()
 
     def forget(self) -> None:
         """Begin a new block. A forked process has to, or it would give out the same ids as its parent."""
-        self._block = ""
-        self._used = 0
+        self._ready = []
+
+
+def _new_block() -> list[str]:
+    block = bytearray(os.urandom(BLOCK_BYTES))
+    for start in range(0, BLOCK_BYTES, _UUID_BYTES):
+        block[start + 6] = block[start + 6] & 0x0F | 0x40  # the version
+        block[start + 8] = block[start + 8] & 0x3F | 0x80  # the variant
+    return ["-".join(parts) for parts in _PARTS.findall(block.hex())]
 
 
 _ids: Final = ClientIds()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from random import uniform
+from random import random
 
 GRID_STEPS = 25
 COARSEST_GRID = 1.0
@@ -43,5 +43,5 @@ def _first(now: float, interval: float) -> float:
     """
     grid = min(interval / GRID_STEPS, COARSEST_GRID)
     earliest = now + interval / 2
-    when = uniform(earliest, now + interval) // grid * grid
+    when = (earliest + random() * interval / 2) // grid * grid
     return when if when >= earliest else when + grid
