@@ -13,6 +13,7 @@ import pytest
 from tests.support import protobuf
 from tests.support.relay import Relay
 from tests.support.server import merge
+from tests.support.stream_client import StreamClient
 from tests.support.tokens import token
 from tests.support.waiting import until
 from tests.transports.conformance.doors import FRAMED_DOORS
@@ -169,6 +170,18 @@ async def test_everybody_is_told_of_a_shutdown(private_server: StartServer, conf
         assert {await client.closed() for client in clients} == {(3001, "shutdown")}
         assert await stopping == 0
         assert time.monotonic() - began < 5
+
+
+async def test_what_is_too_large_is_refused(server: Server, door: Door) -> None:
+    async with door.open(server) as client:
+        await client.connect()
+        frame: str | bytes = "x" * (LIMIT + 1)
+        if isinstance(client, StreamClient):
+            assert await client.emulate(frame) == 413
+            assert await client.error(rpc={"method": "none"}) == 108
+        else:
+            await client.send_frame(frame)
+            assert (await client.closed())[0] == (1009 if door.framed else 3000)
 
 
 MALFORMED = {
