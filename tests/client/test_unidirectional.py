@@ -18,6 +18,7 @@ from fanjet.protocol.codes import (
     ERROR_TOKEN_EXPIRED,
     ERROR_TOO_MANY_REQUESTS,
     ERROR_UNKNOWN_CHANNEL,
+    Error,
     ReplyError,
 )
 from fanjet.protocol.json_codec import UNIDIRECTIONAL_JSON
@@ -29,7 +30,6 @@ from tests.support.tokens import token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fanjet.protocol.codes import Error
     from tests.client.rig import Rig
 
 LINES = WireFormat("uni-lines", UNIDIRECTIONAL_JSON, lambda message: message + b"\n")
@@ -126,6 +126,26 @@ async def test_a_configured_disconnect_comes_first(make_rig: Callable[..., Rig])
     one = Listener(rig)
     one.session.connect(ConnectRequest(token=token("ann", exp=1)))
     assert one.messages == [{"disconnect": {"code": 4109, "reason": "renew"}}]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [pytest.param(Error(100, "it is me"), 4100, id="a-backends"), pytest.param(ERROR_INTERNAL, 3004, id="our-own")],
+)
+async def test_an_error_of_the_servers_own_is_not_configured(
+    make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch, error: Error, code: int
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise ReplyError(error)
+
+    monkeypatch.setattr("fanjet.client.connect.authenticate", refuse)
+    transforms = [{"code": 100, "to": {"code": 4100, "reason": "broken"}}]
+    rig = make_rig(
+        {"client": {"connect_code_to_unidirectional_disconnect": {"enabled": True, "transforms": transforms}}}
+    )
+    one = Listener(rig)
+    one.session.connect(ConnectRequest())
+    assert one.messages[0]["disconnect"]["code"] == code
 
 
 async def test_pings_need_no_answer(rig: Rig) -> None:

@@ -10,6 +10,7 @@ from fanjet.protocol.codes import (
     DISCONNECT_PERMISSION_DENIED,
     DISCONNECT_TOO_MANY_REQUESTS,
     ERROR_EXPIRED,
+    ERROR_INTERNAL,
     ERROR_PERMISSION_DENIED,
     ERROR_TOKEN_EXPIRED,
     ERROR_TOO_MANY_REQUESTS,
@@ -21,7 +22,7 @@ from .opening import PLAIN
 from .session import Session
 
 if TYPE_CHECKING:
-    from fanjet.protocol.codes import Error
+    from fanjet.protocol.codes import Disconnect, Error
     from fanjet.protocol.messages import ConnectRequest
 
     from .context import ClientContext
@@ -87,5 +88,10 @@ class UnidirectionalSession(Session):
     def refuse(self, command_id: int, error: Error) -> None:
         """End the connection: there is no reply that could tell the error."""
         self.refused_with = error
+        self.disconnect(self._disconnect_for(error))
+
+    def _disconnect_for(self, error: Error) -> Disconnect:
+        if error is ERROR_INTERNAL:  # what failed here; a backend may answer with this code, which can be configured
+            return DISCONNECT_INTERNAL
         configured = self.context.settings.unidirectional_disconnects
-        self.disconnect(configured.get(error.code) or _DISCONNECTS.get(error.code, DISCONNECT_INTERNAL))
+        return configured.get(error.code) or _DISCONNECTS.get(error.code, DISCONNECT_INTERNAL)

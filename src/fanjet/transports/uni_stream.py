@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fanjet.client.unidirectional import UnidirectionalSession
 from fanjet.net.http1.response import TEXT
 from fanjet.protocol.codec import MalformedFrame
-from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, Error
+from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, ERROR_INTERNAL, Error
 from fanjet.protocol.connect_request import connect_request_of_json
 from fanjet.protocol.json_codec import UNIDIRECTIONAL_JSON
 
@@ -145,7 +145,9 @@ class UniStreamEndpoint:
 
 
 def _response(failure: Error | Disconnect, responses: ConnectCodeToHttpResponse) -> tuple[int, bytes]:
-    """Status and body for a failed connect: the first entry for its code decides."""
+    """Status and body for a failed connect: the first entry for its code decides. A failure of this server has none."""
+    if failure is ERROR_INTERNAL:
+        return INTERNAL_SERVER_ERROR
     for transform in responses.transforms:
         if transform.code == failure.code:
             text = transform.to.body or (failure.message if isinstance(failure, Error) else failure.reason)

@@ -174,6 +174,11 @@ BAD = {
         "in uni_sse.connect_code_to_http_status.transforms: "
         "status_code should be set in connect_code_to_http_status.transforms[0].to_response",
     ),
+    "29-no-final-status": (
+        {"uni_sse.connect_code_to_http_response.transforms": [{"code": 1, "to": {"status_code": 99}}]},
+        "in uni_sse.connect_code_to_http_status.transforms: "
+        "status_code 99 in connect_code_to_http_status.transforms[0].to_response is not the status of a response",
+    ),
     "30": (
         {"uni_http_stream.connect_code_to_http_response.transforms": [{}]},
         "in uni_http_stream.connect_code_to_http_status.transforms: "

@@ -4,6 +4,8 @@ from fanjet.config.tree.root import Config
 from fanjet.config.tree.unidirectional import ConnectCodeToHttpResponse
 from fanjet.config.validation.problem import Problems, within
 
+FINAL_STATUSES = range(200, 1000)
+
 
 def unidirectional_disconnects(config: Config) -> Problems:
     """Disconnects have a code and an ASCII reason; checked even when not enabled."""
@@ -35,3 +37,6 @@ def _response_problems(responses: ConnectCodeToHttpResponse) -> Problems:
             yield f"code should be set in connect_code_to_http_status.transforms[{index}]"
         if transform.to.status_code == 0:
             yield f"status_code should be set in connect_code_to_http_status.transforms[{index}].to_response"
+        elif transform.to.status_code not in FINAL_STATUSES:
+            place = f"connect_code_to_http_status.transforms[{index}].to_response"
+            yield f"status_code {transform.to.status_code} in {place} is not the status of a response"

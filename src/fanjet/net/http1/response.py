@@ -14,13 +14,12 @@ CLOSE_CONNECTION: Final = (b"Connection", b"close")
 
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {
     413: b"Request Entity Too Large",
-    499: b"",
 }
 
 
 def reason(status: int) -> bytes:
-    """The status text, empty for a status that has none."""
-    return _REASONS.get(status, b"")
+    """The status text; for a status that has none, one that says which it is."""
+    return _REASONS.get(status) or b"status code %d" % status
 
 
 def has_body(status: int) -> bool:
