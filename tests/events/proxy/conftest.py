@@ -9,13 +9,15 @@ import pytest
 
 from tests.events.proxy.configs import proxied
 from tests.support.backend import http_backend
+from tests.support.grpc_backend import grpc_backend
 from tests.support.server import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.conftest import StartServer
     from tests.support.backend import Backend
+    from tests.support.grpc_backend import GrpcBackend
     from tests.support.server import Server
 
 
@@ -47,3 +49,22 @@ def server(shared_server: StartServer, base: str, backend: Backend) -> Server:
 def name() -> str:
     """A channel or user of this test alone."""
     return uuid.uuid4().hex
+
+
+@pytest.fixture(scope="session")
+def _running_grpc_backend() -> Iterator[GrpcBackend]:
+    with grpc_backend() as running:
+        yield running
+
+
+@pytest.fixture
+def grpc_application(_running_grpc_backend: GrpcBackend) -> GrpcBackend:
+    """A backend over gRPC that answers nothing but empty responses unless told otherwise."""
+    _running_grpc_backend.reset()
+    return _running_grpc_backend
+
+
+@pytest.fixture
+def grpc_server(shared_server: StartServer, grpc_application: GrpcBackend) -> Server:
+    """A server that asks the gRPC backend about everything but refreshes."""
+    return shared_server(proxied(f"127.0.0.1:{grpc_application.port}"))

@@ -58,7 +58,7 @@ async def test_the_backend_is_asked_again_at_the_new_time(refreshing: Server, ba
         return web.json_response(next(answers))
 
     backend.on("refresh", answer)
-    async with connected(refreshing, token("7", exp=in_seconds(1))) as client:
+    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
         await backend.wait_for("refresh", 2)
         assert await client.call(rpc={"method": "still there"}) == {}
 
@@ -78,20 +78,20 @@ async def test_a_connection_that_is_not_prolonged_ends(  # 06-9
     refreshing: Server, backend: Backend, answer: dict[str, Any]
 ) -> None:
     backend.on("refresh", answer)
-    async with connected(refreshing, token("7", exp=in_seconds(1))) as client:
+    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
         assert await client.closed() == (3005, "connection expired")
 
 
 async def test_an_info_that_cannot_be_decoded_is_our_failure(refreshing: Server, backend: Backend) -> None:
     backend.on("refresh", {"result": {"expire_at": 99999999999, "b64info": "*"}})
-    async with connected(refreshing, token("7", exp=in_seconds(1))) as client:
+    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
         assert await client.closed() == (3004, "internal server error")
 
 
 @pytest.mark.parametrize("answer", [status(500), text("x")])
 async def test_a_backend_that_fails_ends_nothing(refreshing: Server, backend: Backend, answer: Any) -> None:  # 06-9
     backend.on("refresh", answer)
-    async with connected(refreshing, token("7", exp=in_seconds(1))) as client:
+    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
         await backend.wait_for("refresh")
         await asyncio.sleep(1)
         assert await client.call(rpc={"method": "still there"}) == {}
@@ -99,7 +99,7 @@ async def test_a_backend_that_fails_ends_nothing(refreshing: Server, backend: Ba
 
 
 async def test_meta_and_info_are_replaced(refreshing: Server, backend: Backend, name: str) -> None:  # 06-10
-    backend.on("connect", {"result": {"user": "7", "expire_at": in_seconds(1), "meta": {"old": 1}, "info": {"i": 1}}})
+    backend.on("connect", {"result": {"user": "7", "expire_at": in_seconds(2), "meta": {"old": 1}, "info": {"i": 1}}})
     backend.on("refresh", {"result": {"expire_at": in_seconds(1000), "meta": {"new": 1}, "info": {"i": 2}}})
     async with opened(refreshing) as client:
         await client.connect()

@@ -172,7 +172,7 @@ async def test_who_leaves_while_the_backend_thinks_is_not_subscribed(
 
 
 async def test_an_expiry_is_the_clients_to_prolong(server: Server, backend: Backend, name: str) -> None:  # 06-17
-    backend.on("subscribe", {"result": {"expire_at": in_seconds(1)}})
+    backend.on("subscribe", {"result": {"expire_at": in_seconds(2)}})
     async with connected(server, token("7")) as client:
         result = await client.subscribe(f"asked:{name}")
         assert result["expires"] is True
@@ -183,7 +183,7 @@ async def test_an_expiry_is_the_clients_to_prolong(server: Server, backend: Back
 
 
 async def expiring(backend: Backend, **result: Any) -> None:
-    backend.on("subscribe", {"result": {"expire_at": in_seconds(1), "info": {"old": 1}, **result}})
+    backend.on("subscribe", {"result": {"expire_at": in_seconds(2), "info": {"old": 1}, **result}})
 
 
 async def test_where_the_backend_prolongs_the_client_knows_nothing(  # 06-17
@@ -239,7 +239,7 @@ async def test_a_server_side_subscription_ends_with_its_connection(  # 06-17
 ) -> None:
     backend.on("sub_refresh", {"result": {"expired": True}})
     async with connected(server, token(name)) as client:
-        await server.api("subscribe", {"user": name, "channel": f"brief:{name}", "expire_at": in_seconds(1)})
+        await server.api("subscribe", {"user": name, "channel": f"brief:{name}", "expire_at": in_seconds(2)})
         assert await client.closed() == (3006, "subscription expired")
     assert len(backend.asked("sub_refresh")) == 1
 
