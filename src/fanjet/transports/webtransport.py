@@ -70,7 +70,6 @@ class WebTransportTransport(WebTransportConnection):
         self._context = context
         self._opening = opening
         self._session: Session | None = None
-        context.connection_opened()
 
     # The session's side.
 
@@ -86,6 +85,7 @@ class WebTransportTransport(WebTransportConnection):
 
     def on_opened(self) -> None:
         """The client may speak now."""
+        self._context.connection_opened()
         self._session = Session(self._context, self, self._opening)
         if self._context.node.shutting_down:
             self._session.disconnect(DISCONNECT_SHUTDOWN)
@@ -101,7 +101,7 @@ class WebTransportTransport(WebTransportConnection):
             session.on_lost()
             return
         if commands:
-            session.on_bytes(commands if self.wire.codec is PROTOBUF else commands[:-1])
+            session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
 
     def on_finished(self) -> None:
         """The client has no more commands, which ends its connection."""
@@ -120,10 +120,17 @@ class WebTransportTransport(WebTransportConnection):
 
     def on_gone(self) -> None:
         """The session has ended: let go, so that nothing keeps both alive."""
-        self._context.connection_ended()
         session, self._session = self._session, None
         if session is not None:
+            self._context.connection_ended()
             session.on_lost()
+
+
+def _frame_of_lines(lines: bytes) -> bytes:
+    """Lines as a frame has them: the last newline may be missing, so that one command stands alone, unless it ends a
+    blank line, which is malformed."""
+    stripped = lines[:-1]
+    return lines if stripped.endswith(b"\n") else stripped
 
 
 class WebTransportEndpoint:

@@ -3,6 +3,7 @@
 import pytest
 
 from fanjet.config import Config
+from fanjet.config.validation import startup
 from fanjet.config.validation.startup import Refusal, start_refusals
 
 PING = {"ping_interval": "5s", "pong_timeout": "8s"}
@@ -57,6 +58,11 @@ PING = {"ping_interval": "5s", "pong_timeout": "8s"}
         pytest.param(
             {"http_server": {"http3": {"enabled": True}}}, Refusal("HTTP/3 requires TLS configured"), id="http3"
         ),
+        pytest.param(
+            {"http_server": {"http3": {"enabled": True}, "tls": {"enabled": True, "client_ca_pem": "ca.pem"}}},
+            Refusal("HTTP/3 cannot verify client certificates: http_server.tls.client_ca_pem must be empty"),
+            id="http3-client-certificates",
+        ),
     ],
 )
 def test_a_start_is_refused(content, expected):
@@ -85,3 +91,10 @@ def test_what_is_wrong_with_tokens_comes_behind_the_engine_and_before_the_rest()
         "error creating token verifier",
         "ping_interval must be greater than pong_timeout",
     ]
+
+
+def test_http3_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "find_spec", lambda name: None)
+    config = Config.model_validate({"http_server": {"http3": {"enabled": True}, "tls": {"enabled": True}}})
+    expected = "HTTP/3 needs the packages of the extra fanjet[http3], which are not installed"
+    assert list(start_refusals(config)) == [Refusal(expected)]

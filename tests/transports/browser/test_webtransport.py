@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
 import ssl
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ pytest.importorskip("aioquic", reason="the extra fanjet[http3] is not installed"
 PINNED = """
 (hash) => {
   const value = Uint8Array.from(atob(hash), (letter) => letter.charCodeAt(0));
-  window.Pinned = class extends WebTransport {
+  window.WebTransport = class extends WebTransport {
     constructor(url) { super(url, { serverCertificateHashes: [{ algorithm: "sha-256", value }] }); }
   };
 }
@@ -40,7 +41,7 @@ PINNED = """
 
 NATIVE = """
 async (url) => {
-  const session = new Pinned(url);
+  const session = new WebTransport(url);
   try { await session.ready; } catch (error) { return "refused"; }
   const stream = await session.createBidirectionalStream();
   await stream.writable.getWriter().write(new TextEncoder().encode('{"id":1,"connect":{}}\\n'));
@@ -52,7 +53,7 @@ async (url) => {
 
 DENIED = """
 async (url) => {
-  const session = new Pinned(url);
+  const session = new WebTransport(url);
   await session.ready;
   const stream = await session.createBidirectionalStream();
   await stream.writable.getWriter().write(new TextEncoder().encode('{"id":1,"connect":{"token":"x"}}\\n'));
@@ -67,11 +68,11 @@ async (url) => {
 CONNECT = """
 ([endpoint, token, protobuf]) => {
   const client = new Centrifuge([{ transport: "webtransport", endpoint }], {
-    token, webtransport: Pinned, protocol: protobuf ? "protobuf" : "json",
+    token, protocol: protobuf ? "protobuf" : "json",
     minReconnectDelay: 50, maxReconnectDelay: 200,
   });
   window.seen = { states: [], data: [], recovered: [], transport: "" };
-  const text = (data) => data instanceof Uint8Array ? new TextDecoder().decode(data).replaceAll('"', "") : data;
+  const text = (data) => data instanceof Uint8Array ? JSON.parse(new TextDecoder().decode(data)) : data;
   client.on("connecting", (ctx) => seen.states.push(`connecting ${ctx.code}`));
   client.on("connected", (ctx) => { seen.states.push("connected"); seen.transport = ctx.transport; });
   client.on("disconnected", (ctx) => seen.states.push(`disconnected ${ctx.code}`));
@@ -104,6 +105,7 @@ def config(pair: Pair) -> dict[str, Any]:
         "http_server": {"tls": tls, "http3": {"enabled": True}},
         "webtransport": {"enabled": True},
         "http_stream": {"enabled": True},
+        "init": {"enabled": True},
     }
     return merge(OPEN, own)
 
@@ -221,8 +223,6 @@ async def test_a_browser_streams_over_http3(
         f"--ignore-certificate-errors-spki-list={base64.b64encode(spki).decode()}",
     ]
     async with async_playwright() as playwright:
-        import os  # noqa: PLC0415
-
         running = await playwright.chromium.launch(
             executable_path=executable.path, env=os.environ | executable.environment, args=switches
         )
@@ -233,10 +233,11 @@ async def test_a_browser_streams_over_http3(
               const body = '{"id":1,"connect":{}}';
               const response = await fetch("/connection/http_stream", { method: "POST", body });
               const { value } = await response.body.getReader().read();
-              const [entry] = performance.getEntriesByName(response.url);
-              return [response.status, new TextDecoder().decode(value), entry ? entry.nextHopProtocol : ""];
+              const [page] = performance.getEntriesByType("navigation");
+              return [response.status, new TextDecoder().decode(value), page.nextHopProtocol];
             }"""
         )
         await running.close()
     assert first[0] == 200
     assert first[1].startswith('{"id":1,"connect":{')
+    assert first[2] == "h3"

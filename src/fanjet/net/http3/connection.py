@@ -135,6 +135,13 @@ class Http3Connection:
             self.quic.close(ErrorCode.H3_NO_ERROR)
             self.transmit()
 
+    def stop(self) -> None:
+        """Close when nothing is asked for; sessions without a stream do not count."""
+        for session in list(self._sessions.values()):
+            session.stop_waiting()
+        if self.is_idle:
+            self.close()
+
     def fail(self) -> None:
         """Something of ours is broken: let go of everything without a word."""
         self._lose_everything()

@@ -38,8 +38,7 @@ class Http3Server:
         """Close idle connections and wait for requests and sessions of the others."""
         self.stopping = True
         for connection in list(self.connections):
-            if connection.is_idle:
-                connection.close()
+            connection.stop()
         self._emptied = asyncio.Event()
         self._look()
         await self._emptied.wait()

@@ -140,6 +140,12 @@ class WebTransportConnection:
         self.session_id = session_id
         self._wheel.schedule(self, self._wheel.clock() + STREAM_SECONDS)
 
+    def stop_waiting(self) -> None:
+        """End a session that has no stream yet."""
+        if self._state is _State.WAITING:
+            self._finish_session()
+            self._leave(None)
+
     def receive(self, stream_id: int, data: bytes, *, ended: bool) -> None:
         """Bytes on a bidirectional stream of the session; only the first of them is of use."""
         if self._state is _State.WAITING:
@@ -208,9 +214,11 @@ class WebTransportConnection:
                 self.on_finished()
 
     def _finish_session(self, last: bytes = b"") -> None:
-        """End the stream that asked for the session, with a last capsule."""
+        """End the stream that asked for the session, with a last capsule.
+
+        The client ends its side by itself. Asked to, Chromium would give up the stream before it has read the capsule.
+        """
         self._connection.send_data(self.session_id, last, end=True)
-        self._connection.quic.stop_reading(self.session_id, SESSION_GONE)
 
     def _leave(self, error_code: int | None) -> None:
         self._state = _State.GONE
