@@ -43,7 +43,7 @@ class StreamClient(Conversation):
         """Whether the body ended without its end."""
         self.response: aiohttp.ClientResponse | None = None
         self._http = http
-        self._url = url
+        self.url = url
         self._transport = transport
         self._headers = dict(headers or {})
         self._disconnect: tuple[int | None, str | None] = (None, None)
@@ -67,9 +67,9 @@ class StreamClient(Conversation):
     async def _ask(self, frame: str | bytes) -> aiohttp.ClientResponse:
         if self._transport == "sse":
             params = {"cf_connect": frame if isinstance(frame, str) else frame.decode()}
-            return await self._http.get(f"{self._url}/connection/sse", params=params, headers=self._headers)
+            return await self._http.get(f"{self.url}/connection/sse", params=params, headers=self._headers)
         headers = {**self._headers, "Content-Type": BINARY if self.is_protobuf else "application/json"}
-        return await self._http.post(f"{self._url}/connection/http_stream", data=frame, headers=headers)
+        return await self._http.post(f"{self.url}/connection/http_stream", data=frame, headers=headers)
 
     async def emulate(self, frame: str | bytes) -> int:
         """Send a frame by a request of its own; returns the status."""
@@ -88,7 +88,7 @@ class StreamClient(Conversation):
     async def post_emulation(self, body: bytes) -> int:
         """Send the body of an emulation request as it is; returns the status."""
         headers = {"Content-Type": BINARY if self.is_protobuf else "application/json"}
-        async with self._http.post(f"{self._url}/emulation", data=body, headers=headers) as answer:
+        async with self._http.post(f"{self.url}/emulation", data=body, headers=headers) as answer:
             assert await answer.read() == b""
             return answer.status
 

@@ -6,9 +6,11 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.eager import start
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_INTERNAL, Disconnected, ReplyError
+from fanjet.telemetry.logging import get_logger
 
 from .context import log_failure
 from .dispatch import Operation, select
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from fanjet.protocol.messages import Command
 
     from .session import Session
+
+log = get_logger(__name__)
 
 COMMANDS_PER_SLICE = 100
 """Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
@@ -187,6 +191,9 @@ def answer_failure(session: Session, command_id: int, error: BaseException) -> N
     elif isinstance(error, Disconnected):
         session.disconnect(error.disconnect)
     elif not isinstance(error, asyncio.CancelledError):
-        log_failure("command failed", error, client=session.client_id, user=session.user)
+        if isinstance(error, EngineUnavailable):
+            log.error("command failed in the engine", client=session.client_id, user=session.user, error=error)
+        else:
+            log_failure("command failed", error, client=session.client_id, user=session.user)
         answer = session.reply_error if session.state is State.CONNECTED else session.refuse
         answer(command_id, ERROR_INTERNAL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
-from fanjet.engines.interfaces import HistoryNotAvailable
+from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
 from fanjet.node.subscriber import Delivery
 from fanjet.protocol.codes import (
     DISCONNECT_CONNECTION_CLOSED,
@@ -126,6 +126,9 @@ class Establishing:
             raise
         except HistoryNotAvailable:
             raise ReplyError(ERROR_NOT_AVAILABLE) from None
+        except EngineUnavailable as error:
+            log.error("error subscribing", channel=subscription.channel, error=error)
+            raise Disconnected(DISCONNECT_INTERNAL) from None
         except Exception:
             log.exception("error subscribing", channel=subscription.channel)
             raise Disconnected(DISCONNECT_INTERNAL) from None

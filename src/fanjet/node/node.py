@@ -6,11 +6,13 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from fanjet.engines.interfaces import HistoryNotAvailable
 from fanjet.net.glob import GlobError
 from fanjet.protocol.codes import (
     DISCONNECT_SHUTDOWN,
     ERROR_BAD_REQUEST,
     ERROR_INTERNAL,
+    ERROR_NOT_AVAILABLE,
     ERROR_UNRECOVERABLE_POSITION,
     ReplyError,
 )
@@ -142,10 +144,13 @@ class Node:
         self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int
     ) -> History:
         """Read a stream as asked for by a client or the API (07 §2.2). Raises error 107 for a reverse read from
-        offset 0, 112 for a position of another epoch."""
+        offset 0, 108 when the broker keeps none, 112 for a position of another epoch."""
         if reverse and since is not None and since.offset == 0:
             raise ReplyError(ERROR_BAD_REQUEST)
-        history = await self.broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
+        try:
+            history = await self.broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
+        except HistoryNotAvailable:
+            raise ReplyError(ERROR_NOT_AVAILABLE) from None
         if since is not None and since.epoch and since.epoch != history.top.epoch:
             raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
         return history

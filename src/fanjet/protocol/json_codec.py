@@ -104,6 +104,7 @@ class _JSONCodec:
             or publication.version
             or publication.removed
             or publication.score
+            or publication.channel
         ):
             members = _members(b'"data":' + data if data else b"", _rest_live(publication))
             return _without_newlines(prefix + members + b"}" + self._push_end)

@@ -27,8 +27,8 @@ NO_POSITION = StreamPosition()
 class Publication(Struct, frozen=True, gc=False):
     """One message of a channel (01 §3.2).
 
-    Never sent to clients: `time`, Unix milliseconds of the publishing node, and `is_json`, whether the data is known to
-    be JSON.
+    `channel`: the concrete one, for those who subscribed to a pattern of the broker's. Never sent to clients: `time`,
+    Unix milliseconds of the publishing node, and `is_json`, whether the data is known to be JSON.
     """
 
     data: bytes
@@ -42,6 +42,7 @@ class Publication(Struct, frozen=True, gc=False):
     epoch: str = ""
     version: int = 0
     is_json: bool = False
+    channel: str = ""
 
 
 class EncodedPublication(Struct, frozen=True, gc=False):

@@ -188,6 +188,7 @@ SCHEMA: Final[dict[type[Struct], tuple[Field, ...]]] = {
         Field(5, "info", ClientInfo),
         Field(6, "offset", _UINT64),
         Field(7, "tags", _STRING, _MAP),
+        Field(10, "channel", _STRING),
         Field(11, "key", _STRING),
         Field(12, "removed", _BOOL),
         Field(13, "score", _SINT64),

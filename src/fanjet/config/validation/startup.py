@@ -40,6 +40,8 @@ def engines(config: Config) -> Refusals:
     needs_engine = not (config.broker.enabled and config.presence_manager.enabled)
     if needs_engine and config.engine.type not in ENGINES:
         yield Refusal(message, {"error": f"unknown engine type: {config.engine.type}"})
+    if config.broker.enabled and config.broker.type == "nats" and find_spec("nats") is None:
+        yield Refusal(message, {"error": "the NATS broker needs the package of the extra fanjet[nats]"})
     redisnats = config.broker.enabled and config.broker.type == "redisnats"
     if redisnats and not config.enable_unreleased_features:
         yield Refusal(message, {"error": "redisnats broker requires enable_unreleased_features on"})

@@ -1,0 +1,142 @@
+"""The NATS broker: at most once, without history (07 §15.3)."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+from google.protobuf.message import DecodeError
+from msgspec.structs import replace
+
+from fanjet.engines.interfaces import History, HistoryNotAvailable, Published, PublishOptions
+from fanjet.engines.proto import broker_pb2 as pb
+from fanjet.engines.records import info_of, info_record, publication_record, received_of
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ReplyError
+from fanjet.protocol.publication import Publication, StreamPosition
+from fanjet.telemetry.logging import get_logger
+
+from .subjects import PrefixedSubjects, RawSubjects, Subjects, has_wildcard
+
+if TYPE_CHECKING:
+    from fanjet.config.tree.broker import BrokerNats
+    from fanjet.engines.interfaces import BrokerEvents
+    from fanjet.protocol.publication import ClientInfo
+
+    from .connection import NatsConnection
+
+log = get_logger(__name__)
+
+_DONE = Published()
+
+
+class NatsBroker:
+    """Carries publications, joins and leaves. What asks for a history is refused with `HistoryNotAvailable`.
+
+    With wildcards a channel may be a pattern: who subscribes to it gets what is published to every matching channel,
+    and is told which one that was.
+    """
+
+    keeps_history = False
+    delivers_reliably = False
+
+    def __init__(self, connection: NatsConnection, config: BrokerNats, events: BrokerEvents) -> None:
+        self._connection = connection
+        self._events = events
+        self._wildcards = config.allow_wildcards
+        raw = config.raw_mode
+        self._raw = raw.enabled
+        self._subjects: Subjects = (
+            RawSubjects(raw.prefix, raw.channel_replacements) if raw.enabled else PrefixedSubjects(config.prefix)
+        )
+
+    async def start(self) -> None:
+        """See `Broker.start`."""
+        await self._connection.start()
+
+    async def close(self) -> None:
+        """See `Broker.close`."""
+        await self._connection.close()
+
+    async def subscribe(self, channel: str) -> None:
+        """See `Broker.subscribe`. Raises error 107 for a pattern where wildcards are not allowed."""
+        if has_wildcard(channel) and not self._wildcards:
+            raise ReplyError(ERROR_BAD_REQUEST)
+        receive = self._receive_raw if self._raw else self._receive
+        await self._connection.subscribe(self._subjects.subject(channel), partial(receive, channel))
+
+    async def unsubscribe(self, channel: str) -> None:
+        """See `Broker.unsubscribe`."""
+        await self._connection.unsubscribe(self._subjects.subject(channel))
+
+    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        """See `Broker.publish`. History, idempotency and versions are not to be had here. Raises error 107 for a
+        pattern."""
+        if has_wildcard(channel):
+            raise ReplyError(ERROR_BAD_REQUEST)
+        if self._raw:
+            payload = data
+        else:
+            record = publication_record(data, options, int(time.time() * 1000))
+            record.delta = options.use_delta
+            record.ClearField("version")
+            payload = pb.Push(channel=channel, pub=record).SerializeToString()
+        await self._connection.publish(self._subjects.subject(channel), payload)
+        return _DONE
+
+    async def publish_join(self, channel: str, info: ClientInfo) -> None:
+        """See `Broker.publish_join`. Raw subjects carry none."""
+        if not self._raw:
+            push = pb.Push(channel=channel, join=pb.Join(info=info_record(info)))
+            await self._connection.publish(self._subjects.subject(channel), push.SerializeToString())
+
+    async def publish_leave(self, channel: str, info: ClientInfo) -> None:
+        """See `Broker.publish_leave`. Raw subjects carry none."""
+        if not self._raw:
+            push = pb.Push(channel=channel, leave=pb.Leave(info=info_record(info)))
+            await self._connection.publish(self._subjects.subject(channel), push.SerializeToString())
+
+    async def history(
+        self,
+        channel: str,
+        *,
+        since: StreamPosition | None = None,
+        limit: int = -1,
+        reverse: bool = False,
+        meta_ttl: int = 0,
+    ) -> History:
+        """There is none."""
+        _refuse()
+
+    async def remove_history(self, channel: str) -> None:
+        """There is none."""
+        _refuse()
+
+    def _receive(self, subscribed: str, subject: str, payload: bytes) -> None:
+        try:
+            push = pb.Push.FromString(payload)
+        except DecodeError as error:
+            log.error("error decoding message from NATS", subject=subject, error=error)
+            return
+        channel = push.channel
+        if push.HasField("pub"):
+            received = received_of(push.pub)
+            self._deliver(subscribed, channel, received.publication, use_delta=received.use_delta)
+        elif push.HasField("join"):
+            self._events.on_join(channel, info_of(push.join.info))
+        elif push.HasField("leave"):
+            self._events.on_leave(channel, info_of(push.leave.info))
+        else:
+            log.warn("unknown message from NATS", subject=subject)
+
+    def _receive_raw(self, subscribed: str, subject: str, payload: bytes) -> None:
+        self._deliver(subscribed, self._subjects.channel(subject), Publication(payload), use_delta=False)
+
+    def _deliver(self, subscribed: str, channel: str, publication: Publication, *, use_delta: bool) -> None:
+        if self._wildcards:
+            publication = replace(publication, channel=channel)
+        self._events.on_publication(subscribed, publication, "", use_delta=use_delta, previous=None)
+
+
+def _refuse() -> NoReturn:
+    raise HistoryNotAvailable

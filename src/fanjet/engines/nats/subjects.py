@@ -1,0 +1,58 @@
+"""Which NATS subject carries which channel (07 §15.3 to §15.5)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Subjects(Protocol):
+    """A rule for the names."""
+
+    def subject(self, channel: str) -> str:
+        """The subject of a channel."""
+
+    def channel(self, subject: str) -> str:
+        """The channel that a publication came through, as clients are told where they subscribed to a pattern."""
+
+
+class PrefixedSubjects:
+    """The channel behind a prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = f"{prefix}.client."
+
+    def subject(self, channel: str) -> str:
+        """See `Subjects.subject`."""
+        return self._prefix + channel
+
+    def channel(self, subject: str) -> str:
+        """See `Subjects.channel`."""
+        return subject.removeprefix(self._prefix)
+
+
+class RawSubjects:
+    """Subjects of somebody else's making: parts of the channel are replaced, in one pass from left to right."""
+
+    def __init__(self, prefix: str, replacements: Mapping[str, str]) -> None:
+        self._prefix = prefix
+        self._replacements = replacements
+        self._pattern = re.compile("|".join(map(re.escape, replacements))) if replacements else None
+
+    def subject(self, channel: str) -> str:
+        """See `Subjects.subject`."""
+        if self._pattern is not None:
+            channel = self._pattern.sub(lambda match: self._replacements[match[0]], channel)
+        return self._prefix + channel
+
+    def channel(self, subject: str) -> str:
+        """The subject without prefix; nothing tells what was replaced."""
+        return subject.removeprefix(self._prefix)
+
+
+def has_wildcard(channel: str) -> bool:
+    """Whether NATS would take this for a pattern."""
+    return "*" in channel or ">" in channel

@@ -1,0 +1,241 @@
+"""Two nodes on one NATS server (07 §14, §15)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import nats as nats_client
+import pytest
+
+from fanjet.engines.proto import broker_pb2 as pb
+from tests.support.nats import Nats
+from tests.support.server import ApiError, Server, merge
+from tests.support.stream_client import stream_opened
+from tests.support.tokens import token
+from tests.support.waiting import until
+from tests.support.wire_client import connected, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import StartServer
+
+OPEN = {
+    "allow_subscribe_for_client": True,
+    "allow_publish_for_client": True,
+    "allow_presence_for_subscriber": True,
+    "allow_history_for_client": True,
+    "allow_subscribe_for_anonymous": True,
+    "allow_publish_for_anonymous": True,
+    "allow_presence_for_anonymous": True,
+    "allow_history_for_anonymous": True,
+}
+CONFIG: dict[str, Any] = {
+    "client": {"allow_anonymous_connect_without_token": True},
+    "http_stream": {"enabled": True},
+    "channel": {
+        "without_namespace": OPEN,
+        "namespaces": [
+            {"name": "joins", **OPEN, "join_leave": True, "force_push_join_leave": True},
+            {"name": "history", **OPEN, "history_size": 10, "history_ttl": "60s"},
+            {"name": "recovery", **OPEN, "history_size": 10, "history_ttl": "60s", "force_recovery": True},
+        ],
+    },
+}
+
+
+def config_for(nats: Nats, **settings: Any) -> dict[str, Any]:
+    return merge(CONFIG, {"broker": {"enabled": True, "type": "nats", "nats": {"url": nats.nats_url, **settings}}})
+
+
+@pytest.fixture(scope="module")
+def pair(nats: Nats, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    servers = tuple(Server(config_for(nats), tmp_path_factory.mktemp(name)) for name in ("a", "b"))
+    for server in servers:
+        server.start()
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+async def both_known(server: Server) -> bool:
+    return len((await server.api("info"))["nodes"]) >= 2
+
+
+async def test_nodes_know_each_other(pair: tuple[Server, Server]) -> None:
+    first, second = pair
+    await until(lambda: both_known(first))
+    await until(lambda: both_known(second))
+    uids = [sorted(node["uid"] for node in (await one.api("info"))["nodes"]) for one in pair]
+    assert uids[0] == uids[1]
+
+
+async def test_publications_and_joins_cross(pair: tuple[Server, Server], name: str) -> None:
+    first, second = pair
+    channel = f"joins:{name}"
+    async with connected(first) as here, connected(second, is_protobuf=True) as there:
+        await here.subscribe(channel)
+        assert "join" in await here.push()
+        await there.subscribe(channel)
+        assert "join" in await here.push()
+        assert "join" in await there.push()
+        await second.api("publish", {"channel": channel, "data": {"by": "api"}, "tags": {"t": "1"}})
+        assert (await here.push())["pub"] == {"data": {"by": "api"}, "tags": {"t": "1"}}
+        assert json.loads((await there.push())["pub"]["data"]) == {"by": "api"}
+        await here.call(publish={"channel": channel, "data": {"by": "client"}})
+        assert (await there.push())["pub"]["info"]["client"] == here.client_id
+        await here.push()
+    async with connected(first) as here:
+        await here.subscribe(channel)
+
+
+async def test_operations_cross(pair: tuple[Server, Server], name: str) -> None:
+    first, second = pair
+    async with connected(second, token(name)) as client:
+        await first.api("subscribe", {"user": name, "channel": "made", "data": {"d": 1}})
+        assert (await client.push())["subscribe"] == {"data": {"d": 1}}
+        await first.api("publish", {"channel": "made", "data": 1})
+        assert (await client.push())["pub"]["data"] == 1
+        await first.api("unsubscribe", {"user": name, "channel": "made"})
+        assert (await client.push())["unsubscribe"] == {"code": 2000, "reason": "server unsubscribe"}
+        await first.api("refresh", {"user": name, "expire_at": 4_000_000_000})
+        assert (await client.push())["refresh"]["expires"]
+        await first.api("disconnect", {"user": name, "disconnect": {"code": 4001, "reason": "bye"}})
+        assert await client.closed() == (4001, "bye")
+
+
+async def test_channels_are_counted_over_all_nodes(pair: tuple[Server, Server], name: str) -> None:
+    first, second = pair
+    async with connected(first) as one, connected(second) as two, connected(second) as three:
+        for client in (one, two, three):
+            await client.subscribe(name)
+        assert (await first.api("channels", {"pattern": name}))["channels"] == {name: {"num_clients": 3}}
+
+
+async def test_commands_go_to_the_node_that_holds_the_session(pair: tuple[Server, Server], name: str) -> None:  # 02-28
+    first, second = pair
+    await until(lambda: both_known(second))
+    async with stream_opened(first, "http_stream") as client:
+        await client.connect()
+        client.url = second.url  # what comes next goes to the other node
+        await client.subscribe(name)
+        await second.api("publish", {"channel": name, "data": 1})
+        assert (await client.push())["pub"]["data"] == 1
+
+
+async def test_there_is_no_history(pair: tuple[Server, Server], name: str) -> None:
+    first, _ = pair
+    with pytest.raises(ApiError) as failure:
+        await first.api("history", {"channel": f"history:{name}", "limit": 1})
+    assert failure.value.code == 100
+    assert await first.api("publish", {"channel": f"history:{name}", "data": 1}) == {}
+    async with connected(first) as client:
+        await client.subscribe(f"history:{name}")
+        assert (await client.call(history={"channel": f"history:{name}"}))["error"]["code"] == 108
+        assert (await client.call(subscribe={"channel": f"recovery:{name}"}))["error"]["code"] == 108
+
+
+@pytest.mark.parametrize("channel", ["news.*", "news.>"])
+async def test_patterns_are_refused(pair: tuple[Server, Server], channel: str) -> None:
+    first, _ = pair
+    async with connected(first) as client:
+        assert (await client.call(subscribe={"channel": channel}))["error"]["code"] == 107
+        assert (await client.call(publish={"channel": channel, "data": 1}))["error"]["code"] == 107
+    with pytest.raises(ApiError) as failure:
+        await first.api("publish", {"channel": channel, "data": 1})
+    assert failure.value.code == 100
+
+
+@pytest.mark.parametrize("channel", ["a b", "a..b", ".a", "a."])
+async def test_names_that_are_no_subjects_close_who_subscribes_and_harm_nobody_else(
+    pair: tuple[Server, Server], channel: str, name: str
+) -> None:
+    first, second = pair
+    async with connected(first) as bystander, opened(first) as client:
+        await bystander.subscribe(name)
+        await client.connect()
+        await client.send({"id": 9, "subscribe": {"channel": channel}})
+        assert (await client.closed())[0] == 3004
+        await second.api("publish", {"channel": name, "data": 1})
+        assert (await bystander.push())["pub"]["data"] == 1
+
+
+async def test_what_is_sent_has_the_contract_s_bytes(pair: tuple[Server, Server], nats: Nats, name: str) -> None:
+    first, _ = pair
+    client = await nats_client.connect(nats.nats_url)
+    heard = await client.subscribe(f"centrifugo.client.{name}")
+    await client.flush()
+    await first.api("publish", {"channel": name, "data": {"a": 1}, "delta": True})
+    push = pb.Push.FromString((await heard.next_msg(5)).data)
+    assert (push.channel, push.pub.data, push.pub.delta, push.pub.offset) == (name, b'{"a": 1}', True, 0)
+    assert push.pub.time > 0
+    await client.close()
+
+
+async def test_garbage_harms_nobody(pair: tuple[Server, Server], nats: Nats, name: str) -> None:
+    first, second = pair
+    client = await nats_client.connect(nats.nats_url)
+    async with connected(first) as subscriber:
+        await subscriber.subscribe(name)
+        for payload in (b"", b"\xff\xff", b"__p1:0__"):
+            await client.publish(f"centrifugo.client.{name}", payload)
+            await client.publish("centrifugo.control", payload)
+        await client.flush()
+        await second.api("publish", {"channel": name, "data": 1})
+        assert (await subscriber.push())["pub"]["data"] == 1
+    await client.close()
+
+
+async def test_subscriptions_survive_an_outage(
+    private_server: StartServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    nats = Nats(tmp_path_factory.mktemp("nats"))
+    nats.start()
+    server = private_server(config_for(nats))
+    async with connected(server) as client:
+        await client.subscribe(name)
+        await asyncio.to_thread(nats.stop)
+        with pytest.raises(ApiError):
+            await server.api("publish", {"channel": name, "data": 1})
+        await asyncio.to_thread(nats.start)
+
+        async def delivered() -> bool:
+            try:
+                await server.api("publish", {"channel": name, "data": 2})
+            except ApiError:
+                return False
+            return True
+
+        await until(delivered)
+        assert (await client.push())["pub"]["data"] == 2
+    server.stop()
+    nats.stop()
+
+
+async def test_a_server_that_cannot_reach_nats_does_not_start(private_server: StartServer, nats: Nats) -> None:
+    with pytest.raises(RuntimeError, match="error connecting to NATS"):
+        private_server(merge(config_for(nats), {"broker": {"nats": {"url": "nats://127.0.0.1:1"}}}))
+
+
+async def test_patterns_and_raw_subjects(private_server: StartServer, nats: Nats) -> None:
+    server = private_server(
+        config_for(
+            nats,
+            allow_wildcards=True,
+            raw_mode={"enabled": True, "prefix": "raw.", "channel_replacements": {":": "."}},
+        )
+    )
+    client = await nats_client.connect(nats.nats_url)
+    async with connected(server) as subscriber:
+        await subscriber.subscribe("*")
+        await subscriber.subscribe("joins:a")
+        await client.publish("raw.joins.a", b'{"raw":1}')
+        assert await subscriber.push() == {
+            "channel": "joins:a",
+            "pub": {"data": {"raw": 1}, "channel": "joins.a"},
+        }
+        await client.publish("raw.any", b'{"raw":2}')
+        assert await subscriber.push() == {"channel": "*", "pub": {"data": {"raw": 2}, "channel": "any"}}
+    await client.close()
