@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Answer = Mapping[str, Any] | Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Asked(NamedTuple):
@@ -36,6 +36,7 @@ class Backend:
         self.connections: set[Any] = set()
         """The client side of every connection."""
         self.base = ""
+        self._counts: Counter[str] = Counter()
         self._answers: dict[str, Answer] = {}
         self._changed = asyncio.Condition()
 
@@ -50,7 +51,7 @@ class Backend:
     async def wait_for(self, event: str, count: int = 1) -> dict[str, Any]:
         """Wait until an event was asked about so many times, and return the last body."""
         async with asyncio.timeout(PATIENCE), self._changed:
-            await self._changed.wait_for(lambda: len(self.asked(event)) >= count)
+            await self._changed.wait_for(lambda: self._counts[event] >= count)
         return self.asked(event)[-1]
 
     async def wait_cancelled(self, event: str, count: int = 1) -> None:
@@ -64,6 +65,7 @@ class Backend:
         self.connections.add(None if transport is None else transport.get_extra_info("peername"))
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append(Asked(event, await request.json(), headers))
+        self._counts[event] += 1
         await self._notify()
         answer = self._answers.get(event, {})
         try:

@@ -31,6 +31,8 @@ R = TypeVar("R", bound=Response)
 DEFAULT = "default"
 """Names the proxy object of the event itself."""
 _HTTP = ("http://", "https://")
+_PROLONGING = (kinds.REFRESH.name, kinds.SUB_REFRESH.name)
+"""Events that a status cannot say anything but no to (06 P6)."""
 
 
 class Use(NamedTuple):
@@ -116,6 +118,12 @@ def _require_grpc(use: Use) -> None:
 
 def _announce(use: Use) -> None:
     log.info(f"{use.event_type} proxy enabled", proxy_name=use.name, endpoint=without_credentials(use.config.endpoint))
+    if use.event_type in _PROLONGING and use.config.http.status_to_code_transforms:
+        log.warn(
+            "status_to_code_transforms end what a backend that fails would otherwise leave for a minute",
+            event=use.event_type,
+            proxy_name=use.name,
+        )
 
 
 def without_credentials(endpoint: str) -> str:
