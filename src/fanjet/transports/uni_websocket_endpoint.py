@@ -37,8 +37,8 @@ class UniWebSocketEndpoint:
         self._context = context
         self._origin_allowed = origin_allowed
         self._transport = JoiningUniWebSocketTransport if config.join_push_messages else UniWebSocketTransport
-        self._plain = _terms(config, None)
-        self._deflating = _terms(config, deflate_settings(config))
+        self._plain = terms_of(config, None)
+        self._deflating = terms_of(config, deflate_settings(config))
 
     def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
         """Refuse, or switch protocols and begin a session, with the connect request of the query if it has one."""
@@ -62,7 +62,8 @@ class UniWebSocketEndpoint:
         )
 
 
-def _terms(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniTerms:
+def terms_of(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniTerms:
+    """What is agreed on with those who deflate like this (level and minimal size), or not at all."""
     join = config.join_push_messages
     return UniTerms(
         Terms(

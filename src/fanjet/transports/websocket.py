@@ -114,10 +114,11 @@ class WebSocketTransport(WebSocketConnection):
             self._native_pings.take_pong()
 
     def on_peer_gone(self) -> None:
-        """The connection has ended: let the session go, so that nothing keeps both alive."""
+        """The connection has ended: let the session and the pings go, so that nothing keeps them alive."""
         self._context.connection_ended()
-        if self._native_pings is not None:
-            self._native_pings.stop()
+        native_pings, self._native_pings = self._native_pings, None
+        if native_pings is not None:
+            native_pings.stop()
         session, self._session = self._session, None
         if session is not None:
             session.on_lost()
