@@ -96,6 +96,7 @@ class _ProtobufCodec:
             or publication.version
             or publication.removed
             or publication.score
+            or publication.channel
         ):
             return self._pushed(prefix, _whole(publication))
         # Nearly every publication has nothing but these three.
