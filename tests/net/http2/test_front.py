@@ -77,3 +77,9 @@ async def test_what_begins_like_a_preface_is_http1(served, beginning):
     assert await is_silent(reader)
     writer.write(beginning[2:])
     assert (await until_silent(reader)).startswith(b"HTTP/1.1 ")
+
+
+async def test_where_http2_is_not_spoken_its_preface_is_a_bad_request(serve, routes):
+    answer = await (await serve(routes)).ask(PREFACE)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"\r\n\r\n<EOF>")
