@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from h2.events import SettingsAcknowledged
 
 from fanjet.net.binding import bind_tcp
 from fanjet.net.grpc.framing import MessageReader, frame, gzip_frame
@@ -285,3 +286,24 @@ async def test_who_does_not_take_answers_is_not_asked_for_more(served: Served) -
     answer = await client.whole(number)
     await client.close()
     assert messages(answer) == [b"x" * 20] * 10
+
+
+async def test_new_settings_are_acknowledged_before_use_is_made_of_them(served: Served) -> None:
+    """Clients enforce the old ones until then: what a window allows comes behind the acknowledgement."""
+    client, number, stream = await opened_stream(served, greedy=False, window=100)
+    stream.call.write(frame(b"x" * 200))
+    await client.until(lambda: len(client.answers[number].body) == 100)
+    had_come: list[int] = []
+    take = client._take
+
+    def watch(event: object) -> None:
+        if isinstance(event, SettingsAcknowledged):
+            had_come.append(len(client.answers[number].body))
+        take(event)
+
+    client._take = watch
+    client.engine.update_settings({4: 1000})
+    client.flush()
+    await client.until(lambda: len(client.answers[number].body) == 10 + 205)
+    await client.close()
+    assert had_come == [100]

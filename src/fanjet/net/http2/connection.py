@@ -277,6 +277,7 @@ class Http2Connection(asyncio.Protocol):
         except H2Error:
             self._fail()
             return
+        self._flush()  # what new settings allow is not done before they are acknowledged
         try:
             self._handle(events)
         finally:
