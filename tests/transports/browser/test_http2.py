@@ -40,6 +40,15 @@ async (count) => {
 }
 """
 
+OPEN_WEBSOCKET = """
+() => new Promise((resolve, reject) => {
+  const socket = new WebSocket(`wss://${location.host}/connection/websocket`);
+  socket.onopen = () => socket.send(JSON.stringify({ id: 1, connect: {} }));
+  socket.onmessage = (event) => { resolve(event.data); socket.close(); };
+  socket.onerror = () => reject(new Error("no WebSocket"));
+})
+"""
+
 NODE_CLIENT = """
 const http2 = require("node:http2");
 const [origin, key] = process.argv.slice(1);
@@ -72,6 +81,7 @@ def server(private_server: StartServer, pair: Pair) -> Server:
             "http_stream": {"enabled": True},
             "sse": {"enabled": True},
             "health": {"enabled": True},
+            "fanjet": {"websocket_http2": True},
         }
     )
 
@@ -86,6 +96,20 @@ async def test_streams_of_several_tabs_in_chromium(browser: Browser, server: Ser
         assert all(json.loads(message)["connect"]["client"] for message in outcome["messages"])
         assert len(outcome["messages"]) == 2 * STREAMS
         assert outcome["protocol"] == "h2"
+    await context.close()
+
+
+async def test_chromium_opens_its_websocket_on_the_same_connection(browser: Browser, server: Server) -> None:
+    context = await browser.new_context(ignore_https_errors=True)
+    tab = await context.new_page()
+    answers: list[dict[str, Any]] = []
+    developer_tools = await context.new_cdp_session(tab)
+    developer_tools.on("Network.webSocketHandshakeResponseReceived", lambda answer: answers.append(answer))  # noqa: PLW0108 (no built-in)
+    await developer_tools.send("Network.enable")
+    await tab.goto(f"https://127.0.0.1:{server.port}/health")
+    message = await tab.evaluate(OPEN_WEBSOCKET)
+    assert json.loads(message)["connect"]["client"]
+    assert [answer["response"]["status"] for answer in answers] == [200]  # an upgrade would be 101
     await context.close()
 
 

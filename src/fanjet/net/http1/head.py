@@ -62,9 +62,11 @@ def parse_head(head: bytes) -> Head:
     method, target, version = _parse_request_line(request_line)
     headers, repeated = _parse_fields(fields)
     raw_path, query = parse_target(method, target)
-    is_preface = (method, target, version) == ("PRI", b"*", "2.0")
-    if version[0] != "1" and not is_preface:  # HTTP/2's beginning is answered like any other request for `*`
-        raise BadRequest(505, "unsupported protocol version")
+    is_preface = False
+    if version[0] != "1":
+        is_preface = (method, target, version) == ("PRI", b"*", "2.0")
+        if not is_preface:  # HTTP/2's beginning is answered like any other request for `*`
+            raise BadRequest(505, "unsupported protocol version")
     modern = version != "1.0"
     length = _body_length(headers, repeated, modern=modern)
     keep_alive = _keeps_alive(headers, repeated, modern=modern)
