@@ -90,7 +90,7 @@ class RespondingTransport(UniStreamTransport):
         if exchange is not None and isinstance(self._session, UnidirectionalSession):
             status, body = _response(self._session.refused_with or disconnect, self._responses)
             exchange.on_closed = None
-            exchange.respond(status, body, TEXT, self._headers)
+            exchange.respond(status, body, TEXT if body else b"", self._headers)
         super().end(disconnect)
 
     def abort(self) -> None:
