@@ -3,7 +3,7 @@ import contextvars
 
 import pytest
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.eager import run_eagerly, start
 
 
 class Outcome:
@@ -216,3 +216,44 @@ async def test_an_abandoned_task_closes_the_coroutine():
         loop.set_task_factory(None)
     rest.pop().close()
     assert closed == [True]
+
+
+async def test_starting_a_coroutine_that_does_not_wait_leaves_nothing_to_do():
+    steps = []
+
+    async def works():
+        steps.append(1)
+
+    assert start(works()) is None
+    assert steps == [1]
+
+
+async def test_starting_raises_what_the_first_step_raised():
+    async def fails():
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        start(fails())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_was_started_and_waits_goes_on_in_a_task(fails):
+    variable = contextvars.ContextVar("variable", default="outside")
+    future = asyncio.get_running_loop().create_future()
+    seen = []
+
+    async def waits():
+        variable.set("inside")
+        await asyncio.sleep(0)
+        seen.append(await future)
+        seen.append(variable.get())
+
+    suspended = start(waits())
+    assert variable.get() == "outside"
+    outcome = Outcome()
+    task = suspended.go_on(outcome)
+    await asyncio.sleep(0)
+    error = ValueError("no")
+    future.set_exception(error) if fails else future.set_result(1)
+    await task
+    assert (seen, outcome.calls) == (([], [(None, error)]) if fails else ([1, "inside"], [(None, None)]))
