@@ -26,6 +26,9 @@ _DEFAULT_WINDOW: Final = 65535
 class Engine(H2Connection):
     """One connection's frames. h2 checks their order and keeps the windows; what a request says is judged by us."""
 
+    MAX_CLOSED_STREAMS = 2000
+    """How many closed streams are remembered, for frames that were on their way; h2's own 65536 would take 8 MB."""
+
     def __init__(self, *, max_streams: int, extended_connect: bool) -> None:
         super().__init__(
             H2Configuration(
