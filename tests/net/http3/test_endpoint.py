@@ -1,8 +1,10 @@
 """Which datagrams are answered, and how (RFC 9000)."""
 
 import asyncio
+import gc
 import os
 import socket
+import weakref
 
 import pytest
 from aioquic.buffer import Buffer
@@ -144,3 +146,32 @@ async def test_an_address_that_is_taken_cannot_be_bound(rig):
         beside.bind(("127.0.0.1", rig.port))
         with pytest.raises(BindError, match=f"listen udp 127.0.0.1:{rig.port}: bind: "):
             Http3Listener(rig.server, None, [beside])
+
+
+@pytest.mark.parametrize("how", ["close", "fail", "vanish"])
+async def test_nothing_of_a_connection_is_left_without_the_garbage_collector(rig, owner, how):
+    gc.collect()
+    gc.disable()
+    try:
+        async with connected(rig.port) as client:
+            client.begin("GET", "/stream")
+            await owner.begun.wait()
+            await client.ping()
+            (connection,) = rig.server.connections
+            left = [weakref.ref(connection.quic), weakref.ref(connection.quic.tls), weakref.ref(connection.framing)]
+            if how == "fail":
+                connection.fail()
+            elif how == "vanish":
+                client.transmit = lambda: None
+                for _ in range(3):
+                    rig.push_clock(31)
+            del connection
+            if how == "close":
+                client.close()
+            await rig.until(lambda: not rig.server.connections)
+            client.__dict__.pop("transmit", None)
+        del owner.stream
+        await rig.until(lambda: not any(one() for one in left))
+        assert owner.heard[-1] == "lost"
+    finally:
+        gc.enable()

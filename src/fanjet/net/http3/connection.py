@@ -74,6 +74,7 @@ class Http3Connection:
         "_closing",
         "_deferred",
         "_endpoint",
+        "_gone",
         "_handshaken",
         "_heard",
         "_idle_since",
@@ -108,6 +109,7 @@ class Http3Connection:
         self._peer: asyncio.BaseTransport | None = None
         self._handshaken = False
         self._closing = False
+        self._gone = False
         self._receiving = False
         self._deferred = 0
         self._heard = self._idle_since = server.wheel.clock()
@@ -184,6 +186,8 @@ class Http3Connection:
         self._take_time(self.server.wheel.clock())
 
     def _take_time(self, now: float) -> None:
+        if self._gone:
+            return
         due = self.quic.get_timer()
         if due is not None and due <= now:
             self.quic.handle_timer(now)
@@ -255,7 +259,7 @@ class Http3Connection:
     # Events.
 
     def _take_events(self) -> None:
-        while (event := self.quic.next_event()) is not None:
+        while not self._gone and (event := self.quic.next_event()) is not None:
             self._take_event(event)
 
     def _take_event(self, event: QuicEvent) -> None:
@@ -329,7 +333,7 @@ class Http3Connection:
                     session.on_stream_lost()
 
     def _lose_everything(self) -> None:
-        self._closing = True
+        self._closing = self._gone = True
         self.server.wheel.cancel(self)
         self._scheduled_for = _NEVER
         if self._timer is not None:
@@ -341,10 +345,13 @@ class Http3Connection:
         for session in list(self._sessions.values()):
             session.on_lost()
         self._endpoint.forget(self)
+        self.quic.take_apart()
 
     # Sending and waiting.
 
     def _send(self) -> None:
+        if self._gone:
+            return
         now = self.server.wheel.clock()
         for data, address in self.quic.datagrams_to_send(now):
             self._endpoint.send(data, address)

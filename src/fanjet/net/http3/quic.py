@@ -35,6 +35,12 @@ class ServerQuic(QuicConnection):
         self._local_max_streams_bidi = Limit(QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", MAX_REQUESTS)
         self._local_max_streams_uni = Limit(QuicFrameType.MAX_STREAMS_UNI, "max_streams_uni", MAX_UNIDIRECTIONAL)
 
+    def take_apart(self) -> None:
+        """Let go of everything once the connection is over: aioquic's objects hold each other, and no collector looks
+        at connections (DESIGN rule 10). Only the questions below may still be asked."""
+        self.__dict__.clear()
+        self._streams = {}
+
     def has_unsent(self, stream_id: int) -> bool:
         """Whether some of what was written has not left yet: the peer, or the way to it, is slow."""
         stream = self._streams.get(stream_id)
