@@ -38,6 +38,8 @@ class ServerQuic(QuicConnection):
     def take_apart(self) -> None:
         """Let go of everything once the connection is over: aioquic's objects hold each other, and no collector looks
         at connections (DESIGN rule 10). Only the questions below may still be asked."""
+        for space in self._spaces.values():
+            space.sent_packets.clear()
         self.__dict__.clear()
         self._streams = {}
 
