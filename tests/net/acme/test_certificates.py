@@ -231,6 +231,7 @@ async def test_http_is_tried_when_tls_fails(server, authority, serve):
 async def test_http_alone(server, authority, serve):
     authority.kinds = ["http-01"]
     served = await server(answers_http=True, allowed=[HOST])
+    authority.http_host = f"{HOST}:8080"
     challenges = await serve(HttpChallenges(served.certificates))
     authority.http_port = challenges.listener.port
     assert hosts_of((await handshake(served))[0]) == [HOST]

@@ -42,7 +42,8 @@ class HttpChallenges(Routes):
             _refuse(exchange, 400, "Use HTTPS")
 
     def _answer_challenge(self, exchange: Exchange) -> None:
-        if not self._certificates.hosts.is_allowed(_host(exchange)):
+        host = _HOST_AND_PORT.sub(r"\1", _host(exchange)).lower()
+        if not self._certificates.hosts.is_allowed(host):
             _refuse(exchange, 403, "this host is not in host_whitelist")
             return
         token = exchange.request.path.removeprefix(_CHALLENGES)
