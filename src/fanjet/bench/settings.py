@@ -12,6 +12,11 @@ PATCHED: Final = "patched"
 """Namespace with history, recovery and delta compression."""
 
 
+def backend_port(port: int) -> int:
+    """Return where the backend is that a server on `port` asks: below the ports that connections take by themselves."""
+    return 10_000 + port % 20_000
+
+
 def server_settings(port: int) -> dict[str, Any]:
     """Return settings under which a server serves the scenarios on loopback. Everything not named has its default."""
     base = {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True}
@@ -20,7 +25,16 @@ def server_settings(port: int) -> dict[str, Any]:
     return {
         "http_server": {"address": "127.0.0.1", "port": port},
         "http_api": {"key": API_KEY},
-        "client": {"token": {"hmac_secret_key": TOKEN_SECRET}},
+        "client": {
+            "token": {"hmac_secret_key": TOKEN_SECRET},
+            "proxy": {
+                "connect": {
+                    "enabled": True,  # who connects with a token is not asked about
+                    "endpoint": f"http://127.0.0.1:{backend_port(port)}/connect",
+                    "timeout": "10s",
+                }
+            },
+        },
         "http_stream": {"enabled": True},
         "sse": {"enabled": True},
         "uni_websocket": {"enabled": True},

@@ -124,6 +124,8 @@ class CommandQueue:
             return
         self._waiting = False
         commands, self._commands = self._commands, None
+        if not session.usable:  # the connect failed: what was sent along with it counts for nothing
+            commands = self._frames = None
         if commands is not None:
             self._run(commands)
         while self._frames and not self._waiting:

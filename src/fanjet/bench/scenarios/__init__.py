@@ -12,6 +12,7 @@ from .connections import ConnectStorm, IdleConnections, ReconnectStorm
 from .fanout import FanOut, ManyChannels
 from .kernel import SENDER, KernelLimit
 from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
+from .proxies import ConnectProxy
 from .publishing import ApiPublish
 
 __all__ = ["KERNEL", "SCENARIOS", "SENDER", "Scenario"]
@@ -60,6 +61,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     IdleConnections("idle-sse", "the first over SSE", members=100, carrier=SSE),
     ConnectStorm(),
     ReconnectStorm(),
+    ConnectProxy(),
     SlowConsumers(),
     BusyCommand(),
     DeltaPublication("delta", "20 KB with delta to 100 subscribers every 50 ms, 4 rows of 400 changed", changed=4),

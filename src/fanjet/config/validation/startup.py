@@ -86,7 +86,18 @@ def http3(config: Config) -> Refusals:
         yield Refusal("HTTP/3 needs the packages of the extra fanjet[http3], which are not installed")
 
 
-CHECKS: tuple[Callable[[Config], Refusals], ...] = (pings, error_modes, http3)
+def stream_proxies(config: Config) -> Refusals:
+    """Subscription streams are for gRPC alone (06 §12)."""
+    named = {proxy.name: proxy for proxy in config.proxies}
+    for options in (config.channel.without_namespace, *config.channel.namespaces):
+        name = options.subscribe_stream_proxy_name
+        proxy = named.get(name, config.channel.proxy.subscribe_stream)
+        if options.subscribe_stream_proxy_enabled and proxy.endpoint.startswith("http"):
+            message = "error creating subscribe stream proxy – only GRPC endpoints supported"
+            yield Refusal(message, {"name": name})
+
+
+CHECKS: tuple[Callable[[Config], Refusals], ...] = (stream_proxies, pings, error_modes, http3)
 
 
 def _serves_clients(config: Config) -> bool:

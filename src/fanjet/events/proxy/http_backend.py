@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from msgspec import Raw
 from msgspec.json import Encoder
-from yarl import URL
 
+from fanjet.config.tree.tls import Tls
+from fanjet.net.http1.client import HttpClient, parse_target
+from fanjet.net.http1.client_connection import ExchangeFailed
 from fanjet.net.tls import client_context
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON, is_json
@@ -19,7 +19,7 @@ from .forwarding import Forwarding
 from .responses import Disconnect, Error, Response
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse
+    from collections.abc import Sequence
 
     from fanjet.config.tree.proxy import Proxy, StatusTransform
     from fanjet.events.event import Event
@@ -30,9 +30,8 @@ R = TypeVar("R", bound=Response)
 
 LONGEST_RESPONSE: Final = 16 << 20
 """Bytes, unpacked. Nothing that long could be sent on to a client."""
-IDLE_SECONDS: Final = 300.0
-"""How long an unused connection is kept."""
-MOST_REDIRECTS: Final = 10
+_ALWAYS: Final = (("Accept-Encoding", "gzip"), ("User-Agent", "Fanjet"))
+_LAST: Final = (("Content-Type", "application/json"),)
 
 _encode: Final = Encoder().encode
 
@@ -44,50 +43,38 @@ class HttpBackend(Generic[R]):
 
     def __init__(self, config: Proxy, response_type: type[R]) -> None:
         """Raises `TLSError` for TLS settings that cannot be used."""
-        tls = config.http.tls
-        self._url = URL(config.endpoint, encoded=True)
-        self._timeout = ClientTimeout(total=config.timeout if config.timeout > 0 else None)
-        self._tls = client_context(tls, "proxy_http") if tls.enabled else True
-        self._server_name = tls.server_name if tls.enabled and tls.server_name else None
+        tls = config.http.tls if config.http.tls.enabled else Tls()
+        self._endpoint = config.endpoint
+        self._client = HttpClient(
+            timeout=config.timeout if config.timeout > 0 else None,
+            max_body=LONGEST_RESPONSE,
+            tls=client_context(tls, "proxy_http") if config.endpoint.startswith("https:") else None,
+            server_name=tls.server_name,
+        )
         self._forwarding = Forwarding(config, config.http.static_headers)
         self._transforms = _first_of_each_status(config.http.status_to_code_transforms, response_type)
         self._decode = DocumentDecoder(response_type).decode
-        self._session: ClientSession | None = None
 
     async def call(self, request: Request, event: Event) -> R:
         """Ask once. Raises `BackendFailed`."""
         body = _encoded(request)
-        headers = [*self._forwarding.http_headers(event), ("Content-Type", "application/json")]
-        await asyncio.sleep(0)  # the client library needs a task, which only begins where a command first waits
+        forwarded = self._forwarding.http_headers(event)
+        headers = [*_without(forwarded, _ALWAYS), *forwarded, *_LAST]
         try:
-            async with self._open_session().post(
-                self._url, data=body, headers=headers, server_hostname=self._server_name, max_redirects=MOST_REDIRECTS
-            ) as response:
-                if response.status != 200:
-                    return self._transformed(response.status)
-                return self._decode(await _body_of(response))
+            answer = await self._client.post(parse_target(self._endpoint), headers, body)
+            if answer.status != 200:
+                return self._transformed(answer.status)
+            return self._decode(answer.body)
         except MalformedJSON as error:
             raise BackendFailed(f"error decoding response: {error}") from None
         except TimeoutError:
             raise BackendFailed("timeout") from None
-        except (ClientError, OSError, ValueError) as error:
-            raise BackendFailed(str(error) or type(error).__name__) from None
+        except (ExchangeFailed, ValueError) as error:
+            raise BackendFailed(str(error)) from None
 
     async def close(self) -> None:
         """Let the connections go."""
-        if self._session is not None:
-            await self._session.close()
-
-    def _open_session(self) -> ClientSession:
-        if self._session is None:
-            connector = TCPConnector(limit=0, ssl=self._tls, keepalive_timeout=IDLE_SECONDS)
-            self._session = ClientSession(
-                connector=connector,
-                timeout=self._timeout,
-                cookie_jar=DummyCookieJar(),
-                headers={"Accept-Encoding": "gzip", "User-Agent": "Fanjet"},
-            )
-        return self._session
+        self._client.close()
 
     def _transformed(self, status: int) -> R:
         """What a status other than 200 stands for."""
@@ -105,18 +92,12 @@ def _encoded(request: Request) -> bytes:
     return _encode(request)
 
 
-async def _body_of(response: ClientResponse) -> bytes:
-    body = await response.content.readany()
-    if response.content.at_eof():
-        return body
-    pieces, size = [body], len(body)
-    while size <= LONGEST_RESPONSE:
-        piece = await response.content.readany()
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
-        size += len(piece)
-    raise BackendFailed(f"response longer than {LONGEST_RESPONSE} bytes")
+def _without(given: Sequence[tuple[str, str]], defaults: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """The defaults that nothing given replaces."""
+    if not given:
+        return defaults
+    names = {name for name, _ in given}
+    return [default for default in defaults if default[0] not in names]
 
 
 def _first_of_each_status(transforms: tuple[StatusTransform, ...], response_type: type[R]) -> dict[int, R]:

@@ -1,0 +1,173 @@
+"""One connection of an HTTP client: requests go out one at a time, each followed by its response."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_GZIP: Final = 31
+"""What zlib calls the format."""
+
+
+class ExchangeFailed(Exception):  # noqa: N818 (says what has happened)
+    """There is no response, or none that can be used."""
+
+
+class Answer(NamedTuple):
+    """A response. The body is unpacked; `location` is empty without such a header."""
+
+    status: int
+    body: bytes
+    location: str
+
+
+class ClientConnection(asyncio.Protocol):
+    """A connection to one server. `on_idle` is called with it whenever it can be used again."""
+
+    def __init__(self, max_body: int, on_idle: Callable[[ClientConnection], None]) -> None:
+        """`max_body`: bytes, packed and unpacked."""
+        self._max_body = max_body
+        self._on_idle = on_idle
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._begin()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, request: bytes) -> asyncio.Future[Answer]:
+        """Send a request. Cancelling the future gives the connection up; it may raise `ExchangeFailed`."""
+        assert self._transport is not None
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        waiter.add_done_callback(self._settled)
+        self._transport.write(request)
+        return waiter
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def fail(self, reason: str) -> None:
+        """Give up what is under way, and the connection with it."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(ExchangeFailed(reason))
+        self.close()
+
+    def _settled(self, waiter: asyncio.Future[Answer]) -> None:
+        """Called in a later turn of the loop, when the connection may have its next request."""
+        if waiter.cancelled():
+            self.close()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Requests may be sent."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """A piece of a response, or what nobody has asked for."""
+        if self._waiter is None:
+            self.close()
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.fail(f"malformed response: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended, which is the end of a response that does not say its length."""
+        if self._until_the_end and exc is None:
+            self._complete()
+        self.fail("connection closed" if exc is None else str(exc) or type(exc).__name__)
+        self._transport = None
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """A response begins, perhaps one that nobody has asked for and that the next one to ask must not get."""
+        self._begin()
+        if self._waiter is None:
+            self.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Few headers mean anything here."""
+        name = name.lower()
+        if name == b"content-encoding":
+            self._gzipped = value.lower() == b"gzip"
+        elif name == b"location":
+            self._location = value.decode("utf-8", "replace")
+        elif name in {b"content-length", b"transfer-encoding"}:
+            self._is_framed = True
+
+    def on_headers_complete(self) -> None:
+        """The status is known, and where the body ends."""
+        self._until_the_end = not self._is_framed and self._parser.get_status_code() not in {204, 304}
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._size += len(data)
+        if self._size > self._max_body:
+            self.fail(f"response longer than {self._max_body} bytes")
+        else:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """A response has come as a whole; one with a status below 200 is followed by the real one."""
+        if self._parser.get_status_code() >= 200:
+            self._complete()
+
+    # ----------------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._body: list[bytes] = []
+        self._size = 0
+        self._location = ""
+        self._gzipped = False
+        self._is_framed = False
+        self._until_the_end = False
+
+    def _complete(self) -> None:
+        self._until_the_end = False
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        try:
+            body = b"".join(self._body)
+            answer = Answer(
+                self._parser.get_status_code(),
+                _unpacked(body, self._max_body) if self._gzipped and body else body,
+                self._location,
+            )
+        except ExchangeFailed as failure:
+            self.fail(str(failure))
+            return
+        self._waiter = None
+        waiter.set_result(answer)
+        if self._parser.should_keep_alive() and self.is_open:
+            self._on_idle(self)
+        else:
+            self.close()
+
+
+def _unpacked(body: bytes, longest: int) -> bytes:
+    inflate = zlib.decompressobj(_GZIP)
+    try:
+        unpacked = inflate.decompress(body, longest)
+    except zlib.error as error:
+        raise ExchangeFailed(f"malformed response: {error}") from None
+    if inflate.unconsumed_tail:
+        raise ExchangeFailed(f"response longer than {longest} bytes")
+    if not inflate.eof:
+        raise ExchangeFailed("malformed response: gzip ends early")
+    return unpacked
