@@ -14,6 +14,7 @@ from fanjet.net.http1.stream import unframed
 from fanjet.protocol.protobuf_codec import UNIDIRECTIONAL_PROTOBUF
 from fanjet.transports.proto.unistream_pb2 import ConnectRequest, Push, SubscribeRequest
 from fanjet.transports.response_stream import wire_format
+from tests.support.backend import http_backend
 from tests.support.certificates import issue
 from tests.support.grpc_client import CONSUME, channel, consume
 from tests.support.server import Server, free_port, merge
@@ -239,3 +240,24 @@ async def test_tls(shared_server: StartServer) -> None:
         assert (await push(stream)).connect.client
         stream.cancel()
     assert f"serving unidirectional GRPC on 127.0.0.1:{port}" in server.log
+
+
+async def test_metadata_reach_the_application_where_it_is_told(private_server: StartServer, name: str) -> None:
+    port = free_port()
+    async with http_backend() as backend:
+        backend.on("connect", {"result": {"user": name}})
+        proxy = {"enabled": True, "endpoint": f"{backend.base}/connect", "grpc_metadata": ["X-Wanted"]}
+        server = private_server(merge(CONFIG, {"uni_grpc": {"port": port}, "client": {"proxy": {"connect": proxy}}}))
+        async with channel(port) as to:
+            stream = consume(to, ConnectRequest(data=b'{"d":1}'), metadata=(("x-wanted", "yes"), ("x-other", "no")))
+            assert (await push(stream)).connect.client
+            stream.cancel()
+        (asked,) = backend.requests
+        assert asked.headers["x-wanted"] == "yes"
+        assert "x-other" not in asked.headers
+        assert (asked.body["transport"], asked.body["protocol"], asked.body["data"]) == (
+            "uni_grpc",
+            "protobuf",
+            {"d": 1},
+        )
+        await asyncio.to_thread(server.stop)
