@@ -60,6 +60,7 @@ class Pebble:
             "privateKey": str(folder / "key.pem"),
             "tlsPort": tls_port,
             "httpPort": http_port,
+            "retryAfter": {"authz": 1, "order": 1},
             "certificateValidityPeriod": lifetime,  # of old versions; new ones have profiles
             "profiles": {"default": {"description": "tests", "validityPeriod": lifetime}},
         }

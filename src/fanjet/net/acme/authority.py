@@ -30,7 +30,7 @@ ORDER_SECONDS: Final = 300.0
 POLL_SECONDS: Final = (0.25, 10.0)
 """Pause between looks at what the authority works on: the first one, and the longest; it doubles."""
 
-ATTEMPTS_WITH_NEW_NONCE: Final = 3
+ATTEMPTS_WITH_NEW_NONCE: Final = 5
 _SIGNED: Final = {"Content-Type": "application/jose+json"}
 LARGEST_ANSWER: Final = 1 << 20
 """Bytes."""
