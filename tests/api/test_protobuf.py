@@ -14,9 +14,10 @@ from google.protobuf.message_factory import GetMessageClass
 from fanjet.api.grpc import SERVICE
 from fanjet.api.methods import METHODS
 from fanjet.api.proto import api_pb2
-from fanjet.api.protobuf import fill, request_reader
+from fanjet.api.protobuf import fill
 from fanjet.api.requests import BatchRequest, PublishRequest
 from fanjet.api.results import ClientInfo, HistoryResult, Payload, PresenceResult, Publication, PublishResult
+from fanjet.protocol.protobuf_structs import struct_reader
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -72,14 +73,14 @@ def test_every_field_of_a_request_is_read(name: str) -> None:
     fields = sample(kind.DESCRIPTOR)
     assert set(fields) == set(struct.__struct_fields__)
     message = json_format.ParseDict(as_protobuf_json(fields), kind())
-    read = bare(request_reader(kind, struct)(message))
+    read = bare(struct_reader(kind, struct)(message))
     assert read == bare(msgspec.json.decode(json.dumps(fields), type=struct))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_what_is_not_set_is_as_if_it_was_not_sent(name: str) -> None:
     kind, struct = described(name), METHODS[name].request_type
-    assert bare(request_reader(kind, struct)(kind())) == bare(struct())
+    assert bare(struct_reader(kind, struct)(kind())) == bare(struct())
 
 
 def test_batches_hold_requests_and_pass_over_what_is_not_built() -> None:
@@ -87,14 +88,14 @@ def test_batches_hold_requests_and_pass_over_what_is_not_built() -> None:
         parallel=True,
         commands=[{"publish": {"channel": "a", "data": b"\xff"}}, {"connections": {"user": "u"}}, {"info": {}}],
     )
-    first, second, third = request_reader(api_pb2.BatchRequest, BatchRequest)(message).commands
+    first, second, third = struct_reader(api_pb2.BatchRequest, BatchRequest)(message).commands
     assert bare(first.publish) == bare(PublishRequest(channel="a", data=msgspec.Raw(b"\xff")))
     assert set(bare(second).values()) == {None}
     assert third.info is not None
 
 
 def test_numbers_beyond_63_bits_pass() -> None:
-    read = request_reader(api_pb2.PublishRequest, PublishRequest)
+    read = struct_reader(api_pb2.PublishRequest, PublishRequest)
     assert read(api_pb2.PublishRequest(version=2**64 - 1)).version == 2**64 - 1
 
 

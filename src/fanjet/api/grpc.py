@@ -10,12 +10,13 @@ from google.protobuf.message_factory import GetMessageClass
 from fanjet.net.grpc.parsing import parse
 from fanjet.net.grpc.server import Service, unary
 from fanjet.net.grpc.status import GrpcError, StatusCode
+from fanjet.protocol.protobuf_structs import struct_reader
 
 from .batch import run_batch
 from .errors import as_api_error
 from .methods import METHODS
 from .proto.api_pb2 import DESCRIPTOR, BatchRequest, BatchResponse, Error
-from .protobuf import fill, request_reader
+from .protobuf import fill
 from .requests import BatchRequest as BatchCommands
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class GrpcApi:
         node, run, name = self._node, method.run, method.name
         request_class: Any = GetMessageClass(described.input_type)
         response_class: Any = GetMessageClass(described.output_type)
-        read = request_reader(request_class, method.request_type)
+        read = struct_reader(request_class, method.request_type)
 
         async def handle(message: bytes, head: CallHead) -> bytes:
             request = read(parse(request_class, message))
@@ -86,7 +87,7 @@ class GrpcApi:
 
     def _batch(self) -> UnaryHandler:
         node = self._node
-        read = request_reader(BatchRequest, BatchCommands)
+        read = struct_reader(BatchRequest, BatchCommands)
 
         async def handle(message: bytes, _head: CallHead) -> bytes:
             response = BatchResponse()
