@@ -19,6 +19,10 @@ STREAM_WINDOW: Final = 1 << 18
 CONNECTION_WINDOW: Final = 1 << 20
 """Bytes it may send on all of them together."""
 
+_HEADERS: Final = b"\x01"
+_CONTINUATION: Final = b"\x09"
+_END_HEADERS: Final = b"\x04"
+
 _UNLIMITED: Final = (1 << 31) - 1
 _DEFAULT_WINDOW: Final = 65535
 
@@ -69,3 +73,15 @@ class Engine(H2Connection):
 def go_away(code: int, last_stream: int, detail: bytes) -> bytes:
     """A GOAWAY frame. By h2's own nothing could be sent behind it."""
     return GoAwayFrame(stream_id=0, last_stream_id=last_stream, error_code=code, additional_data=detail).serialize()
+
+
+def header_frames(stream: int, block: bytes, max_size: int) -> bytes:
+    """A header block that does not end its stream, in as many frames as it takes."""
+    pieces = [block[start : start + max_size] for start in range(0, len(block), max_size)]
+    number = stream.to_bytes(4, "big")
+    kinds = [_HEADERS, *[_CONTINUATION] * (len(pieces) - 1)]
+    flags = [b"\0"] * (len(pieces) - 1) + [_END_HEADERS]
+    return b"".join(
+        len(piece).to_bytes(3, "big") + kind + flag + number + piece
+        for piece, kind, flag in zip(pieces, kinds, flags, strict=True)
+    )
