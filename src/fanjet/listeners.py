@@ -58,8 +58,12 @@ class Listeners:
         self._wheel = wheel
         self._listeners: list[Listener | Http3Listener] = []
         self._socket_file: SocketFile | None = None
+        self._port = config.http_server.port
         self._certificates = self._autocert(config, passed)
         http = config.http_server
+        # Looked at even where it has no effect, so that a mistake shows before it does.
+        own = http.internal_tls
+        self._internal_tls = server_context(own, "http_server.internal_tls") if own.enabled else None
         external = (http.address, http.port)
         internal = (http.internal_address or http.address, _internal_port(http.internal_port, http.port))
         by_address: dict[tuple[str, int], list[Service]] = {external: [], internal: []}
@@ -71,10 +75,18 @@ class Listeners:
                 where = ", ".join(map(bound_address, sockets)) or join_address(*address)
                 tls = self._contexts(config, separate_internal=address == internal != external)
                 _tell_what_is_served(served, where, http3=http.http3.enabled and address == external)
-                self._listen(config, served, sockets or bind_tcp(*address), tls, external=address == external)
+                sockets = sockets or bind_tcp(*address)
+                self._listen(config, served, sockets, tls, external=address == external)
+                if address == external:
+                    self._port = sockets[0].getsockname()[1]
         public = [service for service in by_address[external] if service.external]
         self._listen_on_unix_sockets(config, public, passed)
         passed.refuse_rest()
+
+    @property
+    def port(self) -> int:
+        """The port of the external listener, which is told only by its socket when any would do."""
+        return self._port
 
     def _autocert(self, config: Config, passed: PassedSockets) -> Certificates | None:
         """Its libraries are loaded only where it is enabled."""
@@ -91,8 +103,8 @@ class Listeners:
         """Which TLS settings hold for which listener (02 §3.2)."""
         http = config.http_server
         if separate_internal:
-            if http.internal_tls.enabled:
-                return server_context(http.internal_tls, "http_server.internal_tls")
+            if self._internal_tls is not None:
+                return self._internal_tls
             if http.tls_external:
                 return None
         if self._certificates is not None:

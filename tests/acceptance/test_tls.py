@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -93,3 +94,36 @@ async def test_clients_may_need_a_certificate(  # 02-47
     known.load_cert_chain(both)
     async with opened(server, url=url, tls=known) as client:
         await client.connect()
+
+
+async def test_which_tls_settings_hold_for_the_internal_listener(  # 02 §3.2
+    private_server: StartServer, pair: Pair, client_pair: Pair
+) -> None:
+    outside = {"enabled": True, "cert_pem": pair.certificate, "key_pem": pair.key}
+    inside = {"enabled": True, "cert_pem": client_pair.certificate, "key_pem": client_pair.key}
+
+    async def certificate(**settings: Any) -> bytes | None:
+        """The one of the internal listener; None when it is plain."""
+        port = free_port()
+        private_server({"http_server": {"internal_port": str(port), **settings}})
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        except (ssl.SSLError, ConnectionError):
+            return None
+        writer.transport.abort()
+        der = writer.get_extra_info("ssl_object").getpeercert(True)
+        return bytes(ssl.DER_cert_to_PEM_cert(der).strip(), "ascii")
+
+    assert await certificate(tls=outside) == pair.certificate.strip().encode()
+    assert await certificate(tls=outside, tls_external=True) is None
+    own = client_pair.certificate.strip().encode()
+    assert await certificate(tls=outside, tls_external=True, internal_tls=inside) == own
+    assert await certificate(internal_tls=inside) == own
+
+
+def test_internal_tls_must_be_usable_even_without_effect(private_server: StartServer, pair: Pair) -> None:
+    internal = {"enabled": True, "cert_pem": pair.certificate, "key_pem": "x"}
+    with pytest.raises(RuntimeError, match=r"error make TLS config \(for http_server\.internal_tls\)"):
+        private_server({"http_server": {"internal_tls": internal}})

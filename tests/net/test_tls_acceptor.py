@@ -103,12 +103,18 @@ async def test_plain_http_in_pieces(serve, answering, context, by_name):
     assert await until_silent(reader) == WRONG_PORT
 
 
-@pytest.mark.parametrize("sent", [b"DELETE / HTTP/1.1\r\n\r\n", b"\x00\x01\x02", b"GEX"])
-async def test_anything_else_is_closed_without_an_answer(serve, answering, context, sent):
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        pytest.param(b"DELETE / HTTP/1.1\r\n\r\n", b"<EOF>", id="rare-method"),
+        pytest.param(b"\x00\x01\x02" * 1000, b"<EOF>", id="binary"),
+        pytest.param(b"GEX", b"<EOF>", id="almost-http"),
+        pytest.param(b"\x80\x2e\x01\x00\x02" + bytes(44), b"\x15\x03\x01\x00\x02\x02\x46<EOF>", id="ssl-2"),
+    ],
+)
+async def test_anything_else_is_closed(serve, answering, context, sent, answer):
     served = await serve(answering, context)
-    reader, writer = await served.connect()
-    writer.write(sent)
-    assert await is_closed(reader)
+    assert await served.ask(sent) == answer
 
 
 @pytest.mark.parametrize("by_name", [False, True])

@@ -16,7 +16,7 @@ import ssl
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from .client_hello import HANDSHAKE_RECORD, RECORD_HEAD_BYTES, ClientHello, NotClientHello, read_client_hello
-from .tls_alert import INTERNAL_ERROR, handshaking, plain_alert
+from .tls_alert import INTERNAL_ERROR, PROTOCOL_VERSION, handshaking, plain_alert
 from .wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _USUAL_HELLO: Final = 4096
 """Bytes, so that most hellos are read with one look."""
 
 _HTTP_BEGINNINGS: Final = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
+_SSL_2: Final = 0x80
 _OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ class _Arrival:
             self._refuse(plain_alert(INTERNAL_ERROR))
 
     def _turn_away(self, received: bytes) -> None:
-        """Tell plain HTTP where it is; whatever else this is gets no answer."""
+        """Tell plain HTTP where it is, and SSL 2 that it is too old; whatever else this is gets no answer."""
         if received.startswith(_HTTP_BEGINNINGS):
             self._fail("client sent an HTTP request to an HTTPS server")
             self._refuse(HTTP_ON_TLS_PORT)
@@ -195,7 +196,7 @@ class _Arrival:
             self._await_more(RECORD_HEAD_BYTES, received)
         else:
             self._fail("first record does not look like a TLS handshake")
-            self._drop()
+            self._refuse(plain_alert(PROTOCOL_VERSION) if received[0] == _SSL_2 else b"")
 
     def _await_more(self, count: int, received: bytes) -> None:
         if len(received) == self._seen:  # woken without news: the peer has finished

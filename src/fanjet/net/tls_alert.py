@@ -20,6 +20,7 @@ handshaking: Final[ContextVar[socket.socket | None]] = ContextVar("handshaking",
 _ALERT_RECORD: Final = b"\x15\x03\x01\x00\x02"
 _FATAL: Final = 2
 
+PROTOCOL_VERSION: Final = 70
 INTERNAL_ERROR: Final = 80
 
 

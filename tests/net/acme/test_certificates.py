@@ -241,6 +241,7 @@ async def test_http_alone(server, authority, serve):
     ("request_line", "status", "rest"),
     [
         ("GET /a//b/../c?d=%20e", 302, f"Location: https://{HOST}/a//b/../c?d=%20e"),
+        ("GET /'<b>", 302, f'<a href="https://{HOST}/%27%3Cb%3E">Found</a>.'),
         ("HEAD /", 302, f"Location: https://{HOST}/"),
         ("POST /", 400, "Use HTTPS\n"),
         ("OPTIONS *", 400, "Use HTTPS\n"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from ..http1.response import NO_SNIFFING, TEXT
 from ..router import Route, Routes
@@ -61,7 +62,8 @@ def _host(exchange: Exchange) -> str:
 def _redirect(exchange: Exchange) -> None:
     host = _HOST_AND_PORT.sub(r"\1:443", _host(exchange))
     query = exchange.request.query.decode("latin-1")
-    location = f"https://{host}{exchange.request.raw_path}" + (f"?{query}" if query else "")
+    path = quote(exchange.request.raw_path, safe="/%:@!$&()*+,;=~", encoding="latin-1")
+    location = f"https://{host}{path}" + (f"?{query}" if query else "")
     body = f'<a href="{escape(location)}">Found</a>.\n\n'.encode("latin-1")
     shown = body if exchange.request.method == "GET" else b""
     exchange.respond(302, shown, _HTML, ((b"Location", location.encode("latin-1")),))
