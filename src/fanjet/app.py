@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fanjet import __version__
+from fanjet.additions import NOTHING, Additions
 from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections, refusal_message
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
@@ -42,12 +43,11 @@ from fanjet.services import services
 from fanjet.telemetry.logging import configure, get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, MutableMapping
 
     from fanjet.config import Config, Loaded
     from fanjet.config.notices import Notice
     from fanjet.config.tree.client import Client
-    from fanjet.net.router import Endpoint
 
 log = get_logger(__name__)
 
@@ -57,11 +57,8 @@ ANNOUNCE_SECONDS = 3
 SIGNAL_NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup"}
 
 
-def run(loaded: Loaded, *, site: Mapping[str, Endpoint] | None = None) -> int:
-    """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated.
-
-    `site`: more endpoints for the external listener, by path.
-    """
+def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
+    """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated."""
     config = loaded.config
     try:
         output = configure(config.log.level, config.log.file)
@@ -74,7 +71,7 @@ def run(loaded: Loaded, *, site: Mapping[str, Endpoint] | None = None) -> int:
         _refuse_what_cannot_be_served(config)
         _allow_many_connections()
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-            return runner.run(_serve(loaded, site or {}))
+            return runner.run(_serve(loaded, additions))
     finally:
         output.close()
 
@@ -87,11 +84,16 @@ def _allow_many_connections() -> None:
 
 def _refuse_what_cannot_be_served(config: Config) -> None:
     try:
-        _check(config)
+        check(config)
     except ConfigError as error:
         log.fatal("error validating config", error=error)
-    for refusal in start_refusals(config, _token_refusals(config)):
+    for refusal in refusals(config):
         log.fatal(refusal.message, **refusal.fields)
+
+
+def refusals(config: Config) -> Iterator[Refusal]:
+    """Why a server with this valid configuration does not start, if there is anything."""
+    return start_refusals(config, _token_refusals(config))
 
 
 def _token_refusals(config: Config) -> Iterator[Refusal]:
@@ -102,7 +104,7 @@ def _token_refusals(config: Config) -> Iterator[Refusal]:
         yield Refusal(refusal_message(error), {"key": error.key, "error": error})
 
 
-def _check(config: Config) -> None:
+def check(config: Config) -> None:
     """Raises `ConfigError` for what is invalid and for what is not built."""
     validate(config)
     refuse_unbuilt(config)
@@ -122,9 +124,10 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _serve(loaded: Loaded, site: Mapping[str, Endpoint]) -> int:
+async def _serve(loaded: Loaded, additions: Additions) -> int:
     try:
-        server = Server(loaded, site)
+        server = Server(loaded, additions, environment=os.environ)
+        server.obey_signals()
         await server.start()
     except (ListenError, TLSError, BindError, ConfigError, EngineUnavailable) as error:
         log.fatal("error starting server", error=error)
@@ -142,24 +145,30 @@ async def _serve(loaded: Loaded, site: Mapping[str, Endpoint]) -> int:
 class Server:
     """Everything that runs in one process."""
 
-    def __init__(self, loaded: Loaded, site: Mapping[str, Endpoint]) -> None:
-        """Build all parts and bind the addresses."""
+    def __init__(
+        self, loaded: Loaded, additions: Additions = NOTHING, *, environment: MutableMapping[str, str] | None = None
+    ) -> None:
+        """Build all parts and bind the addresses. `environment` is where a service manager leaves word."""
         config = loaded.config
+        environment = {} if environment is None else environment
+        self._additions = additions
         self.stop_requested = asyncio.Event()
         self._loaded = loaded
         self._wheel = TimingWheel()
+        self._proxies = Proxies(config)
+        self._events = additions.events(self._proxies)
         self._node = Node(
             name=config.node.name or _default_node_name(config),
             version=VERSION,
-            namespaces=Namespaces(config.channel),
+            namespaces=Namespaces(additions.channel(config.channel)),
             open_engines=partial(open_engines, config),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
             metrics_name=config.fanjet.metrics_namespace,
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
+        self._node.procedures = additions.procedures
         connection_verifier, subscription_verifier = self._verifiers(config.client)
-        self._proxies = Proxies(config)
         self._clients = ClientContext(
             node=self._node,
             settings=ClientSettings.from_config(config, VERSION),
@@ -169,11 +178,11 @@ class Server:
             subscription_verifier=subscription_verifier,
             now=self._wheel.clock,
             unix_time=time.time,
-            events=self._proxies,
+            events=self._events,
         )
-        endpoints = services(config, self._clients, site)
-        self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(os.environ))
-        self._service_manager = ServiceManager(os.environ)
+        endpoints = services(config, self._clients, additions.site)
+        self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment))
+        self._service_manager = ServiceManager(environment)
         self._grpc = GrpcListeners(config, self._clients, self._wheel)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
@@ -190,13 +199,26 @@ class Server:
             SubscriptionVerifier(sections.subscription, resolve=resolve),
         )
 
-    async def start(self) -> None:
-        """Accept signals, then connections."""
+    @property
+    def node(self) -> Node:
+        """What the server API works with."""
+        return self._node
+
+    @property
+    def port(self) -> int:
+        """The port of the external listener."""
+        return self._listeners.port
+
+    def obey_signals(self) -> None:
+        """Stop and reload as the process's signals tell: for who owns the process."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_on_signal, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload_on_signal)
-        self._wheel.start(loop)
+
+    async def start(self) -> None:
+        """Accept connections."""
+        self._wheel.start(asyncio.get_running_loop())
         await self._node.start()
         await self._listeners.start()
         await self._grpc.start()
@@ -252,7 +274,7 @@ class Server:
             log.error("error reading config", error=error)
             return
         try:
-            _check(loaded.config)
+            check(loaded.config)
         except ConfigError as error:
             log.error(f"error validating config: {error}")
             return
@@ -264,7 +286,12 @@ class Server:
             return
         self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
         self._clients.config = plain(config.client)
-        self._node.namespaces = Namespaces(config.channel)
+        try:
+            namespaces = Namespaces(self._additions.channel(config.channel))
+        except ConfigError as error:
+            log.error(f"error reloading: {error}")
+            return
+        self._node.namespaces = namespaces
         self._proxies.reload(config.rpc)
         log.info("configuration successfully reloaded")
 

@@ -19,6 +19,7 @@ from fanjet.protocol.codes import (
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
+    from fanjet.node.procedures import Procedure
     from fanjet.node.selection import Selection
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
@@ -49,6 +50,7 @@ class FakeNode:
     published: list[tuple[str, Publication, bool]] = field(default_factory=list)
     commands: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     active: dict[str, int] = field(default_factory=dict)
+    procedures: dict[str, Procedure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.broker = MemoryBroker(self)

@@ -1,11 +1,11 @@
-"""Methods `info` and `channels`, and `rpc`, for which nothing is registered yet (05 §6.11-6.13)."""
+"""Methods `info`, `channels` and `rpc` (05 §6.11-6.13)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from .errors import BadRequest, NotFound
-from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult
+from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult, RPCResult, payload
 
 if TYPE_CHECKING:
     from fanjet.node.registry import NodeInfo
@@ -25,9 +25,14 @@ async def channels(node: Node, request: ChannelsRequest) -> ChannelsResult:
     return ChannelsResult({name: ChannelInfo(count) for name, count in counts.items()})
 
 
-async def rpc(_node: Node, request: RPCRequest) -> NoReturn:
-    """Every method is unknown."""
-    raise NotFound if request.method else BadRequest
+async def rpc(node: Node, request: RPCRequest) -> RPCResult:
+    """Call a procedure that the embedding program has registered; a server by itself has none."""
+    if not request.method:
+        raise BadRequest
+    procedure = node.procedures.get(request.method)
+    if procedure is None:
+        raise NotFound
+    return RPCResult(payload(await procedure(bytes(request.params))))
 
 
 def _node_result(node: NodeInfo) -> NodeResult:

@@ -17,6 +17,9 @@ class ApiError(Exception):
     http_status: ClassVar[int]
     """Status of the answer in transport error mode (05 §2.7)."""
 
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}"
+
 
 class InternalError(ApiError):
     """The engine failed, a survey failed, or something was not foreseen."""

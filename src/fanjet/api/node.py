@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
+    from fanjet.node.procedures import Procedure
     from fanjet.node.registry import NodeInfo
     from fanjet.node.selection import Selection
     from fanjet.protocol.codes import Disconnect, Unsubscribe
@@ -20,6 +23,10 @@ class Node(Protocol):
     @property
     def shutting_down(self) -> bool:
         """Whether the node has begun to stop."""
+
+    @property
+    def procedures(self) -> Mapping[str, Procedure]:
+        """What the method `rpc` calls, by name (05 §6.13)."""
 
     def resolve(self, channel: str) -> ChannelOptions:
         """Options of a channel. Raises error 102 when its namespace does not exist."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ class Payload:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+
+    def json(self) -> Any:
+        """The value, if it is JSON. Raises `ValueError` when it is not."""
+        return msgspec.json.decode(self.data)
 
 
 def payload(data: bytes) -> Payload | None:
@@ -140,3 +145,9 @@ class InfoResult(Result, frozen=True):
     """05 §6.12."""
 
     nodes: list[NodeResult] = []
+
+
+class RPCResult(Result, frozen=True):
+    """05 §6.13."""
+
+    data: Payload | None = None

@@ -22,7 +22,7 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
 
-from . import emulation, refresh, server_side, tick, unsubscribe
+from . import emulation, farewell, refresh, server_side, tick, unsubscribe
 from .client_id import new_client_id
 from .commands import CommandQueue
 from .deadlines import Deadlines
@@ -342,6 +342,7 @@ class Session(Outbox):
         transport.end(disconnect)
 
     def _end(self, disconnect: Disconnect) -> None:
+        was_connected = self.state is CONNECTED
         self._enter(CLOSED)
         self.context.connecting.discard(self)
         self.context.wheel.cancel(self)
@@ -351,6 +352,8 @@ class Session(Outbox):
             self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
         self.stop_asking()
         unsubscribe.leave_all(self)
+        if was_connected and self.context.events.hears_disconnects:
+            self.context.run_in_background(farewell.tell_application(self, disconnect))
 
     def stop_asking(self) -> None:
         """The application's answers are of no use any more."""

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
         SubRefreshAnswer,
         SubscribeAnswer,
     )
-    from .event import ConnectEvent, PublishEvent, RefreshEvent, RPCEvent, SubRefreshEvent, SubscribeEvent
+    from .event import (
+        ConnectEvent,
+        DisconnectEvent,
+        MessageEvent,
+        PublishEvent,
+        RefreshEvent,
+        RPCEvent,
+        SubRefreshEvent,
+        SubscribeEvent,
+    )
     from .headers import KeptHeaders
     from .stream import SubscriptionStream
 
@@ -54,6 +63,14 @@ class ClientEvents(Protocol):
     def answers_rpc(self) -> bool:
         """Whether there is anybody to call."""
 
+    @property
+    def takes_messages(self) -> bool:
+        """Whether anybody takes messages of clients."""
+
+    @property
+    def hears_disconnects(self) -> bool:
+        """Whether anybody wants to hear of connections that have ended."""
+
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
         """Who connects; None when the application does not know (06 §5)."""
 
@@ -74,3 +91,9 @@ class ClientEvents(Protocol):
 
     async def rpc(self, event: RPCEvent) -> bytes:
         """Call a procedure and return its result, empty for none (06 §11)."""
+
+    async def message(self, event: MessageEvent) -> None:
+        """Take a message, to which there is no answer."""
+
+    async def disconnect(self, event: DisconnectEvent) -> None:
+        """Hear that a connection has ended. What is raised changes nothing."""

@@ -1,8 +1,12 @@
 """What happens on connections and is put to the application (06 §3, §5 to §12)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import msgspec
 from msgspec import Struct
+
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ReplyError
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -24,10 +28,24 @@ class Event(Struct, frozen=True, kw_only=True):
     emulated_headers: Mapping[str, str] | None = None
 
 
-class ConnectEvent(Event, frozen=True, kw_only=True):
-    """A client without token wants to connect. `channels`: those it would have server-side subscriptions to."""
+class DataEvent(Event, frozen=True, kw_only=True):
+    """What comes with data that the client has sent; empty for none."""
 
     data: bytes = b""
+
+    def json(self) -> Any:
+        """The data decoded, None for none. What is no JSON is the client's fault: raises `ReplyError` 107."""
+        if not self.data:
+            return None
+        try:
+            return msgspec.json.decode(self.data)
+        except msgspec.DecodeError:
+            raise ReplyError(ERROR_BAD_REQUEST) from None
+
+
+class ConnectEvent(DataEvent, frozen=True, kw_only=True):
+    """A client without token wants to connect. `channels`: those it would have server-side subscriptions to."""
+
     name: str = ""
     version: str = ""
     channels: Sequence[str] = ()
@@ -37,18 +55,16 @@ class RefreshEvent(Event, frozen=True, kw_only=True):
     """A connection has expired."""
 
 
-class SubscribeEvent(Event, frozen=True, kw_only=True):
+class SubscribeEvent(DataEvent, frozen=True, kw_only=True):
     """A client wants to subscribe to a channel."""
 
     channel: str
-    data: bytes = b""
 
 
-class PublishEvent(Event, frozen=True, kw_only=True):
+class PublishEvent(DataEvent, frozen=True, kw_only=True):
     """A client wants to publish into a channel."""
 
     channel: str
-    data: bytes = b""
 
 
 class SubRefreshEvent(Event, frozen=True, kw_only=True):
@@ -57,8 +73,18 @@ class SubRefreshEvent(Event, frozen=True, kw_only=True):
     channel: str
 
 
-class RPCEvent(Event, frozen=True, kw_only=True):
+class RPCEvent(DataEvent, frozen=True, kw_only=True):
     """A client calls a procedure of the application."""
 
     method: str
-    data: bytes = b""
+
+
+class MessageEvent(DataEvent, frozen=True, kw_only=True):
+    """A client has sent a message that nobody answers."""
+
+
+class DisconnectEvent(Event, frozen=True, kw_only=True):
+    """A connection has ended that had been accepted, with this code and reason."""
+
+    code: int
+    reason: str

@@ -11,7 +11,16 @@ from .headers import NO_HEADERS
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
 
-    from .event import ConnectEvent, PublishEvent, RefreshEvent, RPCEvent, SubRefreshEvent, SubscribeEvent
+    from .event import (
+        ConnectEvent,
+        DisconnectEvent,
+        MessageEvent,
+        PublishEvent,
+        RefreshEvent,
+        RPCEvent,
+        SubRefreshEvent,
+        SubscribeEvent,
+    )
 
 
 class Nobody:
@@ -21,6 +30,8 @@ class Nobody:
     decides_connect = False
     decides_refresh = False
     answers_rpc = False
+    takes_messages = False
+    hears_disconnects = False
 
     async def connect(self, _event: ConnectEvent) -> NoReturn:
         """Nobody knows."""
@@ -49,3 +60,10 @@ class Nobody:
     async def rpc(self, _event: RPCEvent) -> NoReturn:
         """Nobody answers."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def message(self, _event: MessageEvent) -> NoReturn:
+        """Nobody listens."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def disconnect(self, _event: DisconnectEvent) -> None:
+        """Nobody cares."""

@@ -28,7 +28,7 @@ from .registry import UnknownNode
 from .stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from .channel import LiveChannel
     from .cluster.cluster import Cluster
+    from .procedures import Procedure
     from .registry import NodeInfo
     from .selection import Selection
     from .subscriber import Subscriber
@@ -82,6 +83,7 @@ class Node:
         self._controller = engines.controller
         self.connections = Connections()
         self.shutting_down = False
+        self.procedures: Mapping[str, Procedure] = {}
         self._subscriptions = BrokerSubscriptions(self.hub, self.broker)
         self._orders = Orders(self.connections)
         self._questions = Questions(self.connections, self.hub)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from fanjet.events.client_events import EventFailed
 from fanjet.events.headers import KeptHeaders
-from fanjet.protocol.codes import DISCONNECT_INTERNAL, Disconnected
+from fanjet.protocol.codes import DISCONNECT_INTERNAL, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
 from fanjet.telemetry.logging import get_logger
 
 from . import kinds
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     )
     from fanjet.events.event import (
         ConnectEvent,
+        DisconnectEvent,
         Event,
+        MessageEvent,
         PublishEvent,
         RefreshEvent,
         RPCEvent,
@@ -81,6 +83,7 @@ class Proxies:
         self.decides_connect = len(self._connect) > 0
         self.decides_refresh = len(self._refresh) > 0
         self.answers_rpc = len(self._rpc) > 0
+        self.takes_messages = self.hears_disconnects = False
 
     def reload(self, rpc: Rpc) -> None:
         """Take over which methods are answered by which proxies."""
@@ -155,6 +158,13 @@ class Proxies:
         response = await asker.ask_or_refuse(event, method=event.method, **asker.payload(event.data))
         with _useful(event):
             return b"" if response.result is None else payload_of(response.result.data, response.result.b64data)
+
+    async def message(self, event: MessageEvent) -> NoReturn:
+        """No proxy takes messages."""
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+
+    async def disconnect(self, event: DisconnectEvent) -> None:
+        """No proxy is told."""
 
 
 def _askers(kind: Kind[R], uses: Sequence[Use], observe: Observe) -> Named[Asker[R]]:

@@ -1,0 +1,49 @@
+"""What a program that embeds the server adds to what the configuration says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from fanjet.config import ConfigError
+from fanjet.events.handlers.handled import Handled
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from fanjet.config.tree.channel import Channel
+    from fanjet.events.client_events import ClientEvents
+    from fanjet.events.handlers.registry import Handlers
+    from fanjet.net.router import Endpoint
+    from fanjet.node.procedures import Procedure
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
+    headers that events show. `procedures`: what the server API's `rpc` calls."""
+
+    site: Mapping[str, Endpoint] = field(default_factory=dict)
+    handlers: Handlers | None = None
+    headers: Collection[str] = ()
+    emulated_headers: Collection[str] = ()
+    procedures: Mapping[str, Procedure] = field(default_factory=dict)
+
+    def events(self, proxies: ClientEvents) -> ClientEvents:
+        """Whom connections ask: the handlers, and for the rest the proxies."""
+        if self.handlers is None:
+            return proxies
+        return Handled(self.handlers, proxies, headers=self.headers, emulated_headers=self.emulated_headers)
+
+    def channel(self, channel: Channel) -> Channel:
+        """The configuration of channels with what the handlers make of it. Raises `ConfigError` for a handler that
+        belongs nowhere."""
+        if self.handlers is None:
+            return channel
+        try:
+            return self.handlers.claimed(channel)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+
+
+NOTHING: Final = Additions()

@@ -1,0 +1,1 @@
+"""The application in the same process: plain async functions that answer events."""

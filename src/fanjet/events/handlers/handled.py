@@ -1,0 +1,190 @@
+"""Handlers of the application, and behind them the proxies: `ClientEvents` whose answers come from this process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fanjet.events.client_events import EventFailed
+from fanjet.events.headers import KeptHeaders
+from fanjet.protocol.codes import ERROR_METHOD_NOT_FOUND, Disconnected, ReplyError
+from fanjet.telemetry.logging import get_logger
+
+from .payloads import payload_bytes
+from .registry import of_place
+from .replies import ConnectReply, PublishReply, RefreshReply, SubRefreshReply, SubscribeReply
+from .tasks import in_task
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.events.answer import (
+        ConnectAnswer,
+        PublishAnswer,
+        RefreshAnswer,
+        SubRefreshAnswer,
+        SubscribeAnswer,
+    )
+    from fanjet.events.client_events import ClientEvents
+    from fanjet.events.event import (
+        ConnectEvent,
+        DisconnectEvent,
+        Event,
+        MessageEvent,
+        PublishEvent,
+        RefreshEvent,
+        RPCEvent,
+        SubRefreshEvent,
+        SubscribeEvent,
+    )
+    from fanjet.events.stream import SubscriptionStream
+
+    from .registry import Handler, Handlers
+
+log = get_logger(__name__)
+
+R = TypeVar("R")
+
+_ALLOWED = SubscribeReply().answer()
+_UNCHANGED = PublishReply().answer()
+
+
+class Handled:
+    """The application's own handlers; what they leave alone goes to `others`.
+
+    `headers`, `emulated_headers`: names of those that events are to show beyond what `others` keep.
+    """
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        others: ClientEvents,
+        *,
+        headers: Collection[str] = (),
+        emulated_headers: Collection[str] = (),
+    ) -> None:
+        self._handlers = handlers
+        self._others = others
+        kept = others.kept_headers
+        self.kept_headers = KeptHeaders(
+            http=[*kept.http, *headers],
+            metadata=[*kept.metadata, *headers],
+            emulated=[*kept.emulated, *emulated_headers],
+        )
+        self.decides_connect = handlers.connect is not None or others.decides_connect
+        self.decides_refresh = handlers.refresh is not None or others.decides_refresh
+        self.answers_rpc = bool(handlers.rpc) or others.answers_rpc
+        self.takes_messages = handlers.message is not None or others.takes_messages
+        self.hears_disconnects = handlers.disconnect is not None or others.hears_disconnects
+
+    async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
+        """Who connects."""
+        handler = self._handlers.connect
+        if handler is None:
+            return await self._others.connect(event)
+        reply = await _reply(handler, event, ConnectReply)
+        return None if reply is None else _answer(event, reply)
+
+    async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
+        """Prolong a connection."""
+        handler = self._handlers.refresh
+        if handler is None:
+            return await self._others.refresh(event)
+        reply = await _reply(handler, event, RefreshReply)
+        return None if reply is None else _answer(event, reply)
+
+    async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
+        """Allow a subscription."""
+        handler = of_place(self._handlers.subscribe, resolved.namespace)
+        if handler is None:
+            return await self._others.subscribe(event, resolved)
+        reply = await _reply(handler, event, SubscribeReply)
+        return _ALLOWED if reply is None else _answer(event, reply)
+
+    async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
+        """Streams are for backends."""
+        return await self._others.open_stream(event, resolved)
+
+    async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
+        """Allow a publication."""
+        handler = of_place(self._handlers.publish, resolved.namespace)
+        if handler is None:
+            return await self._others.publish(event, resolved)
+        reply = await _reply(handler, event, PublishReply)
+        return _UNCHANGED if reply is None else _answer(event, reply)
+
+    async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
+        """Prolong a subscription."""
+        handler = of_place(self._handlers.sub_refresh, resolved.namespace)
+        if handler is None:
+            return await self._others.sub_refresh(event, resolved)
+        reply = await _reply(handler, event, SubRefreshReply)
+        return None if reply is None else _answer(event, reply)
+
+    async def rpc(self, event: RPCEvent) -> bytes:
+        """Call a procedure."""
+        handler = of_place(self._handlers.rpc, event.method)
+        if handler is not None:
+            return _encoded(event, await _call(handler, event))
+        if self._others.answers_rpc:
+            return await self._others.rpc(event)
+        raise ReplyError(ERROR_METHOD_NOT_FOUND)
+
+    async def message(self, event: MessageEvent) -> None:
+        """Take a message."""
+        handler = self._handlers.message
+        await (self._others.message(event) if handler is None else _call(handler, event))
+
+    async def disconnect(self, event: DisconnectEvent) -> None:
+        """Hear of a connection's end."""
+        if self._handlers.disconnect is not None:
+            await _call(self._handlers.disconnect, event)
+        if self._others.hears_disconnects:
+            await self._others.disconnect(event)
+
+
+async def _call(handler: Handler, event: Event) -> Any:
+    """What the handler returns. Raises what it refuses with, `EventFailed` for anything else."""
+    try:
+        return await in_task(handler(event))
+    except (ReplyError, Disconnected, asyncio.CancelledError):
+        raise
+    except Exception:
+        log.exception("handler failed", handler=_name(handler), client=event.client)
+    raise EventFailed
+
+
+async def _reply(handler: Handler, event: Event, expected: type[R]) -> R | None:
+    reply = await _call(handler, event)
+    if reply is None or isinstance(reply, expected):
+        return reply
+    log.error(
+        "handler returned something else than it may",
+        handler=_name(handler),
+        client=event.client,
+        returned=type(reply).__name__,
+        expected=expected.__name__,
+    )
+    raise EventFailed
+
+
+def _answer(event: Event, reply: Any) -> Any:
+    """The reply as sessions want it. Raises `EventFailed` for payloads that cannot be encoded."""
+    try:
+        return reply.answer()
+    except (TypeError, ValueError) as error:
+        log.error("reply of a handler cannot be encoded", client=event.client, error=str(error))
+    raise EventFailed
+
+
+def _encoded(event: Event, value: Any) -> bytes:
+    try:
+        return payload_bytes(value)
+    except (TypeError, ValueError) as error:
+        log.error("result of an RPC handler cannot be encoded", client=event.client, error=str(error))
+    raise EventFailed
+
+
+def _name(handler: Handler) -> str:
+    return getattr(handler, "__qualname__", repr(handler))

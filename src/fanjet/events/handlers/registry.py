@@ -1,0 +1,92 @@
+"""Which functions of the application answer which events."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fanjet.config.tree.channel import Channel, ChannelOptions
+
+Handler = Callable[[Any], Coroutine[Any, Any, Any]]
+
+EVERYWHERE: Final = None
+"""The place of a handler that answers where no other does."""
+
+
+class Handlers:
+    """Handlers by what they answer. Those about channels by namespace, where the empty name stands for channels without
+    any; those of RPC by method."""
+
+    def __init__(self) -> None:
+        self.connect: Handler | None = None
+        self.refresh: Handler | None = None
+        self.message: Handler | None = None
+        self.disconnect: Handler | None = None
+        self.subscribe: dict[str | None, Handler] = {}
+        self.publish: dict[str | None, Handler] = {}
+        self.sub_refresh: dict[str | None, Handler] = {}
+        self.rpc: dict[str | None, Handler] = {}
+
+    def set_single(self, event: str, handler: Handler) -> None:
+        """Register what answers all events of a kind. Raises `TypeError`, and `ValueError` when something does."""
+        require_async(handler, event)
+        if getattr(self, event) is not None:
+            raise ValueError(f"there is a handler for {event} already")
+        setattr(self, event, handler)
+
+    def add(self, event: str, place: str | None, handler: Handler) -> None:
+        """Register what answers the events of a kind in one place. Raises as `set_single`."""
+        require_async(handler, event)
+        handlers = getattr(self, event)
+        if place in handlers:
+            where = "everywhere" if place is EVERYWHERE else repr(place)
+            raise ValueError(f"there is a handler for {event} {where} already")
+        handlers[place] = handler
+
+    def claimed(self, channel: Channel) -> Channel:
+        """The configuration of channels, with the options set by which sessions find out that the application decides.
+
+        Raises `ValueError` for a handler whose namespace there is not.
+        """
+        names = {"", *(namespace.name for namespace in channel.namespaces)}
+        for kind, places in (
+            ("subscribe", self.subscribe),
+            ("publish", self.publish),
+            ("sub_refresh", self.sub_refresh),
+        ):
+            for place in places:
+                if place is not EVERYWHERE and place not in names:
+                    raise ValueError(f"a handler for {kind} names the namespace {place!r}, which is not configured")
+        return channel.model_copy(
+            update={
+                "without_namespace": self._claimed_options("", channel.without_namespace),
+                "namespaces": tuple(self._claimed_options(each.name, each) for each in channel.namespaces),
+            }
+        )
+
+    def _claimed_options(self, name: str, options: ChannelOptions) -> ChannelOptions:
+        update: dict[str, bool] = {}
+        if of_place(self.subscribe, name) is not None:
+            update |= {"subscribe_proxy_enabled": True, "subscribe_stream_proxy_enabled": False}
+        if of_place(self.publish, name) is not None:
+            update["publish_proxy_enabled"] = True
+        if of_place(self.sub_refresh, name) is not None:
+            update["sub_refresh_proxy_enabled"] = True
+        return options.model_copy(update=update) if update else options
+
+
+def of_place(handlers: Mapping[str | None, Handler], place: str) -> Handler | None:
+    """Who answers in a place, if anybody does."""
+    return handlers.get(place) or handlers.get(EVERYWHERE)
+
+
+def require_async(function: Callable[..., Any], purpose: str) -> None:
+    """Raise `TypeError` for what is no coroutine function: it would block every connection while it runs."""
+    called = getattr(function, "__call__", None)  # noqa: B004 (of an object that can be called, its method)
+    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)):
+        name = getattr(function, "__qualname__", repr(function))
+        raise TypeError(f"{name}, which is to handle {purpose}, must be an async function (async def)")
