@@ -273,8 +273,9 @@ class Session(Outbox):
             if self.ping_outstanding:
                 return DISCONNECT_NO_PONG
         if now >= deadlines.expiry:
-            deadlines.expiry = inf
-            if self.expire_at and self.expire_at <= self.context.unix_time():
+            left = self.expire_at - self.context.unix_time()
+            deadlines.expiry = now + left if left > 0 else inf  # two clocks: they may differ a little
+            if left <= 0 < self.expire_at:
                 if not self.context.events.decides_refresh:
                     return DISCONNECT_EXPIRED
                 self.context.run_in_background(refresh.ask_to_go_on(self))

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.server import merge
 
-TIMEOUT = 0.5
+TIMEOUT = 1.0
 """Seconds that a backend has to answer."""
 ANYONE = {"allow_subscribe_for_client": True, "allow_subscribe_for_anonymous": True}
 STREAM = {"history_size": 10, "history_ttl": "300s"}

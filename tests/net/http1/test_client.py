@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,28 @@ async def test_a_connection_that_the_server_closed_is_not_used_again(client: Htt
             await asyncio.sleep(0.05)  # for the close to come in
         client.close()
     assert server.connections == 3
+
+
+async def test_not_even_when_the_loop_was_too_busy_to_notice(client: HttpClient) -> None:
+    answered = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        for _ in range(3):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(OK)
+            answered.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        target = parse_target(f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        for _ in range(3):
+            assert (await client.post(target, [], b"")).body == b"{}"
+            answered.wait(5)  # holds the loop until the connection is closed
+            answered.clear()
+        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ T = TypeVar("T")
 
 MOST_IDLE: Final = 255
 """Unused connections to one server that are kept."""
-MOST_REDIRECTS: Final = 10
+MOST_REQUESTS: Final = 10
+"""Until a chain of redirects is given up."""
 _FOLLOWED_BY_GET: Final = (301, 302, 303)
 _FOLLOWED: Final = (*_FOLLOWED_BY_GET, 307, 308)
 _FOR_ONE_SERVER: Final = frozenset(("authorization", "cookie"))
@@ -90,7 +91,7 @@ class HttpClient:
 
     async def _exchange(self, target: Target, headers: Headers, body: bytes, deadline: _Deadline | None) -> Answer:
         method, first = "POST", target.origin
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MOST_REQUESTS):
             connection = self._take(target.origin) or await self._connect(target.origin, deadline)
             answer = await _before(deadline, connection.send(_request(method, target, headers, body)))
             if answer.status not in _FOLLOWED or not answer.location:
@@ -103,15 +104,16 @@ class HttpClient:
                 raise ExchangeFailed(f"redirect to nowhere: {error}") from None
             if target.origin != first:
                 headers = [(name, value) for name, value in headers if name.lower() not in _FOR_ONE_SERVER]
-        raise ExchangeFailed(f"stopped after {MOST_REDIRECTS} redirects")
+        raise ExchangeFailed(f"stopped after {MOST_REQUESTS} redirects")
 
     def _take(self, origin: Origin) -> ClientConnection | None:
         """A connection that waits to be used again."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
-            if connection.is_open:
+            if connection.is_quiet:
                 return connection
+            connection.close()
         return None
 
     async def _connect(self, origin: Origin, deadline: _Deadline | None) -> ClientConnection:

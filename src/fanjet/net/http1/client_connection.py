@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -43,6 +44,16 @@ class ClientConnection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether a request can be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a request can be sent and the server has done nothing meanwhile, such as closing, that a busy loop
+        has not come to notice. A request that meets a closed connection fails, and may not be sent again."""
+        if not self.is_open or self._transport is None:
+            return False
+        watched = select.poll()
+        watched.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not watched.poll(0)
 
     def send(self, request: bytes) -> asyncio.Future[Answer]:
         """Send a request. Cancelling the future gives the connection up; it may raise `ExchangeFailed`."""
