@@ -13,8 +13,7 @@ def config(**content):
 @pytest.mark.parametrize(
     ("content", "key"),
     [
-        pytest.param({"engine": {"type": "redis"}}, "engine.type", id="engine"),
-        pytest.param({"broker": {"enabled": True, "type": "redis"}}, "broker.type", id="broker"),
+        pytest.param({"broker": {"enabled": True, "type": "postgres"}}, "broker.type", id="broker"),
         pytest.param({"swagger": {"enabled": True}}, "swagger.enabled", id="swagger"),
         pytest.param({"fanjet": {"workers": 2}}, "fanjet.workers", id="workers"),
         pytest.param(

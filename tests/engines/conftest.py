@@ -1,11 +1,13 @@
-"""A recorder of what brokers report, for all engine tests."""
+"""A recorder of what brokers report, and Redis, for all engine tests."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from fanjet.protocol.publication import ClientInfo, Publication
+from tests.support.redis import Installations
 
 DELIVERY_TIMEOUT = 5.0
 
@@ -63,3 +65,10 @@ class Recorder:
 @pytest.fixture
 def events() -> Recorder:
     return Recorder()
+
+
+@pytest.fixture(scope="session")
+def redis_installations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installations]:
+    installations = Installations(tmp_path_factory.mktemp)
+    yield installations
+    installations.stop()

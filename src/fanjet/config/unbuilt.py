@@ -38,9 +38,7 @@ def _other_than(*built: object) -> Uses:
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt("engine.type", "the Redis engine", _one_of("redis")),
-    Unbuilt("broker.type", "brokers other than memory", _other_than("memory", "nats"), switch="broker.enabled"),
-    Unbuilt("presence_manager.type", "the Redis presence manager", _one_of("redis"), switch="presence_manager.enabled"),
+    Unbuilt("broker.type", "this broker", _one_of("redisnats", "postgres"), switch="broker.enabled"),
     Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
     Unbuilt("admin.enabled", "the admin UI"),
     Unbuilt("prometheus.enabled", "metrics"),

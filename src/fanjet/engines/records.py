@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 from msgspec import Struct
@@ -13,6 +14,15 @@ from .proto import broker_pb2 as pb
 
 if TYPE_CHECKING:
     from .interfaces import PublishOptions
+
+
+# A publication with data and time alone, as most are, is written and read by hand: a third of the time of Protobuf's.
+_DATA_TAG: Final = 0x22
+_TIME_TAG: Final = 0x48
+_TIME_LENGTH: Final = 6
+"""Bytes of a time between the years 1971 and 2109."""
+_LONG: Final = 0x80
+"""The bit of a byte that says that the number goes on."""
 
 
 class MalformedRecord(Exception):  # noqa: N818 (says what is wrong)
@@ -45,6 +55,15 @@ def publication_record(data: bytes, options: PublishOptions, time: int) -> pb.Pu
     )
 
 
+def encode_publication(data: bytes, options: PublishOptions, time: int, *, delta: bool = False) -> bytes:
+    """A publication that is in no stream yet. `time` in Unix milliseconds; `delta`: say that a delta is wanted."""
+    if data and options.info is None and not options.tags and not options.version and not delta:
+        return _data_head(len(data)) + data + _time_field(time)
+    record = publication_record(data, options, time)
+    record.delta = delta
+    return record.SerializeToString()
+
+
 def encode_info(info: ClientInfo) -> bytes:
     """A client info by itself."""
     return info_record(info).SerializeToString()
@@ -60,6 +79,9 @@ def decode_info(data: bytes) -> ClientInfo:
 
 def decode_publication(data: bytes, offset: int = 0) -> Publication:
     """A stored publication, whose offset is known from where it was stored. Raises `MalformedRecord`."""
+    plain = _plain(data, offset)
+    if plain is not None:
+        return plain
     try:
         return publication_of(pb.Publication.FromString(data), offset)
     except DecodeError as error:
@@ -69,6 +91,9 @@ def decode_publication(data: bytes, offset: int = 0) -> Publication:
 def decode_received(data: bytes, offset: int = 0, epoch: str = "") -> Received:
     """A publication that came, at a position unless it carries one itself (07 §7 item 3, 4). Raises
     `MalformedRecord`."""
+    plain = _plain(data, offset)
+    if plain is not None:
+        return Received(plain, epoch)
     try:
         record = pb.Publication.FromString(data)
     except DecodeError as error:
@@ -100,3 +125,52 @@ def publication_of(record: pb.Publication, offset: int) -> Publication:
 def info_of(record: pb.ClientInfo) -> ClientInfo:
     """The client info that a record describes."""
     return ClientInfo(record.user, record.client, record.conn_info, record.chan_info)
+
+
+def _plain(record: bytes, offset: int) -> Publication | None:
+    """The publication, if it has nothing but data and time."""
+    size = len(record)
+    if size < 2 + 1 + _TIME_LENGTH or record[0] != _DATA_TAG:
+        return None
+    length, start = record[1], 2
+    if length >= _LONG:
+        if record[2] >= _LONG:
+            return None
+        length, start = length - _LONG + (record[2] << 7), 3
+    end = start + length
+    if end + 1 + _TIME_LENGTH != size or record[end] != _TIME_TAG:
+        return None
+    time = _time(record[end + 1 :])
+    if not time:
+        return None
+    return Publication(record[start:end], offset, None, None, time)
+
+
+@lru_cache(16)
+def _time(encoded: bytes) -> int:
+    """A number of so many bytes, or 0 when it ends earlier or goes on."""
+    number = 0
+    for place, byte in enumerate(encoded):
+        if (byte >= _LONG) == (place == _TIME_LENGTH - 1):
+            return 0
+        number |= (byte & ~_LONG) << 7 * place
+    return number
+
+
+@lru_cache(16)
+def _time_field(time: int) -> bytes:
+    return _varint(_TIME_TAG, time)
+
+
+@lru_cache(4096)
+def _data_head(length: int) -> bytes:
+    return _varint(_DATA_TAG, length)
+
+
+def _varint(tag: int, number: int) -> bytes:
+    encoded = bytearray([tag])
+    while number >= _LONG:
+        encoded.append(number & ~_LONG & 0xFF | _LONG)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

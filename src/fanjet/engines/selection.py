@@ -10,8 +10,13 @@ from .memory import MemoryBroker, MemoryPresenceManager
 
 if TYPE_CHECKING:
     from fanjet.config import Config
+    from fanjet.config.tree.broker import BrokerRedis
+    from fanjet.config.tree.engine import EngineRedis
+    from fanjet.config.tree.presence_manager import PresenceManagerRedis
+    from fanjet.config.tree.redis import RedisConnection
 
     from .interfaces import Broker, BrokerEvents, Controller, PresenceManager
+    from .redis import Shards
 
 
 class Engines(Struct, frozen=True):
@@ -24,17 +29,70 @@ class Engines(Struct, frozen=True):
 
 def open_engines(config: Config, events: BrokerEvents, uid: str) -> Engines:
     """Make the engines, which connect when they are started. The configuration is valid; `uid` is the node's id, by
-    which others address it."""
-    broker, controller = _open_broker(config, events, uid)
-    return Engines(broker, MemoryPresenceManager(), controller)
+    which others address it. Libraries of remote ones are loaded only here."""
+    shards = _shards(config.engine.redis) if _is_redis_wanted(config) else None
+    broker, controller = _open_broker(config, events, uid, shards)
+    return Engines(broker, _open_presence_manager(config, shards), controller)
 
 
-def _open_broker(config: Config, events: BrokerEvents, uid: str) -> tuple[Broker, Controller | None]:
-    """The broker, with the controller that comes with it. Libraries of remote ones are extras, loaded only here."""
+def _is_redis_wanted(config: Config) -> bool:
+    """Whether the engine, for what is not enabled separately, is Redis."""
+    return config.engine.type == "redis" and not (config.broker.enabled and config.presence_manager.enabled)
+
+
+def _shards(settings: RedisConnection) -> Shards:
+    from .redis import Shards  # noqa: PLC0415
+
+    return Shards(settings)
+
+
+def _open_broker(
+    config: Config, events: BrokerEvents, uid: str, shards: Shards | None
+) -> tuple[Broker, Controller | None]:
+    """The broker, with the controller that comes with it. `shards`: those of the engine."""
+    meta_ttl = int(config.channel.history_meta_ttl)
     if config.broker.enabled and config.broker.type == "nats":
         from .nats import NatsBroker, NatsConnection, NatsController  # noqa: PLC0415
 
-        settings = config.broker.nats
-        connection = NatsConnection(settings)
-        return NatsBroker(connection, settings, events), NatsController(connection, settings.prefix, uid)
-    return MemoryBroker(events, history_meta_ttl=int(config.channel.history_meta_ttl)), None
+        nats = config.broker.nats
+        connection = NatsConnection(nats)
+        return NatsBroker(connection, nats, events), NatsController(connection, nats.prefix, uid)
+    if config.broker.enabled and config.broker.type == "redis":
+        return _open_redis_broker(config.broker.redis, events, uid, _shards(config.broker.redis), meta_ttl)
+    if shards is not None and not config.broker.enabled:
+        return _open_redis_broker(config.engine.redis, events, uid, shards, meta_ttl)
+    return MemoryBroker(events, history_meta_ttl=meta_ttl), None
+
+
+def _open_redis_broker(
+    settings: EngineRedis | BrokerRedis, events: BrokerEvents, uid: str, shards: Shards, meta_ttl: int
+) -> tuple[Broker, Controller]:
+    from .redis import RedisBroker, RedisController  # noqa: PLC0415
+
+    prefix = settings.prefix
+    broker = RedisBroker(
+        shards, events, uid, prefix=prefix, history_meta_ttl=meta_ttl, use_lists=settings.history_use_lists
+    )
+    return broker, RedisController(shards, prefix=prefix, uid=uid)
+
+
+def _open_presence_manager(config: Config, shards: Shards | None) -> PresenceManager:
+    """`shards`: those of the engine."""
+    if config.presence_manager.enabled and config.presence_manager.type == "redis":
+        redis = config.presence_manager.redis
+        return _open_redis_presence_manager(redis, _shards(redis))
+    if shards is not None and not config.presence_manager.enabled:
+        return _open_redis_presence_manager(config.engine.redis, shards)
+    return MemoryPresenceManager()
+
+
+def _open_redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, shards: Shards) -> PresenceManager:
+    from .redis import RedisPresenceManager  # noqa: PLC0415
+
+    return RedisPresenceManager(
+        shards,
+        prefix=settings.prefix,
+        ttl=int(settings.presence_ttl),
+        field_ttl=settings.presence_hash_field_ttl,
+        count_users=settings.presence_user_mapping,
+    )

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from fanjet.engines.interfaces import PublishOptions
 from fanjet.engines.memory import MemoryBroker
+from fanjet.protocol.publication import StreamPosition
 
 KEEP = PublishOptions(history_size=10, history_ttl=60, history_meta_ttl=600)
 
@@ -140,3 +141,15 @@ def test_no_call_waits(engine):
     for call in calls:
         with pytest.raises(StopIteration):
             call.send(None)
+
+
+async def test_the_first_publication_of_a_stream_names_its_epoch(engine, events):
+    positions = [(await engine.broker.publish("news", b"{}", KEEP)).position for _ in range(2)]
+    delivered = await events.deliveries(2)
+    assert [d.publication.epoch for d in delivered] == [positions[0].epoch, ""]
+
+
+async def test_a_reverse_read_from_far_past_the_top_finds_nothing(engine):
+    epoch = (await engine.broker.publish("news", b"{}", KEEP)).position.epoch
+    history = await engine.broker.history("news", since=StreamPosition(3, epoch), reverse=True)
+    assert history.publications == []

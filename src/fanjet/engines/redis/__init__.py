@@ -1,0 +1,8 @@
+"""Redis in all its forms as broker, presence manager and controller (07 §4-12)."""
+
+from .broker import RedisBroker
+from .controller import RedisController
+from .presence import RedisPresenceManager
+from .shards import Shards
+
+__all__ = ["RedisBroker", "RedisController", "RedisPresenceManager", "Shards"]

@@ -1,0 +1,176 @@
+"""The Redis broker (07 §6-8, §10)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from fanjet.engines.interfaces import EngineUnavailable, History, Published, PublishOptions
+from fanjet.engines.records import MalformedRecord, encode_publication
+from fanjet.telemetry.logging import get_logger
+
+from .envelope import deliver, encode_join, encode_leave
+from .errors import CommandRefused
+from .history import RESULT_TTL, Lists, Storage, Streams
+from .listener import PROBE_SECONDS, Listener
+from .names import NodeNames, capability_check
+from .script import Script
+
+if TYPE_CHECKING:
+    from fanjet.engines.interfaces import BrokerEvents
+    from fanjet.protocol.publication import ClientInfo, StreamPosition
+
+    from .shard import Shard
+    from .shards import Home, Shards
+
+log = get_logger(__name__)
+
+_DONE: Final = Published()
+_REPEATED: Final = Published(suppressed="idempotency")
+
+
+class RedisBroker:
+    """Streams, and PUB/SUB in one atomic step with them. A channel lives on one shard.
+
+    `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for ever.
+    """
+
+    keeps_history = True
+    delivers_reliably = False
+
+    def __init__(
+        self,
+        shards: Shards,
+        events: BrokerEvents,
+        uid: str,
+        *,
+        prefix: str,
+        history_meta_ttl: int,
+        use_lists: bool = False,
+        probe_seconds: float = PROBE_SECONDS,
+    ) -> None:
+        self._shards = shards
+        self._events = events
+        self._prefix = prefix
+        self._node_names = NodeNames(prefix, uid)
+        self._history_meta_ttl = history_meta_ttl
+        self._use_lists = use_lists
+        self._storage: Storage = Lists() if use_lists else Streams()
+        self._publish_once = Script("publish_once")
+        self._probe_seconds = probe_seconds
+        self._homes: list[Home] = []
+        self._listeners: list[Listener] = []
+        self._channels: dict[bytes, str] = {}
+
+    async def start(self) -> None:
+        """See `Broker.start`. A server without streams is refused where they are wanted."""
+        await self._shards.start()
+        if not self._use_lists:
+            await asyncio.gather(*(self._check(shard) for shard in self._shards))
+        self._homes = self._shards.homes(self._prefix)
+        self._listeners = [self._listener(shard) for shard in self._shards]
+        await asyncio.gather(*(listener.start() for listener in self._listeners))
+
+    async def close(self) -> None:
+        """See `Broker.close`."""
+        await asyncio.gather(*(listener.close() for listener in self._listeners))
+        await self._shards.close()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the shard from which nothing has been heard for longest was heard; see `Listener.silence`."""
+        return max(listener.silence for listener in self._listeners)
+
+    async def subscribe(self, channel: str) -> None:
+        """See `Broker.subscribe`."""
+        number = self._shards.number_of(channel)
+        name = self._homes[number].names.messages(channel).encode()
+        self._channels[name] = channel
+        await self._listeners[number].subscribe(name)
+
+    async def unsubscribe(self, channel: str) -> None:
+        """See `Broker.unsubscribe`."""
+        number = self._shards.number_of(channel)
+        name = self._homes[number].names.messages(channel).encode()
+        await self._listeners[number].unsubscribe(name)
+        self._channels.pop(name, None)
+
+    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        """See `Broker.publish`."""
+        home = self._home_of(channel)
+        now = int(time.time() * 1000)
+        if options.keeps_history:
+            meta_ttl = options.history_meta_ttl or self._history_meta_ttl
+            record = encode_publication(data, options, now)
+            return await self._storage.append(home, channel, record, options, meta_ttl)
+        record = encode_publication(data, options, now, delta=options.use_delta)
+        name = home.names.messages(channel)
+        if not options.idempotency_key:
+            await home.shard.execute(("PUBLISH", name, record), name)
+            return _DONE
+        keys = (home.names.result(channel, options.idempotency_key),)
+        repeated = await self._publish_once.run(home.shard, keys, record, name, RESULT_TTL)
+        return _REPEATED if repeated else _DONE
+
+    async def publish_join(self, channel: str, info: ClientInfo) -> None:
+        """See `Broker.publish_join`."""
+        await self._publish_event(channel, encode_join(info))
+
+    async def publish_leave(self, channel: str, info: ClientInfo) -> None:
+        """See `Broker.publish_leave`."""
+        await self._publish_event(channel, encode_leave(info))
+
+    async def history(
+        self,
+        channel: str,
+        *,
+        since: StreamPosition | None = None,
+        limit: int = -1,
+        reverse: bool = False,
+        meta_ttl: int = 0,
+    ) -> History:
+        """See `Broker.history`."""
+        home = self._home_of(channel)
+        meta_ttl = meta_ttl or self._history_meta_ttl
+        return await self._storage.read(home, channel, since, limit, reverse=reverse, meta_ttl=meta_ttl)
+
+    async def remove_history(self, channel: str) -> None:
+        """See `Broker.remove_history`."""
+        home = self._home_of(channel)
+        key = self._storage.key(home.names, channel)
+        await home.shard.execute(("DEL", key), key)
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _listener(self, shard: Shard) -> Listener:
+        names = self._node_names
+        return Listener(shard, "messages", [names.service], names.probe, self._take, probe_seconds=self._probe_seconds)
+
+    def _home_of(self, channel: str) -> Home:
+        return self._homes[self._shards.number_of(channel)]
+
+    async def _publish_event(self, channel: str, payload: bytes) -> None:
+        home = self._home_of(channel)
+        name = home.names.messages(channel)
+        await home.shard.execute(("PUBLISH", name, payload), name)
+
+    def _take(self, name: bytes, payload: bytes) -> None:
+        channel = self._channels.get(name)
+        if channel is None:
+            return  # a probe, or a channel that is being given up
+        try:
+            deliver(payload, channel, self._events)
+        except MalformedRecord as error:
+            log.error("malformed message from Redis", channel=channel, error=error)
+
+    async def _check(self, shard: Shard) -> None:
+        """That Redis has streams (07 §6.5)."""
+        key = capability_check(self._prefix)
+        try:
+            await shard.execute(("XRANGE", key, "0-0", "0-0"), key)
+        except CommandRefused as error:
+            if "unknown command" in str(error).lower():
+                text = f"Redis at {shard.target} has no streams: version 5 or newer is needed, or history_use_lists"
+                raise EngineUnavailable(text) from error
+            raise EngineUnavailable(f"Redis at {shard.target} cannot be used: {error}") from error

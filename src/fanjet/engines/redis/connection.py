@@ -1,0 +1,198 @@
+"""One connection to Redis: pipelined, watched, never waiting for anything itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import hiredis
+
+from fanjet.engines.interfaces import EngineUnavailable
+
+from .errors import CommandRefused, ConnectionLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .address import Address, Login
+
+Word = bytes | str | int
+Words = tuple[Word, ...]
+
+KEEPALIVE_SECONDS: Final = 0.4
+MOST_UNSENT: Final = 64 * 1024 * 1024
+"""Bytes that wait for a Redis that does not read; beyond that commands are refused."""
+
+NOTHING: Final = object()
+
+pack = cast("Callable[[Words], bytes]", hiredis.pack_command)
+"""A command as it is sent."""
+
+C = TypeVar("C", bound="Connection")
+
+
+class Connection(asyncio.Protocol):
+    """Commands issued in one iteration of the loop leave in one write; replies come in the order of the commands.
+
+    After some silence it asks for a sign of life, and gives up when none comes within the timeout: then, as when the
+    connection breaks, every command under way fails with `ConnectionLost`. `lost` is done then.
+    """
+
+    def __init__(self, address: Address, io_timeout: float) -> None:
+        self.address = address
+        self.loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[ConnectionLost] = self.loop.create_future()
+        self._refusal = ""
+        self._pending: deque[asyncio.Future[Any]] = deque()
+        self._outgoing: list[bytes] = []
+        self._reader = hiredis.Reader(replyError=CommandRefused, notEnoughData=NOTHING)
+        self._transport: asyncio.Transport | None = None
+        self._silent_ticks = 0
+        self._ticks_allowed = 1 + round(io_timeout / KEEPALIVE_SECONDS)
+        self._keepalive: asyncio.TimerHandle | None = None
+
+    def execute(self, words: Words) -> asyncio.Future[Any]:
+        """Send a command. The future raises `CommandRefused` or `ConnectionLost`; so does this call, at once."""
+        if self._refusal:
+            raise ConnectionLost(self._refusal)
+        packed = pack(words)
+        future = self.loop.create_future()
+        self._pending.append(future)
+        self._send(packed)
+        return future
+
+    def close(self) -> None:
+        """Break it off."""
+        self._fail("connection closed")
+
+    async def greet(self, login: Login) -> None:
+        """Say who we are, before anything else. Raises `CommandRefused`, `ConnectionLost`."""
+        if login.force_resp2 or not await self._hello(login):
+            if login.user or login.password:
+                words = ("AUTH", login.user, login.password) if login.user else ("AUTH", login.password)
+                await self.execute(words)
+            if login.client_name:
+                await self.execute(("CLIENT", "SETNAME", login.client_name))
+        if login.db:
+            await self.execute(("SELECT", login.db))
+
+    async def _hello(self, login: Login) -> bool:
+        """Whether the server speaks RESP3; if it refuses, the older commands tell why."""
+        words: Words = ("HELLO", 3)
+        if login.user or login.password:
+            words += ("AUTH", login.user or "default", login.password)
+        if login.client_name:
+            words += ("SETNAME", login.client_name)
+        try:
+            await self.execute(words)
+        except CommandRefused:
+            return False
+        return True
+
+    # ------------------------------------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=MOST_UNSENT)
+        self._keepalive = self.loop.call_later(KEEPALIVE_SECONDS, self._tick)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._silent_ticks = 0
+        self._reader.feed(data)
+        try:
+            self._take_replies()
+        except hiredis.HiredisError as error:
+            self._fail(f"not the Redis protocol: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._fail(f"connection lost: {exc or 'closed by Redis'}")
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._refusal = self._refusal or "Redis takes too long to read what it is sent"
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        if not self.lost.done():
+            self._refusal = ""
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _send(self, packed: bytes) -> None:
+        outgoing = self._outgoing
+        if not outgoing:
+            self.loop.call_soon(self._flush)
+        outgoing.append(packed)
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and not self.lost.done():
+            self._transport.write(b"".join(outgoing))
+
+    def _take_replies(self) -> None:
+        gets = self._reader.gets
+        pending = self._pending
+        while (reply := gets()) is not NOTHING:
+            future = pending.popleft()
+            if future.done():
+                continue  # who waited has gone
+            if isinstance(reply, CommandRefused):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+    def _tick(self) -> None:
+        """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""
+        self._keepalive = self.loop.call_later(KEEPALIVE_SECONDS, self._tick)
+        self._silent_ticks += 1
+        if self._silent_ticks > self._ticks_allowed:
+            self._fail("Redis does not answer")
+        elif self._silent_ticks == 1:
+            self._ping()
+
+    def _ping(self) -> None:
+        if not self._refusal:
+            self.execute(("PING",)).add_done_callback(asyncio.Future.exception)
+
+    def _fail(self, why: str) -> None:
+        if self.lost.done():
+            return
+        error = ConnectionLost(f"{self.address}: {why}")
+        self._refusal = str(error)
+        if self._keepalive is not None:
+            self._keepalive.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        pending, self._pending = self._pending, deque()
+        for future in pending:
+            if not future.done():
+                future.set_exception(ConnectionLost(self._refusal))
+        self.lost.set_result(error)
+
+
+async def connect(address: Address, login: Login, make: type[C]) -> C:
+    """Connect and log in. Raises `EngineUnavailable`. Needs a task."""
+    loop = asyncio.get_running_loop()
+    connection = make(address, login.io_timeout)
+    try:
+        async with asyncio.timeout(login.connect_timeout):
+            if address.path:
+                await loop.create_unix_connection(lambda: connection, address.path)
+            else:
+                name = (login.server_name or address.host) if login.tls else None
+                await loop.create_connection(
+                    lambda: connection, address.host, address.port, ssl=login.tls, server_hostname=name
+                )
+        async with asyncio.timeout(login.io_timeout):
+            await connection.greet(login)
+    except (OSError, TimeoutError, EngineUnavailable) as error:
+        connection.close()
+        raise EngineUnavailable(f"error connecting to Redis at {address}: {error or 'timeout'}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,16 @@
+"""What goes wrong with Redis, in terms of the engines' interface."""
+
+from fanjet.engines.interfaces import EngineUnavailable
+
+
+class CommandRefused(EngineUnavailable):
+    """Redis answered a command with an error, whose text this carries. `hiredis` makes these."""
+
+    @property
+    def code(self) -> str:
+        """The first word, in capitals by convention: `NOSCRIPT`, `MOVED`, or `ERR` for most."""
+        return str(self).partition(" ")[0]
+
+
+class ConnectionLost(EngineUnavailable):
+    """The connection broke, or Redis fell silent; what was under way may have been done or not."""

@@ -1,0 +1,194 @@
+"""Streams of publications in Redis: as STREAMs (07 §6) or, as older installations have them, as LISTs (07 §10)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from fanjet.engines.epoch import new_epoch
+from fanjet.engines.interfaces import EngineUnavailable, History, Published
+from fanjet.engines.records import MalformedRecord, decode_publication
+from fanjet.protocol.publication import StreamPosition
+
+from .envelope import unwrap
+from .script import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.engines.interfaces import PublishOptions
+    from fanjet.protocol.publication import Publication
+
+    from .names import ChannelNames
+    from .shards import Home
+
+RESULT_TTL: Final = 300
+"""Seconds for which an idempotency key is remembered."""
+
+
+class Storage(Protocol):
+    """How publications are kept. Every call may raise `EngineUnavailable`; durations are whole seconds, a meta TTL of 0
+    means for ever."""
+
+    async def append(
+        self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
+    ) -> Published:
+        """Append and publish in one step."""
+
+    async def read(
+        self,
+        home: Home,
+        channel: str,
+        since: StreamPosition | None,
+        limit: int,
+        *,
+        reverse: bool,
+        meta_ttl: int,
+    ) -> History:
+        """See `Broker.history`."""
+
+    def key(self, names: ChannelNames, channel: str) -> str:
+        """Where publications are."""
+
+
+class Streams:
+    """One STREAM for each channel, whose entry ids are the offsets."""
+
+    def __init__(self) -> None:
+        self._publish = Script("publish_stream")
+        self._read = Script("read_stream")
+
+    async def append(
+        self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
+    ) -> Published:
+        """See `Storage.append`."""
+        names = home.names
+        answer = await self._publish.run(
+            home.shard,
+            _keys(names.stream(channel), names.stream_meta(channel), names, channel, options.idempotency_key),
+            record,
+            names.messages(channel),
+            options.history_size,
+            options.history_ttl,
+            meta_ttl,
+            new_epoch(),
+            "1" if options.use_delta else "",
+            options.version,
+            options.version_epoch,
+            RESULT_TTL,
+        )
+        return _published(answer)
+
+    async def read(
+        self,
+        home: Home,
+        channel: str,
+        since: StreamPosition | None,
+        limit: int,
+        *,
+        reverse: bool,
+        meta_ttl: int,
+    ) -> History:
+        """See `Storage.read`."""
+        direction = "reverse" if reverse else "forward"
+        if limit == 0 or (reverse and since is not None and since.offset <= 1):
+            direction = ""
+        first = "" if since is None else since.offset + (-1 if reverse else 1)
+        keys = (home.names.stream(channel), home.names.stream_meta(channel))
+        most = limit if limit > 0 else ""
+        offset, epoch, entries = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), direction, first, most)
+        with _decoding(channel):
+            publications = [decode_publication(fields[1], _offset_of(entry)) for entry, fields in entries]
+        return History(publications, StreamPosition(int(offset), epoch.decode()))
+
+    def key(self, names: ChannelNames, channel: str) -> str:
+        """See `Storage.key`."""
+        return names.stream(channel)
+
+
+class Lists:
+    """One LIST for each channel, newest first. No versions, no reverse reads, and a read takes the whole list along."""
+
+    def __init__(self) -> None:
+        self._publish = Script("publish_list")
+        self._read = Script("read_list")
+
+    async def append(
+        self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
+    ) -> Published:
+        """See `Storage.append`."""
+        names = home.names
+        answer = await self._publish.run(
+            home.shard,
+            _keys(names.list(channel), names.list_meta(channel), names, channel, options.idempotency_key),
+            record,
+            names.messages(channel),
+            options.history_size,
+            options.history_ttl,
+            meta_ttl,
+            new_epoch(),
+            "1" if options.use_delta else "",
+            RESULT_TTL,
+        )
+        return _published(answer)
+
+    async def read(
+        self,
+        home: Home,
+        channel: str,
+        since: StreamPosition | None,
+        limit: int,
+        *,
+        reverse: bool,
+        meta_ttl: int,
+    ) -> History:
+        """See `Storage.read`."""
+        keys = (home.names.list(channel), home.names.list_meta(channel))
+        offset, epoch, elements = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), "1" if limit else "")
+        top = StreamPosition(int(offset), epoch.decode())
+        with _decoding(channel):
+            publications = [_publication_of(element) for element in reversed(elements)]
+        return History(_after(publications, since, limit, top), top)
+
+    def key(self, names: ChannelNames, channel: str) -> str:
+        """See `Storage.key`."""
+        return names.list(channel)
+
+
+def _after(
+    publications: list[Publication], since: StreamPosition | None, limit: int, top: StreamPosition
+) -> list[Publication]:
+    if since is not None:
+        if since == top or since.offset > top.offset:
+            return []
+        publications = [each for each in publications if each.offset > since.offset]
+    return publications[:limit] if limit > 0 else publications
+
+
+def _publication_of(element: bytes) -> Publication:
+    offset, _, record = unwrap(element)
+    return decode_publication(record, offset)
+
+
+def _keys(publications: str, meta: str, names: ChannelNames, channel: str, idempotency_key: str) -> tuple[str, ...]:
+    if idempotency_key:
+        return publications, meta, names.result(channel, idempotency_key)
+    return publications, meta
+
+
+def _published(answer: list[Any]) -> Published:
+    offset, epoch, suppressed = answer
+    return Published(StreamPosition(int(offset), epoch.decode()), suppressed.decode())
+
+
+def _offset_of(entry: bytes) -> int:
+    """Of an entry's id, `<offset>-0`."""
+    return int(entry.partition(b"-")[0])
+
+
+@contextmanager
+def _decoding(channel: str) -> Iterator[None]:
+    try:
+        yield
+    except MalformedRecord as error:
+        raise EngineUnavailable(f"malformed publication in the history of {channel!r}: {error}") from error

@@ -1,0 +1,110 @@
+"""The way to one Redis server for commands: a connection that is opened when it is needed, and again after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.telemetry.logging import get_logger
+
+from .connection import Connection, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .address import Address, Login
+    from .connection import Words
+    from .errors import ConnectionLost
+
+log = get_logger(__name__)
+
+PAUSE_AFTER_FAILURE: Final = 0.1
+"""Seconds in which nobody tries again: callers fail with what failed last."""
+
+
+class Link:
+    """Commands that come while nothing is connected wait for one attempt and share its outcome. None is repeated.
+
+    `find` tells where to connect, anew for each attempt; it may raise `EngineUnavailable`. `on_loss` is called when a
+    connection was lost or could not be had.
+    """
+
+    def __init__(
+        self, find: Callable[[], Awaitable[Address]], login: Login, on_loss: Callable[[], None] = lambda: None
+    ) -> None:
+        self._find = find
+        self._login = login
+        self._on_loss = on_loss
+        self._connection: Connection | None = None
+        self._attempt: asyncio.Task[Connection] | None = None
+        self._failed_at = 0.0
+        self._failure: EngineUnavailable | None = None
+        self._closed = False
+
+    def execute(self, words: Words) -> Awaitable[Any]:
+        """Send a command. Raises `EngineUnavailable`, here or when awaited."""
+        connection = self._connection
+        return connection.execute(words) if connection is not None else self._execute_later(words)
+
+    async def connection(self) -> Connection:
+        """The connection, opened if need be. Raises `EngineUnavailable`."""
+        if self._connection is not None:
+            return self._connection
+        if self._closed:
+            raise EngineUnavailable("closed")
+        loop = asyncio.get_running_loop()
+        if self._attempt is None:
+            if self._failure is not None and loop.time() - self._failed_at < PAUSE_AFTER_FAILURE:
+                raise EngineUnavailable(str(self._failure))
+            self._attempt = loop.create_task(self._connect())
+            self._attempt.add_done_callback(_take_note)
+        return await asyncio.shield(self._attempt)
+
+    def reset(self, why: str) -> None:
+        """Connect anew: the server is not the right one any more."""
+        if self._connection is not None:
+            log.warn("leaving a Redis server", address=self._connection.address, reason=why)
+            self._connection.close()
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        self._closed = True
+        if self._attempt is not None:
+            self._attempt.cancel()
+            await asyncio.gather(self._attempt, return_exceptions=True)
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _execute_later(self, words: Words) -> Any:
+        return await (await self.connection()).execute(words)
+
+    async def _connect(self) -> Connection:
+        try:
+            address = await self._find()
+            connection = self._connection = await connect(address, self._login, Connection)
+        except EngineUnavailable as error:
+            self._failed_at = asyncio.get_running_loop().time()
+            self._failure = error
+            self._on_loss()
+            raise
+        finally:
+            self._attempt = None
+        if self._failure is not None:
+            log.info("connected to Redis again", address=address)
+            self._failure = None
+        connection.lost.add_done_callback(self._note_loss)
+        return connection
+
+    def _note_loss(self, lost: asyncio.Future[ConnectionLost]) -> None:
+        self._connection = None
+        if not self._closed:
+            self._failure = lost.result()
+            log.warn("connection to Redis lost", error=self._failure)
+            self._on_loss()
+
+
+def _take_note(attempt: asyncio.Task[Connection]) -> None:
+    """Of its failure, lest it be reported as unseen when all who waited have gone."""
+    if not attempt.cancelled():
+        attempt.exception()

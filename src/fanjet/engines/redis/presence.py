@@ -1,0 +1,97 @@
+"""The Redis presence manager (07 §9)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.records import MalformedRecord, decode_info, encode_info
+
+from .script import Script
+
+if TYPE_CHECKING:
+    from fanjet.protocol.publication import ClientInfo
+
+    from .shard import Shard
+    from .shards import Home, Shards
+
+
+class RedisPresenceManager:
+    """Entries vanish `ttl` seconds after they were added last, so that those of a node that died do.
+
+    `field_ttl`: let Redis (7.4 or newer) expire them one by one. `count_users`: keep counts by user, so that numbers
+    need not read all entries.
+    """
+
+    def __init__(
+        self, shards: Shards, *, prefix: str, ttl: int = 60, field_ttl: bool = False, count_users: bool = False
+    ) -> None:
+        self._shards = shards
+        self._prefix = prefix
+        self._ttl = ttl or 60
+        self._field_ttl = "1" if field_ttl else ""
+        self._count_users = "1" if count_users else ""
+        self._homes: list[Home] = []
+        self._add = Script("presence_add")
+        self._remove = Script("presence_remove")
+        self._read = Script("presence_read")
+        self._stats = Script("presence_stats")
+
+    async def start(self) -> None:
+        """See `PresenceManager.start`."""
+        await self._shards.start()
+        self._homes = self._shards.homes(self._prefix)
+
+    async def close(self) -> None:
+        """See `PresenceManager.close`."""
+        await self._shards.close()
+
+    async def add(self, channel: str, client: str, info: ClientInfo) -> None:
+        """See `PresenceManager.add`."""
+        shard, keys = self._home(channel)
+        expires_at = int(time.time()) + self._ttl
+        await self._add.run(
+            shard,
+            keys,
+            client,
+            encode_info(info),
+            info.user,
+            self._ttl,
+            expires_at,
+            self._count_users,
+            self._field_ttl,
+        )
+
+    async def remove(self, channel: str, client: str, user: str) -> None:
+        """See `PresenceManager.remove`."""
+        shard, keys = self._home(channel)
+        await self._remove.run(shard, keys, client, user, self._count_users, self._field_ttl)
+
+    async def presence(self, channel: str) -> dict[str, ClientInfo]:
+        """See `PresenceManager.presence`."""
+        shard, keys = self._home(channel)
+        entries = await self._read.run(shard, keys[:2], int(time.time()), self._field_ttl)
+        try:
+            return _infos(entries)
+        except (MalformedRecord, UnicodeDecodeError) as error:
+            raise EngineUnavailable(f"malformed presence entry of {channel!r}: {error}") from error
+
+    async def presence_stats(self, channel: str) -> tuple[int, int]:
+        """See `PresenceManager.presence_stats`."""
+        if not self._count_users:
+            infos = await self.presence(channel)
+            return len(infos), len({info.user for info in infos.values()})
+        shard, keys = self._home(channel)
+        clients, users = await self._stats.run(shard, keys, int(time.time()), self._field_ttl)
+        return clients, users
+
+    def _home(self, channel: str) -> tuple[Shard, tuple[str, str, str, str]]:
+        home = self._homes[self._shards.number_of(channel)]
+        return home.shard, home.names.presence(channel)
+
+
+def _infos(entries: list[Any]) -> dict[str, ClientInfo]:
+    """Of clients and their infos, one after the other."""
+    pairs = zip(entries[::2], entries[1::2], strict=True)
+    return {client.decode(): decode_info(info) for client, info in pairs}

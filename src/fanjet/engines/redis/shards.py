@@ -1,0 +1,62 @@
+"""All shards that one section of the configuration names, shared by those who work on them (07 §4.5)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from .address import targets
+from .names import ChannelNames
+from .shard import Shard, open_shard
+from .sharding import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.config.tree.redis import RedisConnection
+
+
+class Home(Struct, frozen=True):
+    """Where a channel lives: its shard, and the names in use there."""
+
+    shard: Shard
+    names: ChannelNames
+
+
+class Shards:
+    """Opened with the first of those who share them, closed with the last."""
+
+    def __init__(self, config: RedisConnection) -> None:
+        self._config = config
+        self._users = 0
+        self._shards: list[Shard] = []
+
+    async def start(self) -> None:
+        """Connect. Raises `EngineUnavailable`, `ConfigError`, `TLSError`."""
+        self._users += 1
+        if self._users == 1:
+            opened = await asyncio.gather(*map(open_shard, targets(self._config)), return_exceptions=True)
+            self._shards = [each for each in opened if not isinstance(each, BaseException)]
+            for each in opened:
+                if isinstance(each, BaseException):
+                    raise each
+
+    async def close(self) -> None:
+        """Disconnect."""
+        self._users -= 1
+        if not self._users:
+            await asyncio.gather(*(shard.close() for shard in self._shards))
+
+    def __iter__(self) -> Iterator[Shard]:
+        return iter(self._shards)
+
+    def homes(self, prefix: str) -> list[Home]:
+        """Where channels live, by the numbers that `number_of` gives."""
+        return [Home(shard, ChannelNames(prefix, tagged=shard.is_cluster)) for shard in self._shards]
+
+    def number_of(self, channel: str) -> int:
+        """The number of the shard where a channel is."""
+        count = len(self._shards)
+        return place(channel, count) if count > 1 else 0
