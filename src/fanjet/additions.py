@@ -9,25 +9,28 @@ from fanjet.config import ConfigError
 from fanjet.events.handlers.handled import Handled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from fanjet.config.tree.channel import Channel
     from fanjet.events.client_events import ClientEvents
     from fanjet.events.handlers.registry import Handlers
     from fanjet.net.router import Endpoint
+    from fanjet.node.node import Node
     from fanjet.node.procedures import Procedure
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
     """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
-    headers that events show. `procedures`: what the server API's `rpc` calls."""
+    headers that events show. `procedures`: what the server API's `rpc` calls. `take_node` is given the node, for the
+    program to call the server API in."""
 
     site: Mapping[str, Endpoint] = field(default_factory=dict)
     handlers: Handlers | None = None
     headers: Collection[str] = ()
     emulated_headers: Collection[str] = ()
     procedures: Mapping[str, Procedure] = field(default_factory=dict)
+    take_node: Callable[[Node], None] = lambda _: None
 
     def events(self, proxies: ClientEvents) -> ClientEvents:
         """Whom connections ask: the handlers, and for the rest the proxies."""

@@ -127,7 +127,7 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 async def _serve(loaded: Loaded, additions: Additions) -> int:
     try:
         server = Server(loaded, additions, environment=os.environ)
-        server.obey_signals()
+        server.own_process()
         await server.start()
     except (ListenError, TLSError, BindError, ConfigError, EngineUnavailable) as error:
         log.fatal("error starting server", error=error)
@@ -152,6 +152,7 @@ class Server:
         config = loaded.config
         environment = {} if environment is None else environment
         self._additions = additions
+        self._owns_process = False
         self.stop_requested = asyncio.Event()
         self._loaded = loaded
         self._wheel = TimingWheel()
@@ -168,6 +169,7 @@ class Server:
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
         self._node.procedures = additions.procedures
+        additions.take_node(self._node)
         connection_verifier, subscription_verifier = self._verifiers(config.client)
         self._clients = ClientContext(
             node=self._node,
@@ -200,17 +202,14 @@ class Server:
         )
 
     @property
-    def node(self) -> Node:
-        """What the server API works with."""
-        return self._node
-
-    @property
     def port(self) -> int:
         """The port of the external listener."""
         return self._listeners.port
 
-    def obey_signals(self) -> None:
-        """Stop and reload as the process's signals tell: for who owns the process."""
+    def own_process(self) -> None:
+        """Stop and reload as the process's signals tell, and keep the garbage collector from pausing it: not for a
+        server that is a guest in somebody else's program."""
+        self._owns_process = True
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_on_signal, number)
@@ -222,7 +221,8 @@ class Server:
         await self._node.start()
         await self._listeners.start()
         await self._grpc.start()
-        self._collector = CollectorGuard(self._node.connections)
+        if self._owns_process:
+            self._collector = CollectorGuard(self._node.connections)
         self._keep_house()
         _write_notices(warnings(self._loaded))
         self._service_manager.tell_ready()

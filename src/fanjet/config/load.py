@@ -3,12 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from fanjet.config.errors import ConfigError, MisfitError
 from fanjet.config.schema import Group, group_of
 from fanjet.config.sources.decode import Sparse, decode_group
 from fanjet.config.sources.environment import Environment
-from fanjet.config.sources.file import FileTree, read_file
+from fanjet.config.sources.file import FileTree, normalise, read_file
 from fanjet.config.sources.flags import apply_flags
 from fanjet.config.sources.unknown import unknown_keys
 from fanjet.config.sources.weak import weak_rules
@@ -59,6 +62,19 @@ def load_config(
         flags=flags,
         dotenv=dotenv,
     )
+
+
+def config_of(tree: Mapping[str, Any]) -> Config:
+    """The configuration that an object in memory describes, in the words of configuration files: the environment has no
+    say. Raises ConfigError, also for unknown keys."""
+    root = group_of(Config)
+    try:
+        normal = normalise(msgspec.json.decode(msgspec.json.encode(tree)))
+    except TypeError as error:
+        raise ConfigError(f"configuration with a value that files cannot have: {error}") from None
+    for key in unknown_keys(root, normal):
+        raise ConfigError(f"unknown key in configuration: {key}")
+    return Config.model_validate(decode_file(root, FileTree(True, normal), {}))
 
 
 def reload_config(loaded: Loaded) -> Loaded:

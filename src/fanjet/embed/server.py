@@ -1,0 +1,118 @@
+"""A server that a Python program builds, starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fanjet import app
+from fanjet.additions import Additions
+from fanjet.telemetry.logging import get_logger
+
+from .api import ServerApi
+from .configuration import load, require_servable
+from .registration import Registration
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from types import TracebackType
+    from typing import Self
+
+    from fanjet.node.node import Node
+
+    from .configuration import Configuration
+
+log = get_logger(__name__)
+
+
+class Server(Registration):
+    """A Fanjet server, whose decorators make functions of the program its application.
+
+    It runs inside an event loop (`async with server`, or `start` and `stop`), where it touches neither signals nor
+    logging nor the garbage collector, or is the program itself (`run`). One program may have several.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        address: str | None = None,
+        port: int | None = None,
+        headers: Collection[str] = (),
+        emulated_headers: Collection[str] = (),
+    ) -> None:
+        """`configuration`: path of a file, a mapping in the words of files, or a `Config`. `address` and `port` replace
+        what it says; port 0 is any free one. `headers`: names of request headers, and `emulated_headers` of those that
+        clients put into their connect requests, that events are to show.
+
+        Raises `ConfigError`.
+        """
+        super().__init__()
+        self._loaded = load(configuration, address=address, port=port)
+        self._headers = headers
+        self._emulated_headers = emulated_headers
+        self._running: app.Server | None = None
+        self._api: ServerApi | None = None
+        require_servable(self._loaded.config)
+
+    async def start(self) -> None:
+        """Accept connections. Raises `ConfigError` for handlers that do not fit the configuration, and `OSError` where
+        the address cannot be had."""
+        if self._running is not None:
+            raise RuntimeError("the server runs already")
+        running = app.Server(self._loaded, self._additions())
+        self._running = running
+        await running.start()
+
+    async def stop(self) -> None:
+        """Send all clients away and wait for them, `shutdown.timeout` at most. Raises `TimeoutError` after that. Does
+        nothing for a server that does not run."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        try:
+            async with asyncio.timeout(self._loaded.config.shutdown.timeout):
+                await running.stop()
+        finally:
+            self._api = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def run(self) -> int:
+        """Be the program until a signal ends it, as the command `fanjet` is; returns the exit status."""
+        return app.run(self._loaded, self._additions())
+
+    @property
+    def api(self) -> ServerApi:
+        """The server API. Raises `RuntimeError` while the server does not run."""
+        if self._api is None:
+            raise RuntimeError("the server does not run")
+        return self._api
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to."""
+        return self._loaded.config.http_server.port if self._running is None else self._running.port
+
+    def _additions(self) -> Additions:
+        return Additions(
+            handlers=self._handlers,
+            headers=self._headers,
+            emulated_headers=self._emulated_headers,
+            procedures=self._procedures,
+            take_node=self._take_node,
+        )
+
+    def _take_node(self, node: Node) -> None:
+        self._api = ServerApi(node)
+
+    def _require_not_started(self) -> None:
+        if self._api is not None:
+            raise RuntimeError("handlers have to be registered before the server starts")
