@@ -48,5 +48,10 @@ class Additions:
         except ValueError as error:
             raise ConfigError(str(error)) from None
 
+    def give_up(self) -> None:
+        """Wait for no handler any longer."""
+        if self.handlers is not None:
+            self.handlers.running.cancel()
+
 
 NOTHING: Final = Additions()

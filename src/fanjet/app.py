@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from fanjet import __version__
 from fanjet.additions import NOTHING, Additions
+from fanjet.admin.console import Console
+from fanjet.admin.interface import ScriptsMissing
 from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections, refusal_message
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
@@ -129,7 +131,9 @@ async def _serve(loaded: Loaded, additions: Additions) -> int:
         server = Server(loaded, additions, environment=os.environ)
         server.own_process()
         await server.start()
-    except (ListenError, TLSError, BindError, ConfigError, EngineUnavailable) as error:
+    except EngineUnavailable as error:
+        log.fatal("error running node", error=error)
+    except (ListenError, TLSError, BindError, ConfigError, ScriptsMissing) as error:
         log.fatal("error starting server", error=error)
     await server.stop_requested.wait()
     try:
@@ -182,7 +186,8 @@ class Server:
             unix_time=time.time,
             events=self._events,
         )
-        endpoints = services(config, self._clients, additions.site)
+        console = Console(self._node, loaded, os.environ, now=self._wheel.clock, totals=dict)
+        endpoints = services(config, self._clients, additions.site, console)
         self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment))
         self._service_manager = ServiceManager(environment)
         self._grpc = GrpcListeners(config, self._clients, self._wheel)
@@ -235,7 +240,11 @@ class Server:
         self._grpc.close()
         await self._node.shut_down()
         self._clients.shut_down()
+        patience = asyncio.get_running_loop().call_later(
+            self._loaded.config.shutdown.timeout / 2, self._additions.give_up
+        )
         await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.all_gone())
+        patience.cancel()
         await self._proxies.close()
         await self._node.close()
         if self._housekeeping is not None:

@@ -16,6 +16,8 @@ import pytest
 
 import fanjet
 from tests.embed.servers import CHAT, connected, make_server
+from tests.support import wire_client
+from tests.support.server import Process, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +149,7 @@ async def test_what_is_too_early_or_too_late_is_said() -> None:
 async def test_a_taken_address_can_be_tried_again() -> None:
     async with make_server() as first:
         second = fanjet.Server(CHAT, address="127.0.0.1", port=first.port)
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match="already in use"):
             await second.start()
     async with second:
         assert second.port
@@ -156,7 +158,7 @@ async def test_a_taken_address_can_be_tried_again() -> None:
 @pytest.mark.parametrize(
     ("configuration", "message"),
     [
-        pytest.param({"chanel": {}}, "unknown key in configuration: chanel", id="unknown"),
+        pytest.param({"chanel": {"max_length": 1}}, "unknown key in configuration: chanel", id="unknown"),
         pytest.param({"client": {"ping_interval": "soon"}}, "client.ping_interval", id="not-a-value"),
         pytest.param({"channel": {"namespaces": [{"name": "x"}, {"name": "x"}]}}, "x", id="invalid"),
         pytest.param({"client": {"ping_interval": "1s"}}, "ping_interval must be greater", id="unservable"),
@@ -192,7 +194,7 @@ def test_every_public_name_is_there() -> None:
 
 PROGRAM = """
 import fanjet
-server = fanjet.Server({}, address="127.0.0.1", port=0)
+server = fanjet.Server({}, address="127.0.0.1", port=PORT)
 
 @server.on_connect
 async def connect(event):
@@ -202,16 +204,15 @@ raise SystemExit(server.run())
 """
 
 
-def test_a_server_can_be_the_program() -> None:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    line = next(line for line in process.stderr if "serving websocket" in line)
-    assert "endpoints on" in line
-    process.send_signal(signal.SIGTERM)
-    rest = process.stderr.read()
-    assert process.wait(10) == 0
-    assert "signal received: terminated" in rest
-    assert "Traceback" not in rest
+async def test_a_server_can_be_the_program(tmp_path: Path) -> None:
+    port = free_port()
+    process = Process([sys.executable, "-c", PROGRAM.replace("PORT", str(port))], port, tmp_path)
+    await asyncio.to_thread(process.start)
+    async with wire_client.opened(process) as client:  # type: ignore[arg-type]
+        await client.connect()
+        assert await asyncio.to_thread(process.stop) == 0
+        assert await client.closed() == (3001, "shutdown")
+    assert "signal received: terminated" in process.log
 
 
 async def test_a_handler_may_stop_waiting_when_the_server_stops() -> None:
@@ -230,5 +231,27 @@ async def test_a_handler_may_stop_waiting_when_the_server_stops() -> None:
     async with server, connected(server) as client:
         await client.send({"id": 9, "rpc": {"method": "wait"}})
         await begun.wait()
-        await asyncio.wait_for(server.stop(), 4)
+        await asyncio.wait_for(server.stop(), 4)  # half of the time that a shutdown may take
         assert ended.is_set()
+
+
+async def test_a_handler_that_ends_soon_is_waited_for() -> None:
+    server = make_server()
+    server.on_connect(allow)
+    begun, gate, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @server.rpc("wait")
+    async def wait(event: fanjet.RPCEvent) -> None:
+        begun.set()
+        await gate.wait()
+        done.set()
+
+    async with server, connected(server) as client:
+        await client.send({"id": 9, "rpc": {"method": "wait"}})
+        await begun.wait()
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0)
+        gate.set()
+        await stopping
+        assert done.is_set()
+        assert await client.closed() == (3001, "shutdown")

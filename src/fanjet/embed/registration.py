@@ -9,7 +9,6 @@ import msgspec
 
 from fanjet.events.handlers.payloads import payload_bytes
 from fanjet.events.handlers.registry import EVERYWHERE, Handlers, require_async
-from fanjet.events.handlers.tasks import in_task
 
 if TYPE_CHECKING:
     from fanjet.events.event import (
@@ -131,7 +130,7 @@ class Registration:
                 raise ValueError("a method of api_rpc needs a name")
             if method in self._procedures:
                 raise ValueError(f"there is a procedure {method!r} already")
-            self._procedures[method] = _procedure(procedure)
+            self._procedures[method] = self._as_procedure(procedure)
             return procedure
 
         return register
@@ -158,10 +157,9 @@ class Registration:
 
         return register
 
+    def _as_procedure(self, function: Callable[[Any], Answer[Any]]) -> Procedure:
+        async def procedure(params: bytes) -> bytes:
+            decoded = msgspec.json.decode(params) if params else None
+            return payload_bytes(await self._handlers.running.run(function(decoded)))
 
-def _procedure(function: Callable[[Any], Answer[Any]]) -> Procedure:
-    async def procedure(params: bytes) -> bytes:
-        decoded = msgspec.json.decode(params) if params else None
-        return payload_bytes(await in_task(function(decoded)))
-
-    return procedure
+        return procedure

@@ -13,7 +13,6 @@ from fanjet.telemetry.logging import get_logger
 from .payloads import payload_bytes
 from .registry import of_place
 from .replies import ConnectReply, PublishReply, RefreshReply, SubRefreshReply, SubscribeReply
-from .tasks import in_task
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,7 +82,7 @@ class Handled:
         handler = self._handlers.connect
         if handler is None:
             return await self._others.connect(event)
-        reply = await _reply(handler, event, ConnectReply)
+        reply = await self._reply(handler, event, ConnectReply)
         return None if reply is None else _answer(event, reply)
 
     async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
@@ -91,7 +90,7 @@ class Handled:
         handler = self._handlers.refresh
         if handler is None:
             return await self._others.refresh(event)
-        reply = await _reply(handler, event, RefreshReply)
+        reply = await self._reply(handler, event, RefreshReply)
         return None if reply is None else _answer(event, reply)
 
     async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
@@ -99,7 +98,7 @@ class Handled:
         handler = of_place(self._handlers.subscribe, resolved.namespace)
         if handler is None:
             return await self._others.subscribe(event, resolved)
-        reply = await _reply(handler, event, SubscribeReply)
+        reply = await self._reply(handler, event, SubscribeReply)
         return _ALLOWED if reply is None else _answer(event, reply)
 
     async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
@@ -111,7 +110,7 @@ class Handled:
         handler = of_place(self._handlers.publish, resolved.namespace)
         if handler is None:
             return await self._others.publish(event, resolved)
-        reply = await _reply(handler, event, PublishReply)
+        reply = await self._reply(handler, event, PublishReply)
         return _UNCHANGED if reply is None else _answer(event, reply)
 
     async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
@@ -119,14 +118,14 @@ class Handled:
         handler = of_place(self._handlers.sub_refresh, resolved.namespace)
         if handler is None:
             return await self._others.sub_refresh(event, resolved)
-        reply = await _reply(handler, event, SubRefreshReply)
+        reply = await self._reply(handler, event, SubRefreshReply)
         return None if reply is None else _answer(event, reply)
 
     async def rpc(self, event: RPCEvent) -> bytes:
         """Call a procedure."""
         handler = of_place(self._handlers.rpc, event.method)
         if handler is not None:
-            return _encoded(event, await _call(handler, event))
+            return _encoded(event, await self._call(handler, event))
         if self._others.answers_rpc:
             return await self._others.rpc(event)
         raise ReplyError(ERROR_METHOD_NOT_FOUND)
@@ -134,39 +133,37 @@ class Handled:
     async def message(self, event: MessageEvent) -> None:
         """Take a message."""
         handler = self._handlers.message
-        await (self._others.message(event) if handler is None else _call(handler, event))
+        await (self._others.message(event) if handler is None else self._call(handler, event))
 
     async def disconnect(self, event: DisconnectEvent) -> None:
         """Hear of a connection's end."""
         if self._handlers.disconnect is not None:
-            await _call(self._handlers.disconnect, event)
+            await self._call(self._handlers.disconnect, event)
         if self._others.hears_disconnects:
             await self._others.disconnect(event)
 
+    async def _call(self, handler: Handler, event: Event) -> Any:
+        """What the handler returns. Raises what it refuses with, `EventFailed` for anything else."""
+        try:
+            return await self._handlers.running.run(handler(event))
+        except (ReplyError, Disconnected, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("handler failed", handler=_name(handler), client=event.client)
+        raise EventFailed
 
-async def _call(handler: Handler, event: Event) -> Any:
-    """What the handler returns. Raises what it refuses with, `EventFailed` for anything else."""
-    try:
-        return await in_task(handler(event))
-    except (ReplyError, Disconnected, asyncio.CancelledError):
-        raise
-    except Exception:
-        log.exception("handler failed", handler=_name(handler), client=event.client)
-    raise EventFailed
-
-
-async def _reply(handler: Handler, event: Event, expected: type[R]) -> R | None:
-    reply = await _call(handler, event)
-    if reply is None or isinstance(reply, expected):
-        return reply
-    log.error(
-        "handler returned something else than it may",
-        handler=_name(handler),
-        client=event.client,
-        returned=type(reply).__name__,
-        expected=expected.__name__,
-    )
-    raise EventFailed
+    async def _reply(self, handler: Handler, event: Event, expected: type[R]) -> R | None:
+        reply = await self._call(handler, event)
+        if reply is None or isinstance(reply, expected):
+            return reply
+        log.error(
+            "handler returned something else than it may",
+            handler=_name(handler),
+            client=event.client,
+            returned=type(reply).__name__,
+            expected=expected.__name__,
+        )
+        raise EventFailed
 
 
 def _answer(event: Event, reply: Any) -> Any:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from .tasks import Running
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,6 +32,7 @@ class Handlers:
         self.publish: dict[str | None, Handler] = {}
         self.sub_refresh: dict[str | None, Handler] = {}
         self.rpc: dict[str | None, Handler] = {}
+        self.running = Running()
 
     def set_single(self, event: str, handler: Handler) -> None:
         """Register what answers all events of a kind. Raises `TypeError`, and `ValueError` when something does."""
