@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from tests.events.proxy.configs import proxied, proxy
 from tests.support.backend import status, text
@@ -50,12 +51,10 @@ async def test_the_client_is_told_of_no_expiry(refreshing: Server, backend: Back
 
 
 async def test_the_backend_is_asked_again_at_the_new_time(refreshing: Server, backend: Backend) -> None:  # 06-9
-    answers = iter([{"result": {"expire_at": in_seconds(3)}}, {"result": {"expire_at": in_seconds(1000)}}])
+    seconds = iter([2, 1000])
 
     async def answer(_: Any) -> Any:
-        from aiohttp import web  # noqa: PLC0415
-
-        return web.json_response(next(answers))
+        return web.json_response({"result": {"expire_at": in_seconds(next(seconds))}})
 
     backend.on("refresh", answer)
     async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
