@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from fanjet.client.opening import PLAIN, Opening
 from fanjet.net.cors import cors_headers
+from fanjet.net.http1 import BodyAwaited, UnreadableBody
+
+from .unreadable import answer_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -61,7 +64,16 @@ class Doorway:
             user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
             headers = self._kept_of(request) if self._kept_headers else None
             opening = Opening(user, headers) if user or headers else PLAIN
-            endpoint(exchange, Arrival(request, origin_allowed, opening))
+            enter(exchange, Arrival(request, origin_allowed, opening))
+
+        def enter(exchange: Exchange, arrival: Arrival) -> None:
+            try:
+                endpoint(exchange, arrival)
+            except BodyAwaited as awaited:  # the doorway is passed once
+                awaited.go_on = lambda whole: enter(whole, arrival)
+                raise
+            except UnreadableBody as failure:
+                answer_unreadable(exchange, failure, arrival.headers)
 
         return guarded
 

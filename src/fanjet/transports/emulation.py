@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fanjet.net.cors import PREFLIGHT_HEADERS, PREFLIGHT_STATUS, cors_headers
 from fanjet.net.eager import run_eagerly
+from fanjet.net.http1 import UnreadableBody
 from fanjet.node.registry import UnknownNode
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.emulation import emulation_request
 from fanjet.telemetry.logging import get_logger
 
 from .response_stream import BINARY
+from .unreadable import answer_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -51,6 +53,9 @@ class EmulationEndpoint:
             commands = emulation_request(request.body, is_protobuf=request.headers.get(b"content-type") == BINARY)
         except MalformedFrame:
             exchange.respond(400, headers=headers)
+            return
+        except UnreadableBody as failure:
+            answer_unreadable(exchange, failure, headers)
             return
         self._run(exchange, headers, commands)
 

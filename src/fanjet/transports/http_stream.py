@@ -44,9 +44,10 @@ class HttpStreamEndpoint:
         elif request.method != "POST":
             exchange.respond(405, headers=arrival.headers)
         else:
+            commands = request.body
             is_protobuf = request.headers.get(b"content-type") == BINARY
             codec, delimiting, content_type = _PROTOBUF if is_protobuf else _JSON
             wire = wire_format(HttpStreamTransport.name, codec, delimiting, exchange.body_framing)
             transport = HttpStreamTransport(wire)
             if transport.open(exchange, content_type, arrival.headers):
-                begin_emulated(self._context, transport, arrival.opening, request.body)
+                begin_emulated(self._context, transport, arrival.opening, commands)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanjet.net.http1 import HttpServer
+from fanjet.net.http1 import BodyAwaited, BodyTooLarge, HttpServer, UnreadableBody
 from fanjet.net.router import Routes
 from fanjet.net.wheel import TimingWheel
 
@@ -51,11 +51,24 @@ async def served(serve, routes, later):
     def fail(exchange):
         raise RuntimeError("bug")
 
+    def judge(exchange):
+        if exchange.request.method != "POST":
+            exchange.respond(405, headers=((b"X-Own", b"1"),))
+            return
+        try:
+            exchange.respond(200, exchange.request.body)
+        except BodyAwaited as awaited:
+            awaited.go_on = lambda whole: whole.respond(200, b"again: " + whole.request.body)
+            raise
+        except UnreadableBody as failure:
+            exchange.respond(413 if isinstance(failure, BodyTooLarge) else 499, headers=((b"X-Own", b"1"),))
+
     routes.add("/now", lambda exchange: exchange.respond(200, b"{}", b"application/json"))
     routes.add("/echo", echo, max_body=100)
     routes.add("/unlimited", lambda exchange: exchange.respond(200, b"%d" % len(exchange.request.body)), max_body=None)
     routes.add("/later", later)
     routes.add("/fail", fail)
+    routes.add("/judge", judge, max_body=100)
     routes.add("/large", lambda exchange: exchange.respond(200, b"x" * 8_000_000))
     routes.add("/empty", lambda exchange: exchange.respond(204, headers=((b"X-Own", b"1"),)))
     return await serve(routes)
@@ -134,6 +147,45 @@ async def test_leave_to_send_the_body_is_given(served):
 async def test_no_leave_for_a_body_that_is_too_large(served):
     raw = await served.ask(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n")
     assert raw.startswith(b"HTTP/1.1 413 ")
+
+
+BODIES = {
+    "declared": b"Content-Length: 101\r\n\r\n",
+    "chunked": b"Transfer-Encoding: chunked\r\n\r\n65\r\n",
+    "malformed": b"Transfer-Encoding: chunked\r\n\r\nx\r\n",
+}
+
+
+@pytest.mark.parametrize(("method", "body", "status"), [
+    (b"POST", "declared", b"413"), (b"POST", "chunked", b"413"), (b"POST", "malformed", b"499"),
+    (b"PUT", "declared", b"405"), (b"PUT", "chunked", b"405"), (b"PUT", "malformed", b"405"),
+])  # fmt: skip
+async def test_the_endpoint_answers_for_a_body_that_is_not_read(served, method, body, status):
+    raw = await served.ask(method + b" /judge HTTP/1.1\r\nHost: h\r\n" + BODIES[body])
+    assert raw.startswith(b"HTTP/1.1 " + status)
+    assert b"\r\nX-Own: 1\r\n" in raw
+    assert b"\r\nConnection: close\r\n" in raw
+    assert raw.endswith(b"<EOF>")
+
+
+async def test_what_follows_an_unread_body_is_no_request(served):
+    raw = await served.ask(post(b"/judge", b"x" * 101) + GET)
+    assert raw.count(b"HTTP/1.1 ") == 1
+
+
+async def test_no_leave_for_a_body_that_the_endpoint_does_not_want(served):
+    head = b"PUT /judge HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    raw = await served.ask(head)
+    assert raw.startswith(b"HTTP/1.1 405 ")
+    assert b"\r\nConnection: close\r\n" in raw
+
+
+async def test_leave_is_given_though_the_body_is_there_and_the_endpoint_says_who_goes_on(served):
+    head = b"POST /judge HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    raw = await served.ask(head + b"abc" + GET)
+    assert raw.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert b"\r\n\r\nagain: abc" in raw
+    assert raw.endswith(b"{}")
 
 
 @pytest.mark.parametrize(("size", "status"), [(100, b"200 OK"), (101, b"413 Request Entity Too Large")])

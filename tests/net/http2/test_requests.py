@@ -64,6 +64,15 @@ async def test_a_body_beyond_the_limit_gets_413(served):
     assert (await client.request("POST", "/echo", bytes(65536))).status == 200
 
 
+@pytest.mark.parametrize("declared", [True, False])
+async def test_the_endpoint_answers_for_a_body_beyond_the_limit(served, routes, declared):
+    routes.add("/judge", lambda exchange: exchange.respond(405), max_body=10)
+    client = await served.connect()
+    headers = [("content-length", "11")] if declared else []
+    assert (await client.request("PUT", "/judge", b"" if declared else bytes(11), headers)).status == 405
+    assert (await client.request("POST", "/echo", b"after")).body == b"after"
+
+
 async def test_leave_is_given_to_send_a_body(served):
     client = await served.connect()
     answer = await client.request("POST", "/echo", b"body", [("expect", "100-continue")])

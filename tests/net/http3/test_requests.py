@@ -98,8 +98,12 @@ async def test_a_body_beyond_the_limit_is_refused(client, seen, declared):
     response = await client.response(stream)
     assert (response.status, response.body) == (413, b"")
     await client.until(lambda: client.streams[stream].stopped is not None)
-    assert not seen
     assert (await client.request("POST", "/echo", body=bytes(1000))).status == 200
+
+
+async def test_the_endpoint_answers_for_a_body_beyond_the_limit(rig, client):
+    rig.routes.add("/judge", lambda exchange: exchange.respond(405), max_body=10)
+    assert (await client.request("PUT", "/judge", body=bytes(11))).status == 405
 
 
 async def test_leave_is_given_to_send_a_body(client, seen):

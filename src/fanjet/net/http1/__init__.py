@@ -6,9 +6,13 @@ from .head import Head, parse_head
 from .request import Request
 from .server import HttpServer
 from .stream import BodyFraming, ResponseStream, StreamOwner
+from .unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody
 
 __all__ = [
+    "BodyAwaited",
     "BodyFraming",
+    "BodyNotThere",
+    "BodyTooLarge",
     "Exchange",
     "Head",
     "HttpConnection",
@@ -16,5 +20,6 @@ __all__ = [
     "Request",
     "ResponseStream",
     "StreamOwner",
+    "UnreadableBody",
     "parse_head",
 ]

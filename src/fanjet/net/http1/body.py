@@ -2,10 +2,7 @@
 
 from typing import Final, Protocol
 
-from .errors import BadRequest
-
-UNREADABLE: Final = 500
-"""What a body is answered that cannot be read (05 §2.3)."""
+from .unread import BodyTooLarge, UnreadableBody
 
 _MAX_CHUNK_LINE: Final = 4096
 _MAX_TRAILER_BYTES: Final = 64 * 1024
@@ -15,7 +12,10 @@ class Body(Protocol):
     """Collects a body."""
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take `data`. Returns what lies behind the body once it is complete, None before. Raises `BadRequest`."""
+        """Take `data`. Returns what lies behind the body once it is complete, None before.
+
+        Raises `UnreadableBody`.
+        """
 
     def value(self) -> bytes:
         """The body so far."""
@@ -63,7 +63,7 @@ class ChunkedBody:
         self._trailer_bytes = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take `data`; see `Body`. Raises `BadRequest` 413 as soon as the chunk sizes exceed the limit."""
+        """Take `data`; see `Body`. Raises `BodyTooLarge` as soon as the chunk sizes exceed the limit."""
         buffer = self._buffer
         buffer += data
         while True:
@@ -87,24 +87,24 @@ class ChunkedBody:
         end = buffer.find(b"\n", 0, _MAX_CHUNK_LINE)
         if end < 0:
             if len(buffer) >= _MAX_CHUNK_LINE:
-                raise BadRequest(UNREADABLE)
+                raise UnreadableBody
             return None
         line = bytes(buffer[:end]).removesuffix(b"\r")
         del buffer[: end + 1]
         if self._missing == self._TRAILER:
             self._trailer_bytes += end + 1
             if self._trailer_bytes > _MAX_TRAILER_BYTES:
-                raise BadRequest(UNREADABLE)
+                raise UnreadableBody
         return line
 
     def _begin_chunk(self, line: bytes) -> None:
         digits = line.partition(b";")[0].rstrip(b" \t")
         if not 0 < len(digits) <= 15 or digits.strip(b"0123456789abcdefABCDEF"):
-            raise BadRequest(UNREADABLE)
+            raise UnreadableBody
         size = int(digits, 16)
         self._size += size
         if self._limit is not None and self._size > self._limit:
-            raise BadRequest(413)
+            raise BodyTooLarge
         self._missing = size + 2 if size else self._TRAILER
 
     def _take_chunk(self, buffer: bytearray) -> bool:
@@ -119,7 +119,7 @@ class ChunkedBody:
                 self._missing = missing - take
             return False
         if buffer[missing - 2 : missing] != b"\r\n":
-            raise BadRequest(UNREADABLE)
+            raise UnreadableBody
         self._parts.append(bytes(buffer[: missing - 2]))
         del buffer[:missing]
         self._missing = self._SIZE_LINE

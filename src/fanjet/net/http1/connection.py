@@ -1,18 +1,18 @@
 """One HTTP/1.1 connection: requests one after another, each answered before the next is looked at."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from ..wheel import NOT_SCHEDULED
 from .errors import BadRequest
-from .exchange import Exchange
+from .exchange import Exchange, answer_failure
 from .known import END_OF_HEAD
 from .reader import RequestReader
 from .request import Request
-from .response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, ordinary_response, refusal, response, stream_head
+from .response import CLOSE_CONNECTION, ordinary_response, refusal, response, stream_head
 from .stream import BodyFraming, Http1Stream, ResponseStream, StreamOwner, chunked, unframed
+from .unread import BodyAwaited, UnreadRequest
 
 if TYPE_CHECKING:
     from .known import KnownHead
@@ -29,8 +29,6 @@ MAX_WAITING_BYTES: Final = 1 << 16
 
 _NEVER: Final = float("inf")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-log = logging.getLogger(__name__)
 
 
 class HttpConnection(asyncio.Protocol):
@@ -50,6 +48,7 @@ class HttpConnection(asyncio.Protocol):
         "_stopped",
         "_stream",
         "_transport",
+        "_unread",
         "_write_blocked",
         "wheel_slot",
     )
@@ -62,6 +61,7 @@ class HttpConnection(asyncio.Protocol):
         self._deadline = _NEVER
         self._scheduled_for = _NEVER  # what the wheel knows: never later than the deadline
         self._stream: Http1Stream | None = None  # the body being written
+        self._unread = False  # the body of the request being answered is not: with the answer the connection ends
         self._stopped = False  # nothing more is served
         self._close_after_stream = False
         self._serving = False  # inside _serve
@@ -111,8 +111,11 @@ class HttpConnection(asyncio.Protocol):
                 known = heads.handshake(data[:end])
             if known is not None and len(data) == end + known.rest:
                 reader.previous = known.head
-                self._start_exchange(known, data[end + len(END_OF_HEAD) :])
+                body = data[end + len(END_OF_HEAD) :]
+                self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
                 return
+        if self._unread:
+            return
         reader.feed(data)
         if ready:
             self._serve()
@@ -182,7 +185,7 @@ class HttpConnection(asyncio.Protocol):
         head = exchange.request.head
         if self._server.common_headers:
             headers = (*headers, *self._server.common_headers)
-        close = self._server.stopping or self._peer_finished
+        close = self._server.stopping or self._peer_finished or self._unread
         if status == 200 and head.takes_ordinary and not headers and not close:
             self._transport.write(ordinary_response(body, content_type))
             self._go_on()
@@ -194,7 +197,9 @@ class HttpConnection(asyncio.Protocol):
         self._transport.write(
             response(status, body, content_type, headers, version=version, connection=connection, send_body=send_body)
         )
-        if close:
+        if self._unread:
+            self._hear_no_more()
+        elif close:
             self.close()
         else:
             self._go_on()
@@ -218,7 +223,7 @@ class HttpConnection(asyncio.Protocol):
         if exchange is None or self._stopped:
             asyncio.get_running_loop().call_soon(owner.on_lost)
             return stream
-        keep = framing is chunked and exchange.request.keep_alive
+        keep = framing is chunked and exchange.request.keep_alive and not self._unread
         self._close_after_stream = not keep
         self._stream = stream
         self._reader.previous = None  # streams last, and a head is a kilobyte
@@ -236,6 +241,9 @@ class HttpConnection(asyncio.Protocol):
         self._stream = None
         if last:
             self._transport.write(last)
+        if self._unread:
+            self._hear_no_more()
+            return
         if self._close_after_stream or self._server.stopping or self._stopped:
             self.close()
             return
@@ -250,7 +258,8 @@ class HttpConnection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._stopped:
             return
-        if exchange.request.body or not self._reader.is_idle or self._write_blocked or self._peer_finished:
+        has_body = self._unread or exchange.request.body
+        if has_body or not self._reader.is_idle or self._write_blocked or self._peer_finished:
             self.abort()
             return
         self._stopped = True
@@ -274,7 +283,13 @@ class HttpConnection(asyncio.Protocol):
                 if received is None:
                     self._wait_for_rest()
                     break
-                self._start_exchange(*received)
+                known, body = received
+                if isinstance(body, bytes):
+                    self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
+                else:
+                    self._unread = True
+                    request = UnreadRequest(known.head, b"", self._transport, self._server.tls, body)
+                    self._start_exchange(known, request)
                 if self._reader.between_requests:
                     break
         except BadRequest as fault:
@@ -282,16 +297,19 @@ class HttpConnection(asyncio.Protocol):
         finally:
             self._serving = False
 
-    def _start_exchange(self, known: "KnownHead", body: bytes) -> None:
+    def _start_exchange(self, known: "KnownHead", request: Request) -> None:
         self._started = None
         self._deadline = _NEVER
-        exchange = Exchange(Request(known.head, body, self._transport, self._server.tls), self)
-        self._exchange = exchange
+        exchange = self._exchange = Exchange(request, self)
         try:
             known.endpoint(exchange)
-        except Exception:
-            log.exception("endpoint failed", extra={"path": known.head.path})
-            exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
+        except BodyAwaited as awaited:
+            self._exchange = None
+            self._unread = False
+            self._reader.go_on_to(awaited.go_on or known.endpoint)
+            self._transport.write(_CONTINUE)
+        except Exception as failure:
+            answer_failure(exchange, failure)
 
     def _go_on(self) -> None:
         """An answer is written: serve what has come meanwhile, or wait for it."""
@@ -311,17 +329,19 @@ class HttpConnection(asyncio.Protocol):
         if self._started is None:
             self._started = self._server.wheel.clock()
         self._expect_until(self._started + (REQUEST_SECONDS if self._reader.misses_body else HEADER_SECONDS))
-        if self._reader.take_expectation():
-            self._transport.write(_CONTINUE)
 
     def _refuse(self, fault: BadRequest) -> None:
-        """Answer what is no request, and hear no more.
+        """Answer what is no request, and hear no more."""
+        self._transport.write(refusal(fault.status, fault.detail))
+        self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
+        """Close, though there may be more to read.
 
         Closing a socket with unread input resets it, and the reset may overtake the answer. So input is discarded for a
         moment, until the peer has closed, too.
         """
         self._stopped = True
-        self._transport.write(refusal(fault.status, fault.detail))
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self._expect_within(LINGER_SECONDS)

@@ -1,13 +1,18 @@
 """One request and its answer."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from .request import Request
+from .response import NO_SNIFFING, TEXT
 from .stream import BodyFraming, ResponseStream, StreamOwner, unframed
+from .unread import BodyTooLarge, UnreadableBody
+
+log = logging.getLogger(__name__)
 
 
 class Answering(Protocol):
@@ -116,3 +121,13 @@ class Exchange(msgspec.Struct, eq=False):
         if connection is not None:
             self.status = status
         return connection
+
+
+def answer_failure(exchange: Exchange, failure: Exception) -> None:
+    """Answer what an endpoint raised: 413 or 500, with nothing in the log where the request is to blame (05 §2.3)."""
+    if isinstance(failure, BodyTooLarge):
+        exchange.respond(413)
+        return
+    if not isinstance(failure, UnreadableBody):
+        log.error("endpoint failed", extra={"path": exchange.request.path}, exc_info=failure)
+    exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))

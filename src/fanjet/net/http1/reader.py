@@ -3,11 +3,15 @@
 import re
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from .body import Body, ChunkedBody, LengthBody
 from .errors import BadRequest
 from .head import CHUNKED, Head, check_request_line
+from .unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody
 
 if TYPE_CHECKING:
+    from ..router import Endpoint
     from .known import KnownHead, KnownHeads
 
 MAX_HEAD_BYTES: Final = 1 << 20
@@ -19,7 +23,7 @@ _LEADING_BYTES: Final = 4
 class RequestReader:
     """Cuts the bytes of one connection into requests, which are pulled one by one.
 
-    After an exception the reader must not be used any more.
+    After an exception, or an `UnreadableBody`, the reader must not be used any more.
     """
 
     __slots__ = (
@@ -30,7 +34,6 @@ class RequestReader:
         "_line_checked",
         "_scanned",
         "_start",
-        "_waits_for_leave",
         "between_requests",
         "previous",
     )
@@ -47,7 +50,6 @@ class RequestReader:
         self._line_checked = False
         self._known: KnownHead | None = None  # of the request whose body is being received
         self._body: Body | None = None
-        self._waits_for_leave = False
 
     @property
     def waiting(self) -> int:
@@ -64,10 +66,10 @@ class RequestReader:
         """Whether a request has begun whose head is complete and whose body is not."""
         return self._known is not None
 
-    def take_expectation(self) -> bool:
-        """Whether the client waits for leave to send the body; true once per request."""
-        waits, self._waits_for_leave = self._waits_for_leave, False
-        return waits
+    def go_on_to(self, endpoint: "Endpoint") -> None:
+        """The request whose body is awaited belongs to another endpoint."""
+        assert self._known is not None
+        self._known = replace(self._known, endpoint=endpoint)
 
     def feed(self, data: bytes) -> None:
         """Append what was received."""
@@ -81,18 +83,22 @@ class RequestReader:
         else:
             self._buffer = bytearray(buffer) + data
 
-    def next_request(self) -> "tuple[KnownHead, bytes] | None":
-        """Return the next whole request, None when more bytes are needed. Raises `BadRequest`."""
+    def next_request(self) -> "tuple[KnownHead, bytes | type[BodyNotThere]] | None":
+        """Return the next request, None when more bytes are needed. Raises `BadRequest`.
+
+        A request comes without its body when that cannot be read, or, with `BodyAwaited`, when the client waits for
+        leave to send it: then the same request comes once more when it is whole.
+        """
         received = self._receive()
         if received is not None:
             self.previous = received[0].head
-            if len(self._buffer) == self._start:
+            if self.is_idle:
                 self.between_requests = True
                 self._buffer = b""  # an idle connection keeps nothing of what it received
                 self._start = self._scanned = 0
         return received
 
-    def _receive(self) -> "tuple[KnownHead, bytes] | None":
+    def _receive(self) -> "tuple[KnownHead, bytes | type[BodyNotThere]] | None":
         known = self._known
         if known is None:
             known = self._next_head()
@@ -102,22 +108,27 @@ class RequestReader:
             if length == 0:
                 return known, b""
             if limit is not None and length > limit:
-                raise BadRequest(413)
-            if 0 < length <= self.waiting:
+                return known, BodyTooLarge
+            awaited = known.head.expects_continue
+            if 0 < length <= self.waiting and not awaited:
                 start, self._start = self._start, self._start + length
                 return known, bytes(self._buffer[start : self._start])
             self._known = known
-            self._waits_for_leave = known.head.expects_continue
             self._body = ChunkedBody(limit) if length == CHUNKED else LengthBody(length)
+            if awaited:
+                return known, BodyAwaited
         return self._receive_body(known)
 
-    def _receive_body(self, known: "KnownHead") -> "tuple[KnownHead, bytes] | None":
+    def _receive_body(self, known: "KnownHead") -> "tuple[KnownHead, bytes | type[UnreadableBody]] | None":
         body = self._body
         assert body is not None
         data = bytes(self._buffer[self._start :] if self._start else self._buffer)
         self._start = self._scanned = 0
         self._buffer = b""
-        rest = body.feed(data)
+        try:
+            rest = body.feed(data)
+        except UnreadableBody as failure:
+            return known, type(failure)
         if rest is None:
             return None
         self._buffer = rest

@@ -115,11 +115,8 @@ def stream_head(
 def refusal(status: int, detail: str) -> bytes:
     """The last response on a connection: to a request that was not understood, or is not wanted."""
     text = b"%d %b" % (status, reason(status))
-    if status in (413, 417):
+    if status == 417:
         return response(status, b"", b"", (), version="1.1", connection=b"close", send_body=True)
-    if status == 500:
-        body = reason(status) + b"\n"
-        return response(status, body, TEXT, (NO_SNIFFING,), version="1.1", connection=b"close", send_body=True)
     if detail:
         text += b": " + detail.encode()
     body = b"Unsupported transfer encoding" if status == 501 else text

@@ -1,19 +1,19 @@
 """One request over HTTP/2 and its answer, on a stream of its own."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from h2.errors import ErrorCodes
 
 from ..extended_connect import TunnelExchange
-from ..http1.body import UNREADABLE
 from ..http1.errors import BadRequest
-from ..http1.exchange import Exchange
+from ..http1.exchange import Exchange, answer_failure
 from ..http1.request import Request
 from ..http1.response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, ResponseStream, StreamOwner, unframed
+from ..http1.unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody, UnreadRequest
 from ..wheel import NOT_SCHEDULED
 from .head import parse_head, protocol_of
 from .request_fields import MalformedRequest
@@ -22,15 +22,13 @@ from .tunnel import Tunnel
 
 if TYPE_CHECKING:
     from ..http1.head import Head
-    from ..router import Route, Routes
+    from ..router import Endpoint, Route, Routes
     from ..wheel import TimingWheel
     from .header_blocks import Field
     from .stream import Http2Stream, StreamReceiver
 
 REQUEST_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 10.0
-
-log = logging.getLogger(__name__)
 
 
 class Http2Requests:
@@ -60,7 +58,18 @@ class Http2Request:
     The wheel holds it while the client owes something: the body, or taking the response.
     """
 
-    __slots__ = ("_body", "_exchange", "_head", "_owner", "_route", "_sharing", "_size", "_stream", "wheel_slot")
+    __slots__ = (
+        "_body",
+        "_exchange",
+        "_head",
+        "_owner",
+        "_receiving",
+        "_route",
+        "_sharing",
+        "_size",
+        "_stream",
+        "wheel_slot",
+    )
 
     _head: "Head"
     _route: "Route"
@@ -70,6 +79,7 @@ class Http2Request:
         self._stream = stream
         self._body: list[bytes] = []
         self._size = 0
+        self._receiving = True  # what comes of the body is wanted
         self._exchange: Exchange | None = None  # being answered
         self._owner: StreamOwner | None = None  # of the body that is being written
         self.wheel_slot = NOT_SCHEDULED
@@ -91,17 +101,17 @@ class Http2Request:
             return
         limit = self._route.max_body
         if limit is not None and head.content_length > limit:
-            self._refuse(413)
-            return
-        self._expect_within(REQUEST_SECONDS)
-        if head.expects_continue and head.content_length != 0:
-            self._stream.send_headers(((b":status", b"100"),))
+            self._start_unread(BodyTooLarge)
+        elif head.expects_continue and head.content_length != 0:
+            self._start_unread(BodyAwaited)
+        else:
+            self._expect_within(REQUEST_SECONDS)
 
     # What the stream calls.
 
     def on_data(self, data: bytes) -> None:
         """A piece of the body. Nobody waits for more than was declared, or than the route allows."""
-        if self._exchange is not None or self._owner is not None:
+        if not self._receiving:
             return
         self._body.append(data)
         self._size += len(data)
@@ -110,17 +120,16 @@ class Http2Request:
             self._cancel()
             self._stream.reset(ErrorCodes.PROTOCOL_ERROR)
         elif limit is not None and self._size > limit:
-            self._refuse(413)
+            self._start_unread(BodyTooLarge)
 
     def on_end(self) -> None:
         """The request is complete: it is the endpoint's turn."""
-        if self._exchange is not None or self._owner is not None:
+        if not self._receiving:
             return
-        self._cancel()
         if 0 < self._size < self._head.content_length:
-            self._refuse(UNREADABLE, b"Internal Server Error\n")
-            return
-        self._start(Exchange(self._make_request(b"".join(self._body)), self))
+            self._start_unread(UnreadableBody)
+        else:
+            self._start(Exchange(self._make_request(b"".join(self._body)), self))
 
     def on_reset(self) -> None:
         """The client gave up, or the connection is lost."""
@@ -214,21 +223,36 @@ class Http2Request:
     def _make_request(self, body: bytes) -> Request:
         return Request(self._head, body, self._stream.transport, self._sharing.tls)
 
+    def _start_unread(self, reason: type[BodyNotThere]) -> None:
+        request = UnreadRequest(self._head, b"", self._stream.transport, self._sharing.tls, reason)
+        self._start(Exchange(request, self))
+
     def _start(self, exchange: Exchange) -> None:
+        """Let the endpoint answer; what comes from now on of the body is dropped, unless it is asked for."""
+        self._cancel()
+        self._receiving = False
         self._exchange = exchange
         self._body = []
         try:
             self._route.endpoint(exchange)
-        except Exception:
-            log.exception("endpoint failed", extra={"path": self._head.path})
-            exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
+        except BodyAwaited as awaited:
+            self._receive(awaited.go_on)
+        except Exception as failure:
+            answer_failure(exchange, failure)
 
-    def _refuse(self, status: int, text: bytes = b"") -> None:
+    def _receive(self, endpoint: "Endpoint | None") -> None:
+        """Have the client send the body, for `endpoint` if that is another one."""
+        self._exchange = None
+        self._receiving = True
+        if endpoint is not None:
+            self._route = replace(self._route, endpoint=endpoint)
+        self._expect_within(REQUEST_SECONDS)
+        self._stream.send_headers(((b":status", b"100"),))
+
+    def _refuse(self, status: int, text: bytes) -> None:
         """Answer what does not reach an endpoint. What still comes of the request is not wanted."""
-        self._cancel()
-        self._body = []
-        headers = (NO_SNIFFING,) if text else ()
-        fields = response_fields(status, TEXT if text else b"", headers)
+        self._receiving = False
+        fields = response_fields(status, TEXT, (NO_SNIFFING,))
         fields.append((b"content-length", b"%d" % len(text)))
         self._send_whole(fields, text)
 

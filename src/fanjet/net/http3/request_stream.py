@@ -1,18 +1,19 @@
 """One request over HTTP/3 and its answer, on a stream of its own."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from aioquic.h3.connection import ErrorCode
 
 from ..http1.errors import BadRequest
-from ..http1.exchange import Exchange
+from ..http1.exchange import Exchange, answer_failure
 from ..http1.request import Request
 from ..http1.response import NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, StreamOwner, unframed
+from ..http1.unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadRequest
 from ..http2.head import parse_head, protocol_of
 from ..http2.request_fields import MalformedRequest, check_fields
 from ..http2.response_fields import response_fields
@@ -31,8 +32,6 @@ VERSION: Final = "3.0"
 HEADER_SECONDS: Final = 10.0
 REQUEST_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 10.0
-
-log = logging.getLogger(__name__)
 
 
 class _State(IntEnum):
@@ -216,25 +215,26 @@ class RequestStream:
         head = self._head = parse_head(fields, VERSION)
         self._route = self._connection.server.routes.find(head)
         if protocol := protocol_of(fields):
-            self._start(protocol)
+            self._start(protocol=protocol)
             return
         self._expect(REQUEST_SECONDS)
         self._limit_body(head.content_length)
         if self._state is _State.RECEIVING and head.expects_continue and head.content_length:
-            self._connection.send_headers(self.id, [(b":status", b"100")])
+            self._start(BodyAwaited)
 
     def _limit_body(self, size: int) -> None:
         limit = self._route.max_body if self._route is not None else None
         if limit is not None and size > limit and self._state is _State.RECEIVING:
-            self.send_response(413, b"", b"", ())
+            self._start(BodyTooLarge)
 
     def _take_end(self) -> None:
         self._received = True
         if self._state is _State.RECEIVING:
             self._start()
 
-    def _start(self, protocol: bytes = b"") -> None:
-        """Let the endpoint answer."""
+    def _start(self, missing: type[BodyNotThere] | None = None, *, protocol: bytes = b"") -> None:
+        """Let the endpoint answer. What comes from now on of the body is dropped, unless it was `missing` and is asked
+        for."""
         self._finish_with(_State.ANSWERING)
         connection, head, route = self._connection, self._head, self._route
         if head is None or route is None:
@@ -244,15 +244,27 @@ class RequestStream:
         self._body = []
         is_session = protocol in WEBTRANSPORT_PROTOCOLS and connection.server.webtransport
         make = WebTransportExchange if is_session else Exchange
-        exchange = self._exchange = make(Request(head, body, connection.peer, tls=True), self)
+        if missing is None:
+            request = Request(head, body, connection.peer, tls=True)
+        else:
+            request = UnreadRequest(head, b"", connection.peer, True, missing)
+        exchange = self._exchange = make(request, self)
         try:
             route.endpoint(exchange)
-        except Exception:
-            log.exception("endpoint failed", extra={"path": head.path})
-            exchange.respond(500, b"Internal Server Error\n", TEXT, (NO_SNIFFING,))
+        except BodyAwaited as awaited:
+            self._receive(replace(route, endpoint=awaited.go_on or route.endpoint))
+        except Exception as failure:
+            answer_failure(exchange, failure)
+
+    def _receive(self, route: "Route") -> None:
+        """Have the client send the body, for this route."""
+        self._finish_with(_State.RECEIVING)
+        self._route = route
+        self._expect(REQUEST_SECONDS)
+        self._connection.send_headers(self.id, [(b":status", b"100")])
 
     def _finish_with(self, state: _State) -> None:
-        """Enter a later state."""
+        """Enter another state."""
         self._state = state
         self._exchange = None
         self._connection.server.wheel.cancel(self)

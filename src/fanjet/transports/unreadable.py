@@ -1,0 +1,20 @@
+"""What clients are answered whose requests come without a body that can be read (02 §7.1, §7.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fanjet.net.http1 import BodyTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fanjet.net.http1 import Exchange, UnreadableBody
+
+TOO_LARGE: Final = 413
+UNREADABLE: Final = 499
+
+
+def answer_unreadable(exchange: Exchange, failure: UnreadableBody, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Answer with the status for `failure` and the given headers."""
+    exchange.respond(TOO_LARGE if isinstance(failure, BodyTooLarge) else UNREADABLE, headers=headers)
