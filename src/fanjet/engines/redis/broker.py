@@ -99,7 +99,7 @@ class RedisBroker:
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """See `Broker.publish`."""
         home = self._home_of(channel)
-        now = int(time.time() * 1000)
+        now = time.time_ns() // 1_000_000
         if options.keeps_history:
             meta_ttl = options.history_meta_ttl or self._history_meta_ttl
             record = encode_publication(data, options, now)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import PublishOptions
     from fanjet.protocol.publication import Publication
 
+    from .connection import Word
     from .names import ChannelNames
     from .shards import Home
 
@@ -72,10 +73,7 @@ class Streams:
             options.history_ttl,
             meta_ttl,
             new_epoch(),
-            "1" if options.use_delta else "",
-            options.version,
-            options.version_epoch,
-            RESULT_TTL,
+            *_unusual(options),
         )
         return _published(answer)
 
@@ -127,8 +125,7 @@ class Lists:
             options.history_ttl,
             meta_ttl,
             new_epoch(),
-            "1" if options.use_delta else "",
-            RESULT_TTL,
+            *_unusual(options),
         )
         return _published(answer)
 
@@ -174,6 +171,13 @@ def _keys(publications: str, meta: str, names: ChannelNames, channel: str, idemp
     if idempotency_key:
         return publications, meta, names.result(channel, idempotency_key)
     return publications, meta
+
+
+def _unusual(options: PublishOptions) -> tuple[Word, ...]:
+    """Arguments that most publications go without: a word less is 100 ns less."""
+    if options.use_delta or options.version or options.idempotency_key:
+        return "1" if options.use_delta else "", options.version, options.version_epoch, RESULT_TTL
+    return ()
 
 
 def _published(answer: list[Any]) -> Published:

@@ -1,7 +1,7 @@
 -- Append to a list and publish (07 10). Versions do not count here.
 -- KEYS: list, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel, history size, history TTL, meta TTL (0: stays for ever), epoch of a new stream,
---       delta wanted ('1' or ''), result TTL.
+-- ARGV: publication, PUB/SUB channel, history size, history TTL, meta TTL (0: stays for ever), epoch of a new stream;
+--       where one of these matters also: delta wanted ('1' or ''), version, version epoch, result TTL.
 -- Returns offset, epoch, and why nothing was published: '' or 'idempotency'.
 local result = KEYS[3]
 if result then
@@ -36,6 +36,6 @@ redis.call('publish', ARGV[2], message)
 
 if result then
   redis.call('hset', result, 'e', epoch, 's', offset)
-  redis.call('expire', result, ARGV[8])
+  redis.call('expire', result, ARGV[10])
 end
 return {offset, epoch, ''}

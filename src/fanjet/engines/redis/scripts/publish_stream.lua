@@ -1,7 +1,7 @@
 -- Append to a stream and publish (07 6.2).
 -- KEYS: stream, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel, history size, history TTL, meta TTL (0: stays for ever), epoch of a new stream,
---       delta wanted ('1' or ''), version (0: none), version epoch, result TTL.
+-- ARGV: publication, PUB/SUB channel, history size, history TTL, meta TTL (0: stays for ever), epoch of a new stream;
+--       where one of these matters also: delta wanted ('1' or ''), version (0: none), version epoch, result TTL.
 -- Returns offset, epoch, and why nothing was published: '', 'idempotency', 'version'.
 local result = KEYS[3]
 if result then
@@ -18,7 +18,7 @@ if not epoch then
   redis.call('hset', meta, 'e', epoch)
 end
 
-if ARGV[8] ~= '0' then
+if ARGV[8] and ARGV[8] ~= '0' then
   local last = redis.call('hmget', meta, 'v', 've', 's')
   if last[1] and (ARGV[9] == '' or ARGV[9] == last[2]) and tonumber(ARGV[8]) <= tonumber(last[1]) then
     return {last[3] or 0, epoch, 'version'}
