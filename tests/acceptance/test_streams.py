@@ -155,6 +155,20 @@ async def test_a_body_may_have_the_limit_and_not_a_byte_more(server: Server, pat
     assert await status_of(server, "POST", path, data="x" * (LIMIT + 1)) == 413
 
 
+@pytest.mark.parametrize("path", [HTTP_STREAM, SSE, EMULATION])
+async def test_who_sends_too_much_gets_the_answer_that_others_get(server: Server, path: str) -> None:  # 02 3.6
+    too_much: Any = {"data": "x" * (LIMIT + 1), "headers": {"Origin": ORIGIN}}
+    async with asked(server, "POST", path, **too_much) as answer:
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (413, ORIGIN)
+    async with asked(server, "PUT", path, **too_much) as answer:
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (405, ORIGIN)
+    async with asked(server, "OPTIONS", path, **too_much) as answer:
+        assert answer.status == (405 if path == SSE else 204)
+    if path == SSE:
+        async with asked(server, "GET", path, params={"cf_connect": CONNECT}, **too_much) as answer:
+            assert answer.status == 200
+
+
 async def test_a_limit_of_its_own(shared_server: StartServer) -> None:
     sections = ("http_stream", "sse", "emulation")
     server = shared_server(merge(merge(OPEN, STREAMS), {name: {"max_request_body_size": 100} for name in sections}))
