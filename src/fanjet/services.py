@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.admin.login import MAX_FORM
+from fanjet.admin.routes import AdminRoutes
 from fanjet.api.http import HttpApi
 from fanjet.config import ConfigError
 from fanjet.listeners import Service, handler_path
@@ -24,14 +26,18 @@ from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from fanjet.admin.console import Console
     from fanjet.client.context import ClientContext
     from fanjet.config import Config
     from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
 
 
-def services(config: Config, clients: ClientContext, site: Mapping[str, Endpoint]) -> Iterator[Service]:
-    """All endpoints that the configuration asks for, and those of `site`, by path, on the external side."""
+def services(
+    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console
+) -> Iterator[Service]:
+    """All endpoints that the configuration asks for, and those of `site`, by path, on the external side. `console`
+    answers what the admin console asks."""
     yield from _client_transports(config, clients)
     if not config.http_api.disabled:
         api = HttpApi(
@@ -42,10 +48,21 @@ def services(config: Config, clients: ClientContext, site: Mapping[str, Endpoint
         routes = api.routes(handler_path(config.http_api.handler_prefix))
         limit = config.fanjet.http_api_max_body_size or None
         yield Service("api", routes, external=config.http_api.external, max_body=limit)
+    if config.admin.enabled:
+        yield from _admin(config, clients, console)
     if config.health.enabled:
         yield Service("health", {handler_path(config.health.handler_prefix): health_endpoint}, external=False)
     if site:
         yield Service("", site, external=True)
+
+
+def _admin(config: Config, clients: ClientContext, console: Console) -> Iterator[Service]:
+    """The admin endpoints, which allow for different lengths of bodies. Raises `ScriptsMissing`."""
+    routes = AdminRoutes(config.admin, HttpApi(clients.node, key=None).legacy_endpoint(), console.endpoints())
+    external = config.admin.external
+    yield Service("admin", routes.api(), external=external, max_body=None)
+    yield Service("admin", routes.login(), external=external, max_body=MAX_FORM)
+    yield Service("admin", routes.others(), external=external)
 
 
 def _client_transports(config: Config, clients: ClientContext) -> Iterator[Service]:

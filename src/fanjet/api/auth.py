@@ -27,6 +27,10 @@ class KeyCheck:
             return True
         return bool(query) and compare_digest(_query_key(query), self._key)
 
+    def admits_header(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the header that is there for the key alone holds it."""
+        return bool(self._key) and compare_digest(headers.get(b"x-api-key", b""), self._key)
+
 
 def _authorization_key(value: bytes) -> bytes:
     parts = value.split()

@@ -55,8 +55,12 @@ class HttpApi:
             for method in METHODS.values()
         }
         routes[f"{base}/batch"] = self._endpoint(DocumentDecoder(BatchRequest).decode, self._work_through_batch)
-        routes[base or "/"] = self._endpoint(_undecoded, self._work_through_legacy)
+        routes[base or "/"] = self.legacy_endpoint()
         return routes
+
+    def legacy_endpoint(self) -> Endpoint:
+        """The endpoint of the legacy envelope, which is also that of the admin API (10 H.2)."""
+        return self._endpoint(_undecoded, self._work_through_legacy)
 
     def _endpoint(self, decode: Callable[[bytes], T], work: Work[T]) -> Endpoint:
         """Method and key are checked before the body is looked at."""

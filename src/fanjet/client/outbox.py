@@ -82,6 +82,11 @@ class Outbox:
         self._drain()
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether the transport waits for a slow client."""
+        return self._blocked
+
+    @property
     def backlog_size(self) -> int:
         """Bytes that wait for a slow client."""
         return self._backlog_size

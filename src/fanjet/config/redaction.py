@@ -4,6 +4,7 @@ REDACTED = "<redacted>"
 
 _SECRET_KEYS = {
     "address",
+    "api_key",
     "cluster_address",
     "connection_string",
     "credentials_value",

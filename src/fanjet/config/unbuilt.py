@@ -40,7 +40,6 @@ def _other_than(*built: object) -> Uses:
 UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "this broker", _one_of("redisnats", "postgres"), switch="broker.enabled"),
     Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
-    Unbuilt("admin.enabled", "the admin UI"),
     Unbuilt("prometheus.enabled", "metrics"),
     Unbuilt("fanjet.metrics_namespace", "metrics", _other_than("centrifugo")),
     Unbuilt("graphite.enabled", "metrics"),

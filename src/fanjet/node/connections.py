@@ -77,6 +77,10 @@ class Connections:
             return 0
         return len(entry) if isinstance(entry, dict) else 1
 
+    def of_client(self, client_id: str) -> Session | None:
+        """The connection with this client id."""
+        return self._by_client.get(client_id)
+
     def of_session(self, session_id: str) -> Session | None:
         """The connection with this session id: a unidirectional or an emulated one."""
         return self._by_session.get(session_id)

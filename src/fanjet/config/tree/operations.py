@@ -14,6 +14,7 @@ class Admin(Section):
     web_path: str = option("", "serve the UI from this directory instead of the embedded one")
     web_proxy_address: str = option("", "reverse-proxy the UI to this address (UI development)")
     external: bool = option(False, "serve on the external listener")
+    api_key: str = option("", "key that admin endpoints take in the header X-API-Key instead of a login; empty = none")
 
 
 class Prometheus(Section):

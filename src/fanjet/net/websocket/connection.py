@@ -68,6 +68,12 @@ class WebSocketConnection(asyncio.Protocol):
         self._pong: bytes | None = None
         self.wheel_slot = NOT_SCHEDULED
 
+    @property
+    def peer(self) -> str:
+        """The address of the socket's other end, without its port; empty where there is none (a Unix socket)."""
+        address = self.transport.get_extra_info("peername")
+        return address[0] if isinstance(address, tuple) else ""
+
     # What subclasses override.
 
     def on_message(self, payload: bytes) -> None:

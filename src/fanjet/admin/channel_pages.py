@@ -1,0 +1,92 @@
+"""Channels as the console lists and shows them."""
+
+from __future__ import annotations
+
+from heapq import nlargest, nsmallest
+from typing import TYPE_CHECKING, Any
+
+from fanjet.net.glob import GlobError, compile_glob
+from fanjet.protocol.codes import ReplyError
+
+from .question import MAX_PAGE, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fanjet.node.channel import LiveChannel
+    from fanjet.node.node import Node
+
+    from .question import Parameters
+
+MAX_OFFSET = 100_000
+
+
+class ChannelPages:
+    """Answers about the channels of the cluster, and about what this node knows of one."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def page(self, asked: Parameters) -> dict[str, Any]:
+        """One page of the active channels that match `q` (part of the name, or a glob), the busiest first or by name,
+        `limit` after `offset`."""
+        matches = _matcher(asked.text("q"))
+        found = [(name, count) for name, count in (await self._node.channels("")).items() if matches(name)]
+        offset = asked.number("offset", at_most=MAX_OFFSET)
+        limit = asked.number("limit", 50, at_most=MAX_PAGE)
+        if asked.text("sort") == "name":
+            first = nsmallest(offset + limit, found)
+        else:
+            first = nlargest(offset + limit, found, key=lambda row: row[1])
+        rows = [{"channel": name, "subscribers": count} for name, count in first[offset:]]
+        return {"channels": rows, "total": len(found)}
+
+    async def one(self, asked: Parameters) -> dict[str, Any]:
+        """What is known of one channel: its options, and how its subscribers on this node are delivered to."""
+        name = asked.needed("channel")
+        try:
+            resolved = self._node.namespaces.resolve(name)
+        except ReplyError:
+            raise Refused(404, "the channel's namespace does not exist") from None
+        live = self._node.hub.channels.get(name)
+        return {
+            "channel": name,
+            "namespace": resolved.namespace,
+            "history": resolved.options.history_size > 0 and resolved.options.history_ttl > 0,
+            "presence": resolved.options.presence,
+            "delta": list(resolved.options.allowed_delta_types),
+            "name_is_valid": resolved.name_is_valid,
+            "here": None if live is None or not live.count else _local(live),
+        }
+
+
+def _local(live: LiveChannel) -> dict[str, Any]:
+    return {
+        "subscribers": live.count,
+        "apart": len(live.apart),
+        "offset": live.offset if live.positioned else None,
+        "epoch": live.epoch if live.positioned else None,
+        "groups": [
+            {
+                "wire": group.delivery.wire.name,
+                "members": len(group),
+                "positioned": group.delivery.positioned,
+                "delta": group.delivery.delta,
+                "filtered": group.delivery.tags_filter is not None,
+            }
+            for group in live.groups.values()
+            if len(group)
+        ],
+    }
+
+
+def _matcher(text: str) -> Callable[[str], bool]:
+    if not text:
+        return lambda _: True
+    if any(mark in text for mark in "*?["):
+        try:
+            return compile_glob(text)
+        except GlobError as error:
+            raise Refused(400, f"invalid pattern: {error}") from None
+    lowered = text.lower()
+    return lambda name: lowered in name.lower()

@@ -1,0 +1,97 @@
+"""A folder's files by HTTP, for `admin.web_path` (10 H.2)."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from email.utils import formatdate, parsedate_to_datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fanjet.net.http1.response import NO_SNIFFING, TEXT
+
+if TYPE_CHECKING:
+    from fanjet.net.http1 import Exchange
+
+
+class Folder:
+    """Serves what is below `root` under paths that begin with `prefix`. Folders show their `index.html`, or else what
+    they hold."""
+
+    def __init__(self, root: str, prefix: str) -> None:
+        self._root = Path(root or ".")
+        self._prefix = prefix
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Answer any method with the file."""
+        below = exchange.request.path.removeprefix(self._prefix)
+        if below.endswith("/index.html") or below == "index.html":
+            _redirect(exchange, "./")
+            return
+        segments = [part for part in below.split("/") if part]
+        if any(part == ".." or "\0" in part for part in segments):
+            _not_found(exchange)
+            return
+        self._serve(exchange, self._root.joinpath(*segments), is_folder=not below or below.endswith("/"))
+
+    def _serve(self, exchange: Exchange, path: Path, *, is_folder: bool) -> None:
+        try:
+            if path.is_dir() != is_folder:
+                name = quote(path.name)
+                _redirect(exchange, f"../{name}" if is_folder else f"{name}/") if path.exists() else _not_found(
+                    exchange
+                )
+            elif not is_folder:
+                _send(exchange, path)
+            elif (path / "index.html").is_file():
+                _send(exchange, path / "index.html")
+            else:
+                exchange.respond(200, _listing(path), b"text/html; charset=utf-8")
+        except OSError:
+            _not_found(exchange)
+
+
+def _send(exchange: Exchange, path: Path) -> None:
+    """Raises `OSError`."""
+    changed = int(path.stat().st_mtime)
+    headers = ((b"Last-Modified", formatdate(changed, usegmt=True).encode()),)
+    if _is_known(exchange.request.headers.get(b"if-modified-since"), changed):
+        exchange.respond(304, headers=headers)
+        return
+    body = path.read_bytes()
+    exchange.respond(200, body, _content_type(path.name, body), headers)
+
+
+def _is_known(since: bytes | None, changed: int) -> bool:
+    if since is None:
+        return False
+    try:
+        return parsedate_to_datetime(since.decode("latin-1")).timestamp() >= changed
+    except (ValueError, TypeError):
+        return False
+
+
+def _content_type(name: str, body: bytes) -> bytes:
+    guessed = mimetypes.guess_type(name)[0]
+    if guessed is None:
+        return TEXT if b"\0" not in body[:512] else b"application/octet-stream"
+    return f"{guessed}; charset=utf-8".encode() if guessed.startswith("text/") else guessed.encode()
+
+
+def _listing(folder: Path) -> bytes:
+    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in os.scandir(folder))
+    lines = "".join(f'<a href="{quote(name)}">{escape(name)}</a>\n' for name in names)
+    head = '<!doctype html>\n<meta name="viewport" content="width=device-width">\n'
+    return f"{head}<pre>\n{lines}</pre>\n".encode("utf-8", "surrogateescape")
+
+
+def _redirect(exchange: Exchange, to: str) -> None:
+    query = exchange.request.query
+    location = to.encode() + (b"?" + query if query else b"")
+    exchange.respond(301, headers=((b"Location", location),))
+
+
+def _not_found(exchange: Exchange) -> None:
+    exchange.respond(404, b"404 page not found\n", TEXT, (NO_SNIFFING,))

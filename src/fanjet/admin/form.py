@@ -1,0 +1,42 @@
+"""One field of an HTML form, wherever the browser has put it."""
+
+from __future__ import annotations
+
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import TYPE_CHECKING
+
+from fanjet.net.http1.unread import UnreadableBody
+from fanjet.net.query import query_value
+
+if TYPE_CHECKING:
+    from fanjet.net.http1.request import Request
+
+
+def form_value(request: Request, name: str) -> bytes:
+    """The first value of a field of the body, URL-encoded or multipart, or else of the query; empty when there is none.
+    A body that is too large or otherwise unreadable counts as none."""
+    try:
+        body = request.body
+    except UnreadableBody:
+        body = b""
+    content_type = request.headers.get(b"content-type", b"")
+    kind = content_type.partition(b";")[0].strip().lower()
+    value = b""
+    if kind == b"application/x-www-form-urlencoded":
+        value = query_value(body, name.encode())
+    elif kind == b"multipart/form-data":
+        value = _multipart_value(content_type, body, name)
+    return value or query_value(request.query, name.encode())
+
+
+def _multipart_value(content_type: bytes, body: bytes, name: str) -> bytes:
+    parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: %b\r\n\r\n%b" % (content_type, body)).get_payload()
+    for part in parts if isinstance(parts, list) else ():
+        if not isinstance(part, Message) or part.get_filename() is not None:
+            continue
+        if part.get_param("name", header="content-disposition") == name:
+            value = part.get_payload(decode=True)
+            return value if isinstance(value, bytes) else b""
+    return b""

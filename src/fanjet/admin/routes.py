@@ -1,0 +1,54 @@
+"""All endpoints of the admin room by their paths (10 H.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .folder import Folder
+from .forward import Forward
+from .gate import Gate
+from .interface import Interface
+from .login import Login
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fanjet.config.tree.operations import Admin
+    from fanjet.net.router import Endpoint
+
+
+class AdminRoutes:
+    """Where the admin endpoints are, by the limits that their bodies have. `api` carries out commands in the legacy
+    envelope; `questions` are the console's, by their path below `admin/`."""
+
+    def __init__(self, config: Admin, api: Endpoint, questions: Mapping[str, Endpoint]) -> None:
+        self._config = config
+        self._base = config.handler_prefix.rstrip("/")
+        self._gate = Gate(config)
+        self._login = Login(config, self._gate)
+        self._api = api
+        self._questions = questions
+
+    def api(self) -> dict[str, Endpoint]:
+        """Commands, whose bodies may be as long as those of the server API."""
+        return {f"{self._base}/admin/api": self._gate.guard(self._api)}
+
+    def login(self) -> dict[str, Endpoint]:
+        """What sends a form."""
+        return {f"{self._base}/admin/auth": self._login.auth}
+
+    def others(self) -> dict[str, Endpoint]:
+        """What hardly has a body. Raises `ScriptsMissing`."""
+        asked = {
+            f"{self._base}/admin/{path}": self._gate.guard(endpoint, "GET")
+            for path, endpoint in self._questions.items()
+        }
+        return {f"{self._base}/admin/init": self._login.init, **asked, f"{self._base}/": self._pages()}
+
+    def _pages(self) -> Endpoint:
+        prefix = f"{self._base}/"
+        if self._config.web_proxy_address:
+            return Forward(self._config.web_proxy_address)
+        if self._config.web_path:
+            return Folder(self._config.web_path, prefix)
+        return Interface(prefix)

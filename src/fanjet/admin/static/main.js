@@ -1,0 +1,106 @@
+// The frame around the screens: which one is shown, the login, the theme.
+
+import { h, note } from "./dom.js";
+import { hasToken, init, logIn, logOut, onForgotten } from "./server.js";
+import { SCREENS } from "./screens.js";
+
+const main = document.querySelector("#main");
+const nav = document.querySelector("#nav");
+const logout = document.querySelector("#logout");
+const theme = document.querySelector("#theme");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+let leaving = new AbortController();
+
+function applyTheme() {
+  const chosen = localStorage.getItem("fanjet.console.theme") ?? "";
+  theme.value = chosen;
+  document.documentElement.toggleAttribute("data-dark", chosen === "dark" || (chosen === "" && dark.matches));
+  document.dispatchEvent(new Event("themechange"));
+}
+
+theme.addEventListener("change", () => {
+  localStorage.setItem("fanjet.console.theme", theme.value);
+  applyTheme();
+});
+dark.addEventListener("change", applyTheme);
+
+/** The screen that the address names, and its parameters. */
+function addressed() {
+  const [path, query] = location.hash.replace(/^#/, "").split("?");
+  const name = path.replace(/^\//, "").split("/")[0];
+  return [SCREENS.find((screen) => screen.path === name) ?? SCREENS[0], new URLSearchParams(query)];
+}
+
+async function show() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const [screen, parameters] = addressed();
+  nav.replaceChildren(...SCREENS.map((each) =>
+    h("a", { href: `#/${each.path}`, "aria-current": each === screen && "page" }, each.title)));
+  document.title = `${screen.title} · Fanjet console`;
+  main.replaceChildren();
+  try {
+    await screen.show(main, parameters, signal);
+  } catch (error) {
+    if (!signal.aborted) main.append(h("p", { class: "card bad-text" }, error.message));
+  }
+}
+
+function showLogin() {
+  leaving.abort();
+  nav.replaceChildren();
+  logout.hidden = true;
+  document.title = "Log in · Fanjet console";
+  const password = h("input", { type: "password", autocomplete: "current-password", required: true, id: "password" });
+  const problem = h("p", { class: "bad-text", role: "alert" });
+  const button = h("button", {}, "Log in");
+  const form = h("form", { class: "card login", onsubmit: async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    problem.textContent = "";
+    try {
+      const wrong = await logIn(password.value);
+      if (!wrong) return await begin();
+      problem.textContent = wrong;
+      password.select();
+    } catch {
+      problem.textContent = "The server cannot be reached.";
+    } finally {
+      button.disabled = false;
+    }
+  } }, h("h1", {}, "Log in"), h("label", { class: "field", for: "password" }, "Password", password), button, problem);
+  main.replaceChildren(form);
+  password.focus();
+}
+
+async function begin() {
+  let state;
+  try {
+    state = await init();
+  } catch (error) {
+    main.replaceChildren(h("p", { class: "card bad-text" }, error.message),
+      h("button", { class: "quiet", type: "button", onclick: begin }, "Try again"));
+    return;
+  }
+  if (!state.authenticated) return showLogin();
+  logout.hidden = !hasToken();
+  await show();
+}
+
+logout.addEventListener("click", () => {
+  logOut();
+  begin();
+});
+onForgotten(() => {
+  note("Your login has expired.", true);
+  begin();
+});
+addEventListener("hashchange", () => {
+  begin();
+  main.focus({ preventScroll: true });
+});
+
+applyTheme();
+begin();
