@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.support.certificates import issue
+from tests.support.http2_stream_client import http2_stream_opened
+from tests.support.server import free_port
 from tests.support.stream_client import stream_opened
 from tests.support.webtransport_client import session_opened
 from tests.support.wire_client import opened
@@ -62,7 +64,26 @@ def _webtransport(server: Server, url: str, **how: Any) -> AbstractAsyncContextM
     return session_opened(url, **how)
 
 
+def _http_stream_h2c(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return http2_stream_opened(url, "http_stream", **how)
+
+
+def _http_stream_h2(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return http2_stream_opened(url, "http_stream", trusted=_PAIR.certificate, **how)
+
+
+def _sse_h2(server: Server, url: str, **how: Any) -> AbstractAsyncContextManager[Conversation]:
+    return http2_stream_opened(url, "sse", trusted=_PAIR.certificate, **how)
+
+
 _PAIR = issue()
+_TLS: Mapping[str, Any] = {
+    "http_server": {"tls": {"enabled": True, "cert_pem": _PAIR.certificate, "key_pem": _PAIR.key}}
+}
+_H2C: Mapping[str, Any] = {
+    "http_server": {"h2c_external": True, "internal_port": str(free_port())},
+    "http_api": {"external": True},
+}
 _HTTP3: Mapping[str, Any] = {
     "http_server": {
         "tls": {"enabled": True, "cert_pem": _PAIR.certificate, "key_pem": _PAIR.key},
@@ -77,6 +98,9 @@ DOORS = (
     Door("http_stream-json", _http_stream, emulated=True),
     Door("http_stream-protobuf", _http_stream, is_protobuf=True, emulated=True),
     Door("sse", _sse, emulated=True),
+    Door("http_stream-h2c-json", _http_stream_h2c, emulated=True, config=_H2C),
+    Door("http_stream-h2-protobuf", _http_stream_h2, is_protobuf=True, emulated=True, config=_TLS),
+    Door("sse-h2", _sse_h2, emulated=True, config=_TLS),
     Door("webtransport-json", _webtransport, framed=False, config=_HTTP3),
     Door("webtransport-protobuf", _webtransport, is_protobuf=True, framed=False, config=_HTTP3),
 )

@@ -203,7 +203,7 @@ MALFORMED = {
 async def test_a_malformed_first_frame_is_refused(server: Server, door: Door, number: int) -> None:
     frames: list[Any] = MALFORMED[door.is_protobuf]
     frame = frames[number % len(frames)]
-    if not frame and door.name == "sse":
+    if not frame and door.name.startswith("sse"):
         pytest.skip("a request without commands is answered 400")
     async with door.open(server) as client:
         await client.send_frame(frame)
