@@ -1,4 +1,4 @@
-"""Two nodes on one NATS server (07 §14, §15)."""
+"""Two nodes on one NATS server (07 §15)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import pytest
 from fanjet.engines.proto import broker_pb2 as pb
 from tests.support.nats import Nats
 from tests.support.server import ApiError, Server, merge
-from tests.support.stream_client import stream_opened
-from tests.support.tokens import token
 from tests.support.waiting import until
 from tests.support.wire_client import connected, opened
 
@@ -60,18 +58,6 @@ def pair(nats: Nats, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
         server.stop()
 
 
-async def both_known(server: Server) -> bool:
-    return len((await server.api("info"))["nodes"]) >= 2
-
-
-async def test_nodes_know_each_other(pair: tuple[Server, Server]) -> None:
-    first, second = pair
-    await until(lambda: both_known(first))
-    await until(lambda: both_known(second))
-    uids = [sorted(node["uid"] for node in (await one.api("info"))["nodes"]) for one in pair]
-    assert uids[0] == uids[1]
-
-
 async def test_publications_and_joins_cross(pair: tuple[Server, Server], name: str) -> None:
     first, second = pair
     channel = f"joins:{name}"
@@ -89,40 +75,6 @@ async def test_publications_and_joins_cross(pair: tuple[Server, Server], name: s
         await here.push()
     async with connected(first) as here:
         await here.subscribe(channel)
-
-
-async def test_operations_cross(pair: tuple[Server, Server], name: str) -> None:
-    first, second = pair
-    async with connected(second, token(name)) as client:
-        await first.api("subscribe", {"user": name, "channel": "made", "data": {"d": 1}})
-        assert (await client.push())["subscribe"] == {"data": {"d": 1}}
-        await first.api("publish", {"channel": "made", "data": 1})
-        assert (await client.push())["pub"]["data"] == 1
-        await first.api("unsubscribe", {"user": name, "channel": "made"})
-        assert (await client.push())["unsubscribe"] == {"code": 2000, "reason": "server unsubscribe"}
-        await first.api("refresh", {"user": name, "expire_at": 4_000_000_000})
-        assert (await client.push())["refresh"]["expires"]
-        await first.api("disconnect", {"user": name, "disconnect": {"code": 4001, "reason": "bye"}})
-        assert await client.closed() == (4001, "bye")
-
-
-async def test_channels_are_counted_over_all_nodes(pair: tuple[Server, Server], name: str) -> None:
-    first, second = pair
-    async with connected(first) as one, connected(second) as two, connected(second) as three:
-        for client in (one, two, three):
-            await client.subscribe(name)
-        assert (await first.api("channels", {"pattern": name}))["channels"] == {name: {"num_clients": 3}}
-
-
-async def test_commands_go_to_the_node_that_holds_the_session(pair: tuple[Server, Server], name: str) -> None:  # 02-28
-    first, second = pair
-    await until(lambda: both_known(second))
-    async with stream_opened(first, "http_stream") as client:
-        await client.connect()
-        client.url = second.url  # what comes next goes to the other node
-        await client.subscribe(name)
-        await second.api("publish", {"channel": name, "data": 1})
-        assert (await client.push())["pub"]["data"] == 1
 
 
 async def test_there_is_no_history(pair: tuple[Server, Server], name: str) -> None:

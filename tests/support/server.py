@@ -70,6 +70,7 @@ class Process:
         self.folder = folder
         self.environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
         self.process: subprocess.Popen[bytes] | None = None
+        self.user: str | None = None
         self.scheme = "http"
 
     @property
@@ -96,7 +97,9 @@ class Process:
     def start(self) -> None:
         """Start the process and return when it accepts connections."""
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self.words, cwd=self.folder, env=self.environment, stdout=log, stderr=log, user=self.user
+            )
         self._await_listening(time.monotonic() + START_SECONDS)
 
     def _await_listening(self, deadline: float) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fanjet.config.errors import ConfigError
 from fanjet.config.tree.channel import ChannelOptions, MapOptions, SharedPollOptions
 from fanjet.config.tree.root import Config
-from fanjet.config.validation.startup import CONTROLLERS
 
 Uses = Callable[[object], bool]
 
@@ -39,7 +38,6 @@ def _other_than(*built: object) -> Uses:
 
 UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "this broker", _one_of("redisnats", "postgres"), switch="broker.enabled"),
-    Unbuilt("controller.type", "controllers", _one_of(*CONTROLLERS), switch="controller.enabled"),
     Unbuilt("prometheus.enabled", "metrics"),
     Unbuilt("fanjet.metrics_namespace", "metrics", _other_than("centrifugo")),
     Unbuilt("graphite.enabled", "metrics"),

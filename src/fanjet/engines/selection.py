@@ -11,6 +11,7 @@ from .memory import MemoryBroker, MemoryPresenceManager
 if TYPE_CHECKING:
     from fanjet.config import Config
     from fanjet.config.tree.broker import BrokerRedis
+    from fanjet.config.tree.controller import Controller as ControllerSettings
     from fanjet.config.tree.engine import EngineRedis
     from fanjet.config.tree.presence_manager import PresenceManagerRedis
     from fanjet.config.tree.redis import RedisConnection
@@ -29,10 +30,13 @@ class Engines(Struct, frozen=True):
 
 def open_engines(config: Config, events: BrokerEvents, uid: str) -> Engines:
     """Make the engines, which connect when they are started. The configuration is valid; `uid` is the node's id, by
-    which others address it. Libraries of remote ones are loaded only here."""
+    which others address it. Libraries of remote ones are loaded only here. Raises `ConfigError`, `TLSError`."""
     shards = _shards(config.engine.redis) if _is_redis_wanted(config) else None
     broker, controller = _open_broker(config, events, uid, shards)
-    return Engines(broker, _open_presence_manager(config, shards), controller)
+    presence_manager = _open_presence_manager(config, shards)
+    if config.controller.enabled:
+        controller = _open_controller(config.controller, uid)
+    return Engines(broker, presence_manager, controller)
 
 
 def _is_redis_wanted(config: Config) -> bool:
@@ -96,3 +100,18 @@ def _open_redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, s
         field_ttl=settings.presence_hash_field_ttl,
         count_users=settings.presence_user_mapping,
     )
+
+
+def _open_controller(settings: ControllerSettings, uid: str) -> Controller:
+    """The controller that takes the place of the broker's."""
+    if settings.type == "redis":
+        from .redis import RedisController  # noqa: PLC0415
+
+        return RedisController(_shards(settings.redis), prefix=settings.redis.prefix, uid=uid)
+    if settings.type == "nats":
+        from .nats import NatsConnection, NatsController  # noqa: PLC0415
+
+        return NatsController(NatsConnection(settings.nats), settings.nats.prefix, uid)
+    from .postgres import PostgresController  # noqa: PLC0415
+
+    return PostgresController(settings.postgres, uid)

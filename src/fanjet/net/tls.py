@@ -69,10 +69,13 @@ def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
         raise TLSError(f"error make TLS config (for {entity}): {error}") from error
 
 
-def client_context(settings: ClientTLSSettings, entity: str) -> ssl.SSLContext:
-    """Return the context of connections to another server. Raises `TLSError`, whose text names `entity`."""
+def client_context(settings: ClientTLSSettings, entity: str, *, server_name: str = "") -> ssl.SSLContext:
+    """Return the context of connections to another server. Raises `TLSError`, whose text names `entity`.
+
+    `server_name`: what is sent and verified in place of the host, for libraries that do not let their callers say.
+    """
     try:
-        return _client_context(settings)
+        return _client_context(settings, server_name)
     except TLSError as error:
         raise TLSError(f"error make TLS config (for {entity}): {error}") from error
 
@@ -125,8 +128,26 @@ def _server_context(settings: TLSSettings) -> ssl.SSLContext:
     return context
 
 
-def _client_context(settings: ClientTLSSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+class _NamingContext(ssl.SSLContext):
+    """Expects the server to prove the name that the context was made for, whatever the host."""
+
+    expected_name = ""
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return super().wrap_bio(incoming, outgoing, server_side, self.expected_name, session)
+
+
+def _client_context(settings: ClientTLSSettings, server_name: str) -> ssl.SSLContext:
+    context = _NamingContext(ssl.PROTOCOL_TLS_CLIENT) if server_name else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if isinstance(context, _NamingContext):
+        context.expected_name = server_name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.insecure_skip_verify:
         context.check_hostname = False

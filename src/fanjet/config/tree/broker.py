@@ -1,9 +1,9 @@
 """The broker (04 §5.5)."""
 
-from fanjet.config.tree.base import Duration, Section, StringMap, option
+from fanjet.config.tree.base import Section, StringMap, option
+from fanjet.config.tree.nats import NatsConnection
 from fanjet.config.tree.postgres import PostgresBroker
 from fanjet.config.tree.redis import RedisConnection
-from fanjet.config.tree.tls import Tls
 
 
 class BrokerRedis(RedisConnection):
@@ -25,14 +25,9 @@ class NatsRawMode(Section):
     prefix: str = option("", "subject prefix in raw mode")
 
 
-class BrokerNats(Section):
+class BrokerNats(NatsConnection):
     """NATS as the broker."""
 
-    prefix: str = option("centrifugo", "prefix of all NATS subjects")
-    url: str = option("nats://localhost:4222", "server URL(s)")
-    dial_timeout: Duration = option(1.0, "connect timeout")
-    write_timeout: Duration = option(1.0, "write/flush timeout")
-    tls: Tls = Tls()
     allow_wildcards: bool = option(
         False, "allow subscribing to NATS wildcard channels (*, >); not with presence or join/leave"
     )

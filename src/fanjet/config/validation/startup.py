@@ -8,7 +8,7 @@ from fanjet.config.duration import format_duration
 from fanjet.config.tree.root import Config
 
 ENGINES = ("memory", "redis")
-CONTROLLERS = ("postgres",)
+CONTROLLERS = ("postgres", "redis", "nats")
 ERROR_MODES = ("", "transport")
 
 
@@ -40,8 +40,7 @@ def engines(config: Config) -> Refusals:
     needs_engine = not (config.broker.enabled and config.presence_manager.enabled)
     if needs_engine and config.engine.type not in ENGINES:
         yield Refusal(message, {"error": f"unknown engine type: {config.engine.type}"})
-    if config.broker.enabled and config.broker.type == "nats" and find_spec("nats") is None:
-        yield Refusal(message, {"error": "the NATS broker needs the package of the extra fanjet[nats]"})
+    yield from missing_libraries(config, message)
     redisnats = config.broker.enabled and config.broker.type == "redisnats"
     if redisnats and not config.enable_unreleased_features:
         yield Refusal(message, {"error": "redisnats broker requires enable_unreleased_features on"})
@@ -50,6 +49,17 @@ def engines(config: Config) -> Refusals:
     if config.controller.enabled and config.controller.type not in CONTROLLERS:
         reason = f"unknown controller type: {config.controller.type}"
         yield Refusal(message, {"error": f"error creating controller: {reason}"})
+
+
+def missing_libraries(config: Config, message: str) -> Refusals:
+    """What NATS and PostgreSQL need is installed."""
+    controller = config.controller.type if config.controller.enabled else ""
+    if config.broker.enabled and config.broker.type == "nats" and find_spec("nats") is None:
+        yield Refusal(message, {"error": "the NATS broker needs the package of the extra fanjet[nats]"})
+    if controller == "nats" and find_spec("nats") is None:
+        yield Refusal(message, {"error": "the NATS controller needs the package of the extra fanjet[nats]"})
+    if controller == "postgres" and find_spec("asyncpg") is None:
+        yield Refusal(message, {"error": "the PostgreSQL controller needs the package of the extra fanjet[postgres]"})
 
 
 def pings(config: Config) -> Refusals:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
-    from fanjet.config.tree.broker import BrokerNats
+    from fanjet.config.tree.nats import NatsConnection as Settings
 
 log = get_logger(__name__)
 
@@ -33,7 +33,7 @@ class NatsConnection:
     Every call may raise `EngineUnavailable`.
     """
 
-    def __init__(self, config: BrokerNats) -> None:
+    def __init__(self, config: Settings) -> None:
         self._config = config
         self._client = Client()
         self._subscriptions: dict[str, Subscription] = {}

@@ -1,0 +1,5 @@
+"""PostgreSQL as the controller (07 §18)."""
+
+from .controller import PostgresController
+
+__all__ = ["PostgresController"]

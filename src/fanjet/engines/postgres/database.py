@@ -1,0 +1,118 @@
+"""A pool of connections to one database."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from fanjet.engines.interfaces import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from .dsn import Target
+
+Rows = list[asyncpg.Record]
+
+OPERATION_SECONDS: Final = 9.0
+"""A database that takes longer is given up: the time of the API's request would not allow for more (05 Q8)."""
+
+
+class QueryRefused(EngineUnavailable):
+    """The database answered with an error; `state` is its SQLSTATE."""
+
+    def __init__(self, error: asyncpg.PostgresError) -> None:
+        super().__init__(str(error))
+        self.state: str = error.sqlstate or ""
+
+
+class _Connection(asyncpg.Connection):
+    def get_reset_query(self) -> str:
+        """Nothing here leaves anything behind on a connection, and to ask costs a round trip."""
+        return ""
+
+
+class Database:
+    """Every call may raise `EngineUnavailable`, and `QueryRefused` when the database itself answered with an error.
+
+    Connections that break are replaced when they are next needed.
+    """
+
+    def __init__(self, target: Target, pool_size: int) -> None:
+        self._target = target
+        self._pool_size = pool_size
+        self._pool: asyncpg.Pool | None = None
+
+    async def start(self) -> None:
+        """Connect."""
+        with _failures():
+            self._pool = await asyncpg.create_pool(
+                **self._target.options(),
+                min_size=1,
+                max_size=self._pool_size,
+                timeout=OPERATION_SECONDS,
+                connection_class=_Connection,
+            )
+
+    async def close(self) -> None:
+        """Disconnect, without waiting for what is under way."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def fetch(self, query: str, *arguments: Any) -> Rows:
+        """Run one statement with its arguments. Needs no current task."""
+        # In a task of its own, since its timeouts need one, and commands have none until they wait (net.eager).
+        return await asyncio.get_running_loop().create_task(self._fetch(query, arguments))
+
+    async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> Rows:
+        async with self._connection() as connection:
+            rows: Rows = await connection.fetch(query, *arguments, timeout=OPERATION_SECONDS)
+            return rows
+
+    async def run(self, script: str) -> None:
+        """Run statements without arguments, all or none."""
+        async with self._connection() as connection:
+            await connection.execute(script, timeout=OPERATION_SECONDS)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        if self._pool is None:
+            raise EngineUnavailable("not connected to PostgreSQL")
+        with _failures():
+            async with self._pool.acquire(timeout=OPERATION_SECONDS) as connection:
+                try:
+                    yield connection
+                except TimeoutError:
+                    connection.terminate()  # to take leave of one that does not answer would take as long again
+                    raise
+
+
+@asynccontextmanager
+async def listening(target: Target, channel: str, on_notification: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
+    """A connection that hears notifications, for as long as the block runs; the event is set when it is lost. Raises
+    `EngineUnavailable`."""
+    lost = asyncio.Event()
+    with _failures():
+        connection = await asyncpg.connect(**target.options(), timeout=OPERATION_SECONDS)
+    try:
+        connection.add_termination_listener(lambda _: lost.set())
+        with _failures():
+            await connection.add_listener(channel, lambda *_: on_notification())
+        yield lost
+    finally:
+        connection.terminate()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise QueryRefused(error) from error
+    except TimeoutError as error:
+        raise EngineUnavailable(f"no answer from PostgreSQL in {OPERATION_SECONDS:g} s") from error
+    except (asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise EngineUnavailable(f"{error}") from error
