@@ -34,6 +34,7 @@ from fanjet.engines.selection import open_engines
 from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import ListenError, Listeners
+from fanjet.measuring import Measuring
 from fanjet.net.binding import BindError
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.tls import TLSError
@@ -160,16 +161,18 @@ class Server:
         self.stop_requested = asyncio.Event()
         self._loaded = loaded
         self._wheel = TimingWheel()
-        self._proxies = Proxies(config)
+        namespaces = Namespaces(additions.channel(config.channel))
+        self._measuring = Measuring(config, self._namespace_of)
+        self._proxies = Proxies(config, self._measuring.proxies)
         self._events = additions.events(self._proxies)
         self._node = Node(
             name=config.node.name or _default_node_name(config),
             version=VERSION,
-            namespaces=Namespaces(additions.channel(config.channel)),
+            namespaces=namespaces,
             open_engines=partial(open_engines, config),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
-            metrics_name=config.fanjet.metrics_namespace,
+            metrics=self._measuring.node,
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
         self._node.procedures = additions.procedures
@@ -185,15 +188,19 @@ class Server:
             now=self._wheel.clock,
             unix_time=time.time,
             events=self._events,
+            metrics=self._measuring.clients,
         )
-        console = Console(self._node, loaded, os.environ, now=self._wheel.clock, totals=dict)
-        endpoints = services(config, self._clients, additions.site, console)
+        console = Console(self._node, loaded, os.environ, now=self._wheel.clock, totals=self._measuring.totals)
+        endpoints = services(config, self._clients, additions.site, console, self._measuring)
         self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment))
         self._service_manager = ServiceManager(environment)
-        self._grpc = GrpcListeners(config, self._clients, self._wheel)
+        self._grpc = GrpcListeners(config, self._clients, self._wheel, self._measuring.api)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0
+
+    def _namespace_of(self, channel: str) -> str:
+        return self._node.namespaces.name_of(channel)
 
     def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
         """Raises `TokenSettingsError`. Whether subscription tokens have a section of their own is decided for good at

@@ -12,6 +12,7 @@ from fanjet.listeners import Service, handler_path
 from fanjet.net.glob import GlobError
 from fanjet.net.origin import origin_predicate
 from fanjet.net.router import DEFAULT_MAX_BODY
+from fanjet.operations.prometheus import prometheus_endpoint
 from fanjet.transports.admission import Admission
 from fanjet.transports.doorway import Doorway
 from fanjet.transports.emulation import EmulationEndpoint
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     from fanjet.admin.console import Console
     from fanjet.client.context import ClientContext
     from fanjet.config import Config
+    from fanjet.measuring import Measuring
     from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
 
 
 def services(
-    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console
+    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, measuring: Measuring
 ) -> Iterator[Service]:
     """All endpoints that the configuration asks for, and those of `site`, by path, on the external side. `console`
     answers what the admin console asks."""
@@ -44,21 +46,26 @@ def services(
             clients.node,
             key=None if config.http_api.insecure else config.http_api.key,
             transport_errors=config.http_api.error_mode == "transport",
+            metrics=measuring.api,
         )
         routes = api.routes(handler_path(config.http_api.handler_prefix))
         limit = config.fanjet.http_api_max_body_size or None
         yield Service("api", routes, external=config.http_api.external, max_body=limit)
     if config.admin.enabled:
-        yield from _admin(config, clients, console)
+        yield from _admin(config, clients, console, measuring)
+    if config.prometheus.enabled:
+        page = prometheus_endpoint(measuring.registry)
+        yield Service("prometheus", {handler_path(config.prometheus.handler_prefix): page}, external=False)
     if config.health.enabled:
         yield Service("health", {handler_path(config.health.handler_prefix): health_endpoint}, external=False)
     if site:
         yield Service("", site, external=True)
 
 
-def _admin(config: Config, clients: ClientContext, console: Console) -> Iterator[Service]:
+def _admin(config: Config, clients: ClientContext, console: Console, measuring: Measuring) -> Iterator[Service]:
     """The admin endpoints, which allow for different lengths of bodies. Raises `ScriptsMissing`."""
-    routes = AdminRoutes(config.admin, HttpApi(clients.node, key=None).legacy_endpoint(), console.endpoints())
+    api = HttpApi(clients.node, key=None, metrics=measuring.api)
+    routes = AdminRoutes(config.admin, api.legacy_endpoint(), console)
     external = config.admin.external
     yield Service("admin", routes.api(), external=external, max_body=None)
     yield Service("admin", routes.login(), external=external, max_body=MAX_FORM)

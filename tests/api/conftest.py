@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from fanjet.api.calls import Calls
 from fanjet.api.encoding import encode_failure, encode_success
 from fanjet.api.errors import ApiError
-from fanjet.api.methods import METHODS, execute
+from fanjet.api.methods import METHODS
 from fanjet.protocol.json_document import DocumentDecoder
 from tests.api.fake_node import FakeNode
 
@@ -30,7 +31,7 @@ def call(node: FakeNode) -> Call:
         method = METHODS[name]
         request = DocumentDecoder(method.request_type).decode(json.dumps(fields).encode())
         try:
-            answer = encode_success(await execute(node, method, request))
+            answer = encode_success(await Calls(node).execute(method, request))
         except ApiError as error:
             answer = encode_failure(error)
         return dict(json.loads(answer))

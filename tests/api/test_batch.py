@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fanjet.api.batch import encode_replies, run_batch
+from fanjet.api.calls import Calls
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.requests import BatchRequest, Command
 from fanjet.protocol.json_document import DocumentDecoder
@@ -22,7 +23,7 @@ UNKNOWN_CHANNEL = {"error": {"code": 102, "message": "unknown channel"}}
 
 async def batch(node: FakeNode, commands: Any, **rest: Any) -> Any:
     request = DocumentDecoder(BatchRequest).decode(json.dumps({"commands": commands, **rest}).encode())
-    return json.loads(encode_replies(await run_batch(node, request)))
+    return json.loads(encode_replies(await run_batch(Calls(node), request)))
 
 
 def publish(channel: str, data: Any = 1) -> dict[str, Any]:
@@ -59,7 +60,7 @@ async def test_commands_that_are_none(node: FakeNode, command: dict[str, Any]) -
 @pytest.mark.parametrize("request_fields", [{}, {"commands": None}, {"commands": []}])
 async def test_no_commands_no_replies(node: FakeNode, request_fields: dict[str, Any]) -> None:
     request = DocumentDecoder(BatchRequest).decode(json.dumps(request_fields).encode())
-    assert encode_replies(await run_batch(node, request)) == b"{}"
+    assert encode_replies(await run_batch(Calls(node), request)) == b"{}"
 
 
 async def test_of_several_keys_only_the_first_runs(node: FakeNode) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fanjet.api.calls import Calls
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.legacy import run_legacy
 from fanjet.protocol.json_scan import MalformedJSON
@@ -49,7 +50,7 @@ NOT_FOUND = b'"error":{"code":104,"message":"not found"}'
     ],
 )
 async def test_one_command(node: FakeNode, body: bytes, reply: bytes) -> None:
-    assert await run_legacy(node, body) == reply
+    assert await run_legacy(Calls(node), body) == reply
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ async def test_one_command(node: FakeNode, body: bytes, reply: bytes) -> None:
     ],
 )
 async def test_commands_one_after_another(node: FakeNode, body: bytes) -> None:
-    assert await run_legacy(node, body) == b'{"result":{}}\n{"result":{}}\n{"result":{}}'
+    assert await run_legacy(Calls(node), body) == b'{"result":{}}\n{"result":{}}\n{"result":{}}'
     assert len(node.published) == 3
 
 
@@ -89,18 +90,18 @@ async def test_what_cannot_be_decoded_fails_the_request_but_what_came_before_is_
     node: FakeNode, command: bytes
 ) -> None:
     with pytest.raises(MalformedJSON):
-        await run_legacy(node, PUBLISH + b"\n" + command + b"\n" + PUBLISH)
+        await run_legacy(Calls(node), PUBLISH + b"\n" + command + b"\n" + PUBLISH)
     assert len(node.published) == 1
 
 
 async def test_bytes_that_are_not_utf_8_are_refused(node: FakeNode) -> None:
     with pytest.raises(MalformedJSON):
-        await run_legacy(node, b'{"method":"\xff"}')
+        await run_legacy(Calls(node), b'{"method":"\xff"}')
 
 
 async def test_line_breaks_inside_payloads_do_not_break_lines(node: FakeNode) -> None:
     body = b'{"params":{"channel":"ns:a","data":{"a":\n1}}}{"method":"history","params":{"channel":"ns:a","limit":1}}'
-    replies = (await run_legacy(node, body)).split(b"\n")
+    replies = (await run_legacy(Calls(node), body)).split(b"\n")
     assert len(replies) == 2
     assert json.loads(replies[1])["result"]["publications"][0]["data"] == {"a": 1}
 
@@ -108,4 +109,4 @@ async def test_line_breaks_inside_payloads_do_not_break_lines(node: FakeNode) ->
 async def test_a_payload_that_is_not_json_fails_the_request(node: FakeNode) -> None:
     body = b'{"params":{"channel":"ns:a","b64data":"aGk="}}{"method":6,"params":{"channel":"ns:a","limit":1}}'
     with pytest.raises(PayloadNotJSON):
-        await run_legacy(node, body)
+        await run_legacy(Calls(node), body)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fanjet.api.methods import METHODS, execute
+from fanjet.api.calls import Calls
+from fanjet.api.methods import METHODS
 from fanjet.api.requests import PublishRequest
 from fanjet.engines.interfaces import EngineUnavailable
 
@@ -68,7 +69,7 @@ async def test_payload_and_options_reach_the_engine_as_given(node: FakeNode) -> 
     request = PublishRequest(
         channel="a", b64data=b64encode(b"\xff\n").decode(), tags={"t": "1"}, version=7, version_epoch="e", delta=True
     )
-    await execute(node, METHODS["publish"], request)
+    await Calls(node).execute(METHODS["publish"], request)
     ((channel, publication, use_delta),) = node.published
     assert (channel, publication.data, publication.tags, publication.version) == ("a", b"\xff\n", {"t": "1"}, 7)
     assert publication.info is None
@@ -150,6 +151,6 @@ async def test_a_broadcast_succeeds_though_every_channel_failed(call: Call, node
 
 
 def test_a_publish_in_memory_needs_no_task(node: FakeNode) -> None:
-    coroutine = execute(node, METHODS["publish"], PublishRequest(channel="ns:a", data=b"1"))  # type: ignore[arg-type]
+    coroutine = Calls(node).execute(METHODS["publish"], PublishRequest(channel="ns:a", data=b"1"))  # type: ignore[arg-type]
     with pytest.raises(StopIteration):
         coroutine.send(None)

@@ -5,47 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .encoding import encode_mapping
-from .errors import BadRequest, NotFound, as_api_error
+from .errors import BadRequest, NotFound
 from .methods import METHODS
 from .pacing import TimeSlice, run_all
 from .requests import Command
 from .results import ErrorResult, Result
 
 if TYPE_CHECKING:
+    from .calls import Calls
     from .errors import ApiError
-    from .node import Node
     from .requests import BatchRequest
 
-_COMMANDS: Final = [(name, METHODS[name].run) for name in Command.__struct_fields__]
+_COMMANDS: Final = [METHODS[name] for name in Command.__struct_fields__]
 
 Reply: TypeAlias = dict[str, Result]
 """What became of one command, in its only item: the result by the command's name, or the error as `error`."""
 
 
-async def run_batch(node: Node, request: BatchRequest) -> list[Reply]:
+async def run_batch(calls: Calls, request: BatchRequest) -> list[Reply]:
     """Run the commands one after another or side by side; one reply for each, in their order. Errors stop nothing."""
     if request.parallel:
-        return await run_all(_reply(node, command) for command in request.commands)
+        return await run_all(_reply(calls, command) for command in request.commands)
     replies = []
     time_slice = TimeSlice()
     for command in request.commands:
-        replies.append(await _reply(node, command))
+        replies.append(await _reply(calls, command))
         if time_slice.is_over():
             await time_slice.give_way()
     return replies
 
 
-async def _reply(node: Node, command: Command | None) -> Reply:
+async def _reply(calls: Calls, command: Command | None) -> Reply:
     if command is None:
-        return _failure(BadRequest())
-    for name, run in _COMMANDS:
+        return _failure(calls.as_error(BadRequest(), "unknown"))
+    for method in _COMMANDS:
+        name = method.name
         request = getattr(command, name)
         if request is not None:
             try:
-                return {name: await run(node, request)}
+                return {name: await calls.run(method, request)}
             except Exception as error:
-                return _failure(as_api_error(error, name))
-    return _failure(NotFound())
+                return _failure(calls.as_error(error, name))
+    return _failure(calls.as_error(NotFound(), "unknown"))
 
 
 def _failure(error: ApiError) -> Reply:

@@ -13,7 +13,7 @@ from fanjet.net.grpc.status import GrpcError, StatusCode
 from fanjet.protocol.protobuf_structs import struct_reader
 
 from .batch import run_batch
-from .errors import as_api_error
+from .calls import Calls
 from .methods import METHODS
 from .proto.api_pb2 import DESCRIPTOR, BatchRequest, BatchResponse, Error
 from .protobuf import fill
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .errors import ApiError
     from .methods import Method
+    from .metrics import ApiMetrics
     from .node import Node
 
 SERVICE: Final = DESCRIPTOR.services_by_name["CentrifugoApi"]
@@ -48,8 +49,10 @@ _STATUS_BY_HTTP: Final = {
 class GrpcApi:
     """The service. `key` empty: every call is let in; `transport_errors`: errors are statuses, not replies."""
 
-    def __init__(self, node: Node, *, key: str, transport_errors: bool = False) -> None:
-        self._node = node
+    def __init__(
+        self, node: Node, *, key: str, transport_errors: bool = False, metrics: ApiMetrics | None = None
+    ) -> None:
+        self._calls = Calls(node, metrics, "grpc")
         self._transport_errors = transport_errors
         self.admit: Callable[[CallHead], None] | None = KeyCheck(key) if key else None
         """Raises `GrpcError` for calls without the key."""
@@ -66,7 +69,7 @@ class GrpcApi:
         return _unimplemented(described.name) if method is None else self._method(method, described)
 
     def _method(self, method: Method, described: MethodDescriptor) -> UnaryHandler:
-        node, run, name = self._node, method.run, method.name
+        calls, run, name = self._calls, self._calls.run, method.name
         request_class: Any = GetMessageClass(described.input_type)
         response_class: Any = GetMessageClass(described.output_type)
         read = struct_reader(request_class, method.request_type)
@@ -75,9 +78,9 @@ class GrpcApi:
             request = read(parse(request_class, message))
             response = response_class()
             try:
-                fill(response.result, await run(node, request))
+                fill(response.result, await run(method, request))
             except Exception as failure:
-                error = as_api_error(failure, name)
+                error = calls.as_error(failure, name)
                 if self._by_status(head):
                     raise _as_status(error) from None
                 response.error.CopyFrom(_error(error))
@@ -86,12 +89,12 @@ class GrpcApi:
         return handle
 
     def _batch(self) -> UnaryHandler:
-        node = self._node
+        calls = self._calls
         read = struct_reader(BatchRequest, BatchCommands)
 
         async def handle(message: bytes, _head: CallHead) -> bytes:
             response = BatchResponse()
-            for reply in await run_batch(node, read(parse(BatchRequest, message))):
+            for reply in await run_batch(calls, read(parse(BatchRequest, message))):
                 answer = response.replies.add()
                 for name, result in reply.items():
                     fill(getattr(answer, name), result)

@@ -6,6 +6,7 @@ from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fanjet.net.eager import start
+from fanjet.net.http1 import UnreadableBody
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON
@@ -13,8 +14,8 @@ from fanjet.telemetry.logging import get_logger
 
 from .auth import KeyCheck
 from .batch import encode_replies, run_batch
+from .calls import Calls
 from .encoding import PayloadNotJSON, encode_error, encode_failure, encode_success
-from .errors import as_api_error
 from .legacy import run_legacy
 from .methods import METHODS
 from .requests import BatchRequest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .errors import ApiError
     from .methods import Method
+    from .metrics import ApiMetrics
     from .node import Node
 
     T = TypeVar("T")
@@ -42,8 +44,11 @@ _INTERNAL_ERROR: Final = (500, b"Internal Server Error\n")
 class HttpApi:
     """Endpoints of the API. `key` None: every request is let in; `transport_errors`: see 05 §2.7."""
 
-    def __init__(self, node: Node, *, key: str | None, transport_errors: bool = False) -> None:
+    def __init__(
+        self, node: Node, *, key: str | None, transport_errors: bool = False, metrics: ApiMetrics | None = None
+    ) -> None:
         self._node = node
+        self._calls = Calls(node, metrics)
         self._keys = None if key is None else KeyCheck(key)
         self._transport_errors = transport_errors
 
@@ -51,10 +56,11 @@ class HttpApi:
         """Endpoints by path. `prefix` has no slash at its end, but for being one (05 §2.2)."""
         base = prefix.rstrip("/")
         routes = {
-            f"{base}/{method.name}": self._endpoint(DocumentDecoder(method.request_type).decode, self._work_of(method))
-            for method in METHODS.values()
+            f"{base}/{name}": self._endpoint(DocumentDecoder(method.request_type).decode, self._work_of(method), name)
+            for name, method in METHODS.items()
         }
-        routes[f"{base}/batch"] = self._endpoint(DocumentDecoder(BatchRequest).decode, self._work_through_batch)
+        batch = DocumentDecoder(BatchRequest).decode
+        routes[f"{base}/batch"] = self._endpoint(batch, self._work_through_batch, "batch")
         routes[base or "/"] = self.legacy_endpoint()
         return routes
 
@@ -62,9 +68,10 @@ class HttpApi:
         """The endpoint of the legacy envelope, which is also that of the admin API (10 H.2)."""
         return self._endpoint(_undecoded, self._work_through_legacy)
 
-    def _endpoint(self, decode: Callable[[bytes], T], work: Work[T]) -> Endpoint:
-        """Method and key are checked before the body is looked at."""
-        keys = self._keys
+    def _endpoint(self, decode: Callable[[bytes], T], work: Work[T], method: str = "") -> Endpoint:
+        """Method and key are checked before the body is looked at. `method`: what a request that cannot be decoded is
+        counted under, if it is."""
+        keys, calls = self._keys, self._calls
 
         def endpoint(exchange: Exchange) -> None:
             request = exchange.request
@@ -77,7 +84,13 @@ class HttpApi:
                 try:
                     decoded = decode(request.body)
                 except MalformedJSON as error:
+                    if method:
+                        calls.fail(method, "unmarshal")
                     _refuse(exchange, error)
+                except UnreadableBody:
+                    if method:
+                        calls.fail(method, "read_body")
+                    raise
                 else:
                     suspended = start(work(exchange, decoded))
                     if suspended is not None:
@@ -88,15 +101,18 @@ class HttpApi:
     # ------------------------------------------------------------------------------------------ methods
 
     def _work_of(self, method: Method) -> Work[Any]:
-        node, run, name = self._node, method.run, method.name
+        calls, run, name = self._calls, self._calls.run, method.name
 
         async def work(exchange: Exchange, request: Any) -> None:
             try:
-                exchange.respond(200, encode_success(await run(node, request)), JSON)
-            except (PayloadNotJSON, CancelledError) as failure:
+                exchange.respond(200, encode_success(await run(method, request)), JSON)
+            except PayloadNotJSON as failure:
+                calls.fail(name, "marshal")
+                _fail(exchange, failure)
+            except CancelledError as failure:
                 _fail(exchange, failure)
             except Exception as error:
-                self._answer_error(exchange, as_api_error(error, name))
+                self._answer_error(exchange, calls.as_error(error, name))
 
         return work
 
@@ -111,8 +127,10 @@ class HttpApi:
 
     async def _work_through_batch(self, exchange: Exchange, request: BatchRequest) -> None:
         try:
-            exchange.respond(200, encode_replies(await run_batch(self._node, request)), JSON)
+            exchange.respond(200, encode_replies(await run_batch(self._calls, request)), JSON)
         except (Exception, CancelledError) as failure:
+            if isinstance(failure, PayloadNotJSON):
+                self._calls.fail("batch", "marshal")
             _fail(exchange, failure)
 
     async def _work_through_legacy(self, exchange: Exchange, body: bytes) -> None:
@@ -123,7 +141,7 @@ class HttpApi:
             _respond_text(exchange, *_BAD_REQUEST)
             return
         try:
-            exchange.respond(200, await run_legacy(self._node, body), JSON)
+            exchange.respond(200, await run_legacy(self._calls, body), JSON)
         except MalformedJSON as error:
             _refuse(exchange, error)
         except (Exception, CancelledError) as failure:

@@ -11,7 +11,7 @@ from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
 
 from .encoding import encode_error, encode_result
 from .errors import ApiError, BadRequest, NotFound
-from .methods import METHODS, execute
+from .methods import METHODS
 from .pacing import TimeSlice
 from .requests import LegacyCommand
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from .node import Node
+    from .calls import Calls
     from .results import Result
 
 _NUMBERS: Final = {
@@ -70,7 +70,7 @@ _DECODERS: Final = {name: DocumentDecoder(method.request_type) for name, method 
 _integer = re.compile(rb"-?[0-9]{1,19}").fullmatch
 
 
-async def run_legacy(node: Node, body: bytes) -> bytes:
+async def run_legacy(calls: Calls, body: bytes) -> bytes:
     """Run a body's commands one after another. Returns the replies, one a line.
 
     Raises `MalformedJSON` at the first command that cannot be decoded: those before it have been carried out, their
@@ -81,7 +81,7 @@ async def run_legacy(node: Node, body: bytes) -> bytes:
     for command in _commands(body):
         name = _method_name(bytes(command.method))
         try:
-            reply = _success(command.id, await _execute(node, name, command.params))
+            reply = _success(command.id, await _execute(calls, name, command.params))
         except ApiError as error:
             reply = _failure(command.id, error)
         replies.append(reply.replace(b"\n", b""))  # payloads may hold some between their values
@@ -133,7 +133,7 @@ def _method_name(literal: bytes) -> str:
     return name
 
 
-async def _execute(node: Node, name: str, params: Raw) -> Result:
+async def _execute(calls: Calls, name: str, params: Raw) -> Result:
     if name not in METHODS:
         raise NotFound
     if bytes(params) == b"null":
@@ -142,7 +142,7 @@ async def _execute(node: Node, name: str, params: Raw) -> Result:
         request = _DECODERS[name].decode(bytes(params))
     except MalformedJSON as error:
         raise BadRequest from error
-    return await execute(node, METHODS[name], request)
+    return await calls.execute(METHODS[name], request)
 
 
 def _success(command_id: int, result: Result) -> bytes:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from . import cluster, connections, history, presence, publication, requests, state
-from .errors import as_api_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method. `run` takes the node and a `request_type`; see `execute` for what it may raise."""
+    """One method. `run` takes the node and a `request_type`; see `Calls` for who calls it."""
 
     name: str
     request_type: type[Request]
@@ -50,11 +49,3 @@ METHODS: Final = {
         Method("shared_poll_publish", requests.SharedPollPublishRequest, state.shared_poll_publish),
     )
 }
-
-
-async def execute(node: Node, method: Method, request: Request) -> Result:
-    """Run one command. Raises `ApiError` and, when it is cancelled, `CancelledError`; nothing else."""
-    try:
-        return await method.run(node, request)
-    except Exception as error:
-        raise as_api_error(error, method.name) from error

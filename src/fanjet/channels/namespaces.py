@@ -100,6 +100,13 @@ class Namespaces:
             self._cache[channel] = resolved
         return resolved
 
+    def name_of(self, channel: str) -> str:
+        """The name of the channel's namespace; empty when it has none, or one that does not exist."""
+        try:
+            return self.resolve(channel).namespace
+        except ReplyError:
+            return ""
+
     def _resolve(self, channel: str) -> Resolved:
         namespace, rest, variables = self._find(channel)
         name_is_valid = namespace.admits_name(channel, rest)

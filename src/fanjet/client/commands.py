@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.eager import start
 from fanjet.protocol.codec import MalformedFrame
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_INTERNAL, Disconnected, ReplyError
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    ERROR_INTERNAL,
+    ERROR_NOT_AVAILABLE,
+    Disconnected,
+    ReplyError,
+)
 from fanjet.telemetry.logging import get_logger
 
 from .context import log_failure
-from .dispatch import Operation, select
+from .dispatch import CONNECT, PONG, UNKNOWN, Operation, select
 from .state import State
 
 if TYPE_CHECKING:
@@ -50,7 +57,7 @@ class CommandQueue:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._commands: Iterator[Command] | None = None
+        self._commands: Iterator[tuple[Command, int]] | None = None
         self._frames: deque[bytes] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
         self._left = COMMANDS_PER_SLICE
@@ -71,25 +78,27 @@ class CommandQueue:
                 self._frames = deque()
             self._frames.append(frame)
         elif session.usable:
-            self._run(session.transport.wire.codec.decode(frame))
+            codec = session.transport.wire.codec
+            self._run(zip(codec.decode(frame), codec.sizes(frame), strict=False))
         elif not session.closed:
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def take_command(self, command: Command) -> None:
         """Run the first command, when no frame has brought it."""
-        self._run(iter((command,)))
+        self._run(iter(((command, 0),)))
 
     def stop(self) -> None:
         """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
         self._commands = None
         self._frames = None
 
-    def _run(self, commands: Iterator[Command]) -> None:
+    def _run(self, commands: Iterator[tuple[Command, int]]) -> None:
+        """Run commands, each with its size in bytes."""
         session = self._session
         session.cork()
         try:
-            for command in commands:
-                may_continue = self._start(command)
+            for command, size in commands:
+                may_continue = self._start(command, size)
                 if not session.usable:
                     break
                 if not may_continue:
@@ -105,12 +114,12 @@ class CommandQueue:
         finally:
             session.flush()
 
-    def _wait(self, commands: Iterator[Command]) -> None:
+    def _wait(self, commands: Iterator[tuple[Command, int]]) -> None:
         self._waiting = True
         self._commands = commands
         self._hold_input()
 
-    def _give_way(self, commands: Iterator[Command]) -> None:
+    def _give_way(self, commands: Iterator[tuple[Command, int]]) -> None:
         """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
         client that sends now and then gives way once in a hundred commands, for nothing."""
         self._left = COMMANDS_PER_SLICE
@@ -144,58 +153,84 @@ class CommandQueue:
     def _may_start(self) -> bool:
         return not self._exclusive and self._running < self._session.context.settings.concurrency
 
-    def _start(self, command: Command) -> bool:
+    def _start(self, command: Command, size: int) -> bool:
         """Run a command as far as it goes. False when the next one has to wait."""
         session = self._session
-        try:
-            selected = select(session, command)
-        except ReplyError as failure:
-            session.reply_error(command.id, failure.error)
-            return True
-        except Disconnected as ending:
-            session.disconnect(ending.disconnect)
+        if not session.authenticated and command.connect is None:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
             return False
-        if selected is None:
+        operation, request = select(command)
+        channel = getattr(request, "channel", "")
+        session.metrics.traffic_in(channel).received[operation.name].add(size)
+        if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
+            session.reply_error(command.id, ERROR_NOT_AVAILABLE, operation.name, channel)
             return True
-        operation, request = selected
+        running = Running(session, command.id, operation, channel)
         try:
             suspended = start(operation.handler(session, command.id, request))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            answer_failure(session, command.id, error)
-            return True
+            running.end(error)
+            return operation not in _NOT_TIMED
         if suspended is None:
+            running.end(None)
             return True
         self._running += 1
         self._exclusive = operation.exclusive
-        task = suspended.go_on(lambda _, error: self._ended(command.id, operation, error))
+        task = suspended.go_on(lambda _, error: self._ended(running, error))
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return self._may_start()
 
-    def _ended(self, command_id: int, operation: Operation, error: BaseException | None) -> None:
+    def _ended(self, running: Running, error: BaseException | None) -> None:
         self._running -= 1
-        if operation.exclusive:
+        if running.operation.exclusive:
             self._exclusive = False
-        if error is not None:
-            answer_failure(self._session, command_id, error)
+        running.end(error)
         self._session.flush()
         self._go_on()
 
 
-def answer_failure(session: Session, command_id: int, error: BaseException) -> None:
-    """Translate what a command raised (01 §4.2)."""
-    if isinstance(error, ReplyError):
-        session.reply_error(command_id, error.error)
-    elif isinstance(error, Disconnected):
-        session.disconnect(error.disconnect)
-    elif not isinstance(error, asyncio.CancelledError):
-        if isinstance(error, EngineUnavailable):
-            log.error("command failed in the engine", client=session.client_id, user=session.user, error=error)
-        else:
-            log_failure("command failed", error, client=session.client_id, user=session.user)
-        answer = session.reply_error if session.state is State.CONNECTED else session.refuse
-        answer(command_id, ERROR_INTERNAL)
+class Running:
+    """A command that has begun."""
+
+    __slots__ = ("_began", "_channel", "_id", "_session", "operation")
+
+    def __init__(self, session: Session, command_id: int, operation: Operation, channel: str) -> None:
+        self._session = session
+        self._id = command_id
+        self.operation = operation
+        self._channel = channel
+        self._began = perf_counter()
+
+    def end(self, error: BaseException | None) -> None:
+        """Count the time that it took, and answer what it raised."""
+        session, method = self._session, self.operation.name
+        if error is not None:
+            self._answer_failure(error)
+        if self.operation not in _NOT_TIMED:
+            timing = session.metrics.traffic_in(self._channel).durations[method]
+            timing.observe(perf_counter() - self._began)
+
+    def _answer_failure(self, error: BaseException) -> None:
+        """Translate what the command raised (01 §4.2)."""
+        session = self._session
+        if isinstance(error, ReplyError):
+            session.reply_error(self._id, error.error, self.operation.name, self._channel)
+        elif isinstance(error, Disconnected):
+            session.disconnect(error.disconnect)
+        elif not isinstance(error, asyncio.CancelledError):
+            if isinstance(error, EngineUnavailable):
+                log.error("command failed in the engine", client=session.client_id, user=session.user, error=error)
+            else:
+                log_failure("command failed", error, client=session.client_id, user=session.user)
+            if session.state is State.CONNECTED:
+                session.reply_error(self._id, ERROR_INTERNAL, self.operation.name, self._channel)
+            else:
+                session.refuse(self._id, ERROR_INTERNAL)
+
+
+_NOT_TIMED = frozenset({PONG, UNKNOWN})

@@ -67,7 +67,7 @@ def _admit(session: Session, credentials: Credentials, request: ConnectRequest) 
         raise Disconnected(DISCONNECT_CONNECTION_LIMIT)
     if credentials.expire_at and credentials.expire_at <= int(context.unix_time()):
         raise ReplyError(ERROR_EXPIRED)
-    session.authenticate(credentials)
+    session.authenticate(credentials, request.name, request.version)
     return [
         Establishing.reserve(session, channel, options, _wish(request, channel), server_side=True)
         for channel, options in credentials.subscriptions.items()

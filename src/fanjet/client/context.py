@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from fanjet.events.nobody import Nobody
 from fanjet.net.eager import run_eagerly
+from fanjet.node.metrics import NodeMetrics
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
+
+from .metrics import ClientMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -42,6 +45,7 @@ class ClientContext:
     """Wall clock seconds, the time of tokens and expiries."""
     events: ClientEvents = field(default_factory=Nobody)
     """The application, asked where options say so."""
+    metrics: ClientMetrics = field(default_factory=lambda: ClientMetrics(NodeMetrics()))
     connecting: set[Session] = field(default_factory=set)
     """Sessions that are not authenticated yet, so that the node does not know them."""
     open_connections: int = 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected
 
 from .connect import connect
 from .history import history
@@ -26,46 +26,52 @@ if TYPE_CHECKING:
 
 
 class Operation(NamedTuple):
-    """What a command's field makes the session do.
+    """What a command's field, which has its name, makes the session do.
 
     The handler queues the reply itself, or raises `ReplyError` or `Disconnected`. `exclusive`: nothing else is started
     before it has ended (01 §4.4).
     """
 
+    name: str
     handler: Callable[[Session, int, Any], Coroutine[Any, Any, None]]
     exclusive: bool = False
 
 
-CONNECT = Operation(connect, exclusive=True)
-OPERATIONS = (
-    ("subscribe", Operation(subscribe)),
-    ("unsubscribe", Operation(unsubscribe_command, exclusive=True)),
-    ("publish", Operation(publish)),
-    ("presence", Operation(presence)),
-    ("presence_stats", Operation(presence_stats)),
-    ("history", Operation(history)),
-    ("rpc", Operation(rpc)),
-    ("send", Operation(send)),
-    ("refresh", Operation(refresh)),
-    ("sub_refresh", Operation(sub_refresh)),
-)
-"""By the command's field, in the contract's order: of several the first decides."""
-
-
-def select(session: Session, command: Command) -> tuple[Operation, Any] | None:
-    """The operation of a command with its request, None for a pong. Raises `Disconnected`, `ReplyError` (01 §4.1)."""
-    if not session.authenticated and command.connect is None:
+async def _pong(session: Session, _id: int, _request: Any) -> None:
+    if not session.take_pong():
         raise Disconnected(DISCONNECT_BAD_REQUEST)
+
+
+async def _unknown(_session: Session, _id: int, _request: Any) -> None:
+    raise Disconnected(DISCONNECT_BAD_REQUEST)
+
+
+CONNECT: Final = Operation("connect", connect, exclusive=True)
+PONG: Final = Operation("client_pong", _pong)
+UNKNOWN: Final = Operation("unknown", _unknown)
+OPERATIONS: Final = (
+    Operation("subscribe", subscribe),
+    Operation("unsubscribe", unsubscribe_command, exclusive=True),
+    Operation("publish", publish),
+    Operation("presence", presence),
+    Operation("presence_stats", presence_stats),
+    Operation("history", history),
+    Operation("rpc", rpc),
+    Operation("send", send),
+    Operation("refresh", refresh),
+    Operation("sub_refresh", sub_refresh),
+)
+"""In the contract's order: of several the first decides."""
+
+
+def select(command: Command) -> tuple[Operation, Any]:
+    """The operation of a command with its request (01 §4.1)."""
     if not command.id and command.send is None:
-        if not session.take_pong():
-            raise Disconnected(DISCONNECT_BAD_REQUEST)
-        return None
+        return PONG, None
     if command.connect is not None:
         return CONNECT, command.connect
-    for field, operation in OPERATIONS:
-        request = getattr(command, field)
+    for operation in OPERATIONS:
+        request = getattr(command, operation.name)
         if request is not None:
-            if command.ping is not None:
-                raise ReplyError(ERROR_NOT_AVAILABLE)
             return operation, request
-    raise Disconnected(DISCONNECT_BAD_REQUEST)
+    return UNKNOWN, None

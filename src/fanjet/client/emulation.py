@@ -10,7 +10,7 @@ from fanjet.protocol.emulation import emulated_frame
 from .commands import CommandQueue
 
 if TYPE_CHECKING:
-    from .dispatch import Operation
+    from .commands import Running
     from .session import Session
 
 
@@ -53,8 +53,8 @@ class RequestCommands(CommandQueue):
         super()._go_on()
         self._report()
 
-    def _ended(self, command_id: int, operation: Operation, error: BaseException | None) -> None:
-        super()._ended(command_id, operation, error)
+    def _ended(self, running: Running, error: BaseException | None) -> None:
+        super()._ended(running, error)
         self._report()
 
     def _report(self) -> None:

@@ -145,10 +145,14 @@ class Establishing:
         broker = self._session.context.node.broker
         most = self._session.context.settings.recovery_limit or -1
         since, limit, reverse = None, 0, False
+        action = "history_stream_top"
         if self._recovering and options.cache_mode:
+            action = "history_recover_cache"
             limit, reverse = (most if subscription.delivery.tags_filter is not None else 1), True
         elif self._recovering:
+            action = "history_recover"
             since, limit = self._wish.position, most
+        self._session.context.node.metrics.of(subscription.channel).read(action)
         return await broker.history(
             subscription.channel, since=since, limit=limit, reverse=reverse, meta_ttl=options.history_meta_ttl
         )
@@ -203,6 +207,9 @@ class Establishing:
             merged = merge(recovery, buffered, history.top.offset, tags_filter, latest_only=latest_only)
         except InsufficientState:
             raise Disconnected(DISCONNECT_INSUFFICIENT_STATE) from None
+        if self._recovering:
+            context = self._session.context
+            context.metrics.recover(subscription.channel, len(recovery.publications), recovered=recovery.recovered)
         subscription.offset, subscription.epoch = merged.offset, history.top.epoch
         self._publications = merged.publications
         return recovery.recovered, wish.offset if recovery.recovered else merged.offset
@@ -225,6 +232,7 @@ class Establishing:
         context = self._session.context
         subscription.active = True
         subscription.settle()
+        self._session.metrics.accept_subscription(subscription.channel)
         if recovered_first:
             for publication in self._publications:
                 context.node.hub.send(subscription, publication)
@@ -236,7 +244,7 @@ class Establishing:
         if not subscription.options.join_leave or not subscription.active:
             return
         try:
-            await self._session.context.node.broker.publish_join(subscription.channel, subscription.info())
+            await self._session.context.node.publish_join(subscription.channel, subscription.info())
         except Exception:
             log.exception("error publishing join", channel=subscription.channel)
 

@@ -44,7 +44,7 @@ async def history(session: Session, command_id: int, request: HistoryRequest) ->
     publications: Sequence[Publication] = read.publications
     if subscription is not None and subscription.options.server_tags_filter is not None:
         publications = subscription.options.server_tags_filter.passing(publications)
-    session.reply(command_id, HistoryResult(publications, read.top.epoch, read.top.offset))
+    session.reply(command_id, HistoryResult(publications, read.top.epoch, read.top.offset), request.channel)
 
 
 def _clamped(limit: int, maximum: int) -> int:

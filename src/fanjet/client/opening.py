@@ -18,6 +18,8 @@ class Opening(Struct, frozen=True):
     """gRPC metadata of a `uni_grpc` client by lower-case key, kept only where a proxy forwards some."""
     emulated_headers: Mapping[str, str] | None = None
     """What the connect request brought in their place, by lower-case name: the client's own words (02 §10.1)."""
+    http: str = ""
+    """The version of HTTP that it came by, `h1`, `h2` or `h3`, where connections are counted by it."""
 
 
 PLAIN = Opening()

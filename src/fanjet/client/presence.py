@@ -20,14 +20,14 @@ async def presence(session: Session, command_id: int, request: PresenceRequest) 
     """Answer who is in the channel."""
     _check(session, request.channel)
     entries = await session.context.node.presence(request.channel)
-    session.reply(command_id, PresenceResult(entries))
+    session.reply(command_id, PresenceResult(entries), request.channel)
 
 
 async def presence_stats(session: Session, command_id: int, request: PresenceStatsRequest) -> None:
     """Answer how many are in the channel."""
     _check(session, request.channel)
     clients, users = await session.context.node.presence_stats(request.channel)
-    session.reply(command_id, PresenceStatsResult(clients, users))
+    session.reply(command_id, PresenceStatsResult(clients, users), request.channel)
 
 
 def _check(session: Session, channel: str) -> None:

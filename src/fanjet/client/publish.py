@@ -36,7 +36,7 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
         raise ReplyError(ERROR_BAD_REQUEST)
     if decides_publication(options):
         await publish_by_application(session, resolved, data)
-        session.reply(command_id, DONE)
+        session.reply(command_id, DONE, channel)
         return
     subscription = active_subscription(session, channel)
     if not may_publish(
@@ -63,7 +63,7 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     else:
         how = PublishOptions(info=info, use_delta=delta, is_json=is_json)
     await session.context.node.publish(channel, data, how)
-    session.reply(command_id, DONE)
+    session.reply(command_id, DONE, channel)
 
 
 def _refuse_map_publish(session: Session, request: PublishRequest) -> Error:

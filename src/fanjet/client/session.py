@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PushBody, Result
     from fanjet.protocol.publication import StreamPosition
+    from fanjet.telemetry.metrics import Flow
 
     from .asking import Asking
     from .authenticate import Credentials
@@ -72,6 +73,7 @@ class Session(Outbox):
         "info",
         "labels",
         "meta",
+        "metrics",
         "opening",
         "ping_outstanding",
         "session_id",
@@ -91,6 +93,7 @@ class Session(Outbox):
         self.client_id = new_client_id()
         self.session_id = session_id
         self.opening = opening
+        self.metrics = context.metrics.of_transport(transport.name)
         self.user = ""
         self.info = b""
         self.meta = b""
@@ -134,8 +137,9 @@ class Session(Outbox):
 
     # ------------------------------------------------------------------------------------------ connecting
 
-    def authenticate(self, credentials: Credentials) -> None:
-        """Take on an identity; from now on the node can reach this connection (01 §6.1 step 10)."""
+    def authenticate(self, credentials: Credentials, name: str = "", version: str = "") -> None:
+        """Take on an identity; from now on the node can reach this connection (01 §6.1 step 10). `name` and `version`
+        of the client are its own words."""
         self.user = credentials.user
         self.info = credentials.info
         self.meta = credentials.meta
@@ -143,8 +147,25 @@ class Session(Outbox):
         self.capabilities = credentials.capabilities
         self.expire_at = credentials.expire_at
         self._enter(AUTHENTICATED)
+        self._count_in(name, version)
         self.context.connecting.discard(self)
         self.context.node.connections.add(self)
+
+    def _count_in(self, name: str, version: str) -> None:
+        """Count it among the connections, and from now on what it does as its labels have it."""
+        metrics = self.context.metrics
+        self.metrics = metrics.of_client(self.transport.name, self.opening.http, name, version, self.labels)
+        labels = metrics.label_values(self.labels)
+        if any(labels):
+            self.transport.wire = self.transport.wire.labelled(labels)
+        self.metrics.enter()
+        self.context.node.metrics.count("add_client")
+
+    def _leave_node(self) -> None:
+        """The node cannot reach it any more, nor is it counted."""
+        if self.context.node.connections.remove(self):
+            self.metrics.inflight.value -= 1
+            self.context.node.metrics.count("remove_client")
 
     def start_connected(self) -> None:
         """The connect was answered: pings, ticks and the expiry begin."""
@@ -161,10 +182,10 @@ class Session(Outbox):
         """Answer a connect with an error: the connection is of no use any more (01 §6.1)."""
         if self.closed:
             return
-        self.context.node.connections.remove(self)
+        self._leave_node()
         self.context.connecting.add(self)
         self._enter(UNUSABLE)
-        self.reply_error(command_id, error)
+        self.reply_error(command_id, error, "connect")
         self.flush()
         self.transport.abandon()
 
@@ -176,6 +197,7 @@ class Session(Outbox):
         if commands is None:
             return
         if frame == self.transport.wire.codec.ping and self.ping_outstanding and commands.idle:
+            self.metrics.traffic.pong.add(len(frame))
             self.take_pong()  # most of what idle clients send
         else:
             commands.take(frame)
@@ -203,8 +225,9 @@ class Session(Outbox):
 
     # ------------------------------------------------------------------------------------------ to the client
 
-    def reply(self, command_id: int, result: Result) -> None:
-        """Queue a command's result. Raises `Disconnected` when it cannot be written in this connection's encoding."""
+    def reply(self, command_id: int, result: Result, channel: str = "") -> None:
+        """Queue a command's result, which may have to do with a channel. Raises `Disconnected` when it cannot be
+        written in this connection's encoding."""
         try:
             message = self.transport.wire.codec.reply(command_id, result)
         except PayloadNotJSON:
@@ -213,24 +236,40 @@ class Session(Outbox):
         if limit and len(message) > limit:
             raise Disconnected(DISCONNECT_SLOW)
         if not self.closed:
+            self.metrics.traffic_in(channel).sent[self._kind_of(result)].add(len(message))
             self.send(self.transport.wire.frame(message))
 
-    def reply_error(self, command_id: int, error: Error) -> None:
+    def _kind_of(self, result: Result) -> type:
+        """What a result is counted as."""
+        return type(result)
+
+    def reply_error(self, command_id: int, error: Error, method: str, channel: str = "") -> None:
         """Queue the error that answers a command."""
-        self._send_message(self.transport.wire.codec.error(command_id, error))
+        self.metrics.reply_error(method, error.code, channel)
+        self._send_message(
+            self.transport.wire.codec.error(command_id, error), self.metrics.traffic_in(channel).errors[method]
+        )
 
     def push(self, channel: str, body: PushBody) -> None:
         """Queue a push. Raises `PayloadNotJSON`."""
         if not self.closed:
-            self._send_message(self.transport.wire.codec.push(channel, body))
+            flow = self.metrics.traffic_in(channel).sent[type(body)]
+            self._send_message(self.transport.wire.codec.push(channel, body), flow)
 
-    def _send_message(self, message: bytes) -> None:
+    def push_unsubscribe(self, channel: str, unsubscribe_: Unsubscribe) -> None:
+        """Tell the client that the server has ended a subscription."""
+        if not self.closed:
+            self.push(channel, UnsubscribePush(unsubscribe_.code, unsubscribe_.reason))
+            self.metrics.unsubscribe(unsubscribe_.code, channel)
+
+    def _send_message(self, message: bytes, flow: Flow) -> None:
         if self.closed:
             return
         limit = self.context.settings.queue_max_size
         if limit and len(message) > limit:
             self.disconnect(DISCONNECT_SLOW)
         else:
+            flow.add(len(message))
             self.send(self.transport.wire.frame(message))
 
     # ------------------------------------------------------------------------------------------ deadlines
@@ -294,11 +333,14 @@ class Session(Outbox):
             self.deadlines.pong = now + pong_timeout
         self.ping_outstanding = True
         wire = self.transport.wire
+        self.metrics.traffic.ping.add(len(wire.codec.ping))
         self.send(wire.ping)
 
     def take_pong(self) -> bool:
         """Note a pong. False when no ping waits for one."""
         outstanding, self.ping_outstanding = self.ping_outstanding, False
+        if outstanding and self.deadlines.pong < inf:
+            self.metrics.pong(self.context.now() - (self.deadlines.pong - self.pong_timeout))
         self.deadlines.pong = inf
         self.arm()
         return outstanding
@@ -336,8 +378,9 @@ class Session(Outbox):
             self.discard_everything()
         else:
             if transport.pushes_disconnect:
-                body = DisconnectPush(disconnect.code, disconnect.reason)
-                self.send(transport.wire.frame(transport.wire.codec.push("", body)))
+                message = transport.wire.codec.push("", DisconnectPush(disconnect.code, disconnect.reason))
+                self.metrics.traffic.sent[DisconnectPush].add(len(message))
+                self.send(transport.wire.frame(message))
             self.write_everything()
         self._end(disconnect)
         transport.end(disconnect)
@@ -345,9 +388,11 @@ class Session(Outbox):
     def _end(self, disconnect: Disconnect) -> None:
         was_connected = self.state is CONNECTED
         self._enter(CLOSED)
+        if disconnect.code != DISCONNECT_CONNECTION_CLOSED.code:
+            self.metrics.disconnect(disconnect.code)
         self.context.connecting.discard(self)
         self.context.wheel.cancel(self)
-        self.context.node.connections.remove(self)
+        self._leave_node()
         if self._commands is not None:
             self._commands.stop()
             self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
@@ -362,6 +407,10 @@ class Session(Outbox):
             self.asking.give_up()
 
     # ------------------------------------------------------------------------------------------ from the node
+
+    def count_subscription(self, channel: str, change: int) -> None:
+        """Count that it got, or lost, a subscription."""
+        self.metrics.count_subscription(channel, change)
 
     def run_commands(self, data: bytes) -> Coroutine[Any, Any, None]:
         """Run commands that came by a request of their own (02 §7.4). Raises `MalformedFrame`."""
@@ -395,7 +444,7 @@ class Session(Outbox):
             await unsubscribe.unsubscribe(self, channel)
         except Disconnected:
             return  # an attempt that did not end has ended the connection
-        self.push(channel, UnsubscribePush(unsubscribe_.code, unsubscribe_.reason))
+        self.push_unsubscribe(channel, unsubscribe_)
 
     def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
         """Move the connection's expiry (05 §6.6)."""

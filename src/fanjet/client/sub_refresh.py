@@ -62,7 +62,7 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     if allow != subscription.options.allow:
         subscription.options = replace(subscription.options, allow=allow)
     replace_server_filter(session, subscription, server_filter)
-    session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left))
+    session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left), request.channel)
 
 
 async def ask_to_go_on(session: Session, subscription: Subscription) -> bool:

@@ -78,7 +78,7 @@ async def _establish(
     attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
     try:
         await attempt.prepare()
-        session.reply(command_id, attempt.complete())
+        session.reply(command_id, attempt.complete(), request.channel)
     except BaseException:
         await attempt.abandon()
         raise

@@ -15,7 +15,7 @@ from fanjet.protocol.codes import (
     ERROR_TOKEN_EXPIRED,
     ERROR_TOO_MANY_REQUESTS,
 )
-from fanjet.protocol.messages import Command
+from fanjet.protocol.messages import Command, ConnectPush, ConnectResult
 
 from .client_id import new_client_id
 from .opening import PLAIN
@@ -23,7 +23,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect, Error
-    from fanjet.protocol.messages import ConnectRequest
+    from fanjet.protocol.messages import ConnectRequest, Result
 
     from .context import ClientContext
     from .opening import Opening
@@ -84,6 +84,10 @@ class UnidirectionalSession(Session):
         """Commands from the emulation endpoint. Pongs, which idle clients do not send here, are nothing special."""
         if self._commands is not None:
             self._commands.take(frame)
+
+    def _kind_of(self, result: Result) -> type:
+        """A connect is answered with a push."""
+        return ConnectPush if isinstance(result, ConnectResult) else type(result)
 
     def refuse(self, command_id: int, error: Error) -> None:
         """End the connection: there is no reply that could tell the error."""

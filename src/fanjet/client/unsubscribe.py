@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL, Disconnected
-from fanjet.protocol.messages import UnsubscribePush, UnsubscribeResult
+from fanjet.protocol.messages import UnsubscribeResult
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def unsubscribe_command(session: Session, command_id: int, request: Unsubs
     if not request.channel:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     await unsubscribe(session, request.channel)
-    session.reply(command_id, UnsubscribeResult())
+    session.reply(command_id, UnsubscribeResult(), request.channel)
 
 
 async def unsubscribe(session: Session, channel: str) -> None:
@@ -52,7 +52,7 @@ async def leave(session: Session, subscription: Subscription) -> None:
 async def leave_and_push(session: Session, subscription: Subscription, reason: Unsubscribe) -> None:
     """End an active subscription and tell the client why."""
     await leave(session, subscription)
-    session.push(subscription.channel, UnsubscribePush(reason.code, reason.reason))
+    session.push_unsubscribe(subscription.channel, reason)
 
 
 def leave_all(session: Session) -> None:
@@ -75,7 +75,7 @@ async def clear_traces(session: Session, subscription: Subscription) -> None:
         await remove_presence(session, subscription)
     if subscription.options.join_leave:
         try:
-            await session.context.node.broker.publish_leave(subscription.channel, subscription.info())
+            await session.context.node.publish_leave(subscription.channel, subscription.info())
         except Exception:
             log.exception("error publishing leave", channel=subscription.channel)
 

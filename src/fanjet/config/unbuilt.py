@@ -38,8 +38,6 @@ def _other_than(*built: object) -> Uses:
 
 UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "this broker", _one_of("redisnats", "postgres"), switch="broker.enabled"),
-    Unbuilt("prometheus.enabled", "metrics"),
-    Unbuilt("fanjet.metrics_namespace", "metrics", _other_than("centrifugo")),
     Unbuilt("graphite.enabled", "metrics"),
     Unbuilt("opentelemetry.enabled", "tracing"),
     Unbuilt("swagger.enabled", "Swagger UI"),

@@ -43,6 +43,7 @@ class BrokerSubscriptions:
                 continue
             channel.transition = asyncio.get_running_loop().create_future()
             try:
+                channel.metrics.count("broker_subscribe")
                 await self._broker.subscribe(channel.name)
                 channel.subscribed = True
             finally:
@@ -91,6 +92,7 @@ class BrokerSubscriptions:
         channel.transition = asyncio.get_running_loop().create_future()
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
         try:
+            channel.metrics.count("broker_unsubscribe")
             await self._broker.unsubscribe(channel.name)
         except Exception:
             log.exception("error unsubscribing from broker", channel=channel.name)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from fanjet.protocol.codec import Codec
 
+    from .metrics import ChannelMetrics
     from .session import Session
     from .subscriber import Delivery, Subscriber
 
@@ -60,6 +61,7 @@ class LiveChannel:
         "count",
         "epoch",
         "groups",
+        "metrics",
         "name",
         "numeric_id",
         "offset",
@@ -68,8 +70,9 @@ class LiveChannel:
         "transition",
     )
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, metrics: ChannelMetrics) -> None:
         self.name = name
+        self.metrics = metrics
         self.groups: dict[Delivery, Group] = {}
         self.apart: Members = {}
         self.count = 0

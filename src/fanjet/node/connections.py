@@ -55,10 +55,10 @@ class Connections:
             reached, self._reached = self._reached, None
             reached()
 
-    def remove(self, session: Session) -> None:
-        """Forget a connection; one that is not registered is ignored."""
+    def remove(self, session: Session) -> bool:
+        """Forget a connection. False when it is not registered."""
         if self._by_client.get(session.client_id) is not session:
-            return
+            return False
         del self._by_client[session.client_id]
         if session.session_id:
             self._by_session.pop(session.session_id, None)
@@ -69,6 +69,7 @@ class Connections:
                 del self._by_user[session.user]
         else:
             del self._by_user[session.user]
+        return True
 
     def count_of_user(self, user: str) -> int:
         """Connections of one user on this node."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .channel import LiveChannel
     from .subscriber import Delivery
 
-Frame = bytes | Disconnect
-"""Bytes to write, or why those who should get them are closed instead."""
+Frame = tuple[bytes, int] | Disconnect
+"""Bytes to write, with the size of the message in them, or why those who should get them are closed instead."""
 
 
 class PublicationFrames(Struct, eq=False, gc=False):
@@ -71,7 +71,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
     def _framed(self, delivery: Delivery, message: bytes) -> Frame:
         if self.limit and len(message) > self.limit:
             return DISCONNECT_SLOW
-        return delivery.wire.frame(message)
+        return delivery.wire.frame(message), len(message)
 
     def _is_json(self) -> bool:
         if self._json_ok is None:

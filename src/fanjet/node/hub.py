@@ -12,11 +12,13 @@ from fanjet.protocol.messages import JoinPush, LeavePush
 
 from .channel import LiveChannel
 from .frames import PublicationFrames, info_is_json
+from .metrics import JOIN, LEAVE, PUBLICATION, NodeMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fanjet.protocol.publication import ClientInfo, Publication
+    from fanjet.telemetry.metrics import Flow
 
     from .channel import Group, Members
     from .flusher import Flusher
@@ -32,8 +34,11 @@ class Hub:
     `max_lag`: seconds that a publication may be late for positioned subscribers, 0 for no limit.
     """
 
-    def __init__(self, flusher: Flusher, *, max_message: int = 0, max_lag: float = 0.0) -> None:
+    def __init__(
+        self, flusher: Flusher, metrics: NodeMetrics | None = None, *, max_message: int = 0, max_lag: float = 0.0
+    ) -> None:
         self.channels: dict[str, LiveChannel] = {}
+        self._metrics = NodeMetrics() if metrics is None else metrics
         self._flusher = flusher
         self._max_message = max_message
         self._max_lag = max_lag
@@ -48,12 +53,15 @@ class Hub:
         """Take in a subscriber; from now on its publications are kept in its buffer."""
         channel = self.channels.get(subscriber.channel)
         if channel is None:
-            channel = self.channels[subscriber.channel] = LiveChannel(subscriber.channel)
+            name = subscriber.channel
+            channel = self.channels[name] = LiveChannel(name, self._metrics.of(name))
         if subscriber.delivery.compact and not channel.numeric_id:
             channel.numeric_id = next(self._numeric_ids)
         channel.add(subscriber)
         subscriber.in_hub = True
         self.subscription_count += 1
+        channel.metrics.count("add_subscription")
+        subscriber.session.count_subscription(channel.name, 1)
         return channel
 
     def remove(self, subscriber: Subscriber) -> LiveChannel | None:
@@ -64,6 +72,8 @@ class Hub:
         channel = self.channels[subscriber.channel]
         channel.remove(subscriber)
         self.subscription_count -= 1
+        channel.metrics.count("remove_subscription")
+        subscriber.session.count_subscription(channel.name, -1)
         return channel if channel.count == 0 else None
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool = False, now: float = 0.0) -> None:
@@ -92,10 +102,16 @@ class Hub:
     ) -> None:
         """Deliver a publication to every subscriber of the channel that it is for (01 §8.6)."""
         live = self.channels.get(channel)
+        metrics = self._metrics.of(channel) if live is None else live.metrics
+        metrics.received_publication.value += 1
         if live is None or not live.count:
             return
+        started = time.perf_counter()
+        age = time.time() - publication.time / 1000
+        metrics.lag.observe(abs(age))
         offset = publication.offset
-        to_positioned = self._accept(live, publication, epoch) if offset and live.positioned else not offset
+        late = 0 < self._max_lag < age
+        to_positioned = self._accept(live, publication, epoch, late) if offset and live.positioned else not offset
         base = previous if use_delta and offset else None
         frames = PublicationFrames(live, publication, base, self._max_message)
         for group in live.groups.values():
@@ -103,67 +119,76 @@ class Hub:
             if delivery.positioned and not to_positioned:
                 continue
             if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
+                metrics.filtered.value += len(group)
                 continue
             if delivery.delta:
-                self._deliver_delta(group, frames, in_stream=offset > 0)
+                self._deliver_delta(live, group, frames, in_stream=offset > 0)
             else:
-                self._deliver(group.members, frames.plain(delivery))
+                self._deliver(group.members, frames.plain(delivery), metrics.sent(PUBLICATION, delivery.wire))
         if live.apart:
-            self._deliver_apart(live, publication, epoch, frames)
+            self._deliver_apart(live, publication, epoch, frames, late)
         self._settle()
+        metrics.broadcast.observe(time.perf_counter() - started)
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """Tell those who want to know that someone joined."""
-        self._deliver_presence_event(channel, JoinPush(info))
+        self._metrics.of(channel).received_join.value += 1
+        self._deliver_presence_event(channel, JoinPush(info), JOIN)
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """Tell those who want to know that someone left."""
-        self._deliver_presence_event(channel, LeavePush(info))
+        self._metrics.of(channel).received_leave.value += 1
+        self._deliver_presence_event(channel, LeavePush(info), LEAVE)
 
     # ------------------------------------------------------------------------------------------ one subscriber
 
     def send(self, subscriber: Subscriber, publication: Publication) -> None:
         """Send one publication to one subscriber, filtered as its subscription says."""
         delivery = subscriber.delivery
+        live = self.channels[subscriber.channel]
         if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
+            live.metrics.filtered.value += 1
             return
-        frames = PublicationFrames(self.channels[subscriber.channel], publication, None, self._max_message)
+        frames = PublicationFrames(live, publication, None, self._max_message)
         frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
-        self._deliver({subscriber.session: subscriber}, frame)
+        self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
         self._settle()
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _deliver(self, members: Members, frame: Frame) -> bool:
+    def _deliver(self, members: Members, frame: Frame, flow: Flow) -> bool:
         """Put one frame into the outbox of each member (DESIGN rule 2). False when the members were closed instead."""
         if isinstance(frame, Disconnect):
             self._refused += [(session, frame) for session in members]
             return False
+        content, size = frame
+        flow.count += len(members)
+        flow.size += len(members) * size
         mark_dirty = self._flusher.dirty.append
         for session in members:
             outbox = session.outbox
             if outbox is None:
-                session.outbox = [frame]
+                session.outbox = [content]
                 mark_dirty(session)
             else:
-                outbox.append(frame)
+                outbox.append(content)
         return True
 
-    def _deliver_delta(self, group: Group, frames: PublicationFrames, *, in_stream: bool) -> None:
+    def _deliver_delta(self, live: LiveChannel, group: Group, frames: PublicationFrames, *, in_stream: bool) -> None:
         """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
         can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
         delivery = group.delivery
+        flow = live.metrics.sent(PUBLICATION, delivery.wire)
         if group.members and not in_stream:
             group.refresh_all()
-        delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False))
+        delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False), flow)
         if delivered and group.fresh:
-            delivered = self._deliver(group.fresh, frames.delta(delivery, fresh=True))
+            delivered = self._deliver(group.fresh, frames.delta(delivery, fresh=True), flow)
             if delivered and in_stream and delivery.positioned and delivery.tags_filter is None:
                 group.make_ready()
 
-    def _accept(self, live: LiveChannel, publication: Publication, epoch: str) -> bool:
+    def _accept(self, live: LiveChannel, publication: Publication, epoch: str, late: bool) -> bool:
         """Judge a publication of the stream once for all positioned subscribers (01 §8.6)."""
-        late = self._max_lag > 0 and time.time() - publication.time / 1000 > self._max_lag
         accepted = None if late else live.accept(publication.offset, epoch)
         if accepted is None:
             self._lost += live.positioned_subscribers()
@@ -173,25 +198,29 @@ class Hub:
         return accepted
 
     def _deliver_apart(
-        self, live: LiveChannel, publication: Publication, epoch: str, frames: PublicationFrames
+        self, live: LiveChannel, publication: Publication, epoch: str, frames: PublicationFrames, late: bool
     ) -> None:
         for subscriber in list(live.apart.values()):
             if subscriber.buffer is not None:
                 subscriber.buffer.append(publication)
-            elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch):
+            elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch, late):
                 delivery = subscriber.delivery
                 if delivery.tags_filter is None or delivery.tags_filter.matches(publication.tags):
                     frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
-                    self._deliver({subscriber.session: subscriber}, frame)
+                    flow = live.metrics.sent(PUBLICATION, delivery.wire)
+                    self._deliver({subscriber.session: subscriber}, frame, flow)
+                else:
+                    live.metrics.filtered.value += 1
                 if subscriber.in_hub:
                     live.go_live(subscriber, delta_ready=False, now=time.monotonic())
 
-    def _accept_apart(self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str) -> bool:
+    def _accept_apart(
+        self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str, late: bool
+    ) -> bool:
         """The rules of `_accept` for one subscriber with a position of its own."""
         offset = publication.offset
         if not offset:
             return True
-        late = self._max_lag > 0 and time.time() - publication.time / 1000 > self._max_lag
         foreign = bool(subscriber.epoch) and subscriber.epoch != epoch
         if late or foreign or offset > subscriber.offset + 1:
             self._lost.append(subscriber)
@@ -203,23 +232,25 @@ class Hub:
         subscriber.offset = offset
         return True
 
-    def _deliver_presence_event(self, channel: str, body: JoinPush | LeavePush) -> None:
+    def _deliver_presence_event(self, channel: str, body: JoinPush | LeavePush, frame_type: str) -> None:
         live = self.channels.get(channel)
         if live is None or not live.count:
             return
         json_ok = info_is_json(body.info)
-        frames: dict[object, bytes] = {}
+        frames: dict[object, Frame] = {}
         for members, wants in _listening(live):
             delivery = wants.delivery
+            flow = live.metrics.sent(frame_type, delivery.wire)
             if not json_ok and delivery.wire.codec.pushes_json:
-                self._deliver(members, DISCONNECT_INAPPROPRIATE_PROTOCOL)
+                self._deliver(members, DISCONNECT_INAPPROPRIATE_PROTOCOL, flow)
                 continue
             key = (delivery.wire, delivery.compact)
             frame = frames.get(key)
             if frame is None:
                 numeric_id = live.numeric_id if delivery.compact else 0
-                frame = frames[key] = delivery.wire.frame(delivery.wire.codec.push(channel, body, numeric_id))
-            self._deliver(members, frame)
+                message = delivery.wire.codec.push(channel, body, numeric_id)
+                frame = frames[key] = delivery.wire.frame(message), len(message)
+            self._deliver(members, frame, flow)
         self._settle()
 
     def _settle(self) -> None:

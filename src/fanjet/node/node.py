@@ -22,8 +22,10 @@ from .broker_subscriptions import BrokerSubscriptions
 from .connections import Connections
 from .flusher import Flusher
 from .hub import Hub
+from .metrics import NodeMetrics
 from .orders import Orders
-from .questions import Questions
+from .presence import CountedPresence
+from .questions import CHANNELS, Questions
 from .registry import UnknownNode
 from .stock import Stock
 
@@ -69,17 +71,19 @@ class Node:
         open_engines: Callable[[BrokerEvents, str], Engines],
         max_message: int = 0,
         max_lag: float = 0.0,
-        metrics_name: str = "centrifugo",
+        metrics: NodeMetrics | None = None,
         metrics_interval: float = 60.0,
     ) -> None:
-        """`metrics_name` begins the names of metrics; they are taken anew every `metrics_interval` seconds."""
+        """What the metrics have come to is told the other nodes anew every `metrics_interval` seconds."""
         self.uid = str(uuid.uuid4())
         self.namespaces = namespaces
         self.flusher = Flusher(asyncio.get_running_loop())
-        self.hub = Hub(self.flusher, max_message=max_message, max_lag=max_lag)
+        self.metrics = NodeMetrics() if metrics is None else metrics
+        self.metrics.set_version(version)
+        self.hub = Hub(self.flusher, self.metrics, max_message=max_message, max_lag=max_lag)
         engines = open_engines(self.hub, self.uid)
         self.broker = engines.broker
-        self.presence_manager = engines.presence_manager
+        self.presence_manager = CountedPresence(engines.presence_manager, self.metrics)
         self._controller = engines.controller
         self.connections = Connections()
         self.shutting_down = False
@@ -93,7 +97,7 @@ class Node:
             uid=self.uid,
             name=name,
             version=version,
-            metrics_name=metrics_name,
+            metrics=self.metrics,
             metrics_interval=metrics_interval,
         )
         self.cluster: Cluster | None = None
@@ -113,7 +117,7 @@ class Node:
     async def _begin_to_listen(self, controller: Controller) -> Cluster:
         from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
 
-        cluster = Cluster(controller, self._stock.taken, self._orders, self._questions)
+        cluster = Cluster(controller, self._stock.taken, self._orders, self._questions, self.metrics)
         await controller.start(cluster.on_control)
         return cluster
 
@@ -141,7 +145,27 @@ class Node:
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Coroutine[Any, Any, Published]:
         """Publish into a channel (05 §6.1, §7). Hands on the broker's coroutine: one of its own would cost 130 ns."""
+        self.metrics.of(channel).sent_publication.value += 1
+        if options.idempotency_key or options.version:
+            return self._publish_unless_known(channel, data, options)
         return self.broker.publish(channel, data, options)
+
+    async def _publish_unless_known(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        """Publish what may turn out to have been published already."""
+        published = await self.broker.publish(channel, data, options)
+        if published.suppressed:
+            self.metrics.of(channel).suppressed[published.suppressed].value += 1
+        return published
+
+    def publish_join(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """Tell all nodes that a subscription became active."""
+        self.metrics.of(channel).sent_join.value += 1
+        return self.broker.publish_join(channel, info)
+
+    def publish_leave(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """Tell all nodes that a subscription ended."""
+        self.metrics.of(channel).sent_leave.value += 1
+        return self.broker.publish_leave(channel, info)
 
     async def history(
         self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int
@@ -150,6 +174,7 @@ class Node:
         offset 0, 108 when the broker keeps none, 112 for a position of another epoch."""
         if reverse and since is not None and since.offset == 0:
             raise ReplyError(ERROR_BAD_REQUEST)
+        self.metrics.of(channel).count("history")
         try:
             history = await self.broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
         except HistoryNotAvailable:
@@ -160,6 +185,7 @@ class Node:
 
     async def remove_history(self, channel: str) -> None:
         """Drop a channel's stored publications."""
+        self.metrics.of(channel).count("history_remove")
         await self.broker.remove_history(channel)
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
@@ -174,6 +200,7 @@ class Node:
         """Compare the positions of the channel's subscribers with the top of its stream (07 §20); those who have missed
         something lose their subscriptions. A read that fails is repeated at the next check."""
         before = (channel.offset, channel.epoch)
+        channel.metrics.read("history_stream_top")
         try:
             top = (await self.broker.history(channel.name, limit=0, meta_ttl=meta_ttl)).top
         except Exception:
@@ -245,7 +272,8 @@ class Node:
         try:
             if self.cluster is not None:
                 return await self.cluster.channels(pattern, within)
-            return self._questions.channels(pattern)
+            with self.metrics.surveying(CHANNELS):
+                return self._questions.channels(pattern)
         except GlobError as error:
             log.info("invalid channel pattern", pattern=pattern, error=str(error))
             raise ReplyError(ERROR_INTERNAL) from error

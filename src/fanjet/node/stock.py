@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from fanjet.telemetry.metrics.flat import Deltas
+
 from .registry import NodeInfo, NodeMetrics
 
 if TYPE_CHECKING:
     from .connections import Connections
     from .hub import Hub
+    from .metrics import NodeMetrics as Metrics
 
 
 class Stock:
-    """Counts what there is on this node. `metrics_name` begins the names of metrics, which are taken anew every
-    `metrics_interval` seconds."""
+    """Counts what there is on this node. What its metrics have come to is taken anew every `metrics_interval`
+    seconds, and how much they have grown since the last time (10 E)."""
 
     def __init__(
         self,
@@ -27,20 +30,35 @@ class Stock:
         uid: str,
         name: str,
         version: str,
-        metrics_name: str,
+        metrics: Metrics,
         metrics_interval: float,
     ) -> None:
         self._connections = connections
         self._hub = hub
         self._started = time.monotonic()
-        self._metrics_name = metrics_name
+        self._metrics = metrics
+        self._deltas = Deltas(metrics.registry)
         self._metrics_interval = metrics_interval
         self._metrics_at = -inf
         self.node_count = 1
         """Nodes of the cluster, to be told by who knows."""
         self.taken = NodeInfo(uid, name, version, 0, 0, 0, 0)
         """The last count."""
+        metrics.registry.before_reading(self.count)
         self.take()
+
+    def count(self) -> None:
+        """Tell the metrics how many there are."""
+        self._metrics.set_numbers(
+            clients=len(self._connections),
+            users=self._connections.user_count,
+            subscriptions=self._hub.subscription_count,
+            channels=self._channel_count(),
+            nodes=self.node_count,
+        )
+
+    def _channel_count(self) -> int:
+        return sum(1 for _ in self._hub.active_channels())
 
     def take(self) -> NodeInfo:
         """Count anew."""
@@ -50,12 +68,12 @@ class Stock:
             num_clients=len(self._connections),
             num_users=self._connections.user_count,
             num_subs=self._hub.subscription_count,
-            num_channels=sum(1 for _ in self._hub.active_channels()),
+            num_channels=self._channel_count(),
             uptime=int(now - self._started),
         )
         if now - self._metrics_at >= self._metrics_interval:
             self._metrics_at = now
-            taken = replace(taken, metrics=NodeMetrics(self._metrics_interval, self._gauges(taken)))
+            taken = replace(taken, metrics=NodeMetrics(self._metrics_interval, self._items()))
         self.taken = taken
         return taken
 
@@ -63,12 +81,5 @@ class Stock:
         """The last count, with the time that has passed since."""
         return replace(self.taken, uptime=int(time.monotonic() - self._started))
 
-    def _gauges(self, taken: NodeInfo) -> dict[str, float]:
-        counts = {
-            "num_clients": taken.num_clients,
-            "num_users": taken.num_users,
-            "num_subscriptions": taken.num_subs,
-            "num_channels": taken.num_channels,
-            "num_nodes": self.node_count,
-        }
-        return {f"{self._metrics_name}.node.{name}": float(count) for name, count in counts.items()}
+    def _items(self) -> dict[str, float]:
+        return {item.dotted: float(item.value) for item in self._deltas.read()}

@@ -1,6 +1,6 @@
 """What an encoding of the client protocol can do. There are two: `json_codec.JSON` and `protobuf_codec.PROTOBUF`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from .codes import Error
@@ -35,6 +35,9 @@ class Codec(Protocol):
 
         Lazy: the commands before a malformed one are yielded, then `MalformedFrame` is raised.
         """
+
+    def sizes(self, frame: bytes) -> Iterable[int]:
+        """How many bytes each of the commands has that `decode` yields."""
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         """Encode the successful answer to command `id` (above 0). Raises `PayloadNotJSON`."""

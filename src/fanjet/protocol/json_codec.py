@@ -1,6 +1,6 @@
 """The JSON encoding (01 §2.2): commands and messages are lines, payloads travel as the text they came in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import DecodeError
@@ -70,6 +70,12 @@ class _JSONCodec:
             lines.pop()
         for line in lines:
             yield _decode_line(line, is_ascii)
+
+    def sizes(self, frame: bytes) -> Iterable[int]:
+        if _NEWLINE not in frame:
+            return (len(frame),)
+        *lines, last = frame.split(b"\n")
+        return (*(len(line) + 1 for line in lines), len(last))
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         template = _EMPTY_REPLIES.get(type(result))

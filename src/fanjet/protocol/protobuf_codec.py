@@ -71,6 +71,14 @@ class _ProtobufCodec:
             at = start + length
             yield decode_command(frame, start, at)
 
+    def sizes(self, frame: bytes) -> Iterator[int]:
+        size = len(frame)
+        at = 0
+        while at < size:
+            length, start = read_varint(frame, at, size)
+            yield length
+            at = start + length
+
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         wrap, encode = _RESULTS[type(result)]
         return self._finish_reply(_reply_id(id) + wrap(encode(result)))

@@ -12,7 +12,7 @@ class WireFormat:
     Whoever creates wire formats interns them; the hub groups subscribers by them and builds each frame once.
     """
 
-    __slots__ = ("codec", "frame", "malformed", "name", "ping")
+    __slots__ = ("_labelled", "codec", "frame", "labels", "malformed", "name", "ping", "transport")
 
     def __init__(
         self,
@@ -20,9 +20,15 @@ class WireFormat:
         codec: Codec,
         frame: Callable[[bytes], bytes],
         *,
+        transport: str = "",
         malformed: Disconnect = DISCONNECT_BAD_REQUEST,
     ) -> None:
         self.name = name
+        self.transport = transport
+        """What the transport is called that it belongs to: messages are counted by it."""
+        self.labels: tuple[str, ...] = ()
+        """Values of those labels of connections that messages are counted by, too."""
+        self._labelled: dict[tuple[str, ...], WireFormat] = {}
         self.codec = codec
         self.frame = frame
         """Turns one message into the bytes to be written: header, delimiter, compression."""
@@ -30,6 +36,15 @@ class WireFormat:
         """The frame of a server ping."""
         self.malformed = malformed
         """How commands that cannot be decoded end the connection (01 §2.4)."""
+
+    def labelled(self, labels: tuple[str, ...]) -> "WireFormat":
+        """The same format for connections with these labels. Interned, too."""
+        wire = self._labelled.get(labels)
+        if wire is None:
+            wire = WireFormat(self.name, self.codec, self.frame, transport=self.transport, malformed=self.malformed)
+            wire.labels = labels
+            self._labelled[labels] = wire
+        return wire
 
     def __repr__(self) -> str:
         return f"<WireFormat {self.name}>"

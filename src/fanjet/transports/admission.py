@@ -38,6 +38,7 @@ class Admission:
         connected = len(self._context.node.connections)
         if limit <= 0 or connected < limit:
             return True
+        self._context.metrics.limited.value += 1
         now = self._clock()
         if now - self._warned_at >= WARNING_INTERVAL:
             self._warned_at = now

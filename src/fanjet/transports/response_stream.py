@@ -63,7 +63,7 @@ def wire_format(name: str, codec: Codec, delimiting: Delimiting, framing: BodyFr
     key = (name, codec, delimiting, framing)
     wire = _interned.get(key)
     if wire is None:
-        wire = _interned[key] = WireFormat(name, codec, _framed(delimiting, framing))
+        wire = _interned[key] = WireFormat(name, codec, _framed(delimiting, framing), transport=name)
     return wire
 
 

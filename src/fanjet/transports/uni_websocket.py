@@ -34,10 +34,10 @@ def frame_builder(deflate: tuple[int, int] | None) -> FrameBuilder:
 @cache
 def wire_format(deflate: tuple[int, int] | None) -> WireFormat:
     """The wire format where each push is a frame. Interned: equal connections share frames."""
-    return WireFormat("uni-websocket-json", UNIDIRECTIONAL_JSON, frame_builder(deflate))
+    return WireFormat("uni-websocket-json", UNIDIRECTIONAL_JSON, frame_builder(deflate), transport="uni_websocket")
 
 
-JOINED: Final = WireFormat("uni-websocket-json-joined", UNIDIRECTIONAL_JSON, line)
+JOINED: Final = WireFormat("uni-websocket-json-joined", UNIDIRECTIONAL_JSON, line, transport="uni_websocket")
 """The wire format where a frame holds the pushes of one write, so that it is made when they are written."""
 
 

@@ -33,9 +33,9 @@ def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
     """The wire format of a WebSocket; `deflate` is level and minimal size. Interned: equal connections share frames."""
     if protobuf:
         frame = binary_frame if deflate is None else deflated_binary_frame(*deflate)
-        return WireFormat("websocket-protobuf", PROTOBUF, frame)
+        return WireFormat("websocket-protobuf", PROTOBUF, frame, transport="websocket")
     frame = text_frame if deflate is None else deflated_text_frame(*deflate)
-    return WireFormat("websocket-json", JSON, frame)
+    return WireFormat("websocket-json", JSON, frame, transport="websocket")
 
 
 class WebSocketTransport(WebSocketConnection):
@@ -80,6 +80,7 @@ class WebSocketTransport(WebSocketConnection):
         if disconnect.code == DISCONNECT_CONNECTION_CLOSED.code:
             self.drop()
         else:
+            self._context.metrics.close_frame(self.name, disconnect.code)
             self.close(disconnect.code, disconnect.reason)
 
     def abandon(self) -> None:

@@ -40,8 +40,8 @@ def wire_format(protobuf: bool) -> WireFormat:
     """The wire format of a session. Commands that cannot be decoded end a stream without a code (01 §2.4)."""
     malformed = DISCONNECT_CONNECTION_CLOSED
     if protobuf:
-        return WireFormat("webtransport-protobuf", PROTOBUF, unframed, malformed=malformed)
-    return WireFormat("webtransport-json", JSON, line, malformed=malformed)
+        return WireFormat("webtransport-protobuf", PROTOBUF, unframed, transport="webtransport", malformed=malformed)
+    return WireFormat("webtransport-json", JSON, line, transport="webtransport", malformed=malformed)
 
 
 class Terms(NamedTuple):

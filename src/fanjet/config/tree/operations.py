@@ -24,7 +24,13 @@ class Prometheus(Section):
     handler_prefix: str = option("/metrics", "URL path")
     instrument_http_handlers: bool = option(False, "count HTTP requests per route/method/status")
     recovered_publications_histogram: bool = option(False, "histogram of recovered publication counts")
-    native_histograms: bool = option(False, "native (exponential) histograms only; experimental")
+    native_histograms: bool = option(False, "no summaries, whose quantiles histograms give, too")
+    channel_namespace_resolution: bool = option(False, "fill the label channel_namespace")
+    additional_client_names: tuple[str, ...] = option(
+        (), "names of clients that have a label value of their own, besides those of the official SDKs"
+    )
+    expose_transport_accept_protocol: bool = option(False, "fill the label accept_protocol: h1, h2 or h3")
+    client_labels: tuple[str, ...] = option((), "labels of connections that metrics about clients have, as app_<name>")
 
 
 class Health(Section):

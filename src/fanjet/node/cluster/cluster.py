@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import Controller
+    from fanjet.node.metrics import NodeMetrics
     from fanjet.node.orders import Orders
     from fanjet.node.questions import Questions
     from fanjet.node.registry import NodeInfo
@@ -52,11 +53,14 @@ class Cluster:
     `beat` is called every 3 s. What other nodes want done runs in tasks: nothing here waits for a connection.
     """
 
-    def __init__(self, controller: Controller, own: NodeInfo, orders: Orders, questions: Questions) -> None:
+    def __init__(
+        self, controller: Controller, own: NodeInfo, orders: Orders, questions: Questions, metrics: NodeMetrics
+    ) -> None:
         self.registry = Registry(own, time.monotonic)
         self._controller = controller
         self._orders = orders
         self._questions = questions
+        self._metrics = metrics
         self._uid = own.uid
         self._own = own
         self._surveys = Surveys()
@@ -145,6 +149,10 @@ class Cluster:
             raise ReplyError(ERROR_INTERNAL) from error
 
     async def _survey(self, operation: str, data: bytes, seconds: float, *, to: str = "") -> dict[str, Answer]:
+        with self._metrics.surveying(operation):
+            return await self._answers(operation, data, seconds, to)
+
+    async def _answers(self, operation: str, data: bytes, seconds: float, to: str) -> dict[str, Answer]:
         own = None if to else (self._uid, await self._answer_to(operation, data))
         expected = 1 if to else len(self.registry)
         if own is not None and expected == 1:
@@ -157,6 +165,7 @@ class Cluster:
 
     async def _tell(self, to: str = "", **content: Any) -> None:
         """Send a control message, named by its field, to one node, or to all. Raises what the controller raises."""
+        self._metrics.sent_control.value += 1
         message = pb.Command(uid=self._uid, **content)
         await self._controller.publish_control(message.SerializeToString(), to)
 
@@ -171,6 +180,7 @@ class Cluster:
 
     def on_control(self, data: bytes) -> None:
         """Take a control message; one that this node sent comes back and means nothing (07 §14.3)."""
+        self._metrics.received_control.value += 1
         message = pb.Command()
         try:
             message.ParseFromString(data)

@@ -1,0 +1,32 @@
+"""What is counted about connections to engines (10 B.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanjet.telemetry.metrics import Registry
+
+
+class EngineMetrics:
+    """Brokers by their names; the one that is not named is there from the start."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.redis = PubSubMetrics(registry, "broker", ("client", "control"))
+        self.redis_maps = PubSubMetrics(registry, "map_broker", ("client",))
+
+
+class PubSubMetrics:
+    """Of the connections that receive from Redis."""
+
+    def __init__(self, registry: Registry, kind: str, channel_types: tuple[str, ...]) -> None:
+        self.errors = registry.counter(
+            f"{kind}_redis_pub_sub_errors", "Failures of PUB/SUB connections to Redis", "broker_name", "error"
+        )
+        self.dropped = registry.counter(
+            f"{kind}_redis_pub_sub_dropped_messages",
+            "Messages from Redis that were dropped because too many waited",
+            *("broker_name", "channel_type"),
+        )
+        for channel_type in channel_types:
+            self.dropped.cell("", channel_type, shown=True)

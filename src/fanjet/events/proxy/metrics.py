@@ -1,0 +1,61 @@
+"""What is counted about calls to backends (10 B.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.telemetry.metrics.registry import DEFAULT_BOUNDS
+
+if TYPE_CHECKING:
+    from fanjet.telemetry.metrics import Counter, Gauge, Registry, Timing
+
+
+class ProxyMetrics:
+    """Makes the observers of proxies."""
+
+    def __init__(self, registry: Registry) -> None:
+        labels = ("protocol", "type", "name")
+        self._durations = registry.timing(
+            "proxy_duration_seconds", "Time that calls to backends take", *labels, bounds=DEFAULT_BOUNDS
+        )
+        self._errors = registry.counter("proxy_errors", "Calls to backends that failed", *labels)
+        self._inflight = registry.gauge("proxy_inflight_requests", "Calls that backends have not answered yet", *labels)
+
+    def __call__(self, protocol: str, event_type: str, name: str) -> CountedCalls:
+        """Count the calls of one proxy, which is read of from the start."""
+        labels = (protocol, event_type, name)
+        return CountedCalls(
+            self._durations.cell(*labels, shown=True),
+            self._errors.cell(*labels, shown=True),
+            self._inflight.cell(*labels, shown=True),
+        )
+
+
+class CountedCalls:
+    """The `CallObserver` of one proxy."""
+
+    __slots__ = ("_durations", "_errors", "_inflight")
+
+    def __init__(self, durations: Timing, errors: Counter, inflight: Gauge) -> None:
+        self._durations = durations
+        self._errors = errors
+        self._inflight = inflight
+
+    def on_start(self) -> None:
+        """One more."""
+        self._inflight.value += 1
+
+    def on_answer(self, seconds: float) -> None:
+        """One less."""
+        self._inflight.value -= 1
+        self._durations.observe(seconds)
+
+    def on_failure(self, seconds: float) -> None:
+        """One less, for nothing."""
+        self._inflight.value -= 1
+        self._durations.observe(seconds)
+        self._errors.value += 1
+
+    def on_abandon(self) -> None:
+        """One less."""
+        self._inflight.value -= 1

@@ -1,0 +1,61 @@
+"""Metrics of the process under the names that all of Prometheus' libraries use."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .registry import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .registry import Registry
+
+_PROC: Final = Path("/proc/self")
+
+
+def add_process_metrics(registry: Registry) -> None:
+    """CPU time everywhere; memory, files and start where there is a `/proc`."""
+    _add(registry, "cpu_seconds_total", "CPU time, of user and system", "counter", _cpu_seconds)
+    _add(registry, "max_fds", "How many files may be open", "gauge", _file_limit)
+    if (_PROC / "stat").exists():
+        _add(registry, "open_fds", "Open files", "gauge", _open_files)
+        _add(registry, "resident_memory_bytes", "Memory in RAM", "gauge", partial(_memory, 1))
+        _add(registry, "virtual_memory_bytes", "Memory that is mapped", "gauge", partial(_memory, 0))
+        _add(registry, "start_time_seconds", "Start of the process, in Unix seconds", "gauge", _started)
+
+
+def _add(registry: Registry, name: str, help_: str, kind: str, read: Callable[[], float]) -> None:
+    registry.add_reader(f"process_{name}", help_, kind, lambda: [Sample("", (), read())])
+
+
+def _cpu_seconds() -> float:
+    return time.process_time()
+
+
+def _file_limit() -> float:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def _open_files() -> float:
+    return len(os.listdir(_PROC / "fd"))
+
+
+def _memory(field: int) -> float:
+    pages = (_PROC / "statm").read_text().split()[field]
+    return int(pages) * resource.getpagesize()
+
+
+def _started() -> float:
+    """Ticks since the machine was booted, whose time is that of now less its uptime."""
+    after_name = (_PROC / "stat").read_text().rpartition(")")[2].split()
+    ticks = int(after_name[19])
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
