@@ -79,6 +79,8 @@ def _deliver_delta(payload: bytes, channel: str, events: BrokerEvents) -> None:
     received = decode_received(data, offset, epoch)
     base = received.previous
     if base is None and previous:
+        if previous.startswith(_MARK):  # Centrifugo takes it from a list as it is there
+            _, _, previous = unwrap(previous)
         base = decode_publication(previous)
     events.on_publication(channel, received.publication, received.epoch, use_delta=True, previous=base)
 

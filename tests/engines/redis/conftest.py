@@ -1,0 +1,78 @@
+"""One Redis of these tests' own, and what works on it."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fanjet.config.tree.engine import EngineRedis
+from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards
+from tests.support.redis import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    from fanjet.engines.interfaces import BrokerEvents
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis(server: Redis) -> Redis:
+    """An empty Redis."""
+    server.call("FLUSHALL")
+    return server
+
+
+def settings(address: str, **more: Any) -> EngineRedis:
+    return EngineRedis.model_validate({"address": [address], **more})
+
+
+def opened(
+    address: str, events: BrokerEvents, *, use_lists: bool = False, probe_seconds: float = 30.0, **more: Any
+) -> AbstractAsyncContextManager[RedisBroker]:
+    """A broker with the prefix `p`, whose node is `me`."""
+
+    @asynccontextmanager
+    async def open_it() -> AsyncIterator[RedisBroker]:
+        broker = RedisBroker(
+            Shards(settings(address, **more)),
+            events,
+            "me",
+            prefix="p",
+            history_meta_ttl=3600,
+            use_lists=use_lists,
+            probe_seconds=probe_seconds,
+        )
+        await broker.start()
+        try:
+            yield broker
+        finally:
+            await broker.close()
+
+    return open_it()
+
+
+@asynccontextmanager
+async def opened_presence(address: str, **how: Any) -> AsyncIterator[RedisPresenceManager]:
+    manager = RedisPresenceManager(Shards(settings(address)), prefix="p", **how)
+    await manager.start()
+    try:
+        yield manager
+    finally:
+        await manager.close()
+
+
+@pytest.fixture
+def channel() -> str:
+    return uuid.uuid4().hex

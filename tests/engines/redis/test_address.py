@@ -1,0 +1,104 @@
+"""Addresses in all their forms (07 §4.1, §4.2)."""
+
+import pytest
+
+from fanjet.config import ConfigError
+from fanjet.config.tree.redis import RedisConnection
+from fanjet.engines.redis.address import Address, Mode, targets
+
+
+def target_of(address: str, **settings):
+    [target] = targets(RedisConnection.model_validate({"address": [address], **settings}))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("address", "mode", "seeds"),
+    [
+        ("localhost:6380", Mode.DETECT, ["localhost:6380"]),
+        ("[::1]:6380", Mode.DETECT, ["[::1]:6380"]),
+        ("redis://localhost:6380", Mode.DETECT, ["localhost:6380"]),
+        ("tcp://10.0.0.1:6380/2", Mode.DETECT, ["10.0.0.1:6380"]),
+        ("unix:///run/redis.sock", Mode.DETECT, ["/run/redis.sock"]),
+        ("unix://user:pass@/run/redis.sock", Mode.DETECT, ["/run/redis.sock"]),
+        ("redis://a:1?addr=b:2&addr=c:3", Mode.DETECT, ["a:1", "b:2", "c:3"]),
+        ("redis+cluster://a:1?addr=b:2", Mode.CLUSTER, ["a:1", "b:2"]),
+        ("redis+sentinel://a:1?sentinel_master_name=m&addr=b:2", Mode.SENTINEL, ["a:1", "b:2"]),
+        ("redis://a:1?sentinel_master_name=m", Mode.SENTINEL, ["a:1"]),
+    ],
+)
+def test_where(address, mode, seeds):
+    target = target_of(address)
+    assert target.mode is mode
+    assert list(map(str, target.seeds)) == seeds
+
+
+def test_a_url_wins_over_the_other_keys():
+    login = target_of(
+        "redis://bob:se%2Fcret@h:1/3?connect_timeout=2s&io_timeout=500ms&force_resp2=1",
+        user="alice",
+        password="x",
+        db=1,
+        connect_timeout=9.0,
+        client_name="me",
+    ).login
+    assert (login.user, login.password, login.db) == ("bob", "se/cret", 3)
+    assert (login.connect_timeout, login.io_timeout, login.force_resp2) == (2.0, 0.5, True)
+    assert login.client_name == "me"
+
+
+def test_what_a_url_leaves_out_comes_from_the_other_keys():
+    login = target_of("redis://h:1", user="alice", password="x", db=1).login
+    assert (login.user, login.password, login.db, login.tls) == ("alice", "x", 1, None)
+
+
+def test_tls():
+    assert target_of("rediss://h:1").login.tls is not None
+    assert target_of("redis://h:1?tls_enabled=true").login.tls is not None
+    assert target_of("redis://h:1?tls_enabled=F").login.tls is None
+    sentinel = target_of("rediss+sentinel://h:1?sentinel_master_name=m&sentinel_user=u&sentinel_password=p")
+    assert sentinel.sentinel_login.tls is not None
+    assert (sentinel.sentinel_login.user, sentinel.sentinel_login.password) == ("u", "p")
+    assert target_of("redis+sentinel://h:1?sentinel_master_name=m").sentinel_login.tls is None
+    documented = target_of("redis+sentinel://h:1?sentinel_master_name=m", sentinel_tls={"enabled": True})
+    assert documented.sentinel_login.tls is not None
+
+
+def test_each_element_is_a_shard_and_the_order_stays():
+    config = RedisConnection.model_validate({"address": ["a:1", "b:2", "c:3"]})
+    assert [each.seeds[0] for each in targets(config)] == [Address("a", 1), Address("b", 2), Address("c", 3)]
+
+
+def test_clusters_come_before_sentinels_and_those_before_addresses():
+    config = {"address": ["a:1"], "sentinel_address": ["s:1,t:2"], "sentinel_master_name": "m"}
+    [sentinel] = targets(RedisConnection.model_validate(config | {"sentinel_user": "u"}))
+    assert (sentinel.mode, len(sentinel.seeds), sentinel.sentinel_login.user) == (Mode.SENTINEL, 2, "u")
+    clusters = targets(RedisConnection.model_validate(config | {"cluster_address": ["c:1,d:2", "e:3"]}))
+    assert [(each.mode, len(each.seeds)) for each in clusters] == [(Mode.CLUSTER, 2), (Mode.CLUSTER, 1)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"address": ["http://h:1"]}, "malformed connection address, must be Redis URL or host:port"),
+        ({"address": ["localhost"]}, "malformed connection address, must be Redis URL or host:port"),
+        ({"address": [":6379"]}, "malformed connection address, must be Redis URL or host:port"),
+        ({"address": ["redis://127.0.0.1:6379/"]}, "can't parse Redis DB number .* / is not a number"),
+        ({"address": ["redis://127.0.0.1:6379/x"]}, "can't parse Redis DB number .* /x is not a number"),
+        ({"address": ["redis://localhost"]}, "no host:port: localhost"),
+        ({"address": ["redis://h:1?addr=b"]}, "no host:port: b"),
+        ({"address": ["redis+sentinel://h:1"]}, "sentinel master name must be configured"),
+        ({"address": ["redis://h:1?connect_timeout=soon"]}, 'invalid connect timeout: "soon"'),
+        ({"address": ["redis://h:1?io_timeout=5"]}, 'invalid io timeout: "5"'),
+        ({"address": ["redis://h:1?tls_enabled=yes"]}, 'invalid tls_enabled value: "yes"'),
+        ({"address": ["redis://h:1?force_resp2="]}, 'invalid force_resp2 value: ""'),
+        ({"address": ["redis://h:1?replica_client_enabled=2"]}, 'invalid replica_client_enabled value: "2"'),
+        ({"address": ["redis://[::1:1"]}, "malformed connection address, not a valid URL"),
+        ({"cluster_address": ["a:1,b"]}, "malformed Redis Cluster address: b"),
+        ({"sentinel_address": ["a"], "sentinel_master_name": "m"}, "malformed Redis Sentinel address: a"),
+        ({"sentinel_address": ["a:1"]}, "master name must be set when using Redis Sentinel"),
+    ],
+)
+def test_what_is_wrong_is_named(settings, text):
+    with pytest.raises(ConfigError, match=text):
+        targets(RedisConnection.model_validate(settings))

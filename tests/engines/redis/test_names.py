@@ -1,0 +1,84 @@
+"""Names of keys and PUB/SUB channels, and which shard a channel is on (07 §4.5, §5)."""
+
+import pytest
+
+from fanjet.engines.redis.cluster import slot_of
+from fanjet.engines.redis.names import ChannelNames, NodeNames
+from fanjet.engines.redis.sharding import fnv1a_64, place
+
+
+@pytest.mark.parametrize(
+    ("channel", "fnv", "places"),
+    [
+        ("", "cbf29ce484222325", [1, 1, 1, 17, 90]),
+        ("chat:index", "4e648ca6baf3d6b9", [0, 0, 0, 58, 78]),
+        ("news", "e5495bbaa03a6526", [1, 2, 3, 61, 81]),
+        ("user#42", "b99d91a5089d7a45", [1, 2, 2, 13, 69]),
+        ("personal:user-17", "b51f3f87d7049be9", [0, 0, 5, 37, 37]),
+        ("канал", "5ba05fa0749d2d79", [1, 2, 6, 36, 36]),
+    ],
+)
+def test_places(channel, fnv, places):
+    assert f"{fnv1a_64(channel.encode()):x}" == fnv
+    assert [place(channel, count) for count in (2, 3, 8, 64, 128)] == places
+    assert place(channel, 1) == 0
+
+
+def all_names(names: ChannelNames) -> list[str]:
+    return [
+        names.messages("chat:1"),
+        names.stream("chat:1"),
+        names.stream_meta("chat:1"),
+        names.list("chat:1"),
+        names.list_meta("chat:1"),
+        names.result("chat:1", "key"),
+        *names.presence("chat:1"),
+    ]
+
+
+def test_names_of_one_server():
+    assert all_names(ChannelNames("p", tagged=False)) == [
+        "p.client.chat:1",
+        "p.stream.chat:1",
+        "p.stream.meta.chat:1",
+        "p.list.chat:1",
+        "p.list.meta.chat:1",
+        "p.result.chat:1.key",
+        "p.presence.data.chat:1",
+        "p.presence.expire.chat:1",
+        "p.presence.user.clients.chat:1",
+        "p.presence.user.expire.chat:1",
+    ]
+
+
+def test_names_in_a_cluster_share_a_slot():
+    names = all_names(ChannelNames("p", tagged=True))
+    assert names == [
+        "p.client.{chat:1}",
+        "p.stream.{chat:1}",
+        "p.stream.meta.{chat:1}",
+        "p.list.{chat:1}",
+        "p.list.meta.{chat:1}",
+        "p.result.{chat:1}.key",
+        "p.presence.data.{chat:1}",
+        "p.presence.expire.{chat:1}",
+        "p.presence.user.clients.{chat:1}",
+        "p.presence.user.expire.{chat:1}",
+    ]
+    assert {slot_of(name) for name in names} == {slot_of("chat:1")}
+
+
+@pytest.mark.parametrize(("key", "slot"), [("123456789", 12739), ("foo", 12182), ("a{foo}b", 12182), ("{}foo", 9500)])
+def test_slots(key, slot):
+    assert slot_of(key) == slot
+
+
+def test_names_of_nodes():
+    names = NodeNames("p", "u")
+    assert [names.service, names.control, names.own, names.node("v"), names.probe] == [
+        "p.shard.0",
+        "p.control",
+        "p.node.u",
+        "p.node.v",
+        "p.node.u.probe",
+    ]
