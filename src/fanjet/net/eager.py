@@ -5,6 +5,7 @@ same code has to serve remote engines, which do.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar
@@ -81,14 +82,16 @@ async def _finish(coro: Coroutine[Any, Any, T], awaited: Any, done: Done[T]) -> 
 class _Rest:
     """Awaits what the first step of a coroutine was waiting for, then the coroutine."""
 
-    __slots__ = ("_awaited", "_coro")
+    __slots__ = ("_coro", "awaited", "over")
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], awaited: Any) -> None:
+    def __init__(self, coro: Coroutine[Any, Any, T], awaited: Any) -> None:
         self._coro = coro
-        self._awaited = awaited
+        self.awaited = awaited
+        self.over = False
+        """Whether there is nothing to await: the coroutine has ended in its first step."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        coro, held = self._coro, self._awaited
+        coro = self._coro
         awaited = None  # the parking place, which for a coroutine that only gave way (`sleep(0)`) is the waiting itself
         try:
             while True:
@@ -98,13 +101,77 @@ class _Rest:
                     coro.close()
                     raise
                 except BaseException as error:
-                    held = None
+                    if self.over:
+                        return None
+                    self.awaited = None
                     awaited = coro.throw(error)
                 else:
-                    if held is None:
+                    if self.over:
+                        return None
+                    if self.awaited is None:
                         awaited = coro.send(sent)
                     else:
-                        awaited, held = held, None
+                        awaited, self.awaited = self.awaited, None
                         awaited._asyncio_future_blocking = True
         except StopIteration as finished:
             return finished.value
+
+
+async def in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[Any]]) -> T:
+    """The result of `coro`, for code that is not ours and may need a current task (see `run_eagerly`).
+
+    The task begins at once; whoever awaits this waits only if the coroutine does, and for as long the task is among
+    those `waiting`.
+    """
+    task, ended, result = _begin(coro)
+    if ended:
+        return result  # type: ignore[return-value]  # it has ended with one
+    waiting.add(task)
+    try:
+        return await task
+    finally:
+        waiting.discard(task)
+
+
+if sys.version_info >= (3, 12):
+
+    def _begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
+        """Start a task; whether it has ended already, and with which result."""
+        task = asyncio.Task(coro, loop=asyncio.get_running_loop(), eager_start=True)
+        return (task, True, task.result()) if task.done() else (task, False, None)
+
+else:
+
+    def _begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
+        """Start a task; whether it has ended already, and with which result.
+
+        The task is one that will await the rest, made the current one for the first step by the functions that asyncio
+        has for others who implement tasks.
+        """
+        loop, rest = asyncio.get_running_loop(), _Rest(coro, None)
+        driver = _drive(rest)
+        driver.send(None)  # parks it, as in `go_on`
+        context = copy_context()
+        task = loop.create_task(driver, context=context)
+        outer = asyncio.current_task(loop)
+        if outer is not None:
+            asyncio._leave_task(loop, outer)
+        asyncio._enter_task(loop, task)
+        try:
+            rest.awaited = awaited = context.run(coro.send, None)
+        except StopIteration as finished:
+            rest.over = True
+            return task, True, finished.value
+        except BaseException:
+            rest.over = True
+            raise
+        finally:
+            asyncio._leave_task(loop, task)
+            if outer is not None:
+                asyncio._enter_task(loop, outer)
+        if awaited is not None:
+            awaited._asyncio_future_blocking = False
+        return task, False, None
+
+    async def _drive(rest: _Rest) -> Any:
+        return await rest

@@ -6,7 +6,7 @@ never.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, convert
 
@@ -68,7 +68,8 @@ class ChannelGrant(Struct, frozen=True, kw_only=True):
         )
 
 
-_PLAIN_GRANT = Grant()
+_PLAIN_GRANT: Final = Grant()
+_NO_GRANTS: Final[Mapping[str, Grant]] = {}
 
 
 class ConnectReply(Struct, frozen=True, kw_only=True):
@@ -90,18 +91,21 @@ class ConnectReply(Struct, frozen=True, kw_only=True):
 
     def answer(self) -> ConnectAnswer:
         """As sessions want it."""
-        subs = dict.fromkeys(self.channels, _PLAIN_GRANT)
-        subs.update((channel, grant.answer()) for channel, grant in self.subs.items())
         return ConnectAnswer(
             user=self.user,
             expire_at=self.expire_at,
             info=payload_bytes(self.info),
             data=payload_bytes(self.data),
             meta=payload_bytes(self.meta),
-            subs=subs,
+            subs=self._grants() if self.channels or self.subs else _NO_GRANTS,
             caps=self.caps,
             labels=self.labels,
         )
+
+    def _grants(self) -> dict[str, Grant]:
+        grants = dict.fromkeys(self.channels, _PLAIN_GRANT)
+        grants.update((channel, grant.answer()) for channel, grant in self.subs.items())
+        return grants
 
 
 class RefreshReply(Struct, frozen=True, kw_only=True):
