@@ -143,14 +143,27 @@ class Handled:
             await self._others.disconnect(event)
 
     async def _call(self, handler: Handler, event: Event) -> Any:
-        """What the handler returns. Raises what it refuses with, `EventFailed` for anything else."""
+        """What the handler returns. Raises what it refuses with, `EventFailed` for anything else.
+
+        A refusal may be an exception that the application keeps and raises again and again; it must not come to hold
+        what it passed on its way, so it goes on as another one.
+        """
+        failure: Exception
         try:
             return await self._handlers.running.run(handler(event))
-        except (ReplyError, Disconnected, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
+        except ReplyError as refusal:
+            failure = ReplyError(refusal.with_traceback(None).error)
+        except Disconnected as ending:
+            failure = Disconnected(ending.with_traceback(None).disconnect)
         except Exception:
             log.exception("handler failed", handler=_name(handler), client=event.client)
-        raise EventFailed
+            failure = EventFailed()
+        try:
+            raise failure
+        finally:
+            del failure  # it holds this frame
 
     async def _reply(self, handler: Handler, event: Event, expected: type[R]) -> R | None:
         reply = await self._call(handler, event)
