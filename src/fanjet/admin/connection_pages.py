@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from fanjet.channels.subscription import Source
-from fanjet.protocol.json_scan import is_json
 
 from .question import MAX_PAGE, Refused
+from .readable import payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,13 +122,6 @@ class ConnectionPages:
         if live is None or live.apart.get(subscription.session) is subscription:
             return subscription.offset, subscription.epoch
         return live.offset, live.epoch
-
-
-def payload(data: bytes) -> Any:
-    """A payload as the console shows it: JSON as such, anything else by its Base64 form; None for an empty one."""
-    if not data:
-        return None
-    return msgspec.Raw(data) if is_json(data) else {"base64": data}
 
 
 def _row(session: Session) -> dict[str, Any]:

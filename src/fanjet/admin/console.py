@@ -10,50 +10,73 @@ from fanjet.protocol.codes import ReplyError
 from .channel_pages import ChannelPages
 from .configuration import described
 from .connection_pages import ConnectionPages
+from .explanation import Explanation
 from .question import question
+from .token_desk import TokenDesk
+from .tracing import Tracing
 from .vitals import Vitals, resident_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fanjet.client.context import ClientContext
     from fanjet.config import Loaded
     from fanjet.net.router import Endpoint
-    from fanjet.node.node import Node
 
     from .question import Parameters
 
 
 class Console:
-    """Answers the console's questions. `now`: monotonic seconds of the connections' deadlines; `totals`: what has been
-    counted so far, by name."""
+    """Answers the console's questions. `totals`: what has been counted so far, by name."""
 
     def __init__(
         self,
-        node: Node,
+        clients: ClientContext,
         loaded: Loaded,
         environment: Mapping[str, str],
         *,
-        now: Callable[[], float],
         totals: Callable[[], Mapping[str, float]],
     ) -> None:
+        node = clients.node
         self._node = node
         self._loaded = loaded
         self._environment = environment
         self._channels = ChannelPages(node)
-        self._connections = ConnectionPages(node, now)
+        self._connections = ConnectionPages(node, clients.now)
+        self._explanation = Explanation(node, self._connections)
         self._vitals = Vitals(self._count, totals)
+        self._tokens = TokenDesk(loaded.config, clients) if loaded.config.admin.insecure else None
 
-    def endpoints(self) -> dict[str, Endpoint]:
-        """The questions by their path below `admin/`."""
+    def traces(self) -> dict[str, Endpoint]:
+        """What streams, by path below `admin/`."""
+        return {"trace": Tracing(self._node)}
+
+    def wishes(self) -> dict[str, Endpoint]:
+        """What is asked for by `POST`, since it should stand in no log of addresses, by path below `admin/`."""
+        if self._tokens is None:
+            return {}
+        return {
+            "console/token": question(self._tokens.make, in_body=True),
+            "console/token_claims": question(self._tokens.inspect, in_body=True),
+        }
+
+    def questions(self) -> dict[str, Endpoint]:
+        """What is asked for by `GET`, by path below `admin/`."""
         return {
             "console/overview": question(self._overview),
             "console/channels": question(self._channels.page),
             "console/channel": question(self._channels.one),
             "console/connections": question(self._connections.page),
             "console/connection": question(self._connections.one),
+            "console/explanation": question(self._explanation.explain),
+            "console/features": question(self._features),
             "api/config": question(self._config),
             "api/channel_options": question(self._channel_options),
         }
+
+    async def _features(self, _asked: Parameters) -> dict[str, Any]:
+        """What not every console has."""
+        return {"tokens": self._tokens is not None}
 
     def _count(self) -> tuple[int, int, int]:
         hub = self._node.hub

@@ -64,20 +64,24 @@ class Parameters:
         return int(text) if at_most is None else min(int(text), at_most)
 
 
-def question(answer: Callable[[Parameters], Coroutine[Any, Any, Any]]) -> Endpoint:
-    """The endpoint that answers with what `answer` returns, as JSON."""
+def question(answer: Callable[[Parameters], Coroutine[Any, Any, Any]], *, in_body: bool = False) -> Endpoint:
+    """The endpoint that answers with what `answer` returns, as JSON. The parameters are in the query, or encoded like
+    one in the body."""
 
     def endpoint(exchange: Exchange) -> None:
-        suspended = start(_answer(exchange, answer))
+        given = exchange.request.body if in_body else exchange.request.query
+        suspended = start(_answer(exchange, answer, Parameters(given)))
         if suspended is not None:
             suspended.go_on(_finished)
 
     return endpoint
 
 
-async def _answer(exchange: Exchange, answer: Callable[[Parameters], Coroutine[Any, Any, Any]]) -> None:
+async def _answer(
+    exchange: Exchange, answer: Callable[[Parameters], Coroutine[Any, Any, Any]], asked: Parameters
+) -> None:
     try:
-        found = await answer(Parameters(exchange.request.query))
+        found = await answer(asked)
     except Refused as refusal:
         _respond(exchange, refusal.status, {"error": str(refusal)})
     except ReplyError as failure:

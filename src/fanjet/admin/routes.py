@@ -11,23 +11,23 @@ from .interface import Interface
 from .login import Login
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fanjet.config.tree.operations import Admin
     from fanjet.net.router import Endpoint
+
+    from .console import Console
 
 
 class AdminRoutes:
     """Where the admin endpoints are, by the limits that their bodies have. `api` carries out commands in the legacy
-    envelope; `questions` are the console's, by their path below `admin/`."""
+    envelope, `console` answers what its pages ask."""
 
-    def __init__(self, config: Admin, api: Endpoint, questions: Mapping[str, Endpoint]) -> None:
+    def __init__(self, config: Admin, api: Endpoint, console: Console) -> None:
         self._config = config
         self._base = config.handler_prefix.rstrip("/")
         self._gate = Gate(config)
         self._login = Login(config, self._gate)
         self._api = api
-        self._questions = questions
+        self._console = console
 
     def api(self) -> dict[str, Endpoint]:
         """Commands, whose bodies may be as long as those of the server API."""
@@ -39,11 +39,11 @@ class AdminRoutes:
 
     def others(self) -> dict[str, Endpoint]:
         """What hardly has a body. Raises `ScriptsMissing`."""
-        asked = {
-            f"{self._base}/admin/{path}": self._gate.guard(endpoint, "GET")
-            for path, endpoint in self._questions.items()
-        }
-        return {f"{self._base}/admin/init": self._login.init, **asked, f"{self._base}/": self._pages()}
+        at, guard = f"{self._base}/admin/", self._gate.guard
+        questions = {at + path: guard(endpoint, "GET") for path, endpoint in self._console.questions().items()}
+        posted = self._console.traces() | self._console.wishes()
+        wishes = {at + path: guard(endpoint) for path, endpoint in posted.items()}
+        return {f"{at}init": self._login.init, **questions, **wishes, f"{self._base}/": self._pages()}
 
     def _pages(self) -> Endpoint:
         prefix = f"{self._base}/"

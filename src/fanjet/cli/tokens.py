@@ -1,18 +1,11 @@
 """`fanjet gentoken` and `fanjet gensubtoken`: HMAC-signed tokens for trying things out (04 §7.7, §7.8)."""
 
-import base64
-import hashlib
-import hmac
-import json
-import time
 from typing import Annotated
 
 import typer
 
 from fanjet.cli.options import DEFAULT_PATH, IGNORES_ARGUMENTS, ConfigPath, fail, load_or_fail
-from fanjet.config import Config
 from fanjet.config.duration import format_duration
-from fanjet.config.tree.token import Token
 
 WEEK = 604800
 """Seconds that a token is valid when nothing else is asked for."""
@@ -29,6 +22,8 @@ def register(app: typer.Typer) -> None:
     @app.command("gentoken", context_settings=IGNORES_ARGUMENTS)
     def gentoken(config: ConfigPath = DEFAULT_PATH, user: User = "", ttl: Ttl = WEEK, quiet: Quiet = False) -> None:
         """Generate a connection token."""
+        from fanjet.auth.issue import claims, sign  # noqa: PLC0415 - the other commands need none of it
+
         settings = load_or_fail(config, "error getting config").config.client.token
         token = sign(settings.hmac_secret_key or _no_secret("gentoken"), claims(settings, user, ttl))
         _print(token, f"{described_user(user)} {_validity(ttl)}", quiet)
@@ -42,42 +37,14 @@ def register(app: typer.Typer) -> None:
         quiet: Quiet = False,
     ) -> None:
         """Generate a subscription token."""
+        from fanjet.auth.issue import claims, sign, subscription_settings  # noqa: PLC0415
+
         if not channel:
             fail("channel is required")
-        settings = subscription_settings(load_or_fail(config, "error getting config").config)
+        settings = subscription_settings(load_or_fail(config, "error getting config").config.client)
         secret = settings.hmac_secret_key or _no_secret("gensubtoken")
         token = sign(secret, claims(settings, user, ttl) | {"channel": channel})
         _print(token, f'{described_user(user)} and channel "{channel}" {_validity(ttl)}', quiet)
-
-
-def subscription_settings(config: Config) -> Token:
-    """Return the token settings that hold for subscriptions."""
-    separate = config.client.subscription_token
-    return separate if separate.enabled else config.client.token
-
-
-def claims(settings: Token, user: str, ttl: int) -> dict[str, object]:
-    """Return the claims of a token made now; `ttl` in seconds, no expiration when it is not positive."""
-    now = int(time.time())
-    made: dict[str, object] = {"sub": user} if user else {}
-    if ttl > 0:
-        made["exp"] = now + ttl
-    made["iat"] = now
-    if settings.user_id_claim:
-        made[settings.user_id_claim] = user
-    return made
-
-
-def sign(secret: str, payload: dict[str, object]) -> str:
-    """Return an HS256 token."""
-    head = _encoded(b'{"alg":"HS256","typ":"JWT"}')
-    body = _encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
-    signature = hmac.digest(secret.encode(), f"{head}.{body}".encode(), hashlib.sha256)
-    return f"{head}.{body}.{_encoded(signature)}"
-
-
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _print(token: str, description: str, quiet: bool) -> None:

@@ -1,7 +1,7 @@
 // The frame around the screens: which one is shown, the login, the theme.
 
 import { h, note } from "./dom.js";
-import { hasToken, init, logIn, logOut, onForgotten } from "./server.js";
+import { ask, hasToken, init, logIn, logOut, onForgotten } from "./server.js";
 import { SCREENS } from "./screens.js";
 
 const main = document.querySelector("#main");
@@ -11,6 +11,7 @@ const theme = document.querySelector("#theme");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 let leaving = new AbortController();
+let screens = SCREENS;
 
 function applyTheme() {
   const chosen = localStorage.getItem("fanjet.console.theme") ?? "";
@@ -29,7 +30,7 @@ dark.addEventListener("change", applyTheme);
 function addressed() {
   const [path, query] = location.hash.replace(/^#/, "").split("?");
   const name = path.replace(/^\//, "").split("/")[0];
-  return [SCREENS.find((screen) => screen.path === name) ?? SCREENS[0], new URLSearchParams(query)];
+  return [screens.find((screen) => screen.path === name) ?? screens[0], new URLSearchParams(query)];
 }
 
 async function show() {
@@ -37,7 +38,7 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const [screen, parameters] = addressed();
-  nav.replaceChildren(...SCREENS.map((each) =>
+  nav.replaceChildren(...screens.map((each) =>
     h("a", { href: `#/${each.path}`, "aria-current": each === screen && "page" }, each.title)));
   document.title = `${screen.title} · Fanjet console`;
   main.replaceChildren();
@@ -86,6 +87,8 @@ async function begin() {
   }
   if (!state.authenticated) return showLogin();
   logout.hidden = !hasToken();
+  const features = await ask("console/features").catch(() => ({}));
+  screens = SCREENS.filter(({ feature }) => !feature || features[feature]);
   await show();
 }
 

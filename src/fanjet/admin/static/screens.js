@@ -2,10 +2,21 @@
 
 import { showApi } from "./api.js";
 import { showChannels } from "./channels.js";
+import { showConfiguration } from "./configuration.js";
+import { showConnections } from "./connections.js";
 import { showOverview } from "./overview.js";
+import { showTokens } from "./tokens.js";
+import { showTrace } from "./trace.js";
+import { showWhy } from "./why.js";
 
+/** `feature`: what the server must have for a screen to be shown. */
 export const SCREENS = [
   { path: "", title: "Overview", show: showOverview },
   { path: "channels", title: "Channels", show: showChannels },
+  { path: "connections", title: "Connections", show: showConnections },
+  { path: "trace", title: "Trace", show: showTrace },
+  { path: "why", title: "Why?", show: showWhy },
   { path: "api", title: "API", show: showApi },
+  { path: "tokens", title: "Tokens", show: showTokens, feature: "tokens" },
+  { path: "configuration", title: "Configuration", show: showConfiguration },
 ];

@@ -1,0 +1,103 @@
+"""Everything that is delivered in one channel, from whatever node it comes (10 I.2).
+
+Who traces subscribes to the channel like a client, with a wire format of its own that makes events: the hub has nothing
+to do with it, and nothing more to do when nobody traces. The trace counts among the channel's subscribers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from fanjet.node.subscriber import Delivery, Subscriber
+from fanjet.protocol.messages import JoinPush, LeavePush
+from fanjet.protocol.wire import WireFormat
+
+from .readable import readable
+
+if TYPE_CHECKING:
+    from fanjet.node.node import Node
+    from fanjet.node.session import Session
+    from fanjet.protocol.codec import Codec
+    from fanjet.protocol.codes import Disconnect
+    from fanjet.protocol.messages import PushBody
+    from fanjet.protocol.publication import Publication
+
+    from .event_stream import EventStream
+
+_NAMES = {JoinPush: "join", LeavePush: "leave"}
+
+
+class _Events:
+    """A codec whose messages are nothing; it tells what it was asked to encode."""
+
+    name = "trace"
+    ping = b""
+    pushes_json = False
+
+    def __init__(self, stream: EventStream, channel: str) -> None:
+        self._stream = stream
+        self._channel = channel
+
+    def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
+        """Tell a join or a leave."""
+        kind = _NAMES.get(type(body), "push")
+        self._stream.tell(kind, readable(body), channel=channel)
+        return b""
+
+    def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
+        """Nothing precedes a publication."""
+        return b""
+
+    def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
+        """Tell a publication."""
+        told = readable(publication)
+        del told["time"]
+        told.pop("is_json", None)
+        self._stream.tell("pub", told, channel=publication.channel or self._channel)
+        return b""
+
+
+class _Listener:
+    """What the hub takes for the session of a subscriber."""
+
+    client_id = user = session_id = ""
+    labels = None
+
+    def __init__(self, stream: EventStream) -> None:
+        self.outbox: list[bytes] | None = None
+        self._stream = stream
+
+    def flush(self) -> None:
+        """The events were written when they were made."""
+        self.outbox = None
+
+    def count_subscription(self, channel: str, change: int) -> None:
+        """It is nobody's subscription."""
+
+    def disconnect(self, disconnect: Disconnect) -> None:
+        """Something could not be delivered, such as a publication that is too long."""
+        self._stream.tell("disconnect", {"code": disconnect.code, "reason": disconnect.reason})
+        self._stream.finish()
+
+    def lose_position(self, subscriber: Subscriber) -> None:
+        """It has none."""
+
+
+async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
+    """Tell what comes in a channel until the stream ends. Raises `ReplyError` for an unknown namespace, and what the
+    broker raises."""
+    node.resolve(channel)
+    codec = cast("Codec", _Events(stream, channel))
+    wire = WireFormat("trace", codec, _unframed)
+    delivery = Delivery(wire, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
+    subscriber = Subscriber(cast("Session", _Listener(stream)), channel, delivery)
+    await node.subscribe_channel(subscriber)
+    if not stream.open:
+        node.unsubscribe_channel(subscriber)
+        return
+    stream.on_end = lambda: node.unsubscribe_channel(subscriber)
+    node.hub.go_live(subscriber)
+
+
+def _unframed(message: bytes) -> bytes:
+    return message

@@ -1,0 +1,117 @@
+"""What one connection, or all of a user's, say and are told (10 I.2)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from fanjet.node.selection import Selection
+
+from .readable import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fanjet.client.session import Session
+    from fanjet.client.watching import Watching
+    from fanjet.node.node import Node
+    from fanjet.protocol.messages import Command
+
+    from .event_stream import EventStream
+
+    Find = Callable[[], list[Session]]
+
+SLOWEST_REPLIES = 1000
+"""Commands that may wait for their replies before the oldest is forgotten."""
+
+
+def trace_client(node: Node, client: str, watching: Watching, stream: EventStream) -> None:
+    """Tell about one connection of this node, also when it comes only later."""
+
+    def find() -> list[Session]:
+        session = node.connections.of_client(client)
+        return [] if session is None else [cast("Session", session)]
+
+    _Tracer(find, watching, stream).begin()
+
+
+def trace_user(node: Node, user: str, watching: Watching, stream: EventStream) -> None:
+    """Tell about all connections of a user on this node; of one that comes later, from half a second after."""
+    _Tracer(lambda: cast("list[Session]", node.connections.select(Selection(user))), watching, stream).begin()
+
+
+class _Tracer:
+    """Watches the sessions that are found, and looks for new ones all the time."""
+
+    def __init__(self, find: Find, watching: Watching, stream: EventStream) -> None:
+        self._find = find
+        self._watching = watching
+        self._stream = stream
+        self._watched: set[Session] = set()
+        self._sent_at: dict[tuple[Session, int], float] = {}
+
+    def begin(self) -> None:
+        """Begin, and go on until the stream ends."""
+        self._stream.on_tick = self._look
+        self._stream.on_end = self._end
+        self._look()
+
+    def _look(self) -> None:
+        for session in [one for one in self._watched if one.closed]:
+            self._forget(session)
+            self._tell(session, "closed", {})
+        for session in self._find():
+            if session not in self._watched:
+                self._watched.add(session)
+                self._watching.add(session, self)
+                self._tell(session, "watching", {"transport": session.transport.name})
+
+    def _end(self) -> None:
+        for session in list(self._watched):
+            self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._watched.discard(session)
+        self._watching.remove(session, self)
+
+    # What is heard.
+
+    def on_command(self, session: Session, command: Command) -> None:
+        """The client has sent a command."""
+        if command.id:
+            if len(self._sent_at) >= SLOWEST_REPLIES:
+                self._sent_at.pop(next(iter(self._sent_at)))
+            self._sent_at[session, command.id] = time.perf_counter()
+        self._tell(session, "command" if command.id or command.send else "pong", readable(command))
+
+    def on_message(self, session: Session, message: bytes) -> None:
+        """A message goes to the client."""
+        if session.transport.wire.codec.name != "json":
+            self._tell(session, "message", {"bytes": len(message), "base64": message})
+            return
+        command_id, pushed = _opened(message)
+        took = self._sent_at.pop((session, command_id), None) if command_id else None
+        about: dict[str, Any] = {} if took is None else {"ms": round((time.perf_counter() - took) * 1000, 2)}
+        self._tell(session, "reply" if command_id else "push", pushed or msgspec.Raw(message), **about)
+
+    def _tell(self, session: Session, kind: str, content: Any, **about: object) -> None:
+        self._stream.tell(kind, content, client=session.client_id, user=session.user, **about)
+
+
+class _Message(msgspec.Struct):
+    id: int = 0
+    push: msgspec.Raw | None = None
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+def _opened(message: bytes) -> tuple[int, msgspec.Raw | None]:
+    """The command that a message answers, or the push in it; neither for what unidirectional clients are told."""
+    try:
+        opened = _decode(message)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return 0, None
+    return opened.id, opened.push

@@ -1,0 +1,87 @@
+"""The endpoint `admin/trace` (10 I.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from fanjet.client.watching import Watching
+from fanjet.net.eager import start
+from fanjet.net.http1.response import JSON
+from fanjet.protocol.codes import ReplyError
+from fanjet.telemetry.logging import get_logger
+
+from .channel_trace import trace_channel
+from .connection_trace import trace_client, trace_user
+from .event_stream import EventStream
+
+if TYPE_CHECKING:
+    from fanjet.net.http1 import Exchange
+    from fanjet.node.node import Node
+
+log = get_logger(__name__)
+
+
+class TraceRequest(msgspec.Struct):
+    """Whom or what to trace. The empty user are the anonymous connections."""
+
+    type: Literal["channel", "user", "client"]
+    entity: str
+
+
+_decode = msgspec.json.Decoder(TraceRequest).decode
+
+
+class Tracing:
+    """Begins traces. Each ends when its reader goes."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._watching = Watching()
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Answer with a stream of events."""
+        try:
+            wanted = _decode(exchange.request.body)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            _refuse(exchange, str(error))
+            return
+        if wanted.type == "user":
+            trace_user(self._node, wanted.entity, self._watching, self._stream(exchange))
+        elif not wanted.entity:
+            _refuse(exchange, "entity is empty")
+        elif wanted.type == "client":
+            trace_client(self._node, wanted.entity, self._watching, self._stream(exchange))
+        else:
+            self._trace_channel(exchange, wanted.entity)
+
+    def _trace_channel(self, exchange: Exchange, channel: str) -> None:
+        try:
+            self._node.resolve(channel)
+        except ReplyError as failure:
+            _refuse(exchange, failure.error.message)
+            return
+        suspended = start(self._listen(channel, self._stream(exchange)))
+        if suspended is not None:
+            suspended.go_on(_finished)
+
+    async def _listen(self, channel: str, stream: EventStream) -> None:
+        try:
+            await trace_channel(self._node, channel, stream)
+        except Exception as error:
+            log.error("error tracing a channel", channel=channel, error=repr(error))
+            stream.tell("failed", {"error": "the broker does not deliver this channel"})
+            stream.finish()
+
+    def _stream(self, exchange: Exchange) -> EventStream:
+        return EventStream(exchange, ended=lambda: self._node.shutting_down)
+
+
+def _refuse(exchange: Exchange, why: str) -> None:
+    exchange.respond(400, msgspec.json.encode({"error": why}), JSON)
+
+
+def _finished(_: None, error: BaseException | None) -> None:
+    if error is not None:
+        raise error

@@ -1,0 +1,43 @@
+"""Making tokens, for trying things out: signed by HMAC, as the settings want their claims (04 §7.7, §7.8)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanjet.config.tree.client import Client
+    from fanjet.config.tree.token import Token
+
+
+def subscription_settings(client: Client) -> Token:
+    """Return the token settings that hold for subscriptions."""
+    return client.subscription_token if client.subscription_token.enabled else client.token
+
+
+def claims(settings: Token, user: str, ttl: int) -> dict[str, object]:
+    """Return the claims of a token made now; `ttl` in seconds, no expiration when it is not positive."""
+    now = int(time.time())
+    made: dict[str, object] = {"sub": user} if user else {}
+    if ttl > 0:
+        made["exp"] = now + ttl
+    made["iat"] = now
+    if settings.user_id_claim:
+        made[settings.user_id_claim] = user
+    return made
+
+
+def sign(secret: str, payload: dict[str, object]) -> str:
+    """Return an HS256 token."""
+    head = _encoded(b'{"alg":"HS256","typ":"JWT"}')
+    body = _encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
+    signature = hmac.digest(secret.encode(), f"{head}.{body}".encode(), hashlib.sha256)
+    return f"{head}.{body}.{_encoded(signature)}"
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
