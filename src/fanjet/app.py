@@ -42,6 +42,8 @@ from fanjet.net.wheel import TimingWheel
 from fanjet.node.collector import CollectorGuard
 from fanjet.node.node import Node
 from fanjet.open_files import LOW, raise_limit
+from fanjet.operating import Operations
+from fanjet.operations.health import Stage
 from fanjet.services import services
 from fanjet.telemetry.logging import configure, get_logger
 
@@ -161,12 +163,13 @@ class Server:
         self.stop_requested = asyncio.Event()
         self._loaded = loaded
         self._wheel = TimingWheel()
+        node_name = config.node.name or _default_node_name(config)
         namespaces = Namespaces(additions.channel(config.channel))
         self._measuring = Measuring(config, self._namespace_of)
         self._proxies = Proxies(config, self._measuring.proxies)
         self._events = additions.events(self._proxies)
         self._node = Node(
-            name=config.node.name or _default_node_name(config),
+            name=node_name,
             version=VERSION,
             namespaces=namespaces,
             open_engines=partial(open_engines, config),
@@ -190,8 +193,9 @@ class Server:
             events=self._events,
             metrics=self._measuring.clients,
         )
-        console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
-        endpoints = services(config, self._clients, additions.site, console, self._measuring)
+        console = Console(self._node, loaded, os.environ, now=self._wheel.clock, totals=self._measuring.totals)
+        self._operations = Operations(self._measuring, self._node, config.graphite, node_name)
+        endpoints = services(config, self._clients, additions.site, console, self._operations)
         self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment))
         self._service_manager = ServiceManager(environment)
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._measuring.api)
@@ -236,6 +240,7 @@ class Server:
         if self._owns_process:
             self._collector = CollectorGuard(self._node.connections)
         self._keep_house()
+        self._operations.start()
         _write_notices(warnings(self._loaded))
         self._service_manager.tell_ready()
 
@@ -243,6 +248,7 @@ class Server:
         """Accept nothing more, send every client away with 3001, wait for their sockets and for running requests."""
         log.info("shutting down ...")
         self._service_manager.tell_stopping()
+        self._operations.readiness.stage = Stage.STOPPING
         self._listeners.close()
         self._grpc.close()
         await self._node.shut_down()
@@ -254,6 +260,7 @@ class Server:
         patience.cancel()
         await self._proxies.close()
         await self._node.close()
+        await self._operations.stop()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         self._wheel.stop()

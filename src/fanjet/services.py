@@ -12,12 +12,14 @@ from fanjet.listeners import Service, handler_path
 from fanjet.net.glob import GlobError
 from fanjet.net.origin import origin_predicate
 from fanjet.net.router import DEFAULT_MAX_BODY
+from fanjet.operations.debug.pages import DebugPages
+from fanjet.operations.health import health_endpoint, readiness_endpoint
 from fanjet.operations.prometheus import prometheus_endpoint
 from fanjet.transports.admission import Admission
 from fanjet.transports.doorway import Doorway
 from fanjet.transports.emulation import EmulationEndpoint
 from fanjet.transports.http_stream import HttpStreamEndpoint
-from fanjet.transports.small_endpoints import health_endpoint, init_endpoint
+from fanjet.transports.small_endpoints import init_endpoint
 from fanjet.transports.sse import SseEndpoint
 from fanjet.transports.uni_http_stream import UniHttpStreamEndpoint
 from fanjet.transports.uni_sse import UniSseEndpoint
@@ -33,13 +35,15 @@ if TYPE_CHECKING:
     from fanjet.measuring import Measuring
     from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
+    from fanjet.operating import Operations
 
 
 def services(
-    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, measuring: Measuring
+    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
 ) -> Iterator[Service]:
     """All endpoints that the configuration asks for, and those of `site`, by path, on the external side. `console`
     answers what the admin console asks."""
+    measuring = operations.measuring
     yield from _client_transports(config, clients)
     if not config.http_api.disabled:
         api = HttpApi(
@@ -53,13 +57,22 @@ def services(
         yield Service("api", routes, external=config.http_api.external, max_body=limit)
     if config.admin.enabled:
         yield from _admin(config, clients, console, measuring)
-    if config.prometheus.enabled:
-        page = prometheus_endpoint(measuring.registry)
-        yield Service("prometheus", {handler_path(config.prometheus.handler_prefix): page}, external=False)
-    if config.health.enabled:
-        yield Service("health", {handler_path(config.health.handler_prefix): health_endpoint}, external=False)
+    yield from _for_operators(config, operations)
     if site:
         yield Service("", site, external=True)
+
+
+def _for_operators(config: Config, operations: Operations) -> Iterator[Service]:
+    """What tells how the server is (10 A)."""
+    if config.prometheus.enabled:
+        page = prometheus_endpoint(operations.measuring.registry)
+        yield Service("prometheus", {handler_path(config.prometheus.handler_prefix): page}, external=False)
+    if config.debug.enabled:
+        yield Service("debug", DebugPages().routes(handler_path(config.debug.handler_prefix)), external=False)
+    if config.health.enabled:
+        path = handler_path(config.health.handler_prefix)
+        ready = readiness_endpoint(operations.readiness)
+        yield Service("health", {path: health_endpoint, f"{path.rstrip('/')}/ready": ready}, external=False)
 
 
 def _admin(config: Config, clients: ClientContext, console: Console, measuring: Measuring) -> Iterator[Service]:

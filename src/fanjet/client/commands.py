@@ -162,10 +162,10 @@ class CommandQueue:
         operation, request = select(command)
         channel = getattr(request, "channel", "")
         session.metrics.traffic_in(channel).received[operation.name].add(size)
-        if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
-            session.reply_error(command.id, ERROR_NOT_AVAILABLE, operation.name, channel)
-            return True
         running = Running(session, command.id, operation, channel)
+        if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
+            running.end(ReplyError(ERROR_NOT_AVAILABLE))
+            return True
         try:
             suspended = start(operation.handler(session, command.id, request))
         except (KeyboardInterrupt, SystemExit):

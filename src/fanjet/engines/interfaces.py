@@ -144,6 +144,14 @@ class PresenceManager(Protocol):
         """Number of clients, number of distinct users."""
 
 
+class Remote(Protocol):
+    """What engines are that can lose their backend. Others need not be."""
+
+    @property
+    def lost(self) -> str:
+        """What cannot be reached now, empty while all is well."""
+
+
 class EngineUnavailable(Exception):  # noqa: N818 (says what happened, like the protocol's codes)
     """The engine's backend failed or did not answer in time."""
 

@@ -85,6 +85,7 @@ class Node:
         self.broker = engines.broker
         self.presence_manager = CountedPresence(engines.presence_manager, self.metrics)
         self._controller = engines.controller
+        self._engines = (engines.broker, engines.presence_manager, engines.controller)
         self.connections = Connections()
         self.shutting_down = False
         self.procedures: Mapping[str, Procedure] = {}
@@ -120,6 +121,10 @@ class Node:
         cluster = Cluster(controller, self._stock.taken, self._orders, self._questions, self.metrics)
         await controller.start(cluster.on_control)
         return cluster
+
+    def lost_engines(self) -> set[str]:
+        """What cannot be reached now, of those engines that can tell (`engines.Remote`)."""
+        return {lost for engine in self._engines if (lost := getattr(engine, "lost", ""))}
 
     # ------------------------------------------------------------------------------------------ channels
 

@@ -1,21 +1,14 @@
-"""Endpoints that just answer: health and connection init (02 §2.5)."""
+"""Endpoints that just answer: connection init (02 §2.5)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from fanjet.net.http1.response import JSON
 
 if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.router import Endpoint
 
     from .doorway import Arrival, Doorway
-
-
-def health_endpoint(exchange: Exchange) -> None:
-    """A live process is healthy."""
-    exchange.respond(200, b"{}", JSON)
 
 
 def init_endpoint(doorway: Doorway) -> Endpoint:

@@ -50,6 +50,11 @@ class NatsBroker:
             RawSubjects(raw.prefix, raw.channel_replacements) if raw.enabled else PrefixedSubjects(config.prefix)
         )
 
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return self._connection.lost
+
     async def start(self) -> None:
         """See `Broker.start`."""
         await self._connection.start()

@@ -111,6 +111,11 @@ class NatsConnection:
         self._last_error = error
         log.error("NATS error", error=error)
 
+    @property
+    def lost(self) -> str:
+        """What cannot be reached now, empty while it can."""
+        return "" if self._client.is_connected else "NATS"
+
     async def _on_disconnected(self) -> None:
         if not self._client.is_closed:
             log.warn("NATS connection lost")

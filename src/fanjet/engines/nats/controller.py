@@ -18,6 +18,11 @@ class NatsController:
         self._prefix = prefix
         self._uid = uid
 
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return self._connection.lost
+
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
         await self._connection.start()

@@ -115,6 +115,12 @@ class Registry:
         self._add(name, help_, "histogram", partial(_read_histograms, family, bounds))
         return family
 
+    def own_histogram(self, name: str, help_: str, bounds: Sequence[float]) -> Histogram:
+        """One of this program alone, which has its prefix whatever the namespace."""
+        family = Family((), partial(Histogram, bounds))
+        self.add_reader(f"fanjet_{name}", help_, "histogram", partial(_read_histograms, family, bounds))
+        return family.cell(shown=True)
+
     def timing(
         self, name: str, help_: str, *labels: str, bounds: Sequence[float], about_clients: bool = False
     ) -> Family[Timing]:

@@ -1,0 +1,78 @@
+"""Sends metrics to Graphite every so many seconds (10 C)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Final
+
+from .flat import Deltas
+
+if TYPE_CHECKING:
+    from .flat import Item
+    from .registry import Registry
+
+TIMEOUT: Final = 1.0
+"""Seconds that connecting, and sending everything, may take."""
+
+
+class GraphiteExporter:
+    """Opens a connection each time. What cannot be sent is lost, and nobody is told."""
+
+    def __init__(
+        self, registry: Registry, *, host: str, port: int, prefix: str, node: str, interval: float, tags: bool
+    ) -> None:
+        self._deltas = Deltas(registry)
+        self._host = host
+        self._port = port
+        self._path = f"{prefix.removesuffix('.')}.{path_component(node)}"
+        self._interval = interval
+        self._tags = tags
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, the first time after one interval."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Send nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            lines = self.lines(int(time.time()))
+            with contextlib.suppress(OSError, TimeoutError):
+                await self._send(lines)
+
+    async def _send(self, lines: bytes) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            _, writer = await asyncio.open_connection(self._host, self._port)
+            try:
+                writer.write(lines)
+                await writer.drain()
+            finally:
+                writer.close()
+            await writer.wait_closed()
+
+    def lines(self, now: int) -> bytes:
+        """Everything as of `now` (Unix seconds), counters by how much they have grown since the last time."""
+        return "".join(f"{self._named(item)} {_value(item)} {now}\n" for item in self._deltas.read()).encode()
+
+    def _named(self, item: Item) -> str:
+        if not self._tags:
+            return f"{self._path}.{item.dotted}"
+        return f"{self._path}.{item.name}" + "".join(f";{name}={value}" for name, value in item.labels)
+
+
+def path_component(name: str) -> str:
+    """A name as one part of a path: ASCII without dots."""
+    return "".join(character if character.isascii() and character != "." else "_" for character in name)
+
+
+def _value(item: Item) -> str:
+    return str(int(item.value)) if item.whole else f"{item.value:.6f}"
