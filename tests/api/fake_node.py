@@ -50,6 +50,8 @@ class FakeNode:
     published: list[tuple[str, Publication, bool]] = field(default_factory=list)
     commands: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     active: dict[str, int] = field(default_factory=dict)
+    patience: list[float] = field(default_factory=list)
+    """How many seconds other nodes were given to tell their channels."""
     procedures: dict[str, Procedure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -124,7 +126,8 @@ class FakeNode:
         self._fail()
         return [NODE]
 
-    async def channels(self, pattern: str) -> dict[str, int]:
+    async def channels(self, pattern: str, *, within: float) -> dict[str, int]:
+        self.patience.append(within)
         self._fail()
         if pattern == "[":
             raise ReplyError(ERROR_INTERNAL)

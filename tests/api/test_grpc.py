@@ -14,8 +14,11 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from grpc_status.rpc_status import from_call
 
+from fanjet.api.grpc import GrpcApi
 from fanjet.api.methods import METHODS
 from fanjet.api.proto.api_pb2 import Error, PublishRequest
+from fanjet.net.grpc.head import CallHead
+from tests.api.fake_node import FakeNode
 from tests.support.certificates import issue
 from tests.support.grpc_client import API, BY_STATUS, KEY, api_call, as_json, channel, without_zeros
 from tests.support.server import API_KEY, ApiError, Server, free_port, merge
@@ -140,6 +143,17 @@ async def test_answers_are_those_of_http(server: Server, name: str, method: str,
 
 def test_every_method_is_compared() -> None:
     assert {method for method, _ in SAME} == set(METHODS)
+
+
+@pytest.mark.parametrize(("deadline", "seconds"), [([], 10), ([(b"grpc-timeout", b"30S")], 30)])
+async def test_the_client_s_deadline_is_that_of_the_question_to_other_nodes(
+    deadline: list[tuple[bytes, bytes]], seconds: int
+) -> None:
+    node = FakeNode()
+    methods: Any = GrpcApi(node, key="").service().methods
+    head = [(b":method", b"POST"), (b"content-type", b"application/grpc"), *deadline]
+    await methods["Channels"].keywords["handler"](b"", CallHead(head))
+    assert node.patience == [seconds]
 
 
 async def test_a_batch_is_answered_in_order(server: Server, name: str) -> None:

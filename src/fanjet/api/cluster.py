@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import BadRequest, NotFound
+from .patience import patience
 from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult, RPCResult, payload
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ async def info(node: Node, _request: InfoRequest) -> InfoResult:
 
 async def channels(node: Node, request: ChannelsRequest) -> ChannelsResult:
     """Active channels that match a glob."""
-    counts = await node.channels(request.pattern)
+    counts = await node.channels(request.pattern, within=patience.get())
     return ChannelsResult({name: ChannelInfo(count) for name, count in counts.items()})
 
 

@@ -15,6 +15,7 @@ from fanjet.protocol.protobuf_structs import struct_reader
 from .batch import run_batch
 from .calls import Calls
 from .methods import METHODS
+from .patience import GRPC_SECONDS, patience
 from .proto.api_pb2 import DESCRIPTOR, BatchRequest, BatchResponse, Error
 from .protobuf import fill
 from .requests import BatchRequest as BatchCommands
@@ -75,6 +76,7 @@ class GrpcApi:
         read = struct_reader(request_class, method.request_type)
 
         async def handle(message: bytes, head: CallHead) -> bytes:
+            _take_patience(head)
             request = read(parse(request_class, message))
             response = response_class()
             try:
@@ -92,7 +94,8 @@ class GrpcApi:
         calls = self._calls
         read = struct_reader(BatchRequest, BatchCommands)
 
-        async def handle(message: bytes, _head: CallHead) -> bytes:
+        async def handle(message: bytes, head: CallHead) -> bytes:
+            _take_patience(head)
             response = BatchResponse()
             for reply in await run_batch(calls, read(parse(BatchRequest, message))):
                 answer = response.replies.add()
@@ -118,6 +121,10 @@ class KeyCheck:
         """Raises `GrpcError`."""
         if not compare_digest(head.first(b"authorization") or b"", self._expected):
             raise GrpcError(StatusCode.UNAUTHENTICATED, "unauthenticated")
+
+
+def _take_patience(head: CallHead) -> None:
+    patience.set(GRPC_SECONDS if head.timeout is None else head.timeout)
 
 
 def _unimplemented(name: str) -> UnaryHandler:

@@ -65,6 +65,6 @@ class Node(Protocol):
     async def info(self) -> list[NodeInfo]:
         """The nodes of the cluster."""
 
-    async def channels(self, pattern: str) -> dict[str, int]:
+    async def channels(self, pattern: str, *, within: float) -> dict[str, int]:
         """Active channels that match a glob (empty: all) with their number of subscriptions. Raises error 100 on an
         invalid pattern."""
