@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from secrets import token_hex
 from typing import Final
 
 from fanjet.config import Config
 
 DEFAULT_ADDRESS: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
+
+CONSOLE: Final = "/admin"
+SECRET_BYTES: Final = 32
+"""Of the secret that tokens are signed by; each start has its own."""
 
 HISTORY_SIZE: Final = 100
 HISTORY_SECONDS: Final = 3600.0
@@ -51,8 +56,13 @@ def dev_config(place: Place) -> Config:
     return Config.model_validate(
         {
             "http_server": {"address": place.address, "port": place.port},
-            "client": {"insecure": True, "allowed_origins": allowed_origins(place)},
+            "client": {
+                "insecure": True,
+                "allowed_origins": allowed_origins(place),
+                "token": {"hmac_secret_key": token_hex(SECRET_BYTES)},
+            },
             "http_api": {"insecure": True},
+            "admin": {"enabled": True, "insecure": True, "external": True, "handler_prefix": CONSOLE},
             "channel": {
                 "without_namespace": {
                     "presence": True,
@@ -84,6 +94,7 @@ def announcement(place: Place, version: str) -> str:
     warnings = [
         "clients need no token and may do everything in every channel (client.insecure)",
         "the server API takes calls without a key (http_api.insecure)",
+        "the console asks for no password (admin.insecure)",
         f"pages of these origins may connect: {' '.join(allowed_origins(place))}".replace("\\", ""),
         "messages are kept in memory and end with the server",
     ]
@@ -93,6 +104,7 @@ def announcement(place: Place, version: str) -> str:
         f"Fanjet {version} development server",
         "",
         f"  Page       http://{place.host}/",
+        f"  Console    http://{place.host}{CONSOLE}/",
         f"  WebSocket  ws://{place.host}/connection/websocket",
         f"  Publish    curl -d '{data}' http://{place.host}/api/publish",
         "",

@@ -176,7 +176,7 @@ async function presence(name, found) {
       fill(card,
         h("div", { class: "head" }, h("h2", {}, `Presence (${count(there.length)})`),
           h("span", { class: "row" }, copyButton(() => pretty(there)), h("button", { class: "quiet", type: "button", onclick: read }, "Read again"))),
-        table(["User", "Client", "Info"], there.slice(0, 200).map((one) => [one.user || "(anonymous)", one.client, one.conn_info ? h("code", {}, JSON.stringify(one.conn_info)) : ""]), "Nobody is there."),
+        table(["User", "Client", "Info"], there.slice(0, 200).map((one) => [one.user || "(anonymous)", h("a", { class: "code", href: `#/connections?client=${one.client}` }, one.client), one.conn_info ? h("code", {}, JSON.stringify(one.conn_info)) : ""]), "Nobody is there."),
         there.length > 200 && h("p", { class: "small soft" }, "The first 200 are shown."));
     } catch (error) {
       fill(card, h("h2", {}, "Presence"), h("p", { class: "bad-text" }, error.message));
