@@ -108,6 +108,9 @@ class ClusterShard:
             await self._look()
         return random.choice(self._primaries)
 
+    def follow(self, leave: Callable[[str], None]) -> None:
+        """See `Shard.follow`. Nodes that are lost are noticed by the connection, those that are expelled by probes."""
+
     def _node(self, address: Address) -> _Node:
         node = self._nodes.get(address)
         if node is None:
@@ -146,7 +149,7 @@ class ClusterShard:
         try:
             return await connection.execute(("CLUSTER", "SLOTS"))
         finally:
-            connection.close()
+            await connection.wait_closed()
 
     def _learn(self, asked: Address, ranges: list[Any]) -> None:
         """Take over which primary has which slots."""

@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._silent_ticks = 0
         self._ticks_allowed = 1 + round(io_timeout / KEEPALIVE_SECONDS)
         self._keepalive: asyncio.TimerHandle | None = None
+        self._closed = asyncio.Event()
 
     def execute(self, words: Words) -> asyncio.Future[Any]:
         """Send a command. The future raises `CommandRefused` or `ConnectionLost`; so does this call, at once."""
@@ -65,6 +66,12 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Break it off."""
         self._fail("connection closed")
+
+    async def wait_closed(self) -> None:
+        """Break it off, and wait until its socket is closed."""
+        self.close()
+        if self._transport is not None:
+            await self._closed.wait()
 
     async def greet(self, login: Login) -> None:
         """Say who we are, before anything else. Raises `CommandRefused`, `ConnectionLost`."""
@@ -110,6 +117,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self._fail(f"connection lost: {exc or 'closed by Redis'}")
+        self._closed.set()
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""

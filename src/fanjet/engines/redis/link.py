@@ -74,7 +74,7 @@ class Link:
             self._attempt.cancel()
             await asyncio.gather(self._attempt, return_exceptions=True)
         if self._connection is not None:
-            self._connection.close()
+            await self._connection.wait_closed()
 
     async def _execute_later(self, words: Words) -> Any:
         return await (await self.connection()).execute(words)

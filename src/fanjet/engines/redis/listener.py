@@ -61,6 +61,7 @@ class Listener:
     async def start(self) -> None:
         """Begin; returns after the first attempt, whatever came of it."""
         self._heard_at = asyncio.get_running_loop().time()
+        self._shard.follow(self.restart)
         self._running = asyncio.get_running_loop().create_task(self._run())
         await self._tried.wait()
 
@@ -137,7 +138,7 @@ class Listener:
             self._usable = False
             self._heard_at = max(self._heard_at, connection.heard_at)
             self._connection = None
-            connection.close()
+            await connection.wait_closed()
 
     async def _subscribe_again(self, connection: ListeningConnection) -> None:
         """All names, some thousands at a time. Those that are given up meanwhile are left out."""

@@ -27,10 +27,7 @@ ASK_SECONDS: Final = 5.0
 
 
 class SentinelShard:
-    """Follows the primary: by what a Sentinel announces, by asking again, and when the primary refuses to write.
-
-    `on_switch` is called when the primary has become another server.
-    """
+    """Follows the primary: by what a Sentinel announces, by asking again, and when the primary refuses to write."""
 
     is_cluster = False
 
@@ -64,7 +61,7 @@ class SentinelShard:
         return await self._find_primary()
 
     def follow(self, leave: Callable[[str], None]) -> None:
-        """Have `leave` called, with the reason, when the primary has become another server."""
+        """See `Shard.follow`."""
         self._followers.append(leave)
 
     async def _execute(self, words: Words) -> Any:
@@ -125,7 +122,7 @@ class SentinelShard:
         try:
             answer = await connection.execute(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.target.master_name))
         finally:
-            connection.close()
+            await connection.wait_closed()
         if answer is None:
             raise EngineUnavailable(f"the Sentinel at {sentinel} knows no {self.target.master_name!r}")
         return Address(answer[0].decode(), int(answer[1]))
@@ -154,6 +151,6 @@ class SentinelShard:
             except EngineUnavailable as error:
                 log.warn("cannot listen to a Sentinel", error=error)
             finally:
-                connection.close()
+                await connection.wait_closed()
             self._ask_soon()
             await asyncio.sleep(1)

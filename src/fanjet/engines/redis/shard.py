@@ -14,7 +14,7 @@ from .link import Link
 from .sentinel import SentinelShard
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from .connection import Words
 
@@ -37,6 +37,9 @@ class Shard(Protocol):
 
     async def listening_address(self) -> Address:
         """Where a connection for PUB/SUB is to be opened now. Raises `EngineUnavailable`."""
+
+    def follow(self, leave: Callable[[str], None]) -> None:
+        """Have `leave` called, with the reason, when such a connection has to be opened elsewhere."""
 
 
 class StandaloneShard:
@@ -63,6 +66,9 @@ class StandaloneShard:
     async def listening_address(self) -> Address:
         """See `Shard.listening_address`."""
         return self.target.seeds[0]
+
+    def follow(self, leave: Callable[[str], None]) -> None:
+        """See `Shard.follow`. It stays where it is."""
 
 
 async def open_shard(target: Target) -> Shard:
@@ -96,4 +102,4 @@ async def _is_cluster(target: Target) -> bool:
             return False
         raise EngineUnavailable(f"error asking Redis at {target} for its topology: {error}") from error
     finally:
-        connection.close()
+        await connection.wait_closed()

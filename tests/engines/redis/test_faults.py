@@ -1,0 +1,365 @@
+"""What happens when Redis, or the way to it, fails (07 §4.4, §8, §11)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from fanjet.config.tree.engine import EngineRedis
+from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.redis import RedisBroker, Shards, connection
+from fanjet.engines.redis.address import Address, targets
+from fanjet.engines.redis.listener import Listener
+from fanjet.engines.redis.shard import open_shard
+from tests.engines.redis.conftest import opened, settings
+from tests.support.redis import Redis, RedisCluster, RedisSentinel
+from tests.support.relay import Relay
+from tests.support.server import free_port
+from tests.support.waiting import until
+
+KEEP = PublishOptions(history_size=100, history_ttl=100)
+QUICK = {"io_timeout": 0.4}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A Redis that the test may maltreat."""
+    redis = Redis(tmp_path)
+    redis.start()
+    yield redis
+    if redis.process is not None:
+        redis.thaw()
+    redis.stop()
+
+
+async def delivered_again(broker, events, channel="news") -> None:
+    """Wait until what is published comes back."""
+    before = len(events.delivered)
+
+    async def arrives() -> bool:
+        try:
+            await broker.publish(channel, b"again", KEEP)
+        except EngineUnavailable:
+            return False
+        await asyncio.sleep(0.02)
+        return len(events.delivered) > before
+
+    await until(arrives)
+
+
+async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
+    async with opened(own.address, events) as broker:
+        await broker.subscribe("news")
+        await asyncio.to_thread(own.stop)
+        for call in (broker.publish("news", b"1", KEEP), broker.history("news"), broker.publish_join("news", None)):
+            with pytest.raises((EngineUnavailable, AttributeError)):
+                await call
+        with pytest.raises(EngineUnavailable, match="temporary unavailable"):
+            await broker.subscribe("other")
+        await broker.unsubscribe("other")
+        await asyncio.to_thread(own.start)
+        await delivered_again(broker, events)
+
+
+async def test_calls_fail_in_time_when_redis_stalls(own, events):
+    async with opened(own.address, events, **QUICK) as broker:
+        await broker.subscribe("news")
+        own.freeze()
+        began = time.monotonic()
+        outcomes = await asyncio.gather(
+            *(broker.publish("news", b"1", KEEP) for _ in range(10)), broker.subscribe("x"), return_exceptions=True
+        )
+        assert all(isinstance(outcome, EngineUnavailable) for outcome in outcomes)
+        assert time.monotonic() - began < 0.4 + 2 * 0.4 + 1.5
+        own.thaw()
+        await delivered_again(broker, events)
+
+
+async def test_a_busy_process_does_not_take_redis_for_dead(redis, events):
+    async with opened(redis.address, events, **QUICK) as broker:
+        for _ in range(3):
+            time.sleep(0.9)  # noqa: ASYNC251 (that is what is tested)
+            await broker.publish("news", b"1", KEEP)
+            await asyncio.sleep(0.05)
+
+
+async def test_a_cut_network_is_noticed_and_mended(redis, events):
+    async with Relay(redis.port) as relay, opened(f"127.0.0.1:{relay.port}", events, **QUICK) as broker:
+        await broker.subscribe("news")
+        await relay.break_off()
+        with pytest.raises(EngineUnavailable):
+            await broker.publish("news", b"1", KEEP)
+        await relay.mend()
+        await delivered_again(broker, events)
+        relay.stall()
+        with pytest.raises(EngineUnavailable, match="does not answer"):
+            await broker.publish("news", b"1", KEEP)
+        relay.flow()
+        await delivered_again(broker, events)
+
+
+async def test_ten_thousand_subscriptions_come_back(redis, events):  # 07-40
+    names = [f"c{number}" for number in range(10_000)]
+    async with opened(redis.address, events) as broker:
+        await asyncio.gather(*map(broker.subscribe, names))
+        redis.call("CONFIG", "RESETSTAT")
+        redis.call("CLIENT", "KILL", "TYPE", "pubsub")
+
+        async def all_back() -> bool:
+            return len(redis.call("PUBSUB", "CHANNELS", "p.client.*")) == len(names)
+
+        await until(all_back)
+        calls = redis.call("INFO", "commandstats").decode()
+        [subscribes] = [line for line in calls.splitlines() if line.startswith("cmdstat_subscribe:")]
+        assert 20 <= int(subscribes.partition("calls=")[2].partition(",")[0]) <= 22
+        await delivered_again(broker, events, names[-1])
+
+
+async def test_ten_thousand_subscriptions_share_commands(redis, events):
+    names = [f"c{number}" for number in range(10_000)]
+    async with opened(redis.address, events) as broker:
+        redis.call("CONFIG", "RESETSTAT")
+        await asyncio.gather(*map(broker.subscribe, names))
+        assert len(redis.call("PUBSUB", "CHANNELS", "p.client.*")) == len(names)
+        await asyncio.gather(*map(broker.unsubscribe, names))
+        assert redis.call("PUBSUB", "CHANNELS", "p.client.*") == []
+        calls = redis.call("INFO", "commandstats").decode()
+        counts = [line for line in calls.splitlines() if "subscribe:calls=20," in line]
+        assert len(counts) == 2, calls
+
+
+async def test_a_wait_that_is_given_up_leaves_the_others_alone(redis, events):
+    async with opened(redis.address, events) as broker:
+        given_up = [asyncio.ensure_future(broker.publish("news", b"1", KEEP)) for _ in range(3)]
+        given_up.append(asyncio.ensure_future(broker.subscribe("other")))
+        others = [asyncio.ensure_future(broker.publish("news", b"1", KEEP)) for _ in range(3)]
+        others.append(asyncio.ensure_future(broker.subscribe("news")))
+        await asyncio.sleep(0)
+        for task in given_up:
+            task.cancel()
+        await asyncio.gather(*others)
+        await asyncio.gather(*given_up, return_exceptions=True)
+        assert (await broker.publish("news", b"1", KEEP)).position.offset == 7
+
+
+async def test_scripts_that_redis_has_forgotten_are_sent_again(redis, events):
+    async with opened(redis.address, events) as broker:
+        await broker.publish("news", b"1", KEEP)
+        redis.call("SCRIPT", "FLUSH")
+        assert (await broker.publish("news", b"2", KEEP)).position.offset == 2
+
+
+async def test_a_redis_that_does_not_read_is_not_sent_ever_more(own, events, monkeypatch):
+    monkeypatch.setattr(connection, "MOST_UNSENT", 1_000_000)
+    async with opened(own.address, events, io_timeout=3.0) as broker:
+        await broker.publish("news", b"1", KEEP)
+        own.freeze()
+        big = b"x" * 1_000_000
+        calls = [asyncio.ensure_future(broker.publish("news", big, KEEP)) for _ in range(12)]
+        await asyncio.sleep(0.2)
+        with pytest.raises(EngineUnavailable, match="takes too long"):
+            await broker.publish("news", b"1", KEEP)
+        own.thaw()
+        await asyncio.gather(*calls)
+        await broker.publish("news", b"1", KEEP)
+
+
+async def test_messages_beyond_a_slice_of_time_let_others_run(redis, events):
+    async with opened(redis.address, events) as broker:
+        await broker.subscribe("news")
+        longest, last = 0.0, time.monotonic()
+
+        def deliver_slowly(*_: object, **__: object) -> None:
+            time.sleep(0.001)
+            events.delivered.append(None)
+
+        events.on_publication = deliver_slowly
+        publishing = asyncio.gather(*(broker.publish("news", b"1", PublishOptions()) for _ in range(300)))
+        while len(events.delivered) < 300:
+            await asyncio.sleep(0)
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        await publishing
+        assert longest < 0.15
+
+
+# ------------------------------------------------------------------------------------------------------ start
+
+
+@pytest.mark.parametrize("mode", ["address", "sentinel_address", "cluster_address"])
+async def test_nothing_there_at_start(events, mode):  # 07-3
+    config = EngineRedis.model_validate({mode: [f"127.0.0.1:{free_port()}"], "sentinel_master_name": "m"})
+    broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0)
+    with pytest.raises(EngineUnavailable, match="error connecting to Redis at"):
+        await broker.start()
+    await broker.close()
+
+
+async def test_logging_in(own, events):
+    own.call("ACL", "SETUSER", "ann", "on", ">secret", "~*", "&*", "+@all")
+    own.call("ACL", "SETUSER", "bare", "on", ">secret", "~*", "&*", "+@all", "-hello")
+    own.call("ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-xrange")
+    for user, force_resp2 in (("ann", False), ("ann", True), ("bare", False)):
+        more = {"user": user, "password": "secret", "client_name": "fan", "force_resp2": force_resp2, "db": 3}
+        async with opened(own.address, events, **more) as broker:
+            await broker.publish("news", b"1", KEEP)
+            clients = own.call("CLIENT", "LIST").decode().splitlines()
+            assert len([each for each in clients if f"user={user}" in each and "name=fan" in each]) == 2
+            assert own.call("DBSIZE") == 0
+    for user, password, text in (("ann", "wrong", "WRONGPASS"), ("blind", "secret", "NOPERM")):
+        with pytest.raises(EngineUnavailable, match=text):
+            async with opened(own.address, events, user=user, password=password):
+                pass
+
+
+async def test_a_unix_socket(tmp_path, events):
+    redis = Redis(tmp_path, "--unixsocket", str(tmp_path / "redis.sock"))
+    redis.start()
+    async with opened(f"unix://{tmp_path}/redis.sock", events) as broker:
+        await broker.subscribe("news")
+        await broker.publish("news", b"1", KEEP)
+        await events.deliveries(1)
+    redis.stop()
+
+
+async def test_what_does_not_speak_redis_is_refused(events):
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(EngineUnavailable, match="not the Redis protocol"):
+            async with opened(f"127.0.0.1:{port}", events):
+                pass
+
+
+# ------------------------------------------------------------------------------------------------------ probes
+
+
+class Astray:
+    """A shard whose PUB/SUB connections may lead elsewhere."""
+
+    def __init__(self, shard, elsewhere: Redis) -> None:
+        self._shard = shard
+        self.target = shard.target
+        self.elsewhere = Address("127.0.0.1", elsewhere.port)
+        self.is_astray = True
+        self.looked = 0
+
+    async def listening_address(self) -> Address:
+        self.looked += 1
+        return self.elsewhere if self.is_astray else await self._shard.listening_address()
+
+    def execute(self, words, key):
+        return self._shard.execute(words, key)
+
+    def follow(self, leave) -> None:
+        pass
+
+
+async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 §8.3
+    [target] = targets(settings(redis.address))
+    shard = Astray(await open_shard(target), own)
+    heard = []
+    listener = Listener(
+        shard, "test", ["p.shard.0"], "p.probe", lambda *message: heard.append(message), probe_seconds=0.1
+    )
+    await listener.start()
+    await listener.subscribe(b"p.client.news")
+
+    async def looked_thrice() -> bool:
+        return shard.looked >= 3
+
+    await until(looked_thrice)
+    assert listener.silence > 0.2
+    shard.is_astray = False
+
+    async def heard_something() -> bool:
+        return bool(heard)
+
+    await until(heard_something)
+    assert heard[0] == (b"p.probe", b"probe")
+    assert listener.silence < 0.1
+    redis.call("PUBLISH", "p.client.news", "m")
+
+    async def heard_message() -> bool:
+        return (b"p.client.news", b"m") in heard
+
+    await until(heard_message)
+    await listener.close()
+    await shard._shard.close()
+
+
+async def test_silence_stays_short_where_nothing_is_published(redis, events):
+    async with opened(redis.address, events, probe_seconds=0.1) as broker:
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            assert broker.silence < 0.3
+
+
+# ------------------------------------------------------------------------------------------------------ other forms
+
+
+async def test_redirections_are_followed(tmp_path, events):
+    cluster = RedisCluster(tmp_path)
+    await asyncio.to_thread(cluster.start)
+    config = EngineRedis.model_validate({"cluster_address": [cluster.nodes[1].address]})
+    broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0)
+    await broker.start()
+    try:
+        await broker.subscribe("news")
+        key = "p.stream.{news}"
+        source = cluster.owner(key)
+        target = next(node for node in cluster.nodes if node is not source)
+        slot = source.call("CLUSTER", "KEYSLOT", key)
+        first = (await broker.publish("news", b"1", KEEP)).position
+        target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", source.call("CLUSTER", "MYID").decode())
+        source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.call("CLUSTER", "MYID").decode())
+        source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *source.call("KEYS", "p.stream*{news}"))
+        assert (await broker.publish("news", b"2", KEEP)).position == replace(first, offset=2)  # ASK
+        for node in (target, source):
+            node.call("CLUSTER", "SETSLOT", slot, "NODE", target.call("CLUSTER", "MYID").decode())
+        assert (await broker.publish("news", b"3", KEEP)).position == replace(first, offset=3)  # MOVED
+        assert [each.offset for each in (await broker.history("news")).publications] == [1, 2, 3]
+        await events.deliveries(3)
+        await asyncio.to_thread(source.stop)
+        await delivered_again(broker, events)
+    finally:
+        await broker.close()
+        cluster.stop()
+
+
+async def test_the_new_primary_is_followed(tmp_path, events):
+    sentinel = RedisSentinel(tmp_path)
+    await asyncio.to_thread(sentinel.start)
+    address = f"redis+sentinel://{sentinel.sentinel.address}?sentinel_master_name={sentinel.MASTER}"
+    async with opened(address, events, **QUICK) as broker:
+        await broker.subscribe("news")
+        await broker.publish("news", b"1", KEEP)
+        await events.deliveries(1)
+        sentinel.sentinel.call("SENTINEL", "FAILOVER", sentinel.MASTER)  # the old one lives on, as a replica
+        await delivered_again(broker, events)
+
+        async def switched() -> bool:
+            channels = sentinel.two.call("PUBSUB", "CHANNELS", "p.client.*")
+            return sentinel.primary() is sentinel.two and channels == [b"p.client.news"]
+
+        await until(switched)
+        await delivered_again(broker, events)
+    sentinel.stop()
+
+
+async def test_a_dead_primary_is_replaced(tmp_path, events):
+    sentinel = RedisSentinel(tmp_path)
+    await asyncio.to_thread(sentinel.start)
+    address = f"redis+sentinel://{sentinel.sentinel.address}?sentinel_master_name={sentinel.MASTER}"
+    async with opened(address, events, **QUICK) as broker:
+        await broker.subscribe("news")
+        sentinel.one.freeze()
+        await delivered_again(broker, events)
+        sentinel.one.thaw()
+    sentinel.stop()
