@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -267,3 +268,30 @@ async def test_boundaries_and_prefixes_are_configurable(shared_server: StartServ
         assert await one.error(subscribe={"channel": "aa:b"}) == 102
         assert await one.error(subscribe={"channel": "$x"}) == 103
         await one.subscribe(":foo")
+
+
+async def test_the_api_may_have_a_limit_and_looks_at_the_key_first(shared_server: StartServer) -> None:  # 05 Q10
+    server = shared_server({"fanjet": {"http_api_max_body_size": 100}})
+    body = '{"channel":"a","data":"%s"}'
+    fits, too_much = body % ("x" * 75), body % ("x" * 76)
+    assert (len(fits), len(too_much)) == (100, 101)
+    url, key = f"{server.url}/api/publish", {"X-API-Key": API_KEY}
+    assert (await ask(url, "POST", key, fits)).status == 200
+    refused = await ask(url, "POST", key, too_much)
+    assert (refused.status, refused.body) == (413, "")
+    assert (await ask(url, "POST", {"X-API-Key": "wrong"}, too_much)).status == 401
+    assert (await ask(url, "PUT", key, too_much)).status == 405
+
+
+@pytest.mark.parametrize(("key", "begins"), [(API_KEY, b"HTTP/1.1 100 Continue\r\n\r\n"), ("wrong", b"HTTP/1.1 401 ")])
+async def test_only_who_has_the_key_is_told_to_send_the_body(plain: Server, key: str, begins: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", plain.port)
+    head = (
+        f"POST /api/info HTTP/1.1\r\nHost: h\r\nX-API-Key: {key}\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    )
+    writer.write(head.encode())
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(begins)
+    if key == API_KEY:
+        writer.write(b"{}")
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200 ")
+    writer.close()
