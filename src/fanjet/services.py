@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fanjet.admin.login import MAX_FORM
@@ -15,6 +16,8 @@ from fanjet.net.router import DEFAULT_MAX_BODY
 from fanjet.operations.debug.pages import DebugPages
 from fanjet.operations.health import health_endpoint, readiness_endpoint
 from fanjet.operations.prometheus import prometheus_endpoint
+from fanjet.operations.requests import RequestCounter, log_request, observed
+from fanjet.telemetry.logging import writes_debug_lines
 from fanjet.transports.admission import Admission
 from fanjet.transports.doorway import Doorway
 from fanjet.transports.emulation import EmulationEndpoint
@@ -36,13 +39,30 @@ if TYPE_CHECKING:
     from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
     from fanjet.operating import Operations
+    from fanjet.operations.requests import Observer
 
 
 def services(
     config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
 ) -> Iterator[Service]:
     """All endpoints that the configuration asks for, and those of `site`, by path, on the external side. `console`
-    answers what the admin console asks."""
+    answers what the admin console asks. Those who want to know are told of every request."""
+    observers = list(_observers(config, operations))
+    for service in _services(config, clients, site, console, operations):
+        routes = {path: observed(path, endpoint, observers) for path, endpoint in service.routes.items()}
+        yield replace(service, routes=routes)
+
+
+def _observers(config: Config, operations: Operations) -> Iterator[Observer]:
+    if writes_debug_lines():
+        yield log_request
+    if config.prometheus.enabled and config.prometheus.instrument_http_handlers:
+        yield RequestCounter(operations.measuring.registry)
+
+
+def _services(
+    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
+) -> Iterator[Service]:
     measuring = operations.measuring
     yield from _client_transports(config, clients)
     if not config.http_api.disabled:

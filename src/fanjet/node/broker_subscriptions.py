@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from fanjet.engines.failures import log_failure
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ log = get_logger(__name__)
 
 LINGER = 1.0
 """Seconds that a channel without subscribers stays subscribed: a page reload costs the backend nothing."""
-RETRY_DELAY = 0.5
+MOST_AT_ONCE = 512
+"""Unsubscribe calls under way at the same time."""
 
 
 class BrokerSubscriptions:
@@ -32,7 +34,9 @@ class BrokerSubscriptions:
         self._broker = broker
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.TimerHandle | None = None
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._due: deque[LiveChannel] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._failing = False
         self._closed = False
 
     async def ensure(self, channel: LiveChannel) -> None:
@@ -43,7 +47,6 @@ class BrokerSubscriptions:
                 continue
             channel.transition = asyncio.get_running_loop().create_future()
             try:
-                channel.metrics.count("broker_subscribe")
                 await self._broker.subscribe(channel.name)
                 channel.subscribed = True
             finally:
@@ -65,28 +68,31 @@ class BrokerSubscriptions:
         self._empty.clear()
         if self._cleaner is not None:
             self._cleaner.cancel()
-        for job in self._jobs:
-            job.cancel()
+        for worker in self._workers:
+            worker.cancel()
 
     def _clean(self) -> None:
         loop = asyncio.get_running_loop()
         self._cleaner = None
-        due = []
         while self._empty and self._empty[0][0] <= loop.time():
             channel = self._empty.popleft()[1]
             if channel.count == 0 and channel.transition is None:
-                due.append(channel)
+                self._due.append(channel)
         if self._empty:
             self._cleaner = loop.call_at(self._empty[0][0], self._clean)
-        if due:
-            job = loop.create_task(self._unsubscribe_all(due))
-            self._jobs.add(job)
-            job.add_done_callback(self._jobs.discard)
+        for _ in range(min(len(self._due), MOST_AT_ONCE - len(self._workers))):
+            worker = loop.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
 
-    async def _unsubscribe_all(self, channels: list[LiveChannel]) -> None:
-        for channel in channels:
+    async def _work(self) -> None:
+        """Unsubscribe one channel after another, as long as there are any. Others do the same: what is asked of a
+        remote broker at the same time travels together, and a call that hangs does not hold up the rest."""
+        while self._due:
+            channel = self._due.popleft()
             if channel.count == 0 and channel.transition is None and self._hub.channels.get(channel.name) is channel:
                 await self._unsubscribe(channel)
+            await asyncio.sleep(0)  # the memory broker never waits, and others want to go on
 
     async def _unsubscribe(self, channel: LiveChannel) -> None:
         channel.transition = asyncio.get_running_loop().create_future()
@@ -94,10 +100,13 @@ class BrokerSubscriptions:
         try:
             channel.metrics.count("broker_unsubscribe")
             await self._broker.unsubscribe(channel.name)
-        except Exception:
-            log.exception("error unsubscribing from broker", channel=channel.name)
-            asyncio.get_running_loop().call_later(RETRY_DELAY, self.release, channel)
+        except Exception as error:
+            if not self._failing:  # one line for an outage: it may be the same with thousands of channels
+                log_failure(log, "error unsubscribing from broker", error, channel=channel.name)
+            self._failing = True
+            self.release(channel)  # once more later
         else:
+            self._failing = False
             if channel.count == 0:
                 del self._hub.channels[channel.name]
         finally:

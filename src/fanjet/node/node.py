@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from fanjet.engines.failures import log_failure
 from fanjet.engines.interfaces import HistoryNotAvailable
 from fanjet.net.glob import GlobError
 from fanjet.protocol.codes import (
@@ -135,6 +136,8 @@ class Node:
     async def subscribe_channel(self, subscriber: Subscriber) -> None:
         """Register a subscriber and wait until the broker delivers its channel. On failure nothing stays behind."""
         channel = self.hub.add(subscriber)
+        if channel.count == 1:
+            channel.metrics.count("broker_subscribe")
         if not channel.subscribed:
             try:
                 await self._subscriptions.ensure(channel)
@@ -208,8 +211,8 @@ class Node:
         channel.metrics.read("history_stream_top")
         try:
             top = (await self.broker.history(channel.name, limit=0, meta_ttl=meta_ttl)).top
-        except Exception:
-            log.exception("error checking stream position", channel=channel.name)
+        except Exception as error:
+            log_failure(log, "error checking stream position", error, channel=channel.name)
             return
         if (channel.offset, channel.epoch) != before:
             return  # what came during the read may be newer than what it found

@@ -76,6 +76,11 @@ class Log:
             self._logger.log(level, message, extra={FIELDS: fields})
 
 
+def writes_debug_lines() -> bool:
+    """Whether lines of level debug are written anywhere: for those who would have to prepare for it."""
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
 def get_logger(name: str) -> Log:
     """Return the log of a module; `name` is its `__name__`."""
     return Log(logging.getLogger(name))

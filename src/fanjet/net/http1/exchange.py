@@ -11,6 +11,7 @@ from .request import Request
 from .response import NO_SNIFFING, TEXT
 from .stream import BodyFraming, ResponseStream, StreamOwner, unframed
 from .unread import BodyTooLarge, UnreadableBody
+from .watching import Done, WatchedAnswering
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,11 @@ class Exchange(msgspec.Struct, eq=False):
         connection = self._finish(0)
         if connection is not None:
             connection.abort()
+
+    def watch(self, done: Done) -> None:
+        """Have `done` called when the answer is complete. To be asked for before it begins."""
+        if self._connection is not None:
+            self._connection = WatchedAnswering(self._connection, done)
 
     def lose_peer(self, *, answerable: bool) -> None:
         """For the connection: the peer stopped sending, or (not `answerable`) the connection is lost."""

@@ -1,0 +1,116 @@
+"""Being told how requests were answered, whatever answers them: for logs and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from .exchange import Answering
+    from .stream import BodyFraming, ResponseStream, StreamOwner
+
+Done = Callable[[int], None]
+"""Gets the status once the answer is complete, 0 when there was none."""
+
+
+class WatchedAnswering:
+    """Stands between an exchange and its connection."""
+
+    __slots__ = ("_connection", "_done")
+
+    def __init__(self, connection: Answering, done: Done) -> None:
+        self._connection = connection
+        self._done = done
+
+    @property
+    def body_framing(self) -> BodyFraming:
+        """See `Answering`."""
+        return self._connection.body_framing
+
+    def send_response(
+        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """See `Answering`."""
+        self._connection.send_response(status, body, content_type, headers)
+        self._done(status)
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+    ) -> ResponseStream:
+        """See `Answering`."""
+        watched = WatchedStream(owner, lambda: self._done(status))
+        watched.begin(self._connection.begin_stream(status, content_type, headers, watched))
+        return watched
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """See `Answering`."""
+        self._connection.hand_over(head, make_protocol)
+        self._done(101)
+
+    def accept_session(self, session: Any, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Where a session of WebTransport can begin."""
+        cast("Any", self._connection).accept_session(session, headers)
+        self._done(200)
+
+    def abort(self) -> None:
+        """See `Answering`."""
+        self._connection.abort()
+        self._done(0)
+
+
+class WatchedStream:
+    """Stands between a body and who writes it. What is written goes directly to the body."""
+
+    __slots__ = ("_ended", "_owner", "_stream", "write")
+
+    write: Callable[[bytes], None]
+
+    def __init__(self, owner: StreamOwner, ended: Callable[[], None]) -> None:
+        self._owner: StreamOwner | None = owner
+        self._ended = ended
+        self._stream: ResponseStream | None = None
+
+    def begin(self, stream: ResponseStream) -> None:
+        """The body that it stands before."""
+        self._stream = stream
+        self.write = stream.write
+
+    def finish(self) -> None:
+        """See `ResponseStream`."""
+        stream = self._end()
+        if stream is not None:
+            stream.finish()
+
+    def abort(self) -> None:
+        """See `ResponseStream`."""
+        stream = self._end()
+        if stream is not None:
+            stream.abort()
+
+    def on_blocked(self) -> None:
+        """See `StreamOwner`."""
+        if self._owner is not None:
+            self._owner.on_blocked()
+
+    def on_writable(self) -> None:
+        """See `StreamOwner`."""
+        if self._owner is not None:
+            self._owner.on_writable()
+
+    def on_lost(self) -> None:
+        """See `StreamOwner`."""
+        owner = self._owner
+        self._end()
+        if owner is not None:
+            owner.on_lost()
+
+    def _end(self) -> ResponseStream | None:
+        """Forget both, which hold this object: no collector looks at them."""
+        stream, self._stream = self._stream, None
+        self._owner = None
+        if stream is not None:
+            self._ended()
+        return stream
