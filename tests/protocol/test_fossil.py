@@ -171,6 +171,7 @@ def test_similar_json_gets_the_contracts_own_patch(seed: int) -> None:
         pytest.param(ITEMS, ITEMS[5000:] + ITEMS[:5000], 50, id="moved"),
         pytest.param(b"a" * 20_000, b"a" * 20_000, 30, id="repetitive"),
         pytest.param(ITEMS, ITEMS, 30, id="equal"),
+        pytest.param(ITEMS, ITEMS[:9000].replace(b"1", b"2") + ITEMS[9000:], 1300, id="in-place"),
         pytest.param(ITEMS[:2000], random.Random(1).randbytes(3000) + ITEMS[:2000], 3200, id="behind-new-content"),
     ],
 )
