@@ -139,6 +139,19 @@ async def test_thousands_of_channels_leave_nothing_behind(rig: Rig) -> None:
     assert rig.broker.subscribed == set()
 
 
+async def test_an_unsubscribe_that_hangs_holds_up_no_other(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("unsubscribe")
+    for channel in ("one", "two", "three"):
+        client.call(subscribe={"channel": channel})
+        client.call(unsubscribe={"channel": channel})
+    await rig.pass_time(1.1)
+    assert rig.gate.waiting("unsubscribe") == 3
+    rig.gate.release("unsubscribe")
+    await rig.settle()
+    assert rig.broker.subscribed == set()
+
+
 async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
 from fanjet.channels.subscription import Source, SubscriptionOptions, from_connect_grant, from_grant
+from fanjet.engines.failures import log_failure
 from fanjet.events.event import ConnectEvent
 from fanjet.node.selection import Selection
 from fanjet.protocol.codes import (
@@ -178,8 +179,8 @@ async def _add_personal_channel(context: ClientContext, credentials: Credentials
 async def _close_other_connections(context: ClientContext, user: str, channel: str) -> None:
     try:
         clients, _ = await context.node.presence_stats(channel)
-    except Exception:
-        log.exception("error reading presence of personal channel", channel=channel)
+    except Exception as error:
+        log_failure(log, "error reading presence of personal channel", error, channel=channel)
         raise Disconnected(DISCONNECT_INTERNAL) from None
     if clients:
         await context.node.disconnect(Selection(user), DISCONNECT_CONNECTION_LIMIT)

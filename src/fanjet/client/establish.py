@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
-from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
+from fanjet.engines.failures import log_failure
+from fanjet.engines.interfaces import HistoryNotAvailable
 from fanjet.node.subscriber import Delivery
 from fanjet.protocol.codes import (
     DISCONNECT_CONNECTION_CLOSED,
@@ -126,11 +127,8 @@ class Establishing:
             raise
         except HistoryNotAvailable:
             raise ReplyError(ERROR_NOT_AVAILABLE) from None
-        except EngineUnavailable as error:
-            log.error("error subscribing", channel=subscription.channel, error=error)
-            raise Disconnected(DISCONNECT_INTERNAL) from None
-        except Exception:
-            log.exception("error subscribing", channel=subscription.channel)
+        except Exception as error:
+            log_failure(log, "error subscribing", error, channel=subscription.channel)
             raise Disconnected(DISCONNECT_INTERNAL) from None
 
     def _check_still_open(self) -> None:
@@ -245,8 +243,8 @@ class Establishing:
             return
         try:
             await self._session.context.node.publish_join(subscription.channel, subscription.info())
-        except Exception:
-            log.exception("error publishing join", channel=subscription.channel)
+        except Exception as error:
+            log_failure(log, "error publishing join", error, channel=subscription.channel)
 
     async def abandon(self) -> None:
         """Undo everything: registration, presence, the reserved channel."""
@@ -260,6 +258,6 @@ class Establishing:
                 await session.context.node.presence_manager.remove(
                     subscription.channel, session.client_id, session.user
                 )
-            except Exception:
-                log.exception("error removing presence", channel=subscription.channel)
+            except Exception as error:
+                log_failure(log, "error removing presence", error, channel=subscription.channel)
         subscription.settle()

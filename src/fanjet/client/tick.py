@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.engines.failures import log_failure
 from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
 from fanjet.telemetry.logging import get_logger
 
+from .concurrently import all_of
 from .sub_refresh import ask_to_go_on
 from .unsubscribe import has_settled, remove_presence
 
@@ -39,16 +41,17 @@ async def _run(session: Session) -> None:
 
 
 async def _refresh_presence(session: Session, subscriptions: list[Subscription]) -> None:
-    manager = session.context.node.presence_manager
-    for subscription in subscriptions:
-        if not subscription.options.presence or not subscription.active:
-            continue
-        try:
-            await manager.add(subscription.channel, session.client_id, subscription.info())
-        except Exception:
-            log.exception("error updating presence", channel=subscription.channel)
-        if not subscription.active:
-            await _take_back(session, subscription)
+    """All at once: remote engines send what is asked together in one go."""
+    await all_of([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
+
+
+async def _refresh_entry(session: Session, subscription: Subscription) -> None:
+    try:
+        await session.context.node.presence_manager.add(subscription.channel, session.client_id, subscription.info())
+    except Exception as error:
+        log_failure(log, "error updating presence", error, channel=subscription.channel)
+    if not subscription.active:
+        await _take_back(session, subscription)
 
 
 async def _take_back(session: Session, ended: Subscription) -> None:
@@ -66,14 +69,16 @@ async def _check_positions(session: Session, subscriptions: list[Subscription]) 
     delay = context.settings.position_check_delay
     if not delay or context.node.broker.delivers_reliably:
         return
+    checks = []
+    now = context.now()
     for subscription in subscriptions:
         channel = context.node.hub.channels.get(subscription.channel)
         if channel is None or not subscription.active or not subscription.delivery.positioned:
             continue
-        now = context.now()
         if now - channel.checked_at > delay:
             channel.checked_at = now
-            await context.node.check_position(channel, subscription.options.history_meta_ttl)
+            checks.append(context.node.check_position(channel, subscription.options.history_meta_ttl))
+    await all_of(checks)
 
 
 async def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from fanjet.engines.failures import log_failure
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL, Disconnected
 from fanjet.protocol.messages import UnsubscribeResult
 from fanjet.telemetry.logging import get_logger
@@ -76,16 +77,16 @@ async def clear_traces(session: Session, subscription: Subscription) -> None:
     if subscription.options.join_leave:
         try:
             await session.context.node.publish_leave(subscription.channel, subscription.info())
-        except Exception:
-            log.exception("error publishing leave", channel=subscription.channel)
+        except Exception as error:
+            log_failure(log, "error publishing leave", error, channel=subscription.channel)
 
 
 async def remove_presence(session: Session, subscription: Subscription) -> None:
     """Remove the connection's entry from the channel's presence. A failure is logged."""
     try:
         await session.context.node.presence_manager.remove(subscription.channel, session.client_id, session.user)
-    except Exception:
-        log.exception("error removing presence", channel=subscription.channel)
+    except Exception as error:
+        log_failure(log, "error removing presence", error, channel=subscription.channel)
 
 
 async def settled(session: Session, channel: str) -> Subscription | None:

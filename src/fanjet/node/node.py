@@ -20,6 +20,7 @@ from fanjet.protocol.codes import (
 from fanjet.telemetry.logging import get_logger
 
 from .broker_subscriptions import BrokerSubscriptions
+from .cluster.surveys import SurveyTimeout
 from .connections import Connections
 from .flusher import Flusher
 from .hub import Hub
@@ -284,6 +285,9 @@ class Node:
                 return self._questions.channels(pattern)
         except GlobError as error:
             log.info("invalid channel pattern", pattern=pattern, error=str(error))
+            raise ReplyError(ERROR_INTERNAL) from error
+        except SurveyTimeout as error:
+            log.error("error asking other nodes for their channels", error=error)
             raise ReplyError(ERROR_INTERNAL) from error
 
     async def shut_down(self) -> None:
