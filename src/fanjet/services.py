@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fanjet import __version__
 from fanjet.admin.login import MAX_FORM
 from fanjet.admin.routes import AdminRoutes
 from fanjet.api.http import HttpApi
@@ -17,6 +18,7 @@ from fanjet.operations.debug.pages import DebugPages
 from fanjet.operations.health import health_endpoint, readiness_endpoint
 from fanjet.operations.prometheus import prometheus_endpoint
 from fanjet.operations.requests import RequestCounter, log_request, observed
+from fanjet.operations.swagger import SwaggerMissing, swagger_endpoint
 from fanjet.telemetry.logging import writes_debug_lines
 from fanjet.transports.admission import Admission
 from fanjet.transports.doorway import Doorway
@@ -87,12 +89,23 @@ def _for_operators(config: Config, operations: Operations) -> Iterator[Service]:
     if config.prometheus.enabled:
         page = prometheus_endpoint(operations.measuring.registry)
         yield Service("prometheus", {handler_path(config.prometheus.handler_prefix): page}, external=False)
+    if config.swagger.enabled:
+        yield Service("swagger", _swagger(config), external=False)
     if config.debug.enabled:
         yield Service("debug", DebugPages().routes(handler_path(config.debug.handler_prefix)), external=False)
     if config.health.enabled:
         path = handler_path(config.health.handler_prefix)
         ready = readiness_endpoint(operations.readiness)
         yield Service("health", {path: health_endpoint, f"{path.rstrip('/')}/ready": ready}, external=False)
+
+
+def _swagger(config: Config) -> dict[str, Endpoint]:
+    """Raises `ConfigError` where the package has no Swagger UI."""
+    prefix = handler_path(config.swagger.handler_prefix).rstrip("/") + "/"
+    try:
+        return {prefix: swagger_endpoint(prefix, handler_path(config.http_api.handler_prefix), __version__)}
+    except SwaggerMissing as error:
+        raise ConfigError(f"swagger.enabled: {error}") from None
 
 
 def _admin(config: Config, clients: ClientContext, console: Console, measuring: Measuring) -> Iterator[Service]:
