@@ -40,9 +40,12 @@ NOT_FOUND = b'"error":{"code":104,"message":"not found"}'
         pytest.param(b'{"id":3,"method":-1}', b'{"id":3,' + NOT_FOUND + b"}", id="negative-number"),
         pytest.param(b'{"method":13}', b"{" + NOT_FOUND + b"}", id="unused-number"),
         pytest.param(b'{"method":"connections","params":{}}', b"{" + NOT_FOUND + b"}", id="not-built"),
-        pytest.param(b'{"method":"info"}', b"{" + BAD_REQUEST + b"}", id="no-params"),
-        pytest.param(b'{"method":"info","params":null}', b"{" + BAD_REQUEST + b"}", id="null-params"),
-        pytest.param(b'{"method":"info","params":[]}', b"{" + BAD_REQUEST + b"}", id="params-not-an-object"),
+        pytest.param(b'{"method":"channels"}', b"{" + BAD_REQUEST + b"}", id="no-params"),
+        pytest.param(
+            b'{"method":"presence","params":null}', b"{" + BAD_REQUEST + b"}", id="null-params-are-empty-ones"
+        ),
+        pytest.param(b'{"method":"channels","params":null}', b'{"result":{"channels":{}}}', id="null-params"),
+        pytest.param(b'{"method":"channels","params":[]}', b"{" + BAD_REQUEST + b"}", id="params-not-an-object"),
         pytest.param(b'{"method":"publish","params":{"channel":1}}', b"{" + BAD_REQUEST + b"}", id="bad-params"),
         pytest.param(b"null", b"{" + BAD_REQUEST + b"}", id="null-command"),
         pytest.param(b"{}", b"{" + BAD_REQUEST + b"}", id="empty-command"),
@@ -51,6 +54,11 @@ NOT_FOUND = b'"error":{"code":104,"message":"not found"}'
 )
 async def test_one_command(node: FakeNode, body: bytes, reply: bytes) -> None:
     assert await run_legacy(Calls(node), body) == reply
+
+
+@pytest.mark.parametrize("params", [b"", b',"params":null', b',"params":[]', b',"params":"x"'])
+async def test_info_ignores_its_params(node: FakeNode, params: bytes) -> None:
+    assert (await run_legacy(Calls(node), b'{"method":"info"' + params + b"}")).startswith(b'{"result":{"nodes":')
 
 
 @pytest.mark.parametrize(

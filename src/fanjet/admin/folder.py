@@ -48,20 +48,23 @@ class Folder:
             elif (path / "index.html").is_file():
                 _send(exchange, path / "index.html")
             else:
-                exchange.respond(200, _listing(path), b"text/html; charset=utf-8")
+                exchange.respond(200, _listing(path), b"text/html; charset=utf-8", (_last_modified(path),))
         except OSError:
             _not_found(exchange)
 
 
 def _send(exchange: Exchange, path: Path) -> None:
     """Raises `OSError`."""
-    changed = int(path.stat().st_mtime)
-    headers = ((b"Last-Modified", formatdate(changed, usegmt=True).encode()),)
-    if _is_known(exchange.request.headers.get(b"if-modified-since"), changed):
-        exchange.respond(304, headers=headers)
+    changed = _last_modified(path)
+    if _is_known(exchange.request.headers.get(b"if-modified-since"), int(path.stat().st_mtime)):
+        exchange.respond(304, headers=(changed,))
         return
     body = path.read_bytes()
-    exchange.respond(200, body, _content_type(path.name, body), headers)
+    exchange.respond(200, body, _content_type(path.name, body), (changed,))
+
+
+def _last_modified(path: Path) -> tuple[bytes, bytes]:
+    return b"Last-Modified", formatdate(int(path.stat().st_mtime), usegmt=True).encode()
 
 
 def _is_known(since: bytes | None, changed: int) -> bool:

@@ -8,7 +8,7 @@ from email.policy import HTTP
 from typing import TYPE_CHECKING
 
 from fanjet.net.http1.unread import UnreadableBody
-from fanjet.net.query import query_value
+from fanjet.net.query import find_value, query_value
 
 if TYPE_CHECKING:
     from fanjet.net.http1.request import Request
@@ -23,15 +23,15 @@ def form_value(request: Request, name: str) -> bytes:
         body = b""
     content_type = request.headers.get(b"content-type", b"")
     kind = content_type.partition(b";")[0].strip().lower()
-    value = b""
+    value = None
     if kind == b"application/x-www-form-urlencoded":
-        value = query_value(body, name.encode())
+        value = find_value(body, name.encode())
     elif kind == b"multipart/form-data":
         value = _multipart_value(content_type, body, name)
-    return value or query_value(request.query, name.encode())
+    return query_value(request.query, name.encode()) if value is None else value
 
 
-def _multipart_value(content_type: bytes, body: bytes, name: str) -> bytes:
+def _multipart_value(content_type: bytes, body: bytes, name: str) -> bytes | None:
     parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: %b\r\n\r\n%b" % (content_type, body)).get_payload()
     for part in parts if isinstance(parts, list) else ():
         if not isinstance(part, Message) or part.get_filename() is not None:
@@ -39,4 +39,4 @@ def _multipart_value(content_type: bytes, body: bytes, name: str) -> bytes:
         if part.get_param("name", header="content-disposition") == name:
             value = part.get_payload(decode=True)
             return value if isinstance(value, bytes) else b""
-    return b""
+    return None

@@ -136,10 +136,11 @@ def _method_name(literal: bytes) -> str:
 async def _execute(calls: Calls, name: str, params: Raw) -> Result:
     if name not in METHODS:
         raise NotFound
-    if bytes(params) == b"null":
-        raise BadRequest
+    text = bytes(params)
+    if name == "info" or text == b"null":
+        text = b"{}"
     try:
-        request = _DECODERS[name].decode(bytes(params))
+        request = _DECODERS[name].decode(text)
     except MalformedJSON as error:
         raise BadRequest from error
     return await calls.execute(METHODS[name], request)

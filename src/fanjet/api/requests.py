@@ -261,4 +261,4 @@ class LegacyCommand(Struct, frozen=True):
 
     id: UInt32 = 0
     method: Raw = Raw(b"0")
-    params: Raw = Raw(b"null")
+    params: Raw = NO_PAYLOAD

@@ -10,11 +10,16 @@ _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 def query_value(query: bytes, name: bytes) -> bytes:
     """The first value of the field `name`, decoded; empty when there is none. A field that holds a semicolon or a
     broken escape does not count."""
+    return find_value(query, name) or b""
+
+
+def find_value(query: bytes, name: bytes) -> bytes | None:
+    """Like `query_value`, but None when there is no such field."""
     for field in query.split(b"&"):
         key, _, value = field.partition(b"=")
         if _decoded(key) == name and b";" not in field and not _BROKEN_ESCAPE.search(field):
             return _decoded(value)
-    return b""
+    return None
 
 
 def _decoded(part: bytes) -> bytes:
