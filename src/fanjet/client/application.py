@@ -77,7 +77,8 @@ async def ask_for_subscription(
 def _held(session: Session, channel: str) -> Iterator[None]:
     """A place among the subscriptions, so that nobody else begins to make one."""
     nothing = Delivery(session.transport.wire, False, False, False, False, None)
-    place = Subscription(session, channel, nothing, SubscriptionOptions(Source.UNKNOWN), server_side=False)
+    options = SubscriptionOptions(Source.UNKNOWN)
+    place = Subscription(session=session, channel=channel, delivery=nothing, options=options, server_side=False)
     session.subscriptions[channel] = place
     try:
         yield

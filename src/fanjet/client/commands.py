@@ -7,6 +7,8 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.eager import start
 from fanjet.protocol.codec import MalformedFrame
@@ -36,7 +38,7 @@ COMMANDS_PER_SLICE = 100
 """Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
 
 
-class CommandQueue:
+class CommandQueue(Struct, eq=False):
     """The reading half of a session.
 
     One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
@@ -44,26 +46,14 @@ class CommandQueue:
     read already waits here in order.
     """
 
-    __slots__ = (
-        "_commands",
-        "_exclusive",
-        "_frames",
-        "_left",
-        "_running",
-        "_session",
-        "_tasks",
-        "_waiting",
-    )
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._commands: Iterator[tuple[Command, int]] | None = None
-        self._frames: deque[bytes] | None = None
-        self._tasks: set[asyncio.Task[None]] | None = None
-        self._left = COMMANDS_PER_SLICE
-        self._running = 0
-        self._exclusive = False
-        self._waiting = False
+    _session: Session
+    _commands: Iterator[tuple[Command, int]] | None = None
+    _frames: deque[bytes] | None = None
+    _tasks: set[asyncio.Task[None]] | None = None
+    _left: int = COMMANDS_PER_SLICE
+    _running: int = 0
+    _exclusive: bool = False
+    _waiting: bool = False
 
     @property
     def idle(self) -> bool:

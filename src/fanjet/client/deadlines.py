@@ -5,23 +5,22 @@ from __future__ import annotations
 from math import inf
 from random import random
 
+from msgspec import Struct
+
 GRID_STEPS = 25
 COARSEST_GRID = 1.0
 """Seconds; with pings every 25 s."""
 
 
-class Deadlines:
-    """When something is due, in monotonic seconds; `inf` for never."""
+class Deadlines(Struct, eq=False, gc=False):
+    """When something is due, in monotonic seconds; `inf` for never. A struct, as each connection makes one."""
 
-    __slots__ = ("expiry", "ping", "pong", "stale", "tick", "write")
-
-    def __init__(self) -> None:
-        self.stale = inf
-        self.ping = inf
-        self.pong = inf
-        self.tick = inf
-        self.expiry = inf
-        self.write = inf
+    stale: float = inf
+    ping: float = inf
+    pong: float = inf
+    tick: float = inf
+    expiry: float = inf
+    write: float = inf
 
     def start_connected(self, now: float, *, ping: float, tick: float) -> None:
         """The connect succeeded: first ping and tick at random, so that sessions that came together drift apart

@@ -27,11 +27,7 @@ async def run_commands(session: Session, data: bytes) -> None:
 class RequestCommands(CommandQueue):
     """The commands of one request. Nothing is held back while one waits: whatever else comes, comes by itself."""
 
-    __slots__ = ("_all_run",)
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._all_run: asyncio.Future[None] | None = None
+    _all_run: asyncio.Future[None] | None = None
 
     async def all_run(self) -> None:
         """Return when every command has run, or the rest are not to be run because the connection was closed."""

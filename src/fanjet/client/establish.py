@@ -64,7 +64,7 @@ class Wish(Struct, frozen=True):
         return StreamPosition(self.offset, self.epoch)
 
 
-class Establishing:
+class Establishing(Struct, eq=False):
     """One attempt to subscribe.
 
     `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without
@@ -72,17 +72,13 @@ class Establishing:
     `abandon` undoes what was done, whatever had been reached.
     """
 
-    __slots__ = ("_history", "_present", "_publications", "_recovering", "_session", "_wish", "subscription")
-
-    def __init__(self, session: Session, subscription: Subscription, wish: Wish) -> None:
-        self.subscription = subscription
-        self._session = session
-        self._wish = wish
-        options = subscription.options
-        self._recovering = options.recovery and (wish.recover or options.auto_recover)
-        self._history: History | None = None
-        self._present = False
-        self._publications: list[Publication] = []
+    subscription: Subscription
+    _session: Session
+    _wish: Wish
+    _recovering: bool
+    _history: History | None = None
+    _present: bool = False
+    _publications: list[Publication] = []
 
     @classmethod
     def reserve(
@@ -101,9 +97,17 @@ class Establishing:
             options.push_join_leave,
             tags_filter,
         )
-        subscription = Subscription(session, channel, delivery, options, server_side=server_side)
+        subscription = Subscription(
+            session=session,
+            channel=channel,
+            delivery=delivery,
+            options=options,
+            server_side=server_side,
+            chan_info=options.chan_info,
+            expire_at=options.expire_at,
+        )
         session.subscriptions[channel] = subscription
-        return cls(session, subscription, wish)
+        return cls(subscription, session, wish, options.recovery and (wish.recover or options.auto_recover))
 
     async def prepare(self) -> None:
         """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnected`."""

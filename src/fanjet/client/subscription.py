@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.events.stream import SubscriptionStream
-    from fanjet.node.subscriber import Delivery
 
     from .session import Session
 
 
-class Subscription(Subscriber):
+class Subscription(Subscriber, kw_only=True):
     """A subscription from its reservation to its end. Every attempt is an object of its own, so that what completes
     late cannot touch a newer one (01 §14).
 
@@ -26,21 +25,14 @@ class Subscription(Subscriber):
     set while somebody waits for an attempt to end, `stream` where the application feeds the subscription.
     """
 
-    __slots__ = ("active", "chan_info", "expire_at", "options", "server_side", "settled", "stream")
-
     session: Session
-
-    def __init__(
-        self, session: Session, channel: str, delivery: Delivery, options: SubscriptionOptions, *, server_side: bool
-    ) -> None:
-        super().__init__(session, channel, delivery)
-        self.options = options
-        self.server_side = server_side
-        self.chan_info = options.chan_info
-        self.expire_at = options.expire_at
-        self.active = False
-        self.settled: asyncio.Future[None] | None = None
-        self.stream: SubscriptionStream | None = None
+    options: SubscriptionOptions
+    server_side: bool
+    chan_info: bytes = b""
+    expire_at: int = 0
+    active: bool = False
+    settled: asyncio.Future[None] | None = None
+    stream: SubscriptionStream | None = None
 
     @property
     def refreshed_by_server(self) -> bool:

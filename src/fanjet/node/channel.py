@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -16,17 +18,14 @@ if TYPE_CHECKING:
 Members = dict["Session", "Subscriber"]
 
 
-class Group:
+class Group(Struct, eq=False):
     """Live subscribers that get the same bytes. Of a delta group, `fresh` holds those whose next publication must be
     full.
     """
 
-    __slots__ = ("delivery", "fresh", "members")
-
-    def __init__(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-        self.members: Members = {}
-        self.fresh: Members = {}
+    delivery: Delivery
+    members: Members = {}
+    fresh: Members = {}
 
     def __len__(self) -> int:
         return len(self.members) + len(self.fresh)
@@ -45,8 +44,8 @@ class Group:
         self.fresh = {}
 
 
-class LiveChannel:
-    """Local state of one channel (DESIGN rule 4).
+class LiveChannel(Struct, eq=False):
+    """Local state of one channel (DESIGN rule 4). A struct, as many a connection comes with a channel of its own.
 
     `offset` and `epoch` are the position of all positioned subscribers in `groups`; meaningless while there are none.
     `apart` holds who does not share it: those still subscribing, and those who have read the stream further than this
@@ -54,36 +53,19 @@ class LiveChannel:
     changes.
     """
 
-    __slots__ = (
-        "_prefixes",
-        "apart",
-        "checked_at",
-        "count",
-        "epoch",
-        "groups",
-        "metrics",
-        "name",
-        "numeric_id",
-        "offset",
-        "positioned",
-        "subscribed",
-        "transition",
-    )
-
-    def __init__(self, name: str, metrics: ChannelMetrics) -> None:
-        self.name = name
-        self.metrics = metrics
-        self.groups: dict[Delivery, Group] = {}
-        self.apart: Members = {}
-        self.count = 0
-        self.positioned = 0
-        self.offset = 0
-        self.epoch = ""
-        self.checked_at = 0.0
-        self.numeric_id = 0
-        self.subscribed = False
-        self.transition: asyncio.Future[None] | None = None
-        self._prefixes: dict[tuple[Codec, int], bytes] | None = None
+    name: str
+    metrics: ChannelMetrics
+    groups: dict[Delivery, Group] = {}
+    apart: Members = {}
+    count: int = 0
+    positioned: int = 0
+    offset: int = 0
+    epoch: str = ""
+    checked_at: float = 0.0
+    numeric_id: int = 0
+    subscribed: bool = False
+    transition: asyncio.Future[None] | None = None
+    _prefixes: dict[tuple[Codec, int], bytes] | None = None
 
     def prefix(self, codec: Codec, numeric_id: int) -> bytes:
         """What precedes a publication in a push of this channel, made at the first publication."""
