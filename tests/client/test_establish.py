@@ -123,3 +123,23 @@ async def test_a_lost_publication_is_noticed_before_a_later_one_is_delivered(
     noticed = any(push.get("unsubscribe", {}).get("code") == 2500 for push in scene.client.pushes)
     assert noticed or payloads[-1] == scene.number
     assert not noticed or scene.lost
+
+
+async def test_what_is_kept_for_who_is_subscribing_has_a_limit() -> None:
+    rig = Rig({"client": {"queue_max_size": 100_000}})
+    client = rig.connected()
+    rig.gate.hold("history")
+    client.send({"subscribe": {"channel": CHANNEL}})
+    await rig.settle()
+    payload = b'"%s"' % (b"x" * 800)
+    for _ in range(99):
+        await rig.publish(CHANNEL, payload)
+    await rig.settle()
+    assert client.code is None
+    for _ in range(20):
+        await rig.publish(CHANNEL, payload)
+    await rig.settle()
+    assert client.code == 3008
+    rig.gate.release("history")
+    await rig.settle()
+    rig.assert_nothing_left()

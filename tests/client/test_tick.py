@@ -250,3 +250,14 @@ async def test_an_expired_server_side_subscription_closes_its_connection(rig: Ri
     assert client.code == 3006
     await rig.settle()
     rig.assert_nothing_left()
+
+
+@pytest.mark.parametrize("call", ["add", "history"])
+async def test_all_channels_are_worked_through_at_once(rig: Rig, call: str) -> None:
+    client = rig.connected()
+    for channel in ("full:a", "full:b", "full:c"):
+        client.call(subscribe={"channel": channel})
+    await until_the_tick_waits(rig, client, call)
+    assert rig.gate.waiting(call) == 3
+    rig.gate.release(call)
+    await rig.settle()

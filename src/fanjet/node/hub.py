@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
-from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, Disconnect
+from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
 from fanjet.protocol.messages import JoinPush, LeavePush
 
 from .channel import LiveChannel
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from .subscriber import Delivery, Subscriber
 
 
+KEPT_OVERHEAD = 128
+"""Bytes that a publication takes in memory besides its data, about."""
+LEAST_KEPT = 64 * 1024
+"""Bytes of publications that may be kept for who is still subscribing, however little may wait in an outbox."""
+
+
 class Hub:
     """Channels with local subscribers, and the broker's events delivered to them.
 
@@ -41,6 +48,7 @@ class Hub:
         self._metrics = NodeMetrics() if metrics is None else metrics
         self._flusher = flusher
         self._max_message = max_message
+        self._max_kept = max(max_message, LEAST_KEPT) if max_message else inf
         self._max_lag = max_lag
         self._numeric_ids = itertools.count(1)
         self._refused: list[tuple[Session, Disconnect]] = []
@@ -202,7 +210,7 @@ class Hub:
     ) -> None:
         for subscriber in list(live.apart.values()):
             if subscriber.buffer is not None:
-                subscriber.buffer.append(publication)
+                self._keep(subscriber, subscriber.buffer, publication)
             elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch, late):
                 delivery = subscriber.delivery
                 if delivery.tags_filter is None or delivery.tags_filter.matches(publication.tags):
@@ -213,6 +221,16 @@ class Hub:
                     live.metrics.filtered.value += 1
                 if subscriber.in_hub:
                     live.go_live(subscriber, delta_ready=False, now=time.monotonic())
+
+    def _keep(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication) -> None:
+        """Keep a publication for who is still subscribing. While an engine hangs this goes on and on: who has more
+        coming than may wait in an outbox is closed, like everybody else."""
+        buffer.append(publication)
+        subscriber.buffered += len(publication.data) + KEPT_OVERHEAD
+        if subscriber.buffered > self._max_kept:
+            buffer.clear()
+            subscriber.buffered = 0
+            self._refused.append((subscriber.session, DISCONNECT_SLOW))
 
     def _accept_apart(
         self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str, late: bool

@@ -28,15 +28,16 @@ class Delivery(Struct, frozen=True, cache_hash=True):
 class Subscriber(Struct, eq=False):
     """A subscription's state towards the hub. A struct, which is made in half the time.
 
-    It is *subscribing* while `buffer` is a list: publications are kept there until the reply is in the outbox. Then
-    it is *live*: in a group of its channel, sharing the channel's position, or *apart* with a position of its own
-    until the channel has caught up with what it has read.
+    It is *subscribing* while `buffer` is a list: publications are kept there, of `buffered` bytes, until the reply is
+    in the outbox. Then it is *live*: in a group of its channel, sharing the channel's position, or *apart* with a
+    position of its own until the channel has caught up with what it has read.
     """
 
     session: Session
     channel: str
     delivery: Delivery
     buffer: list[Publication] | None = []
+    buffered: int = 0
     offset: int = 0
     epoch: str = ""
     in_hub: bool = False
