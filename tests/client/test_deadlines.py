@@ -45,6 +45,18 @@ async def test_a_connect_that_only_waits_for_its_subscriptions_is_not_stale(rig:
     assert "connect" in client.reply(1)
 
 
+async def test_each_silent_connection_has_its_own_time(rig: Rig) -> None:
+    clients = []
+    for _ in range(5):
+        clients.append(rig.open())
+        await rig.pass_time(2)
+    clients[2].connect()
+    await rig.pass_time(0.2)
+    assert [client.code for client in clients] == [3502, None, None, None, None]
+    await rig.pass_time(8)
+    assert [client.code for client in clients] == [3502, 3502, None, 3502, 3502]
+
+
 async def test_a_refused_connection_that_does_not_close_is_stale(rig: Rig) -> None:
     client = rig.open()
     client.send({"connect": {"token": token("ann", exp=int(rig.clock.unix()) - 1)}})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-@dataclass(slots=True)
-class Credentials:
+class Credentials(Struct, eq=False):
     """An accepted identity. `expire_at` in Unix seconds, 0 for never. `data`: what the client is told in reply."""
 
     user: str
@@ -51,7 +51,7 @@ class Credentials:
     meta: bytes = b""
     labels: Mapping[str, str] | None = None
     capabilities: Sequence[Capability] = ()
-    subscriptions: dict[str, SubscriptionOptions] = field(default_factory=dict)
+    subscriptions: dict[str, SubscriptionOptions] = {}
     data: bytes = b""
 
 

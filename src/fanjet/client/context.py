@@ -13,6 +13,7 @@ from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
 
 from .metrics import ClientMetrics
+from .waiting_room import WaitingRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from fanjet.net.wheel import TimingWheel
     from fanjet.node.node import Node
 
-    from .session import Session
     from .settings import ClientSettings
 
 log = get_logger(__name__)
@@ -46,11 +46,13 @@ class ClientContext:
     events: ClientEvents = field(default_factory=Nobody)
     """The application, asked where options say so."""
     metrics: ClientMetrics = field(default_factory=lambda: ClientMetrics(NodeMetrics()))
-    connecting: set[Session] = field(default_factory=set)
-    """Sessions that are not authenticated yet, so that the node does not know them."""
+    connecting: WaitingRoom = field(init=False)
     open_connections: int = 0
     background: set[asyncio.Task[None]] = field(default_factory=set)
     _emptied: asyncio.Event | None = None
+
+    def __post_init__(self) -> None:
+        self.connecting = WaitingRoom(self.wheel, self.settings.stale_close_delay)
 
     def connection_opened(self) -> None:
         """A transport has got its connection."""
@@ -65,7 +67,7 @@ class ClientContext:
     def shut_down(self) -> None:
         """Send those away who have not authenticated yet, whatever is still asked about them; the node does so with the
         others."""
-        for session in list(self.connecting):
+        for session in self.connecting:
             session.stop_asking()
             session.disconnect(DISCONNECT_SHUTDOWN)
 

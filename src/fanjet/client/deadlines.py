@@ -15,7 +15,6 @@ COARSEST_GRID = 1.0
 class Deadlines(Struct, eq=False, gc=False):
     """When something is due, in monotonic seconds; `inf` for never. A struct, as each connection makes one."""
 
-    stale: float = inf
     ping: float = inf
     pong: float = inf
     tick: float = inf
@@ -25,14 +24,13 @@ class Deadlines(Struct, eq=False, gc=False):
     def start_connected(self, now: float, *, ping: float, tick: float) -> None:
         """The connect succeeded: first ping and tick at random, so that sessions that came together drift apart
         (01 §5.4, §5.6). The periods of both in seconds, 0 for no pings."""
-        self.stale = inf
         if ping:
             self.ping = _first(now, ping)
         self.tick = _first(now, tick)
 
     def nearest(self) -> float:
         """The earliest of all."""
-        return min(self.stale, self.ping, self.pong, self.tick, self.expiry, self.write)
+        return min(self.ping, self.pong, self.tick, self.expiry, self.write)
 
 
 def _first(now: float, interval: float) -> float:

@@ -13,7 +13,6 @@ from fanjet.protocol.codes import (
     DISCONNECT_INSUFFICIENT_STATE,
     DISCONNECT_NO_PONG,
     DISCONNECT_SLOW,
-    DISCONNECT_STALE,
     DISCONNECT_WRITE_ERROR,
     UNSUBSCRIBE_INSUFFICIENT,
     Disconnect,
@@ -108,10 +107,7 @@ class Session(Outbox):
         self.wheel_slot = -1
         self.deadlines = Deadlines()
         self._commands: CommandQueue | None = CommandQueue(self)
-        context.connecting.add(self)
-        if context.settings.stale_close_delay:
-            self.deadlines.stale = context.now() + context.settings.stale_close_delay
-            self.arm()
+        context.connecting.enter(self)
 
     def _enter(self, state: State) -> None:
         """Change the state, and what is asked of it all the time."""
@@ -148,7 +144,7 @@ class Session(Outbox):
         self.expire_at = credentials.expire_at
         self._enter(AUTHENTICATED)
         self._count_in(name, version)
-        self.context.connecting.discard(self)
+        self.context.connecting.leave(self)
         self.context.node.connections.add(self)
 
     def _count_in(self, name: str, version: str) -> None:
@@ -182,8 +178,9 @@ class Session(Outbox):
         """Answer a connect with an error: the connection is of no use any more (01 §6.1)."""
         if self.closed:
             return
-        self._leave_node()
-        self.context.connecting.add(self)
+        if self.authenticated:
+            self._leave_node()
+            self.context.connecting.enter(self)
         self._enter(UNUSABLE)
         self.reply_error(command_id, error, "connect")
         self.flush()
@@ -303,10 +300,6 @@ class Session(Outbox):
     def _overdue(self, now: float) -> Disconnect | None:
         """Why the client has had time enough, if it has."""
         deadlines = self.deadlines
-        if now >= deadlines.stale:
-            deadlines.stale = inf
-            if not self.authenticated:  # a connect whose subscriptions take long is not stale (01 §5.3)
-                return DISCONNECT_STALE
         if now >= deadlines.pong:
             deadlines.pong = inf
             if self.ping_outstanding:
@@ -390,7 +383,7 @@ class Session(Outbox):
         self._enter(CLOSED)
         if disconnect.code != DISCONNECT_CONNECTION_CLOSED.code:
             self.metrics.disconnect(disconnect.code)
-        self.context.connecting.discard(self)
+        self.context.connecting.leave(self)
         self.context.wheel.cancel(self)
         self._leave_node()
         if self._commands is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from fanjet.client.opening import PLAIN, Opening
 from fanjet.net.cors import cors_headers
 from fanjet.net.http1 import BodyAwaited, UnreadableBody
@@ -19,16 +21,13 @@ if TYPE_CHECKING:
     from .admission import Admission
 
 
-class Arrival:
+class Arrival(Struct, frozen=True, eq=False):
     """A request that passed the doorway."""
 
-    __slots__ = ("_origin_allowed", "_request", "opening")
-
-    def __init__(self, request: Request, origin_allowed: OriginPredicate, opening: Opening) -> None:
-        self._request = request
-        self._origin_allowed = origin_allowed
-        self.opening = opening
-        """What the session keeps of the request."""
+    _request: Request
+    _origin_allowed: OriginPredicate
+    opening: Opening
+    """What the session keeps of the request."""
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:

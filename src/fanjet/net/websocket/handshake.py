@@ -1,7 +1,7 @@
 """The opening handshake (02 sections 6.2, 6.3, 6.7 and 6.9): pure functions over the request's headers."""
 
 from binascii import Error, a2b_base64, b2a_base64
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha1
 from typing import Final
 
@@ -27,17 +27,18 @@ REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"), NO_SNIFFING)
 
 def refused_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
     """Return the status to refuse this handshake with, None when it is in order. The first failing check decides."""
-    if not _names(request, b"connection", b"upgrade", _USUAL_CONNECTION):
+    header = request.headers.get
+    if not (header(b"connection") in _USUAL_CONNECTION or _names(request, b"connection", b"upgrade")):
         return 400
-    if not _names(request, b"upgrade", b"websocket", _USUAL_UPGRADE):
+    if not (header(b"upgrade") in _USUAL_UPGRADE or _names(request, b"upgrade", b"websocket")):
         return 400
     if request.method != "GET":
         return 405
-    if not _names(request, b"sec-websocket-version", b"13", _USUAL_VERSION):
+    if not (header(b"sec-websocket-version") in _USUAL_VERSION or _names(request, b"sec-websocket-version", b"13")):
         return 400
-    if not _is_key(request.headers.get(b"sec-websocket-key", b"")):
+    if not _is_key(header(b"sec-websocket-key", b"")):
         return 400
-    return None if origin_allowed(request.headers.get(b"origin")) else 403
+    return None if origin_allowed(header(b"origin")) else 403
 
 
 def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: bool = False) -> bytes:
@@ -57,7 +58,7 @@ def refused_tunnel_status(request: Request, protocol: bytes, origin_allowed: Ori
         return 400
     if request.method != "CONNECT":
         return 405
-    if not _names(request, b"sec-websocket-version", b"13", _USUAL_VERSION):
+    if not _names(request, b"sec-websocket-version", b"13"):
         return 400
     return None if origin_allowed(request.headers.get(b"origin")) else 403
 
@@ -90,13 +91,9 @@ def _is_deflate(offer: list[bytes]) -> bool:
     return offer[0] == b"permessage-deflate" and all(offer)
 
 
-def _names(request: Request, header: bytes, token: bytes, usual: Container[bytes]) -> bool:
-    """Whether a header lists a token, in any of its lines. `usual` are values that do."""
-    return request.headers.get(header) in usual or _lists_token(request.all_values(header), token)
-
-
-def _lists_token(lines: Sequence[bytes], wanted: bytes) -> bool:
-    return any(item.strip(b" \t") == wanted for line in lines for item in line.lower().split(b","))
+def _names(request: Request, header: bytes, token: bytes) -> bool:
+    """Whether a header lists a token, in any of its lines."""
+    return any(item.strip(b" \t") == token for line in request.all_values(header) for item in line.lower().split(b","))
 
 
 def _is_key(key: bytes) -> bool:

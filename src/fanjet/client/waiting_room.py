@@ -1,0 +1,67 @@
+"""Connections that have yet to authenticate, and how long they may take (01 §5.3)."""
+
+from __future__ import annotations
+
+from itertools import islice
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from fanjet.net.wheel import NOT_SCHEDULED
+from fanjet.protocol.codes import DISCONNECT_STALE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.net.wheel import TimingWheel
+
+    from .session import Session
+
+MOST_AT_ONCE: Final = 200
+"""Sessions that are closed in one turn of the loop."""
+
+
+class WaitingRoom:
+    """The sessions that the node does not know yet, in the order in which they came.
+
+    All may take equally long, so that one place in the timing wheel, for the first of them, does for all: a place for
+    each, which nearly all leave unused, is 5000 instructions of a connect.
+    """
+
+    __slots__ = ("_patience", "_until", "_wheel", "wheel_slot")
+
+    def __init__(self, wheel: TimingWheel, patience: float) -> None:
+        """`patience` in seconds, 0 for no end to it."""
+        self._wheel = wheel
+        self._patience = patience or inf
+        self._until: dict[Session, float] = {}
+        self.wheel_slot = NOT_SCHEDULED
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def __iter__(self) -> Iterator[Session]:
+        """Whoever waits now, also while they leave."""
+        return iter(list(self._until))
+
+    def enter(self, session: Session) -> None:
+        """Begin to wait."""
+        until = self._until[session] = self._wheel.clock() + self._patience
+        if self.wheel_slot == NOT_SCHEDULED and until < inf:
+            self._wheel.schedule(self, until)
+
+    def leave(self, session: Session) -> None:
+        """The session has authenticated, or ended."""
+        self._until.pop(session, None)
+
+    def on_timer(self, now: float) -> None:
+        """Close those who have waited too long."""
+        for session, until in list(islice(self._until.items(), MOST_AT_ONCE)):
+            if until > now:
+                break
+            self.leave(session)
+            session.disconnect(DISCONNECT_STALE)
+            if not session.closed:  # until the application has answered
+                self.enter(session)
+        first = next(iter(self._until.values()), inf)
+        if first < inf:
+            self._wheel.schedule(self, first)
