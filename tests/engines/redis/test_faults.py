@@ -275,7 +275,8 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
         return shard.looked >= 3
 
     await until(looked_thrice)
-    assert listener.silence > 0.2
+    silence_astray = listener.silence
+    assert silence_astray > 0.2
     shard.is_astray = False
 
     async def heard_something() -> bool:
@@ -283,7 +284,7 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
 
     await until(heard_something)
     assert heard[0] == (b"p.probe", b"probe")
-    assert listener.silence < 0.1
+    assert listener.silence < silence_astray
     redis.call("PUBLISH", "p.client.news", "m")
 
     async def heard_message() -> bool:
@@ -295,10 +296,9 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
 
 
 async def test_silence_stays_short_where_nothing_is_published(redis, events):
-    async with opened(redis.address, events, probe_seconds=0.1) as broker:
-        for _ in range(10):
-            await asyncio.sleep(0.05)
-            assert broker.silence < 0.3
+    async with opened(redis.address, events, probe_seconds=0.05) as broker:
+        await asyncio.sleep(1)
+        assert broker.silence < 0.9
 
 
 # ------------------------------------------------------------------------------------------------------ other forms

@@ -199,7 +199,7 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
             await connection.greet(login)
     except (OSError, TimeoutError, EngineUnavailable) as error:
         connection.close()
-        raise EngineUnavailable(f"error connecting to Redis at {address}: {error or 'timeout'}") from error
+        raise EngineUnavailable(f"error connecting to Redis at {address}: {str(error) or 'timeout'}") from error
     except BaseException:
         connection.close()
         raise

@@ -52,7 +52,7 @@ class Listener:
         self._names: dict[bytes, None] = {}
         self._connection: ListeningConnection | None = None
         self._usable = False
-        self._losses = 0
+        self._failure = ""
         self._vain_restarts = 0
         self._heard_at = 0.0
         self._running: asyncio.Task[NoReturn] | None = None
@@ -113,12 +113,17 @@ class Listener:
             try:
                 await self._listen()
             except EngineUnavailable as error:
-                self._losses += 1
-                log.error("PUB/SUB connection lost", purpose=self._purpose, shard=self._shard.target, error=error)
+                self._note_failure(error)
             except Exception:
                 log.exception("PUB/SUB connection failed", purpose=self._purpose, shard=self._shard.target)
             self._tried.set()
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _note_failure(self, error: EngineUnavailable) -> None:
+        """Log it, unless it is what happened a moment ago, too."""
+        if str(error) != self._failure:
+            log.error("PUB/SUB connection lost", purpose=self._purpose, shard=self._shard.target, error=error)
+        self._failure = str(error)
 
     async def _listen(self) -> NoReturn:
         """Connect, subscribe everything, and watch. Raises `EngineUnavailable` when that ends."""
@@ -130,7 +135,8 @@ class Listener:
             await self._subscribe_again(connection)
             self._usable = True
             self._tried.set()
-            if self._losses:
+            if self._failure:
+                self._failure = ""
                 names = len(self._names)
                 log.info("PUB/SUB connection restored", purpose=self._purpose, shard=self._shard.target, channels=names)
             await self._watch(connection)

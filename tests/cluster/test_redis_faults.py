@@ -1,0 +1,238 @@
+"""Subscribers that recover, while Redis fails between two nodes (07 §11, §20): nothing is missed, nothing repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cluster.test_redis import CONFIG
+from tests.support.redis import Redis
+from tests.support.relay import Relay
+from tests.support.server import ApiError, Server, merge
+from tests.support.waiting import until
+from tests.support.wire_client import WireClient, connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import StartServer
+
+QUICK = {
+    "client": {
+        "channel_position_check_delay": "1s",
+        "presence_update_interval": "1s",
+        "recovery_max_publication_limit": 100_000,
+    }
+}
+
+LONG = {
+    "name": "long",
+    "history_size": 100_000,
+    "history_ttl": "300s",
+    "force_recovery": True,
+    "allow_subscribe_for_client": True,
+    "allow_subscribe_for_anonymous": True,
+}
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    redis = Redis(tmp_path)
+    redis.start()
+    yield redis
+    if redis.process is not None:
+        redis.thaw()
+    redis.stop()
+
+
+def config_for(address: str) -> dict[str, Any]:
+    redis = {"address": [address], "io_timeout": "500ms"}
+    return merge(CONFIG, merge(QUICK, {"engine": {"type": "redis", "redis": redis}}))
+
+
+class Follower:
+    """A subscriber that comes back when it lost its subscription or its connection, and keeps what it got."""
+
+    def __init__(self, server: Server, channel: str) -> None:
+        self.got: list[int] = []
+        self.unrecovered = 0
+        self.subscribed = asyncio.Event()
+        self._server = server
+        self._channel = channel
+        self._epoch = ""
+        self._offset = 0
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            with contextlib.suppress(AssertionError):  # closed: nobody can subscribe while Redis is away
+                async with connected(self._server) as client:
+                    await self._follow(client)
+            await asyncio.sleep(0.05)
+
+    async def _follow(self, client: WireClient) -> None:
+        await self._subscribe(client)
+        while True:
+            push = await client.push()
+            if "pub" in push:
+                self._take(push["pub"])
+            else:
+                assert push["unsubscribe"]["code"] == 2500
+                await self._subscribe(client)
+
+    async def _subscribe(self, client: WireClient) -> None:
+        recovery = {"recover": True, "epoch": self._epoch, "offset": self._offset} if self._epoch else {}
+        result = await client.subscribe(self._channel, **recovery)
+        if recovery and not result.get("recovered"):
+            self.unrecovered += 1
+        self._epoch, self._offset = result["epoch"], result.get("offset", 0)
+        for publication in result.get("publications", ()):
+            self._take(publication)
+        self.subscribed.set()
+
+    def _take(self, publication: dict[str, Any]) -> None:
+        self.got.append(publication["data"])
+        self._offset = publication["offset"]
+
+
+async def test_what_was_acknowledged_arrives_once_and_in_order(
+    redis: Redis, private_server: StartServer, name: str
+) -> None:  # 07-28, 07-29
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    channel = f"long:{name}"
+    async with Relay(redis.port) as relay:
+        more = {"channel": {"namespaces": [*CONFIG["channel"]["namespaces"], LONG]}}
+        publisher = private_server(merge(config_for(redis.address), more))
+        far = merge(config_for(f"127.0.0.1:{relay.port}"), more)
+        other = await asyncio.to_thread(private_server, far)
+        follower = Follower(other, channel)
+        following = asyncio.create_task(follower.run())
+        await follower.subscribed.wait()
+        publishing = Publishing(publisher, channel)
+        task = asyncio.create_task(publishing.run())
+        for _ in range(6):
+            await asyncio.sleep(chance.uniform(0.05, 0.3))
+            await fault(chance, redis, relay)
+        await asyncio.sleep(0.3)
+        publishing.stopped = True
+        await task
+
+        async def all_there() -> bool:
+            return set(publishing.acknowledged) <= set(follower.got)
+
+        await until(all_there)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert not follower.unrecovered
+    assert follower.got == sorted(set(follower.got)), f"seed {seed}"
+
+
+class Publishing:
+    """Publishes growing numbers; one whose publish failed is not tried again."""
+
+    def __init__(self, server: Server, channel: str) -> None:
+        self.acknowledged: list[int] = []
+        self.stopped = False
+        self._server = server
+        self._channel = channel
+
+    async def run(self) -> None:
+        number = 0
+        while not self.stopped:
+            number += 1
+            try:
+                await self._server.api("publish", {"channel": self._channel, "data": number})
+            except ApiError:
+                await asyncio.sleep(0.02)
+            else:
+                self.acknowledged.append(number)
+                await asyncio.sleep(0.002)
+
+
+async def fault(chance: random.Random, redis: Redis, relay: Relay) -> None:
+    """Something that loses no data of Redis."""
+    kind = chance.choice(["kill", "cut", "freeze", "outage", "stall"])
+    pause = chance.uniform(0.05, 1.5)
+    if kind == "kill":
+        redis.call("CLIENT", "KILL", "TYPE", chance.choice(["pubsub", "normal"]))
+    elif kind == "cut":
+        await relay.cut()
+    elif kind == "freeze":
+        redis.freeze()
+        await asyncio.sleep(pause)
+        redis.thaw()
+    elif kind == "outage":
+        await relay.break_off()
+        await asyncio.sleep(pause)
+        await relay.mend()
+    else:
+        relay.stall()
+        await asyncio.sleep(pause)
+        relay.flow()
+
+
+async def test_an_outage_is_told_and_passes(redis: Redis, private_server: StartServer, name: str) -> None:  # 07-28
+    server = private_server(config_for(redis.address))
+    channel = f"kept:{name}"
+    async with connected(server) as client, connected(server) as late:
+        await client.subscribe(channel)
+        await asyncio.to_thread(redis.stop)
+        for method in ("publish", "history", "presence", "presence_stats"):
+            with pytest.raises(ApiError) as failure:
+                await server.api(method, {"channel": channel, "data": 1})
+            assert failure.value.code == 100
+        for command in ("publish", "history", "presence", "presence_stats"):
+            request = {"channel": channel, **({"data": 1} if command == "publish" else {})}
+            assert (await client.call(**{command: request}))["error"]["code"] == 100
+        await late.send({"id": 7, "subscribe": {"channel": f"kept:{name}2"}})
+        assert (await late.closed())[0] == 3004
+        await asyncio.to_thread(redis.start)
+
+        async def published() -> bool:
+            try:
+                await server.api("publish", {"channel": channel, "data": 2})
+            except ApiError:
+                return False
+            return True
+
+        await until(published)
+
+
+async def test_lost_data_are_told(redis: Redis, private_server: StartServer, name: str) -> None:  # 07-30
+    server = private_server(config_for(redis.address))
+    channel = f"kept:{name}"
+    async with connected(server) as client:
+        epoch = (await client.subscribe(channel))["epoch"]
+        await server.api("publish", {"channel": channel, "data": 1})
+        assert (await client.push())["pub"]["offset"] == 1
+        redis.call("FLUSHALL")
+        assert (await client.push())["unsubscribe"]["code"] == 2500
+        result = await client.subscribe(channel, recover=True, epoch=epoch, offset=1)
+        assert not result.get("recovered")
+        assert result["epoch"] != epoch
+
+
+async def test_a_node_that_dies_leaves_its_clients_to_time(
+    redis: Redis, private_server: StartServer, name: str
+) -> None:
+    one = private_server(merge(config_for(redis.address), {"engine": {"redis": {"presence_ttl": "2s"}}}))  # 07-27
+    two = private_server(config_for(redis.address))
+    async with connected(one) as client:
+        await client.subscribe(name)
+        assert len((await two.api("presence", {"channel": name}))["presence"]) == 1
+        assert one.process is not None
+        one.process.kill()
+        one.process.wait()
+        one.process = None
+
+        async def gone() -> bool:
+            return not (await two.api("presence", {"channel": name}))["presence"]
+
+        await until(gone)
