@@ -42,7 +42,7 @@ NOT_FOUND = b'"error":{"code":104,"message":"not found"}'
         pytest.param(b'{"method":"connections","params":{}}', b"{" + NOT_FOUND + b"}", id="not-built"),
         pytest.param(b'{"method":"channels"}', b"{" + BAD_REQUEST + b"}", id="no-params"),
         pytest.param(
-            b'{"method":"presence","params":null}', b"{" + BAD_REQUEST + b"}", id="null-params-are-empty-ones"
+            b'{"method":"presence","params":null}', b"{" + BAD_REQUEST + b"}", id="null-is-empty-params"
         ),
         pytest.param(b'{"method":"channels","params":null}', b'{"result":{"channels":{}}}', id="null-params"),
         pytest.param(b'{"method":"channels","params":[]}', b"{" + BAD_REQUEST + b"}", id="params-not-an-object"),

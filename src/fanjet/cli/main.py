@@ -22,10 +22,15 @@ COMMANDS = {
     "defaultconfig": "defaultconfig",
     "defaultenv": "defaultenv",
     "dev": "dev",
+    "doctor": "doctor",
     "genconfig": "genconfig",
     "gensubtoken": "tokens",
     "gentoken": "tokens",
+    "info": "info",
+    "presence": "presence",
+    "publish": "publish",
     "serve": "static",
+    "tail": "tail",
     "version": "version",
 }
 """Commands and the modules of this package that register them. A module is imported only when it is needed."""
