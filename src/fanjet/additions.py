@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from fanjet.config.tree.channel import Channel
     from fanjet.events.client_events import ClientEvents
     from fanjet.events.handlers.registry import Handlers
+    from fanjet.net.asgi.neighbour import Neighbour
     from fanjet.net.router import Endpoint
+    from fanjet.net.wheel import TimingWheel
     from fanjet.node.node import Node
     from fanjet.node.procedures import Procedure
 
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Additions:
     """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
-    headers that events show. `procedures`: what the server API's `rpc` calls. `take_node` is given the node, for the
-    program to call the server API in."""
+    headers that events show. `procedures`: what the server API's `rpc` calls. `neighbour`: the ASGI application that
+    has the rest of the external requests. `take_node` is given the node, for the program to call the server API in."""
 
     site: Mapping[str, Endpoint] = field(default_factory=dict)
     handlers: Handlers | None = None
     headers: Collection[str] = ()
     emulated_headers: Collection[str] = ()
     procedures: Mapping[str, Procedure] = field(default_factory=dict)
+    neighbour: Neighbour | None = None
     take_node: Callable[[Node], None] = lambda _: None
 
     def events(self, proxies: ClientEvents) -> ClientEvents:
@@ -48,10 +51,27 @@ class Additions:
         except ValueError as error:
             raise ConfigError(str(error)) from None
 
+    async def start(self, wheel: TimingWheel) -> None:
+        """Before connections are accepted. Raises `StartupFailed`."""
+        if self.neighbour is not None:
+            await self.neighbour.start(wheel)
+
+    def close(self) -> None:
+        """No more connections are accepted."""
+        if self.neighbour is not None:
+            self.neighbour.close()
+
     def give_up(self) -> None:
-        """Wait for no handler any longer."""
+        """Wait no longer for what handlers and the application do."""
         if self.handlers is not None:
             self.handlers.running.cancel()
+        if self.neighbour is not None:
+            self.neighbour.give_up()
+
+    async def stop(self) -> None:
+        """After the last connection has ended."""
+        if self.neighbour is not None:
+            await self.neighbour.stop()
 
 
 NOTHING: Final = Additions()

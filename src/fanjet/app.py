@@ -35,6 +35,7 @@ from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import ListenError, Listeners
 from fanjet.measuring import Measuring
+from fanjet.net.asgi.lifespan import StartupFailed
 from fanjet.net.binding import BindError
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.tls import TLSError
@@ -136,7 +137,7 @@ async def _serve(loaded: Loaded, additions: Additions) -> int:
         await server.start()
     except EngineUnavailable as error:
         log.fatal("error running node", error=error)
-    except (ListenError, TLSError, BindError, ConfigError, ScriptsMissing) as error:
+    except (ListenError, TLSError, BindError, ConfigError, ScriptsMissing, StartupFailed) as error:
         log.fatal("error starting server", error=error)
     await server.stop_requested.wait()
     try:
@@ -196,7 +197,7 @@ class Server:
         console = Console(self._node, loaded, os.environ, now=self._wheel.clock, totals=self._measuring.totals)
         self._operations = Operations(self._measuring, self._node, config.graphite, node_name)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
-        self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment))
+        self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment), additions.neighbour)
         self._service_manager = ServiceManager(environment)
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._measuring.api)
         self._collector: CollectorGuard | None = None
@@ -234,6 +235,7 @@ class Server:
     async def start(self) -> None:
         """Accept connections."""
         self._wheel.start(asyncio.get_running_loop())
+        await self._additions.start(self._wheel)
         await self._node.start()
         await self._listeners.start()
         await self._grpc.start()
@@ -253,10 +255,12 @@ class Server:
         self._grpc.close()
         await self._node.shut_down()
         self._clients.shut_down()
+        self._additions.close()
         patience = asyncio.get_running_loop().call_later(
             self._loaded.config.shutdown.timeout / 2, self._additions.give_up
         )
         await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.all_gone())
+        await self._additions.stop()
         patience.cancel()
         await self._proxies.close()
         await self._node.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fanjet.net.asgi.neighbour import MAX_WHOLE_BODY
 from fanjet.net.binding import SocketFile, bind_tcp, bind_unix, bound_address, join_address
 from fanjet.net.front import HttpFront
 from fanjet.net.listener import Listener
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config
     from fanjet.net.acme.certificates import Certificates
+    from fanjet.net.asgi.neighbour import Neighbour
     from fanjet.net.http3.listener import Http3Listener
     from fanjet.net.router import Endpoint
     from fanjet.net.systemd import PassedSockets
@@ -50,12 +52,21 @@ class Service:
 class Listeners:
     """The HTTP listeners of the server: one, or an external and an internal one, and a Unix socket beside them."""
 
-    def __init__(self, config: Config, services: Iterable[Service], wheel: TimingWheel, passed: PassedSockets) -> None:
-        """Bind what has endpoints, unless a socket for it was passed.
+    def __init__(
+        self,
+        config: Config,
+        services: Iterable[Service],
+        wheel: TimingWheel,
+        passed: PassedSockets,
+        neighbour: Neighbour | None = None,
+    ) -> None:
+        """Bind what has endpoints, unless a socket for it was passed. `neighbour` answers external requests that belong
+        to no endpoint.
 
         Raises `ListenError`, `TLSError` and `BindError`.
         """
         self._wheel = wheel
+        self._neighbour = neighbour
         self._listeners: list[Listener | Http3Listener] = []
         self._socket_file: SocketFile | None = None
         self._port = config.http_server.port
@@ -70,7 +81,7 @@ class Listeners:
         for service in services:
             by_address[external if service.external else internal].append(service)
         for address, served in by_address.items():
-            if served:
+            if served or (neighbour is not None and address == external):
                 sockets = passed.take("external" if address == external else "internal", *address)
                 where = ", ".join(map(bound_address, sockets)) or join_address(*address)
                 tls = self._contexts(config, separate_internal=address == internal != external)
@@ -122,7 +133,7 @@ class Listeners:
     ) -> None:
         http = config.http_server
         http3 = http.http3.enabled and external
-        routes = _routes(served)
+        routes = _routes(served, self._neighbour if external else None)
         front = HttpFront(
             routes,
             self._wheel,
@@ -145,7 +156,7 @@ class Listeners:
         if sockets:
             _tell_what_is_served(served, ", ".join(map(bound_address, sockets)), http3=False)
             front = HttpFront(
-                _routes(served),
+                _routes(served, self._neighbour),
                 self._wheel,
                 h2c=config.http_server.h2c_external,
                 websocket_http2=config.fanjet.websocket_http2,
@@ -186,8 +197,10 @@ def _internal_port(configured: str, default: int) -> int:
         raise ListenError(f"http_server.internal_port: {configured!r} is not a port") from None
 
 
-def _routes(served: list[Service]) -> Routes:
+def _routes(served: list[Service], neighbour: Neighbour | None) -> Routes:
     routes = Routes()
+    if neighbour is not None:
+        routes.add_neighbour(neighbour, max_body=MAX_WHOLE_BODY)
     for service in served:
         for path, endpoint in service.routes.items():
             try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanjet import app
 from fanjet.additions import Additions
+from fanjet.net.asgi.neighbour import Neighbour
 from fanjet.telemetry.logging import get_logger
 
 from .api import ServerApi
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from fanjet.net.asgi.types import Application
     from fanjet.node.node import Node
 
     from .configuration import Configuration
@@ -38,17 +40,20 @@ class Server(Registration):
         *,
         address: str | None = None,
         port: int | None = None,
+        asgi: Application | None = None,
         headers: Collection[str] = (),
         emulated_headers: Collection[str] = (),
     ) -> None:
         """`configuration`: path of a file, a mapping in the words of files, or a `Config`. `address` and `port` replace
-        what it says; port 0 is any free one. `headers`: names of request headers, and `emulated_headers` of those that
+        what it says; port 0 is any free one. `asgi`: an application for the requests to this port that are not
+        Fanjet's own. `headers`: names of request headers, and `emulated_headers` of those that
         clients put into their connect requests, that events are to show.
 
         Raises `ConfigError`.
         """
         super().__init__()
         self._loaded = load(configuration, address=address, port=port)
+        self._neighbour = None if asgi is None else Neighbour(asgi)
         self._headers = headers
         self._emulated_headers = emulated_headers
         self._running: app.Server | None = None
@@ -106,6 +111,7 @@ class Server(Registration):
             handlers=self._handlers,
             headers=self._headers,
             emulated_headers=self._emulated_headers,
+            neighbour=self._neighbour,
             procedures=self._procedures,
             take_node=self._take_node,
         )

@@ -28,6 +28,8 @@ class Route:
     endpoint: Endpoint
     max_body: int | None = DEFAULT_MAX_BODY
     """Bytes a request's body may have, above which 413 is answered; None: any number."""
+    streamed: bool = False
+    """On HTTP/1.1 bodies come piece by piece, however long they are (`StreamedRequest`)."""
 
 
 class DuplicateRoute(ValueError):  # noqa: N818
@@ -37,11 +39,12 @@ class DuplicateRoute(ValueError):  # noqa: N818
 class Routes:
     """The endpoints of one listener: exact paths, and subtrees, whose patterns end in a slash (`/` catches all)."""
 
-    __slots__ = ("_exact", "_subtrees")
+    __slots__ = ("_exact", "_neighbour", "_subtrees")
 
     def __init__(self) -> None:
         self._exact: dict[str, Route] = {}
         self._subtrees: dict[str, Route] = {}
+        self._neighbour: Route | None = None
 
     def add(self, pattern: str, endpoint: Endpoint, *, max_body: int | None = DEFAULT_MAX_BODY) -> None:
         """Add an endpoint. Raises `DuplicateRoute`, and `ValueError` for a pattern that does not begin with a slash."""
@@ -51,6 +54,10 @@ class Routes:
         if pattern in table:
             raise DuplicateRoute(pattern)
         table[pattern] = Route(pattern, endpoint, max_body)
+
+    def add_neighbour(self, endpoint: Endpoint, *, max_body: int | None) -> None:
+        """Let an endpoint have all requests that belong to no other, with their paths as they are."""
+        self._neighbour = Route("", endpoint, max_body, streamed=True)
 
     def __bool__(self) -> bool:
         """Whether there is any endpoint."""
@@ -66,6 +73,9 @@ class Routes:
         return self._find_cleaned(head)
 
     def _find_cleaned(self, head: "Head") -> Route:
+        if self._neighbour is not None:
+            path = _decode_segments(head.raw_path)
+            return self._exact.get(path) or self._find_subtree(path)
         cleaned = clean_path(head.raw_path)
         path = _decode_segments(cleaned)
         route = self._exact.get(path)
@@ -81,7 +91,7 @@ class Routes:
             route = self._subtrees.get(path[: end + 1])
             if route is not None:
                 return route
-        return _NOT_FOUND
+        return self._neighbour or _NOT_FOUND
 
 
 def clean_path(path: str) -> str:

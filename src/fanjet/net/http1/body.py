@@ -20,6 +20,9 @@ class Body(Protocol):
     def value(self) -> bytes:
         """The body so far."""
 
+    def take(self) -> bytes:
+        """The body so far, which is forgotten."""
+
 
 class LengthBody:
     """A body of known length."""
@@ -44,6 +47,11 @@ class LengthBody:
     def value(self) -> bytes:
         """The body so far."""
         return b"".join(self._parts)
+
+    def take(self) -> bytes:
+        """The body so far, which is forgotten."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
 
 
 class ChunkedBody:
@@ -82,6 +90,11 @@ class ChunkedBody:
     def value(self) -> bytes:
         """The body so far."""
         return b"".join(self._parts)
+
+    def take(self) -> bytes:
+        """The body so far, which is forgotten."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
 
     def _take_line(self, buffer: bytearray) -> bytes | None:
         end = buffer.find(b"\n", 0, _MAX_CHUNK_LINE)

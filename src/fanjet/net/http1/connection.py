@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, cast
 from ..wheel import NOT_SCHEDULED
 from .errors import BadRequest
 from .exchange import Exchange, answer_failure
+from .incoming import IncomingBody, StreamedRequest
 from .known import END_OF_HEAD
 from .reader import RequestReader
 from .request import Request
 from .response import CLOSE_CONNECTION, ordinary_response, refusal, response, stream_head
 from .stream import BodyFraming, Http1Stream, ResponseStream, StreamOwner, chunked, unframed
-from .unread import BodyAwaited, UnreadRequest
+from .unread import BodyAwaited, BodyInPieces, UnreadableBody, UnreadRequest
 
 if TYPE_CHECKING:
     from .known import KnownHead
@@ -38,6 +39,7 @@ class HttpConnection(asyncio.Protocol):
         "_close_after_stream",
         "_deadline",
         "_exchange",
+        "_incoming",
         "_paused",
         "_peer_finished",
         "_reader",
@@ -61,6 +63,7 @@ class HttpConnection(asyncio.Protocol):
         self._deadline = _NEVER
         self._scheduled_for = _NEVER  # what the wheel knows: never later than the deadline
         self._stream: Http1Stream | None = None  # the body being written
+        self._incoming: IncomingBody | None = None  # the body being received in pieces
         self._unread = False  # the body of the request being answered is not: with the answer the connection ends
         self._stopped = False  # nothing more is served
         self._close_after_stream = False
@@ -114,10 +117,13 @@ class HttpConnection(asyncio.Protocol):
                 body = data[end + len(END_OF_HEAD) :]
                 self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
                 return
-        if self._unread:
+        if self._unread and self._incoming is None:
             return
         reader.feed(data)
-        if ready:
+        if self._incoming is not None:
+            if not self._paused:
+                self._pass_on(self._incoming)
+        elif ready:
             self._serve()
         elif reader.waiting > MAX_WAITING_BYTES and not self._paused:
             self._paused = True
@@ -270,6 +276,26 @@ class HttpConnection(asyncio.Protocol):
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
 
+    # What a body that is taken in pieces calls.
+
+    def read_body(self, *, give_leave: bool) -> None:
+        """Deliver what has come, and what comes."""
+        if self._stopped or self._incoming is None:
+            return
+        if give_leave:
+            self._transport.write(_CONTINUE)
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        self._pass_on(self._incoming)
+
+    def hold_body(self) -> None:
+        """Let the client wait."""
+        if not self._paused and not self._stopped and self._incoming is not None:
+            self._paused = True
+            self._deadline = _NEVER
+            self._transport.pause_reading()
+
     # Steps.
 
     def _serve(self) -> None:
@@ -286,6 +312,9 @@ class HttpConnection(asyncio.Protocol):
                 known, body = received
                 if isinstance(body, bytes):
                     self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
+                elif body is BodyInPieces:
+                    self._unread = True  # until it is
+                    self._start_streamed(known)
                 else:
                     self._unread = True
                     request = UnreadRequest(known.head, b"", self._transport, self._server.tls, body)
@@ -296,6 +325,27 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(fault)
         finally:
             self._serving = False
+
+    def _start_streamed(self, known: "KnownHead") -> None:
+        self._incoming = incoming = IncomingBody(self, awaited=known.head.expects_continue)
+        self.hold_body()
+        self._start_exchange(known, StreamedRequest(known.head, b"", self._transport, self._server.tls, incoming))
+
+    def _pass_on(self, incoming: IncomingBody) -> None:
+        """Deliver what has come of the body."""
+        try:
+            piece, last = self._reader.next_piece()
+        except UnreadableBody:
+            self.abort()
+            return
+        if last:
+            self._incoming = None
+            self._unread = False
+            self._deadline = _NEVER
+        else:
+            self._expect_within(REQUEST_SECONDS)
+        if piece or last:
+            incoming.on_piece(piece, last)
 
     def _start_exchange(self, known: "KnownHead", request: Request) -> None:
         self._started = None
@@ -342,6 +392,9 @@ class HttpConnection(asyncio.Protocol):
         moment, until the peer has closed, too.
         """
         self._stopped = True
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self._expect_within(LINGER_SECONDS)

@@ -40,6 +40,8 @@ class KnownHead(msgspec.Struct, frozen=True, eq=False):
     rest: int
     """Bytes from the empty line behind the head to the end of the request, if such a request needs nothing but to be
     there: a body of declared length, within the limit, that no leave is asked for. Else 0, which is never right."""
+    streamed: bool
+    """Whether the endpoint takes bodies piece by piece."""
 
 
 class KnownHeads:
@@ -93,7 +95,9 @@ class KnownHeads:
         route = self._routes.find(head)
         length, limit = head.content_length, route.max_body
         simple = length >= 0 and not head.expects_continue and (limit is None or length <= limit)
-        return KnownHead(head, route.endpoint, limit, len(END_OF_HEAD) + length if simple else 0)
+        if length and route.streamed:
+            simple = False
+        return KnownHead(head, route.endpoint, limit, len(END_OF_HEAD) + length if simple else 0, route.streamed)
 
 
 def _without_key(raw: bytes) -> tuple[tuple[bytes, bytes], bytes]:

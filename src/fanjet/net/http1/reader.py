@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from .body import Body, ChunkedBody, LengthBody
 from .errors import BadRequest
 from .head import CHUNKED, Head, check_request_line
-from .unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody
+from .unread import BodyAwaited, BodyInPieces, BodyNotThere, BodyTooLarge, UnreadableBody
 
 if TYPE_CHECKING:
     from ..router import Endpoint
@@ -98,6 +98,21 @@ class RequestReader:
                 self._start = self._scanned = 0
         return received
 
+    def next_piece(self) -> tuple[bytes, bool]:
+        """What has come of a body that is taken in pieces, and whether that was the end. Raises `UnreadableBody`."""
+        body = self._body
+        assert body is not None
+        data = bytes(self._buffer[self._start :])
+        self._start = self._scanned = 0
+        self._buffer = b""
+        rest = body.feed(data)
+        if rest is None:
+            return body.take(), False
+        self._buffer = rest
+        self._known = self._body = None
+        self.between_requests = not rest
+        return body.take(), True
+
     def _receive(self) -> "tuple[KnownHead, bytes | type[BodyNotThere]] | None":
         known = self._known
         if known is None:
@@ -107,6 +122,10 @@ class RequestReader:
             length, limit = known.head.content_length, known.max_body
             if length == 0:
                 return known, b""
+            if known.streamed:
+                self._known = known
+                self._body = ChunkedBody(None) if length == CHUNKED else LengthBody(length)
+                return known, BodyInPieces
             if limit is not None and length > limit:
                 return known, BodyTooLarge
             awaited = known.head.expects_continue

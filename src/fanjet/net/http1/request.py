@@ -65,6 +65,11 @@ class Request(msgspec.Struct, frozen=True, eq=False):
         host, port = address[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    def address(self, end: str) -> tuple[str, int] | None:
+        """Host and port of one end of the socket, `peername` or `sockname`; None where there is none."""
+        address = self._transport.get_extra_info(end)
+        return address[:2] if isinstance(address, tuple) else None
+
     def all_values(self, name: bytes) -> Sequence[bytes]:
         """Every value of the header `name` (lower-case), in order."""
         repeated = self.head.repeated.get(name)

@@ -31,6 +31,10 @@ class BodyTooLarge(UnreadableBody):
     """There will be no body: it is over the limit of its route."""
 
 
+class BodyInPieces(BodyNotThere):
+    """There will be no whole body: its endpoint takes pieces."""
+
+
 class UnreadRequest(Request, frozen=True, eq=False):
     """A request without its body; `Request.body` is as fast as it can be, hence a class of their own."""
 
