@@ -5,6 +5,7 @@ tracebacks; that is checked when it stops.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,6 +18,15 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 StartServer = Callable[[Config], Server]
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays() -> Iterator[None]:
+    """Undo what a test does to the root logger: commands that run in this process set it up for themselves."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,6 @@ from fanjet.telemetry.log_formats import ConsoleFormatter
 from fanjet.telemetry.logging import LogOutput, configure, get_logger, log_to_stderr
 
 
-@pytest.fixture(autouse=True)
-def restore_logging():
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-
-
 def lines(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
