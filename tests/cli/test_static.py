@@ -8,12 +8,12 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.support.server import free_port
+
 
 def test_files_are_served_with_listing_and_index(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     arguments = [sys.executable, "-m", "fanjet", "serve", "-d", str(tmp_path), "-p", str(port), "-a", "127.0.0.1"]
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ

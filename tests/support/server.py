@@ -47,10 +47,17 @@ def merge(base: Config, over: Config) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody listens on, and that nobody else gets while this process runs.
+
+    A socket stays bound to it without listening. So the system chooses the port for nobody, neither for a server nor
+    for a client, but lets those listen who want this very port and set SO_REUSEADDR, as servers do.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
+    held.detach()  # open until the process ends
+    return int(port)
 
 
 class ApiError(Exception):
