@@ -71,8 +71,8 @@ async def test_a_slow_request_holds_up_no_other(rig: Rig) -> None:
 
 async def test_a_pong_counts_while_a_command_waits(rig: Rig) -> None:
     client = await subscribed(rig)
-    await rig.pass_time(25)
-    assert client.pings == 1
+    while not client.pings:  # the first comes at some time within the interval
+        await rig.pass_time(1)
     rig.gate.hold("history")
     slow = request(client, history(11))
     await rig.settle()
