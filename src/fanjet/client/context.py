@@ -13,6 +13,7 @@ from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
 
 from .metrics import ClientMetrics
+from .tracing import traces_frames
 from .waiting_room import WaitingRoom
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class ClientContext:
     events: ClientEvents = field(default_factory=Nobody)
     """The application, asked where options say so."""
     metrics: ClientMetrics = field(default_factory=lambda: ClientMetrics(NodeMetrics()))
+    traces_frames: bool = field(default_factory=traces_frames)
+    """Whether every frame is logged."""
     connecting: WaitingRoom = field(init=False)
     open_connections: int = 0
     background: set[asyncio.Task[None]] = field(default_factory=set)

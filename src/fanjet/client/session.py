@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fanjet.protocol.codec import PayloadNotJSON
 from fanjet.protocol.codes import (
@@ -29,6 +29,7 @@ from .opening import PLAIN
 from .outbox import Outbox
 from .settings import LONGEST_LIFETIME
 from .state import AUTHENTICATED, CLOSED, CONNECTED, CONNECTING, UNUSABLE
+from .tracing import TracedTransport, trace_incoming
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -71,6 +72,7 @@ class Session(Outbox):
         "expire_at",
         "info",
         "labels",
+        "last_command",
         "meta",
         "metrics",
         "opening",
@@ -87,9 +89,12 @@ class Session(Outbox):
     def __init__(
         self, context: ClientContext, transport: Transport, opening: Opening = PLAIN, *, session_id: str = ""
     ) -> None:
+        self.client_id = new_client_id()
+        if context.traces_frames:
+            transport = cast("Transport", TracedTransport(transport, self.client_id))
         super().__init__(context.node.flusher, transport)
         self.context = context
-        self.client_id = new_client_id()
+        self.last_command = ""
         self.session_id = session_id
         self.opening = opening
         self.metrics = context.metrics.of_transport(transport.name)
@@ -193,6 +198,8 @@ class Session(Outbox):
         commands = self._commands
         if commands is None:
             return
+        if self.context.traces_frames:
+            trace_incoming(self.client_id, frame)
         if frame == self.transport.wire.codec.ping and self.ping_outstanding and commands.idle:
             self.metrics.traffic.pong.add(len(frame))
             self.take_pong()  # most of what idle clients send
@@ -383,6 +390,7 @@ class Session(Outbox):
         self._enter(CLOSED)
         if disconnect.code != DISCONNECT_CONNECTION_CLOSED.code:
             self.metrics.disconnect(disconnect.code)
+            farewell.write_down(self, disconnect)
         self.context.connecting.leave(self)
         self.context.wheel.cancel(self)
         self._leave_node()

@@ -20,6 +20,7 @@ from fanjet.protocol.messages import Command, ConnectPush, ConnectResult
 from .client_id import new_client_id
 from .opening import PLAIN
 from .session import Session
+from .tracing import trace_incoming
 
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect, Error
@@ -83,6 +84,8 @@ class UnidirectionalSession(Session):
     def on_bytes(self, frame: bytes) -> None:
         """Commands from the emulation endpoint. Pongs, which idle clients do not send here, are nothing special."""
         if self._commands is not None:
+            if self.context.traces_frames:
+                trace_incoming(self.client_id, frame)
             self._commands.take(frame)
 
     def _kind_of(self, result: Result) -> type:
