@@ -38,6 +38,7 @@ class FakeAuthority:
         self.bad_nonces = 0  # that many requests are told that their nonce is bad
         self.gate = asyncio.Event()  # orders are not finished before it is set
         self.gate.set()
+        self.validated = 0  # hosts that have shown that they are theirs; their orders wait for the gate
         self.ordered = []
         self.order_requests = 0
         self.contacts = []
@@ -192,6 +193,7 @@ class FakeAuthority:
             order["authz"] = order["status"] = "invalid"
             order["why"] = f"{type(error).__name__} {error}"
         else:
+            self.validated += 1
             await self.gate.wait()
             order["authz"], order["status"] = "valid", "ready"
 
