@@ -37,6 +37,8 @@ log = get_logger(__name__)
 failures = LimitedLog(log, 20)
 """Errors that clients are answered: few lines a second tell enough."""
 
+NO_FRAME = -1
+"""In place of the size of a command that came by other means."""
 COMMANDS_PER_SLICE = 100
 """Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
 
@@ -77,8 +79,8 @@ class CommandQueue(Struct, eq=False):
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def take_command(self, command: Command) -> None:
-        """Run the first command, when no frame has brought it."""
-        self._run(iter(((command, 0),)))
+        """Run the first command, when no frame has brought it: it is not counted as one that was received."""
+        self._run(iter(((command, NO_FRAME),)))
 
     def stop(self) -> None:
         """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
@@ -155,8 +157,10 @@ class CommandQueue(Struct, eq=False):
         operation, request = select(command)
         channel = getattr(request, "channel", "")
         session.last_command = operation.name
-        session.metrics.traffic_in(channel).received[operation.name].add(size)
-        running = Running(session, command.id, operation, channel)
+        counted = size != NO_FRAME
+        if counted:
+            session.metrics.traffic_in(channel).received[operation.name].add(size)
+        running = Running(session, command.id, operation, channel, timed=counted and operation not in _NOT_TIMED)
         if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
             running.end(ReplyError(ERROR_NOT_AVAILABLE))
             return True
@@ -191,13 +195,14 @@ class CommandQueue(Struct, eq=False):
 class Running:
     """A command that has begun."""
 
-    __slots__ = ("_began", "_channel", "_id", "_session", "operation")
+    __slots__ = ("_began", "_channel", "_id", "_session", "_timed", "operation")
 
-    def __init__(self, session: Session, command_id: int, operation: Operation, channel: str) -> None:
+    def __init__(self, session: Session, command_id: int, operation: Operation, channel: str, *, timed: bool) -> None:
         self._session = session
         self._id = command_id
         self.operation = operation
         self._channel = channel
+        self._timed = timed
         self._began = perf_counter()
 
     def end(self, error: BaseException | None) -> None:
@@ -205,7 +210,7 @@ class Running:
         session, method = self._session, self.operation.name
         if error is not None:
             self._answer_failure(error)
-        if self.operation not in _NOT_TIMED:
+        if self._timed:
             timing = session.metrics.traffic_in(self._channel).durations[method]
             timing.observe(perf_counter() - self._began)
 

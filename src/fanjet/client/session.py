@@ -201,7 +201,7 @@ class Session(Outbox):
         if self.context.traces_frames:
             trace_incoming(self.client_id, frame)
         if frame == self.transport.wire.codec.ping and self.ping_outstanding and commands.idle:
-            self.metrics.traffic.pong.add(len(frame))
+            self.metrics.traffic.pong.add(sum(self.transport.wire.codec.sizes(frame)))
             self.take_pong()  # most of what idle clients send
         else:
             commands.take(frame)
@@ -240,7 +240,7 @@ class Session(Outbox):
         if limit and len(message) > limit:
             raise Disconnected(DISCONNECT_SLOW)
         if not self.closed:
-            self.metrics.traffic_in(channel).sent[self._kind_of(result)].add(len(message))
+            self.metrics.traffic_in(channel).sent[self._kind_of(result)].add(self.transport.wire.codec.size(message))
             self.send(self.transport.wire.frame(message))
 
     def _kind_of(self, result: Result) -> type:
@@ -273,7 +273,7 @@ class Session(Outbox):
         if limit and len(message) > limit:
             self.disconnect(DISCONNECT_SLOW)
         else:
-            flow.add(len(message))
+            flow.add(self.transport.wire.codec.size(message))
             self.send(self.transport.wire.frame(message))
 
     # ------------------------------------------------------------------------------------------ deadlines
@@ -333,7 +333,7 @@ class Session(Outbox):
             self.deadlines.pong = now + pong_timeout
         self.ping_outstanding = True
         wire = self.transport.wire
-        self.metrics.traffic.ping.add(len(wire.codec.ping))
+        self.metrics.traffic.ping.add(wire.codec.size(wire.codec.ping))
         self.send(wire.ping)
 
     def take_pong(self) -> bool:
@@ -379,7 +379,7 @@ class Session(Outbox):
         else:
             if transport.pushes_disconnect:
                 message = transport.wire.codec.push("", DisconnectPush(disconnect.code, disconnect.reason))
-                self.metrics.traffic.sent[DisconnectPush].add(len(message))
+                self.metrics.traffic.sent[DisconnectPush].add(self.transport.wire.codec.size(message))
                 self.send(transport.wire.frame(message))
             self.write_everything()
         self._end(disconnect)

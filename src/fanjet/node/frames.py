@@ -71,7 +71,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
     def _framed(self, delivery: Delivery, message: bytes) -> Frame:
         if self.limit and len(message) > self.limit:
             return DISCONNECT_SLOW
-        return delivery.wire.frame(message), len(message)
+        return delivery.wire.frame(message), delivery.wire.codec.size(message)
 
     def _is_json(self) -> bool:
         if self._json_ok is None:

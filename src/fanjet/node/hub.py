@@ -267,7 +267,7 @@ class Hub:
             if frame is None:
                 numeric_id = live.numeric_id if delivery.compact else 0
                 message = delivery.wire.codec.push(channel, body, numeric_id)
-                frame = frames[key] = delivery.wire.frame(message), len(message)
+                frame = frames[key] = delivery.wire.frame(message), delivery.wire.codec.size(message)
             self._deliver(members, frame, flow)
         self._settle()
 

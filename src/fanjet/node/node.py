@@ -27,7 +27,7 @@ from .hub import Hub
 from .metrics import NodeMetrics
 from .orders import Orders
 from .presence import CountedPresence
-from .questions import CHANNELS, Questions
+from .questions import CHANNELS, EMULATION, Questions
 from .registry import UnknownNode
 from .stock import Stock
 
@@ -227,7 +227,8 @@ class Node:
         `UnknownNode`; that there is no such connection, or that the data are no commands, is nobody's business."""
         session, data = request.session, bytes(request.data)
         if request.node == self.uid:
-            await self._questions.emulate(session, data)
+            with self.metrics.surveying(EMULATION):
+                await self._questions.emulate(session, data)
         elif self.cluster is not None and request.node in self.cluster.registry:
             await self.cluster.emulate(request.node, session, data, EMULATION_SECONDS)
         else:

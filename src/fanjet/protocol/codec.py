@@ -36,6 +36,9 @@ class Codec(Protocol):
         Lazy: the commands before a malformed one are yielded, then `MalformedFrame` is raised.
         """
 
+    def size(self, message: bytes) -> int:
+        """How many bytes a message has that was encoded here, without what only parts it from the next."""
+
     def sizes(self, frame: bytes) -> Iterable[int]:
         """How many bytes each of the commands has that `decode` yields."""
 

@@ -71,6 +71,9 @@ class _JSONCodec:
         for line in lines:
             yield _decode_line(line, is_ascii)
 
+    def size(self, message: bytes) -> int:
+        return len(message)
+
     def sizes(self, frame: bytes) -> Iterable[int]:
         if _NEWLINE not in frame:
             return (len(frame),)

@@ -71,12 +71,16 @@ class _ProtobufCodec:
             at = start + length
             yield decode_command(frame, start, at)
 
+    def size(self, message: bytes) -> int:
+        return read_varint(message, 0, len(message))[0]
+
     def sizes(self, frame: bytes) -> Iterator[int]:
+        """Each with 8 bytes for its length, as they have always been counted."""
         size = len(frame)
         at = 0
         while at < size:
             length, start = read_varint(frame, at, size)
-            yield length
+            yield length + 8
             at = start + length
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
@@ -158,6 +162,9 @@ class _UnidirectionalProtobuf(_ProtobufCodec):
     __slots__ = ()
 
     ping = b""
+
+    def size(self, message: bytes) -> int:
+        return len(message)
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         if isinstance(result, ConnectResult):
