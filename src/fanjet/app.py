@@ -194,7 +194,7 @@ class Server:
             events=self._events,
             metrics=self._measuring.clients,
         )
-        console = Console(self._node, loaded, os.environ, now=self._wheel.clock, totals=self._measuring.totals)
+        console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
         self._operations = Operations(self._measuring, self._node, config.graphite, node_name)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
         self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment), additions.neighbour)
