@@ -173,7 +173,7 @@ class Server:
             name=node_name,
             version=VERSION,
             namespaces=namespaces,
-            open_engines=partial(open_engines, config),
+            open_engines=partial(open_engines, config, metrics=self._measuring.engines),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
             metrics=self._measuring.node,

@@ -30,3 +30,7 @@ class PubSubMetrics:
         )
         for channel_type in channel_types:
             self.dropped.cell("", channel_type, shown=True)
+
+    def count_error(self, error: str) -> None:
+        """Of the broker without a name; names of errors are in 07 §24."""
+        self.errors.cell("", error).value += 1

@@ -9,6 +9,8 @@ from msgspec import Struct
 from .memory import MemoryBroker, MemoryPresenceManager
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fanjet.config import Config
     from fanjet.config.tree.broker import BrokerRedis
     from fanjet.config.tree.controller import Controller as ControllerSettings
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from fanjet.config.tree.redis import RedisConnection
 
     from .interfaces import Broker, BrokerEvents, Controller, PresenceManager
+    from .metrics import EngineMetrics
     from .redis import Shards
+
+    CountError = Callable[[str], None]
 
 
 class Engines(Struct, frozen=True):
@@ -28,14 +33,14 @@ class Engines(Struct, frozen=True):
     controller: Controller | None = None
 
 
-def open_engines(config: Config, events: BrokerEvents, uid: str) -> Engines:
+def open_engines(config: Config, events: BrokerEvents, uid: str, metrics: EngineMetrics) -> Engines:
     """Make the engines, which connect when they are started. The configuration is valid; `uid` is the node's id, by
     which others address it. Libraries of remote ones are loaded only here. Raises `ConfigError`, `TLSError`."""
     shards = _shards(config.engine.redis) if _is_redis_wanted(config) else None
-    broker, controller = _open_broker(config, events, uid, shards)
+    broker, controller = _open_broker(config, events, uid, shards, metrics.redis.count_error)
     presence_manager = _open_presence_manager(config, shards)
     if config.controller.enabled:
-        controller = _open_controller(config.controller, uid)
+        controller = _open_controller(config.controller, uid, metrics.redis.count_error)
     return Engines(broker, presence_manager, controller)
 
 
@@ -51,33 +56,34 @@ def _shards(settings: RedisConnection) -> Shards:
 
 
 def _open_broker(
-    config: Config, events: BrokerEvents, uid: str, shards: Shards | None
+    config: Config, events: BrokerEvents, uid: str, shards: Shards | None, count_error: CountError
 ) -> tuple[Broker, Controller | None]:
     """The broker, with the controller that comes with it. `shards`: those of the engine."""
-    meta_ttl = int(config.channel.history_meta_ttl)
     if config.broker.enabled and config.broker.type == "nats":
         from .nats import NatsBroker, NatsConnection, NatsController  # noqa: PLC0415
 
         nats = config.broker.nats
         connection = NatsConnection(nats)
         return NatsBroker(connection, nats, events), NatsController(connection, nats.prefix, uid)
+    meta_ttl = int(config.channel.history_meta_ttl)
+    settings: EngineRedis | BrokerRedis = config.engine.redis
     if config.broker.enabled and config.broker.type == "redis":
-        return _open_redis_broker(config.broker.redis, events, uid, _shards(config.broker.redis), meta_ttl)
-    if shards is not None and not config.broker.enabled:
-        return _open_redis_broker(config.engine.redis, events, uid, shards, meta_ttl)
-    return MemoryBroker(events, history_meta_ttl=meta_ttl), None
-
-
-def _open_redis_broker(
-    settings: EngineRedis | BrokerRedis, events: BrokerEvents, uid: str, shards: Shards, meta_ttl: int
-) -> tuple[Broker, Controller]:
+        settings = config.broker.redis
+        shards = _shards(settings)
+    elif config.broker.enabled or shards is None:
+        return MemoryBroker(events, history_meta_ttl=meta_ttl), None
     from .redis import RedisBroker, RedisController  # noqa: PLC0415
 
-    prefix = settings.prefix
     broker = RedisBroker(
-        shards, events, uid, prefix=prefix, history_meta_ttl=meta_ttl, use_lists=settings.history_use_lists
+        shards,
+        events,
+        uid,
+        prefix=settings.prefix,
+        history_meta_ttl=meta_ttl,
+        use_lists=settings.history_use_lists,
+        count_error=count_error,
     )
-    return broker, RedisController(shards, prefix=prefix, uid=uid)
+    return broker, RedisController(shards, prefix=settings.prefix, uid=uid, count_error=count_error)
 
 
 def _open_presence_manager(config: Config, shards: Shards | None) -> PresenceManager:
@@ -102,12 +108,13 @@ def _open_redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, s
     )
 
 
-def _open_controller(settings: ControllerSettings, uid: str) -> Controller:
+def _open_controller(settings: ControllerSettings, uid: str, count_error: CountError) -> Controller:
     """The controller that takes the place of the broker's."""
     if settings.type == "redis":
         from .redis import RedisController  # noqa: PLC0415
 
-        return RedisController(_shards(settings.redis), prefix=settings.redis.prefix, uid=uid)
+        shards = _shards(settings.redis)
+        return RedisController(shards, prefix=settings.redis.prefix, uid=uid, count_error=count_error)
     if settings.type == "nats":
         from .nats import NatsConnection, NatsController  # noqa: PLC0415
 

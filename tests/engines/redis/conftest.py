@@ -54,8 +54,8 @@ def opened(
             use_lists=use_lists,
             probe_seconds=probe_seconds,
         )
-        await broker.start()
         try:
+            await broker.start()
             yield broker
         finally:
             await broker.close()

@@ -60,7 +60,13 @@ async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
         with pytest.raises(EngineUnavailable, match="temporary unavailable"):
             await broker.subscribe("other")
         await broker.unsubscribe("other")
+        assert broker.lost == f"Redis at {own.address}"
         await asyncio.to_thread(own.start)
+
+        async def found_again() -> bool:
+            return not broker.lost
+
+        await until(found_again)  # nobody calls
         await delivered_again(broker, events)
 
 
@@ -265,8 +271,15 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     [target] = targets(settings(redis.address))
     shard = Astray(await open_shard(target), own)
     heard = []
+    errors: list[str] = []
     listener = Listener(
-        shard, "test", ["p.shard.0"], "p.probe", lambda *message: heard.append(message), probe_seconds=0.1
+        shard,
+        "test",
+        ["p.shard.0"],
+        "p.probe",
+        lambda *message: heard.append(message),
+        count_error=errors.append,
+        probe_seconds=0.1,
     )
     await listener.start()
     await listener.subscribe(b"p.client.news")
@@ -277,6 +290,8 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     await until(looked_thrice)
     silence_astray = listener.silence
     assert silence_astray > 0.2
+    assert set(errors) == {"probe_timeout"}
+    assert listener.lost == f"PUB/SUB (test) of Redis at {redis.address}"
     shard.is_astray = False
 
     async def heard_something() -> bool:
@@ -285,6 +300,7 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     await until(heard_something)
     assert heard[0] == (b"p.probe", b"probe")
     assert listener.silence < silence_astray
+    assert not listener.lost
     redis.call("PUBLISH", "p.client.news", "m")
 
     async def heard_message() -> bool:

@@ -13,11 +13,13 @@ from fanjet.telemetry.logging import get_logger
 from .envelope import deliver, encode_join, encode_leave
 from .errors import CommandRefused
 from .history import RESULT_TTL, Lists, Storage, Streams
-from .listener import PROBE_SECONDS, Listener
+from .listener import PROBE_SECONDS, Listener, lost_among
 from .names import NodeNames, capability_check
 from .script import Script
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
@@ -33,7 +35,8 @@ _REPEATED: Final = Published(suppressed="idempotency")
 class RedisBroker:
     """Streams, and PUB/SUB in one atomic step with them. A channel lives on one shard.
 
-    `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for ever.
+    `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for ever. `count_error` gets the
+    names of errors (07 §24).
     """
 
     keeps_history = True
@@ -48,6 +51,7 @@ class RedisBroker:
         prefix: str,
         history_meta_ttl: int,
         use_lists: bool = False,
+        count_error: Callable[[str], None] = lambda _error: None,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._shards = shards
@@ -56,6 +60,7 @@ class RedisBroker:
         self._node_names = NodeNames(prefix, uid)
         self._history_meta_ttl = history_meta_ttl
         self._use_lists = use_lists
+        self._count_error = count_error
         self._storage: Storage = Lists() if use_lists else Streams()
         self._publish_once = Script("publish_once")
         self._probe_seconds = probe_seconds
@@ -76,6 +81,11 @@ class RedisBroker:
         """See `Broker.close`."""
         await asyncio.gather(*(listener.close() for listener in self._listeners))
         await self._shards.close()
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`. A node that hears nothing has lost its broker even while its publishes succeed."""
+        return self._shards.lost or lost_among(self._listeners)
 
     @property
     def silence(self) -> float:
@@ -145,7 +155,19 @@ class RedisBroker:
 
     def _listener(self, shard: Shard) -> Listener:
         names = self._node_names
-        return Listener(shard, "messages", [names.service], names.probe, self._take, probe_seconds=self._probe_seconds)
+
+        def count(error: str) -> None:
+            self._count_error("subscribe_shard_channel" if error == "subscribe" else error)
+
+        return Listener(
+            shard,
+            "messages",
+            [names.service],
+            names.probe,
+            self._take,
+            count_error=count,
+            probe_seconds=self._probe_seconds,
+        )
 
     def _home_of(self, channel: str) -> Home:
         return self._homes[self._shards.number_of(channel)]
@@ -162,6 +184,7 @@ class RedisBroker:
         try:
             deliver(payload, channel, self._events)
         except MalformedRecord as error:
+            self._count_error("handle_client_message")
             log.error("malformed message from Redis", channel=channel, error=error)
 
     async def _check(self, shard: Shard) -> None:

@@ -108,6 +108,11 @@ class ClusterShard:
             await self._look()
         return random.choice(self._primaries)
 
+    @property
+    def is_lost(self) -> bool:
+        """See `Shard.is_lost`."""
+        return any(node.is_lost for node in self._nodes.values())
+
     def follow(self, leave: Callable[[str], None]) -> None:
         """See `Shard.follow`. Nodes that are lost are noticed by the connection, those that are expelled by probes."""
 
@@ -162,8 +167,8 @@ class ClusterShard:
         self._owners = owners
         self._primaries = list(dict.fromkeys(primaries))
         for address in self._nodes.keys() - set(primaries):
-            gone = self._nodes.pop(address)
-            gone.reset("it is not a primary of the Redis Cluster any more")
+            log.warn("a Redis server is not a primary of the cluster any more", address=address)
+            self._nodes.pop(address).retire()
 
 
 def _address_in(redirection: str, asked: Address) -> Address:

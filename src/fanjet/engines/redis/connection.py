@@ -198,9 +198,9 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
         async with asyncio.timeout(login.io_timeout):
             await connection.greet(login)
     except (OSError, TimeoutError, EngineUnavailable) as error:
-        connection.close()
+        await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {address}: {str(error) or 'timeout'}") from error
     except BaseException:
-        connection.close()
+        await connection.wait_closed()
         raise
     return connection

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
-from .listener import PROBE_SECONDS, Listener
+from .listener import PROBE_SECONDS, Listener, lost_among
 from .names import NodeNames
 
 if TYPE_CHECKING:
@@ -18,12 +18,27 @@ if TYPE_CHECKING:
 class RedisController:
     """Everybody hears one PUB/SUB channel, each node another one, on every shard; messages take turns between them."""
 
-    def __init__(self, shards: Shards, *, prefix: str, uid: str, probe_seconds: float = PROBE_SECONDS) -> None:
+    def __init__(
+        self,
+        shards: Shards,
+        *,
+        prefix: str,
+        uid: str,
+        count_error: Callable[[str], None] = lambda _error: None,
+        probe_seconds: float = PROBE_SECONDS,
+    ) -> None:
+        """`count_error` gets the names of errors (07 §24)."""
         self._shards = shards
         self._names = NodeNames(prefix, uid)
         self._listeners: list[Listener] = []
         self._turns = itertools.count()
+        self._count_error = count_error
         self._probe_seconds = probe_seconds
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return self._shards.lost or lost_among(self._listeners)
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
@@ -33,10 +48,14 @@ class RedisController:
             if name != probe:
                 on_control(payload)
 
+        def count(error: str) -> None:
+            self._count_error("subscribe_control_channel" if error == "subscribe" else f"control_{error}")
+
         probe = names.probe.encode()
         await self._shards.start()
+        own = [names.control, names.own]
         self._listeners = [
-            Listener(shard, "control", [names.control, names.own], names.probe, take, probe_seconds=self._probe_seconds)
+            Listener(shard, "control", own, names.probe, take, count_error=count, probe_seconds=self._probe_seconds)
             for shard in self._shards
         ]
         await asyncio.gather(*(listener.start() for listener in self._listeners))

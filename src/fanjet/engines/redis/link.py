@@ -21,6 +21,8 @@ log = get_logger(__name__)
 
 PAUSE_AFTER_FAILURE: Final = 0.1
 """Seconds in which nobody tries again: callers fail with what failed last."""
+RETRY_SECONDS: Final = 1.0
+"""After so long it is tried again without anybody calling."""
 
 
 class Link:
@@ -40,7 +42,13 @@ class Link:
         self._attempt: asyncio.Task[Connection] | None = None
         self._failed_at = 0.0
         self._failure: EngineUnavailable | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._closed = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there was a connection, or should be one, and it is not there."""
+        return self._connection is None and self._failure is not None
 
     def execute(self, words: Words) -> Awaitable[Any]:
         """Send a command. Raises `EngineUnavailable`, here or when awaited."""
@@ -54,12 +62,9 @@ class Link:
         if self._closed:
             raise EngineUnavailable("closed")
         loop = asyncio.get_running_loop()
-        if self._attempt is None:
-            if self._failure is not None and loop.time() - self._failed_at < PAUSE_AFTER_FAILURE:
-                raise EngineUnavailable(str(self._failure))
-            self._attempt = loop.create_task(self._connect())
-            self._attempt.add_done_callback(_take_note)
-        return await asyncio.shield(self._attempt)
+        if self._attempt is None and self._failure is not None and loop.time() - self._failed_at < PAUSE_AFTER_FAILURE:
+            raise EngineUnavailable(str(self._failure))
+        return await asyncio.shield(self._attempt or self._begin())
 
     def reset(self, why: str) -> None:
         """Connect anew: the server is not the right one any more."""
@@ -67,9 +72,19 @@ class Link:
             log.warn("leaving a Redis server", address=self._connection.address, reason=why)
             self._connection.close()
 
+    def retire(self) -> None:
+        """Disconnect for good, without waiting for anything."""
+        self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._connection is not None:
+            self._connection.close()
+
     async def close(self) -> None:
         """Disconnect for good."""
         self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
         if self._attempt is not None:
             self._attempt.cancel()
             await asyncio.gather(self._attempt, return_exceptions=True)
@@ -79,17 +94,38 @@ class Link:
     async def _execute_later(self, words: Words) -> Any:
         return await (await self.connection()).execute(words)
 
+    def _begin(self) -> asyncio.Task[Connection]:
+        self._attempt = asyncio.get_running_loop().create_task(self._connect())
+        self._attempt.add_done_callback(_take_note)
+        return self._attempt
+
+    def _begin_again(self) -> None:
+        if self._connection is None and self._attempt is None and not self._closed:
+            self._begin()
+
+    def _note_failure(self, error: EngineUnavailable) -> None:
+        loop = asyncio.get_running_loop()
+        self._failure = error
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = loop.call_later(RETRY_SECONDS, self._begin_again)
+        self._on_loss()
+
     async def _connect(self) -> Connection:
         try:
             address = await self._find()
-            connection = self._connection = await connect(address, self._login, Connection)
+            connection = await connect(address, self._login, Connection)
         except EngineUnavailable as error:
             self._failed_at = asyncio.get_running_loop().time()
-            self._failure = error
-            self._on_loss()
+            if not self._closed:
+                self._note_failure(error)
             raise
         finally:
             self._attempt = None
+        if self._closed:
+            connection.close()
+            raise EngineUnavailable("closed")
+        self._connection = connection
         if self._failure is not None:
             log.info("connected to Redis again", address=address)
             self._failure = None
@@ -99,9 +135,8 @@ class Link:
     def _note_loss(self, lost: asyncio.Future[ConnectionLost]) -> None:
         self._connection = None
         if not self._closed:
-            self._failure = lost.result()
-            log.warn("connection to Redis lost", error=self._failure)
-            self._on_loss()
+            log.warn("connection to Redis lost", error=lost.result())
+            self._note_failure(lost.result())
 
 
 def _take_note(attempt: asyncio.Task[Connection]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from fanjet.engines.interfaces import EngineUnavailable
@@ -12,7 +13,7 @@ from .connection import connect
 from .listening import MOST_NAMES, ListeningConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .shard import Shard
 
@@ -20,6 +21,8 @@ log = get_logger(__name__)
 
 RETRY_SECONDS: Final = 0.25
 PROBE_SECONDS: Final = 30.0
+DEAF_AFTER: Final = 2.5
+"""Probe intervals of silence: one until the probe, one for it to come back."""
 MOST_PAUSE: Final = 10
 """Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
 COMMANDS_AT_ONCE: Final = 16
@@ -28,6 +31,8 @@ PROBE: Final = b"probe"
 
 class Listener:
     """Hears `own` names always and others while they are subscribed. `take` gets name and payload of each message.
+
+    `count_error` gets `subscribe`, `subscribe_channel`, `connection`, `probe_publish` or `probe_timeout`.
 
     After `probe_seconds` without any message it publishes one to itself, on `probe_name`; when that is accepted and
     does not come back, the connection is attached to a server where nothing is published, and is made anew.
@@ -41,9 +46,11 @@ class Listener:
         probe_name: str,
         take: Callable[[bytes, bytes], None],
         *,
+        count_error: Callable[[str], None],
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._shard = shard
+        self._count_error = count_error
         self._purpose = purpose
         self._own = [name.encode() for name in (*own, probe_name)]
         self._probe_name = probe_name
@@ -79,6 +86,13 @@ class Listener:
         if self._connection is not None:
             heard_at = max(heard_at, self._connection.heard_at)
         return asyncio.get_running_loop().time() - heard_at
+
+    @property
+    def lost(self) -> str:
+        """What is not heard now, empty while all is well."""
+        if self._usable and self.silence < DEAF_AFTER * self._probe_seconds:
+            return ""
+        return f"PUB/SUB ({self._purpose}) of Redis at {self._shard.target}"
 
     async def subscribe(self, name: bytes) -> None:
         """Returns when Redis has confirmed it. Raises `EngineUnavailable`, at once while there is no connection."""
@@ -127,12 +141,16 @@ class Listener:
 
     async def _listen(self) -> NoReturn:
         """Connect, subscribe everything, and watch. Raises `EngineUnavailable` when that ends."""
-        connection = await connect(await self._shard.listening_address(), self._shard.target.login, ListeningConnection)
+        login = self._shard.target.login
+        with self._counting("subscribe"):
+            connection = await connect(await self._shard.listening_address(), login, ListeningConnection)
         try:
             connection.listen(self._take)
             self._connection = connection
-            await asyncio.gather(*map(connection.subscribe, self._own))
-            await self._subscribe_again(connection)
+            with self._counting("subscribe"):
+                await asyncio.gather(*map(connection.subscribe, self._own))
+            with self._counting("subscribe_channel"):
+                await self._subscribe_again(connection)
             self._usable = True
             self._tried.set()
             if self._failure:
@@ -145,6 +163,14 @@ class Listener:
             self._heard_at = max(self._heard_at, connection.heard_at)
             self._connection = None
             await connection.wait_closed()
+
+    @contextmanager
+    def _counting(self, error: str) -> Iterator[None]:
+        try:
+            yield
+        except EngineUnavailable:
+            self._count_error(error)
+            raise
 
     async def _subscribe_again(self, connection: ListeningConnection) -> None:
         """All names, some thousands at a time. Those that are given up meanwhile are left out."""
@@ -159,18 +185,19 @@ class Listener:
         interval, time = self._probe_seconds, asyncio.get_running_loop().time
         while True:
             heard_at = connection.heard_at
-            await _wait(connection, heard_at + interval)
+            await self._wait(connection, heard_at + interval)
             if connection.heard_at > heard_at:
                 continue
             probed_at = time()
             accepted = await self._publish_probe()
-            await _wait(connection, probed_at + interval)
+            await self._wait(connection, probed_at + interval)
             if connection.heard_at == heard_at and accepted:
-                await _wait(connection, time() + self._pause())
+                await self._wait(connection, time() + self._pause())
             if connection.heard_at > heard_at:
                 self._vain_restarts = 0
             elif accepted:
                 self._vain_restarts += 1
+                self._count_error("probe_timeout")
                 raise EngineUnavailable("a probe was published and has not come back")
 
     async def _publish_probe(self) -> bool:
@@ -179,9 +206,17 @@ class Listener:
             async with asyncio.timeout(self._probe_seconds):
                 await self._shard.execute(("PUBLISH", self._probe_name, PROBE), self._probe_name)
         except (EngineUnavailable, TimeoutError) as error:
+            self._count_error("probe_publish")
             log.warn("cannot publish a probe", purpose=self._purpose, shard=self._shard.target, error=error)
             return False
         return True
+
+    async def _wait(self, connection: ListeningConnection, until: float) -> None:
+        """Raises `ConnectionLost`."""
+        await asyncio.wait([connection.lost], timeout=max(0.0, until - asyncio.get_running_loop().time()))
+        if connection.lost.done():
+            self._count_error("connection")
+            raise connection.lost.result()
 
     def _pause(self) -> float:
         """Seconds to leave the connection alone: restarts that change nothing become rarer."""
@@ -189,8 +224,6 @@ class Listener:
         return min(2 ** (restarts - 1), MOST_PAUSE) * self._probe_seconds if restarts else 0.0
 
 
-async def _wait(connection: ListeningConnection, until: float) -> None:
-    """Raises `ConnectionLost`."""
-    await asyncio.wait([connection.lost], timeout=max(0.0, until - asyncio.get_running_loop().time()))
-    if connection.lost.done():
-        raise connection.lost.result()
+def lost_among(listeners: list[Listener]) -> str:
+    """What of these is not heard now, empty while all is well."""
+    return ", ".join(lost for listener in listeners if (lost := listener.lost))

@@ -38,6 +38,11 @@ class RedisPresenceManager:
         self._read = Script("presence_read")
         self._stats = Script("presence_stats")
 
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return self._shards.lost
+
     async def start(self) -> None:
         """See `PresenceManager.start`."""
         await self._shards.start()

@@ -60,6 +60,11 @@ class SentinelShard:
         """See `Shard.listening_address`. Asks the Sentinels."""
         return await self._find_primary()
 
+    @property
+    def is_lost(self) -> bool:
+        """See `Shard.is_lost`."""
+        return self._link.is_lost
+
     def follow(self, leave: Callable[[str], None]) -> None:
         """See `Shard.follow`."""
         self._followers.append(leave)

@@ -38,6 +38,10 @@ class Shard(Protocol):
     async def listening_address(self) -> Address:
         """Where a connection for PUB/SUB is to be opened now. Raises `EngineUnavailable`."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether commands cannot be executed now, or not all of them."""
+
     def follow(self, leave: Callable[[str], None]) -> None:
         """Have `leave` called, with the reason, when such a connection has to be opened elsewhere."""
 
@@ -66,6 +70,11 @@ class StandaloneShard:
     async def listening_address(self) -> Address:
         """See `Shard.listening_address`."""
         return self.target.seeds[0]
+
+    @property
+    def is_lost(self) -> bool:
+        """See `Shard.is_lost`."""
+        return self._link.is_lost
 
     def follow(self, leave: Callable[[str], None]) -> None:
         """See `Shard.follow`. It stays where it is."""

@@ -52,6 +52,11 @@ class Shards:
     def __iter__(self) -> Iterator[Shard]:
         return iter(self._shards)
 
+    @property
+    def lost(self) -> str:
+        """Which of them cannot be reached now, empty while all can."""
+        return ", ".join(f"Redis at {shard.target}" for shard in self._shards if shard.is_lost)
+
     def homes(self, prefix: str) -> list[Home]:
         """Where channels live, by the numbers that `number_of` gives."""
         return [Home(shard, ChannelNames(prefix, tagged=shard.is_cluster)) for shard in self._shards]
