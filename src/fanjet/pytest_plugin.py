@@ -1,0 +1,50 @@
+"""Fixtures of pytest, which finds them by itself where Fanjet is installed.
+
+    async def test_news_arrives(fanjet_server):
+        async with fanjet_server.client("news") as client:
+            await fanjet_server.api.publish("news", {"n": 1})
+            assert await client.publication() == {"n": 1}
+
+They need a plugin that runs async fixtures: pytest-asyncio in its auto mode, or anyio's. What they need is loaded when
+they are used, since every run of pytest loads this module.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from fanjet.embed.server import Server
+    from fanjet.testing import TestServer
+
+
+@pytest.fixture
+def fanjet_config() -> Mapping[str, Any]:
+    """The configuration of `fanjet_server`, in which everybody may do everything; override it for another."""
+    from fanjet.testing import OPEN  # noqa: PLC0415
+
+    return OPEN
+
+
+@pytest.fixture
+async def start_fanjet() -> AsyncIterator[Callable[[Server], Awaitable[Any]]]:
+    """Return a function that starts a server, which is stopped when the test ends."""
+    async with AsyncExitStack() as stack:
+        yield stack.enter_async_context
+
+
+@pytest.fixture
+async def fanjet_server(
+    fanjet_config: Mapping[str, Any], start_fanjet: Callable[[Server], Awaitable[Any]]
+) -> TestServer:
+    """A server that runs on a free port."""
+    from fanjet.testing import TestServer  # noqa: PLC0415
+
+    server = TestServer(fanjet_config)
+    await start_fanjet(server)
+    return server
