@@ -1,14 +1,41 @@
 """One keep-alive connection to the server's HTTP API (contract chapter 05)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
 
 import httptools
 import msgspec
 
 from .client import TIMEOUT, Address
 from .errors import BenchError
+
+
+class ApiCaller(Protocol):
+    """A connection to an API, whatever it speaks."""
+
+    def request(
+        self, path: bytes, body: bytes, on_answer: Callable[[bytes], None], on_failure: Callable[[BenchError], None], /
+    ) -> None:
+        """Send a request; one of the callbacks is called with what comes back."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDoor:
+    """How one of the server's APIs is called."""
+
+    open: Callable[[Address, str], Awaitable[ApiCaller]]
+    """The server's address and the API key; returns a connection."""
+    publish: bytes
+    batch: bytes
+    publish_body: Callable[[str, bytes], bytes]
+    """Channel and payload."""
+    batch_body: Callable[[Sequence[bytes]], bytes]
+    """The bodies of the publishes."""
 
 
 class ApiConnection(asyncio.Protocol):
@@ -105,3 +132,6 @@ def publish_body(channel: str, payload: bytes) -> bytes:
 def batch_body(publishes: Sequence[bytes]) -> bytes:
     """Return the body of a batch of publishes, given their own bodies."""
     return b'{"commands":[' + b",".join(b'{"publish":' + body + b"}" for body in publishes) + b"]}"
+
+
+HTTP_API: Final = ApiDoor(open_api, PUBLISH, BATCH, publish_body, batch_body)

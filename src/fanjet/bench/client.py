@@ -10,7 +10,7 @@ import msgspec
 
 from .carriers import WEBSOCKET, Carrier, Sink
 from .errors import BenchError
-from .wire import OP_CLOSE, OP_PING, OP_PONG, PING, PONG_FRAME, masked_frame
+from .wire import OP_CLOSE, OP_PING, OP_PONG, PING
 
 Address = tuple[str, int]
 Reply = dict[str, Any]
@@ -54,10 +54,10 @@ class Client(asyncio.Protocol):
         self.replies: dict[int, Reply] = {}
         self._close_code: int | None = None
         self._hello = hello
-        self._head: bytes | None = b""
         self._carrier = carrier
+        self._head: bytes | None = None if carrier.status is None else b""
         self._reader = carrier.reader()
-        self.pong = b"" if carrier.unidirectional else PONG_FRAME
+        self.pong = carrier.pong
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the connection."""
@@ -78,7 +78,7 @@ class Client(asyncio.Protocol):
             self._head = head
             return b""
         self._head = None
-        if self._carrier.status not in head[:20]:
+        if self._carrier.status is not None and self._carrier.status not in head[:20]:
             self._fail(BenchError(f"connection refused: {head[:100]!r}"))
             self.transport.abort()
             return b""
@@ -88,7 +88,7 @@ class Client(asyncio.Protocol):
 
     def _on_frame(self, opcode: int, payload: bytes) -> None:
         if opcode == OP_PING:
-            self.transport.write(masked_frame(OP_PONG, payload))
+            self.transport.write(self._carrier.native_pong(payload))
         elif opcode == OP_CLOSE:
             self._close_code = int.from_bytes(payload[:2], "big")
             self.transport.close()
@@ -149,6 +149,7 @@ async def open_client(
     one, on either side: what it does not read is the server's burden.
     """
     loop = asyncio.get_running_loop()
+    address = address[0], carrier.port(address[1])
     sock = _client_socket(address, index, slow=slow)
     try:
         async with asyncio.timeout(TIMEOUT):

@@ -4,7 +4,7 @@ import abc
 import asyncio
 from collections.abc import Callable, Sequence
 
-from .api import ApiConnection
+from .api import ApiCaller
 from .client import TIMEOUT
 from .errors import BenchError
 from .latency import Latencies
@@ -57,10 +57,10 @@ class ClosedLoop(abc.ABC):
 
 
 class ApiLoop(ClosedLoop):
-    """Posts to the HTTP API on a connection of its own."""
+    """Calls an API on a connection of its own."""
 
     def __init__(
-        self, connection: ApiConnection, path: bytes, next_body: Callable[[], bytes], latencies: Latencies
+        self, connection: ApiCaller, path: bytes, next_body: Callable[[], bytes], latencies: Latencies
     ) -> None:
         super().__init__(latencies)
         self._connection = connection

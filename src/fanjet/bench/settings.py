@@ -14,7 +14,21 @@ PATCHED: Final = "patched"
 
 def backend_port(port: int) -> int:
     """Return where the backend is that a server on `port` asks: below the ports that connections take by themselves."""
-    return 10_000 + port % 20_000
+    return _port_beside(port, 0)
+
+
+def grpc_api_port(port: int) -> int:
+    """Return where a server on `port` has its gRPC API."""
+    return _port_beside(port, 7_000)
+
+
+def uni_grpc_port(port: int) -> int:
+    """Return where a server on `port` has its gRPC stream for clients."""
+    return _port_beside(port, 14_000)
+
+
+def _port_beside(port: int, distance: int) -> int:
+    return 10_000 + (port + distance) % 20_000
 
 
 def server_settings(port: int) -> dict[str, Any]:
@@ -25,6 +39,8 @@ def server_settings(port: int) -> dict[str, Any]:
     return {
         "http_server": {"address": "127.0.0.1", "port": port},
         "http_api": {"key": API_KEY},
+        "grpc_api": {"enabled": True, "address": "127.0.0.1", "port": grpc_api_port(port), "key": API_KEY},
+        "uni_grpc": {"enabled": True, "address": "127.0.0.1", "port": uni_grpc_port(port)},
         "client": {
             "token": {"hmac_secret_key": TOKEN_SECRET},
             "proxy": {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .api import ApiConnection, open_api
+from .api import ApiCaller, ApiConnection, ApiDoor, open_api
 from .carriers import WEBSOCKET, Carrier
 from .client import Client, Reply, abort_all, hello, open_clients
 from .load import ProcessTree
@@ -66,7 +66,7 @@ class Stage:
         self.scale = scale
         self._users = 0
         self._clients: list[Client] = []
-        self._apis: list[ApiConnection] = []
+        self._apis: list[ApiCaller] = []
         self._links: list[EmulationLink] = []
 
     def hello(self, *subscriptions: Reply) -> list[Reply]:
@@ -96,6 +96,12 @@ class Stage:
     async def api(self) -> ApiConnection:
         """Open a connection to the HTTP API."""
         connection = await open_api(self.address, API_KEY)
+        self._apis.append(connection)
+        return connection
+
+    async def caller(self, door: ApiDoor) -> ApiCaller:
+        """Open a connection to the API behind `door`."""
+        connection = await door.open(self.address, API_KEY)
         self._apis.append(connection)
         return connection
 

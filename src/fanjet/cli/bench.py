@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,8 @@ from fanjet.bench.settings import server_settings
 from fanjet.bench.stage import FULL, QUICK
 
 THIS_SERVER = "{python} -m fanjet -c {config}"
+VERBOSE = ("hpack", "quic")
+"""What tells each header and packet."""
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="SCENARIO", help="What to run; everything by default.")]
 ServerCommand = Annotated[
@@ -96,5 +99,7 @@ def _first_server(command: str, url: str | None, pid: int | None) -> Server:
 
 
 def _run(plan: Plan) -> list[Result]:
+    for library in VERBOSE:
+        logging.getLogger(library).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run_plan(plan, lambda step: print(step, file=sys.stderr)))

@@ -2,8 +2,9 @@
 
 from typing import Final, Protocol
 
-from fanjet.bench.carriers import HTTP_STREAM, SSE, UNI_HTTP_STREAM, UNI_SSE, UNI_WEBSOCKET
+from fanjet.bench.carriers import HTTP_STREAM, SSE, UNI_GRPC, UNI_HTTP_STREAM, UNI_SSE, UNI_WEBSOCKET
 from fanjet.bench.figures import Figure
+from fanjet.bench.grpc_api import GRPC_API
 from fanjet.bench.settings import RECOVERED
 from fanjet.bench.stage import Stage
 
@@ -48,11 +49,14 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout-max-uni-websocket", "back to back over the unidirectional WebSocket", carrier=UNI_WEBSOCKET),
     FanOut("fanout-max-uni-http-stream", "back to back over unidirectional HTTP streaming", carrier=UNI_HTTP_STREAM),
     FanOut("fanout-max-uni-sse", "back to back over unidirectional SSE", carrier=UNI_SSE),
+    FanOut("fanout-max-uni-grpc", "back to back over the unidirectional gRPC stream", carrier=UNI_GRPC),
     ManyChannels(),
     ApiPublish("api-publish", "HTTP API publish, nobody subscribed"),
     ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED),
     ApiPublish("api-batch", "HTTP API batch of 100 publishes, nobody subscribed", batch=100),
     ApiPublish("api-batch-history", "the same with history", namespace=RECOVERED, batch=100),
+    ApiPublish("grpc-publish", "gRPC API publish, nobody subscribed", door=GRPC_API),
+    ApiPublish("grpc-batch", "gRPC API batch of 100 publishes, nobody subscribed", batch=100, door=GRPC_API),
     ClientPublish(),
     CommandRoundTrip(),
     IdleConnections("idle", "idle connections, JWT and one subscription each, 100 in a channel", members=100),

@@ -1,10 +1,10 @@
-"""Publishing through the HTTP API to channels without subscribers."""
+"""Publishing through an API to channels without subscribers."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from fanjet.bench.api import BATCH, PUBLISH, ApiConnection, batch_body, publish_body
+from fanjet.bench.api import HTTP_API, ApiCaller, ApiDoor
 from fanjet.bench.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.latency import Latencies
 from fanjet.bench.loops import ApiLoop, stop_all, total
@@ -23,10 +23,11 @@ class ApiPublish:
     summary: str
     namespace: str = ""
     batch: int = 1
+    door: ApiDoor = HTTP_API
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure whole requests."""
-        apis = [await stage.api() for _ in range(CONNECTIONS)]
+        apis = [await stage.caller(self.door) for _ in range(CONNECTIONS)]
         await self._publish(apis, Latencies(), stage.scale.warm_up)
         await stage.settle()
         latencies, meter = Latencies(), stage.meter()
@@ -38,9 +39,9 @@ class ApiPublish:
             *latency_figures("request", latencies),
         ]
 
-    async def _publish(self, apis: list[ApiConnection], latencies: Latencies, seconds: float) -> int:
+    async def _publish(self, apis: list[ApiCaller], latencies: Latencies, seconds: float) -> int:
         """Publish for that long; return the number of requests."""
-        path = PUBLISH if self.batch == 1 else BATCH
+        path = self.door.publish if self.batch == 1 else self.door.batch
         loops = [ApiLoop(api, path, self._bodies(turn), latencies) for turn, api in enumerate(apis)]
         for loop in loops:
             loop.start()
@@ -50,10 +51,11 @@ class ApiPublish:
 
     def _bodies(self, turn: int) -> "Bodies":
         prefix = f"{self.namespace}:" if self.namespace else ""
-        singles = [publish_body(f"{prefix}quiet{number}", stamped()) for number in range(CHANNELS)]
+        singles = [self.door.publish_body(f"{prefix}quiet{number}", stamped()) for number in range(CHANNELS)]
         if self.batch == 1:
             return Bodies(singles, turn)
-        return Bodies([batch_body((singles * 2)[start : start + self.batch]) for start in range(0, CHANNELS, 10)], turn)
+        batches = ((singles * 2)[start : start + self.batch] for start in range(0, CHANNELS, 10))
+        return Bodies([self.door.batch_body(batch) for batch in batches], turn)
 
 
 class Bodies:

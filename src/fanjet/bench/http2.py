@@ -1,0 +1,85 @@
+"""HTTP/2 without TLS as a client speaks it (RFC 9113): frames, and what opens and keeps a connection.
+
+The windows are opened as wide as they get, once, so that nothing has to be acknowledged before two gigabytes have come.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+DATA: Final = 0
+HEADERS: Final = 1
+RST_STREAM: Final = 3
+SETTINGS: Final = 4
+PING: Final = 6
+GOAWAY: Final = 7
+WINDOW_UPDATE: Final = 8
+
+END_STREAM: Final = 1
+ACK: Final = 1
+END_HEADERS: Final = 4
+
+_HEAD: Final = 9
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_ENABLE_PUSH: Final = 2
+_INITIAL_WINDOW_SIZE: Final = 4
+_WIDEST: Final = 2**31 - 1
+_NARROW: Final = 2**16 - 1
+
+
+class Http2Frame(NamedTuple):
+    """One frame. Servers of gRPC neither pad nor continue, so HEADERS hold a whole block."""
+
+    kind: int
+    flags: int
+    stream: int
+    payload: bytes
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """Return a frame as it travels."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def _setting(name: int, value: int) -> bytes:
+    return name.to_bytes(2, "big") + value.to_bytes(4, "big")
+
+
+OPENING: Final = (
+    _PREFACE
+    + frame(SETTINGS, 0, 0, _setting(_ENABLE_PUSH, 0) + _setting(_INITIAL_WINDOW_SIZE, _WIDEST))
+    + frame(WINDOW_UPDATE, 0, 0, (_WIDEST - _NARROW).to_bytes(4, "big"))
+)
+"""What a client sends first."""
+
+
+def acknowledgement(received: Http2Frame) -> bytes:
+    """Return the frame that the peer expects for this one; empty for most."""
+    if received.kind not in (SETTINGS, PING) or received.flags & ACK:
+        return b""
+    return frame(received.kind, ACK, 0, received.payload if received.kind == PING else b"")
+
+
+def error_code(received: Http2Frame) -> bytes:
+    """Return the code in a RST_STREAM or GOAWAY, in two bytes as a WebSocket's close frame has it."""
+    return received.payload[6:8] if received.kind == GOAWAY else received.payload[2:4]
+
+
+class Http2Reader:
+    """Cuts a server's bytes into frames."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def frames(self, data: bytes) -> Iterator[Http2Frame]:
+        """Yield every frame that `data` completes."""
+        buffer, at = self._buffer + data, 0
+        while len(buffer) >= (start := at + _HEAD):
+            end = start + int.from_bytes(buffer[at : at + 3], "big")
+            if len(buffer) < end:
+                break
+            stream = int.from_bytes(buffer[at + 5 : start], "big")
+            yield Http2Frame(buffer[at + 3], buffer[at + 4], stream, buffer[start:end])
+            at = end
+        self._buffer = buffer[at:]

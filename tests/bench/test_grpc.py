@@ -1,0 +1,41 @@
+"""Both of gRPC's doors of a real server, when they refuse."""
+
+import asyncio
+import os
+
+import pytest
+
+from fanjet.bench.api import ApiCaller
+from fanjet.bench.carriers import UNI_GRPC
+from fanjet.bench.client import hello, open_client
+from fanjet.bench.errors import BenchError
+from fanjet.bench.grpc_api import GRPC_API, open_grpc_api
+from fanjet.bench.server import Spawned
+from fanjet.bench.settings import API_KEY
+
+ALL_CPUS = frozenset(os.sched_getaffinity(0))
+SERVER = Spawned("{python} -m fanjet -c {config}")
+
+
+async def reply(api: ApiCaller, path: bytes, message: bytes) -> bytes:
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    api.request(path, message, answer.set_result, answer.set_exception)
+    return await asyncio.wait_for(answer, 10)
+
+
+async def test_what_the_server_refuses_is_told() -> None:
+    publish, wrong = GRPC_API.publish_body("fan", b"{}"), GRPC_API.publish_body("no-such:fan", b"{}")
+    async with SERVER.running(ALL_CPUS) as server:
+        with pytest.raises(BenchError, match=r"refused: .*invalid token"):
+            await open_client(server.address, hello("no token"), carrier=UNI_GRPC)
+        stranger, api = await open_grpc_api(server.address, "wrong"), await open_grpc_api(server.address, API_KEY)
+        with pytest.raises(BenchError, match="answered status 16"):
+            await reply(stranger, GRPC_API.publish, publish)
+        for _ in range(3):
+            assert await reply(api, GRPC_API.publish, publish) == b"\x12\x00"
+            with pytest.raises(BenchError, match="unknown channel"):
+                await reply(api, GRPC_API.publish, wrong)
+            with pytest.raises(BenchError, match="unknown channel"):
+                await reply(api, GRPC_API.batch, GRPC_API.batch_body([publish, wrong]))
+        for connection in (stranger, api):
+            connection.close()
