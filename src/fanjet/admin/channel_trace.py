@@ -38,6 +38,10 @@ class _Events:
         self._stream = stream
         self._channel = channel
 
+    def size(self, message: bytes) -> int:
+        """Nothing is sent."""
+        return 0
+
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
         """Tell a join or a leave."""
         kind = _NAMES.get(type(body), "push")

@@ -74,6 +74,7 @@ class _Tracer:
 
     def _forget(self, session: Session) -> None:
         self._watched.discard(session)
+        self._sent_at = {key: at for key, at in self._sent_at.items() if key[0] is not session}
         self._watching.remove(session, self)
 
     # What is heard.
@@ -102,16 +103,16 @@ class _Tracer:
 
 class _Message(msgspec.Struct):
     id: int = 0
-    push: msgspec.Raw | None = None
+    push: msgspec.Raw = msgspec.Raw()
 
 
 _decode = msgspec.json.Decoder(_Message).decode
 
 
-def _opened(message: bytes) -> tuple[int, msgspec.Raw | None]:
-    """The command that a message answers, or the push in it; neither for what unidirectional clients are told."""
+def _opened(message: bytes) -> tuple[int, msgspec.Raw]:
+    """The command that a message answers, or the push in it; 0 and empty for what unidirectional clients are told."""
     try:
         opened = _decode(message)
     except (msgspec.DecodeError, msgspec.ValidationError):
-        return 0, None
+        return 0, msgspec.Raw()
     return opened.id, opened.push

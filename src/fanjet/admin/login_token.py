@@ -6,7 +6,7 @@ Its form is that of the reference, so that a login holds for all nodes of a mixe
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from hmac import compare_digest, digest
 from typing import Final
 
@@ -29,7 +29,7 @@ def is_valid(secret: str, token: bytes, now: float) -> bool:
     if not secret or len(token) > MAX_LENGTH:
         return False
     try:
-        seconds, value, signature = urlsafe_b64decode(token).split(b"|", 2)
+        seconds, value, signature = b64decode(token, b"-_", validate=True).split(b"|", 2)
         made_at = int(seconds)
     except ValueError:
         return False

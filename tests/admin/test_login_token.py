@@ -1,0 +1,39 @@
+"""Login tokens: who takes them, and for how long."""
+
+import pytest
+
+from fanjet.admin.login_token import MAX_LENGTH, VALID_SECONDS, is_valid, issue
+
+NOW = 1_700_000_000
+OF_THE_REFERENCE = b"MTcwMDAwMDAwMHxEUXdBQ21GMWRHaHZjbWw2WldRPX"
+"""How a token of the reference begins that was made at NOW: its time and its value."""
+
+
+def test_a_token_is_valid_for_thirty_days() -> None:
+    token = issue("secret", NOW).encode()
+    assert is_valid("secret", token, NOW)
+    assert is_valid("secret", token, NOW + VALID_SECONDS)
+    assert not is_valid("secret", token, NOW + VALID_SECONDS + 1)
+
+
+def test_it_looks_like_those_of_the_reference() -> None:
+    assert issue("secret", NOW).encode().startswith(OF_THE_REFERENCE)
+
+
+@pytest.mark.parametrize("secret", ["", "another"])
+def test_it_is_valid_under_its_secret_alone(secret: str) -> None:
+    assert not is_valid(secret, issue("secret", NOW).encode(), NOW)
+
+
+@pytest.mark.parametrize("at", [0, 20, -3])
+def test_a_changed_one_is_not(at: int) -> None:
+    token = bytearray(issue("secret", NOW).encode())
+    token[at] = ord("A") if token[at] != ord("A") else ord("B")
+    assert not is_valid("secret", bytes(token), NOW)
+
+
+@pytest.mark.parametrize(
+    "token", [b"", b"x", b"====", b"MXwy", issue("secret", NOW).encode() + b"x", b"A" * (MAX_LENGTH + 1), b"\xff"]
+)
+def test_anything_else_is_not(token: bytes) -> None:
+    assert not is_valid("secret", token, NOW)
