@@ -10,6 +10,7 @@ import nats as nats_client
 import pytest
 
 from fanjet.engines.proto import broker_pb2 as pb
+from tests.support.certificates import issue
 from tests.support.nats import Nats
 from tests.support.server import ApiError, Server, merge
 from tests.support.waiting import until
@@ -169,6 +170,72 @@ async def test_subscriptions_survive_an_outage(
 async def test_a_server_that_cannot_reach_nats_does_not_start(private_server: StartServer, nats: Nats) -> None:
     with pytest.raises(RuntimeError, match="error connecting to NATS"):
         private_server(merge(config_for(nats), {"broker": {"nats": {"url": "nats://127.0.0.1:1"}}}))
+
+
+async def test_a_star_within_a_name_is_no_pattern(private_server: StartServer, nats: Nats) -> None:
+    server = private_server(config_for(nats, allow_wildcards=True))
+    async with connected(server) as subscriber:
+        for channel in ("a*b", "x>"):
+            await subscriber.subscribe(channel)
+
+
+async def test_a_message_beyond_the_server_s_limit_fails_and_harms_nobody(
+    private_server: StartServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("nats")
+    (folder / "conf").write_text("max_payload: 50000")
+    nats = Nats(folder, "-c", str(folder / "conf"))
+    nats.start()
+    server = private_server(config_for(nats))
+    async with connected(server) as client:
+        await client.subscribe(name)
+        with pytest.raises(ApiError) as failure:
+            await server.api("publish", {"channel": name, "data": "x" * 50_000})
+        assert failure.value.code == 100
+        await server.api("publish", {"channel": name, "data": 1})
+        assert (await client.push())["pub"]["data"] == 1
+    server.stop()
+    nats.stop()
+
+
+async def test_credentials_are_those_of_the_url(
+    private_server: StartServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    nats = Nats(tmp_path_factory.mktemp("nats"), "--user", "me", "--pass", "secret")
+    nats.start()
+    address = f"127.0.0.1:{nats.port}"
+    server = private_server(config_for(nats, url=f"nats://me:secret@{address}"))
+    async with connected(server) as client:
+        await client.subscribe(name)
+        await server.api("publish", {"channel": name, "data": 1})
+        assert (await client.push())["pub"]["data"] == 1
+    for url in (f"nats://me:wrong@{address}", f"nats://{address}"):
+        with pytest.raises(RuntimeError, match=r"error connecting to NATS: .*Authorization Violation") as refusal:
+            private_server(config_for(nats, url=url))
+        assert "wrong" not in str(refusal.value)
+    server.stop()
+    nats.stop()
+
+
+async def test_tls_is_verified_by_the_configured_name(
+    private_server: StartServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    folder, pair = tmp_path_factory.mktemp("nats"), issue()
+    (folder / "cert").write_text(pair.certificate)
+    (folder / "key").write_text(pair.key)
+    nats = Nats(folder, "--tls", "--tlscert", str(folder / "cert"), "--tlskey", str(folder / "key"))
+    nats.start()
+    tls = {"enabled": True, "server_ca_pem": pair.certificate, "server_name": "localhost"}
+    server = private_server(config_for(nats, tls=tls))
+    async with connected(server) as client:
+        await client.subscribe(name)
+        await server.api("publish", {"channel": name, "data": 1})
+        assert (await client.push())["pub"]["data"] == 1
+    for wrong in ({"server_name": "elsewhere"}, {"server_ca_pem": ""}, {"enabled": False}):
+        with pytest.raises(RuntimeError, match="error connecting to NATS"):
+            private_server(config_for(nats, tls=tls | wrong))
+    server.stop()
+    nats.stop()
 
 
 async def test_patterns_and_raw_subjects(private_server: StartServer, nats: Nats) -> None:

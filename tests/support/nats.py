@@ -9,11 +9,11 @@ BINARY = Path(sys.executable).with_name("nats-server")
 
 
 class Nats(Process):
-    """A NATS server on a port of its own."""
+    """A NATS server on a port of its own. `words`: more arguments."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         port = free_port()
-        super().__init__([str(BINARY), "-a", "127.0.0.1", "-p", str(port)], port, folder)
+        super().__init__([str(BINARY), "-a", "127.0.0.1", "-p", str(port), *words], port, folder)
 
     @property
     def nats_url(self) -> str:

@@ -13,6 +13,8 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.tls import client_context
 from fanjet.telemetry.logging import get_logger
 
+from .subjects import is_subject, is_writable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -37,7 +39,8 @@ class NatsConnection:
         self._config = config
         self._client = Client()
         self._subscriptions: dict[str, Subscription] = {}
-        self._last_error: Exception | None = None
+        self._refusal = ""
+        """Why the first attempt to connect failed: what the server said, before it closed the connection."""
         self._users = 0
 
     async def start(self) -> None:
@@ -53,6 +56,7 @@ class NatsConnection:
             reconnect_time_wait=RECONNECT_SECONDS,
             max_reconnect_attempts=-1,
             pending_size=0,
+            skip_subject_validation=True,  # it refuses a "*" within a token, which is no wildcard for the server
             tls=tls,
             tls_hostname=config.tls.server_name or None,
             error_cb=self._on_error,
@@ -63,7 +67,8 @@ class NatsConnection:
             async with asyncio.timeout(config.dial_timeout + 1):
                 await connecting
         except (TimeoutError, OSError, errors.Error) as error:
-            raise EngineUnavailable(f"error connecting to NATS: {self._last_error or error!r}") from error
+            reason = self._refusal or str(error) or type(error).__name__
+            raise EngineUnavailable(f"error connecting to NATS: {reason}") from error
 
     async def close(self) -> None:
         """Disconnect, with the last of those who share this."""
@@ -73,6 +78,8 @@ class NatsConnection:
 
     async def publish(self, subject: str, payload: bytes) -> None:
         """Send a message."""
+        if not is_writable(subject):
+            raise EngineUnavailable(f"not a NATS subject: {subject!r}")
         if not self._client.is_connected:
             raise EngineUnavailable("not connected to NATS")
         with _failures(f"error publishing to NATS subject {subject!r}"):
@@ -82,6 +89,8 @@ class NatsConnection:
         """Receive what is published to a subject from now on; returns when the server knows. Once is enough."""
         if subject in self._subscriptions:
             return
+        if not is_subject(subject):
+            raise EngineUnavailable(f"not a NATS subject: {subject!r}")
         if not self._client.is_connected:
             raise EngineUnavailable("not connected to NATS")
 
@@ -108,7 +117,7 @@ class NatsConnection:
         await asyncio.get_running_loop().create_task(self._client.flush(timeout))
 
     async def _on_error(self, error: Exception) -> None:
-        self._last_error = error
+        self._refusal = self._refusal or str(error)
         log.error("NATS error", error=error)
 
     @property

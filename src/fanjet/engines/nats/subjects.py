@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_SPACE: Final = re.compile(r"[ \t\r\n]")
+
+
+def is_writable(subject: str) -> bool:
+    """Whether a message to this subject can be put on the wire. The server may have no use for it."""
+    return bool(subject) and _SPACE.search(subject) is None
+
+
+def is_subject(subject: str) -> bool:
+    """Whether the server takes this for a subject: no token of it is empty."""
+    return is_writable(subject) and all(subject.split("."))
 
 
 class Subjects(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from fanjet.engines.failures import log_failure
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
@@ -105,8 +106,8 @@ class PostgresController:
             try:
                 await self._partitions.make()
                 await self._partitions.drop_old()
-            except EngineUnavailable as error:
-                log.error("error tending partitions", table=self._names.messages, error=error)
+            except Exception as error:
+                log_failure(log, "error tending partitions", error, table=self._names.messages)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))

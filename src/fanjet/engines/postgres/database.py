@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Rows = list[asyncpg.Record]
 
+CONNECT_SECONDS: Final = 3.0
+"""A server that is about to stop may accept a connection and never say anything."""
 OPERATION_SECONDS: Final = 9.0
 """A database that takes longer is given up: the time of the API's request would not allow for more (05 Q8)."""
 
@@ -51,11 +53,12 @@ class Database:
         with _failures():
             self._pool = await asyncpg.create_pool(
                 **self._target.options(),
-                min_size=1,
+                min_size=0,  # what it does in the background to keep more ends in a traceback when the database goes
                 max_size=self._pool_size,
-                timeout=OPERATION_SECONDS,
+                timeout=CONNECT_SECONDS,
                 connection_class=_Connection,
             )
+        await self.fetch("SELECT 1")
 
     async def close(self) -> None:
         """Disconnect, without waiting for what is under way."""
@@ -85,8 +88,12 @@ class Database:
             async with self._pool.acquire(timeout=OPERATION_SECONDS) as connection:
                 try:
                     yield connection
-                except TimeoutError:
-                    connection.terminate()  # to take leave of one that does not answer would take as long again
+                except asyncpg.PostgresError:
+                    raise
+                except Exception:
+                    # Whatever state it is in: a server on its way out leaves connections unusable, and to take leave
+                    # of one that does not answer would take as long again.
+                    connection.terminate()
                     raise
 
 
@@ -96,7 +103,7 @@ async def listening(target: Target, channel: str, on_notification: Callable[[], 
     `EngineUnavailable`."""
     lost = asyncio.Event()
     with _failures():
-        connection = await asyncpg.connect(**target.options(), timeout=OPERATION_SECONDS)
+        connection = await asyncpg.connect(**target.options(), timeout=CONNECT_SECONDS)
     try:
         connection.add_termination_listener(lambda _: lost.set())
         with _failures():
@@ -113,6 +120,6 @@ def _failures() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         raise QueryRefused(error) from error
     except TimeoutError as error:
-        raise EngineUnavailable(f"no answer from PostgreSQL in {OPERATION_SECONDS:g} s") from error
-    except (asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise EngineUnavailable("no answer from PostgreSQL in time") from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:
         raise EngineUnavailable(f"{error}") from error

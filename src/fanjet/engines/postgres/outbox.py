@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.failures import log_failure
 from fanjet.telemetry.logging import get_logger
 
 from .database import listening
@@ -77,7 +77,7 @@ class Reader:
         while True:
             try:
                 rows = await self._database.fetch(self._newest, self._shard)
-            except EngineUnavailable as error:
+            except Exception as error:
                 self._failed(error)
                 await asyncio.sleep(self._poll_seconds)
             else:
@@ -94,7 +94,7 @@ class Reader:
     async def _read_batch(self) -> int:
         try:
             rows = await self._database.fetch(self._query, self._cursor, self._batch_size, self._shard)
-        except EngineUnavailable as error:
+        except Exception as error:  # whatever it is: a node that stops reading is deaf
             self._failed(error)
             return 0
         if self._failing:
@@ -112,11 +112,11 @@ class Reader:
         except TimeoutError:
             pass
 
-    def _failed(self, error: EngineUnavailable) -> None:
+    def _failed(self, error: Exception) -> None:
         """Told once: until the database is back, every attempt fails."""
         if not self._failing:
             self._failing = True
-            log.error("error reading from PostgreSQL", shard=self._shard, error=error)
+            log_failure(log, "error reading from PostgreSQL", error, shard=self._shard)
 
 
 async def listen(target: Target, channel: str, wake_up: WakeUp) -> None:
@@ -129,7 +129,7 @@ async def listen(target: Target, channel: str, wake_up: WakeUp) -> None:
                 wake_up.notify()  # for what came while nobody listened
                 await lost.wait()
                 log.warn("connection for PostgreSQL notifications lost", channel=channel)
-        except EngineUnavailable as error:
-            log.error("error listening for PostgreSQL notifications", channel=channel, error=error)
+        except Exception as error:
+            log_failure(log, "error listening for PostgreSQL notifications", error, channel=channel)
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_RECONNECT_DELAY)
