@@ -197,6 +197,9 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
                 )
         async with asyncio.timeout(login.io_timeout):
             await connection.greet(login)
+    except ConnectionLost as error:
+        await connection.wait_closed()
+        raise EngineUnavailable(f"error connecting to Redis at {error}") from error
     except (OSError, TimeoutError, EngineUnavailable) as error:
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {address}: {str(error) or 'timeout'}") from error
