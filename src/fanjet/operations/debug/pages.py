@@ -102,4 +102,4 @@ def _seconds(text: bytes) -> float | None:
         seconds = float(text)
     except ValueError:
         return None
-    return seconds if seconds > 0 else None
+    return seconds if seconds > 0 else None  # which NaN is not, either

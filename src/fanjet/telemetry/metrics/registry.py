@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import isinf, isnan
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from .cells import Counter, Flow, Gauge, Histogram, Timing
@@ -208,6 +209,6 @@ def _read_summaries(family: Family[Timing]) -> list[Sample]:
 
 def number(value: float) -> str:
     """A number as Prometheus writes it: the shortest text that means it."""
-    if value == int(value) if abs(value) < 1e15 else False:
-        return str(int(value))
-    return repr(float(value)).replace("inf", "Inf").replace("nan", "NaN")
+    if isinf(value) or isnan(value):
+        return "NaN" if isnan(value) else "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
