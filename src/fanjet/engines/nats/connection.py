@@ -41,6 +41,7 @@ class NatsConnection:
         self._subscriptions: dict[str, Subscription] = {}
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
+        self._is_lost = False
         self._users = 0
 
     async def start(self) -> None:
@@ -118,7 +119,8 @@ class NatsConnection:
 
     async def _on_error(self, error: Exception) -> None:
         self._refusal = self._refusal or str(error)
-        log.error("NATS error", error=error)
+        if not self._is_lost:  # else it is one of the attempts to come back, told once
+            log.error("NATS error", error=error)
 
     @property
     def lost(self) -> str:
@@ -126,10 +128,12 @@ class NatsConnection:
         return "" if self._client.is_connected else "NATS"
 
     async def _on_disconnected(self) -> None:
-        if not self._client.is_closed:
+        if not self._client.is_closed and not self._is_lost:
+            self._is_lost = True
             log.warn("NATS connection lost")
 
     async def _on_reconnected(self) -> None:
+        self._is_lost = False
         log.info("NATS connection restored", subscriptions=len(self._subscriptions))
 
 
