@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tests.conftest import StartServer
 
 
+SOON = 20
+"""Seconds: less than the timeout, after which the process ends anyway, and as many as a busy machine may need."""
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_every_client_is_told_and_the_process_ends_well(  # 01-49, 02-52
     private_server: StartServer, name: str, how: signal.Signals
@@ -34,7 +38,7 @@ async def test_every_client_is_told_and_the_process_ends_well(  # 01-49, 02-52
         stopping = asyncio.create_task(asyncio.to_thread(server.stop, how))
         assert {await client.closed() for client in clients} == {(3001, "shutdown")}
         assert await stopping == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON
 
 
 async def test_who_has_not_connected_yet_is_sent_away_too(private_server: StartServer) -> None:  # 02 15
@@ -43,7 +47,7 @@ async def test_who_has_not_connected_yet_is_sent_away_too(private_server: StartS
         began = time.monotonic()
         assert await asyncio.to_thread(server.stop) == 0
         assert (await client.closed())[0] in {3001, 1006}
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON
 
 
 async def test_after_the_timeout_the_process_ends_without_waiting(private_server: StartServer) -> None:  # 02-52

@@ -60,7 +60,8 @@ async def test_who_does_not_read_is_closed_and_the_others_get_everything_in_orde
             assert got == list(range(len(got)))
         for raw in deaf:
             raw.read_again()
-            assert (await raw.ending()).code in {3008, None}
+            # 3012 where publishing takes until the pong is due.
+            assert (await raw.ending()).code in {3008, 3012, None}
 
 
 async def test_who_reads_just_in_time_stays(server: Server, name: str) -> None:

@@ -16,12 +16,21 @@ from tests.support.wire_client import connected, opened
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer
-    from tests.support.backend import Backend
+    from tests.support.backend import Answer, Backend
     from tests.support.server import Server
 
 
 def in_seconds(seconds: int) -> int:
     return int(time.time()) + seconds
+
+
+def expiring(**result: Any) -> Answer:
+    """Let a user in for two seconds, counted from when the backend is asked: getting there may take longer."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"result": {"user": "7", "expire_at": in_seconds(2), **result}})
+
+    return answer
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def refreshing(shared_server: StartServer, base: str, backend: Backend) -> Serve
 
 
 async def test_the_client_is_told_of_no_expiry(refreshing: Server, backend: Backend) -> None:  # 06-8
-    backend.on("connect", {"result": {"user": "7", "expire_at": in_seconds(2), "meta": {"m": 1}}})
+    backend.on("connect", expiring(meta={"m": 1}))
     backend.on("refresh", {"result": {"expire_at": in_seconds(1000)}})
     async with opened(refreshing) as client:
         result = await client.connect()
@@ -57,7 +66,7 @@ async def test_the_backend_is_asked_again_at_the_new_time(refreshing: Server, ba
         return web.json_response({"result": {"expire_at": in_seconds(next(seconds))}})
 
     backend.on("refresh", answer)
-    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
+    async with connected(refreshing, token("7", exp=in_seconds(4))) as client:
         await backend.wait_for("refresh", 2)
         assert await client.call(rpc={"method": "still there"}) == {}
 
@@ -77,20 +86,26 @@ async def test_a_connection_that_is_not_prolonged_ends(  # 06-9
     refreshing: Server, backend: Backend, answer: dict[str, Any]
 ) -> None:
     backend.on("refresh", answer)
-    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
+    backend.on("connect", expiring())
+    async with opened(refreshing) as client:
+        await client.connect()
         assert await client.closed() == (3005, "connection expired")
 
 
 async def test_an_info_that_cannot_be_decoded_is_our_failure(refreshing: Server, backend: Backend) -> None:
     backend.on("refresh", {"result": {"expire_at": 99999999999, "b64info": "*"}})
-    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
+    backend.on("connect", expiring())
+    async with opened(refreshing) as client:
+        await client.connect()
         assert await client.closed() == (3004, "internal server error")
 
 
 @pytest.mark.parametrize("answer", [status(500), text("x")])
 async def test_a_backend_that_fails_ends_nothing(refreshing: Server, backend: Backend, answer: Any) -> None:  # 06-9
     backend.on("refresh", answer)
-    async with connected(refreshing, token("7", exp=in_seconds(2))) as client:
+    backend.on("connect", expiring())
+    async with opened(refreshing) as client:
+        await client.connect()
         await backend.wait_for("refresh")
         await asyncio.sleep(1)
         assert await client.call(rpc={"method": "still there"}) == {}
@@ -98,7 +113,7 @@ async def test_a_backend_that_fails_ends_nothing(refreshing: Server, backend: Ba
 
 
 async def test_meta_and_info_are_replaced(refreshing: Server, backend: Backend, name: str) -> None:  # 06-10
-    backend.on("connect", {"result": {"user": "7", "expire_at": in_seconds(2), "meta": {"old": 1}, "info": {"i": 1}}})
+    backend.on("connect", expiring(meta={"old": 1}, info={"i": 1}))
     backend.on("refresh", {"result": {"expire_at": in_seconds(1000), "meta": {"new": 1}, "info": {"i": 2}}})
     async with opened(refreshing) as client:
         await client.connect()
