@@ -7,6 +7,7 @@ import contextlib
 import random
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from tests.cluster.test_redis import CONFIG
@@ -178,9 +179,15 @@ async def fault(chance: random.Random, redis: Redis, relay: Relay) -> None:
         relay.flow()
 
 
+async def readiness(server: Server) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/health/ready") as response:
+        return response.status
+
+
 async def test_an_outage_is_told_and_passes(redis: Redis, private_server: StartServer, name: str) -> None:  # 07-28
-    server = private_server(config_for(redis.address))
+    server = private_server(merge(config_for(redis.address), {"health": {"enabled": True}}))
     channel = f"kept:{name}"
+    assert await readiness(server) == 200
     async with connected(server) as client, connected(server) as late:
         await client.subscribe(channel)
         await asyncio.to_thread(redis.stop)
@@ -193,7 +200,13 @@ async def test_an_outage_is_told_and_passes(redis: Redis, private_server: StartS
             assert (await client.call(**{command: request}))["error"]["code"] == 100
         await late.send({"id": 7, "subscribe": {"channel": f"kept:{name}2"}})
         assert (await late.closed())[0] == 3004
+        assert await readiness(server) == 503
         await asyncio.to_thread(redis.start)
+
+        async def ready() -> bool:
+            return await readiness(server) == 200
+
+        await until(ready)
 
         async def published() -> bool:
             try:
