@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from fanjet.bench.certificate import issue
 from fanjet.bench.client import hello, open_client
 from fanjet.bench.errors import BenchError
 from fanjet.bench.server import Spawned, on_cpus
@@ -42,3 +43,11 @@ def test_pinning_is_undone() -> None:
     with on_cpus(first):
         assert os.sched_getaffinity(0) == first
     assert os.sched_getaffinity(0) == ALL_CPUS
+
+
+async def test_only_the_certificate_of_the_server_that_was_started_is_trusted() -> None:
+    async with Spawned("{python} -m fanjet -c {config}").running(ALL_CPUS, encrypted=True) as server:
+        with pytest.raises(BenchError, match="CERTIFICATE_VERIFY_FAILED"):
+            await open_client(server.address, hello("token"), trusted=issue())
+        with pytest.raises(BenchError, match=r"closed by the server \(3500\)"):
+            await open_client(server.address, hello("token"), trusted=server.certificate)

@@ -8,6 +8,7 @@ from typing import Final, Protocol, cast
 import httptools
 import msgspec
 
+from .certificate import HOST, Pair
 from .client import TIMEOUT, Address
 from .errors import BenchError
 
@@ -108,12 +109,13 @@ def _ignore(_: object) -> None:
     """Nobody waits for this answer."""
 
 
-async def open_api(address: Address, key: str) -> ApiConnection:
-    """Connect to the API. Raises `BenchError` when nobody listens."""
+async def open_api(address: Address, key: str, trusted: Pair | None = None) -> ApiConnection:
+    """Connect to the API, by TLS if there is a certificate to be `trusted`. Raises `BenchError` when nobody listens."""
     host, port = address
+    tls = trusted.trust() if trusted else None
     try:
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: ApiConnection(f"{host}:{port}", key), host, port
+            lambda: ApiConnection(f"{host}:{port}", key), host, port, ssl=tls, server_hostname=HOST if tls else None
         )
     except OSError as error:
         raise BenchError(f"cannot connect to the API at {host}:{port}: {error}") from error

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from .listening import connect_frame, uni_http_stream_request, uni_sse_request
 from .settings import uni_grpc_port
-from .streams import BodyReader, http_stream_request, sse_request
+from .streams import BodyReader, LineReader, command_lines, http_stream_request, sse_request
 from .uni_grpc import UniGrpcReader, uni_grpc_request
 from .wire import OP_PONG, PONG_FRAME, FrameReader, commands_frame, handshake, masked_frame
 
@@ -45,6 +45,8 @@ class Carrier:
     """What answers a ping frame with this payload."""
     port: Callable[[int], int] = lambda port: port
     """The server's port; returns where this carrier is served."""
+    quic: bool = False
+    """It is a WebTransport session."""
     emulated: bool = False
     """Pongs go by requests of their own."""
     unidirectional: bool = False
@@ -88,3 +90,12 @@ UNI_GRPC: Final = Carrier(
     "uni_grpc", uni_grpc_request, None, _nothing, UniGrpcReader, port=uni_grpc_port, unidirectional=True
 )
 """As above: a server that has heard nothing for 25 s sends a ping of HTTP/2."""
+WEBTRANSPORT: Final = Carrier(
+    "webtransport",
+    request=lambda _host, _port, hello: command_lines(hello) + b"\n",
+    status=None,
+    follow_up=_nothing,
+    reader=LineReader,
+    pong=b"{}\n",
+    quic=True,
+)

@@ -9,7 +9,8 @@ from typing import Any, cast
 import msgspec
 
 from .carriers import WEBSOCKET, Carrier, Sink
-from .errors import BenchError
+from .certificate import HOST, Pair
+from .errors import BenchError, NotAvailable
 from .wire import OP_CLOSE, OP_PING, OP_PONG, PING
 
 Address = tuple[str, int]
@@ -141,28 +142,54 @@ def hello(token: str, *subscriptions: Reply) -> list[Reply]:
 
 
 async def open_client(
-    address: Address, commands: list[Reply], *, carrier: Carrier = WEBSOCKET, index: int = 0, slow: bool = False
+    address: Address,
+    commands: list[Reply],
+    *,
+    carrier: Carrier = WEBSOCKET,
+    trusted: Pair | None = None,
+    index: int = 0,
+    slow: bool = False,
 ) -> Client:
-    """Connect and wait for the replies to `commands`.
+    """Connect and wait for the replies to `commands`. Raises `NotAvailable` for a carrier that is not there.
 
-    `index` spreads connections over loopback source addresses. The kernel keeps little for a `slow`
-    one, on either side: what it does not read is the server's burden.
+    The connection is encrypted if there is a certificate to be `trusted`. `index` spreads connections over loopback
+    source addresses. The kernel keeps little for a `slow` one, on either side: what it does not read is the server's
+    burden.
     """
-    loop = asyncio.get_running_loop()
+    client = Client(commands, carrier)
     address = address[0], carrier.port(address[1])
-    sock = _client_socket(address, index, slow=slow)
     try:
         async with asyncio.timeout(TIMEOUT):
-            await loop.sock_connect(sock, address)
-            _, client = await loop.create_connection(lambda: Client(commands, carrier), sock=sock)
+            if carrier.quic:
+                await _connect_by_quic(client, address, trusted)
+            else:
+                await _connect(client, _client_socket(address, index, slow=slow), address, trusted)
             await client.ready
     except TimeoutError as error:
-        sock.close()
         raise BenchError(f"not connected and subscribed within {TIMEOUT:.0f} s") from error
     except OSError as error:
-        sock.close()
         raise BenchError(f"cannot connect to {address[0]}:{address[1]}: {error}") from error
     return client
+
+
+async def _connect(client: Client, sock: socket.socket, address: Address, trusted: Pair | None) -> None:
+    loop = asyncio.get_running_loop()
+    tls = trusted.trust() if trusted else None
+    try:
+        await loop.sock_connect(sock, address)
+        await loop.create_connection(lambda: client, sock=sock, ssl=tls, server_hostname=HOST if tls else None)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _connect_by_quic(client: Client, address: Address, trusted: Pair | None) -> None:
+    try:
+        from .webtransport import open_session  # noqa: PLC0415 an extra
+    except ImportError as error:
+        raise NotAvailable("WebTransport needs the extra fanjet[http3]") from error
+    assert trusted is not None, "QUIC is encrypted"
+    await open_session(address, trusted, client)
 
 
 def _client_socket(address: Address, index: int, *, slow: bool) -> socket.socket:
@@ -184,6 +211,7 @@ async def open_clients(
     hellos: Iterable[list[Reply]],
     *,
     carrier: Carrier = WEBSOCKET,
+    trusted: Pair | None = None,
     in_flight: int = 100,
     on_open: Callable[[float], None] | None = None,
 ) -> list[Client]:
@@ -198,7 +226,7 @@ async def open_clients(
     async def opener() -> None:
         for index, commands in queue:
             started = clock()
-            clients[index] = await open_client(address, commands, carrier=carrier, index=index)
+            clients[index] = await open_client(address, commands, carrier=carrier, trusted=trusted, index=index)
             if on_open is not None:
                 on_open(clock() - started)
 

@@ -35,6 +35,7 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
                     {
                         "side": side,
                         "error": outcome.error,
+                        "unavailable": outcome.unavailable,
                         "rounds": [[_figure_json(figure) for figure in figures] for figures in outcome.rounds],
                     }
                     for side, outcome in zip(SIDES, result.outcomes, strict=False)
@@ -63,8 +64,10 @@ def _rows(result: Result, send: float, compared: bool) -> Iterator[list[str]]:
     for side, outcome in zip(SIDES, result.outcomes, strict=False):
         if outcome.error:
             yield [name, f"{side} failed: {_shortened(outcome.error)}", *[_DASH] * (4 if compared else 2)]
+        if outcome.unavailable:
+            yield [name, f"{side}: not available: {_shortened(outcome.unavailable)}", *[_DASH] * (4 if compared else 2)]
     by_side = [{figure.name: figure for figure in outcome.figures()} for outcome in result.outcomes]
-    for figure in next((outcome.figures() for outcome in result.outcomes if not outcome.error), []):
+    for figure in next((outcome.figures() for outcome in result.outcomes if outcome.rounds), []):
         ours, peers = by_side[0].get(figure.name), by_side[1].get(figure.name) if len(by_side) > 1 else None
         comparison = [_value(peers), _ratio(ours, peers)] if compared else []
         yield [name, figure.name, _value(ours), *comparison, _multiple(ours, send)]

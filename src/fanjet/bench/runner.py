@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from .errors import BenchError
+from .errors import BenchError, NotAvailable
 from .figures import Figure
-from .scenarios import KERNEL, SENDER, Scenario
+from .scenarios import ENCRYPTED, KERNEL, SENDER, Scenario
 from .server import Server
 from .stage import Scale, Stage
 
@@ -39,6 +39,7 @@ class Outcome:
 
     rounds: list[list[Figure]] = field(default_factory=list)
     error: str = ""
+    unavailable: str = ""
 
     def figures(self) -> list[Figure]:
         """Return the median of each figure over the rounds."""
@@ -90,11 +91,14 @@ async def _run_scenario(
     outcomes = [Outcome() for _ in servers]
     for number in range(plan.rounds):
         for side, server, outcome in zip(SIDES, servers, outcomes, strict=False):
-            if outcome.error:
+            if outcome.error or outcome.unavailable:
                 continue
             progress(f"{scenario.name}, {side}, round {number + 1} of {plan.rounds}")
             try:
                 outcome.rounds.append(await _run_once(scenario, server, plan.scale, cpus))
+            except NotAvailable as reason:
+                outcome.unavailable = str(reason)
+                progress(f"{scenario.name}, {side}: not available: {reason}")
             except BenchError as error:
                 outcome.error = str(error)
                 progress(f"{scenario.name}, {side} failed: {error}")
@@ -103,7 +107,7 @@ async def _run_scenario(
 
 
 async def _run_once(scenario: Scenario, server: Server, scale: Scale, cpus: frozenset[int]) -> list[Figure]:
-    async with server.running(cpus) as running:
+    async with server.running(cpus, encrypted=scenario in ENCRYPTED) as running:
         stage = Stage(running, scale)
         gc.collect()
         gc.disable()  # a collection in the generator would show up as latency of the server

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from .certificate import Pair, issue
 from .client import Address
-from .errors import BenchError
+from .errors import BenchError, NotAvailable
 from .load import ProcessTree
-from .settings import server_settings
+from .settings import encrypted_settings, server_settings
 
 START_TIMEOUT: Final = 20.0
 """Seconds a server has to listen."""
@@ -32,6 +33,8 @@ class RunningServer:
 
     address: Address
     tree: ProcessTree
+    certificate: Pair | None = None
+    """What it proves itself with, if its port is encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +44,23 @@ class Spawned:
     command: str
 
     @contextlib.asynccontextmanager
-    async def running(self, cpus: frozenset[int]) -> AsyncIterator[RunningServer]:
+    async def running(self, cpus: frozenset[int], *, encrypted: bool = False) -> AsyncIterator[RunningServer]:
         """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up."""
+        certificate = issue() if encrypted else None
         address = ("127.0.0.1", _free_port())
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, tempfile.TemporaryFile() as log:
-            process = await _spawn(self._arguments(folder, address[1]), log.fileno(), cpus)
+            process = await _spawn(self._arguments(folder, address[1], certificate), log.fileno(), cpus)
             try:
                 await _wait_for_listener(process, address, log)
-                yield RunningServer(address, ProcessTree(process.pid))
+                yield RunningServer(address, ProcessTree(process.pid), certificate)
             finally:
                 await _stop(process)
 
-    def _arguments(self, folder: str, port: int) -> list[str]:
+    def _arguments(self, folder: str, port: int, certificate: Pair | None) -> list[str]:
         """Write the configuration into `folder` and fill in the command."""
         config = Path(folder, "config.json")
-        config.write_text(json.dumps(server_settings(port)))
+        settings = encrypted_settings(port, certificate) if certificate else server_settings(port)
+        config.write_text(json.dumps(settings))
         fill_ins = {"{config}": str(config), "{port}": str(port), "{python}": sys.executable}
         return [_filled(part, fill_ins) for part in shlex.split(self.command)]
 
@@ -68,8 +73,10 @@ class Attached:
     pid: int
 
     @contextlib.asynccontextmanager
-    async def running(self, cpus: frozenset[int]) -> AsyncIterator[RunningServer]:
-        """Hand it out."""
+    async def running(self, cpus: frozenset[int], *, encrypted: bool = False) -> AsyncIterator[RunningServer]:
+        """Hand it out. Raises `NotAvailable` if it should be encrypted."""
+        if encrypted:
+            raise NotAvailable("a server that runs already is on settings without TLS")
         yield RunningServer(self.address, ProcessTree(self.pid))
 
 

@@ -1,6 +1,9 @@
 """The configuration that every scenario runs on, in the format of the configuration file (contract chapter 04)."""
 
+from importlib.util import find_spec
 from typing import Any, Final
+
+from .certificate import Pair
 
 API_KEY: Final = "bench-api-key"
 TOKEN_SECRET: Final = "bench-token-secret"
@@ -29,6 +32,14 @@ def uni_grpc_port(port: int) -> int:
 
 def _port_beside(port: int, distance: int) -> int:
     return 10_000 + (port + distance) % 20_000
+
+
+def encrypted_settings(port: int, pair: Pair) -> dict[str, Any]:
+    """Return the same with TLS on the port, and HTTP/3 beside it if this installation can speak it."""
+    plain = server_settings(port)
+    http3 = {"enabled": find_spec("aioquic") is not None}
+    tls = {"enabled": True, "cert_pem": pair.certificate, "key_pem": pair.key}
+    return {**plain, "http_server": {**plain["http_server"], "tls": tls, "http3": http3}, "webtransport": http3}
 
 
 def server_settings(port: int) -> dict[str, Any]:

@@ -31,10 +31,11 @@ class Scale:
     subscribers: int = 1000
     crowd: int = 10_000
     storm: int = 5000
+    encrypted: int = 50
 
 
 FULL: Final = Scale()
-QUICK: Final = Scale(seconds=0.8, warm_up=0.1, idle_seconds=0.8, subscribers=200, crowd=500, storm=300)
+QUICK: Final = Scale(seconds=0.8, warm_up=0.1, idle_seconds=0.8, subscribers=200, crowd=500, storm=300, encrypted=20)
 
 
 class Meter:
@@ -62,6 +63,7 @@ class Stage:
 
     def __init__(self, server: RunningServer, scale: Scale) -> None:
         self.address = server.address
+        self.certificate = server.certificate
         self.tree = server.tree
         self.scale = scale
         self._users = 0
@@ -77,7 +79,7 @@ class Stage:
     async def clients(self, subscriptions: Iterable[Sequence[Reply]], carrier: Carrier = WEBSOCKET) -> list[Client]:
         """Connect a client for each list of subscriptions."""
         hellos = (self.hello(*bodies) for bodies in subscriptions)
-        clients = self.keep(await open_clients(self.address, hellos, carrier=carrier))
+        clients = self.keep(await open_clients(self.address, hellos, carrier=carrier, trusted=self.certificate))
         if carrier.emulated:
             self._answer_pings_aside(clients)
         return clients
@@ -95,7 +97,7 @@ class Stage:
 
     async def api(self) -> ApiConnection:
         """Open a connection to the HTTP API."""
-        connection = await open_api(self.address, API_KEY)
+        connection = await open_api(self.address, API_KEY, self.certificate)
         self._apis.append(connection)
         return connection
 

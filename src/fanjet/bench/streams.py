@@ -14,12 +14,12 @@ _END: Final = b"\r\n"
 
 def http_stream_request(host: str, port: int, hello: Sequence[object]) -> bytes:
     """Return the request whose response brings the answers to the commands `hello`, and all that follows."""
-    return post(f"{host}:{port}", "/connection/http_stream", _lines(hello))
+    return post(f"{host}:{port}", "/connection/http_stream", command_lines(hello))
 
 
 def sse_request(host: str, port: int, hello: Sequence[object]) -> bytes:
     """Return the same for SSE, as a browser's `EventSource` sends it."""
-    commands = quote(_lines(hello), safe="")
+    commands = quote(command_lines(hello), safe="")
     return f"GET /connection/sse?cf_connect={commands} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
 
 
@@ -29,7 +29,8 @@ def pong_request(connected: dict[str, Any]) -> bytes:
     return post("localhost", "/emulation", msgspec.json.encode(body))
 
 
-def _lines(commands: Sequence[object]) -> bytes:
+def command_lines(commands: Sequence[object]) -> bytes:
+    """Return these commands, one a line."""
     return b"\n".join(msgspec.json.encode(command) for command in commands)
 
 
@@ -39,6 +40,21 @@ def post(host: str, path: str, body: bytes) -> bytes:
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+class LineReader:
+    """Cuts a stream into lines, which it yields as text frames."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield every line that `data` completes."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            yield OP_TEXT, line
 
 
 class BodyReader:

@@ -100,6 +100,6 @@ def _first_server(command: str, url: str | None, pid: int | None) -> Server:
 
 def _run(plan: Plan) -> list[Result]:
     for library in VERBOSE:
-        logging.getLogger(library).setLevel(logging.WARNING)
+        logging.getLogger(library).setLevel(logging.ERROR)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run_plan(plan, lambda step: print(step, file=sys.stderr)))

@@ -2,7 +2,15 @@
 
 from typing import Final, Protocol
 
-from fanjet.bench.carriers import HTTP_STREAM, SSE, UNI_GRPC, UNI_HTTP_STREAM, UNI_SSE, UNI_WEBSOCKET
+from fanjet.bench.carriers import (
+    HTTP_STREAM,
+    SSE,
+    UNI_GRPC,
+    UNI_HTTP_STREAM,
+    UNI_SSE,
+    UNI_WEBSOCKET,
+    WEBTRANSPORT,
+)
 from fanjet.bench.figures import Figure
 from fanjet.bench.grpc_api import GRPC_API
 from fanjet.bench.settings import RECOVERED
@@ -16,7 +24,7 @@ from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
 from .proxies import ConnectProxy
 from .publishing import ApiPublish
 
-__all__ = ["KERNEL", "SCENARIOS", "SENDER", "Scenario"]
+__all__ = ["ENCRYPTED", "KERNEL", "SCENARIOS", "SENDER", "Scenario"]
 
 
 class Scenario(Protocol):
@@ -37,6 +45,14 @@ class Scenario(Protocol):
 KERNEL: Final = KernelLimit()
 """The yardstick; it runs on `SENDER`, never on the servers compared."""
 
+ENCRYPTED: Final[tuple[Scenario, ...]] = (
+    FanOut("fanout-tls", "1 channel x 50 subscribers over WebSocket with TLS, one publish per 100 ms", interval=0.1),
+    FanOut("fanout-webtransport", "the same over WebTransport", interval=0.1, carrier=WEBTRANSPORT),
+    FanOut("fanout-max-tls", "50 subscribers over WebSocket with TLS, back to back"),
+    FanOut("fanout-max-webtransport", "the same over WebTransport", carrier=WEBTRANSPORT),
+)
+"""Those that run on `settings.encrypted_settings`; with few subscribers, since WebTransport occupies the generator."""
+
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout", "1 channel x 1000 subscribers, one publish per 10 ms", interval=0.01),
     FanOut("fanout-max", "the same, back to back"),
@@ -50,6 +66,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout-max-uni-http-stream", "back to back over unidirectional HTTP streaming", carrier=UNI_HTTP_STREAM),
     FanOut("fanout-max-uni-sse", "back to back over unidirectional SSE", carrier=UNI_SSE),
     FanOut("fanout-max-uni-grpc", "back to back over the unidirectional gRPC stream", carrier=UNI_GRPC),
+    *ENCRYPTED,
     ManyChannels(),
     ApiPublish("api-publish", "HTTP API publish, nobody subscribed"),
     ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED),

@@ -32,7 +32,7 @@ class FanOut:
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure from the first publication to the last delivery."""
-        count = stage.scale.subscribers
+        count = stage.scale.encrypted if stage.certificate else stage.scale.subscribers
         clients = await stage.clients(([{"channel": self.channel}] for _ in range(count)), self.carrier)
         tally, latencies = Tally(), Latencies()
         attach_readers(clients, tally, latencies)
