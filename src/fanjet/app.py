@@ -195,11 +195,11 @@ class Server:
             metrics=self._measuring.clients,
         )
         console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
-        self._operations = Operations(self._measuring, self._node, config.graphite, node_name)
+        self._operations = Operations(self._measuring, self._node, config, node_name, VERSION)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
         self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment), additions.neighbour)
         self._service_manager = ServiceManager(environment)
-        self._grpc = GrpcListeners(config, self._clients, self._wheel, self._measuring.api)
+        self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0

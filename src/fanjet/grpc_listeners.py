@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from fanjet.api.metrics import ApiMetrics
     from fanjet.client.context import ClientContext
     from fanjet.config import Config
     from fanjet.config.tree.api import GrpcApi as ApiSection
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from fanjet.net.grpc.server import Service
     from fanjet.net.http2.patience import Patience
     from fanjet.net.wheel import TimingWheel
+    from fanjet.operating import Operations
 
 log = get_logger(__name__)
 
@@ -35,11 +35,11 @@ MAX_STREAMS = 100_000
 class GrpcListeners:
     """What is switched on of the two."""
 
-    def __init__(self, config: Config, clients: ClientContext, wheel: TimingWheel, metrics: ApiMetrics) -> None:
+    def __init__(self, config: Config, clients: ClientContext, wheel: TimingWheel, operations: Operations) -> None:
         """Bind. Raises `TLSError` and `BindError`."""
         self._listeners: list[Listener] = []
         if config.grpc_api.enabled:
-            self._listeners.append(_api(config.grpc_api, clients, wheel, metrics))
+            self._listeners.append(_api(config.grpc_api, clients, wheel, operations))
         if config.uni_grpc.enabled:
             self._listeners.append(_uni(config.uni_grpc, clients, wheel))
 
@@ -59,11 +59,17 @@ class GrpcListeners:
             await listener.stop()
 
 
-def _api(section: ApiSection, clients: ClientContext, wheel: TimingWheel, metrics: ApiMetrics) -> Listener:
+def _api(section: ApiSection, clients: ClientContext, wheel: TimingWheel, operations: Operations) -> Listener:
     from fanjet.api.grpc import GrpcApi  # noqa: PLC0415
     from fanjet.net.http2.patience import NEVER, Patience  # noqa: PLC0415
 
-    api = GrpcApi(clients.node, key=section.key, transport_errors=section.error_mode == "transport", metrics=metrics)
+    api = GrpcApi(
+        clients.node,
+        key=section.key,
+        transport_errors=section.error_mode == "transport",
+        metrics=operations.measuring.api,
+        traces=operations.traces,
+    )
     services = [api.service()]
     if section.reflection:
         from fanjet.net.grpc.reflection import reflection_services  # noqa: PLC0415

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from fanjet.config import ConfigError
 from fanjet.operations.health import Readiness, Stage
 from fanjet.operations.loop_lag import LoopLag
 from fanjet.telemetry.metrics.graphite import GraphiteExporter
+from fanjet.telemetry.traces import TracesError, open_traces
 
 if TYPE_CHECKING:
+    from fanjet.config import Config
     from fanjet.config.tree.exporters import Graphite
     from fanjet.measuring import Measuring
     from fanjet.node.node import Node
+    from fanjet.telemetry.traces import Traces
 
 
 class Operations:
     """Metrics, where they are sent, and whether the server is ready."""
 
-    def __init__(self, measuring: Measuring, node: Node, graphite: Graphite, node_name: str) -> None:
+    def __init__(self, measuring: Measuring, node: Node, config: Config, node_name: str, version: str) -> None:
+        """Raises `ConfigError` where traces cannot be exported as configured."""
         self.measuring = measuring
         self.readiness = Readiness(node.lost_engines)
         self._lag = LoopLag(measuring.registry)
-        self._graphite = _exporter(measuring, graphite, node_name) if graphite.enabled else None
+        self._graphite = _exporter(measuring, config.graphite, node_name) if config.graphite.enabled else None
+        self._tracing = _open_traces(node.uid, version) if config.opentelemetry.enabled else None
+        self.traces = self._tracing if config.opentelemetry.api else None
+        """Where calls of the server API are told, if anywhere."""
 
     def start(self) -> None:
         """The server serves."""
@@ -35,6 +44,15 @@ class Operations:
         self._lag.stop()
         if self._graphite is not None:
             await self._graphite.stop()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
+
+
+def _open_traces(instance: str, version: str) -> Traces:
+    try:
+        return open_traces(instance, version)
+    except TracesError as error:
+        raise ConfigError(f"opentelemetry.enabled: {error}") from None
 
 
 def _exporter(measuring: Measuring, settings: Graphite, node_name: str) -> GraphiteExporter:

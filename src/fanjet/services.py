@@ -19,6 +19,7 @@ from fanjet.operations.health import health_endpoint, readiness_endpoint
 from fanjet.operations.prometheus import prometheus_endpoint
 from fanjet.operations.requests import RequestCounter, log_request, observed
 from fanjet.operations.swagger import SwaggerMissing, swagger_endpoint
+from fanjet.operations.traced import traced
 from fanjet.telemetry.logging import writes_debug_lines
 from fanjet.transports.admission import Admission
 from fanjet.transports.doorway import Doorway
@@ -73,8 +74,11 @@ def _services(
             key=None if config.http_api.insecure else config.http_api.key,
             transport_errors=config.http_api.error_mode == "transport",
             metrics=measuring.api,
+            traces=operations.traces,
         )
         routes = api.routes(handler_path(config.http_api.handler_prefix))
+        if operations.traces is not None:
+            routes = {path: traced(path, endpoint, operations.traces) for path, endpoint in routes.items()}
         limit = config.fanjet.http_api_max_body_size or None
         yield Service("api", routes, external=config.http_api.external, max_body=limit)
     if config.admin.enabled:

@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import ApiError, as_api_error
 from .methods import METHODS
 from .metrics import ApiMetrics
-from .requests import RPCRequest
+from .requests import (
+    BroadcastRequest,
+    MapClearRequest,
+    MapPublishRequest,
+    MapReadStateRequest,
+    MapReadStreamRequest,
+    MapRemoveRequest,
+    MapStatsRequest,
+    PublishRequest,
+    RPCRequest,
+    SharedPollPublishRequest,
+)
 from .results import BroadcastResult
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
     from .methods import Method
     from .node import Node
     from .requests import Request
     from .results import Result
 
+_ABOUT_ONE_CHANNEL = (
+    PublishRequest,
+    MapPublishRequest,
+    MapRemoveRequest,
+    MapReadStateRequest,
+    MapReadStreamRequest,
+    MapStatsRequest,
+    MapClearRequest,
+    SharedPollPublishRequest,
+)
+
+
+class Traces(Protocol):
+    """Says something about the request that is being answered."""
+
+    def span(
+        self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]
+    ) -> AbstractContextManager[None]:
+        """The time inside is that of a call. `carrier`: headers that tell of its caller."""
+
+    def describe(self, name: str, value: str | int) -> None:
+        """An attribute of it."""
+
+    def fail(self, text: str) -> None:
+        """It has failed."""
+
 
 class Calls:
     """Carries out commands that come over one protocol: `http`, `grpc` or `consuming`."""
 
-    def __init__(self, node: Node, metrics: ApiMetrics | None = None, protocol: str = "http") -> None:
+    def __init__(
+        self, node: Node, metrics: ApiMetrics | None = None, protocol: str = "http", traces: Traces | None = None
+    ) -> None:
         self.node = node
+        self._traces = traces
         self._metrics = ApiMetrics() if metrics is None else metrics
         self._protocol = protocol
         self._timings = {name: self._metrics.durations.cell(protocol, name) for name in METHODS}
 
     async def run(self, method: Method, request: Any) -> Result:
         """Carry out one command. May raise anything; see `as_api_error`."""
+        if self._traces is not None:
+            _describe(self._traces, request)
         began = perf_counter()
         try:
             result = await method.run(self.node, request)
@@ -52,6 +97,8 @@ class Calls:
         """What the caller is told about the exception being handled. It is counted."""
         known = as_api_error(error, method)
         self.fail(method, str(known.code))
+        if self._traces is not None:
+            self._traces.fail(f"{known.code}: {known.message}")
         return known
 
     def fail(self, method: str, error: str) -> None:
@@ -62,3 +109,11 @@ class Calls:
         for response in result.responses:
             if response.error is not None:
                 self.fail("broadcast_publish", str(response.error.code))
+
+
+def _describe(traces: Traces, request: Any) -> None:
+    """What it is about, where it changes something."""
+    if isinstance(request, BroadcastRequest):
+        traces.describe("centrifugo.num_channels", len(request.channels))
+    elif isinstance(request, _ABOUT_ONE_CHANNEL):
+        traces.describe("centrifugo.channel", request.channel)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fanjet.net.grpc.call import UnaryHandler
     from fanjet.net.grpc.head import CallHead
 
+    from .calls import Traces
     from .errors import ApiError
     from .methods import Method
     from .metrics import ApiMetrics
@@ -51,17 +52,40 @@ class GrpcApi:
     """The service. `key` empty: every call is let in; `transport_errors`: errors are statuses, not replies."""
 
     def __init__(
-        self, node: Node, *, key: str, transport_errors: bool = False, metrics: ApiMetrics | None = None
+        self,
+        node: Node,
+        *,
+        key: str,
+        transport_errors: bool = False,
+        metrics: ApiMetrics | None = None,
+        traces: Traces | None = None,
     ) -> None:
-        self._calls = Calls(node, metrics, "grpc")
+        self._calls = Calls(node, metrics, "grpc", traces)
+        self._traces = traces
         self._transport_errors = transport_errors
         self.admit: Callable[[CallHead], None] | None = KeyCheck(key) if key else None
         """Raises `GrpcError` for calls without the key."""
 
     def service(self) -> Service:
         """Its methods by name."""
-        methods = {method.name: unary(self._handler(method)) for method in SERVICE.methods}
+        methods = {method.name: unary(self._traced(method.name, self._handler(method))) for method in SERVICE.methods}
         return Service(SERVICE.full_name, methods, self.admit)
+
+    def _traced(self, name: str, handler: UnaryHandler) -> UnaryHandler:
+        """A method whose calls are spans, where that is wanted."""
+        traces = self._traces
+        if traces is None:
+            return handler
+        attributes = {"rpc.system": "grpc", "rpc.service": SERVICE.full_name, "rpc.method": name}
+
+        async def handle(message: bytes, head: CallHead) -> bytes:
+            carrier = {
+                key: (head.first(key.encode()) or b"").decode("latin-1") for key in ("traceparent", "tracestate")
+            }
+            with traces.span(f"{SERVICE.full_name}/{name}", carrier, attributes):
+                return await handler(message, head)
+
+        return handle
 
     def _handler(self, described: MethodDescriptor) -> UnaryHandler:
         if described.name == "Batch":

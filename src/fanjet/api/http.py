@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.router import Endpoint
 
+    from .calls import Traces
     from .errors import ApiError
     from .methods import Method
     from .metrics import ApiMetrics
@@ -45,10 +46,16 @@ class HttpApi:
     """Endpoints of the API. `key` None: every request is let in; `transport_errors`: see 05 §2.7."""
 
     def __init__(
-        self, node: Node, *, key: str | None, transport_errors: bool = False, metrics: ApiMetrics | None = None
+        self,
+        node: Node,
+        *,
+        key: str | None,
+        transport_errors: bool = False,
+        metrics: ApiMetrics | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._node = node
-        self._calls = Calls(node, metrics)
+        self._calls = Calls(node, metrics, traces=traces)
         self._keys = None if key is None else KeyCheck(key)
         self._transport_errors = transport_errors
 
