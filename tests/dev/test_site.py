@@ -47,6 +47,16 @@ async def test_files_are_read_only(dev_server: Process) -> None:
             assert (answer.status, await answer.read()) == (200, b"")
 
 
+async def test_the_console_is_on_without_login_and_linked(dev_server: Process) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{dev_server.url}/") as answer:
+            assert '<a href="/admin/">' in await answer.text()
+        async with session.get(f"{dev_server.url}/admin/") as answer:
+            assert "<title>Fanjet console</title>" in await answer.text()
+        async with session.get(f"{dev_server.url}/admin/admin/console/features") as answer:
+            assert await answer.json() == {"tokens": True}
+
+
 async def test_the_terminal_says_where_to_go_and_what_is_insecure(dev_server: Process) -> None:
     assert f"{dev_server.url}/" in dev_server.log
     assert "INSECURE, for development only" in dev_server.log

@@ -6,12 +6,13 @@ to do with it, and nothing more to do when nobody traces. The trace counts among
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from fanjet.node.subscriber import Delivery, Subscriber
 from fanjet.protocol.messages import JoinPush, LeavePush
 from fanjet.protocol.wire import WireFormat
 
+from .event_stream import event_line
 from .readable import readable
 
 if TYPE_CHECKING:
@@ -28,37 +29,35 @@ _NAMES = {JoinPush: "join", LeavePush: "leave"}
 
 
 class _Events:
-    """A codec whose messages are nothing; it tells what it was asked to encode."""
+    """A codec whose messages are events."""
 
     name = "trace"
     ping = b""
     pushes_json = False
 
-    def __init__(self, stream: EventStream, channel: str) -> None:
-        self._stream = stream
-        self._channel = channel
-
     def size(self, message: bytes) -> int:
-        """Nothing is sent."""
+        """What goes to a trace does not count."""
         return 0
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
-        """Tell a join or a leave."""
-        kind = _NAMES.get(type(body), "push")
-        self._stream.tell(kind, readable(body), channel=channel)
-        return b""
+        """A join or a leave."""
+        return event_line(_NAMES.get(type(body), "push"), readable(body), channel=channel)
 
     def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
-        """Nothing precedes a publication."""
-        return b""
+        """The channel."""
+        return channel.encode()
 
     def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
-        """Tell a publication."""
+        """A publication."""
         told = readable(publication)
         del told["time"]
         told.pop("is_json", None)
-        self._stream.tell("pub", told, channel=publication.channel or self._channel)
-        return b""
+        return event_line("pub", told, channel=publication.channel or prefix.decode())
+
+
+_WIRE: Final = WireFormat("trace", cast("Codec", _Events()), lambda line: line)
+"""All traces share it: an event is encoded once for all of them, and whatever is remembered for a wire format is
+remembered once."""
 
 
 class _Listener:
@@ -72,8 +71,10 @@ class _Listener:
         self._stream = stream
 
     def flush(self) -> None:
-        """The events were written when they were made."""
-        self.outbox = None
+        """Write the events."""
+        lines, self.outbox = self.outbox, None
+        for line in lines or ():
+            self._stream.pass_on(line)
 
     def count_subscription(self, channel: str, change: int) -> None:
         """It is nobody's subscription."""
@@ -91,9 +92,7 @@ async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
     """Tell what comes in a channel until the stream ends. Raises `ReplyError` for an unknown namespace, and what the
     broker raises."""
     node.resolve(channel)
-    codec = cast("Codec", _Events(stream, channel))
-    wire = WireFormat("trace", codec, _unframed)
-    delivery = Delivery(wire, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
+    delivery = Delivery(_WIRE, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
     subscriber = Subscriber(cast("Session", _Listener(stream)), channel, delivery)
     await node.subscribe_channel(subscriber)
     if not stream.open:
@@ -101,7 +100,3 @@ async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
         return
     stream.on_end = lambda: node.unsubscribe_channel(subscriber)
     node.hub.go_live(subscriber)
-
-
-def _unframed(message: bytes) -> bytes:
-    return message

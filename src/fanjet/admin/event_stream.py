@@ -20,6 +20,13 @@ NDJSON: Final = b"application/x-ndjson"
 _HEADERS: Final = ((b"Cache-Control", b"no-store"), (b"X-Accel-Buffering", b"no"))
 
 
+def event_line(kind: str, content: Any, **about: object) -> bytes:
+    """An event: its `type`, the time in Unix milliseconds, what it is about, and its content under the name of its
+    type."""
+    event = {"type": kind, "time": int(time.time() * 1000), **about, kind: content}
+    return msgspec.json.encode(event).replace(b"\n", b"") + b"\n"
+
+
 class EventStream:
     """Writes events. Who reads too slowly loses some, and is told how many: nobody waits for a trace."""
 
@@ -45,13 +52,15 @@ class EventStream:
         return self._stream is not None
 
     def tell(self, kind: str, content: Any, **about: object) -> None:
-        """Write an event: its `type`, the time in Unix milliseconds, what it is about, and its content under the name
-        of its type."""
+        """Write an event; see `event_line`."""
+        self.pass_on(event_line(kind, content, **about))
+
+    def pass_on(self, line: bytes) -> None:
+        """Write an event that is a line already."""
         if self._blocked:
             self._lost += 1
-            return
-        event = {"type": kind, "time": int(time.time() * 1000), **about, kind: content}
-        self._write(msgspec.json.encode(event).replace(b"\n", b"") + b"\n")
+        else:
+            self._write(line)
 
     def finish(self) -> None:
         """End the stream."""

@@ -62,15 +62,18 @@ class _Watch:
         self._before = session.transport.wire
         frame = self._before.frame
         self._outward = _with_frame(self._before, lambda message: frame(self._note(message)))
-        self._both = _with_frame(self._before, self._outward.frame)
-        self._both.codec = cast("Codec", _Hearing(self._before.codec, self._hear))
-        session.transport.wire = self._both
+        self._hearing = _Hearing(self._before.codec, self._hear)
+        both = _with_frame(self._before, self._outward.frame)
+        both.codec = cast("Codec", self._hearing)
+        session.transport.wire = both
         self._deliver_by(self._outward)
 
     def stop(self) -> None:
-        """Put everything back."""
+        """Put everything back, and let the session go: no collector looks at what lives long (DESIGN rule 10)."""
         self._session.transport.wire = self._before
         self._deliver_by(self._before)
+        self._hearing.told = _nobody  # channels may remember the codec
+        del self._session, self._outward, self._hearing
 
     def _deliver_by(self, wire: WireFormat) -> None:
         session = self._session
@@ -92,7 +95,7 @@ class _Hearing:
 
     def __init__(self, codec: Codec, told: Callable[[Command], None]) -> None:
         self._codec = codec
-        self._told = told
+        self.told = told
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._codec, name)
@@ -100,8 +103,12 @@ class _Hearing:
     def decode(self, frame: bytes) -> Iterator[Command]:
         """See `Codec`."""
         for command in self._codec.decode(frame):
-            self._told(command)
+            self.told(command)
             yield command
+
+
+def _nobody(command: Command) -> None:
+    """Who listens when nobody does any more."""
 
 
 def _with_frame(wire: WireFormat, frame: Callable[[bytes], bytes]) -> WireFormat:

@@ -52,7 +52,7 @@ async function showConnection(place, client, signal) {
   const about = h("section", { class: "card" });
   const queue = h("section", { class: "card" });
   const subscriptions = h("section", { class: "card" });
-  const actions = h("div", { class: "row" });
+  const actions = h("div", { class: "row actions" });
   place.append(h("div", { class: "head" }, title, h("p", {}, h("a", { href: "#/connections" }, "All connections"))), actions,
     h("div", { class: "columns" }, about, queue), subscriptions);
   let known;

@@ -40,6 +40,7 @@ async function show() {
   const [screen, parameters] = addressed();
   nav.replaceChildren(...screens.map((each) =>
     h("a", { href: `#/${each.path}`, "aria-current": each === screen && "page" }, each.title)));
+  nav.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   document.title = `${screen.title} · Fanjet console`;
   main.replaceChildren();
   try {
