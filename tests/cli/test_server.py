@@ -3,21 +3,16 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 
 import pytest
 
+from tests.support.server import free_port
+
 READY = "FANJET_READY"
 """An unknown variable: the warning about it comes when the server accepts connections and signals."""
 SERVING = "serving websocket, api endpoints on "
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Process:
@@ -115,7 +110,7 @@ def test_with_a_log_file_nothing_is_written_elsewhere(start, tmp_path):
     assert server.end() == 1
     assert server.messages() == ["error getting config"]
     (tmp_path / "x.log").unlink(missing_ok=True)
-    server = start("--log.file", "x.log", "--log.level", "loud", "--swagger.enabled")
+    server = start("--log.file", "x.log", "--log.level", "loud", "--engine.type", "rabbit")
     assert server.end() == 1
     assert server.log == []
     lines = [json.loads(line) for line in (tmp_path / "x.log").read_text().splitlines()]
@@ -139,7 +134,13 @@ def test_with_a_log_file_nothing_is_written_elsewhere(start, tmp_path):
         pytest.param(
             {"client": {"ping_interval": "5s"}}, [], "ping_interval must be greater than pong_timeout", "", id="pings"
         ),
-        pytest.param({"swagger": {"enabled": True}}, [], "error validating config", "swagger.enabled: ", id="not-built"),
+        pytest.param(
+            {"broker": {"enabled": True, "type": "redisnats"}},
+            [],
+            "error validating config",
+            "broker.type: ",
+            id="unbuilt",
+        ),
         pytest.param({}, ["-p", "x"], "error getting config", 'http_server.port: cannot use "x" as int', id="port"),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_used_feature_is_refused_by_the_name_of_its_key(content, key):
     "content",
     [
         pytest.param({}, id="nothing"),
-        pytest.param({"swagger": {"enabled": False}, "engine": {"type": "memory"}}, id="defaults-written-out"),
+        pytest.param({"opentelemetry": {"enabled": False}, "engine": {"type": "memory"}}, id="defaults-written-out"),
         pytest.param({"broker": {"type": "nats"}}, id="broker-off"),
         pytest.param({"client": {"user_id_http_header": "X-User"}}, id="built"),
         pytest.param({"client": {"token": {"audience": "a", "issuer": "b", "user_id_claim": "c"}}}, id="hmac-claims"),
