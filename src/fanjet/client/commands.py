@@ -159,8 +159,10 @@ class CommandQueue(Struct, eq=False):
         session.last_command = operation.name
         counted = size != NO_FRAME
         if counted:
-            session.metrics.traffic_in(channel).received[operation.name].add(size)
-        running = Running(session, command.id, operation, channel, timed=counted and operation not in _NOT_TIMED)
+            flow = session.metrics.traffic_in(channel).received[operation.name]
+            flow.count += 1
+            flow.size += size
+        running = Running(session, command.id, operation, channel, counted and operation.timed, perf_counter())
         if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
             running.end(ReplyError(ERROR_NOT_AVAILABLE))
             return True
@@ -170,9 +172,9 @@ class CommandQueue(Struct, eq=False):
             raise
         except BaseException as error:
             running.end(error)
-            return operation not in _NOT_TIMED
+            return operation.timed
         if suspended is None:
-            running.end(None)
+            running.count()
             return True
         self._running += 1
         self._exclusive = operation.exclusive
@@ -192,26 +194,26 @@ class CommandQueue(Struct, eq=False):
         self._go_on()
 
 
-class Running:
-    """A command that has begun."""
+class Running(Struct, eq=False, gc=False):
+    """A command that has begun, at `_began`."""
 
-    __slots__ = ("_began", "_channel", "_id", "_session", "_timed", "operation")
-
-    def __init__(self, session: Session, command_id: int, operation: Operation, channel: str, *, timed: bool) -> None:
-        self._session = session
-        self._id = command_id
-        self.operation = operation
-        self._channel = channel
-        self._timed = timed
-        self._began = perf_counter()
+    _session: Session
+    _id: int
+    operation: Operation
+    _channel: str
+    _timed: bool
+    _began: float
 
     def end(self, error: BaseException | None) -> None:
-        """Count the time that it took, and answer what it raised."""
-        session, method = self._session, self.operation.name
+        """Answer what it raised, and count the time that it took."""
         if error is not None:
             self._answer_failure(error)
+        self.count()
+
+    def count(self) -> None:
+        """Count the time that it took."""
         if self._timed:
-            timing = session.metrics.traffic_in(self._channel).durations[method]
+            timing = self._session.metrics.traffic_in(self._channel).durations[self.operation.name]
             timing.observe(perf_counter() - self._began)
 
     def _answer_failure(self, error: BaseException) -> None:
@@ -239,6 +241,3 @@ class Running:
                 session.reply_error(self._id, ERROR_INTERNAL, self.operation.name, self._channel)
             else:
                 session.refuse(self._id, ERROR_INTERNAL)
-
-
-_NOT_TIMED = frozenset({PONG, UNKNOWN})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected
 
@@ -25,16 +27,17 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Operation(NamedTuple):
+class Operation(Struct, frozen=True, eq=False):
     """What a command's field, which has its name, makes the session do.
 
     The handler queues the reply itself, or raises `ReplyError` or `Disconnected`. `exclusive`: nothing else is started
-    before it has ended (01 §4.4).
+    before it has ended (01 §4.4). `timed`: it is a command, whose time is counted.
     """
 
     name: str
     handler: Callable[[Session, int, Any], Coroutine[Any, Any, None]]
     exclusive: bool = False
+    timed: bool = True
 
 
 async def _pong(session: Session, _id: int, _request: Any) -> None:
@@ -47,8 +50,8 @@ async def _unknown(_session: Session, _id: int, _request: Any) -> None:
 
 
 CONNECT: Final = Operation("connect", connect, exclusive=True)
-PONG: Final = Operation("client_pong", _pong)
-UNKNOWN: Final = Operation("unknown", _unknown)
+PONG: Final = Operation("client_pong", _pong, timed=False)
+UNKNOWN: Final = Operation("unknown", _unknown, timed=False)
 OPERATIONS: Final = (
     Operation("subscribe", subscribe),
     Operation("unsubscribe", unsubscribe_command, exclusive=True),

@@ -86,6 +86,7 @@ class ConnectionMetrics:
     of a transport."""
 
     __slots__ = (
+        "_by_namespace",
         "_identity",
         "_labels",
         "_metrics",
@@ -102,6 +103,7 @@ class ConnectionMetrics:
     ) -> None:
         """`identity`: version of HTTP, name and version of the client."""
         self._metrics = metrics
+        self._by_namespace = metrics.node.tells_namespaces
         self._transport = transport
         self._name = identity[1]
         self._labels = labels
@@ -121,6 +123,8 @@ class ConnectionMetrics:
 
     def traffic_in(self, channel: str) -> Traffic:
         """Messages that have to do with a channel."""
+        if not self._by_namespace:
+            return self.traffic
         namespace = self._metrics.node.namespace_of(channel)
         return self.traffic if not namespace else self._metrics.traffic(self._transport, namespace, self._labels)
 

@@ -171,6 +171,11 @@ class NodeMetrics:
             return self.any_channel
         return self.of_namespace(self._namespace_of(channel))
 
+    @property
+    def tells_namespaces(self) -> bool:
+        """Whether the namespace of a channel is a label."""
+        return self._namespace_of is not None
+
     def namespace_of(self, channel: str) -> str:
         """The label `channel_namespace` of a channel."""
         return "" if self._namespace_of is None or not channel else self._namespace_of(channel)
