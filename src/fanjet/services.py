@@ -126,7 +126,11 @@ def _client_transports(config: Config, clients: ClientContext) -> Iterator[Servi
     """Where clients connect."""
     allowed = _origin_predicate(config)
     doorway = Doorway(
-        Admission(clients, clients.now), allowed, config.client.user_id_http_header, clients.events.kept_headers.http
+        Admission(clients, clients.now),
+        allowed,
+        config.client.user_id_http_header,
+        clients.events.kept_headers.http,
+        keeps_version=config.prometheus.expose_transport_accept_protocol,
     )
     if not config.websocket.disabled:
         websocket = WebSocketEndpoint(clients, config.websocket, allowed)

@@ -252,6 +252,7 @@ PRO: dict[str, Any] = {
         "channel_namespace_resolution": True,
         "additional_client_names": ["robot"],
         "client_labels": ["plan"],
+        "expose_transport_accept_protocol": True,
     },
     "client": {"token": {"labels_from_claim": [{"key": "plan", "value": "plan"}]}},
     "channel": METRICS["channel"],
@@ -269,6 +270,6 @@ async def test_namespaces_names_and_labels_can_be_dimensions(private_server: Sta
     labels = {"channel_namespace": "kept", "app_plan": "gold"}
     assert page.value("transport_messages_sent", frame_type="push_publication", **labels) == 1
     assert page.value("transport_messages_sent", frame_type="subscribe", **labels) == 1
-    assert page.value("client_connections_inflight", client_name="robot", app_plan="gold") == 1
+    assert page.value("client_connections_inflight", client_name="robot", app_plan="gold", accept_protocol="h1") == 1
     assert page.value("client_subscriptions_inflight", client_name="robot", **labels) == 1
     assert page.value("node_messages_sent_count", type="publication", channel_namespace="kept") == 1

@@ -44,8 +44,12 @@ class Doorway:
         origin_allowed: OriginPredicate,
         user_id_header: str,
         kept_headers: Collection[str] = (),
+        *,
+        keeps_version: bool = False,
     ) -> None:
-        """`kept_headers`: lower-case names of those that the application is told with every event."""
+        """`kept_headers`: lower-case names of those that the application is told with every event. `keeps_version`:
+        connections are counted by the version of HTTP that they came by."""
+        self._keeps_version = keeps_version
         self._kept_headers = [(name.encode(), name) for name in kept_headers]
         self._admission = admission
         self._origin_allowed = origin_allowed
@@ -62,7 +66,8 @@ class Doorway:
             request = exchange.request
             user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
             headers = self._kept_of(request) if self._kept_headers else None
-            opening = Opening(user, headers) if user or headers else PLAIN
+            http = f"h{request.version[0]}" if self._keeps_version else ""
+            opening = Opening(user, headers, http=http) if user or headers or http else PLAIN
             enter(exchange, Arrival(request, origin_allowed, opening))
 
         def enter(exchange: Exchange, arrival: Arrival) -> None:
