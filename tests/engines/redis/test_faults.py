@@ -35,6 +35,17 @@ def own(tmp_path):
     redis.stop()
 
 
+@pytest.fixture
+def sentinel(tmp_path):
+    """A primary and a replica that the test may maltreat."""
+    sentinel = RedisSentinel(tmp_path)
+    try:
+        sentinel.start()
+        yield sentinel
+    finally:
+        sentinel.stop()
+
+
 async def delivered_again(broker, events, channel="news") -> None:
     """Wait until what is published comes back."""
     before = len(events.delivered)
@@ -350,9 +361,7 @@ async def test_redirections_are_followed(tmp_path, events):
         cluster.stop()
 
 
-async def test_the_new_primary_is_followed(tmp_path, events):
-    sentinel = RedisSentinel(tmp_path)
-    await asyncio.to_thread(sentinel.start)
+async def test_the_new_primary_is_followed(sentinel, events):
     address = f"redis+sentinel://{sentinel.sentinel.address}?sentinel_master_name={sentinel.MASTER}"
     async with opened(address, events, **QUICK) as broker:
         await broker.subscribe("news")
@@ -367,16 +376,12 @@ async def test_the_new_primary_is_followed(tmp_path, events):
 
         await until(switched)
         await delivered_again(broker, events)
-    sentinel.stop()
 
 
-async def test_a_dead_primary_is_replaced(tmp_path, events):
-    sentinel = RedisSentinel(tmp_path)
-    await asyncio.to_thread(sentinel.start)
+async def test_a_dead_primary_is_replaced(sentinel, events):
     address = f"redis+sentinel://{sentinel.sentinel.address}?sentinel_master_name={sentinel.MASTER}"
     async with opened(address, events, **QUICK) as broker:
         await broker.subscribe("news")
         sentinel.one.freeze()
         await delivered_again(broker, events)
         sentinel.one.thaw()
-    sentinel.stop()
