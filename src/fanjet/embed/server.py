@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from fanjet import app
@@ -65,9 +66,14 @@ class Server(Registration):
         the address cannot be had."""
         if self._running is not None:
             raise RuntimeError("the server runs already")
-        running = app.Server(self._loaded, self._additions())
-        self._running = running
-        await running.start()
+        try:
+            self._running = app.Server(self._loaded, self._additions())
+            await self._running.start()
+        except BaseException:
+            with contextlib.suppress(Exception):  # what has failed has been said
+                await self.stop()
+            self._api = None
+            raise
 
     async def stop(self) -> None:
         """Send all clients away and wait for them, `shutdown.timeout` at most. Raises `TimeoutError` after that. Does

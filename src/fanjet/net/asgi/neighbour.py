@@ -64,15 +64,14 @@ class Neighbour:
         if isinstance(exchange, TunnelExchange) or request.headers.get(b"upgrade", b"").lower() == b"websocket":
             self._open_socket(exchange)
         else:
-            self._run(self._answer(exchange))
+            self._run(self._answer(exchange, HttpCycle(exchange)))  # which raises for a body that is not there
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, exchange: Exchange) -> None:
-        cycle = HttpCycle(exchange)
+    async def _answer(self, exchange: Exchange, cycle: HttpCycle) -> None:
         try:
             await self._application(http_scope(exchange.request, self._lifespan.state), cycle.receive, cycle.send)
         except asyncio.CancelledError:
