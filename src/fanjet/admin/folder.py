@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import mimetypes
 import os
-import re
 from email.utils import formatdate, parsedate_to_datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fanjet.net.http1.response import NO_SNIFFING, TEXT
 
+from .byte_range import BeyondEnd, Unsatisfiable, wanted_part
+
 if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
-    from fanjet.net.http1.request import Request
-
-
-_RANGE: Final = re.compile(rb"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class Folder:
@@ -67,27 +64,19 @@ def _send(exchange: Exchange, path: Path) -> None:
     body = path.read_bytes()
     headers = (changed, (b"Accept-Ranges", b"bytes"))
     content_type = _content_type(path.name, body)
-    part = _wanted_part(exchange.request, len(body), changed[1])
+    asked = exchange.request.headers
+    try:
+        unchanged = asked.get(b"if-range", changed[1]) == changed[1]
+        part = wanted_part(asked.get(b"range", b""), len(body)) if unchanged else None
+    except Unsatisfiable as error:
+        whole = ((b"Content-Range", b"bytes */%d" % len(body)),) if isinstance(error, BeyondEnd) else ()
+        exchange.respond(416, f"{error}\n".encode(), TEXT, (NO_SNIFFING, *whole))
+        return
     if part is None:
         exchange.respond(200, body, content_type, headers)
-    elif not part:
-        whole = (b"Content-Range", b"bytes */%d" % len(body))
-        exchange.respond(416, b"invalid range: failed to overlap\n", TEXT, (changed, whole, NO_SNIFFING))
     else:
         where = (b"Content-Range", b"bytes %d-%d/%d" % (part.start, part.stop - 1, len(body)))
         exchange.respond(206, body[part.start : part.stop], content_type, (*headers, where))
-
-
-def _wanted_part(request: Request, size: int, changed: bytes) -> range | None:
-    """The one range of bytes that is asked for, empty when it is beyond the end; None when the whole is to be sent, as
-    for several ranges, for what is no range, and when the file has changed."""
-    asked = _RANGE.fullmatch(request.headers.get(b"range", b""))
-    if asked is None or request.headers.get(b"if-range", changed) != changed or asked[0] == b"bytes=-":
-        return None
-    if not asked[1]:
-        return range(max(size - int(asked[2]), 0), size)
-    end = min(int(asked[2]), size - 1) if asked[2] else size - 1
-    return range(int(asked[1]), end + 1)
 
 
 def _last_modified(path: Path) -> tuple[bytes, bytes]:
