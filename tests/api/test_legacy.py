@@ -41,9 +41,7 @@ NOT_FOUND = b'"error":{"code":104,"message":"not found"}'
         pytest.param(b'{"method":13}', b"{" + NOT_FOUND + b"}", id="unused-number"),
         pytest.param(b'{"method":"connections","params":{}}', b"{" + NOT_FOUND + b"}", id="not-built"),
         pytest.param(b'{"method":"channels"}', b"{" + BAD_REQUEST + b"}", id="no-params"),
-        pytest.param(
-            b'{"method":"presence","params":null}', b"{" + BAD_REQUEST + b"}", id="null-is-empty-params"
-        ),
+        pytest.param(b'{"method":"presence","params":null}', b"{" + BAD_REQUEST + b"}", id="null-is-empty-params"),
         pytest.param(b'{"method":"channels","params":null}', b'{"result":{"channels":{}}}', id="null-params"),
         pytest.param(b'{"method":"channels","params":[]}', b"{" + BAD_REQUEST + b"}", id="params-not-an-object"),
         pytest.param(b'{"method":"publish","params":{"channel":1}}', b"{" + BAD_REQUEST + b"}", id="bad-params"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -12,13 +12,23 @@ from playwright.async_api import Browser, Page  # noqa: TC002 - pytest-asyncio r
 
 from tests.support.browsing import browser, executable  # noqa: F401
 from tests.support.paths import NODE_MODULES
+from tests.support.redis import Redis
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 ORIGIN = "http://127.0.0.1:*"
 """Pattern of the page's origin."""
 SDKS = NODE_MODULES / "centrifuge" / "dist"
+
+
+@pytest.fixture(scope="session")
+def redis_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Configuration of servers whose streams outlive them."""
+    redis = Redis(tmp_path_factory.mktemp("redis"))
+    redis.start()
+    yield {"engine": {"type": "redis", "redis": {"address": redis.address}}}
+    redis.stop()
 
 
 @pytest_asyncio.fixture
