@@ -14,6 +14,7 @@ from fanjet.net.eager import start
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CONNECTION_CLOSED,
     ERROR_INTERNAL,
     ERROR_NOT_AVAILABLE,
     Disconnected,
@@ -59,6 +60,7 @@ class CommandQueue(Struct, eq=False):
     _running: int = 0
     _exclusive: bool = False
     _waiting: bool = False
+    _finishing: bool = False
 
     @property
     def idle(self) -> bool:
@@ -81,6 +83,10 @@ class CommandQueue(Struct, eq=False):
     def take_command(self, command: Command) -> None:
         """Run the first command, when no frame has brought it: it is not counted as one that was received."""
         self._run(iter(((command, NO_FRAME),)))
+
+    def finish(self) -> None:
+        """The client has gone: run what has come from it, then close."""
+        self._finishing = True
 
     def stop(self) -> None:
         """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
@@ -135,7 +141,14 @@ class CommandQueue(Struct, eq=False):
         while self._frames and not self._waiting:
             self.take(self._frames.popleft())
         if not self._waiting and not session.closed:
-            self._release_input()
+            if self._finishing:
+                self._end_if_over()
+            else:
+                self._release_input()
+
+    def _end_if_over(self) -> None:
+        if self.idle:
+            self._session.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
     def _hold_input(self) -> None:
         """Commands wait: let no more come."""
@@ -192,6 +205,8 @@ class CommandQueue(Struct, eq=False):
         running.end(error)
         self._session.flush()
         self._go_on()
+        if self._finishing:
+            self._end_if_over()
 
 
 class Running(Struct, eq=False, gc=False):

@@ -218,8 +218,12 @@ class Session(Outbox):
         self.take_writable()
 
     def on_lost(self) -> None:
-        """The connection has ended."""
-        self.disconnect(DISCONNECT_CONNECTION_CLOSED)
+        """The connection has ended. What came before is done first, while the application is asked for a part of it
+        (06 §4.5)."""
+        if self._commands is not None and self.asking is not None and self.asking.inline:
+            self._commands.finish()
+        else:
+            self.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
     def on_backlog(self) -> None:
         """Close a client that is too far behind."""

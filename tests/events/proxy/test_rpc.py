@@ -147,18 +147,18 @@ async def test_without_it_what_was_sent_before_the_close_is_done(  # 06-28
     held = Held({})
     backend.on("rpc", held)
     async with connected(server, token("7")) as client:
-        await client.send({"id": 5, "rpc": {"method": "m"}})
-        await client.send({"id": 6, "publish": {"channel": f"pub:{name}", "data": {}}})
+        publish = {"publish": {"channel": f"pub:{name}", "data": {}}}
+        await client.send({"id": 5, "rpc": {"method": "m"}}, {"id": 6, **publish}, {"id": 7, **publish})
         await backend.wait_for("rpc")
         client.socket.transport.abort()
     held.released.set()
     await backend.wait_for("publish")
 
-    async def it_is_there() -> bool:
+    async def both_are_there() -> bool:
         history = await server.api("history", {"channel": f"pub:{name}", "limit": -1})
-        return len(history["publications"]) == 1
+        return len(history["publications"]) == 2
 
-    await until(it_is_there)
+    await until(both_are_there)
     assert backend.cancelled["rpc"] == 0
 
 
