@@ -46,7 +46,7 @@ proto: setup-dev ## generate Protobuf code from the .proto files
 lock: setup-dev ## write constraints.txt and package-lock.json anew from what pyproject.toml and package.json allow
 	@$(PIP) install --group lock
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate \
-		--custom-compile-command "make lock" --extra cel --extra http3 --extra nats --extra postgres --group dev --output-file constraints.txt pyproject.toml
+		--custom-compile-command "make lock" --extra cel --extra grpc --extra http3 --extra nats --extra otel --extra postgres --group dev --output-file constraints.txt pyproject.toml
 	@$(NPM) install --package-lock-only
 
 clean: ## remove what the other targets made
@@ -59,7 +59,7 @@ setup-dev: .venv/dev.installed
 	@scripts/make-venv
 	@echo "Installing Fanjet and what it needs"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install $(LOCK) --editable '.[cel,http3,nats,postgres]'
+	@$(PIP) install $(LOCK) --editable '.[cel,grpc,http3,nats,otel,postgres]'
 	@touch $@
 
 .venv/dev.installed: .venv/fanjet.installed
