@@ -175,20 +175,23 @@ class CommandQueue(Struct, eq=False):
             flow = session.metrics.traffic_in(channel).received[operation.name]
             flow.count += 1
             flow.size += size
-        running = Running(session, command.id, operation, channel, counted and operation.timed, perf_counter())
+        timed = counted and operation.timed
+        began = perf_counter()
         if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
-            running.end(ReplyError(ERROR_NOT_AVAILABLE))
+            Running(session, command.id, operation, channel, timed, began).end(ReplyError(ERROR_NOT_AVAILABLE))
             return True
         try:
             suspended = start(operation.handler(session, command.id, request))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            running.end(error)
+            Running(session, command.id, operation, channel, timed, began).end(error)
             return operation.timed
-        if suspended is None:
-            running.count()
+        if suspended is None:  # most end here, and need no object
+            if timed:
+                session.metrics.traffic_in(channel).durations[operation.name].observe(perf_counter() - began)
             return True
+        running = Running(session, command.id, operation, channel, timed, began)
         self._running += 1
         self._exclusive = operation.exclusive
         task = suspended.go_on(lambda _, error: self._ended(running, error))
@@ -223,10 +226,6 @@ class Running(Struct, eq=False, gc=False):
         """Answer what it raised, and count the time that it took."""
         if error is not None:
             self._answer_failure(error)
-        self.count()
-
-    def count(self) -> None:
-        """Count the time that it took."""
         if self._timed:
             timing = self._session.metrics.traffic_in(self._channel).durations[self.operation.name]
             timing.observe(perf_counter() - self._began)

@@ -244,7 +244,9 @@ class Session(Outbox):
         if limit and len(message) > limit:
             raise Disconnected(DISCONNECT_SLOW)
         if not self.closed:
-            self.metrics.traffic_in(channel).sent[self._kind_of(result)].add(self.transport.wire.codec.size(message))
+            flow = self.metrics.traffic_in(channel).sent[self._kind_of(result)]
+            flow.count += 1
+            flow.size += self.transport.wire.codec.size(message)
             self.send(self.transport.wire.frame(message))
 
     def _kind_of(self, result: Result) -> type:
