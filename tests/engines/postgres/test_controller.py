@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -200,10 +201,11 @@ async def test_applications_may_publish_by_the_function(
 
 
 async def test_many_nodes_may_start_at_once_on_an_empty_database(settings: dict[str, Any]) -> None:
-    controllers = [PostgresController(Settings(**settings), f"n{number}") for number in range(6)]
-    await asyncio.gather(*(controller.start(lambda _: None) for controller in controllers))
-    for controller in controllers:
-        await controller.close()
+    async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as starts:
+        for number in range(12):
+            controller = PostgresController(Settings(**settings), f"n{number}")
+            stack.push_async_callback(controller.close)
+            starts.create_task(controller.start(lambda _: None))
 
 
 async def test_a_newer_schema_is_refused(settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]) -> None:

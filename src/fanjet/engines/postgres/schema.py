@@ -20,6 +20,9 @@ SCHEMA_VERSION: Final = 1
 _FOLDER: Final = Path(__file__).with_name("sql")
 _MISSING_TABLE: Final = "42P01"
 _TRANSIENT: Final = ("40P01", "XX000", *MADE_MEANWHILE)
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtext('PREFIX_controller_schema'));\n"
+"""Nodes that start together would make the same objects at the same moment, which PostgreSQL refuses to some of them.
+Nodes that do not know this lock are why a refusal is tried again nevertheless."""
 _ATTEMPTS: Final = 3
 _ATTEMPT_DELAY: Final = 0.2
 
@@ -85,7 +88,8 @@ class Schema:
         return bool(rows[0]["it_does"])
 
     async def _run(self, name: str) -> None:
-        script = (_FOLDER / f"{name}.sql").read_text("utf-8").replace("PREFIX_", self._names.prefix)
+        script = _ONE_AT_A_TIME + (_FOLDER / f"{name}.sql").read_text("utf-8")
+        script = script.replace("PREFIX_", self._names.prefix)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await self._database.run(script)
