@@ -60,8 +60,8 @@ def delivery(**changes) -> Delivery:
 class Room:
     """A hub, and sessions in its channel `news`."""
 
-    def __init__(self) -> None:
-        self.hub = Hub(Flusher(asyncio.get_running_loop()))
+    def __init__(self, **limits: float) -> None:
+        self.hub = Hub(Flusher(asyncio.get_running_loop()), **limits)
 
     def subscribe(self, name: str, position: tuple[int, str] = (0, ""), *, live: bool = True, **changes):
         session = RecordingSession(name, self.hub)

@@ -12,7 +12,7 @@ from fanjet.protocol.messages import FilterNode
 from fanjet.protocol.publication import ClientInfo, Publication
 from fanjet.protocol.tags_filter import TagsFilter
 
-from .conftest import Room  # noqa: TC001
+from .conftest import Room
 
 
 async def publish(
@@ -241,3 +241,14 @@ async def test_a_filter_that_joins_deltas_leaves_full_publications(room: Room) -
     publications = [message["push"]["pub"] for message in session.messages]
     assert [one.get("delta", False) for one in publications] == [False, True, False, False]
     assert [one["data"] for one in publications[2:]] == [payloads[3].decode(), payloads[5].decode()]
+
+
+async def test_a_publication_without_time_is_never_late() -> None:
+    room = Room(max_lag=1.0)
+    session, _ = room.subscribe("one", (0, "e"), positioned=True)
+    await publish(room, 1)
+    assert session.data == [1]
+    assert not session.lost
+    await publish(room, 2, time=1_000)
+    assert session.data == [1]
+    assert session.lost

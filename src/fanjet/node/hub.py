@@ -115,8 +115,10 @@ class Hub:
         if live is None or not live.count:
             return
         started = time.perf_counter()
-        age = time.time() - publication.time / 1000
-        metrics.lag.observe(abs(age))
+        age = 0.0
+        if publication.time:  # not every publisher tells when it was (07 §15.5, §16)
+            age = time.time() - publication.time / 1000
+            metrics.lag.observe(abs(age))
         offset = publication.offset
         late = 0 < self._max_lag < age
         to_positioned = self._accept(live, publication, epoch, late) if offset and live.positioned else not offset
