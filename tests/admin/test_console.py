@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from typing import TYPE_CHECKING
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Browser, Locator, Page
+    from playwright.async_api import Browser, Locator, Page, Route
 
     from tests.admin.conftest import Clients
     from tests.conftest import StartServer
 
 SCREENS = ("Overview", "Channels", "Connections", "Trace", "Why?", "API", "Configuration")
 CHARTS = 6
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
@@ -234,6 +236,28 @@ async def test_screens_fit_their_window(
             assert await console.page.evaluate("document.documentElement.scrollWidth") <= width, heading
     assert console.complaints == []
     await context.close()
+
+
+async def test_a_screen_that_was_left_adds_nothing_to_the_next(console: Console, clients: Clients, name: str) -> None:
+    page = console.page
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/admin/api", hold)
+    async with clients.open(name, name) as client:
+        await console.go(f"channels?channel={name}")
+        await held.wait()
+        await console.go(f"connections?client={client.id}")
+        await expect(console.heading(name)).to_be_visible()
+        async with page.expect_event("requestfinished", lambda request: request.url.endswith("/admin/api")):
+            go_on.set()
+        await expect(console.card("Subscriptions")).to_be_visible()
+        await expect(console.heading(name)).to_have_count(1)
+        await expect(console.card("Live tail")).to_have_count(0)
 
 
 async def test_every_screen_is_reached_by_keyboard(console: Console) -> None:

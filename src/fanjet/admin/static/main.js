@@ -12,6 +12,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 let leaving = new AbortController();
 let screens = SCREENS;
+let entered = false;
 
 function applyTheme() {
   const chosen = localStorage.getItem("fanjet.console.theme") ?? "";
@@ -33,25 +34,33 @@ function addressed() {
   return [screens.find((screen) => screen.path === name) ?? screens[0], new URLSearchParams(query)];
 }
 
-async function show() {
+/** Leave what is shown. Returns the signal that ends what comes in its place. */
+function leave() {
   leaving.abort();
   leaving = new AbortController();
-  const { signal } = leaving;
+  return leaving.signal;
+}
+
+/** Show the addressed screen in a place of its own: what an old one still adds to its place, nobody sees. */
+async function show() {
+  const signal = leave();
   const [screen, parameters] = addressed();
+  const place = h("div", { class: "screen" });
   nav.replaceChildren(...screens.map((each) =>
     h("a", { href: `#/${each.path}`, "aria-current": each === screen && "page" }, each.title)));
   nav.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   document.title = `${screen.title} · Fanjet console`;
-  main.replaceChildren();
+  main.replaceChildren(place);
   try {
-    await screen.show(main, parameters, signal);
+    await screen.show(place, parameters, signal);
   } catch (error) {
-    if (!signal.aborted) main.append(h("p", { class: "card bad-text" }, error.message));
+    if (!signal.aborted) place.append(h("p", { class: "card bad-text" }, error.message));
   }
 }
 
 function showLogin() {
-  leaving.abort();
+  leave();
+  entered = false;
   nav.replaceChildren();
   logout.hidden = true;
   document.title = "Log in · Fanjet console";
@@ -78,18 +87,22 @@ function showLogin() {
 }
 
 async function begin() {
+  const signal = leave();
   let state;
   try {
     state = await init();
   } catch (error) {
-    main.replaceChildren(h("p", { class: "card bad-text" }, error.message),
+    if (!signal.aborted) main.replaceChildren(h("p", { class: "card bad-text" }, error.message),
       h("button", { class: "quiet", type: "button", onclick: begin }, "Try again"));
     return;
   }
+  if (signal.aborted) return;
   if (!state.authenticated) return showLogin();
   logout.hidden = !hasToken();
-  const features = await ask("console/features").catch(() => ({}));
+  const features = await ask("console/features", {}, signal).catch(() => ({}));
+  if (signal.aborted) return;
   screens = SCREENS.filter(({ feature }) => !feature || features[feature]);
+  entered = true;
   await show();
 }
 
@@ -102,7 +115,7 @@ onForgotten(() => {
   begin();
 });
 addEventListener("hashchange", () => {
-  begin();
+  entered ? show() : begin();
   main.focus({ preventScroll: true });
 });
 
