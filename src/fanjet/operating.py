@@ -9,13 +9,15 @@ from fanjet.config import ConfigError
 from fanjet.operations.health import Readiness, Stage
 from fanjet.operations.loop_lag import LoopLag
 from fanjet.telemetry.metrics.graphite import GraphiteExporter
-from fanjet.telemetry.traces import TracesError, open_traces
+from fanjet.telemetry.otlp import ExportError, open_exporters
+from fanjet.telemetry.traces import open_traces
 
 if TYPE_CHECKING:
     from fanjet.config import Config
-    from fanjet.config.tree.exporters import Graphite
+    from fanjet.config.tree.exporters import Graphite, Opentelemetry
     from fanjet.measuring import Measuring
     from fanjet.node.node import Node
+    from fanjet.telemetry.metrics.otlp import OtlpMetrics
     from fanjet.telemetry.traces import Traces
 
 
@@ -23,12 +25,12 @@ class Operations:
     """Metrics, where they are sent, and whether the server is ready."""
 
     def __init__(self, measuring: Measuring, node: Node, config: Config, node_name: str, version: str) -> None:
-        """Raises `ConfigError` where traces cannot be exported as configured."""
+        """Raises `ConfigError` where nothing can be exported as configured."""
         self.measuring = measuring
         self.readiness = Readiness(node.lost_engines)
         self._lag = LoopLag(measuring.registry)
         self._graphite = _exporter(measuring, config.graphite, node_name) if config.graphite.enabled else None
-        self._tracing = _open_traces(node.uid, version) if config.opentelemetry.enabled else None
+        self._tracing, self._otlp = _open_otlp(measuring, config.opentelemetry, node.uid, version)
         self.traces = self._tracing if config.opentelemetry.api else None
         """Where calls of the server API are told, if anywhere."""
 
@@ -38,20 +40,36 @@ class Operations:
         self._lag.start()
         if self._graphite is not None:
             self._graphite.start()
+        if self._otlp is not None:
+            self._otlp.start()
 
     async def stop(self) -> None:
         """The server has stopped."""
         self._lag.stop()
         if self._graphite is not None:
             await self._graphite.stop()
+        if self._otlp is not None:
+            await self._otlp.stop()
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close)
 
 
-def _open_traces(instance: str, version: str) -> Traces:
+def _open_otlp(
+    measuring: Measuring, settings: Opentelemetry, instance: str, version: str
+) -> tuple[Traces | None, OtlpMetrics | None]:
+    if not settings.enabled:
+        return None, None
     try:
-        return open_traces(instance, version)
-    except TracesError as error:
+        exporters = open_exporters(
+            instance, version, google=settings.google_cloud_adc_auth, detectors=settings.resource_detectors
+        )
+        traces = open_traces(exporters)
+        if not settings.metrics:
+            return traces, None
+        from fanjet.telemetry.metrics.otlp import OtlpMetrics  # noqa: PLC0415 (an extra)
+
+        return traces, OtlpMetrics(measuring.registry, exporters)
+    except ExportError as error:
         raise ConfigError(f"opentelemetry.enabled: {error}") from None
 
 

@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support.collector import collecting
 from tests.support.grpc_client import KEY, api_call, channel
 from tests.support.server import API_KEY, ApiError, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.conftest import StartServer
     from tests.support.server import Server
 
 TRACED: dict[str, Any] = {"opentelemetry": {"enabled": True, "api": True}}
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-
-class Collector:
-    """Takes spans as a collector does."""
-
-    def __init__(self) -> None:
-        self.spans: asyncio.Queue[Any] = asyncio.Queue()
-        self.resource: dict[str, str] = {}
-
-    async def take(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        if request.headers.get("Content-Encoding") == "gzip" and body[:2] == b"\x1f\x8b":
-            body = gzip.decompress(body)
-        for group in ExportTraceServiceRequest.FromString(body).resource_spans:
-            self.resource = {item.key: item.value.string_value for item in group.resource.attributes}
-            for scope in group.scope_spans:
-                for span in scope.spans:
-                    self.spans.put_nowait(span)
-        return web.Response()
-
-    async def span(self) -> Any:
-        return await asyncio.wait_for(self.spans.get(), 10)
-
-
-@asynccontextmanager
-async def collecting() -> AsyncIterator[tuple[Collector, str]]:
-    collector = Collector()
-    application = web.Application()
-    application.router.add_post("/v1/traces", collector.take)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield collector, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def start(private_server: StartServer, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Server:

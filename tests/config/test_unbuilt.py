@@ -14,11 +14,6 @@ def config(**content):
     ("content", "key"),
     [
         pytest.param({"broker": {"enabled": True, "type": "postgres"}}, "broker.type", id="broker"),
-        pytest.param(
-            {"opentelemetry": {"enabled": True, "google_cloud_adc_auth": True}},
-            "opentelemetry.google_cloud_adc_auth",
-            id="google-login",
-        ),
         pytest.param({"fanjet": {"workers": 2}}, "fanjet.workers", id="workers"),
         pytest.param(
             {"consumers": [{"name": "cc", "type": "kafka", "enabled": True}]}, "consumers.cc.enabled", id="consumer"

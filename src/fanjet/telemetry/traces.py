@@ -1,32 +1,17 @@
-"""Traces by OpenTelemetry (10 F), whose library is an extra: `fanjet[otel]`.
-
-Where to and how they are exported is told by the standard `OTEL_*` environment variables alone.
-"""
+"""Traces by OpenTelemetry (10 F)."""
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, cast
-
-from .logging import get_logger
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span
 
-log = get_logger(__name__)
-
-PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
-ATTRIBUTES: Final = "OTEL_RESOURCE_ATTRIBUTES"
-DEFAULT_NAME: Final = "centrifugo"
-
-
-class TracesError(Exception):
-    """Traces cannot be exported as the environment says; the text says why."""
+    from .otlp import Exporters
 
 
 class Traces:
@@ -73,53 +58,11 @@ class Traces:
         self._provider.shutdown()
 
 
-def open_traces(instance: str, version: str) -> Traces:
-    """Set up. `instance`: the node's id. Raises `TracesError`."""
-    _check_attributes()
-    try:
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 (an extra)
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-    except ImportError:
-        raise TracesError("needs OpenTelemetry: install fanjet[otel]") from None
-    exporter = _exporter()
-    own = {
-        "service.name": os.environ.get("OTEL_SERVICE_NAME") or DEFAULT_NAME,
-        "service.instance.id": instance,
-        "version": version,
-    }
-    resource = Resource(own).merge(Resource(_attributes()))
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+def open_traces(exporters: Exporters) -> Traces:
+    """Set up. Raises `ExportError`."""
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (an extra)
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider(resource=exporters.resource)
+    provider.add_span_processor(BatchSpanProcessor(exporters.spans()))
     return Traces(provider)
-
-
-def _exporter() -> SpanExporter:
-    protocol = os.environ.get(PROTOCOL) or "http/protobuf"
-    try:
-        if protocol == "http/protobuf":
-            from opentelemetry.exporter.otlp.proto.http import trace_exporter as http  # noqa: PLC0415 (an extra)
-
-            return http.OTLPSpanExporter()
-        if protocol == "grpc":
-            from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc  # noqa: PLC0415
-
-            return cast("SpanExporter", grpc.OTLPSpanExporter())
-    except ImportError:
-        raise TracesError(f"{PROTOCOL} {protocol!r} needs an exporter: install fanjet[otel]") from None
-    raise TracesError(f"{PROTOCOL} {protocol!r} is none of http/protobuf, grpc")
-
-
-def _check_attributes() -> None:
-    for item in _items():
-        if not item.partition("=")[1]:
-            raise TracesError(f"{ATTRIBUTES}: {item!r} has no value")
-
-
-def _attributes() -> dict[str, str]:
-    pairs = (item.partition("=") for item in _items())
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _items() -> list[str]:
-    return [item for item in os.environ.get(ATTRIBUTES, "").split(",") if item.strip()]

@@ -84,6 +84,11 @@ RECOVERABLE = {"mode": "recoverable", "key_ttl": 300.0}
             id="body-size",
         ),
         pytest.param(
+            {"opentelemetry": {"resource_detectors": ["gcp", "azure"]}},
+            'opentelemetry.resource_detectors: "azure" is none of gcp, aws',
+            id="resource-detector",
+        ),
+        pytest.param(
             {"fanjet": {"metrics_namespace": "a-b"}},
             'fanjet.metrics_namespace: "a-b" must match ^[a-zA-Z_:][a-zA-Z0-9_:]*$',
             id="metrics-namespace",

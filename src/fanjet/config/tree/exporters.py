@@ -10,6 +10,8 @@ class Opentelemetry(Section):
     api: bool = option(False, "trace server API calls")
     consuming: bool = option(False, "trace consumers")
     google_cloud_adc_auth: bool = option(False, "authenticate the exporter with Google ADC")
+    metrics: bool = option(False, "push all metrics over OTLP")
+    resource_detectors: tuple[str, ...] = option((), "platforms to look for what to say of this server: gcp, aws")
 
 
 class Graphite(Section):

@@ -12,6 +12,8 @@ from fanjet.config.validation.problem import Problems
 RESERVED_MAP_NAMESPACES = ("meta", "order", "expire")
 """Names whose channels would collide with other keys of a map in Redis."""
 
+RESOURCE_DETECTORS = ("gcp", "aws")
+
 _TABLE_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,29}")
 _FILE_MODE = re.compile(r"0[0-7]{3}")
 _METRICS_NAMESPACE = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -62,6 +64,13 @@ def map_stream_retention(config: Config) -> Problems:
         if is_map(options) and keeps_stream(options.map) and stream_ttl > days * _DAY:
             kept = f"map_broker.postgres.partition_retention_days ({days})"
             yield f"{place}: map.stream_ttl ({format_duration(stream_ttl)}) must not exceed {kept}"
+
+
+def resource_detectors(config: Config) -> Problems:
+    """A platform to look for is one that is known."""
+    for name in config.opentelemetry.resource_detectors:
+        if name not in RESOURCE_DETECTORS:
+            yield f'opentelemetry.resource_detectors: "{name}" is none of {", ".join(RESOURCE_DETECTORS)}'
 
 
 def own_keys(config: Config) -> Problems:

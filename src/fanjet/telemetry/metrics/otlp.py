@@ -1,0 +1,125 @@
+"""Pushes metrics by OpenTelemetry's protocol every so many seconds (10 L)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from opentelemetry.sdk.metrics import export as otel  # the module is loaded where the export is configured only
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.telemetry.otlp import Exporters
+
+    from .registry import Metric, Registry
+
+INTERVAL: Final = "OTEL_METRIC_EXPORT_INTERVAL"
+TIMEOUT: Final = "OTEL_METRIC_EXPORT_TIMEOUT"
+SCOPE: Final = InstrumentationScope("fanjet")
+
+
+class OtlpMetrics:
+    """Reads a registry in the loop and sends what it read from a thread of its own. What cannot be sent is lost, which
+    the library logs."""
+
+    def __init__(self, registry: Registry, exporters: Exporters) -> None:
+        """Raises `ExportError`."""
+        self._registry = registry
+        self._resource = exporters.resource
+        self._exporter = exporters.metrics()
+        self._interval = _milliseconds(INTERVAL, 60_000) / 1000
+        self._timeout = _milliseconds(TIMEOUT, 30_000)
+        self._since = time.time_ns()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, the first time after one interval."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Send how it ended, and nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._send()
+        await asyncio.to_thread(self._exporter.shutdown)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            await self._send()
+
+    async def _send(self) -> None:
+        data = self.read(time.time_ns())
+        await asyncio.to_thread(self._exporter.export, data, self._timeout)
+
+    def read(self, now: int) -> otel.MetricsData:
+        """Everything as of `now`, in Unix nanoseconds."""
+        metrics = [metric for read in self._registry.read() for metric in _converted(read, self._since, now)]
+        scope = otel.ScopeMetrics(SCOPE, metrics, "")
+        return otel.MetricsData([otel.ResourceMetrics(self._resource, [scope], "")])
+
+
+def _converted(metric: Metric, since: int, now: int) -> Iterator[otel.Metric]:
+    """What a metric is there: a summary, which the library's model has not, becomes its quantiles, sum and count."""
+    if metric.kind == "histogram":
+        yield _metric(metric, "", otel.Histogram(_histogram_points(metric, since, now), _CUMULATIVE))
+        return
+    for suffix in dict.fromkeys(sample.suffix for sample in metric.samples):
+        points = [
+            otel.NumberDataPoint(dict(sample.labels), since, now, float(sample.value))
+            for sample in metric.samples
+            if sample.suffix == suffix
+        ]
+        grows = metric.kind == "counter" or bool(suffix)
+        data = otel.Sum(points, _CUMULATIVE, is_monotonic=True) if grows else otel.Gauge(points)
+        yield _metric(metric, suffix, data)
+
+
+def _metric(metric: Metric, suffix: str, data: Any) -> otel.Metric:
+    return otel.Metric(metric.name + suffix, metric.help, "", data)
+
+
+def _histogram_points(metric: Metric, since: int, now: int) -> list[otel.HistogramDataPoint]:
+    """The samples are those of one histogram after the other: its buckets, each with those below it, sum and count."""
+    points = []
+    bounds: list[float] = []
+    reached: list[int] = []
+    total = 0.0
+    for suffix, labels, value in metric.samples:
+        if suffix == "_bucket":
+            bounds.append(float(dict(labels)["le"]))
+            reached.append(int(value))
+        elif suffix == "_sum":
+            total = value
+        else:
+            point = otel.HistogramDataPoint(
+                attributes=dict(labels),
+                start_time_unix_nano=since,
+                time_unix_nano=now,
+                count=int(value),
+                sum=total,
+                bucket_counts=[count - below for count, below in zip(reached, [0, *reached], strict=False)],
+                explicit_bounds=bounds[:-1],
+                min=_UNKNOWN,
+                max=_UNKNOWN,
+            )
+            points.append(point)
+            bounds, reached = [], []
+    return points
+
+
+_CUMULATIVE: Final = otel.AggregationTemporality.CUMULATIVE
+_UNKNOWN: Final = cast("float", None)
+"""Left out of what is sent, which the protocol allows and the library's types do not."""
+
+
+def _milliseconds(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    return int(text) if text.isdecimal() and int(text) else default
