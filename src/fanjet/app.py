@@ -35,6 +35,7 @@ from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import ListenError, Listeners
 from fanjet.measuring import Measuring
+from fanjet.net.addresses import OwnAddresses
 from fanjet.net.asgi.lifespan import StartupFailed
 from fanjet.net.binding import BindError
 from fanjet.net.systemd import ServiceManager, passed_sockets
@@ -197,9 +198,10 @@ class Server:
         console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
         self._operations = Operations(self._measuring, self._node, config, node_name, VERSION)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
-        self._listeners = Listeners(config, endpoints, self._wheel, passed_sockets(environment), additions.neighbour)
+        addresses = OwnAddresses(passed_sockets(environment))
+        self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
+        self._listeners = Listeners(config, endpoints, self._wheel, addresses, additions.neighbour)
         self._service_manager = ServiceManager(environment)
-        self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0

@@ -10,7 +10,7 @@ from fanjet.net.acme.certificates import Certificates
 from fanjet.net.acme.hosts import Hosts
 from fanjet.net.acme.http_challenges import HttpChallenges
 from fanjet.net.acme.store import Store
-from fanjet.net.binding import BindError, bind_tcp
+from fanjet.net.binding import BindError
 from fanjet.net.front import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.tls import TLSError, client_context
@@ -18,7 +18,7 @@ from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from fanjet.config import Config
-    from fanjet.net.systemd import PassedSockets
+    from fanjet.net.addresses import Addresses
     from fanjet.net.wheel import TimingWheel
 
 log = get_logger(__name__)
@@ -52,14 +52,13 @@ def open_certificates(config: Config) -> Certificates:
 
 
 def challenge_listener(
-    config: Config, certificates: Certificates, wheel: TimingWheel, passed: PassedSockets
+    config: Config, certificates: Certificates, wheel: TimingWheel, addresses: Addresses
 ) -> Listener:
     """The plain HTTP server of http-01 challenges. Raises `BindError`."""
     where = config.http_server.tls_autocert.http_addr
     host, _, port = where.rpartition(":")
     if not port.isdecimal():
         raise BindError(f'http_server.tls_autocert.http_addr: "{where}" must be host:port')
-    address = host.strip("[]"), int(port)
-    sockets = passed.take("acme", *address) or bind_tcp(*address)
+    bound = addresses.tcp("acme", host.strip("[]"), int(port))
     log.info(f"serving ACME http_01 challenge on {where}")
-    return Listener(HttpFront(HttpChallenges(certificates), wheel), sockets)
+    return Listener(HttpFront(HttpChallenges(certificates), wheel), bound.sockets)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fanjet.net.asgi.neighbour import MAX_WHOLE_BODY
-from fanjet.net.binding import SocketFile, bind_tcp, bind_unix, bound_address, join_address
 from fanjet.net.front import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config
     from fanjet.net.acme.certificates import Certificates
+    from fanjet.net.addresses import Addresses
     from fanjet.net.asgi.neighbour import Neighbour
     from fanjet.net.http3.listener import Http3Listener
     from fanjet.net.router import Endpoint
-    from fanjet.net.systemd import PassedSockets
     from fanjet.net.tls_acceptor import Contexts
     from fanjet.net.wheel import TimingWheel
 
@@ -57,20 +56,19 @@ class Listeners:
         config: Config,
         services: Iterable[Service],
         wheel: TimingWheel,
-        passed: PassedSockets,
+        addresses: Addresses,
         neighbour: Neighbour | None = None,
     ) -> None:
-        """Bind what has endpoints, unless a socket for it was passed. `neighbour` answers external requests that belong
-        to no endpoint.
+        """Get sockets for what has endpoints. `neighbour` answers external requests that belong to no endpoint.
 
         Raises `ListenError`, `TLSError` and `BindError`.
         """
         self._wheel = wheel
+        self._addresses = addresses
         self._neighbour = neighbour
         self._listeners: list[Listener | Http3Listener] = []
-        self._socket_file: SocketFile | None = None
         self._port = config.http_server.port
-        self._certificates = self._autocert(config, passed)
+        self._certificates = self._autocert(config)
         http = config.http_server
         # Looked at even where it has no effect, so that a mistake shows before it does.
         own = http.internal_tls
@@ -82,24 +80,22 @@ class Listeners:
             by_address[external if service.external else internal].append(service)
         for address, served in by_address.items():
             if served or (neighbour is not None and address == external):
-                sockets = passed.take("external" if address == external else "internal", *address)
-                where = ", ".join(map(bound_address, sockets)) or join_address(*address)
                 tls = self._contexts(config, separate_internal=address == internal != external)
-                _tell_what_is_served(served, where, http3=http.http3.enabled and address == external)
-                sockets = sockets or bind_tcp(*address)
-                self._listen(config, served, sockets, tls, external=address == external)
+                bound = addresses.tcp("external" if address == external else "internal", *address)
+                _tell_what_is_served(served, bound.where, http3=http.http3.enabled and address == external)
+                self._listen(config, served, bound.sockets, tls, external=address == external)
                 if address == external:
-                    self._port = sockets[0].getsockname()[1]
+                    self._port = bound.sockets[0].getsockname()[1]
         public = [service for service in by_address[external] if service.external]
-        self._listen_on_unix_sockets(config, public, passed)
-        passed.refuse_rest()
+        self._listen_on_unix_sockets(config, public)
+        addresses.refuse_rest()
 
     @property
     def port(self) -> int:
         """The port of the external listener, which is told only by its socket when any would do."""
         return self._port
 
-    def _autocert(self, config: Config, passed: PassedSockets) -> Certificates | None:
+    def _autocert(self, config: Config) -> Certificates | None:
         """Its libraries are loaded only where it is enabled."""
         if not config.http_server.tls_autocert.enabled:
             return None
@@ -107,7 +103,7 @@ class Listeners:
 
         certificates = open_certificates(config)
         if config.http_server.tls_autocert.http:
-            self._listeners.append(challenge_listener(config, certificates, self._wheel, passed))
+            self._listeners.append(challenge_listener(config, certificates, self._wheel, self._addresses))
         return certificates
 
     def _contexts(self, config: Config, *, separate_internal: bool) -> Contexts | None:
@@ -144,24 +140,22 @@ class Listeners:
         )
         self._listeners.append(Listener(front, sockets, tls))
         if http3:
-            self._listeners.append(_http3_listener(config, routes, self._wheel, sockets))
+            udp = [self._addresses.udp(beside) for beside in sockets]
+            self._listeners.append(_http3_listener(config, routes, self._wheel, udp))
 
-    def _listen_on_unix_sockets(self, config: Config, served: list[Service], passed: PassedSockets) -> None:
+    def _listen_on_unix_sockets(self, config: Config, served: list[Service]) -> None:
         """Those who come this way are on this machine, so TLS is not asked of them."""
-        path = config.fanjet.http_unix_socket
-        sockets = passed.take_unix("external", path)
-        if path and not any(each.getsockname() == path for each in sockets):
-            sockets.append(bind_unix(path, int(config.fanjet.http_unix_socket_mode, 8)))
-            self._socket_file = SocketFile(path)
-        if sockets:
-            _tell_what_is_served(served, ", ".join(map(bound_address, sockets)), http3=False)
+        own = config.fanjet
+        bound = self._addresses.unix("external", own.http_unix_socket, int(own.http_unix_socket_mode, 8))
+        if bound.sockets:
+            _tell_what_is_served(served, bound.where, http3=False)
             front = HttpFront(
                 _routes(served, self._neighbour),
                 self._wheel,
                 h2c=config.http_server.h2c_external,
                 websocket_http2=config.fanjet.websocket_http2,
             )
-            self._listeners.append(Listener(front, sockets))
+            self._listeners.append(Listener(front, bound.sockets))
 
     async def start(self) -> None:
         """Accept connections."""
@@ -174,8 +168,7 @@ class Listeners:
             listener.close()
         if self._certificates is not None:
             self._certificates.stop()
-        if self._socket_file is not None:
-            self._socket_file.remove()
+        self._addresses.remove_files()
 
     async def stop(self) -> None:
         """Wait for running requests."""
@@ -223,11 +216,11 @@ def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes
     return ((b"Alt-Svc", b'h3=":%d"; ma=2592000' % sockets[0].getsockname()[1]),)
 
 
-def _http3_listener(config: Config, routes: Routes, wheel: TimingWheel, beside: list[socket.socket]) -> Http3Listener:
+def _http3_listener(config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket]) -> Http3Listener:
     """Its library is loaded only here: it is an extra, and takes time and memory."""
     from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415
     from fanjet.net.http3.listener import Http3Listener  # noqa: PLC0415
     from fanjet.net.http3.server import Http3Server  # noqa: PLC0415
 
     server = Http3Server(routes, wheel, webtransport=config.webtransport.enabled)
-    return Http3Listener(server, quic_configuration(config.http_server.tls), beside)
+    return Http3Listener(server, quic_configuration(config.http_server.tls), udp)

@@ -11,6 +11,9 @@ from typing import Final
 
 KEEPALIVE_SECONDS: Final = 15
 
+RECEIVE_BUFFER: Final = 4 << 20
+"""Bytes of datagrams that may wait in the kernel for a UDP socket, if it lets us."""
+
 _ONLY_OWNER: Final = 0o177
 
 
@@ -18,15 +21,15 @@ class BindError(OSError):
     """The address cannot be listened on; the text names it."""
 
 
-def bind_tcp(host: str, port: int) -> list[socket.socket]:
+def bind_tcp(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """Return sockets bound to `host` (empty: every interface, IPv4 and IPv6) and `port` (0: any), not listening yet.
 
-    Raises `BindError`.
+    `shared`: other sockets of this user may be bound there, if they are bound so, too. Raises `BindError`.
     """
     where = join_address(host, port)
     if not host and socket.has_dualstack_ipv6():
         try:
-            return [_bind_tcp(socket.AF_INET6, ("::", port), dual=True, where=where)]
+            return [_bind_tcp(socket.AF_INET6, ("::", port), dual=True, where=where, shared=shared)]
         except BindError:
             if _ipv6_works():
                 raise
@@ -36,7 +39,7 @@ def bind_tcp(host: str, port: int) -> list[socket.socket]:
         raise BindError(error.errno, f"listen tcp {where}: {error.strerror}") from error
     # One listening socket per host, as a name that resolves to several addresses means one of them.
     family, _, _, _, address = min(addresses, key=lambda info: info[0] != socket.AF_INET)
-    return [_bind_tcp(family, address, dual=False, where=where)]
+    return [_bind_tcp(family, address, dual=False, where=where, shared=shared)]
 
 
 def join_address(host: str, port: int) -> str:
@@ -50,11 +53,13 @@ def bound_address(bound: socket.socket) -> str:
     return f"unix:{address}" if bound.family == socket.AF_UNIX else join_address(*address[:2])
 
 
-def _bind_tcp(family: int, address: tuple[object, ...], *, dual: bool, where: str) -> socket.socket:
+def _bind_tcp(family: int, address: tuple[object, ...], *, dual: bool, where: str, shared: bool) -> socket.socket:
     created = socket.socket(family, socket.SOCK_STREAM)
     try:
         created.setblocking(False)
         created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         configure_accepted(created)
         if family == socket.AF_INET6:
             created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
@@ -62,6 +67,26 @@ def _bind_tcp(family: int, address: tuple[object, ...], *, dual: bool, where: st
     except OSError as error:
         created.close()
         raise BindError(error.errno, f"listen tcp {where}: bind: {error.strerror}") from error
+    return created
+
+
+def bind_beside(tcp: socket.socket, *, shared: bool = False) -> socket.socket:
+    """Return a UDP socket bound to the address of a TCP socket. Raises `BindError`."""
+    address = tcp.getsockname()
+    created = socket.socket(tcp.family, socket.SOCK_DGRAM)
+    try:
+        created.setblocking(False)
+        with contextlib.suppress(OSError):
+            created.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if shared:
+            created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if tcp.family == socket.AF_INET6:
+            only = tcp.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+            created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+        created.bind(address)
+    except OSError as error:
+        created.close()
+        raise BindError(error.errno, f"listen udp {join_address(*address[:2])}: bind: {error.strerror}") from error
     return created
 
 

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("aioquic", reason="the extra fanjet[http3] is not installed")
 
+from fanjet.net.binding import bind_beside
 from fanjet.net.http3.certificate import quic_configuration
 from fanjet.net.http3.listener import Http3Listener
 from fanjet.net.http3.server import Http3Server
@@ -42,7 +43,7 @@ class Rig:
         with socket.socket() as beside:
             beside.bind(("127.0.0.1", 0))
             self.port = beside.getsockname()[1]
-            self.listener = Http3Listener(self.server, quic_configuration(settings), [beside])
+            self.listener = Http3Listener(self.server, quic_configuration(settings), [bind_beside(beside)])
 
     async def start(self):
         self.wheel.start(asyncio.get_running_loop())

@@ -10,10 +10,9 @@ import pytest
 from aioquic.buffer import Buffer
 from aioquic.quic.packet import QuicPacketType, pull_quic_header
 
-from fanjet.net.binding import BindError
+from fanjet.net.binding import BindError, bind_beside
 from fanjet.net.http3 import endpoint as endpoint_module
 from fanjet.net.http3.connection import Http3Connection
-from fanjet.net.http3.listener import Http3Listener
 from tests.support.http3_client import connected
 
 FULL = 1200
@@ -145,7 +144,7 @@ async def test_an_address_that_is_taken_cannot_be_bound(rig):
     with socket.socket() as beside:
         beside.bind(("127.0.0.1", rig.port))
         with pytest.raises(BindError, match=f"listen udp 127.0.0.1:{rig.port}: bind: "):
-            Http3Listener(rig.server, None, [beside])
+            bind_beside(beside)
 
 
 @pytest.mark.parametrize("how", ["close", "fail", "vanish"])
