@@ -70,8 +70,8 @@ class Redis(Process):
 class RedisCluster:
     """Three primaries without replicas, slots shared evenly."""
 
-    def __init__(self, folder: Path) -> None:
-        self.nodes = [_node(folder / str(number)) for number in range(3)]
+    def __init__(self, folder: Path, binary: str = BINARY) -> None:
+        self.nodes = [_node(folder / str(number), binary) for number in range(3)]
 
     @property
     def addresses(self) -> str:
@@ -102,14 +102,14 @@ class RedisCluster:
         return self.nodes[slot // share]
 
 
-def _node(folder: Path) -> Redis:
+def _node(folder: Path, binary: str) -> Redis:
     folder.mkdir()
     # The bus has a port of its own, by default so far from the other that it may not exist.
     words = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf")
     port = free_port()
     while port > 55535:
         port = free_port()
-    return Redis(folder, *words, port=port)
+    return Redis(folder, *words, port=port, binary=binary)
 
 
 class RedisSentinel:
@@ -178,8 +178,8 @@ class Installations:
 
     def _start(self, form: str) -> None:
         folder = self._make_folder(f"redis-{form}")
-        if form == "cluster":
-            cluster = RedisCluster(folder)
+        if form in ("cluster", "new cluster"):
+            cluster = RedisCluster(folder, NEW_BINARY if form.startswith("new") else BINARY)
             self._take(form, cluster, cluster.nodes, {"cluster_address": [cluster.addresses]})
         elif form == "sentinel":
             sentinel = RedisSentinel(folder)

@@ -72,7 +72,7 @@ def _open_broker(
         shards = _shards(settings)
     elif config.broker.enabled or shards is None:
         return MemoryBroker(events, history_meta_ttl=meta_ttl), None
-    from .redis import RedisBroker, RedisController  # noqa: PLC0415
+    from .redis import RedisBroker, RedisController, tags  # noqa: PLC0415
 
     broker = RedisBroker(
         shards,
@@ -81,6 +81,7 @@ def _open_broker(
         prefix=settings.prefix,
         history_meta_ttl=meta_ttl,
         use_lists=settings.history_use_lists,
+        tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
         count_error=count_error,
     )
     return broker, RedisController(shards, prefix=settings.prefix, uid=uid, count_error=count_error)

@@ -33,6 +33,30 @@ PING = {"ping_interval": "5s", "pong_timeout": "8s"}
             id="controller",
         ),
         pytest.param(
+            {"engine": {"type": "redis", "redis": {"sharded_pub_sub_partitions": -1}}},
+            Refusal(
+                "configure engines error", {"error": "engine.redis.sharded_pub_sub_partitions: must not be negative"}
+            ),
+            id="partitions",
+        ),
+        pytest.param(
+            {
+                "broker": {
+                    "enabled": True,
+                    "type": "redis",
+                    "redis": {"sharded_pub_sub_partitions": 100, "use_precomputed_partition_tags": True},
+                }
+            },
+            Refusal(
+                "configure engines error",
+                {
+                    "error": "broker.redis.use_precomputed_partition_tags: sharded_pub_sub_partitions must be one of "
+                    "16, 32, 64, 128, 256, 512, 1024, 2048, 4096"
+                },
+            ),
+            id="partition-tags",
+        ),
+        pytest.param(
             {"client": {"ping_interval": 5.0}},
             Refusal("ping_interval must be greater than pong_timeout", PING),
             id="ping",

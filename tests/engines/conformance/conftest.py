@@ -9,7 +9,7 @@ import pytest
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
-from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards
+from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards, tags
 from tests.support.redis import Installations
 
 REDIS: dict[str, dict[str, Any]] = {
@@ -21,6 +21,7 @@ REDIS: dict[str, dict[str, Any]] = {
     "sentinel": {},
     "shards": {},
     "new": {},
+    "new cluster-partitions": {"sharded_pub_sub_partitions": 16, "use_precomputed_partition_tags": True},
 }
 """Forms of Redis, with further settings."""
 
@@ -69,6 +70,7 @@ def _broker(engine: str, events: BrokerEvents, installations: Installations) -> 
         prefix=uuid.uuid4().hex,
         history_meta_ttl=3600,
         use_lists=settings.history_use_lists,
+        tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
     )
 
 

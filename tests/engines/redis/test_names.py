@@ -3,7 +3,8 @@
 import pytest
 
 from fanjet.engines.redis.cluster import slot_of
-from fanjet.engines.redis.names import ChannelNames, NodeNames
+from fanjet.engines.redis.names import ChannelNames, MuteNames, NodeNames, PartitionedNames
+from fanjet.engines.redis.partitions import precomputed_tags, tags
 from fanjet.engines.redis.sharding import fnv1a_64, place
 
 
@@ -68,6 +69,46 @@ def test_names_in_a_cluster_share_a_slot():
     assert {slot_of(name) for name in names} == {slot_of("chat:1")}
 
 
+def test_names_of_a_partition_share_a_slot():
+    names = all_names(PartitionedNames("p", tags(64, precomputed=False)))
+    tag = place("chat:1", 64)
+    assert names == [
+        f"p.client.{{{tag}}}.chat:1",
+        f"p.stream.{{{tag}}}.chat:1",
+        f"p.stream.meta.{{{tag}}}.chat:1",
+        f"p.list.{{{tag}}}.chat:1",
+        f"p.list.meta.{{{tag}}}.chat:1",
+        f"p.result.{{{tag}}}.chat:1.key",
+        "p.presence.data.{chat:1}",
+        "p.presence.expire.{chat:1}",
+        "p.presence.user.clients.{chat:1}",
+        "p.presence.user.expire.{chat:1}",
+    ]
+    assert {slot_of(name) for name in names[:6]} == {slot_of(str(tag))}
+
+
+def test_where_something_else_carries_messages_they_have_no_name():
+    plain = all_names(ChannelNames("p", tagged=True))
+    assert all_names(MuteNames("p", tagged=True)) == ["", *plain[1:]]
+
+
+def test_partitions_have_numbers_or_words():
+    assert tags(0, precomputed=True) == ()
+    assert tags(3, precomputed=False) == ("0", "1", "2")
+    assert tags(16, precomputed=True)[:2] == ("ms3", "mws")
+    assert list(precomputed_tags()) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
+
+
+@pytest.mark.parametrize("count", [16, 64, 256])
+def test_words_are_spread_evenly_over_clusters_of_any_size(count):
+    slots = [slot_of(word) for word in tags(count, precomputed=True)]
+    for size in range(1, count + 1):
+        share, larger = divmod(16384, size)
+        ends = [(node + 1) * share + min(node + 1, larger) for node in range(size)]
+        counts = [sum(start <= slot < end for slot in slots) for start, end in zip([0, *ends], ends, strict=False)]
+        assert max(counts) - min(counts) <= 1
+
+
 @pytest.mark.parametrize(("key", "slot"), [("123456789", 12739), ("foo", 12182), ("a{foo}b", 12182), ("{}foo", 9500)])
 def test_slots(key, slot):
     assert slot_of(key) == slot
@@ -82,3 +123,5 @@ def test_names_of_nodes():
         "p.node.v",
         "p.node.u.probe",
     ]
+    assert names.service_of("t") == "p.shard.0.{t}"
+    assert names.probe_of("t") == "p.node.u.probe.{t}"

@@ -3,16 +3,13 @@
 from fanjet.config.tree.base import Section, StringMap, option
 from fanjet.config.tree.nats import NatsConnection
 from fanjet.config.tree.postgres import PostgresBroker
-from fanjet.config.tree.redis import RedisConnection
+from fanjet.config.tree.redis import BrokerRedisConnection
 
 
-class BrokerRedis(RedisConnection):
+class BrokerRedis(BrokerRedisConnection):
     """Redis as the broker."""
 
     prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
-    history_use_lists: bool = option(
-        False, "keep history in LISTs instead of STREAMs (no pagination, no reverse, no idempotency)"
-    )
 
 
 class NatsRawMode(Section):

@@ -1,16 +1,13 @@
 """The engine: broker and presence manager in one (04 §5.4)."""
 
 from fanjet.config.tree.base import Duration, Section, option
-from fanjet.config.tree.redis import RedisConnection
+from fanjet.config.tree.redis import BrokerRedisConnection
 
 
-class EngineRedis(RedisConnection):
+class EngineRedis(BrokerRedisConnection):
     """Redis as the engine."""
 
     prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
-    history_use_lists: bool = option(
-        False, "keep history in LISTs instead of STREAMs (no pagination, no reverse, no idempotency)"
-    )
     presence_ttl: Duration = option(60.0, "lifetime of a presence entry that is not refreshed")
     presence_hash_field_ttl: bool = option(False, "use per-field hash TTL (Redis ≥ 7.4)")
     presence_user_mapping: bool = option(False, "maintain an extra per-user hash so presence stats are cheap")

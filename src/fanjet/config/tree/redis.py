@@ -37,3 +37,18 @@ class RedisConnection(Section):
     sentinel_client_name: str = option("", "client name on Sentinel connections")
     sentinel_tls: Tls = Tls()
     replica_client: ReplicaClient = ReplicaClient()
+
+
+class BrokerRedisConnection(RedisConnection):
+    """What concerns brokers alone."""
+
+    history_use_lists: bool = option(
+        False, "keep history in LISTs instead of STREAMs (no pagination, no reverse, no idempotency)"
+    )
+    sharded_pub_sub_partitions: int = option(
+        0, "partitions of sharded PUB/SUB (Cluster, Redis ≥ 7), typically 64 to 128; changes the names of keys; 0 = off"
+    )
+    use_precomputed_partition_tags: bool = option(
+        False,
+        "spread partitions evenly over clusters of any size; their number must be a power of two from 16 to 4096",
+    )

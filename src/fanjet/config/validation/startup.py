@@ -9,6 +9,8 @@ from fanjet.config.tree.root import Config
 
 ENGINES = ("memory", "redis")
 CONTROLLERS = ("postgres", "redis", "nats")
+PARTITION_COUNTS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+"""Of sharded PUB/SUB, for which there are tags that spread evenly (07 §22.4)."""
 ERROR_MODES = ("", "transport")
 
 
@@ -41,6 +43,7 @@ def engines(config: Config) -> Refusals:
     if needs_engine and config.engine.type not in ENGINES:
         yield Refusal(message, {"error": f"unknown engine type: {config.engine.type}"})
     yield from missing_libraries(config, message)
+    yield from partitions(config, message)
     redisnats = config.broker.enabled and config.broker.type == "redisnats"
     if redisnats and not config.enable_unreleased_features:
         yield Refusal(message, {"error": "redisnats broker requires enable_unreleased_features on"})
@@ -49,6 +52,25 @@ def engines(config: Config) -> Refusals:
     if config.controller.enabled and config.controller.type not in CONTROLLERS:
         reason = f"unknown controller type: {config.controller.type}"
         yield Refusal(message, {"error": f"error creating controller: {reason}"})
+
+
+def partitions(config: Config, message: str) -> Refusals:
+    """The number of partitions of sharded PUB/SUB is one, and one for which there are tags, if those are wanted."""
+    own = config.broker.enabled
+    sections = (
+        ("engine.redis", config.engine.redis, not own and config.engine.type == "redis"),
+        ("broker.redis", config.broker.redis, own and config.broker.type == "redis"),
+    )
+    for place, redis, is_used in sections:
+        count = redis.sharded_pub_sub_partitions
+        if not is_used:
+            continue
+        if count < 0:
+            yield Refusal(message, {"error": f"{place}.sharded_pub_sub_partitions: must not be negative"})
+        elif redis.use_precomputed_partition_tags and count not in PARTITION_COUNTS:
+            counts = ", ".join(map(str, PARTITION_COUNTS))
+            reason = f"use_precomputed_partition_tags: sharded_pub_sub_partitions must be one of {counts}"
+            yield Refusal(message, {"error": f"{place}.{reason}"})
 
 
 def missing_libraries(config: Config, message: str) -> Refusals:

@@ -2,7 +2,8 @@
 
 from .broker import RedisBroker
 from .controller import RedisController
+from .partitions import tags
 from .presence import RedisPresenceManager
 from .shards import Shards
 
-__all__ = ["RedisBroker", "RedisController", "RedisPresenceManager", "Shards"]
+__all__ = ["RedisBroker", "RedisController", "RedisPresenceManager", "Shards", "tags"]

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fanjet.engines.interfaces import EngineUnavailable, History, Published, PublishOptions
 from fanjet.engines.records import MalformedRecord, encode_publication
 from fanjet.telemetry.logging import get_logger
 
+from .cluster import ClusterShard
 from .envelope import deliver, encode_join, encode_leave
 from .errors import CommandRefused
 from .history import RESULT_TTL, Lists, Storage, Streams
 from .listener import PROBE_SECONDS, Listener, lost_among
-from .names import NodeNames, capability_check
+from .names import ChannelNames, MuteNames, NodeNames, PartitionedNames, capability_check, sharded_publish_check
+from .partitions import Partition
 from .script import Script
+from .sharding import place
+from .shards import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
+    from .listener import Source
     from .shard import Shard
-    from .shards import Home, Shards
+    from .shards import Shards
 
 log = get_logger(__name__)
 
@@ -37,6 +42,9 @@ class RedisBroker:
 
     `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for ever. `count_error` gets the
     names of errors (07 §24).
+
+    `carries_messages`: False where something else delivers what is published, so that streams and idempotency keys are
+    all there is here. `tags`: those of the partitions of sharded PUB/SUB (07 §22.4), which only a cluster has.
     """
 
     keeps_history = True
@@ -51,6 +59,8 @@ class RedisBroker:
         prefix: str,
         history_meta_ttl: int,
         use_lists: bool = False,
+        carries_messages: bool = True,
+        tags: Sequence[str] = (),
         count_error: Callable[[str], None] = lambda _error: None,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
@@ -61,49 +71,53 @@ class RedisBroker:
         self._history_meta_ttl = history_meta_ttl
         self._use_lists = use_lists
         self._count_error = count_error
-        self._storage: Storage = Lists() if use_lists else Streams()
-        self._publish_once = Script("publish_once")
+        self._carries_messages = carries_messages
+        self._tags = tags
+        self._publish = "SPUBLISH" if tags else "PUBLISH"
+        self._storage: Storage = Lists(self._publish) if use_lists else Streams(self._publish)
+        self._publish_once = Script("publish_once", self._publish)
         self._probe_seconds = probe_seconds
         self._homes: list[Home] = []
-        self._listeners: list[Listener] = []
+        self._ears: list[list[Listener]] = []
         self._channels: dict[bytes, str] = {}
 
     async def start(self) -> None:
-        """See `Broker.start`. A server without streams is refused where they are wanted."""
+        """See `Broker.start`. A server without streams is refused where they are wanted, one without sharded PUB/SUB
+        where that is."""
         await self._shards.start()
-        if not self._use_lists:
-            await asyncio.gather(*(self._check(shard) for shard in self._shards))
-        self._homes = self._shards.homes(self._prefix)
-        self._listeners = [self._listener(shard) for shard in self._shards]
-        await asyncio.gather(*(listener.start() for listener in self._listeners))
+        await asyncio.gather(*(self._check(shard) for shard in self._shards))
+        self._homes = [Home(shard, self._names_in(shard)) for shard in self._shards]
+        if self._carries_messages:
+            self._ears = [self._listeners_of(shard) for shard in self._shards]
+        await asyncio.gather(*(listener.start() for listener in self._listeners()))
 
     async def close(self) -> None:
         """See `Broker.close`."""
-        await asyncio.gather(*(listener.close() for listener in self._listeners))
+        await asyncio.gather(*(listener.close() for listener in self._listeners()))
         await self._shards.close()
 
     @property
     def lost(self) -> str:
         """See `Remote`. A node that hears nothing has lost its broker even while its publishes succeed."""
-        return self._shards.lost or lost_among(self._listeners)
+        return self._shards.lost or lost_among(self._listeners())
 
     @property
     def silence(self) -> float:
         """Seconds since the shard from which nothing has been heard for longest was heard; see `Listener.silence`."""
-        return max(listener.silence for listener in self._listeners)
+        return max((listener.silence for listener in self._listeners()), default=0.0)
 
     async def subscribe(self, channel: str) -> None:
         """See `Broker.subscribe`."""
         number = self._shards.number_of(channel)
         name = self._homes[number].names.messages(channel).encode()
         self._channels[name] = channel
-        await self._listeners[number].subscribe(name)
+        await self._ear(number, channel).subscribe(name)
 
     async def unsubscribe(self, channel: str) -> None:
         """See `Broker.unsubscribe`."""
         number = self._shards.number_of(channel)
         name = self._homes[number].names.messages(channel).encode()
-        await self._listeners[number].unsubscribe(name)
+        await self._ear(number, channel).unsubscribe(name)
         self._channels.pop(name, None)
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
@@ -117,7 +131,8 @@ class RedisBroker:
         record = encode_publication(data, options, now, delta=options.use_delta)
         name = home.names.messages(channel)
         if not options.idempotency_key:
-            await home.shard.execute(("PUBLISH", name, record), name)
+            if self._carries_messages:
+                await home.shard.execute((self._publish, name, record), name)
             return _DONE
         keys = (home.names.result(channel, options.idempotency_key),)
         repeated = await self._publish_once.run(home.shard, keys, record, name, RESULT_TTL)
@@ -153,21 +168,46 @@ class RedisBroker:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _listener(self, shard: Shard) -> Listener:
+    def _names_in(self, shard: Shard) -> ChannelNames:
+        if not self._carries_messages:
+            return MuteNames(self._prefix, tagged=shard.is_cluster)
+        if self._tags:
+            return PartitionedNames(self._prefix, self._tags)
+        return ChannelNames(self._prefix, tagged=shard.is_cluster)
+
+    def _listeners_of(self, shard: Shard) -> list[Listener]:
+        """One, or one for each partition."""
         names = self._node_names
 
         def count(error: str) -> None:
             self._count_error("subscribe_shard_channel" if error == "subscribe" else error)
 
-        return Listener(
-            shard,
-            "messages",
-            [names.service],
-            names.probe,
-            self._take,
-            count_error=count,
-            probe_seconds=self._probe_seconds,
-        )
+        def listener(source: Source, service: str, probe: str) -> Listener:
+            return Listener(
+                source,
+                "messages",
+                [service],
+                probe,
+                self._take,
+                count_error=count,
+                sharded=bool(self._tags),
+                probe_seconds=self._probe_seconds,
+            )
+
+        if not self._tags:
+            return [listener(shard, names.service, names.probe)]
+        return [
+            listener(Partition(cast("ClusterShard", shard), tag), names.service_of(tag), names.probe_of(tag))
+            for tag in self._tags
+        ]
+
+    def _listeners(self) -> list[Listener]:
+        return [listener for ears in self._ears for listener in ears]
+
+    def _ear(self, number: int, channel: str) -> Listener:
+        """Who hears a channel, which is on the shard with this number."""
+        ears = self._ears[number]
+        return ears[place(channel, len(ears))] if len(ears) > 1 else ears[0]
 
     def _home_of(self, channel: str) -> Home:
         return self._homes[self._shards.number_of(channel)]
@@ -175,7 +215,7 @@ class RedisBroker:
     async def _publish_event(self, channel: str, payload: bytes) -> None:
         home = self._home_of(channel)
         name = home.names.messages(channel)
-        await home.shard.execute(("PUBLISH", name, payload), name)
+        await home.shard.execute((self._publish, name, payload), name)
 
     def _take(self, name: bytes, payload: bytes) -> None:
         channel = self._channels.get(name)
@@ -188,7 +228,23 @@ class RedisBroker:
             log.error("malformed message from Redis", channel=channel, error=error)
 
     async def _check(self, shard: Shard) -> None:
-        """That Redis has streams (07 §6.5)."""
+        """That Redis can do what is wanted of it (07 §6.5)."""
+        if not self._use_lists:
+            await self._check_streams(shard)
+        if self._tags:
+            await self._check_partitions(shard)
+
+    async def _check_partitions(self, shard: Shard) -> None:
+        if not isinstance(shard, ClusterShard):
+            raise EngineUnavailable(f"sharded PUB/SUB needs a cluster, which Redis at {shard.target} is not")
+        name = sharded_publish_check(self._prefix)
+        try:
+            await shard.execute(("SPUBLISH", name, ""), name)
+        except CommandRefused as error:
+            text = f"Redis at {shard.target} has no sharded PUB/SUB: version 7 or newer is needed: {error}"
+            raise EngineUnavailable(text) from error
+
+    async def _check_streams(self, shard: Shard) -> None:
         key = capability_check(self._prefix)
         try:
             await shard.execute(("XRANGE", key, "0-0", "0-0"), key)

@@ -27,6 +27,8 @@ SLOTS: Final = 16384
 MOST_REDIRECTS: Final = 5
 PAUSE_BETWEEN_LOOKS: Final = 0.25
 
+_UNSERVED: Final = "no node of the Redis Cluster serves this slot"
+
 
 def slot_of(key: bytes | str) -> int:
     """The slot of a key: that of its hash tag, if it has one."""
@@ -88,7 +90,7 @@ class ClusterShard:
         node = self._owners[slot_of(key)]
         if node is None:
             self._look_soon()
-            raise EngineUnavailable("no node of the Redis Cluster serves this slot")
+            raise EngineUnavailable(_UNSERVED)
         asking = False
         for _ in range(MOST_REDIRECTS):
             try:
@@ -107,6 +109,19 @@ class ClusterShard:
         if not self._primaries:
             await self._look()
         return random.choice(self._primaries)
+
+    def owner_of(self, key: str) -> Address:
+        """The primary that has the slot of a key. Raises `EngineUnavailable`."""
+        node = self._owners[slot_of(key)]
+        if node is None:
+            raise EngineUnavailable(_UNSERVED)
+        return node.address
+
+    async def look_again(self) -> None:
+        """Learn the topology anew, together with everybody who wants that now."""
+        self._look_soon()
+        if self._looking is not None:
+            await asyncio.shield(self._looking)
 
     @property
     def is_lost(self) -> bool:

@@ -55,8 +55,9 @@ class Storage(Protocol):
 class Streams:
     """One STREAM for each channel, whose entry ids are the offsets."""
 
-    def __init__(self) -> None:
-        self._publish = Script("publish_stream")
+    def __init__(self, publish: str = "PUBLISH") -> None:
+        """`publish`: see `Script`."""
+        self._publish = Script("publish_stream", publish)
         self._read = Script("read_stream")
 
     async def append(
@@ -107,8 +108,9 @@ class Streams:
 class Lists:
     """One LIST for each channel, newest first. No versions, no reverse reads, and a read takes the whole list along."""
 
-    def __init__(self) -> None:
-        self._publish = Script("publish_list")
+    def __init__(self, publish: str = "PUBLISH") -> None:
+        """`publish`: see `Script`."""
+        self._publish = Script("publish_list", publish)
         self._read = Script("read_list")
 
     async def append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
@@ -13,9 +13,10 @@ from .connection import connect
 from .listening import MOST_NAMES, ListeningConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from .shard import Shard
+    from .address import Address, Target
+    from .connection import Words
 
 log = get_logger(__name__)
 
@@ -29,6 +30,23 @@ COMMANDS_AT_ONCE: Final = 16
 PROBE: Final = b"probe"
 
 
+class Source(Protocol):
+    """Where messages come from: a shard, or a part of one."""
+
+    @property
+    def target(self) -> Target:
+        """As in `Shard`."""
+
+    def execute(self, words: Words, key: bytes | str) -> Awaitable[Any]:
+        """See `Shard.execute`."""
+
+    async def listening_address(self) -> Address:
+        """See `Shard.listening_address`."""
+
+    def follow(self, leave: Callable[[str], None]) -> None:
+        """See `Shard.follow`."""
+
+
 class Listener:
     """Hears `own` names always and others while they are subscribed. `take` gets name and payload of each message.
 
@@ -36,21 +54,25 @@ class Listener:
 
     After `probe_seconds` without any message it publishes one to itself, on `probe_name`; when that is accepted and
     does not come back, the connection is attached to a server where nothing is published, and is made anew.
+    `sharded`: by the commands of sharded PUB/SUB, where all names are in one slot.
     """
 
     def __init__(
         self,
-        shard: Shard,
+        shard: Source,
         purpose: str,
         own: list[str],
         probe_name: str,
         take: Callable[[bytes, bytes], None],
         *,
         count_error: Callable[[str], None],
+        sharded: bool = False,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._shard = shard
         self._count_error = count_error
+        self._sharded = sharded
+        self._publish = "SPUBLISH" if sharded else "PUBLISH"
         self._purpose = purpose
         self._own = [name.encode() for name in (*own, probe_name)]
         self._probe_name = probe_name
@@ -145,7 +167,7 @@ class Listener:
         with self._counting("subscribe"):
             connection = await connect(await self._shard.listening_address(), login, ListeningConnection)
         try:
-            connection.listen(self._take)
+            connection.listen(self._take, own=self._own, sharded=self._sharded)
             self._connection = connection
             with self._counting("subscribe"):
                 await asyncio.gather(*map(connection.subscribe, self._own))
@@ -204,7 +226,7 @@ class Listener:
         """Whether Redis accepted it."""
         try:
             async with asyncio.timeout(self._probe_seconds):
-                await self._shard.execute(("PUBLISH", self._probe_name, PROBE), self._probe_name)
+                await self._shard.execute((self._publish, self._probe_name, PROBE), self._probe_name)
         except (EngineUnavailable, TimeoutError) as error:
             self._count_error("probe_publish")
             log.warn("cannot publish a probe", purpose=self._purpose, shard=self._shard.target, error=error)
@@ -226,4 +248,4 @@ class Listener:
 
 def lost_among(listeners: list[Listener]) -> str:
     """What of these is not heard now, empty while all is well."""
-    return ", ".join(lost for listener in listeners if (lost := listener.lost))
+    return ", ".join(dict.fromkeys(lost for listener in listeners if (lost := listener.lost)))

@@ -12,7 +12,7 @@ from .errors import CommandRefused, ConnectionLost
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .address import Address
 
@@ -26,6 +26,9 @@ SLICE_CHECK: Final = 16
 """Messages between two looks at the clock."""
 
 
+_CONFIRMATIONS: Final = (b"subscribe", b"unsubscribe", b"ssubscribe", b"sunsubscribe")
+
+
 class ListeningConnection(Connection):
     """Hands messages on as they are read, in order, and never queues any: when this process is too slow, TCP slows
     Redis down, which in the end drops the connection. So a loss is always a lost connection, and noticed.
@@ -37,21 +40,27 @@ class ListeningConnection(Connection):
         super().__init__(address, io_timeout)
         self.heard_at = 0.0
         self._take: Callable[[bytes, bytes], None] | None = None
+        self._own: frozenset[bytes] = frozenset()
+        self._message, self._subscribe, self._unsubscribe = b"message", "SUBSCRIBE", "UNSUBSCRIBE"
         self._asked: list[tuple[str, bytes, asyncio.Future[None]]] = []
         self._expected: deque[deque[asyncio.Future[None]]] = deque()
 
-    def listen(self, take: Callable[[bytes, bytes], None]) -> None:
-        """From now on this connection is for subscriptions alone; `take` gets the name and the payload."""
+    def listen(self, take: Callable[[bytes, bytes], None], *, own: Iterable[bytes] = (), sharded: bool = False) -> None:
+        """From now on this connection is for subscriptions alone; `take` gets the name and the payload. Nobody
+        unsubscribes from `own` names: when Redis does, the connection is lost, since its slot has moved (07 §22.4)."""
         self._take = take
+        self._own = frozenset(own)
+        if sharded:
+            self._message, self._subscribe, self._unsubscribe = b"smessage", "SSUBSCRIBE", "SUNSUBSCRIBE"
 
     def subscribe(self, name: bytes) -> asyncio.Future[None]:
         """Done when Redis has confirmed it. Raises `CommandRefused`, `ConnectionLost`. Names of one iteration of the
         loop share commands."""
-        return self._ask("SUBSCRIBE", name)
+        return self._ask(self._subscribe, name)
 
     def unsubscribe(self, name: bytes) -> asyncio.Future[None]:
         """Done when Redis has confirmed it; see `subscribe`."""
-        return self._ask("UNSUBSCRIBE", name)
+        return self._ask(self._unsubscribe, name)
 
     def _ask(self, command: str, name: bytes) -> asyncio.Future[None]:
         if self._refusal:
@@ -82,13 +91,13 @@ class ListeningConnection(Connection):
         if self._take is None:
             super()._take_replies()
             return
-        gets, take = self._reader.gets, self._take
+        gets, take, message = self._reader.gets, self._take, self._message
         until = 0.0
         count = 0
         while (reply := gets()) is not NOTHING:
             if not isinstance(reply, list):
                 self._take_other(reply)
-            elif reply[0] == b"message":
+            elif reply[0] == message:
                 try:
                     take(reply[1], reply[2])
                 except Exception:
@@ -123,7 +132,11 @@ class ListeningConnection(Connection):
                 for future in self._expected.popleft():
                     if not future.done():
                         future.set_exception(reply)
-        elif isinstance(reply, list) and reply[0] in (b"subscribe", b"unsubscribe") and self._expected:
+        elif not isinstance(reply, list):
+            return
+        elif reply[0] == b"sunsubscribe" and reply[1] in self._own:
+            self._fail("Redis has ended the subscriptions: their slot has moved")
+        elif reply[0] in _CONFIRMATIONS and self._expected:
             batch = self._expected[0]
             future = batch.popleft()
             if not future.done():

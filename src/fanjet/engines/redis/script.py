@@ -16,10 +16,14 @@ _FOLDER: Final = Path(__file__).with_name("scripts")
 
 
 class Script:
-    """A script by its file's name. Redis is asked for it by its hash and gets the text when it does not know it."""
+    """A script by its file's name. Redis is asked for it by its hash and gets the text when it does not know it.
 
-    def __init__(self, name: str) -> None:
-        self._source = (_FOLDER / f"{name}.lua").read_text("utf-8")
+    `publish`: the command by which it publishes, `SPUBLISH` for sharded PUB/SUB.
+    """
+
+    def __init__(self, name: str, publish: str = "PUBLISH") -> None:
+        source = (_FOLDER / f"{name}.lua").read_text("utf-8")
+        self._source = source.replace("redis.call('publish',", f"redis.call('{publish.lower()}',")
         self._sha = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, shard: Shard, keys: tuple[str, ...], *arguments: Word) -> Any:

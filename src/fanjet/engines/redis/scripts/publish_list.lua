@@ -1,6 +1,7 @@
 -- Append to a list and publish (07 10). Versions do not count here.
 -- KEYS: list, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel, history size, history TTL, meta TTL (0: stays for ever), epoch of a new stream;
+-- ARGV: publication, PUB/SUB channel ('': publish nothing), history size, history TTL, meta TTL (0: stays for ever),
+--       epoch of a new stream;
 --       where one of these matters also: delta wanted ('1' or ''), version, version epoch, result TTL.
 -- Returns offset, epoch, and why nothing was published: '' or 'idempotency'.
 local result = KEYS[3]
@@ -32,7 +33,9 @@ if ARGV[7] == '1' then
   previous = string.gsub(previous, '^__p1:%d+:%a*__', '') -- receivers expect a publication, without its position
   message = '__d1:' .. offset .. ':' .. epoch .. ':' .. #previous .. ':' .. previous .. ':' .. #ARGV[1] .. ':' .. ARGV[1]
 end
-redis.call('publish', ARGV[2], message)
+if ARGV[2] ~= '' then
+  redis.call('publish', ARGV[2], message)
+end
 
 if result then
   redis.call('hset', result, 'e', epoch, 's', offset)

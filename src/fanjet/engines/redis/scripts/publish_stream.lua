@@ -1,6 +1,7 @@
 -- Append to a stream and publish (07 6.2).
 -- KEYS: stream, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel, history size, history TTL, meta TTL (0: stays for ever), epoch of a new stream;
+-- ARGV: publication, PUB/SUB channel ('': publish nothing), history size, history TTL, meta TTL (0: stays for ever),
+--       epoch of a new stream;
 --       where one of these matters also: delta wanted ('1' or ''), version (0: none), version epoch, result TTL.
 -- Returns offset, epoch, and why nothing was published: '', 'idempotency', 'version'.
 local result = KEYS[3]
@@ -48,7 +49,9 @@ if offset == 1 then
 end
 redis.call('xadd', stream, 'MAXLEN', ARGV[3], offset, 'd', ARGV[1])
 redis.call('expire', stream, ARGV[4])
-redis.call('publish', ARGV[2], message)
+if ARGV[2] ~= '' then
+  redis.call('publish', ARGV[2], message)
+end
 
 if result then
   redis.call('hset', result, 'e', epoch, 's', offset)

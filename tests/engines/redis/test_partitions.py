@@ -1,0 +1,120 @@
+"""Sharded PUB/SUB: what travels, and what happens when slots move (07 §5, §22.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fanjet.config.tree.engine import EngineRedis
+from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.redis import RedisBroker, Shards, tags
+from fanjet.engines.redis.cluster import slot_of
+from fanjet.engines.redis.sharding import place
+from tests.support.redis import NEW_BINARY, RedisCluster
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from fanjet.engines.interfaces import BrokerEvents
+    from tests.engines.conftest import Recorder
+    from tests.support.redis import Redis
+
+KEEP = PublishOptions(history_size=2, history_ttl=100)
+COUNT = 4
+TAG = str(place("news", COUNT))
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"), NEW_BINARY)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@asynccontextmanager
+async def opened(events: BrokerEvents, **settings: Any) -> AsyncIterator[RedisBroker]:
+    shards = Shards(EngineRedis.model_validate(settings))
+    partitions = tags(COUNT, precomputed=False)
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, tags=partitions)
+    try:
+        await broker.start()
+        yield broker
+    finally:
+        await broker.close()
+
+
+async def test_what_is_in_the_cluster(cluster: RedisCluster, events: Recorder) -> None:
+    owner = cluster.owner(f"{{{TAG}}}")
+    async with opened(events, cluster_address=[cluster.addresses]) as broker:
+        await broker.subscribe("news")
+        await broker.publish("news", b"1", KEEP)
+        await broker.publish("news", b"2", PublishOptions(idempotency_key="k"))
+        assert [delivered.publication.data for delivered in await events.deliveries(2)] == [b"1", b"2"]
+        keys = [f"p.result.{{{TAG}}}.news.k", f"p.stream.meta.{{{TAG}}}.news", f"p.stream.{{{TAG}}}.news"]
+        assert sorted(owner.call("KEYS", "*")) == sorted(key.encode() for key in keys)
+        heard = {name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS")}
+        services = [f"p.shard.0.{{{tag}}}" for tag in range(COUNT)]
+        probes = [f"p.node.me.probe.{{{tag}}}" for tag in range(COUNT)]
+        assert heard == {name.encode() for name in (f"p.client.{{{TAG}}}.news", *services, *probes)}
+        assert owner.call("PUBSUB", "SHARDNUMSUB", f"p.client.{{{TAG}}}.news")[1] == 1
+
+
+async def test_channels_are_heard_where_their_slot_has_gone(cluster: RedisCluster, events: Recorder) -> None:
+    async with opened(events, cluster_address=[cluster.addresses]) as broker:
+        await broker.subscribe("news")
+        await broker.publish("news", b"1", KEEP)
+        await events.deliveries(1)
+        move(cluster, slot_of(TAG))
+
+        async def arrives() -> bool:
+            before = len(events.delivered)
+            try:
+                await broker.publish("news", b"2", KEEP)
+                await events.deliveries(before + 1)
+            except (EngineUnavailable, TimeoutError):
+                return False
+            return True
+
+        await until(arrives)
+        await broker.subscribe("other")
+        await broker.unsubscribe("news")
+        assert not broker.lost
+
+
+async def test_a_server_alone_has_none(events: Recorder, redis: Redis) -> None:
+    with pytest.raises(EngineUnavailable, match="sharded PUB/SUB needs a cluster"):
+        async with opened(events, address=[redis.address]):
+            pass
+
+
+async def test_an_old_cluster_has_none(events: Recorder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    await asyncio.to_thread(cluster.start)
+    try:
+        if cluster.nodes[0].version() >= (7,):
+            pytest.skip("the machine's redis-server is not old")
+        with pytest.raises(EngineUnavailable, match="has no sharded PUB/SUB: version 7 or newer is needed"):
+            async with opened(events, cluster_address=[cluster.addresses]):
+                pass
+    finally:
+        await asyncio.to_thread(cluster.stop)
+
+
+def move(cluster: RedisCluster, slot: int) -> None:
+    """Have another node take over a slot, with the keys there."""
+    ids = [node.call("CLUSTER", "MYID").decode() for node in cluster.nodes]
+    source = cluster.nodes.index(cluster.owner(f"{{{TAG}}}"))
+    target = (source + 1) % len(cluster.nodes)
+    cluster.nodes[target].call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
+    cluster.nodes[source].call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+    keys = cluster.nodes[source].call("CLUSTER", "GETKEYSINSLOT", slot, 1000)
+    cluster.nodes[source].call("MIGRATE", "127.0.0.1", cluster.nodes[target].port, "", 0, 5000, "KEYS", *keys)
+    for node in (cluster.nodes[target], *cluster.nodes):
+        node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
