@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fanjet.events.client_events import ClientEvents
     from fanjet.events.handlers.registry import Handlers
     from fanjet.net.asgi.neighbour import Neighbour
+    from fanjet.net.hosted.host import Host
     from fanjet.net.router import Endpoint
     from fanjet.net.wheel import TimingWheel
     from fanjet.node.node import Node
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Additions:
     """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
     headers that events show. `procedures`: what the server API's `rpc` calls. `neighbour`: the ASGI application that
-    has the rest of the external requests. `take_node` is given the node, for the program to call the server API in."""
+    has the rest of the external requests. `host`: the ASGI server that listens in place of the external listener.
+    `take_node` is given the node, for the program to call the server API in."""
 
     site: Mapping[str, Endpoint] = field(default_factory=dict)
     handlers: Handlers | None = None
@@ -33,6 +35,7 @@ class Additions:
     emulated_headers: Collection[str] = ()
     procedures: Mapping[str, Procedure] = field(default_factory=dict)
     neighbour: Neighbour | None = None
+    host: Host | None = None
     take_node: Callable[[Node], None] = lambda _: None
 
     def events(self, proxies: ClientEvents) -> ClientEvents:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fanjet.net.acme.certificates import Certificates
     from fanjet.net.addresses import Addresses
     from fanjet.net.asgi.neighbour import Neighbour
+    from fanjet.net.hosted.host import Host
     from fanjet.net.http3.listener import Http3Listener
     from fanjet.net.router import Endpoint
     from fanjet.net.tls_acceptor import Contexts
@@ -58,15 +59,17 @@ class Listeners:
         wheel: TimingWheel,
         addresses: Addresses,
         neighbour: Neighbour | None = None,
+        host: Host | None = None,
     ) -> None:
-        """Get sockets for what has endpoints. `neighbour` answers external requests that belong to no endpoint.
+        """Get sockets for what has endpoints. `neighbour` answers external requests that belong to no endpoint. `host`:
+        an ASGI server that has the external address.
 
         Raises `ListenError`, `TLSError` and `BindError`.
         """
         self._wheel = wheel
         self._addresses = addresses
         self._neighbour = neighbour
-        self._listeners: list[Listener | Http3Listener] = []
+        self._listeners: list[Listener | Http3Listener | Host] = []
         self._port = config.http_server.port
         self._certificates = self._autocert(config)
         http = config.http_server
@@ -79,7 +82,11 @@ class Listeners:
         for service in services:
             by_address[external if service.external else internal].append(service)
         for address, served in by_address.items():
-            if served or (neighbour is not None and address == external):
+            if host is not None and address == external:
+                host.serve(_routes(served, neighbour), neighbour)
+                self._listeners.append(host)
+                _tell_what_is_served(served, "the address of the ASGI server", http3=False)
+            elif served or (neighbour is not None and address == external):
                 tls = self._contexts(config, separate_internal=address == internal != external)
                 bound = addresses.tcp("external" if address == external else "internal", *address)
                 _tell_what_is_served(served, bound.where, http3=http.http3.enabled and address == external)

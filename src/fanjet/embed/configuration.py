@@ -43,3 +43,16 @@ def require_servable(config: Config) -> None:
     for refusal in refusals(config):
         details = "; ".join(f"{name}: {value}" for name, value in refusal.fields.items())
         raise ConfigError(f"{refusal.message} ({details})" if details else refusal.message)
+
+
+def require_hostable(config: Config) -> None:
+    """Raise `ConfigError` for what an ASGI server in front would have to do."""
+    http = config.http_server
+    for name, wanted in (
+        ("http_server.tls.enabled", http.tls.enabled),
+        ("http_server.tls_autocert.enabled", http.tls_autocert.enabled),
+        ("http_server.http3.enabled", http.http3.enabled),
+        ("webtransport.enabled", config.webtransport.enabled),
+    ):
+        if wanted:
+            raise ConfigError(f"{name}: this is the business of the ASGI server that listens")

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from fanjet import app
 from fanjet.additions import Additions
 from fanjet.net.asgi.neighbour import Neighbour
+from fanjet.net.hosted.host import Host
 from fanjet.telemetry.logging import get_logger
 
 from .api import ServerApi
-from .configuration import load, require_servable
+from .asgi import AsgiApplication
+from .configuration import load, require_hostable, require_servable
 from .registration import Registration
+from .signals import SignalWatch
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +35,8 @@ class Server(Registration):
     """A Fanjet server, whose decorators make functions of the program its application.
 
     It runs inside an event loop (`async with server`, or `start` and `stop`), where it touches neither signals nor
-    logging nor the garbage collector, or is the program itself (`run`). One program may have several.
+    logging nor the garbage collector, is an application inside an ASGI server (`asgi`), or the program itself (`run`).
+    One program may have several.
     """
 
     def __init__(
@@ -57,9 +61,27 @@ class Server(Registration):
         self._neighbour = None if asgi is None else Neighbour(asgi)
         self._headers = headers
         self._emulated_headers = emulated_headers
+        self._host: Host | None = None
+        self._hears_signals = False
+        self._signals: SignalWatch | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._running: app.Server | None = None
         self._api: ServerApi | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that it runs in, None while it does not run."""
         require_servable(self._loaded.config)
+
+    def asgi(self, *, signals: bool = True) -> AsgiApplication:
+        """The server as an ASGI application: from now on it listens itself to no external address.
+
+        `signals`: hear, beside the host, SIGINT and SIGTERM, so that clients are sent away before the host waits for
+        them. Raises `ConfigError` for what only a server can do that listens itself.
+        """
+        require_hostable(self._loaded.config)
+        if self._host is None:
+            self._host = Host()
+        self._hears_signals = signals
+        return AsgiApplication(self, self._host)
 
     async def start(self) -> None:
         """Accept connections. Raises `ConfigError` for handlers that do not fit the configuration, and `OSError` where
@@ -67,8 +89,11 @@ class Server(Registration):
         if self._running is not None:
             raise RuntimeError("the server runs already")
         try:
+            self.loop = asyncio.get_running_loop()
             self._running = app.Server(self._loaded, self._additions())
             await self._running.start()
+            if self._host is not None and self._hears_signals:
+                self._signals = SignalWatch(self._stop_early)
         except BaseException:
             with contextlib.suppress(Exception):  # what has failed has been said
                 await self.stop()
@@ -78,7 +103,17 @@ class Server(Registration):
     async def stop(self) -> None:
         """Send all clients away and wait for them, `shutdown.timeout` at most. Raises `TimeoutError` after that. Does
         nothing for a server that does not run."""
+        stopping, self._stopping = self._stopping, None
+        if stopping is not None:
+            await stopping
+        else:
+            await self._stop()
+
+    async def _stop(self) -> None:
         running, self._running = self._running, None
+        if self._signals is not None:
+            self._signals.stop()
+            self._signals = None
         if running is None:
             return
         try:
@@ -86,6 +121,12 @@ class Server(Registration):
                 await running.stop()
         finally:
             self._api = None
+            self.loop = None
+
+    def _stop_early(self) -> None:
+        """The host is about to end."""
+        if self._running is not None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop())
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -118,6 +159,7 @@ class Server(Registration):
             headers=self._headers,
             emulated_headers=self._emulated_headers,
             neighbour=self._neighbour,
+            host=self._host,
             procedures=self._procedures,
             take_node=self._take_node,
         )

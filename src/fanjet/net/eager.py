@@ -123,7 +123,7 @@ async def in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[Any]])
     The task begins at once; whoever awaits this waits only if the coroutine does, and for as long the task is among
     those `waiting`.
     """
-    task, ended, result = _begin(coro)
+    task, ended, result = begin(coro)
     if ended:
         return result  # type: ignore[return-value]  # it has ended with one
     waiting.add(task)
@@ -135,14 +135,14 @@ async def in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[Any]])
 
 if sys.version_info >= (3, 12):
 
-    def _begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
+    def begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
         """Start a task; whether it has ended already, and with which result."""
         task = asyncio.Task(coro, loop=asyncio.get_running_loop(), eager_start=True)
         return (task, True, task.result()) if task.done() else (task, False, None)
 
 else:
 
-    def _begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
+    def begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
         """Start a task; whether it has ended already, and with which result.
 
         The task is one that will await the rest, made the current one for the first step by the functions that asyncio

@@ -53,6 +53,7 @@ class WebSocketEndpoint:
             lambda _: WebSocketTransport(self._context, terms, arrival.opening),
             subprotocol=subprotocol,
             deflate=deflate,
+            joint=b"" if protobuf else b"\n",
         )
 
     def _agree(self, protobuf: bool, native_pings: bool, deflate: bool) -> Terms:

@@ -1,10 +1,12 @@
-"""The handshake of all WebSocket endpoints: an upgrade on HTTP/1.1, an extended CONNECT on HTTP/2 (02 §6.2, §6.9)."""
+"""The handshake of all WebSocket endpoints: an upgrade on HTTP/1.1, an extended CONNECT on HTTP/2 (02 §6.2, §6.9), or
+what the ASGI server has made of either."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fanjet.net.extended_connect import TunnelExchange
+from fanjet.net.hosted.exchange import HandshakeExchange
 from fanjet.net.http1.response import TEXT, reason
 from fanjet.net.websocket.handshake import (
     REFUSAL_HEADERS,
@@ -28,6 +30,8 @@ def refuse_handshake(exchange: Exchange, arrival: Arrival, origin_allowed: Origi
     """Answer a handshake that is not in order; whether it was not."""
     if isinstance(exchange, TunnelExchange):
         status = refused_tunnel_status(exchange.request, exchange.protocol, origin_allowed)
+    elif isinstance(exchange, HandshakeExchange):
+        status = None if origin_allowed(exchange.request.headers.get(b"origin")) else 403
     else:
         status = refused_status(exchange.request, origin_allowed)
     if status is None:
@@ -43,11 +47,15 @@ def open_websocket(
     *,
     subprotocol: bytes | None = None,
     deflate: bool = False,
+    joint: bytes | None = None,
 ) -> None:
-    """Accept a handshake that is in order, and let the protocol begin. Only HTTP/2 has CORS headers in the answer."""
+    """Accept a handshake that is in order, and let the protocol begin. Only HTTP/2 has CORS headers in the answer.
+    `joint`: between messages that may come as one, where messages are dear."""
     if isinstance(exchange, TunnelExchange):
         headers = accept_headers(subprotocol=subprotocol, deflate=deflate)
         exchange.open_tunnel((*arrival.headers, *headers), make_protocol)
+    elif isinstance(exchange, HandshakeExchange):
+        exchange.accept(subprotocol, make_protocol, joint=joint)
     else:
         head = accept_head(exchange.request, subprotocol=subprotocol, deflate=deflate)
         exchange.upgrade(head, make_protocol)

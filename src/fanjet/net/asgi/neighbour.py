@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..http1.exchange import Exchange
     from ..wheel import TimingWheel
-    from .types import Application
+    from .types import Application, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,11 @@ class Neighbour:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._lifespan.stop()
+
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer what came by ASGI itself."""
+        state = {**scope.get("state", {}), **self._lifespan.state}
+        await self._application({**scope, "state": state}, receive, send)
 
     def __call__(self, exchange: Exchange) -> None:
         """The endpoint."""

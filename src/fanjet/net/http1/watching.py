@@ -55,6 +55,20 @@ class WatchedAnswering:
         cast("Any", self._connection).accept_session(session, headers)
         self._done(200)
 
+    def open_tunnel(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
+    ) -> None:
+        """Where a stream can become a tunnel."""
+        cast("Any", self._connection).open_tunnel(headers, make_protocol)
+        self._done(200)
+
+    def accept_socket(self, *how: Any) -> None:
+        """Where a host conducts the handshake of a WebSocket."""
+        cast("Any", self._connection).accept_socket(*how)
+        self._done(101)
+
     def abort(self) -> None:
         """See `Answering`."""
         self._connection.abort()

@@ -1,0 +1,64 @@
+"""A server as an ASGI application, for programs where another server listens (uvicorn, hypercorn, daphne)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanjet.net.asgi.types import Receive, Scope, Send
+    from fanjet.net.hosted.host import Host
+
+    from .server import Server
+
+
+class AsgiApplication:
+    """What `Server.asgi` returns.
+
+    The server starts and stops with the host's lifespan. Hosts and frameworks that tell an application nothing of it
+    (daphne; Starlette, about what is mounted) may do that by `async with server`; else the first request starts it.
+    """
+
+    def __init__(self, server: Server, host: Host) -> None:
+        self._server = server
+        self._host = host
+        self._starting = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application. Raises what keeps the server from starting, and `RuntimeError` in another event loop than
+        it runs in."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] in ("http", "websocket"):
+            await self._require_running()
+            await self._host(scope, receive, send)
+        else:
+            raise ValueError(f"what is {scope['type']}? Fanjet answers http and websocket")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._server.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": f"Fanjet cannot start: {error}"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        try:
+            await self._server.stop()
+        except TimeoutError:
+            await send({"type": "lifespan.shutdown.failed", "message": "Fanjet did not end within shutdown.timeout"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+
+    async def _require_running(self) -> None:
+        loop = self._server.loop
+        if loop is asyncio.get_running_loop():
+            return
+        if loop is not None:
+            raise RuntimeError(
+                "Fanjet runs in another event loop (with Starlette's TestClient, use `with TestClient(app)`)"
+            )
+        async with self._starting:
+            if self._server.loop is None:
+                await self._server.start()

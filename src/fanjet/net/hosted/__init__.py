@@ -1,0 +1,1 @@
+"""Endpoints behind somebody else's HTTP server, by ASGI (version 3)."""
