@@ -3,30 +3,85 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fanjet.telemetry.metrics.text import CONTENT_TYPE, page_of
+from fanjet.telemetry.metrics import protobuf, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from fanjet.net.http1 import Exchange
     from fanjet.net.router import Endpoint
     from fanjet.telemetry.metrics import Registry
+    from fanjet.telemetry.metrics.registry import Metric
 
 _COMPRESSED: Final = ((b"Content-Encoding", b"gzip"),)
 _LEVEL: Final = 1
+
+_PROTOBUF: Final = b"application/vnd.google.protobuf"
+_MESSAGE: Final = b"io.prometheus.client.MetricFamily"
+_ENCODINGS: Final[dict[bytes, Callable[[Iterable[Metric]], bytes]]] = {
+    b"delimited": protobuf.delimited_page,
+    b"text": protobuf.text_page,
+    b"compact-text": protobuf.compact_text_page,
+}
+_ESCAPINGS: Final = (b"allow-utf-8", b"underscores", b"dots", b"values")
+"""How a client would have names written that are more than letters, digits and underscores. There are none here."""
+
+
+class Format(NamedTuple):
+    """How a page is written."""
+
+    content_type: bytes
+    page_of: Callable[[Iterable[Metric]], bytes]
 
 
 def prometheus_endpoint(registry: Registry) -> Endpoint:
     """Answers with everything in the registry."""
 
     def endpoint(exchange: Exchange) -> None:
-        page = page_of(registry.read())
-        if accepts_gzip(exchange.request.headers.get(b"accept-encoding", b"")):
-            exchange.respond(200, gzip.compress(page, _LEVEL, mtime=0), CONTENT_TYPE, _COMPRESSED)
+        headers = exchange.request.headers
+        wanted = format_for(headers.get(b"accept", b""))
+        page = wanted.page_of(registry.read())
+        if accepts_gzip(headers.get(b"accept-encoding", b"")):
+            exchange.respond(200, gzip.compress(page, _LEVEL, mtime=0), wanted.content_type, _COMPRESSED)
         else:
-            exchange.respond(200, page, CONTENT_TYPE)
+            exchange.respond(200, page, wanted.content_type)
 
     return endpoint
+
+
+def format_for(header: bytes) -> Format:
+    """The format that a client likes best, by what it says in `Accept`: text where it names none that is known."""
+    for media_type, parameters in _by_preference(header):
+        escaping = parameters.get(b"escaping", b"")
+        tail = b"; escaping=" + (escaping if escaping in _ESCAPINGS else b"underscores")
+        if media_type == _PROTOBUF and parameters.get(b"proto") == _MESSAGE:
+            encoding = parameters.get(b"encoding", b"")
+            if encoding in _ENCODINGS:
+                named = _PROTOBUF + b"; proto=" + _MESSAGE + b"; encoding=" + encoding + tail
+                return Format(named, _ENCODINGS[encoding])
+        elif media_type == b"text/plain" and parameters.get(b"version", b"0.0.4") == b"0.0.4":
+            return Format(text.CONTENT_TYPE + tail, text.page_of)
+    return Format(text.CONTENT_TYPE + b"; escaping=underscores", text.page_of)
+
+
+def _by_preference(header: bytes) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    accepted = [_media_range(item) for item in header.split(b",")]
+    return iter(sorted(accepted, key=lambda each: _quality(each[1]), reverse=True))
+
+
+def _media_range(item: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    name, *parameters = (part.strip() for part in item.split(b";"))
+    pairs = (parameter.partition(b"=") for parameter in parameters)
+    return name.lower(), {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
+def _quality(parameters: dict[bytes, bytes]) -> float:
+    try:
+        return float(parameters.get(b"q", b"1"))
+    except ValueError:
+        return 1.0
 
 
 def accepts_gzip(header: bytes) -> bool:

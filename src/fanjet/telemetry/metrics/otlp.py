@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fanjet.telemetry.otlp import Exporters
 
-    from .registry import Metric, Registry
+    from .registry import Distribution, Metric, Registry
 
 INTERVAL: Final = "OTEL_METRIC_EXPORT_INTERVAL"
 TIMEOUT: Final = "OTEL_METRIC_EXPORT_TIMEOUT"
@@ -69,7 +69,8 @@ class OtlpMetrics:
 def _converted(metric: Metric, since: int, now: int) -> Iterator[otel.Metric]:
     """What a metric is there: a summary, which the library's model has not, becomes its quantiles, sum and count."""
     if metric.kind == "histogram":
-        yield _metric(metric, "", otel.Histogram(_histogram_points(metric, since, now), _CUMULATIVE))
+        histograms = [_histogram_point(each, since, now) for each in metric.distributions()]
+        yield _metric(metric, "", otel.Histogram(histograms, _CUMULATIVE))
         return
     for suffix in dict.fromkeys(sample.suffix for sample in metric.samples):
         points = [
@@ -86,33 +87,19 @@ def _metric(metric: Metric, suffix: str, data: Any) -> otel.Metric:
     return otel.Metric(metric.name + suffix, metric.help, "", data)
 
 
-def _histogram_points(metric: Metric, since: int, now: int) -> list[otel.HistogramDataPoint]:
-    """The samples are those of one histogram after the other: its buckets, each with those below it, sum and count."""
-    points = []
-    bounds: list[float] = []
-    reached: list[int] = []
-    total = 0.0
-    for suffix, labels, value in metric.samples:
-        if suffix == "_bucket":
-            bounds.append(float(dict(labels)["le"]))
-            reached.append(int(value))
-        elif suffix == "_sum":
-            total = value
-        else:
-            point = otel.HistogramDataPoint(
-                attributes=dict(labels),
-                start_time_unix_nano=since,
-                time_unix_nano=now,
-                count=int(value),
-                sum=total,
-                bucket_counts=[count - below for count, below in zip(reached, [0, *reached], strict=False)],
-                explicit_bounds=bounds[:-1],
-                min=_UNKNOWN,
-                max=_UNKNOWN,
-            )
-            points.append(point)
-            bounds, reached = [], []
-    return points
+def _histogram_point(histogram: Distribution, since: int, now: int) -> otel.HistogramDataPoint:
+    reached = [int(count) for _, count in histogram.parts]
+    return otel.HistogramDataPoint(
+        attributes=dict(histogram.labels),
+        start_time_unix_nano=since,
+        time_unix_nano=now,
+        count=histogram.number,
+        sum=histogram.total,
+        bucket_counts=[count - below for count, below in zip(reached, [0, *reached], strict=False)],
+        explicit_bounds=[bound for bound, _ in histogram.parts[:-1]],
+        min=_UNKNOWN,
+        max=_UNKNOWN,
+    )
 
 
 _CUMULATIVE: Final = otel.AggregationTemporality.CUMULATIVE

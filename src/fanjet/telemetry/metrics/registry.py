@@ -29,6 +29,16 @@ class Sample(NamedTuple):
     value: float
 
 
+class Distribution(NamedTuple):
+    """What a summary or histogram says: for each rank its quantile, or for each upper bound the number of observations
+    up to it; the sum of all and their number."""
+
+    labels: Labels
+    parts: list[tuple[float, float]]
+    total: float
+    number: int
+
+
 class Metric(NamedTuple):
     """One metric as it is read. `kind` as Prometheus calls it."""
 
@@ -36,6 +46,19 @@ class Metric(NamedTuple):
     help: str
     kind: str
     samples: list[Sample]
+
+    def distributions(self) -> Iterator[Distribution]:
+        """The samples of a summary or histogram put together again: they are those of one after the other."""
+        parts: list[tuple[float, float]] = []
+        total = 0.0
+        for suffix, labels, value in self.samples:
+            if suffix == "_sum":
+                total = value
+            elif suffix == "_count":
+                yield Distribution(labels, parts, total, int(value))
+                parts = []
+            else:
+                parts.append((float(labels[-1][1]), value))
 
 
 class Family(Generic[Cell]):
@@ -86,6 +109,7 @@ class Registry:
         self.client_labels = tuple(client_labels)
         self._readers: dict[str, Callable[[], Metric]] = {}
         self._refreshers: list[Callable[[], None]] = []
+        self._summaries: dict[str, Family[Timing]] = {}
 
     # ------------------------------------------------------------------------------------------ making metrics
 
@@ -130,6 +154,7 @@ class Registry:
         family = Family(self._labels(labels, about_clients), partial(Timing, bounds))
         if not self.native_histograms:
             self._add(name, help_, "summary", partial(_read_summaries, family))
+            self._summaries[f"{self.namespace}_{name}"] = family
         self._add(f"{name}_histogram", help_, "histogram", partial(_read_histograms, family, bounds))
         return family
 
@@ -165,6 +190,13 @@ class Registry:
             metric = self._readers[name]()
             if metric.samples:
                 yield metric
+
+    def sketches(self) -> dict[str, list[tuple[Labels, dict[int, int]]]]:
+        """By the name of each summary: for its labels how many recent observations are in which bucket."""
+        return {
+            name: [(labels, cell.recent()) for labels, cell in family.read(lambda cell: cell.read()[2])]
+            for name, family in self._summaries.items()
+        }
 
 
 def _read_numbers(family: Family[Counter] | Family[Gauge]) -> list[Sample]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .registry import Labels, Metric
 
-CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 _in_label: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _in_help: Final = str.maketrans({"\\": r"\\", "\n": r"\n"})

@@ -1,0 +1,1 @@
+"""Generated from `metrics.proto`: `make proto`."""
