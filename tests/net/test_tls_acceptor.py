@@ -293,3 +293,26 @@ async def test_a_host_without_context_is_refused_with_an_alert(serve, answering,
     with pytest.raises(ssl.SSLError) as caught:
         await get(served, client_context(pair.certificate))
     assert caught.value.reason == "TLSV1_ALERT_INTERNAL_ERROR"
+
+
+@pytest.mark.parametrize("protocols", [["acme"], ["smtp", "imap"]])
+async def test_who_speaks_nothing_spoken_here_is_refused(serve, answering, pair, context, caplog, protocols):
+    served = await serve(answering, context)
+    client = client_context(pair.certificate)
+    client.set_alpn_protocols(protocols)
+    with pytest.raises(ssl.SSLError, match="alert no application protocol"):
+        await asyncio.open_connection("127.0.0.1", served.listener.port, ssl=client, server_hostname="chat.example.org")
+    assert f"client requested unsupported application protocols ([{' '.join(protocols)}])" in caplog.text
+
+
+@pytest.mark.parametrize(("protocols", "agreed"), [([], None), (["smtp", "http/1.1"], "http/1.1"), (["h2"], "h2")])
+async def test_the_first_common_protocol_is_spoken(serve, answering, pair, context, protocols, agreed):
+    served = await serve(answering, context)
+    client = client_context(pair.certificate)
+    client.set_alpn_protocols(protocols)
+    _, writer = await asyncio.open_connection(
+        "127.0.0.1", served.listener.port, ssl=client, server_hostname="chat.example.org"
+    )
+    assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == agreed
+    writer.close()
+    await writer.wait_closed()

@@ -2,7 +2,7 @@
 
 The event loops begin TLS right away. Here the beginning is looked at while it is still in the kernel, so that plain
 HTTP can be told that it came to the wrong port, and a certificate can be chosen, and got first if need be, for the host
-that the client names.
+that the client names, and clients are refused that speak nothing that is spoken here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ import ssl
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from .client_hello import HANDSHAKE_RECORD, RECORD_HEAD_BYTES, ClientHello, NotClientHello, read_client_hello
-from .tls_alert import INTERNAL_ERROR, PROTOCOL_VERSION, handshaking, plain_alert
+from .tls_alert import (
+    INTERNAL_ERROR,
+    NO_APPLICATION_PROTOCOL,
+    PROTOCOL_VERSION,
+    AlertingContext,
+    handshaking,
+    plain_alert,
+)
 from .wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
@@ -64,13 +71,12 @@ Contexts: TypeAlias = ssl.SSLContext | ContextSource
 class TLSAcceptor:
     """Accepts on listening sockets; each connection becomes a protocol on a TLS transport of the event loop."""
 
-    __slots__ = ("_listening", "_loop", "arrivals", "contexts", "first_look", "make_protocol", "wheel", "wheel_slot")
+    __slots__ = ("_listening", "_loop", "arrivals", "contexts", "make_protocol", "wheel", "wheel_slot")
 
     def __init__(self, wheel: TimingWheel, make_protocol: Callable[[], asyncio.Protocol], contexts: Contexts) -> None:
         self.wheel = wheel
         self.make_protocol = make_protocol
         self.contexts = contexts
-        self.first_look = RECORD_HEAD_BYTES if isinstance(contexts, ssl.SSLContext) else _USUAL_HELLO
         self.arrivals: set[_Arrival] = set()
         self.wheel_slot = NOT_SCHEDULED
         self._listening: list[socket.socket] = []
@@ -158,7 +164,7 @@ class _Arrival:
     def look(self) -> None:
         """See what has come so far, without taking it."""
         try:
-            received = self._socket.recv(max(self._low_water, self._acceptor.first_look), socket.MSG_PEEK)
+            received = self._socket.recv(max(self._low_water, _USUAL_HELLO), socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             self._await_bytes(1)
             return
@@ -174,18 +180,23 @@ class _Arrival:
 
     def _choose_context(self, received: bytes) -> None:
         contexts = self._acceptor.contexts
-        if isinstance(contexts, ssl.SSLContext):
-            self._begin_admission(contexts)
-            return
         try:
             hello = read_client_hello(received)
             if isinstance(hello, int):
                 self._await_more(hello, received)
+                return
+            chosen = contexts if isinstance(contexts, ssl.SSLContext) else contexts.context_for(hello)
+        except NotClientHello as refused:
+            if isinstance(contexts, ssl.SSLContext):
+                self._begin_admission(contexts)  # the library finds the fault, too, and has the right alert for it
             else:
-                self._begin_admission(contexts.context_for(hello))
-        except (NotClientHello, HelloRefused) as refused:
+                self._fail(str(refused))
+                self._refuse(plain_alert(INTERNAL_ERROR))
+        except HelloRefused as refused:
             self._fail(str(refused))
             self._refuse(plain_alert(INTERNAL_ERROR))
+        else:
+            self._begin_admission(chosen, hello.protocols)
 
     def _turn_away(self, received: bytes) -> None:
         """Tell plain HTTP where it is, and SSL 2 that it is too old; whatever else this is gets no answer."""
@@ -221,13 +232,16 @@ class _Arrival:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._low_water = 0
 
-    def _begin_admission(self, chosen: ssl.SSLContext | Future[ssl.SSLContext]) -> None:
+    def _begin_admission(
+        self, chosen: ssl.SSLContext | Future[ssl.SSLContext], protocols: tuple[bytes, ...] = ()
+    ) -> None:
+        """`protocols`: those that the client speaks, none if it does not say."""
         self._stop_waiting()
         if not isinstance(chosen, ssl.SSLContext):
             self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + TLS_HANDSHAKE_SECONDS)
-        self._admission = self._loop.create_task(self._admit(chosen))
+        self._admission = self._loop.create_task(self._admit(chosen, protocols))
 
-    async def _admit(self, chosen: ssl.SSLContext | Future[ssl.SSLContext]) -> None:
+    async def _admit(self, chosen: ssl.SSLContext | Future[ssl.SSLContext], protocols: tuple[bytes, ...]) -> None:
         """Get the context, then let the event loop do the handshake."""
         try:
             context = chosen if isinstance(chosen, ssl.SSLContext) else await asyncio.shield(chosen)
@@ -235,6 +249,12 @@ class _Arrival:
             self._admission = None
             self._fail(str(refused))
             self._refuse(plain_alert(INTERNAL_ERROR))
+            return
+        if protocols and not _has_common_protocol(context, protocols):
+            self._admission = None
+            names = b" ".join(protocols).decode("ascii", "backslashreplace")
+            self._fail(f"client requested unsupported application protocols ([{names}])")
+            self._refuse(plain_alert(NO_APPLICATION_PROTOCOL))
             return
         self._is_handed_over = True
         self._acceptor.wheel.cancel(self)
@@ -288,6 +308,12 @@ class _Arrival:
             host, port = self._address[:2]
             peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         log.warning("http: TLS handshake error from %s: %s", peer, reason)
+
+
+def _has_common_protocol(context: ssl.SSLContext, protocols: tuple[bytes, ...]) -> bool:
+    if not isinstance(context, AlertingContext) or not context.protocols:
+        return True
+    return any(name in context.protocols for name in protocols)
 
 
 def _reason(error: OSError) -> str:

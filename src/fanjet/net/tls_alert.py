@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
 
 handshaking: Final[ContextVar[socket.socket | None]] = ContextVar("handshaking", default=None)
 """The socket whose handshake begins in this context. Whoever hands a socket to the event loop sets it."""
@@ -22,6 +23,7 @@ _FATAL: Final = 2
 
 PROTOCOL_VERSION: Final = 70
 INTERNAL_ERROR: Final = 80
+NO_APPLICATION_PROTOCOL: Final = 120
 
 
 def plain_alert(description: int) -> bytes:
@@ -54,6 +56,15 @@ class AlertingContext(ssl.SSLContext):
     """A context whose connections send the alert of a handshake that fails to the socket in `handshaking`."""
 
     sslobject_class = _AlertingObject
+    protocols: tuple[bytes, ...] = ()
+    """The application protocols it may agree on."""
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Agree on one of these, the first ones rather. A client that speaks none of them is for the caller to refuse:
+        the library would go on without."""
+        names = tuple(alpn_protocols)
+        self.protocols = tuple(name.encode() for name in names)
+        super().set_alpn_protocols(names)
 
     def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> ssl.SSLObject:
         """As the base class does it; the event loop calls this when a handshake begins."""
