@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config, Loaded
     from fanjet.config.notices import Notice
+    from fanjet.config.tree.channel import ChannelOptions
     from fanjet.config.tree.client import Client
 
 log = get_logger(__name__)
@@ -174,7 +175,7 @@ class Server:
             name=node_name,
             version=VERSION,
             namespaces=namespaces,
-            open_engines=partial(open_engines, config, metrics=self._measuring.engines),
+            open_engines=partial(open_engines, config, metrics=self._measuring.engines, options_of=self._options_of),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
             metrics=self._measuring.node,
@@ -205,6 +206,9 @@ class Server:
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0
+
+    def _options_of(self, channel: str) -> ChannelOptions:
+        return self._node.resolve(channel)
 
     def _namespace_of(self, channel: str) -> str:
         return self._node.namespaces.name_of(channel)

@@ -15,6 +15,9 @@ KEYS = json.loads((Path(__file__).parent / "keys.json").read_text())
 ADDITIONAL_KEYS = json.loads((Path(__file__).parent / "additional_keys.json").read_text())
 """The same for keys that the contract has beyond the reference's open edition (03 §14, 11)."""
 
+NAMED_ENGINES = {"brokers": "broker", "presence_managers": "presence_manager"}
+"""Lists whose items have the connections of the engine that has no name."""
+
 ROOT = group_of(Config)
 
 
@@ -31,8 +34,17 @@ def declared(
             yield from declared(key.item, f"{name}[]", items)
 
 
+def of_named_engines(rows: list) -> Iterator[list]:
+    for list_, one in NAMED_ENGINES.items():
+        for key, type_, default, _ in rows:
+            if key.startswith((f"{one}.redis.", f"{one}.nats.", f"{one}.postgres.")):
+                yield [f"{list_}[]{key.removeprefix(one)}", type_, default, None]
+
+
 def test_every_key_has_the_type_the_default_and_the_variable_of_the_contract():
-    expected = {row[0]: (row[1].replace("int64", "int"), row[2], row[3]) for row in KEYS + ADDITIONAL_KEYS}
+    rows = KEYS + ADDITIONAL_KEYS
+    rows += of_named_engines(rows)
+    expected = {row[0]: (row[1].replace("int64", "int"), row[2], row[3]) for row in rows}
     actual = {row[0]: row[1:] for row in declared(ROOT) if not row[0].startswith("fanjet.")}
     assert actual.keys() == expected.keys()
     assert {key: (value, expected[key]) for key, value in actual.items() if value != expected[key]} == {}

@@ -37,7 +37,7 @@ def _other_than(*built: object) -> Uses:
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt("broker.type", "this broker", _one_of("redisnats", "postgres"), switch="broker.enabled"),
+    Unbuilt("broker.type", "this broker", _one_of("postgres"), switch="broker.enabled"),
     Unbuilt("fanjet.workers", "several workers", _other_than(1)),
     Unbuilt("fanjet.consumer_limits", "consumers"),
     Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
@@ -56,6 +56,11 @@ def refuse_unbuilt(config: Config) -> None:
 def uses_of_unbuilt(config: Config) -> Iterator[tuple[str, str]]:
     """Yield key and feature of everything used that is not built."""
     yield from ((row.key, row.feature) for row in UNBUILT if row.is_used(config))
+    yield from (
+        (f"brokers.{each.name}.type", "this broker")
+        for each in config.brokers
+        if each.enabled and each.type == "postgres"
+    )
     yield from ((f"consumers.{each.name}.enabled", "consumers") for each in config.consumers if each.enabled)
 
 

@@ -149,7 +149,16 @@ class Remote(Protocol):
 
     @property
     def lost(self) -> str:
-        """What cannot be reached now, empty while all is well."""
+        """What cannot be reached or is not heard now, empty while all is well."""
+
+
+class Heard(Remote, Protocol):
+    """What engines are that can go deaf with all connections in place, and find out by a message to themselves."""
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the node has heard anything of its backend. Bounded while it is not deaf: where there is no
+        traffic, messages of its own come back."""
 
 
 class EngineUnavailable(Exception):  # noqa: N818 (says what happened, like the protocol's codes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fanjet.telemetry.metrics import Registry
 
 
@@ -31,6 +33,10 @@ class PubSubMetrics:
         for channel_type in channel_types:
             self.dropped.cell("", channel_type, shown=True)
 
-    def count_error(self, error: str) -> None:
-        """Of the broker without a name; names of errors are in 07 §24."""
-        self.errors.cell("", error).value += 1
+    def counting(self, broker_name: str = "") -> Callable[[str], None]:
+        """What counts errors of a broker; their names are in 07 §24."""
+
+        def count(error: str) -> None:
+            self.errors.cell(broker_name, error).value += 1
+
+        return count

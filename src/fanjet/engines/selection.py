@@ -1,4 +1,4 @@
-"""Which engines the configuration asks for (07 §1.4)."""
+"""Which engines the configuration asks for (07 §1.4, §22.1)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from fanjet.protocol.codes import ReplyError
+from fanjet.telemetry.logging import get_logger
+
 from .memory import MemoryBroker, MemoryPresenceManager
+from .routing import RoutedBroker, RoutedPresenceManager, brokers_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.config import Config
-    from fanjet.config.tree.broker import BrokerRedis
+    from fanjet.config.tree.broker import Broker as BrokerSettings
+    from fanjet.config.tree.broker import NamedBroker
+    from fanjet.config.tree.channel import ChannelOptions
     from fanjet.config.tree.controller import Controller as ControllerSettings
     from fanjet.config.tree.engine import EngineRedis
     from fanjet.config.tree.presence_manager import PresenceManagerRedis
-    from fanjet.config.tree.redis import RedisConnection
+    from fanjet.config.tree.redis import BrokerRedisConnection, RedisConnection
 
     from .interfaces import Broker, BrokerEvents, Controller, PresenceManager
     from .metrics import EngineMetrics
-    from .redis import Shards
+    from .redis import RedisBroker, RedisController, Shards
+    from .shared import EngineLink
 
-    CountError = Callable[[str], None]
+    OptionsOf = Callable[[str], ChannelOptions]
+
+log = get_logger(__name__)
 
 
 class Engines(Struct, frozen=True):
@@ -32,21 +41,169 @@ class Engines(Struct, frozen=True):
     presence_manager: PresenceManager
     controller: Controller | None = None
 
+    @property
+    def lost(self) -> set[str]:
+        """What cannot be reached or is not heard now, of those engines that can tell (`Remote`)."""
+        engines = (self.broker, self.presence_manager, self.controller)
+        return {lost for engine in engines if (lost := getattr(engine, "lost", ""))}
 
-def open_engines(config: Config, events: BrokerEvents, uid: str, metrics: EngineMetrics) -> Engines:
+    @property
+    def silences(self) -> dict[tuple[str, str], float]:
+        """Seconds since something was heard, of those engines that can tell (`Heard`), by kind and name."""
+        brokers = {("broker", name): broker for name, broker in brokers_by_name(self.broker).items()}
+        heard = brokers | {("controller", ""): self.controller}
+        silences = {key: getattr(engine, "silence", None) for key, engine in heard.items()}
+        return {key: silence for key, silence in silences.items() if silence is not None}
+
+
+def open_engines(
+    config: Config, events: BrokerEvents, uid: str, metrics: EngineMetrics, options_of: OptionsOf, *, shared: str = ""
+) -> Engines:
     """Make the engines, which connect when they are started. The configuration is valid; `uid` is the node's id, by
-    which others address it. Libraries of remote ones are loaded only here. Raises `ConfigError`, `TLSError`."""
-    shards = _shards(config.engine.redis) if _is_redis_wanted(config) else None
-    broker, controller = _open_broker(config, events, uid, shards, metrics.redis.count_error)
-    presence_manager = _open_presence_manager(config, shards)
+    which others address it. `options_of` a channel may raise error 102. `shared`: the Unix socket of the process that
+    owns, for several workers, what is in memory. Libraries of remote ones are loaded only here. Raises `ConfigError`,
+    `TLSError`."""
+    opener = _Opener(config, events, uid, metrics, _link(shared, uid) if shared else None)
+    broker, presence_manager, controller = opener.default_ones()
     if config.controller.enabled:
-        controller = _open_controller(config.controller, uid, metrics.redis.count_error)
+        controller = opener.controller(config.controller)
+    brokers = {each.name: opener.named_broker(each) for each in config.brokers if each.enabled}
+    managers = {
+        each.name: _redis_presence_manager(each.redis, _shards(each.redis))
+        for each in config.presence_managers
+        if each.enabled
+    }
+    if brokers:
+        broker = RoutedBroker(broker, brokers, _name_in(options_of, "broker_name"))
+    if managers:
+        presence_manager = RoutedPresenceManager(
+            presence_manager, managers, _name_in(options_of, "presence_manager_name")
+        )
     return Engines(broker, presence_manager, controller)
 
 
-def _is_redis_wanted(config: Config) -> bool:
-    """Whether the engine, for what is not enabled separately, is Redis."""
-    return config.engine.type == "redis" and not (config.broker.enabled and config.presence_manager.enabled)
+def _name_in(options_of: OptionsOf, option: str) -> Callable[[str], str]:
+    """Which engine the options of a channel name. What is in no namespace any more is where nothing is named."""
+
+    def name_of(channel: str) -> str:
+        try:
+            return str(getattr(options_of(channel), option))
+        except ReplyError:
+            return ""
+
+    return name_of
+
+
+class _Opener(Struct, frozen=True):
+    """What the engines of one node need to know."""
+
+    config: Config
+    events: BrokerEvents
+    uid: str
+    metrics: EngineMetrics
+    link: EngineLink | None
+    """To the process that owns what is in memory, if it is not this one."""
+
+    def default_ones(self) -> tuple[Broker, PresenceManager, Controller | None]:
+        """Of all channels for which nothing is named, and the controller that comes with the broker."""
+        config = self.config
+        broker_wanted, presence_wanted = config.broker.enabled, config.presence_manager.enabled
+        shared = None
+        if config.engine.type == "redis" and not (broker_wanted and presence_wanted):
+            shared = _shards(config.engine.redis)
+        broker, controller = self._broker(config.broker) if broker_wanted else self._engine_broker(shared)
+        if presence_wanted and config.presence_manager.type == "redis":
+            redis = config.presence_manager.redis
+            return broker, _redis_presence_manager(redis, _shards(redis)), controller
+        if shared is not None and not presence_wanted:
+            return broker, _redis_presence_manager(config.engine.redis, shared), controller
+        return broker, self._memory_presence_manager(), controller
+
+    def controller(self, settings: ControllerSettings) -> Controller:
+        """The controller that takes the place of the broker's."""
+        if settings.type == "redis":
+            return self._redis_controller(settings.redis.prefix, _shards(settings.redis))
+        if settings.type == "nats":
+            from .nats import NatsConnection, NatsController  # noqa: PLC0415
+
+            return NatsController(NatsConnection(settings.nats, self.uid))
+        from .postgres import PostgresController  # noqa: PLC0415
+
+        return PostgresController(settings.postgres, self.uid)
+
+    def named_broker(self, settings: NamedBroker) -> Broker:
+        """A broker of namespaces."""
+        return self._broker(settings, settings.name)[0]
+
+    def _engine_broker(self, shards: Shards | None) -> tuple[Broker, Controller | None]:
+        """`shards`: those of the engine, if it is Redis."""
+        if shards is None:
+            return self._memory_broker()
+        redis = self.config.engine.redis
+        return self._redis_broker(redis, shards), self._redis_controller(redis.prefix, shards)
+
+    def _broker(self, settings: BrokerSettings | NamedBroker, name: str = "") -> tuple[Broker, Controller | None]:
+        """A broker by its type, with the controller that comes with it."""
+        if settings.type == "memory":
+            return self._memory_broker()
+        if settings.type == "redis":
+            shards = _shards(settings.redis)
+            broker = self._redis_broker(settings.redis, shards, name)
+            return broker, self._redis_controller(settings.redis.prefix, shards)
+        from .nats import NatsBroker, NatsConnection, NatsController  # noqa: PLC0415
+
+        connection = NatsConnection(settings.nats, self.uid)
+        nats, controller = NatsBroker(connection, settings.nats, self.events), NatsController(connection)
+        if settings.type == "nats":
+            return nats, controller
+        from .redisnats import RedisNatsBroker  # noqa: PLC0415
+
+        log.warn("redisnats broker is not released, it may be changed or removed at any point")
+        redis = self._redis_broker(settings.redis, _shards(settings.redis), name, carries_messages=False)
+        return RedisNatsBroker(redis, nats), controller
+
+    def _memory_broker(self) -> tuple[Broker, Controller | None]:
+        """With a controller where there are other workers."""
+        if self.link is None:
+            return MemoryBroker(self.events, history_meta_ttl=int(self.config.channel.history_meta_ttl)), None
+        from .shared import SharedBroker, SharedController  # noqa: PLC0415
+
+        return SharedBroker(self.link, self.events), SharedController(self.link)
+
+    def _memory_presence_manager(self) -> PresenceManager:
+        if self.link is None:
+            return MemoryPresenceManager()
+        from .shared import SharedPresenceManager  # noqa: PLC0415
+
+        return SharedPresenceManager(self.link)
+
+    def _redis_broker(
+        self, settings: BrokerRedisConnection, shards: Shards, name: str = "", *, carries_messages: bool = True
+    ) -> RedisBroker:
+        from .redis import RedisBroker, tags  # noqa: PLC0415
+
+        return RedisBroker(
+            shards,
+            self.events,
+            self.uid,
+            prefix=settings.prefix,
+            history_meta_ttl=int(self.config.channel.history_meta_ttl),
+            use_lists=settings.history_use_lists,
+            carries_messages=carries_messages,
+            tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+            count_error=self.metrics.redis.counting(name),
+        )
+
+    def _redis_controller(self, prefix: str, shards: Shards) -> RedisController:
+        from .redis import RedisController  # noqa: PLC0415
+
+        return RedisController(shards, prefix=prefix, uid=self.uid, count_error=self.metrics.redis.counting())
+
+
+def _link(path: str, uid: str) -> EngineLink:
+    from .shared import EngineLink  # noqa: PLC0415
+
+    return EngineLink(path, uid)
 
 
 def _shards(settings: RedisConnection) -> Shards:
@@ -55,49 +212,7 @@ def _shards(settings: RedisConnection) -> Shards:
     return Shards(settings)
 
 
-def _open_broker(
-    config: Config, events: BrokerEvents, uid: str, shards: Shards | None, count_error: CountError
-) -> tuple[Broker, Controller | None]:
-    """The broker, with the controller that comes with it. `shards`: those of the engine."""
-    if config.broker.enabled and config.broker.type == "nats":
-        from .nats import NatsBroker, NatsConnection, NatsController  # noqa: PLC0415
-
-        nats = config.broker.nats
-        connection = NatsConnection(nats)
-        return NatsBroker(connection, nats, events), NatsController(connection, nats.prefix, uid)
-    meta_ttl = int(config.channel.history_meta_ttl)
-    settings: EngineRedis | BrokerRedis = config.engine.redis
-    if config.broker.enabled and config.broker.type == "redis":
-        settings = config.broker.redis
-        shards = _shards(settings)
-    elif config.broker.enabled or shards is None:
-        return MemoryBroker(events, history_meta_ttl=meta_ttl), None
-    from .redis import RedisBroker, RedisController, tags  # noqa: PLC0415
-
-    broker = RedisBroker(
-        shards,
-        events,
-        uid,
-        prefix=settings.prefix,
-        history_meta_ttl=meta_ttl,
-        use_lists=settings.history_use_lists,
-        tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
-        count_error=count_error,
-    )
-    return broker, RedisController(shards, prefix=settings.prefix, uid=uid, count_error=count_error)
-
-
-def _open_presence_manager(config: Config, shards: Shards | None) -> PresenceManager:
-    """`shards`: those of the engine."""
-    if config.presence_manager.enabled and config.presence_manager.type == "redis":
-        redis = config.presence_manager.redis
-        return _open_redis_presence_manager(redis, _shards(redis))
-    if shards is not None and not config.presence_manager.enabled:
-        return _open_redis_presence_manager(config.engine.redis, shards)
-    return MemoryPresenceManager()
-
-
-def _open_redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, shards: Shards) -> PresenceManager:
+def _redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, shards: Shards) -> PresenceManager:
     from .redis import RedisPresenceManager  # noqa: PLC0415
 
     return RedisPresenceManager(
@@ -107,19 +222,3 @@ def _open_redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, s
         field_ttl=settings.presence_hash_field_ttl,
         count_users=settings.presence_user_mapping,
     )
-
-
-def _open_controller(settings: ControllerSettings, uid: str, count_error: CountError) -> Controller:
-    """The controller that takes the place of the broker's."""
-    if settings.type == "redis":
-        from .redis import RedisController  # noqa: PLC0415
-
-        shards = _shards(settings.redis)
-        return RedisController(shards, prefix=settings.redis.prefix, uid=uid, count_error=count_error)
-    if settings.type == "nats":
-        from .nats import NatsConnection, NatsController  # noqa: PLC0415
-
-        return NatsController(NatsConnection(settings.nats), settings.nats.prefix, uid)
-    from .postgres import PostgresController  # noqa: PLC0415
-
-    return PostgresController(settings.postgres, uid)

@@ -87,7 +87,7 @@ class Node:
         self.broker = engines.broker
         self.presence_manager = CountedPresence(engines.presence_manager, self.metrics)
         self._controller = engines.controller
-        self._engines = (engines.broker, engines.presence_manager, engines.controller)
+        self._engines = engines
         self.connections = Connections()
         self.shutting_down = False
         self.procedures: Mapping[str, Procedure] = {}
@@ -125,8 +125,12 @@ class Node:
         return cluster
 
     def lost_engines(self) -> set[str]:
-        """What cannot be reached now, of those engines that can tell (`engines.Remote`)."""
-        return {lost for engine in self._engines if (lost := getattr(engine, "lost", ""))}
+        """What cannot be reached or is not heard now."""
+        return self._engines.lost
+
+    def silences(self) -> dict[tuple[str, str], float]:
+        """Seconds since something was heard of `broker` or `controller`, by that and the broker's name."""
+        return self._engines.silences
 
     # ------------------------------------------------------------------------------------------ channels
 

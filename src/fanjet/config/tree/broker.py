@@ -9,8 +9,6 @@ from fanjet.config.tree.redis import BrokerRedisConnection
 class BrokerRedis(BrokerRedisConnection):
     """Redis as the broker."""
 
-    prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
-
 
 class NatsRawMode(Section):
     """Raw payloads under raw NATS subjects."""
@@ -29,6 +27,17 @@ class BrokerNats(NatsConnection):
         False, "allow subscribing to NATS wildcard channels (*, >); not with presence or join/leave"
     )
     raw_mode: NatsRawMode = NatsRawMode()
+
+
+class NamedBroker(Section):
+    """A broker of those namespaces that name it."""
+
+    name: str = option("", "unique, ^[-a-zA-Z0-9_.]{2,}$; the value of broker_name")
+    enabled: bool = option(False, "open this broker")
+    type: str = option("", "redis, nats or postgres")
+    redis: BrokerRedis = BrokerRedis()
+    nats: BrokerNats = BrokerNats()
+    postgres: PostgresBroker = PostgresBroker()
 
 
 class BrokerRedisNats(Section):

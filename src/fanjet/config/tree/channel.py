@@ -113,6 +113,10 @@ class ChannelOptions(Section):
     )
     subscribe_stream_proxy_name: str = option("default", "default = channel.proxy.subscribe_stream")
     subscribe_stream_proxy_bidirectional: bool = option(False, "client may also send into the stream")
+    broker_name: str = option("", "the broker of these channels, a name from brokers; empty = the one of all")
+    presence_manager_name: str = option(
+        "", "the presence manager of these channels, a name from presence_managers; empty = the one of all"
+    )
     subscription_type: str = option("", "empty/stream, map, map_clients, map_users, shared_poll")
     map: MapOptions = MapOptions()
     shared_poll: SharedPollOptions = SharedPollOptions()

@@ -7,7 +7,6 @@ from fanjet.config.tree.redis import BrokerRedisConnection
 class EngineRedis(BrokerRedisConnection):
     """Redis as the engine."""
 
-    prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
     presence_ttl: Duration = option(60.0, "lifetime of a presence entry that is not refreshed")
     presence_hash_field_ttl: bool = option(False, "use per-field hash TTL (Redis ≥ 7.4)")
     presence_user_mapping: bool = option(False, "maintain an extra per-user hash so presence stats are cheap")

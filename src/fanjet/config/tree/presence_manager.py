@@ -13,6 +13,15 @@ class PresenceManagerRedis(RedisConnection):
     presence_user_mapping: bool = option(False, "maintain an extra per-user hash so presence stats are cheap")
 
 
+class NamedPresenceManager(Section):
+    """A presence manager of those namespaces that name it."""
+
+    name: str = option("", "unique, ^[-a-zA-Z0-9_.]{2,}$; the value of presence_manager_name")
+    enabled: bool = option(False, "open this presence manager")
+    type: str = option("redis", "redis")
+    redis: PresenceManagerRedis = PresenceManagerRedis()
+
+
 class PresenceManager(Section):
     """Replaces the presence part of the engine."""
 

@@ -42,6 +42,7 @@ class RedisConnection(Section):
 class BrokerRedisConnection(RedisConnection):
     """What concerns brokers alone."""
 
+    prefix: str = option("centrifugo", "prefix of all keys and PUB/SUB channels")
     history_use_lists: bool = option(
         False, "keep history in LISTs instead of STREAMs (no pagination, no reverse, no idempotency)"
     )

@@ -3,7 +3,7 @@
 from fanjet.config.tree.api import GrpcApi, HttpApi
 from fanjet.config.tree.base import Section, option
 from fanjet.config.tree.bidirectional import Emulation, HttpStream, Init, Sse, Websocket, Webtransport
-from fanjet.config.tree.broker import Broker
+from fanjet.config.tree.broker import Broker, NamedBroker
 from fanjet.config.tree.channel import Channel
 from fanjet.config.tree.client import Client
 from fanjet.config.tree.consumers import Consumer
@@ -14,7 +14,7 @@ from fanjet.config.tree.fanjet import Fanjet
 from fanjet.config.tree.http_server import HttpServer
 from fanjet.config.tree.map_broker import MapBroker
 from fanjet.config.tree.operations import Admin, Debug, Health, Prometheus, Swagger
-from fanjet.config.tree.presence_manager import PresenceManager
+from fanjet.config.tree.presence_manager import NamedPresenceManager, PresenceManager
 from fanjet.config.tree.process import Log, Node, Shutdown, UsageStats
 from fanjet.config.tree.proxy import NamedProxy
 from fanjet.config.tree.rpc import Rpc
@@ -29,7 +29,11 @@ class Config(Section):
     log: Log = Log()
     engine: Engine = Engine()
     broker: Broker = Broker()
+    brokers: tuple[NamedBroker, ...] = option((), "brokers of namespaces, referred to by broker_name")
     presence_manager: PresenceManager = PresenceManager()
+    presence_managers: tuple[NamedPresenceManager, ...] = option(
+        (), "presence managers of namespaces, referred to by presence_manager_name"
+    )
     map_broker: MapBroker = MapBroker()
     controller: Controller = Controller()
     shared_poll: SharedPoll = SharedPoll()

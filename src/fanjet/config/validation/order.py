@@ -49,6 +49,8 @@ RULES: tuple[Rule, ...] = (
     tokens.jwks_providers,
     patterns.channel_patterns,
     patterns.personal_namespace,
+    brokers.named_brokers,
+    brokers.named_presence_managers,
 )
 
 

@@ -57,9 +57,13 @@ def engines(config: Config) -> Refusals:
 def partitions(config: Config, message: str) -> Refusals:
     """The number of partitions of sharded PUB/SUB is one, and one for which there are tags, if those are wanted."""
     own = config.broker.enabled
+    named = (
+        (f"brokers.{each.name}.redis", each.redis, each.enabled and each.type == "redis") for each in config.brokers
+    )
     sections = (
         ("engine.redis", config.engine.redis, not own and config.engine.type == "redis"),
         ("broker.redis", config.broker.redis, own and config.broker.type == "redis"),
+        *named,
     )
     for place, redis, is_used in sections:
         count = redis.sharded_pub_sub_partitions
@@ -76,7 +80,10 @@ def partitions(config: Config, message: str) -> Refusals:
 def missing_libraries(config: Config, message: str) -> Refusals:
     """What NATS and PostgreSQL need is installed."""
     controller = config.controller.type if config.controller.enabled else ""
-    if config.broker.enabled and config.broker.type == "nats" and find_spec("nats") is None:
+    brokers = {each.type for each in config.brokers if each.enabled}
+    if config.broker.enabled:
+        brokers.add(config.broker.type)
+    if brokers & {"nats", "redisnats"} and find_spec("nats") is None:
         yield Refusal(message, {"error": "the NATS broker needs the package of the extra fanjet[nats]"})
     if controller == "nats" and find_spec("nats") is None:
         yield Refusal(message, {"error": "the NATS controller needs the package of the extra fanjet[nats]"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from google.protobuf.message import DecodeError
 from msgspec.structs import replace
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_DONE = Published()
+_DONE: Final = Published()
+_EPOCH_TAG: Final = "__centrifugo_epoch"
+"""Where a publication that is in a stream elsewhere carries the stream's epoch (07 §16)."""
 
 
 class NatsBroker:
@@ -45,7 +47,8 @@ class NatsBroker:
         self._events = events
         self._wildcards = config.allow_wildcards
         raw = config.raw_mode
-        self._raw = raw.enabled
+        self.is_raw = raw.enabled
+        """Whether subjects carry data and nothing else."""
         self._subjects: Subjects = (
             RawSubjects(raw.prefix, raw.channel_replacements) if raw.enabled else PrefixedSubjects(config.prefix)
         )
@@ -54,6 +57,11 @@ class NatsBroker:
     def lost(self) -> str:
         """See `Remote`."""
         return self._connection.lost
+
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        return self._connection.silence
 
     async def start(self) -> None:
         """See `Broker.start`."""
@@ -67,7 +75,7 @@ class NatsBroker:
         """See `Broker.subscribe`. Raises error 107 for a pattern where wildcards are not allowed."""
         if has_wildcard(channel) and not self._wildcards:
             raise ReplyError(ERROR_BAD_REQUEST)
-        receive = self._receive_raw if self._raw else self._receive
+        receive = self._receive_raw if self.is_raw else self._receive
         await self._connection.subscribe(self._subjects.subject(channel), partial(receive, channel))
 
     async def unsubscribe(self, channel: str) -> None:
@@ -79,7 +87,7 @@ class NatsBroker:
         pattern."""
         if has_wildcard(channel):
             raise ReplyError(ERROR_BAD_REQUEST)
-        if self._raw:
+        if self.is_raw:
             payload = data
         else:
             record = publication_record(data, options, int(time.time() * 1000))
@@ -89,15 +97,29 @@ class NatsBroker:
         await self._connection.publish(self._subjects.subject(channel), payload)
         return _DONE
 
+    async def deliver(self, channel: str, data: bytes, options: PublishOptions, position: StreamPosition) -> None:
+        """Publish what is in a stream already, at this position. Raw subjects have no room for that: they carry
+        nothing."""
+        if self.is_raw:
+            return
+        record = publication_record(data, options, 0)
+        record.delta = options.use_delta
+        record.offset = position.offset
+        record.tags[_EPOCH_TAG] = position.epoch
+        record.ClearField("version")
+        await self._connection.publish(
+            self._subjects.subject(channel), pb.Push(channel=channel, pub=record).SerializeToString()
+        )
+
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`. Raw subjects carry none."""
-        if not self._raw:
+        if not self.is_raw:
             push = pb.Push(channel=channel, join=pb.Join(info=info_record(info)))
             await self._connection.publish(self._subjects.subject(channel), push.SerializeToString())
 
     async def publish_leave(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_leave`. Raw subjects carry none."""
-        if not self._raw:
+        if not self.is_raw:
             push = pb.Push(channel=channel, leave=pb.Leave(info=info_record(info)))
             await self._connection.publish(self._subjects.subject(channel), push.SerializeToString())
 
@@ -125,8 +147,9 @@ class NatsBroker:
             return
         channel = push.channel
         if push.HasField("pub"):
+            epoch = push.pub.tags.pop(_EPOCH_TAG, "")
             received = received_of(push.pub)
-            self._deliver(subscribed, channel, received.publication, use_delta=received.use_delta)
+            self._report(subscribed, channel, received.publication, epoch, use_delta=received.use_delta)
         elif push.HasField("join"):
             self._events.on_join(channel, info_of(push.join.info))
         elif push.HasField("leave"):
@@ -135,12 +158,12 @@ class NatsBroker:
             log.warn("unknown message from NATS", subject=subject)
 
     def _receive_raw(self, subscribed: str, subject: str, payload: bytes) -> None:
-        self._deliver(subscribed, self._subjects.channel(subject), Publication(payload), use_delta=False)
+        self._report(subscribed, self._subjects.channel(subject), Publication(payload), "", use_delta=False)
 
-    def _deliver(self, subscribed: str, channel: str, publication: Publication, *, use_delta: bool) -> None:
+    def _report(self, subscribed: str, channel: str, publication: Publication, epoch: str, *, use_delta: bool) -> None:
         if self._wildcards:
             publication = replace(publication, channel=channel)
-        self._events.on_publication(subscribed, publication, "", use_delta=use_delta, previous=None)
+        self._events.on_publication(subscribed, publication, epoch, use_delta=use_delta, previous=None)
 
 
 def _refuse() -> NoReturn:

@@ -13,69 +13,93 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.tls import client_context
 from fanjet.telemetry.logging import get_logger
 
-from .subjects import is_subject, is_writable
+from .subjects import NodeSubjects, is_subject, is_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
     from fanjet.config.tree.nats import NatsConnection as Settings
 
+    Receive = Callable[[str, bytes], None]
+
 log = get_logger(__name__)
 
 RECONNECT_SECONDS: Final = 2
+PROBE: Final = b"probe"
+PROBE_SECONDS: Final = 10.0
+DEAF_AFTER: Final = 2.5
+"""Probe intervals of silence: one until the probe, one for it to come back."""
+MOST_PAUSE: Final = 10
+"""Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
 
 
 class NatsConnection:
     """Connects, reconnects for ever, subscribes anew what was subscribed. Nothing is kept for later while it is lost:
     what is published then fails.
 
+    After `probe_seconds` without any message it publishes one to the node itself, whose id is `uid`; when that does not
+    come back, the connection is deaf, however alive it looks, and another one takes its place.
+
     Every call may raise `EngineUnavailable`.
     """
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: Settings, uid: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
+        self.subjects = NodeSubjects(config.prefix, uid)
+        self.on_node_message: Callable[[bytes], None] = _ignore
+        """Gets what is sent to this node alone."""
         self._config = config
         self._client = Client()
+        self._receivers: dict[str, Receive] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
         self._is_lost = False
         self._users = 0
+        self._probe_seconds = probe_seconds
+        self._may_probe = True
+        self._heard_at = 0.0
+        self._watching: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect, for the first of those who share this. Raises `EngineUnavailable`, `TLSError`."""
         self._users += 1
         if self._users > 1:
             return
-        config = self._config
-        tls = client_context(config.tls, "nats") if config.tls.enabled else None
-        connecting = self._client.connect(
-            [url.strip() for url in config.url.split(",")],
-            connect_timeout=max(1, round(config.dial_timeout)),
-            reconnect_time_wait=RECONNECT_SECONDS,
-            max_reconnect_attempts=-1,
-            pending_size=0,
-            skip_subject_validation=True,  # it refuses a "*" within a token, which is no wildcard for the server
-            tls=tls,
-            tls_hostname=config.tls.server_name or None,
-            error_cb=self._on_error,
-            disconnected_cb=self._on_disconnected,
-            reconnected_cb=self._on_reconnected,
-        )
-        try:
-            async with asyncio.timeout(config.dial_timeout + 1):
-                await connecting
-        except (TimeoutError, OSError, errors.Error) as error:
-            reason = self._refusal or str(error) or type(error).__name__
-            raise EngineUnavailable(f"error connecting to NATS: {reason}") from error
+        await self._connect(self._client)
+        self._heard_at = asyncio.get_running_loop().time()
+        await self.subscribe(self.subjects.own, self._receive_own)
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
         """Disconnect, with the last of those who share this."""
         self._users -= 1
-        if not self._users and not self._client.is_closed:
+        if self._users:
+            return
+        running = [task for task in (self._watching, *self._closing) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if not self._client.is_closed:
             await self._client.close()
+
+    @property
+    def lost(self) -> str:
+        """What cannot be reached or is not heard now, empty while all is well."""
+        if not self._client.is_connected:
+            return "NATS"
+        if self._may_probe and self.silence > DEAF_AFTER * self._probe_seconds:
+            return "messages of NATS"
+        return ""
+
+    @property
+    def silence(self) -> float:
+        """Seconds since anything was heard. Where there are no messages there are probes, so that it grows beyond
+        twice the probe interval only while the node is deaf."""
+        return asyncio.get_running_loop().time() - self._heard_at
 
     async def publish(self, subject: str, payload: bytes) -> None:
         """Send a message."""
@@ -86,46 +110,94 @@ class NatsConnection:
         with _failures(f"error publishing to NATS subject {subject!r}"):
             await self._client.publish(subject, payload)
 
-    async def subscribe(self, subject: str, receive: Callable[[str, bytes], None]) -> None:
+    async def subscribe(self, subject: str, receive: Receive) -> None:
         """Receive what is published to a subject from now on; returns when the server knows. Once is enough."""
-        if subject in self._subscriptions:
+        if subject in self._receivers:
             return
         if not is_subject(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
         if not self._client.is_connected:
             raise EngineUnavailable("not connected to NATS")
-
-        async def take(message: Msg) -> None:
-            try:
-                receive(message.subject, message.data)
-            except Exception:
-                log.exception("error handling NATS message", subject=message.subject)
-
-        with _failures(f"error subscribing to NATS subject {subject!r}"):
-            self._subscriptions[subject] = await self._client.subscribe(subject, cb=take)
-            await self._flush()
+        self._receivers[subject] = receive
+        try:
+            with _failures(f"error subscribing to NATS subject {subject!r}"):
+                client = self._client
+                await self._subscribe(client, subject)
+                await self._flush(client)
+        except BaseException:
+            self._receivers.pop(subject, None)
+            raise
 
     async def unsubscribe(self, subject: str) -> None:
         """Receive no more of a subject."""
+        self._receivers.pop(subject, None)
         subscription = self._subscriptions.pop(subject, None)
         if subscription is not None:
             with _failures(f"error unsubscribing from NATS subject {subject!r}"):
                 await subscription.unsubscribe()
 
-    async def _flush(self) -> None:
+    # ------------------------------------------------------------------------------------------ inside
+
+    async def _connect(self, client: Client) -> None:
+        config = self._config
+        tls = client_context(config.tls, "nats") if config.tls.enabled else None
+        connecting = client.connect(
+            [url.strip() for url in config.url.split(",")],
+            connect_timeout=max(1, round(config.dial_timeout)),
+            reconnect_time_wait=RECONNECT_SECONDS,
+            max_reconnect_attempts=-1,
+            pending_size=0,
+            skip_subject_validation=True,  # it refuses a "*" within a token, which is no wildcard for the server
+            tls=tls,
+            tls_hostname=config.tls.server_name or None,
+            error_cb=self._on_error,
+            disconnected_cb=self._for(client, self._on_disconnected),
+            reconnected_cb=self._for(client, self._on_reconnected),
+        )
+        try:
+            async with asyncio.timeout(config.dial_timeout + 1):
+                await connecting
+        except (TimeoutError, OSError, errors.Error) as error:
+            reason = self._refusal or str(error) or type(error).__name__
+            raise EngineUnavailable(f"error connecting to NATS: {reason}") from error
+
+    def _for(self, client: Client, tell: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """What happens to a client counts only while it is the one in use."""
+
+        async def tell_of_current() -> None:
+            if client is self._client:
+                await tell()
+
+        return tell_of_current
+
+    async def _subscribe(self, client: Client, subject: str) -> None:
+        receive = self._receivers[subject]
+        time = asyncio.get_running_loop().time
+
+        async def take(message: Msg) -> None:
+            self._heard_at = time()
+            try:
+                receive(message.subject, message.data)
+            except Exception:
+                log.exception("error handling NATS message", subject=message.subject)
+
+        self._subscriptions[subject] = await client.subscribe(subject, cb=take)
+
+    async def _flush(self, client: Client) -> None:
         # In a task, since its timeout needs one, and commands have none until they wait (net.eager).
         timeout = max(1, round(self._config.write_timeout))
-        await asyncio.get_running_loop().create_task(self._client.flush(timeout))
+        await asyncio.get_running_loop().create_task(client.flush(timeout))
+
+    def _receive_own(self, _subject: str, payload: bytes) -> None:
+        if payload != PROBE:
+            self.on_node_message(payload)
 
     async def _on_error(self, error: Exception) -> None:
         self._refusal = self._refusal or str(error)
+        if self.subjects.own in str(error) and "permissions violation" in str(error).lower():
+            self._may_probe = False
         if not self._is_lost:  # else it is one of the attempts to come back, told once
             log.error("NATS error", error=error)
-
-    @property
-    def lost(self) -> str:
-        """What cannot be reached now, empty while it can."""
-        return "" if self._client.is_connected else "NATS"
 
     async def _on_disconnected(self) -> None:
         if not self._client.is_closed and not self._is_lost:
@@ -134,7 +206,60 @@ class NatsConnection:
 
     async def _on_reconnected(self) -> None:
         self._is_lost = False
-        log.info("NATS connection restored", subscriptions=len(self._subscriptions))
+        log.info("NATS connection restored", subscriptions=len(self._receivers))
+        await self._probe()
+
+    # ------------------------------------------------------------------------------------------ heartbeat
+
+    async def _watch(self) -> None:
+        """Replace the connection when it hears nothing although something was published, or has given up."""
+        vain = 0
+        while True:
+            heard_at = self._heard_at
+            await asyncio.sleep(max(0.0, self._probe_seconds - self.silence))
+            if self._heard_at > heard_at:
+                vain = 0
+                continue
+            accepted = await self._probe()
+            await asyncio.sleep(self._probe_seconds)
+            if self._client.is_closed or (accepted and self._may_probe and self._heard_at == heard_at):
+                log.error("NATS connection is deaf, making another one", silence=round(self.silence, 1))
+                await asyncio.sleep(min(2**vain - 1, MOST_PAUSE) * self._probe_seconds)
+                vain += 1
+                await self._replace()
+
+    async def _probe(self) -> bool:
+        """Whether the client took it."""
+        try:
+            await self.publish(self.subjects.own, PROBE)
+        except EngineUnavailable:
+            return False
+        return True
+
+    async def _replace(self) -> None:
+        """Connect anew beside the old connection, then let that go: closing it may take as long as it is stuck."""
+        client = Client()
+        self._refusal = ""
+        try:
+            await self._connect(client)
+            old, self._client = self._client, client
+            task = asyncio.get_running_loop().create_task(old.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            for subject in list(self._receivers):
+                if subject in self._receivers:
+                    await self._subscribe(client, subject)
+            await self._flush(client)
+        except (EngineUnavailable, errors.Error, OSError, TimeoutError) as error:
+            log.error("cannot replace the connection to NATS", error=error)
+            return
+        self._is_lost = False
+        log.info("NATS connection restored", subscriptions=len(self._receivers))
+        await self._probe()
+
+
+def _ignore(message: bytes) -> None:
+    """What nobody waits for."""
 
 
 @contextmanager

@@ -13,33 +13,35 @@ if TYPE_CHECKING:
 class NatsController:
     """Everybody hears one subject, each node another one."""
 
-    def __init__(self, connection: NatsConnection, prefix: str, uid: str) -> None:
+    def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
-        self._prefix = prefix
-        self._uid = uid
 
     @property
     def lost(self) -> str:
         """See `Remote`."""
         return self._connection.lost
 
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        return self._connection.silence
+
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
-        await self._connection.start()
+        connection = self._connection
+        connection.on_node_message = on_control
 
         def receive(_subject: str, payload: bytes) -> None:
             on_control(payload)
 
-        await self._connection.subscribe(self._subject(""), receive)
-        await self._connection.subscribe(self._subject(self._uid), receive)
+        await connection.start()
+        await connection.subscribe(connection.subjects.control, receive)
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""
-        await self._connection.publish(self._subject(node), message)
+        subjects = self._connection.subjects
+        await self._connection.publish(subjects.node(node) if node else subjects.control, message)
 
     async def close(self) -> None:
         """See `Controller.close`."""
         await self._connection.close()
-
-    def _subject(self, node: str) -> str:
-        return f"{self._prefix}.node.{node}" if node else f"{self._prefix}.control"

@@ -22,6 +22,19 @@ def is_subject(subject: str) -> bool:
     return is_writable(subject) and all(subject.split("."))
 
 
+class NodeSubjects:
+    """Subjects of nodes (07 §14.2)."""
+
+    def __init__(self, prefix: str, uid: str) -> None:
+        self._prefix = prefix
+        self.control = f"{prefix}.control"
+        self.own = self.node(uid)
+
+    def node(self, uid: str) -> str:
+        """What is for one node."""
+        return f"{self._prefix}.node.{uid}"
+
+
 class Subjects(Protocol):
     """A rule for the names."""
 

@@ -40,6 +40,11 @@ class RedisController:
         """See `Remote`."""
         return self._shards.lost or lost_among(self._listeners)
 
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        return max((listener.silence for listener in self._listeners), default=0.0)
+
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
         names = self._names

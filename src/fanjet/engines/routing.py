@@ -1,0 +1,151 @@
+"""Engines of namespaces: which broker and which presence manager a channel has (07 §22.1)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .interfaces import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from fanjet.protocol.publication import ClientInfo, StreamPosition
+
+    from .interfaces import Broker, History, PresenceManager, Published, PublishOptions
+
+    NameOf = Callable[[str], str]
+
+
+E = TypeVar("E")
+
+
+class RoutedBroker:
+    """Hands every call on to the broker of the channel. `name_of` tells its name, empty for the default one; it is
+    asked anew at every call, since namespaces change on reload.
+
+    A channel is unsubscribed from where it was subscribed.
+    """
+
+    keeps_history = True
+
+    def __init__(self, default: Broker, named: Mapping[str, Broker], name_of: NameOf) -> None:
+        self.by_name: dict[str, Broker] = {"": default, **named}
+        # Where not all do, the positions of all are checked: that costs those that do a read now and then.
+        self.delivers_reliably = all(broker.delivers_reliably for broker in self.by_name.values())
+        self._name_of = name_of
+        self._subscribed: dict[str, Broker] = {}
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return _lost_among(self.by_name.values())
+
+    async def start(self) -> None:
+        """See `Broker.start`."""
+        await asyncio.gather(*(broker.start() for broker in self.by_name.values()))
+
+    async def close(self) -> None:
+        """See `Broker.close`."""
+        await asyncio.gather(*(broker.close() for broker in self.by_name.values()))
+
+    async def subscribe(self, channel: str) -> None:
+        """See `Broker.subscribe`."""
+        broker = self._broker_of(channel)
+        await broker.subscribe(channel)
+        if broker is not self.by_name[""]:
+            self._subscribed[channel] = broker
+
+    async def unsubscribe(self, channel: str) -> None:
+        """See `Broker.unsubscribe`."""
+        await self._subscribed.get(channel, self.by_name[""]).unsubscribe(channel)
+        self._subscribed.pop(channel, None)
+
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Coroutine[Any, Any, Published]:
+        """See `Broker.publish`."""
+        return self._broker_of(channel).publish(channel, data, options)
+
+    def publish_join(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """See `Broker.publish_join`."""
+        return self._broker_of(channel).publish_join(channel, info)
+
+    def publish_leave(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """See `Broker.publish_leave`."""
+        return self._broker_of(channel).publish_leave(channel, info)
+
+    def history(
+        self,
+        channel: str,
+        *,
+        since: StreamPosition | None = None,
+        limit: int = -1,
+        reverse: bool = False,
+        meta_ttl: int = 0,
+    ) -> Coroutine[Any, Any, History]:
+        """See `Broker.history`."""
+        broker = self._broker_of(channel)
+        return broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl)
+
+    def remove_history(self, channel: str) -> Coroutine[Any, Any, None]:
+        """See `Broker.remove_history`."""
+        return self._broker_of(channel).remove_history(channel)
+
+    def _broker_of(self, channel: str) -> Broker:
+        return _named(self.by_name, self._name_of(channel), "broker")
+
+
+class RoutedPresenceManager:
+    """Hands every call on to the presence manager of the channel; see `RoutedBroker`."""
+
+    def __init__(self, default: PresenceManager, named: Mapping[str, PresenceManager], name_of: NameOf) -> None:
+        self._managers = {"": default, **named}
+        self._name_of = name_of
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return _lost_among(self._managers.values())
+
+    async def start(self) -> None:
+        """See `PresenceManager.start`."""
+        await asyncio.gather(*(manager.start() for manager in self._managers.values()))
+
+    async def close(self) -> None:
+        """See `PresenceManager.close`."""
+        await asyncio.gather(*(manager.close() for manager in self._managers.values()))
+
+    def add(self, channel: str, client: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """See `PresenceManager.add`."""
+        return self._manager_of(channel).add(channel, client, info)
+
+    def remove(self, channel: str, client: str, user: str) -> Coroutine[Any, Any, None]:
+        """See `PresenceManager.remove`."""
+        return self._manager_of(channel).remove(channel, client, user)
+
+    def presence(self, channel: str) -> Coroutine[Any, Any, dict[str, ClientInfo]]:
+        """See `PresenceManager.presence`."""
+        return self._manager_of(channel).presence(channel)
+
+    def presence_stats(self, channel: str) -> Coroutine[Any, Any, tuple[int, int]]:
+        """See `PresenceManager.presence_stats`."""
+        return self._manager_of(channel).presence_stats(channel)
+
+    def _manager_of(self, channel: str) -> PresenceManager:
+        return _named(self._managers, self._name_of(channel), "presence manager")
+
+
+def brokers_by_name(broker: Broker) -> Mapping[str, Broker]:
+    """All brokers there are; the default one has no name."""
+    return broker.by_name if isinstance(broker, RoutedBroker) else {"": broker}
+
+
+def _lost_among(engines: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(lost for engine in engines if (lost := getattr(engine, "lost", ""))))
+
+
+def _named(engines: Mapping[str, E], name: str, kind: str) -> E:
+    """Raises `EngineUnavailable` for a name that came with a reload: engines are opened at start."""
+    try:
+        return engines[name]
+    except KeyError:
+        raise EngineUnavailable(f"there was no {kind} {name!r} when the server started") from None
