@@ -71,6 +71,9 @@ class FakeNode:
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         raise NotImplementedError
 
+    def on_restored(self) -> None:
+        raise NotImplementedError
+
     # Node
 
     def resolve(self, channel: str) -> ChannelOptions:

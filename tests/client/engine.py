@@ -84,6 +84,9 @@ class LateEvents:
     def on_leave(self, *args: Any) -> None:
         self._events.on_leave(*args)
 
+    def on_restored(self) -> None:
+        self._events.on_restored()
+
     @property
     def waiting(self) -> int:
         return len(self._kept)

@@ -29,6 +29,7 @@ class Recorder:
 
     delivered: list[Delivered] = field(default_factory=list)
     members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
+    restored: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def on_publication(
@@ -43,6 +44,10 @@ class Recorder:
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         self.members.append(("leave", channel, info))
+        self.changed.set()
+
+    def on_restored(self) -> None:
+        self.restored += 1
         self.changed.set()
 
     async def deliveries(self, count: int) -> list[Delivered]:

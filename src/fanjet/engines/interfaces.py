@@ -8,7 +8,7 @@ from msgspec import Struct
 from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
 
 
-class PublishOptions(Struct, frozen=True):
+class PublishOptions(Struct, frozen=True, array_like=True):
     """How to publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive.
 
     `is_json`: the data is known to be JSON, so that nobody needs to check it.
@@ -58,6 +58,9 @@ class BrokerEvents(Protocol):
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """Someone's subscription ended."""
+
+    def on_restored(self) -> None:
+        """The backend was lost and is back: what happened meanwhile has not been reported, and streams may be new."""
 
 
 class Broker(Protocol):
@@ -159,6 +162,13 @@ class Heard(Remote, Protocol):
     def silence(self) -> float:
         """Seconds since the node has heard anything of its backend. Bounded while it is not deaf: where there is no
         traffic, messages of its own come back."""
+
+
+class Testator(Protocol):
+    """What controllers are that notice when a node vanishes. Others need not be."""
+
+    def leave_word(self, message: bytes) -> None:
+        """Before the start: the control message that all others get then."""
 
 
 class EngineUnavailable(Exception):  # noqa: N818 (says what happened, like the protocol's codes)

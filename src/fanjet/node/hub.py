@@ -16,7 +16,7 @@ from .frames import PublicationFrames, info_is_json
 from .metrics import JOIN, LEAVE, PUBLICATION, NodeMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fanjet.protocol.publication import ClientInfo, Publication
     from fanjet.telemetry.metrics import Flow
@@ -54,6 +54,8 @@ class Hub:
         self._refused: list[tuple[Session, Disconnect]] = []
         self._lost: list[Subscriber] = []
         self.subscription_count = 0
+        self.when_restored: Callable[[], None] | None = None
+        """What is to be done when the broker comes back after a loss."""
 
     # ------------------------------------------------------------------------------------------ membership
 
@@ -149,6 +151,11 @@ class Hub:
         """Tell those who want to know that someone left."""
         self._metrics.of(channel).received_leave.value += 1
         self._deliver_presence_event(channel, LeavePush(info), LEAVE)
+
+    def on_restored(self) -> None:
+        """See `BrokerEvents`."""
+        if self.when_restored is not None:
+            self.when_restored()
 
     # ------------------------------------------------------------------------------------------ one subscriber
 

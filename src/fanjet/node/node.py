@@ -26,6 +26,7 @@ from .flusher import Flusher
 from .hub import Hub
 from .metrics import NodeMetrics
 from .orders import Orders
+from .position_checks import PositionChecks
 from .presence import CountedPresence
 from .questions import CHANNELS, EMULATION, Questions
 from .registry import UnknownNode
@@ -92,6 +93,7 @@ class Node:
         self.shutting_down = False
         self.procedures: Mapping[str, Procedure] = {}
         self._subscriptions = BrokerSubscriptions(self.hub, self.broker)
+        self._position_checks = PositionChecks(self.hub, self._check_position)
         self._orders = Orders(self.connections)
         self._questions = Questions(self.connections, self.hub)
         self._stock = Stock(
@@ -121,6 +123,9 @@ class Node:
         from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
 
         cluster = Cluster(controller, self._stock.taken, self._orders, self._questions, self.metrics)
+        leave_word = getattr(controller, "leave_word", None)
+        if leave_word is not None:
+            leave_word(cluster.last_words)
         await controller.start(cluster.on_control)
         return cluster
 
@@ -224,6 +229,13 @@ class Node:
         for subscriber in channel.subscribers_astray(top.offset, top.epoch):
             subscriber.session.lose_position(subscriber)
 
+    async def _check_position(self, channel: LiveChannel) -> None:
+        try:
+            meta_ttl = int(self.resolve(channel.name).history_meta_ttl)
+        except ReplyError:
+            return  # of a namespace that is no more: the subscriptions end in other ways
+        await self.check_position(channel, meta_ttl)
+
     # ------------------------------------------------------------------------------------------ emulation
 
     async def emulate(self, request: EmulationRequest) -> None:
@@ -307,6 +319,7 @@ class Node:
 
     async def close(self) -> None:
         """Let go of the engines. Connections have ended."""
+        self._position_checks.stop()
         if self.cluster is not None:
             await self.cluster.close()
         await self.broker.close()

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 
-class ClientInfo(Struct, frozen=True, gc=False):
+class ClientInfo(Struct, frozen=True, array_like=True, gc=False):
     """Who published, joined or is present (01 §3.2). The infos are payloads: JSON unless a source said otherwise."""
 
     user: str
@@ -24,7 +24,7 @@ class StreamPosition(Struct, frozen=True, gc=False):
 NO_POSITION = StreamPosition()
 
 
-class Publication(Struct, frozen=True, gc=False):
+class Publication(Struct, frozen=True, array_like=True, gc=False):
     """One message of a channel (01 §3.2).
 
     `channel`: the concrete one, for those who subscribed to a pattern of the broker's. Never sent to clients: `time`,

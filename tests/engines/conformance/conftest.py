@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards, tags
+from fanjet.engines.shared import EngineLink, SharedBroker, SharedPresenceManager
 from tests.support.redis import Installations
+from tests.support.shared_engine import engine_within
 
 REDIS: dict[str, dict[str, Any]] = {
     "single": {},
@@ -37,17 +40,18 @@ REDIS_PRESENCE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=["memory", *(f"redis-{form}" for form in REDIS)])
+@pytest.fixture(params=["memory", "memory-behind-workers", *(f"redis-{form}" for form in REDIS)])
 async def broker(
     request: pytest.FixtureRequest, events: BrokerEvents, redis_installations: Installations
 ) -> AsyncIterator[Broker]:
     """A broker with history, reporting to `events`, subscribed to `news` and `other`."""
-    broker = _broker(request.param, events, redis_installations)
-    await broker.start()
-    await broker.subscribe("news")
-    await broker.subscribe("other")
-    yield broker
-    await broker.close()
+    async with AsyncExitStack() as stack:
+        broker = await _broker(request.param, events, redis_installations, stack)
+        await broker.start()
+        stack.push_async_callback(broker.close)
+        await broker.subscribe("news")
+        await broker.subscribe("other")
+        yield broker
 
 
 @pytest.fixture
@@ -58,9 +62,11 @@ def needs_streams(broker: Broker, request: pytest.FixtureRequest) -> None:
 
 
 # Prefixes differ: in a cluster messages of the test before may still be on their way between the nodes.
-def _broker(engine: str, events: BrokerEvents, installations: Installations) -> Broker:
+async def _broker(engine: str, events: BrokerEvents, installations: Installations, stack: AsyncExitStack) -> Broker:
     if engine == "memory":
         return MemoryBroker(events)
+    if engine == "memory-behind-workers":
+        return SharedBroker(EngineLink(await stack.enter_async_context(engine_within()), "me"), events)
     form = engine.removeprefix("redis-")
     settings = _settings(form, REDIS[form], installations)
     return RedisBroker(
@@ -74,13 +80,20 @@ def _broker(engine: str, events: BrokerEvents, installations: Installations) -> 
     )
 
 
-@pytest.fixture(params=["memory", *(f"redis-{form}" for form in REDIS_PRESENCE)])
+@pytest.fixture(params=["memory", "memory-behind-workers", *(f"redis-{form}" for form in REDIS_PRESENCE)])
 async def presence(
     request: pytest.FixtureRequest, redis_installations: Installations
 ) -> AsyncIterator[PresenceManager]:
     """An empty presence manager."""
     if request.param == "memory":
         yield MemoryPresenceManager()
+        return
+    if request.param == "memory-behind-workers":
+        async with engine_within() as path:
+            shared = SharedPresenceManager(EngineLink(path, "me"))
+            await shared.start()
+            yield shared
+            await shared.close()
         return
     form = request.param.removeprefix("redis-")
     settings = _settings(form, REDIS_PRESENCE[form], redis_installations)

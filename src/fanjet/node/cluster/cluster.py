@@ -97,6 +97,11 @@ class Cluster:
             for uid in self.registry.sweep():
                 log.info("node has fallen silent", node=uid)
 
+    @property
+    def last_words(self) -> bytes:
+        """What tells the others that this node is gone, for who notices that it is (`engines.Testator`)."""
+        return pb.Command(uid=self._uid, shutdown=pb.Shutdown()).SerializeToString()
+
     async def leave(self) -> None:
         """Tell everybody that this node goes; that nobody hears it does not matter."""
         try:

@@ -1,0 +1,42 @@
+"""The controller of a worker: control messages go from one to the others by way of the engine's process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .messages import PublishControl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .link import EngineLink
+
+
+class SharedController:
+    """A node's own messages do not come back to it."""
+
+    def __init__(self, link: EngineLink) -> None:
+        self._link = link
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return self._link.lost
+
+    def leave_word(self, message: bytes) -> None:
+        """See `Testator`."""
+        self._link.farewell = message
+
+    async def start(self, on_control: Callable[[bytes], None]) -> None:
+        """See `Controller.start`."""
+        self._link.on_control = on_control
+        await self._link.start()
+
+    async def publish_control(self, message: bytes, node: str = "") -> None:
+        """See `Controller.publish_control`."""
+        await self._link.call(PublishControl(message, node))
+
+    async def close(self) -> None:
+        """See `Controller.close`."""
+        self._link.on_control = None
+        await self._link.close()

@@ -1,0 +1,228 @@
+"""What the engine's process knows: the memory engine, and which worker wants to hear what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.telemetry.logging import get_logger
+
+from . import messages
+from .messages import Control, Joined, Left, Position, Presence, PresenceStats, Refused, Stream, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from fanjet.protocol.publication import ClientInfo, Publication
+
+    from .messages import Answer, Call
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Worker(Protocol):
+    """One worker, as long as it is connected. Hashed by identity."""
+
+    introduction: messages.Hello | None
+    channels: set[str]
+    present: set[tuple[str, str]]
+    """Channels and clients of its entries of presence."""
+
+    def tell(self, event: bytes) -> None:
+        """Send an encoded event."""
+
+    def drop(self, why: str) -> None:
+        """End the connection."""
+
+
+class Engine:
+    """Carries out calls, and passes on what comes of them. Nothing here waits."""
+
+    def __init__(self, *, history_meta_ttl: int) -> None:
+        self._broker = MemoryBroker(self, history_meta_ttl=history_meta_ttl)
+        self._presence = MemoryPresenceManager()
+        self._listeners: dict[str, dict[Worker, None]] = {}
+        self._nodes: dict[str, Worker] = {}
+        self._workers: set[Worker] = set()
+
+    async def start(self) -> None:
+        """Begin to drop what expires."""
+        await self._broker.start()
+
+    async def close(self) -> None:
+        """Let go of the workers."""
+        for worker in self._workers:
+            worker.drop("the engine ends")
+        await self._broker.close()
+
+    def meet(self, worker: Worker) -> None:
+        """It has connected."""
+        self._workers.add(worker)
+
+    def carry_out(self, worker: Worker, call: Call) -> Answer | None:
+        """The answer, None when the call is done and there is nothing to say."""
+        if worker.introduction is None and not isinstance(call, messages.Hello):
+            return Refused("no introduction")
+        try:
+            return _HANDLERS[type(call)](self, worker, call)
+        except Exception:
+            log.exception("error carrying out a call", call=type(call).__name__)
+            return Refused("internal error of the engine")
+
+    def forget(self, worker: Worker) -> None:
+        """It is gone, with everything that was there for its sake. The other nodes get its last words."""
+        self._workers.discard(worker)
+        hello, worker.introduction = worker.introduction, None
+        if hello is None:
+            return
+        for channel in worker.channels:
+            self._stop_listening(worker, channel)
+        for channel, client in worker.present:
+            _result(self._presence.remove(channel, client, ""))
+        if self._nodes.get(hello.node) is worker:
+            del self._nodes[hello.node]
+        log.info("worker has left", node=hello.node)
+        if hello.farewell:
+            self._tell_others(worker, hello.farewell)
+
+    # ------------------------------------------------------------------------------------------ BrokerEvents
+
+    def on_publication(
+        self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
+    ) -> None:
+        """See `BrokerEvents`."""
+        listeners = self._listeners.get(channel)
+        if listeners is not None:
+            event = encode(messages.Published(channel, publication, epoch, use_delta, previous))
+            for worker in listeners:
+                worker.tell(event)
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        """See `BrokerEvents`."""
+        self._tell_listeners(channel, Joined(channel, info))
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        """See `BrokerEvents`."""
+        self._tell_listeners(channel, Left(channel, info))
+
+    def on_restored(self) -> None:
+        """See `BrokerEvents`: memory is never lost."""
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def _welcome(self, worker: Worker, call: messages.Hello) -> Refused | None:
+        if call.version != messages.VERSION:
+            return Refused(f"the engine's process speaks version {messages.VERSION}, this worker {call.version}")
+        earlier = self._nodes.get(call.node)
+        if earlier is not None and earlier is not worker:
+            earlier.drop("its node has connected anew")
+            self.forget(earlier)
+        worker.introduction = call
+        self._nodes[call.node] = worker
+        log.info("worker has come", node=call.node)
+        return None
+
+    def _publish(self, _worker: Worker, call: messages.Publish) -> Position | None:
+        published = _result(self._broker.publish(call.channel, call.data, call.options))
+        if not published.offset and not published.suppressed:
+            return None
+        return Position(published.offset, published.epoch, published.suppressed)
+
+    def _publish_join(self, _worker: Worker, call: messages.PublishJoin) -> None:
+        self.on_join(call.channel, call.info)
+
+    def _publish_leave(self, _worker: Worker, call: messages.PublishLeave) -> None:
+        self.on_leave(call.channel, call.info)
+
+    def _read_history(self, _worker: Worker, call: messages.ReadHistory) -> Stream:
+        read = self._broker.history(
+            call.channel, since=call.since, limit=call.limit, reverse=call.reverse, meta_ttl=call.meta_ttl
+        )
+        history = _result(read)
+        return Stream(history.publications, history.top.offset, history.top.epoch)
+
+    def _remove_history(self, _worker: Worker, call: messages.RemoveHistory) -> None:
+        _result(self._broker.remove_history(call.channel))
+
+    def _subscribe(self, worker: Worker, call: messages.Subscribe) -> None:
+        for channel in call.channels:
+            worker.channels.add(channel)
+            self._listeners.setdefault(channel, {})[worker] = None
+
+    def _unsubscribe(self, worker: Worker, call: messages.Unsubscribe) -> None:
+        worker.channels.discard(call.channel)
+        self._stop_listening(worker, call.channel)
+
+    def _add_presence(self, worker: Worker, call: messages.AddPresence) -> None:
+        worker.present.add((call.channel, call.client))
+        _result(self._presence.add(call.channel, call.client, call.info))
+
+    def _remove_presence(self, worker: Worker, call: messages.RemovePresence) -> None:
+        worker.present.discard((call.channel, call.client))
+        _result(self._presence.remove(call.channel, call.client, call.user))
+
+    def _read_presence(self, _worker: Worker, call: messages.ReadPresence) -> Presence:
+        return Presence(_result(self._presence.presence(call.channel)))
+
+    def _read_presence_stats(self, _worker: Worker, call: messages.ReadPresenceStats) -> PresenceStats:
+        return PresenceStats(*_result(self._presence.presence_stats(call.channel)))
+
+    def _publish_control(self, worker: Worker, call: messages.PublishControl) -> None:
+        if not call.node:
+            self._tell_others(worker, call.message)
+        elif (addressee := self._nodes.get(call.node)) is not None:
+            addressee.tell(encode(Control(call.message)))
+
+    def _ping(self, _worker: Worker, _call: messages.Ping) -> None:
+        """There is nothing more to a sign of life."""
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _tell_listeners(self, channel: str, event: Joined | Left) -> None:
+        listeners = self._listeners.get(channel)
+        if listeners is not None:
+            encoded = encode(event)
+            for worker in listeners:
+                worker.tell(encoded)
+
+    def _tell_others(self, sender: Worker, message: bytes) -> None:
+        event = encode(Control(message))
+        for worker in self._nodes.values():
+            if worker is not sender:
+                worker.tell(event)
+
+    def _stop_listening(self, worker: Worker, channel: str) -> None:
+        listeners = self._listeners.get(channel)
+        if listeners is not None and listeners.pop(worker, worker) is None and not listeners:
+            del self._listeners[channel]
+
+
+_HANDLERS: Final[dict[type, Callable[[Engine, Worker, Any], Answer | None]]] = {
+    messages.Hello: Engine._welcome,
+    messages.Publish: Engine._publish,
+    messages.PublishJoin: Engine._publish_join,
+    messages.PublishLeave: Engine._publish_leave,
+    messages.ReadHistory: Engine._read_history,
+    messages.RemoveHistory: Engine._remove_history,
+    messages.Subscribe: Engine._subscribe,
+    messages.Unsubscribe: Engine._unsubscribe,
+    messages.AddPresence: Engine._add_presence,
+    messages.RemovePresence: Engine._remove_presence,
+    messages.ReadPresence: Engine._read_presence,
+    messages.ReadPresenceStats: Engine._read_presence_stats,
+    messages.PublishControl: Engine._publish_control,
+    messages.Ping: Engine._ping,
+}
+
+
+def _result(work: Coroutine[Any, Any, T]) -> T:
+    """Of what never waits, as nothing in memory does."""
+    try:
+        work.send(None)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    work.close()
+    raise RuntimeError("the memory engine has waited")

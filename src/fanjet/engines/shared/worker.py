@@ -1,0 +1,135 @@
+"""The connection of one worker, seen from the engine's process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, cast
+
+from fanjet.telemetry.logging import get_logger
+
+from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from .messages import Refused, decode_calls, encode
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .messages import Answer, Call, Hello
+
+log = get_logger(__name__)
+
+ENOUGH_UNSENT: Final = 1024 * 1024
+"""Bytes of answers and events that wait for a worker; beyond that no call of its own adds to them."""
+MOST_UNSENT: Final = 64 * 1024 * 1024
+"""Bytes beyond which a worker is dropped."""
+SLICE_SECONDS: Final = 0.002
+"""Time for the calls of one worker until others get their turn."""
+SLICE_CHECK: Final = 16
+"""Calls between two looks at the clock."""
+
+
+class WorkerConnection(asyncio.Protocol):
+    """Takes calls and answers them in order. Its answers and events of one turn of the loop leave in one write.
+
+    Who does not read what it asked for is not read from; who does not read at all is dropped when too much waits, and
+    starts anew with another connection.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._reader: FrameReader[Call] = FrameReader(decode_calls)
+        self._writer = FrameWriter(self._loop, self._write)
+        self._calls: deque[Call] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._stalled = False
+        self._dropped = False
+        self.introduction: Hello | None = None
+        self.channels: set[str] = set()
+        self.present: set[tuple[str, str]] = set()
+        self.tell = self._writer.add
+
+    def drop(self, why: str) -> None:
+        """See `Worker`."""
+        if self._dropped or self._transport is None:
+            return
+        self._dropped = True
+        node = "" if self.introduction is None else self.introduction.node
+        log.warn("dropping a worker", node=node, reason=why)
+        self._transport.abort()
+
+    # ------------------------------------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=ENOUGH_UNSENT)
+        self._engine.meet(self)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        try:
+            self._calls += self._reader.feed(data)
+        except MalformedFrame as error:
+            self.drop(f"not what a worker should say: {error}")
+        else:
+            self._work()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._dropped = True
+        self._calls.clear()
+        self._engine.forget(self)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._stalled = True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._stalled = False
+        self._loop.call_soon(self._work)
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _work(self) -> None:
+        """Carry out what there is, for a while."""
+        calls, carry_out = self._calls, self._engine.carry_out
+        until = self._loop.time() + SLICE_SECONDS
+        count = done = 0
+        while calls and not self._stalled:
+            answer = carry_out(self, calls.popleft())
+            if answer is None:
+                done += 1
+            else:
+                if done:
+                    self._writer.add(encode(done))
+                    done = 0
+                self._answer(answer)
+            count += 1
+            if count % SLICE_CHECK == 0 and self._loop.time() > until:
+                self._loop.call_soon(self._work)
+                break
+        if done:
+            self._writer.add(encode(done))
+        self._set_reading(not calls)
+
+    def _answer(self, answer: Answer) -> None:
+        encoded = encode(answer)
+        if len(encoded) > MOST_IN_FRAME // 2:
+            encoded = encode(Refused(f"an answer of {len(encoded)} bytes is too long"))
+        self._writer.add(encoded)
+
+    def _set_reading(self, wanted: bool) -> None:
+        if self._transport is None or self._dropped:
+            return
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _write(self, frame: bytes) -> None:
+        if self._transport is None or self._dropped:
+            return
+        self._transport.write(frame)
+        if self._transport.get_write_buffer_size() > MOST_UNSENT:
+            self.drop("it does not read")
