@@ -9,27 +9,45 @@ from fanjet.config import ConfigError
 from fanjet.operations.health import Readiness, Stage
 from fanjet.operations.loop_lag import LoopLag
 from fanjet.telemetry.metrics.graphite import GraphiteExporter
+from fanjet.telemetry.metrics.merging import decoded, merged, metrics_of, told
 from fanjet.telemetry.otlp import ExportError, open_exporters
 from fanjet.telemetry.traces import open_traces
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
     from fanjet.config import Config
     from fanjet.config.tree.exporters import Graphite, Opentelemetry
     from fanjet.measuring import Measuring
     from fanjet.node.node import Node
     from fanjet.telemetry.metrics.otlp import OtlpMetrics
+    from fanjet.telemetry.metrics.registry import Metric
+    from fanjet.telemetry.metrics.source import Source
     from fanjet.telemetry.traces import Traces
+    from fanjet.workers.link import Link
 
 
 class Operations:
     """Metrics, where they are sent, and whether the server is ready."""
 
-    def __init__(self, measuring: Measuring, node: Node, config: Config, node_name: str, version: str) -> None:
-        """Raises `ConfigError` where nothing can be exported as configured."""
+    def __init__(
+        self,
+        measuring: Measuring,
+        node: Node,
+        config: Config,
+        node_name: str,
+        version: str,
+        *,
+        link: Link | None = None,
+    ) -> None:
+        """`link`: there are other workers, whose metrics are told with ours. Raises `ConfigError` where nothing can be
+        exported as configured."""
         self.measuring = measuring
+        self.link = link
         self.readiness = Readiness(node.lost_engines)
         self._lag = LoopLag(measuring.registry)
-        self._graphite = _exporter(measuring, config.graphite, node_name) if config.graphite.enabled else None
+        wants_graphite = config.graphite.enabled and link is None
+        self._graphite = graphite_exporter(measuring.registry, config.graphite, node_name) if wants_graphite else None
         self._tracing, self._otlp = _open_otlp(measuring, config.opentelemetry, node.uid, version)
         self.traces = self._tracing if config.opentelemetry.api else None
         """Where calls of the server API are told, if anywhere."""
@@ -42,6 +60,16 @@ class Operations:
             self._graphite.start()
         if self._otlp is not None:
             self._otlp.start()
+
+    def report(self) -> bytes:
+        """What this worker's metrics have come to, for the supervisor."""
+        return told(self.measuring.registry, self.link.number if self.link is not None else 0)
+
+    async def all_metrics(self) -> Iterable[Metric]:
+        """The metrics of this server, of all its workers together."""
+        if self.link is None:
+            return self.measuring.registry.read()
+        return metrics_of(merged(map(decoded, await self.link.gather())))
 
     async def stop(self) -> None:
         """The server has stopped."""
@@ -73,13 +101,17 @@ def _open_otlp(
         raise ConfigError(f"opentelemetry.enabled: {error}") from None
 
 
-def _exporter(measuring: Measuring, settings: Graphite, node_name: str) -> GraphiteExporter:
+def graphite_exporter(
+    metrics: Source, settings: Graphite, node_name: str, refresh: Callable[[], Awaitable[None]] | None = None
+) -> GraphiteExporter:
+    """What sends metrics to Graphite; `refresh` is awaited before they are read."""
     return GraphiteExporter(
-        measuring.registry,
+        metrics,
         host=settings.host,
         port=settings.port,
         prefix=settings.prefix,
         node=node_name,
         interval=settings.interval,
         tags=settings.tags,
+        refresh=refresh,
     )

@@ -91,7 +91,7 @@ def _services(
 def _for_operators(config: Config, operations: Operations) -> Iterator[Service]:
     """What tells how the server is (10 A)."""
     if config.prometheus.enabled:
-        page = prometheus_endpoint(operations.measuring.registry)
+        page = prometheus_endpoint(operations.all_metrics)
         yield Service("prometheus", {handler_path(config.prometheus.handler_prefix): page}, external=False)
     if config.swagger.enabled:
         yield Service("swagger", _swagger(config), external=False)

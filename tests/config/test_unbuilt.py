@@ -14,7 +14,6 @@ def config(**content):
     ("content", "key"),
     [
         pytest.param({"broker": {"enabled": True, "type": "postgres"}}, "broker.type", id="broker"),
-        pytest.param({"fanjet": {"workers": 2}}, "fanjet.workers", id="workers"),
         pytest.param(
             {"consumers": [{"name": "cc", "type": "kafka", "enabled": True}]}, "consumers.cc.enabled", id="consumer"
         ),

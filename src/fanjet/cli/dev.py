@@ -28,6 +28,6 @@ def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
         raise typer.Exit(1) from None
     typer.echo(announcement(place, fanjet.__version__))
     from fanjet.additions import Additions  # noqa: PLC0415 - the helper commands need none of it
-    from fanjet.app import run  # noqa: PLC0415
+    from fanjet.running import run  # noqa: PLC0415
 
     raise typer.Exit(run(Loaded(config=dev_config(place)), Additions(site=routes)))

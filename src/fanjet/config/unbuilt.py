@@ -38,7 +38,6 @@ def _other_than(*built: object) -> Uses:
 
 UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt("broker.type", "this broker", _one_of("postgres"), switch="broker.enabled"),
-    Unbuilt("fanjet.workers", "several workers", _other_than(1)),
     Unbuilt("fanjet.consumer_limits", "consumers"),
     Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
 )

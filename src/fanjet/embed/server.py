@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from fanjet import app
+from fanjet import app, running
 from fanjet.additions import Additions
 from fanjet.net.asgi.neighbour import Neighbour
 from fanjet.net.hosted.host import Host
@@ -139,7 +139,7 @@ class Server(Registration):
 
     def run(self) -> int:
         """Be the program until a signal ends it, as the command `fanjet` is; returns the exit status."""
-        return app.run(self._loaded, self._additions())
+        return running.run(self._loaded, self._additions())
 
     @property
     def api(self) -> ServerApi:

@@ -22,6 +22,7 @@ from fanjet.telemetry.logging import get_logger
 from .broker_subscriptions import BrokerSubscriptions
 from .cluster.surveys import SurveyTimeout
 from .connections import Connections
+from .draining import drain
 from .flusher import Flusher
 from .hub import Hub
 from .metrics import NodeMetrics
@@ -306,6 +307,13 @@ class Node:
         except SurveyTimeout as error:
             log.error("error asking other nodes for their channels", error=error)
             raise ReplyError(ERROR_INTERNAL) from error
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more clients, and close the connections that there are with 3001, spread over so many seconds; for
+        the other nodes this one stays as it was until the end."""
+        self.shutting_down = True
+        if seconds > 0:
+            await drain(self.connections, seconds)
 
     async def shut_down(self) -> None:
         """Tell the other nodes that this one goes, then close every connection with 3001; the broker's subscriptions

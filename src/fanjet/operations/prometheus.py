@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fanjet.net.eager import run_eagerly
+from fanjet.telemetry.logging import get_logger
 from fanjet.telemetry.metrics import protobuf, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from typing import Any
 
     from fanjet.net.http1 import Exchange
     from fanjet.net.router import Endpoint
-    from fanjet.telemetry.metrics import Registry
     from fanjet.telemetry.metrics.registry import Metric
+
+log = get_logger(__name__)
 
 _COMPRESSED: Final = ((b"Content-Encoding", b"gzip"),)
 _LEVEL: Final = 1
@@ -36,17 +40,25 @@ class Format(NamedTuple):
     page_of: Callable[[Iterable[Metric]], bytes]
 
 
-def prometheus_endpoint(registry: Registry) -> Endpoint:
-    """Answers with everything in the registry."""
+def prometheus_endpoint(read: Callable[[], Coroutine[Any, Any, Iterable[Metric]]]) -> Endpoint:
+    """Answers with what `read` finds, which may take a moment where other processes have to be asked."""
 
-    def endpoint(exchange: Exchange) -> None:
+    async def answer(exchange: Exchange) -> None:
         headers = exchange.request.headers
         wanted = format_for(headers.get(b"accept", b""))
-        page = wanted.page_of(registry.read())
+        page = wanted.page_of(await read())
         if accepts_gzip(headers.get(b"accept-encoding", b"")):
             exchange.respond(200, gzip.compress(page, _LEVEL, mtime=0), wanted.content_type, _COMPRESSED)
         else:
             exchange.respond(200, page, wanted.content_type)
+
+    def endpoint(exchange: Exchange) -> None:
+        def done(_: None, error: BaseException | None) -> None:
+            if error is not None:
+                log.error("error reading metrics", error=error)
+                exchange.respond(503)
+
+        run_eagerly(answer(exchange), done)
 
     return endpoint
 

@@ -3,7 +3,9 @@
 import json
 import logging
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 TRACE = 5
 FIELDS = "fanjet_fields"
@@ -23,26 +25,42 @@ _PLAIN_VALUE = re.compile(r"[!#-\[\]-~]+")
 """Values that a terminal shows without quotes: printable ASCII but space, quote and backslash."""
 
 
-class JsonFormatter(logging.Formatter):
+class LineFormatter(logging.Formatter):
+    """What both formats have: `always` are fields of every line."""
+
+    def __init__(self, always: Mapping[str, object] = MappingProxyType({})) -> None:
+        super().__init__()
+        self._always = always
+
+    def fields(self, record: logging.LogRecord) -> dict[str, object]:
+        """The fields of a line."""
+        fields = dict(getattr(record, FIELDS, {}))
+        if record.exc_info and record.exc_info[1] is not None:
+            fields.setdefault("error", record.exc_info[1])
+            fields["stack"] = logging.Formatter().formatException(record.exc_info)
+        return {**self._always, **fields}
+
+
+class JsonFormatter(LineFormatter):
     """One object per line: level, the event's fields, time (RFC 3339, local, seconds), message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end."""
         line = {
             "level": _level(record),
-            **_fields(record),
+            **self.fields(record),
             "time": _moment(record).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "message": record.getMessage(),
         }
         return json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 
-class ConsoleFormatter(logging.Formatter):
+class ConsoleFormatter(LineFormatter):
     """Time, level, message, then the fields by name, `error` first; a traceback follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end."""
-        fields = _fields(record)
+        fields = self.fields(record)
         stack = fields.pop("stack", None)
         names = sorted(fields, key=lambda name: (name != "error", name))
         time = _moment(record).strftime("%Y-%m-%d %H:%M:%S")
@@ -57,14 +75,6 @@ def _level(record: logging.LogRecord) -> str:
 
 def _moment(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created).astimezone()
-
-
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    fields = dict(getattr(record, FIELDS, {}))
-    if record.exc_info and record.exc_info[1] is not None:
-        fields.setdefault("error", record.exc_info[1])
-        fields["stack"] = logging.Formatter().formatException(record.exc_info)
-    return fields
 
 
 def _plain(value: object) -> object:

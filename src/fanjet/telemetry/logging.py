@@ -9,6 +9,7 @@ Until `configure` is called, every line goes to standard error as JSON, whatever
 import logging
 import queue
 import sys
+from collections.abc import Mapping
 from logging.handlers import QueueHandler, QueueListener
 from typing import NoReturn, TextIO
 
@@ -138,26 +139,27 @@ def log_to_stderr() -> None:
     root.setLevel(TRACE)
 
 
-def configure(level: str, file: str) -> LogOutput:
+def configure(level: str, file: str, always: Mapping[str, object] | None = None) -> LogOutput:
     """Send lines of `level` and above to `file`, else to the console (04 §8.1). Raises OSError when it does not open.
+    `always`: fields that every line has.
 
     Console means a human format on standard output when that is a terminal, JSON on standard error otherwise.
     """
     threshold = LEVELS.get(level.lower())
-    output = LogOutput(_destination(file), logging.INFO if threshold is None else threshold)
+    output = LogOutput(_destination(file, always or {}), logging.INFO if threshold is None else threshold)
     if threshold is None:
         get_logger(__name__).warn(f"unknown log level {level}, defaulting to INFO")
     return output
 
 
-def _destination(file: str) -> logging.Handler:
+def _destination(file: str, always: Mapping[str, object]) -> logging.Handler:
     if file:
         handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(JsonFormatter(always))
         return handler
     if sys.platform != "win32" and sys.stdout.isatty():
-        return _stream_handler(sys.stdout, ConsoleFormatter())
-    return _stream_handler(sys.stderr, JsonFormatter())
+        return _stream_handler(sys.stdout, ConsoleFormatter(always))
+    return _stream_handler(sys.stderr, JsonFormatter(always))
 
 
 def _stream_handler(stream: TextIO, formatter: logging.Formatter) -> logging.Handler:

@@ -18,6 +18,10 @@ class Fanjet(Section):
         1,
         "worker processes, each a node of its own: limits counted per node count per worker",
     )
+    drain_time: Duration = option(
+        0.0,
+        "time over which a shutdown spreads the disconnects of clients; 0 = all at once. Below shutdown.timeout",
+    )
     metrics_namespace: str = option("centrifugo", "prefix of all metric names")
     http_unix_socket: str = option("", "path of a Unix socket that serves the external endpoints; empty = none")
     http_unix_socket_mode: str = option("0660", "permissions of that socket's file, octal")

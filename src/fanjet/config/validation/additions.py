@@ -78,6 +78,11 @@ def own_keys(config: Config) -> Problems:
     own = config.fanjet
     if own.workers < 1:
         yield f"fanjet.workers: {own.workers} must be at least 1"
+    if own.drain_time < 0:
+        yield f"fanjet.drain_time: {format_duration(own.drain_time)} must not be negative"
+    if own.drain_time and own.drain_time >= config.shutdown.timeout:
+        timeout = format_duration(config.shutdown.timeout)
+        yield f"fanjet.drain_time: {format_duration(own.drain_time)} must be less than shutdown.timeout ({timeout})"
     if own.http_api_max_body_size < 0:
         yield f"fanjet.http_api_max_body_size: {own.http_api_max_body_size} must not be negative"
     if not own.acme_directory_url.startswith(("https://", "http://")):

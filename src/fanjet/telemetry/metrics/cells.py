@@ -10,6 +10,8 @@ from .quantiles import RecentQuantiles
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .quantiles import Counts
+
 BATCH: Final = 256
 """Observations that are put into buckets at once. One by one each would take 0.2 µs for its bucket and 0.3 µs for its
 quantiles, sorted together they take a third."""
@@ -97,6 +99,11 @@ class Timing(Histogram):
         """The values below which these shares of the observations lie; NaN where there are none."""
         self.read()
         return self._recent.read(ranks)
+
+    def recent(self) -> Counts:
+        """How many of the observations are in which bucket of the quantiles."""
+        self.read()
+        return self._recent.counts()
 
     def _note(self, values: list[float]) -> None:
         self._recent.add(values)

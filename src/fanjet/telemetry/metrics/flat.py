@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .registry import Labels, Metric, Registry, Sample
+    from .registry import Labels, Metric, Sample
+    from .source import Source
 
 _QUANTILE_NAMES: Final = {"0.5": "50", "0.99": "99", "0.999": "999"}
 
@@ -28,38 +29,38 @@ class Item(NamedTuple):
 
 
 class Deltas:
-    """Reads a registry again and again: of what grows by how much it has grown since the last time."""
+    """Reads metrics again and again: of what grows by how much it has grown since the last time."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._before: dict[tuple[str, Labels], float] = {}
 
     def read(self) -> list[Item]:
-        """Counters, gauges and summaries of the registry's namespace. Of histograms only the count and the sum, and
+        """Counters, gauges and summaries of the namespace. Of histograms only the count and the sum, and
         only where they stand for summaries."""
-        return list(self._items(self._registry.read()))
+        return list(self._items(self._source.read()))
 
     def _items(self, metrics: Iterable[Metric]) -> Iterator[Item]:
         for metric in metrics:
             name = metric.name
-            if not name.startswith(f"{self._registry.namespace}_"):
+            if not name.startswith(f"{self._source.namespace}_"):
                 continue
             if metric.kind in ("counter", "gauge"):
                 yield from self._numbers(metric)
             elif metric.kind == "summary":
                 yield from self._summaries(name, metric.samples)
-            elif self._registry.native_histograms and name.endswith("_histogram"):
+            elif self._source.native_histograms and name.endswith("_histogram"):
                 yield from self._summaries(name.removesuffix("_histogram"), metric.samples)
 
     def _numbers(self, metric: Metric) -> Iterator[Item]:
-        name = dotted(metric.name, self._registry.namespace)
+        name = dotted(metric.name, self._source.namespace)
         grows = metric.kind == "counter"
         for sample in metric.samples:
             value = self._growth(metric.name, sample.labels, sample.value) if grows else sample.value
             yield Item(name, _filled(sample.labels), value, grows)
 
     def _summaries(self, name: str, samples: list[Sample]) -> Iterator[Item]:
-        base = dotted(name, self._registry.namespace)
+        base = dotted(name, self._source.namespace)
         for suffix, labels, value in samples:
             if suffix in ("_sum", "_count"):
                 growth = self._growth(name + suffix, labels, value)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 from .flat import Deltas
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from .flat import Item
-    from .registry import Registry
+    from .source import Source
 
 TIMEOUT: Final = 1.0
 """Seconds that connecting, and sending everything, may take."""
@@ -21,9 +23,20 @@ class GraphiteExporter:
     """Opens a connection each time. What cannot be sent is lost, and nobody is told."""
 
     def __init__(
-        self, registry: Registry, *, host: str, port: int, prefix: str, node: str, interval: float, tags: bool
+        self,
+        source: Source,
+        *,
+        host: str,
+        port: int,
+        prefix: str,
+        node: str,
+        interval: float,
+        tags: bool,
+        refresh: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._deltas = Deltas(registry)
+        """`refresh` is awaited before the metrics are read."""
+        self._deltas = Deltas(source)
+        self._refresh = refresh
         self._host = host
         self._port = port
         self._path = f"{prefix.removesuffix('.')}.{path_component(node)}"
@@ -45,6 +58,8 @@ class GraphiteExporter:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
+            if self._refresh is not None:
+                await self._refresh()
             lines = self.lines(int(time.time()))
             with contextlib.suppress(OSError, TimeoutError):
                 await self._send(lines)

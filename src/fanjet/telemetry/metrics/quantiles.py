@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    Counts: TypeAlias = Counter[int]
 
 WINDOW_SECONDS: Final = 600.0
 SLICES: Final = 5
@@ -47,23 +50,15 @@ class RecentQuantiles:
 
     def read(self, ranks: Sequence[float]) -> list[float]:
         """The values at these ranks, which are shares of one in rising order; NaN when nothing was observed."""
+        return quantiles_of(self.counts(), ranks)
+
+    def counts(self) -> Counts:
+        """How many observations are in each bucket."""
         self._turn_over()
-        counts: Counter[int] = Counter()
+        counts: Counts = Counter()
         for part in self._slices:
             counts.update(part)
-        total = counts.total()
-        if not total:
-            return [nan] * len(ranks)
-        found = []
-        seen = 0
-        buckets = iter(sorted(counts.items()))
-        bucket = 0
-        for rank in ranks:
-            while seen <= rank * (total - 1):
-                bucket, count = next(buckets)
-                seen += count
-            found.append(2 * GROWTH**bucket / (GROWTH + 1))
-        return found
+        return counts
 
     def _turn_over(self) -> None:
         now = self._clock()
@@ -81,3 +76,20 @@ def _buckets(values: Sequence[float]) -> list[int]:
     if values and values[0] < _SMALLEST:
         values = [max(value, _SMALLEST) for value in values]
     return [ceil(log2(value) * _SCALE) for value in values]
+
+
+def quantiles_of(counts: Counts, ranks: Sequence[float]) -> list[float]:
+    """The values at these ranks, of observations counted by bucket; NaN when there are none."""
+    total = counts.total()
+    if not total:
+        return [nan] * len(ranks)
+    found = []
+    seen = 0
+    buckets = iter(sorted(counts.items()))
+    bucket = 0
+    for rank in ranks:
+        while seen <= rank * (total - 1):
+            bucket, count = next(buckets)
+            seen += count
+        found.append(2 * GROWTH**bucket / (GROWTH + 1))
+    return found

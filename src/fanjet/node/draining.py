@@ -1,0 +1,32 @@
+"""Sending clients away one after the other, so that they do not all connect elsewhere at once."""
+
+from __future__ import annotations
+
+import asyncio
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from .connections import Connections
+
+STEP: Final = 0.02
+"""Seconds between two lots."""
+
+log = get_logger(__name__)
+
+
+async def drain(connections: Connections, seconds: float) -> None:
+    """Disconnect all of them with 3001, evenly over so many seconds; return as soon as there are none."""
+    waiting = connections.all()
+    count = len(waiting)
+    log.info("draining", connections=count, seconds=seconds)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while waiting and len(connections):
+        due = min(count, ceil(count * (loop.time() - began) / seconds))
+        while count - len(waiting) < due:
+            waiting.pop().disconnect(DISCONNECT_SHUTDOWN)
+        await asyncio.sleep(STEP)

@@ -1,0 +1,82 @@
+"""Processes that the supervisor starts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from .place import environment_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .place import EnginePlace, WorkerPlace
+
+
+class Child:
+    """A process of this program."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._exited = asyncio.ensure_future(process.wait())
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._exited.done()
+
+    async def exited(self) -> int:
+        """Wait until it has ended: its status, negative for the signal that ended it."""
+        return await asyncio.shield(self._exited)
+
+    def when_exited(self, call: Callable[[], None]) -> None:
+        """Call once it has ended."""
+        self._exited.add_done_callback(lambda _: call())
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def ended_within(self, seconds: float) -> int:
+        """Its status; it is killed if it takes longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self.exited()
+        self.kill()
+        return await self.exited()
+
+
+async def spawn(place: WorkerPlace | EnginePlace, environment: Mapping[str, str], descriptors: list[int]) -> Child:
+    """Start this program once more, as something else, with these open files.
+
+    It is in a process group of its own: what is typed at a terminal reaches the supervisor alone.
+    """
+    words = [sys.executable, *sys.orig_argv[1:]]
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        env=environment_for(place, environment),
+        pass_fds=descriptors,
+        process_group=0,
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    return Child(process)
+
+
+def describe(status: int) -> str:
+    """How a process has ended, for the log."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,66 @@
+"""The metrics of all workers, those that are no more included: a sum must not fall because one of them has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from fanjet.telemetry.metrics.merging import NOTHING, decoded, encoded, merged, metrics_of, what_stays
+
+from .worker import WorkerGone
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from fanjet.telemetry.metrics.registry import Metric
+
+    from .worker import Worker
+
+REPORT_SECONDS: Final = 5.0
+"""A worker that takes longer is shown as it was before."""
+
+
+class Gathering:
+    """Asks all `workers`."""
+
+    def __init__(self, workers: Collection[Worker]) -> None:
+        self._workers = workers
+        self._gone = NOTHING
+        self._last_number = 0
+
+    def keep_counts(self, worker: Worker) -> None:
+        """A worker has ended: keep what it has counted, as far as it told. That is up to its end if this was an orderly
+        one, else up to when somebody asked last."""
+        self._gone = merged([self._gone, what_stays(decoded(worker.last_metrics))])
+
+    async def parts(self) -> list[bytes]:
+        """For each process what it has told, to be merged by who asks."""
+        self._last_number += 1
+        gone = encoded(self._gone)
+        asked = [self._report(worker, self._last_number) for worker in self._workers if worker.is_ready]
+        return [gone, *await asyncio.gather(*asked)]
+
+    async def _report(self, worker: Worker, number: int) -> bytes:
+        try:
+            async with asyncio.timeout(REPORT_SECONDS):
+                return await worker.report(number)
+        except (TimeoutError, WorkerGone):
+            return worker.last_metrics
+
+
+class AllMetrics:
+    """What all workers have counted, as of the last `refresh` (a `telemetry.metrics.source.Source`)."""
+
+    def __init__(self, gathering: Gathering, *, namespace: str, native_histograms: bool) -> None:
+        self.namespace = namespace
+        self.native_histograms = native_histograms
+        self._gathering = gathering
+        self._latest = NOTHING
+
+    async def refresh(self) -> None:
+        """Ask all workers."""
+        self._latest = merged(map(decoded, await self._gathering.parts()))
+
+    def read(self) -> Iterable[Metric]:
+        """Every metric of which there is something to read, by name."""
+        return metrics_of(self._latest)

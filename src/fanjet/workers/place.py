@@ -1,0 +1,84 @@
+"""What a process that was started by another one of this program is meant to be.
+
+Workers and the engine are started by the very command line that the operator gave, so that they load the same program
+and read the configuration anew. One variable tells them what they are.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+VARIABLE: Final = "_FANJET_PLACE"
+
+
+class WorkerPlace(msgspec.Struct, frozen=True, tag="worker"):
+    """One of several workers. Numbers but the first are file descriptors."""
+
+    number: int
+    """From 1."""
+    line: int
+    """Messages to and from the supervisor (`line.Line`)."""
+    keeper: int
+    """Questions for sockets (`kept.KeptAddresses`)."""
+    engine: str
+    """Path of the socket of the process that keeps what would be in memory; empty: there is none."""
+
+
+class EnginePlace(msgspec.Struct, frozen=True, tag="engine"):
+    """The process that keeps in memory what all workers share. File descriptors."""
+
+    listening: int
+    """A bound Unix socket."""
+    life: int
+    """A pipe that ends when nobody is left to serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """This process is a worker."""
+
+    number: int
+    line: socket.socket
+    keeper: socket.socket
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """This process is the engine."""
+
+    listening: socket.socket
+    life: int
+
+
+Place: TypeAlias = Worker | Engine | None
+
+
+def environment_for(place: WorkerPlace | EnginePlace, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process to be."""
+    return {**environment, VARIABLE: msgspec.json.encode(place).decode()}
+
+
+def take_place(environment: MutableMapping[str, str]) -> Place:
+    """What this process is; the variable goes, so that children do not take themselves for it."""
+    told = environment.pop(VARIABLE, "")
+    if not told:
+        return None
+    place = msgspec.json.decode(told, type=WorkerPlace | EnginePlace)
+    if isinstance(place, EnginePlace):
+        os.set_inheritable(place.life, False)
+        return Engine(_socket(place.listening), place.life)
+    return Worker(place.number, _socket(place.line), _socket(place.keeper), place.engine)
+
+
+def _socket(descriptor: int) -> socket.socket:
+    os.set_inheritable(descriptor, False)
+    return socket.socket(fileno=descriptor)

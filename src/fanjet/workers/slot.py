@@ -1,0 +1,102 @@
+"""One worker that always runs: replaced when it has ended, and when it should be another."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from fanjet.telemetry.logging import get_logger
+
+from .child import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .keeper import Keeper
+    from .worker import Worker
+
+START_SECONDS: Final = 60.0
+"""Time in which a new worker has to accept connections, to take the place of one that does."""
+LONG_LIFE: Final = 10.0
+"""Seconds after which the end of a worker has nothing to do with its start: the next one is started at once."""
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+
+log = get_logger(__name__)
+
+
+class Slot:
+    """Keeps the worker of one number."""
+
+    def __init__(self, number: int, start: Callable[[int], Awaitable[Worker]], keeper: Keeper) -> None:
+        self.number = number
+        self._start = start
+        self._keeper = keeper
+        self._worker: Worker | None = None
+        self._changing = asyncio.Lock()
+        self._pause = 0.0
+        self._started_at = 0.0
+
+    @property
+    def worker(self) -> Worker:
+        """The one that accepts connections, or is going to."""
+        if self._worker is None:
+            raise RuntimeError("no worker has been started")
+        return self._worker
+
+    async def start(self) -> bool:
+        """Start the first worker. False: it has ended before it accepted connections, and said why."""
+        await self._begin()
+        return await self.worker.came_up()
+
+    async def _begin(self) -> None:
+        self._started_at = time.monotonic()
+        self._worker = await self._start(self.number)
+
+    async def keep(self) -> None:
+        """Start another worker whenever the present one has ended, for ever."""
+        while True:
+            worker = self.worker
+            status = await worker.child.exited()
+            async with self._changing:
+                if worker is self._worker:
+                    await self._start_again(worker, status)
+
+    async def _start_again(self, worker: Worker, status: int) -> None:
+        pause = self._next_pause()
+        log.error(
+            "worker has ended, starting another",
+            number=self.number,
+            pid=worker.child.pid,
+            status=describe(status),
+            pause=f"{pause}s",
+        )
+        if pause:
+            self._keeper.let_go(self.number)
+            await asyncio.sleep(pause)
+        await self._begin()
+
+    def _next_pause(self) -> float:
+        """The first time none, and then longer and longer."""
+        if time.monotonic() - self._started_at >= LONG_LIFE:
+            self._pause = 0.0
+            return 0.0
+        pause, self._pause = self._pause, min(max(self._pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+        return pause
+
+    async def replace(self, patience: float) -> bool:
+        """Start another worker, and once it accepts connections have the present one shut down, which may take
+        `patience` seconds. False: the other one does not come up, and the present one stays."""
+        async with self._changing:
+            new = await self._start(self.number)
+            if not await new.came_up(START_SECONDS):
+                new.child.kill()
+                return False
+            old, self._worker = self._worker, new
+            self._started_at = time.monotonic()
+        if old is not None:
+            old.stop()
+            await old.child.ended_within(patience)
+        self._keeper.drop_unasked(self.number)
+        return True
