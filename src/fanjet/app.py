@@ -92,7 +92,13 @@ class Server:
             name=called,
             version=VERSION,
             namespaces=namespaces,
-            open_engines=partial(open_engines, config, metrics=self._measuring.engines, options_of=self._options_of),
+            open_engines=partial(
+                open_engines,
+                config,
+                metrics=self._measuring.engines,
+                options_of=self._options_of,
+                shared=link.engine if link is not None else "",
+            ),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
             metrics=self._measuring.node,
@@ -265,7 +271,3 @@ def node_name(config: Config, worker: int = 0) -> str:
     """What the node is called; workers are told apart by their numbers, which begin with 1 (04 §12)."""
     name = config.node.name or f"{socket.gethostname() or '?'}_{config.http_server.port}"
     return f"{name}_{worker}" if worker else name
-
-
-def _shared(link: Link | None) -> dict[str, str]:
-    return {"shared": link.engine} if link is not None and link.engine else {}

@@ -37,8 +37,8 @@ class Gathering:
         """For each process what it has told, to be merged by who asks."""
         self._last_number += 1
         gone = encoded(self._gone)
-        asked = [self._report(worker, self._last_number) for worker in self._workers if worker.is_ready]
-        return [gone, *await asyncio.gather(*asked)]
+        ready = sorted((each for each in self._workers if each.is_ready), key=lambda each: each.number)
+        return [gone, *await asyncio.gather(*(self._report(worker, self._last_number) for worker in ready))]
 
     async def _report(self, worker: Worker, number: int) -> bytes:
         try:

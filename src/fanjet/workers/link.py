@@ -60,15 +60,19 @@ class Link:
         """The metrics of all processes. Raises `SupervisorLost`."""
         self._last_number += 1
         number = self._last_number
-        answer = self._gathering[number] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer = self._gathering[number] = loop.create_future()
+        patience = loop.call_later(GATHER_SECONDS, self._give_up, answer)
         self._line.send(Gather(number))
         try:
-            async with asyncio.timeout(GATHER_SECONDS):
-                return await answer
-        except TimeoutError:
-            raise SupervisorLost from None
+            return await answer
         finally:
+            patience.cancel()
             del self._gathering[number]
+
+    def _give_up(self, answer: asyncio.Future[list[bytes]]) -> None:
+        if not answer.done():
+            answer.set_exception(SupervisorLost("the supervisor does not answer"))
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Stop):
