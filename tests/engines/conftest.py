@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from fanjet.protocol.publication import ClientInfo, Publication
+from tests.support.nats import Nats
 from tests.support.redis import Installations
 
 DELIVERY_TIMEOUT = 5.0
@@ -77,3 +78,11 @@ def redis_installations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[In
     installations = Installations(tmp_path_factory.mktemp)
     yield installations
     installations.stop()
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    server = Nats(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.stop()

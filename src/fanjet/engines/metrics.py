@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.telemetry.metrics.registry import Sample
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fanjet.telemetry.metrics import Registry
 
@@ -16,6 +18,20 @@ class EngineMetrics:
     def __init__(self, registry: Registry) -> None:
         self.redis = PubSubMetrics(registry, "broker", ("client", "control"))
         self.redis_maps = PubSubMetrics(registry, "map_broker", ("client",))
+
+
+def add_silences(registry: Registry, silences: Callable[[], Mapping[tuple[str, str], float]]) -> None:
+    """Tell for how long nothing has been heard of brokers and the controller, by kind and name. It is this program's
+    own, and has its prefix whatever the namespace."""
+
+    def read() -> list[Sample]:
+        return [
+            Sample("", (("broker_name", name), ("engine", kind)), silence)
+            for (kind, name), silence in silences().items()
+        ]
+
+    help_ = "Time since anything was heard of the engine; where there are no messages, probes come back"
+    registry.add_reader("fanjet_engine_silence_seconds", help_, "gauge", read)
 
 
 class PubSubMetrics:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fanjet.engines.failures import log_failure
 from fanjet.engines.interfaces import HistoryNotAvailable
+from fanjet.engines.metrics import add_silences
 from fanjet.net.glob import GlobError
 from fanjet.protocol.codes import (
     DISCONNECT_SHUTDOWN,
@@ -90,6 +91,7 @@ class Node:
         self.presence_manager = CountedPresence(engines.presence_manager, self.metrics)
         self._controller = engines.controller
         self._engines = engines
+        add_silences(self.metrics.registry, lambda: engines.silences)
         self.connections = Connections()
         self.shutting_down = False
         self.procedures: Mapping[str, Procedure] = {}
@@ -133,10 +135,6 @@ class Node:
     def lost_engines(self) -> set[str]:
         """What cannot be reached or is not heard now."""
         return self._engines.lost
-
-    def silences(self) -> dict[tuple[str, str], float]:
-        """Seconds since something was heard of `broker` or `controller`, by that and the broker's name."""
-        return self._engines.silences
 
     # ------------------------------------------------------------------------------------------ channels
 

@@ -2,16 +2,20 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
+from fanjet.config.tree.broker import BrokerNats
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.engines.nats import NatsBroker, NatsConnection
 from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards, tags
+from fanjet.engines.redisnats import RedisNatsBroker
 from fanjet.engines.shared import EngineLink, SharedBroker, SharedPresenceManager
+from tests.support.nats import Nats
 from tests.support.redis import Installations
 from tests.support.shared_engine import engine_within
 
@@ -24,7 +28,11 @@ REDIS: dict[str, dict[str, Any]] = {
     "sentinel": {},
     "shards": {},
     "new": {},
-    "new cluster-partitions": {"sharded_pub_sub_partitions": 16, "use_precomputed_partition_tags": True},
+    "new cluster-partitions": {
+        "sharded_pub_sub_partitions": 16,
+        "use_precomputed_partition_tags": True,
+        "connect_timeout": "10s",  # for sixteen connections at the same time
+    },
 }
 """Forms of Redis, with further settings."""
 
@@ -40,13 +48,34 @@ REDIS_PRESENCE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=["memory", "memory-behind-workers", *(f"redis-{form}" for form in REDIS)])
+BROKERS = ["memory", "memory-behind-workers", *(f"redis-{form}" for form in REDIS), "redisnats"]
+
+
+@pytest.fixture(params=BROKERS)
 async def broker(
-    request: pytest.FixtureRequest, events: BrokerEvents, redis_installations: Installations
+    request: pytest.FixtureRequest, events: BrokerEvents, redis_installations: Installations, nats: Nats
 ) -> AsyncIterator[Broker]:
     """A broker with history, reporting to `events`, subscribed to `news` and `other`."""
+    async with _opened(request.param, events, redis_installations, nats) as broker:
+        yield broker
+
+
+@pytest.fixture(params=[*BROKERS, "nats"])
+async def any_broker(
+    request: pytest.FixtureRequest, events: BrokerEvents, redis_installations: Installations, nats: Nats
+) -> AsyncIterator[Broker]:
+    """The same, whether it has history or not."""
+    async with _opened(request.param, events, redis_installations, nats) as broker:
+        yield broker
+
+
+@asynccontextmanager
+async def _opened(engine: str, events: BrokerEvents, installations: Installations, nats: Nats) -> AsyncIterator[Broker]:
     async with AsyncExitStack() as stack:
-        broker = await _broker(request.param, events, redis_installations, stack)
+        if engine in ("nats", "redisnats"):
+            broker = _nats_broker(engine, events, installations, nats)
+        else:
+            broker = await _broker(engine, events, installations, stack)
         await broker.start()
         stack.push_async_callback(broker.close)
         await broker.subscribe("news")
@@ -55,10 +84,34 @@ async def broker(
 
 
 @pytest.fixture
+def needs_one_step(broker: Broker) -> None:
+    """For what can only be done where stream and message are made in one step (07 §16)."""
+    if isinstance(broker, RedisNatsBroker):
+        pytest.skip("what goes over NATS has neither time, version nor the publication before it")
+
+
+@pytest.fixture
 def needs_streams(broker: Broker, request: pytest.FixtureRequest) -> None:
     """For what lists cannot do (07 §10)."""
     if "lists" in request.node.callspec.params["broker"]:
         pytest.skip("lists know no versions and no reverse order")
+
+
+def _nats_broker(engine: str, events: BrokerEvents, installations: Installations, nats: Nats) -> Broker:
+    prefix = uuid.uuid4().hex
+    settings = BrokerNats.model_validate({"url": nats.nats_url, "prefix": prefix})
+    over_nats = NatsBroker(NatsConnection(settings, str(uuid.uuid4())), settings, events)
+    if engine == "nats":
+        return over_nats
+    redis = RedisBroker(
+        Shards(_settings("single", {}, installations)),
+        events,
+        str(uuid.uuid4()),
+        prefix=prefix,
+        history_meta_ttl=3600,
+        carries_messages=False,
+    )
+    return RedisNatsBroker(redis, over_nats)
 
 
 # Prefixes differ: in a cluster messages of the test before may still be on their way between the nodes.

@@ -68,6 +68,7 @@ async def test_channels_have_streams_of_their_own(broker):
     assert (await broker.history("other")).top == StreamPosition(1, second)
 
 
+@pytest.mark.usefixtures("needs_one_step")
 async def test_a_publication_carries_everything_that_was_published(broker, events):
     options = replace(KEEP, info=ALICE, tags={"lvl": "1"}, version=7)
     await broker.publish("news", b'{"a": 1.50}', options)
@@ -82,6 +83,7 @@ async def test_a_publication_carries_everything_that_was_published(broker, event
     assert delivered.channel == "news"
 
 
+@pytest.mark.usefixtures("needs_one_step")
 async def test_publishing_is_delivered_in_offset_order_whoever_publishes(broker, events):
     await asyncio.gather(*(broker.publish("news", b"{}", KEEP) for _ in range(50)))
     delivered = await events.deliveries(50)
@@ -98,6 +100,7 @@ async def test_a_publication_without_history_leaves_the_stream_alone(broker, eve
 # ------------------------------------------------------------------------------------------------------ delta
 
 
+@pytest.mark.usefixtures("needs_one_step")
 async def test_a_delta_publication_comes_with_the_one_before(broker, events):
     await fill(broker, 1)
     await broker.publish("news", b"2", replace(KEEP, use_delta=True))
@@ -212,6 +215,7 @@ async def test_the_idempotency_key_is_looked_at_before_the_version(broker):
     assert (await broker.publish("news", b"1", options)).suppressed == "idempotency"
 
 
+@pytest.mark.usefixtures("needs_one_step")
 async def test_versions_do_not_count_without_history(broker, events):
     await broker.publish("news", b"1", replace(KEEP, version=5))
     assert (await broker.publish("news", b"2", PublishOptions(version=5))).suppressed == ""

@@ -1,0 +1,154 @@
+"""A node finds out that NATS is not heard any more, however alive the connection looks (07 §15.2)."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fanjet.config.tree.broker import BrokerNats
+from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.nats import NatsBroker, NatsConnection, NatsController
+from tests.support.nats import Nats
+from tests.support.relay import Relay
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.engines.conftest import Recorder
+
+PROBE_SECONDS = 0.2
+
+
+@asynccontextmanager
+async def opened(url: str, events: Recorder) -> AsyncIterator[NatsBroker]:
+    settings = BrokerNats.model_validate({"url": url, "prefix": "p"})
+    broker = NatsBroker(NatsConnection(settings, "me", probe_seconds=PROBE_SECONDS), settings, events)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+async def delivered_again(broker: NatsBroker, events: Recorder) -> None:
+    async def arrives() -> bool:
+        before = len(events.delivered)
+        try:
+            await broker.publish("news", b"again", PublishOptions())
+            await events.deliveries(before + 1)
+        except (EngineUnavailable, TimeoutError):
+            return False
+        return True
+
+    await until(arrives)
+
+
+async def test_where_there_are_no_messages_probes_come_back(nats: Nats, events: Recorder) -> None:
+    async with opened(nats.nats_url, events) as broker:
+        silences = [0.0]
+
+        async def falls() -> bool:
+            silences.append(broker.silence)
+            return silences[-1] < silences[-2]
+
+        for _ in range(3):
+            await until(falls)
+        assert not broker.lost
+        assert not events.delivered
+
+
+async def test_a_connection_that_falls_silent_is_replaced(nats: Nats, events: Recorder) -> None:
+    async with Relay(nats.port) as relay, opened(f"nats://127.0.0.1:{relay.port}", events) as broker:
+        await broker.subscribe("news")
+        await delivered_again(broker, events)
+        accepted = relay.accepted
+        relay.stall()
+
+        async def is_lost() -> bool:
+            return bool(broker.lost)
+
+        await until(is_lost)
+        await broker.publish("news", b"into the void", PublishOptions())
+
+        async def another() -> bool:
+            return relay.accepted > accepted
+
+        await until(another)
+        relay.flow()
+
+        async def is_back() -> bool:
+            return not broker.lost
+
+        await until(is_back)
+        await delivered_again(broker, events)
+        await broker.unsubscribe("news")
+        await broker.subscribe("news")
+        before = len(events.delivered)
+        await delivered_again(broker, events)
+        assert len(events.delivered) == before + 1
+
+
+async def test_what_subscribed_while_silent_is_heard_afterwards(nats: Nats, events: Recorder) -> None:
+    async with Relay(nats.port) as relay, opened(f"nats://127.0.0.1:{relay.port}", events) as broker:
+        relay.stall()
+
+        async def is_lost() -> bool:
+            return bool(broker.lost)
+
+        await until(is_lost)
+        relay.flow()
+
+        async def subscribed() -> bool:
+            try:
+                await broker.subscribe("news")
+            except EngineUnavailable:
+                return False
+            return True
+
+        await until(subscribed)
+        await delivered_again(broker, events)
+
+
+async def test_probes_that_are_forbidden_prove_nothing(tmp_path: Path, events: Recorder) -> None:
+    (tmp_path / "conf").write_text(
+        'authorization { users: [{ user: u, password: p, permissions: { subscribe: "p.client.>", publish: ">" } }] }'
+    )
+    server = Nats(tmp_path, "-c", str(tmp_path / "conf"))
+    server.start()
+    try:
+        async with opened(f"nats://u:p@127.0.0.1:{server.port}", events) as broker:
+            await broker.subscribe("news")
+
+            async def is_silent() -> bool:
+                return broker.silence > 5 * PROBE_SECONDS
+
+            await until(is_silent)
+            assert not broker.lost
+            await delivered_again(broker, events)
+    finally:
+        server.stop()
+
+
+async def test_a_probe_is_no_control_message(nats: Nats) -> None:
+    settings = BrokerNats.model_validate({"url": nats.nats_url, "prefix": "q"})
+    connection = NatsConnection(settings, "me", probe_seconds=PROBE_SECONDS)
+    controller = NatsController(connection)
+    received: list[bytes] = []
+    await controller.start(received.append)
+    started = controller.silence
+
+    async def probed() -> bool:
+        return controller.silence < started
+
+    await until(probed)
+    await controller.publish_control(b"for all")
+    await controller.publish_control(b"for me", "me")
+
+    async def complete() -> bool:
+        return len(received) == 2
+
+    await until(complete)
+    assert received == [b"for all", b"for me"]
+    await controller.close()
