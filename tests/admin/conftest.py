@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.admin.driving import PASSWORD
+from tests.admin.oidc import logins, vouching  # noqa: F401
 from tests.support.browsing import browser, executable  # noqa: F401
 from tests.support.server import Server
 from tests.support.tokens import token
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from contextlib import AbstractAsyncContextManager
 
-PASSWORD = "the password"
 CONFIG = {
     "admin": {"enabled": True, "password": PASSWORD, "secret": "the secret", "api_key": "the admin key"},
     "health": {"enabled": True},

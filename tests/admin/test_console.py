@@ -11,51 +11,26 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.admin.conftest import PASSWORD
+from tests.admin.driving import Console
 from tests.support.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Browser, Locator, Page, Route
+    from playwright.async_api import Browser, Route
 
     from tests.admin.conftest import Clients
     from tests.conftest import StartServer
 
 SCREENS = ("Overview", "Channels", "Connections", "Trace", "Why?", "API", "Configuration")
 CHARTS = 6
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
 def name() -> str:
     """A channel or user of this test alone."""
     return f"n{uuid.uuid4().hex[:12]}"
-
-
-class Console:
-    """The console in a tab, and what the tab complained about."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept())
-
-    async def log_in(self, password: str = PASSWORD) -> None:
-        await self.page.get_by_label("Password").fill(password)
-        await self.page.get_by_role("button", name="Log in").click()
-
-    async def go(self, address: str) -> None:
-        await self.page.goto(f"{self.url}/#/{address}")
-
-    def heading(self, text: str) -> Locator:
-        return self.page.get_by_role("heading", name=text, exact=True)
-
-    def card(self, title: str) -> Locator:
-        return self.page.locator(".card", has=self.page.get_by_role("heading", name=title))
 
 
 @pytest_asyncio.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from hmac import compare_digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,12 +15,15 @@ from fanjet.telemetry.logging import get_logger
 from . import login_token
 from .form import form_value
 from .throttle import DELAY_SECONDS, Throttle
+from .verdict import Verdict
+from .working import work_on
 
 if TYPE_CHECKING:
     from fanjet.config.tree.operations import Admin
     from fanjet.net.http1 import Exchange
 
     from .gate import Gate
+    from .oidc.sign_in import SignIn
 
 log = get_logger(__name__)
 
@@ -32,25 +35,41 @@ MAX_FORM: int = 1024 * 1024
 class Login:
     """Tells what the console must know first, and turns the password into a token."""
 
-    def __init__(self, config: Admin, gate: Gate) -> None:
+    def __init__(self, config: Admin, gate: Gate, sign_in: SignIn | None) -> None:
         self._config = config
         self._gate = gate
+        self._sign_in = sign_in
         self._throttle = Throttle()
 
     def init(self, exchange: Exchange) -> None:
-        """Whether a login is needed, and whether this request would not need one any more."""
-        authenticated = self._gate.admits(exchange.request)
-        answer = {"authenticated": authenticated, "edition": EDITION, "insecure": self._config.insecure}
-        exchange.respond(200, msgspec.json.encode(answer) + b"\n", JSON)
+        """Whether a login is needed, how one logs in, and whether this request would not need to any more."""
+        work_on(exchange, self._init(exchange))
+
+    async def _init(self, exchange: Exchange) -> None:
+        verdict = await self._gate.judge(exchange.request)
+        authenticated = verdict in (Verdict.ADMITTED, Verdict.FORBIDDEN)
+        answer: dict[str, Any] = {
+            "authenticated": authenticated,
+            "edition": EDITION,
+            "insecure": self._config.insecure,
+        }
+        headers: list[tuple[bytes, bytes]] = []
+        if self._sign_in is not None:
+            answer["oidc"], headers = await self._sign_in.invitation(exchange.request)
+        exchange.respond(200, msgspec.json.encode(answer) + b"\n", JSON, headers)
 
     def auth(self, exchange: Exchange) -> None:
-        """A token for the password. A wrong password is always answered, if slowly after too many."""
+        """A token for the password. A wrong password is always answered, if slowly after too many. There is no
+        password where people log in by OpenID Connect."""
         if exchange.request.method != "POST":
             exchange.respond(405)
             return
         offered = form_value(exchange.request, "password")
         password, secret = self._config.password, self._config.secret
-        if not password or not secret:
+        if self._sign_in is not None:
+            log.info("login with a password while admin.oidc is enabled")
+            _refuse(exchange, 400)
+        elif not password or not secret:
             log.error("admin.password and admin.secret must be set for logins")
             _refuse(exchange, 400)
         elif compare_digest(offered, password.encode()):

@@ -7,10 +7,11 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from fanjet.net.eager import start
 from fanjet.net.http1.response import JSON
 from fanjet.protocol.codes import ReplyError
 from fanjet.telemetry.logging import get_logger
+
+from .working import work_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -70,9 +71,7 @@ def question(answer: Callable[[Parameters], Coroutine[Any, Any, Any]], *, in_bod
 
     def endpoint(exchange: Exchange) -> None:
         given = exchange.request.body if in_body else exchange.request.query
-        suspended = start(_answer(exchange, answer, Parameters(given)))
-        if suspended is not None:
-            suspended.go_on(_finished)
+        work_on(exchange, _answer(exchange, answer, Parameters(given)))
 
     return endpoint
 
@@ -95,8 +94,3 @@ async def _answer(
 
 def _respond(exchange: Exchange, status: int, found: object) -> None:
     exchange.respond(status, msgspec.json.encode(found), JSON, ((b"Cache-Control", b"no-store"),))
-
-
-def _finished(_: None, error: BaseException | None) -> None:
-    if error is not None:
-        raise error

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fanjet.net.router import Endpoint
 
     from .console import Console
+    from .oidc.sign_in import SignIn
 
 
 class AdminRoutes:
@@ -24,8 +25,9 @@ class AdminRoutes:
     def __init__(self, config: Admin, api: Endpoint, console: Console) -> None:
         self._config = config
         self._base = config.handler_prefix.rstrip("/")
-        self._gate = Gate(config)
-        self._login = Login(config, self._gate)
+        self._sign_in = _sign_in(config)
+        self._gate = Gate(config, self._sign_in)
+        self._login = Login(config, self._gate, self._sign_in)
         self._api = api
         self._console = console
 
@@ -43,7 +45,8 @@ class AdminRoutes:
         questions = {at + path: guard(endpoint, "GET") for path, endpoint in self._console.questions().items()}
         posted = self._console.traces() | self._console.wishes()
         wishes = {at + path: guard(endpoint) for path, endpoint in posted.items()}
-        return {f"{at}init": self._login.init, **questions, **wishes, f"{self._base}/": self._pages()}
+        logins = {} if self._sign_in is None else {at + path: each for path, each in self._sign_in.routes().items()}
+        return {f"{at}init": self._login.init, **logins, **questions, **wishes, f"{self._base}/": self._pages()}
 
     def _pages(self) -> Endpoint:
         prefix = f"{self._base}/"
@@ -51,4 +54,13 @@ class AdminRoutes:
             return Forward(self._config.web_proxy_address)
         if self._config.web_path:
             return Folder(self._config.web_path, prefix)
-        return Interface(prefix)
+        oidc = self._config.oidc
+        return Interface(prefix, provider=oidc.issuer if oidc.enabled and not oidc.client_secret else "")
+
+
+def _sign_in(config: Admin) -> SignIn | None:
+    if not config.oidc.enabled:
+        return None
+    from .oidc.sign_in import SignIn  # noqa: PLC0415 (its HTTP client takes long to import)
+
+    return SignIn(config)

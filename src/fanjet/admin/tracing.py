@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from fanjet.client.watching import Watching
-from fanjet.net.eager import start
 from fanjet.net.http1.response import JSON
 from fanjet.protocol.codes import ReplyError
 from fanjet.telemetry.logging import get_logger
@@ -15,6 +14,7 @@ from fanjet.telemetry.logging import get_logger
 from .channel_trace import trace_channel
 from .connection_trace import trace_client, trace_user
 from .event_stream import EventStream
+from .working import work_on
 
 if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
@@ -62,9 +62,7 @@ class Tracing:
         except ReplyError as failure:
             _refuse(exchange, failure.error.message)
             return
-        suspended = start(self._listen(channel, self._stream(exchange)))
-        if suspended is not None:
-            suspended.go_on(_finished)
+        work_on(exchange, self._listen(channel, self._stream(exchange)))
 
     async def _listen(self, channel: str, stream: EventStream) -> None:
         try:
@@ -80,8 +78,3 @@ class Tracing:
 
 def _refuse(exchange: Exchange, why: str) -> None:
     exchange.respond(400, msgspec.json.encode({"error": why}), JSON)
-
-
-def _finished(_: None, error: BaseException | None) -> None:
-    if error is not None:
-        raise error

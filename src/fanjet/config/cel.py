@@ -1,4 +1,5 @@
-"""The language of the `*_cel` keys (03 §14.3): boolean expressions over what is known of a request.
+"""The language of the `*_cel` keys (03 §14.3, 10 I.1): boolean expressions over what is known of a request, or over
+the claims of a login.
 
 The library is loaded with the first expression: it takes 8 MB.
 """
@@ -26,28 +27,29 @@ class ExpressionError(ValueError):
     """The expression cannot be compiled; the text says where and why."""
 
 
-def compile_expression(text: str) -> Expression:
-    """Compile an expression that gives a boolean. Raises `ExpressionError`.
+def compile_expression(text: str, *, about_claims: bool = False) -> Expression:
+    """Compile an expression that gives a boolean. Its variables are those of a request of a client, or only `claims`.
+    Raises `ExpressionError`.
 
     `and` and `or` are taken for `&&` and `||` where the expression is none without: documentation spells them so.
     """
     try:
-        compiled = _compile(text)
+        compiled = _compile(text, about_claims=about_claims)
     except ExpressionError:
         spelled = _STRINGS_AND_WORDS.sub(lambda found: _OPERATORS.get(found[1], found[0]), text)
         if spelled == text:
             raise
-        compiled = _compile(spelled)
+        compiled = _compile(spelled, about_claims=about_claims)
     returned = compiled.return_type().name()
     if returned not in ("BOOL", "DYN"):
         raise ExpressionError(f"is {returned.lower()}, not a boolean")
     return compiled
 
 
-def _compile(text: str) -> Expression:
+def _compile(text: str, *, about_claims: bool) -> Expression:
     try:
         text.encode()
-        return _environment().compile(text)
+        return _environment(about_claims=about_claims).compile(text)
     except UnicodeEncodeError:
         raise ExpressionError("is not valid Unicode") from None
     except RuntimeError as error:
@@ -55,7 +57,7 @@ def _compile(text: str) -> Expression:
 
 
 @cache
-def _environment() -> Env:
+def _environment(*, about_claims: bool) -> Env:
     """The variables and their types."""
     try:
         from cel_expr_python import cel  # noqa: PLC0415
@@ -63,6 +65,8 @@ def _environment() -> Env:
         raise ExpressionError("needs the package of the extra fanjet[cel], which is not installed") from None
     text = cel.Type.STRING
     strings: Any = cel.Type.Map(text, text)
+    if about_claims:
+        return cel.NewEnv(variables={"claims": cel.Type.Map(text, cel.Type.DYN)})
     return cel.NewEnv(
         variables={
             "subscribed": cel.Type.BOOL,

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from importlib.resources.abc import Traversable
 
 CONTENT_TYPES: Final = {
@@ -19,17 +19,25 @@ CONTENT_TYPES: Final = {
 }
 
 # Everything comes from this server, nothing is inline, and nobody frames the page. 'self' covers the WebSocket, too.
-POLICY: Final = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {connect}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-HEADERS: Final = (
-    (b"Content-Security-Policy", POLICY),
-    (b"X-Content-Type-Options", b"nosniff"),
-    (b"Referrer-Policy", b"no-referrer"),
-    (b"Cross-Origin-Opener-Policy", b"same-origin"),
-    (b"Cache-Control", b"no-cache"),
-)
+
+
+def headers(*, connect_to: Iterable[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
+    """What pages are served with. `connect_to`: whom their scripts may talk to beside this server."""
+    policy = _POLICY.format(connect=" ".join(("connect-src 'self'", *connect_to)))
+    return (
+        (b"Content-Security-Policy", policy.encode()),
+        (b"X-Content-Type-Options", b"nosniff"),
+        (b"Referrer-Policy", b"no-referrer"),
+        (b"Cross-Origin-Opener-Policy", b"same-origin"),
+        (b"Cache-Control", b"no-cache"),
+    )
+
+
+HEADERS: Final = headers()
 
 
 @dataclass(frozen=True, slots=True)

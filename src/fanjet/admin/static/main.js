@@ -2,7 +2,10 @@
 
 import { h, note } from "./dom.js";
 import { ask, hasToken, init, logIn, logOut, onForgotten } from "./server.js";
+import { arrive, leaveFor, mayLeaveUnasked } from "./oidc.js";
 import { SCREENS } from "./screens.js";
+
+const FRESH_ADDRESS = 30_000;
 
 const main = document.querySelector("#main");
 const nav = document.querySelector("#nav");
@@ -13,6 +16,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let leaving = new AbortController();
 let screens = SCREENS;
 let entered = false;
+let provider = null;
 
 function applyTheme() {
   const chosen = localStorage.getItem("fanjet.console.theme") ?? "";
@@ -58,16 +62,21 @@ async function show() {
   }
 }
 
-function showLogin() {
-  leave();
+function showLogin(form) {
+  const signal = leave();
   entered = false;
   nav.replaceChildren();
   logout.hidden = true;
   document.title = "Log in · Fanjet console";
+  main.replaceChildren(form);
+  return signal;
+}
+
+function showPasswordLogin() {
   const password = h("input", { type: "password", autocomplete: "current-password", required: true, id: "password" });
   const problem = h("p", { class: "bad-text", role: "alert" });
   const button = h("button", {}, "Log in");
-  const form = h("form", { class: "card login", onsubmit: async (event) => {
+  showLogin(h("form", { class: "card login", onsubmit: async (event) => {
     event.preventDefault();
     button.disabled = true;
     problem.textContent = "";
@@ -81,38 +90,62 @@ function showLogin() {
     } finally {
       button.disabled = false;
     }
-  } }, h("h1", {}, "Log in"), h("label", { class: "field", for: "password" }, "Password", password), button, problem);
-  main.replaceChildren(form);
+  } }, h("h1", {}, "Log in"), h("label", { class: "field", for: "password" }, "Password", password), button, problem));
   password.focus();
+}
+
+/** The provider's address is asked for anew all the time: it holds what must not be old. */
+function showProviderLogin(oidc, wrong) {
+  const problem = h("p", { class: "bad-text", role: "alert" }, wrong);
+  const button = h("button", { type: "button", onclick: () => leaveFor(oidc).catch((error) => { problem.textContent = error.message; }) }, oidc.display_name);
+  const signal = showLogin(h("section", { class: "card login" }, h("h1", {}, "Log in"), button, problem));
+  const timer = setInterval(async () => {
+    oidc = (await init().catch(() => ({}))).oidc ?? oidc;
+  }, FRESH_ADDRESS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  button.focus();
 }
 
 async function begin() {
   const signal = leave();
-  let state;
   try {
-    state = await init();
+    let state = await init();
+    const wrong = state.oidc ? await arrive(state.oidc) : "";
+    if (state.oidc?.pkce && !state.authenticated && !wrong) state = await init();
+    if (signal.aborted) return;
+    if (!state.authenticated) return state.oidc ? showProviderLogin(state.oidc, wrong ?? "") : showPasswordLogin();
+    provider = state.insecure ? null : state.oidc ?? null;
+    logout.hidden = !hasToken() && !provider;
+    const features = await ask("console/features", {}, signal);
+    screens = SCREENS.filter(({ feature }) => !feature || features[feature]);
   } catch (error) {
-    if (!signal.aborted) main.replaceChildren(h("p", { class: "card bad-text" }, error.message),
+    if (signal.aborted) return;
+    main.replaceChildren(h("p", { class: "card bad-text" }, error.message),
       h("button", { class: "quiet", type: "button", onclick: begin }, "Try again"));
     return;
   }
   if (signal.aborted) return;
-  if (!state.authenticated) return showLogin();
-  logout.hidden = !hasToken();
-  const features = await ask("console/features", {}, signal).catch(() => ({}));
-  if (signal.aborted) return;
-  screens = SCREENS.filter(({ feature }) => !feature || features[feature]);
   entered = true;
   await show();
 }
 
-logout.addEventListener("click", () => {
-  logOut();
+logout.addEventListener("click", async () => {
+  await logOut().catch((error) => note(error.message, true));
   begin();
 });
-onForgotten(() => {
-  note("Your login has expired.", true);
-  begin();
+onForgotten(async () => {
+  const again = entered && provider && mayLeaveUnasked();
+  entered = false;
+  if (!again) {
+    note("Your login has expired.", true);
+    return begin();
+  }
+  try {
+    const state = await init();
+    await (state.authenticated ? begin() : leaveFor(state.oidc));
+  } catch {
+    begin();
+  }
 });
 addEventListener("hashchange", () => {
   entered ? show() : begin();

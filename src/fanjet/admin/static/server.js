@@ -1,23 +1,41 @@
 // What the console asks the server. All paths are relative to the page, so that it works behind any prefix.
 
+import { accessToken, forgetTokens, renew } from "./oidc.js";
+
 const KEPT = "fanjet.console.token";
 const BASE = location.pathname.replace(/[^/]*$/, "");
+
+/** How one logs in where that is not by password; see oidc.js. */
+let oidc = null;
 
 /** Called when the server does not take the login any more. */
 let forgotten = () => {};
 export const onForgotten = (listener) => (forgotten = listener);
 
 export const hasToken = () => localStorage.getItem(KEPT) !== null;
-export const logOut = () => localStorage.removeItem(KEPT);
 
-export class Failure extends Error {}
+/** Log out. What a provider knows of the login is its business. */
+export async function logOut() {
+  localStorage.removeItem(KEPT);
+  forgetTokens();
+  if (oidc && !oidc.pkce) await request("admin/logout", { method: "POST" });
+}
+
+export class Failure extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
 
 function headers() {
+  const access = oidc?.pkce ? accessToken() : undefined;
+  if (access) return { Authorization: `Bearer ${access}` };
   const token = localStorage.getItem(KEPT);
   return token === null ? {} : { Authorization: `token ${token}` };
 }
 
-async function request(path, options = {}) {
+async function request(path, options = {}, again = false) {
   let answer;
   try {
     answer = await fetch(BASE + path, { ...options, headers: { ...headers(), ...options.headers } });
@@ -26,15 +44,26 @@ async function request(path, options = {}) {
     throw new Failure("The server cannot be reached.");
   }
   if (answer.status === 401) {
-    logOut();
+    if (!again && await renew(oidc)) return request(path, options, true);
+    localStorage.removeItem(KEPT);
+    forgetTokens();
     forgotten();
-    throw new Failure("Unauthorized");
+    throw new Failure("Unauthorized", 401);
   }
-  if (answer.status === 403) throw new Failure("Permission denied");
+  if (answer.status === 403) throw new Failure("Permission denied", 403);
   return answer;
 }
 
-export const init = async () => (await request("admin/init")).json();
+/** What has to be known first: whether one is logged in, and how one logs in. */
+export async function init() {
+  const state = await (await request("admin/init")).json();
+  oidc = state.oidc ?? null;
+  if (oidc?.pkce && !state.authenticated && accessToken()) {
+    if (await renew(oidc)) return init();
+    forgetTokens();
+  }
+  return state;
+}
 
 /** Log in. Returns what went wrong, nothing when all went well. */
 export async function logIn(password) {

@@ -60,11 +60,13 @@ class _Set(Struct, frozen=True):
 _decoder: Final = Decoder(_Set)
 
 
-def read_key_set(document: bytes) -> dict[str, Checks]:
-    """The keys for signatures, by their id. Raises `MalformedKeySet`."""
+def read_key_set(document: bytes, *, unmarked: bool = False) -> dict[str, Checks]:
+    """The keys for signatures, by their id; also those that do not say what they are for, if `unmarked`. Raises
+    `MalformedKeySet`."""
     try:
         keys = decode_json(document, _decoder).keys
-        read = {key.kid: checks for key in keys for checks in [_checks(key)] if key.use == SIGNATURES}
+        wanted = (SIGNATURES, "") if unmarked else (SIGNATURES,)
+        read = {key.kid: checks for key in keys for checks in [_checks(key)] if key.use in wanted}
     except TokenInvalid as error:
         raise MalformedKeySet(str(error)) from None
     if not keys:

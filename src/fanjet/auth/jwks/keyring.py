@@ -51,11 +51,14 @@ class _Address:
 
 
 class Keyring:
-    """Keys by address and key id: the same id at another address is another key."""
+    """Keys by address and key id: the same id at another address is another key. `unmarked`: see `read_key_set`."""
 
-    def __init__(self, download: Download, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, download: Download, clock: Callable[[], float] = time.monotonic, *, unmarked: bool = False
+    ) -> None:
         self._download = download
         self._clock = clock
+        self._unmarked = unmarked
         self._keys: dict[tuple[str, str], _Key] = {}
         self._addresses: dict[str, _Address] = {}
 
@@ -92,7 +95,7 @@ class Keyring:
     async def _refresh(self, url: str, address: _Address) -> None:
         """Take all keys of the address over. What goes wrong is logged and found in `address`."""
         try:
-            keys = read_key_set(await self._download(url))
+            keys = read_key_set(await self._download(url), unmarked=self._unmarked)
         except (EndpointDown, MalformedKeySet) as error:
             address.down = isinstance(error, EndpointDown)
             log.warn("error fetching key set", endpoint=without_password(url), error=error)

@@ -3,6 +3,24 @@
 from fanjet.config.tree.base import Section, option
 
 
+class Oidc(Section):
+    """Logins by an OpenID Connect provider."""
+
+    enabled: bool = option(False, "log in by an OpenID Connect provider in place of the password")
+    display_name: str = option("", "text of the login button")
+    issuer: str = option("", "the provider: address below which its configuration is published")
+    client_id: str = option("", "client id that the provider has given")
+    client_secret: str = option(
+        "", "client secret; with one the server, not the browser, gets the tokens, and admin.secret needs 32 characters"
+    )
+    audience: str = option("", "audience that tokens must be for; empty = client_id")
+    redirect_uri: str = option(
+        "", "where the provider sends browsers back to: the console, with client_secret its admin/oidc/callback"
+    )
+    extra_scopes: tuple[str, ...] = option((), "scopes to ask for besides openid")
+    access_cel: str = option("", "CEL expression over claims: whom it is true for may do everything, others nothing")
+
+
 class Admin(Section):
     """Admin UI and its API."""
 
@@ -15,6 +33,7 @@ class Admin(Section):
     web_proxy_address: str = option("", "reverse-proxy the UI to this address (UI development)")
     external: bool = option(False, "serve on the external listener")
     api_key: str = option("", "key that admin endpoints take in the header X-API-Key instead of a login; empty = none")
+    oidc: Oidc = Oidc()
 
 
 class Prometheus(Section):

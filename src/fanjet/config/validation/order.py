@@ -6,6 +6,7 @@ from fanjet.config.errors import ConfigError
 from fanjet.config.tree.root import Config
 from fanjet.config.validation import (
     additions,
+    admin,
     brokers,
     client,
     consumers,
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     tokens.jwks_providers,
     patterns.channel_patterns,
     patterns.personal_namespace,
+    admin.oidc,
     brokers.named_brokers,
     brokers.named_presence_managers,
 )

@@ -1,0 +1,1 @@
+"""Logins to the console by an OpenID Connect provider (10 I.1)."""

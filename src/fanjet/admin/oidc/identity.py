@@ -1,0 +1,101 @@
+"""Who a token of the provider is about, and whether that one may use the console (10 I.1)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from fanjet.auth import TokenInvalid
+from fanjet.auth.claims import read_audience, read_time
+from fanjet.auth.jwt import decode_json, parse_token
+from fanjet.config.cel import compile_expression
+from fanjet.protocol.messages import NO_PAYLOAD
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from fanjet.auth.jwt import Token
+    from fanjet.config.tree.operations import Oidc
+
+    from .provider import Provider
+
+log = get_logger(__name__)
+
+CLOCK_DIFFERENCE: Final = 60.0
+"""Seconds that the provider's clock may be ahead."""
+
+
+class _Claims(Struct, frozen=True):
+    iss: str = ""
+    sub: str = ""
+    nonce: str = ""
+    aud: Raw = NO_PAYLOAD
+    exp: Raw = NO_PAYLOAD
+    nbf: Raw = NO_PAYLOAD
+
+
+_decoder: Final = Decoder(_Claims)
+
+
+class Identity(Struct, frozen=True):
+    """Somebody whom the provider vouches for. `expires_at` in Unix seconds."""
+
+    subject: str
+    nonce: str
+    expires_at: float
+    has_access: bool
+
+
+class Identities:
+    """Verifies tokens of one provider."""
+
+    def __init__(self, settings: Oidc, provider: Provider) -> None:
+        """Raises `ExpressionError`."""
+        self._issuer = settings.issuer
+        self._audience = settings.audience or settings.client_id
+        self._provider = provider
+        self._access = compile_expression(settings.access_cel, about_claims=True)
+
+    async def identify(self, text: str) -> Identity:
+        """Does not wait unless something has to be asked of the provider. Raises `TokenInvalid`, and, when the provider
+        cannot be asked, `KeysUnavailable` or `ProviderFailed`."""
+        token = parse_token(text)
+        claims = decode_json(token.claims, _decoder)
+        expires_at = self._valid_until(claims)
+        await self._check_signature(token)
+        return Identity(claims.sub, claims.nonce, expires_at, self._has_access(token.claims))
+
+    def _valid_until(self, claims: _Claims) -> float:
+        now = time.time()
+        expires_at, begins_at = read_time(claims.exp), read_time(claims.nbf)
+        if claims.iss != self._issuer:
+            raise TokenInvalid("it is of another issuer")
+        if self._audience not in read_audience(claims.aud):
+            raise TokenInvalid("it is for another audience")
+        if expires_at is None or expires_at <= now:
+            raise TokenInvalid("it has expired")
+        if begins_at is not None and begins_at > now + CLOCK_DIFFERENCE:
+            raise TokenInvalid("it is not valid yet")
+        return expires_at
+
+    async def _check_signature(self, token: Token) -> None:
+        if not token.key_id:
+            raise TokenInvalid("it does not name its key")
+        check = (await self._provider.key(token.key_id)).get(token.algorithm)
+        if check is None or not check(token.signed, token.signature):
+            raise TokenInvalid("its signature is wrong")
+
+    def _has_access(self, document: bytes) -> bool:
+        """An error in the expression gives no access."""
+        try:
+            claims: dict[str, Any] = json.loads(document, parse_int=float)
+            outcome = self._access.eval(data={"claims": claims}).value()
+        except (ValueError, RuntimeError) as error:
+            outcome = error
+        if isinstance(outcome, bool):
+            return outcome
+        log.info("admin.oidc.access_cel gives no access", error=str(outcome))
+        return False

@@ -1,0 +1,131 @@
+"""The OpenID Connect provider as the server talks to it (OpenID Connect Discovery 1.0, Core 1.0 §3.1.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
+
+from fanjet.auth.jwks.download import EndpointDown, download
+from fanjet.auth.jwks.keyring import Keyring
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fanjet.auth.signatures import Checks
+    from fanjet.config.tree.operations import Oidc
+
+log = get_logger(__name__)
+
+PUBLISHED_AT: Final = "/.well-known/openid-configuration"
+KEPT_SECONDS: Final = 3600.0
+PAUSE_SECONDS: Final = 2.0
+"""How long a provider that has failed is not asked again."""
+EXCHANGE_TIMEOUT: Final = ClientTimeout(total=5.0)
+LARGEST_ANSWER: Final = 1 << 20
+
+
+class ProviderFailed(Exception):  # noqa: N818 (says what happened)
+    """The provider cannot be reached, or answers what it should not. The text is for the log and names no secret."""
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What a provider publishes about itself."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+
+
+class _Tokens(msgspec.Struct, frozen=True):
+    id_token: str = ""
+    error: str = ""
+
+
+_decode_description = msgspec.json.Decoder(Description).decode
+_decode_tokens = msgspec.json.Decoder(_Tokens).decode
+
+
+class Provider:
+    """Knows the provider's description and keys, and exchanges codes for ID tokens."""
+
+    def __init__(self, settings: Oidc) -> None:
+        self._settings = settings
+        self._keys = Keyring(download, unmarked=True)
+        self._description: Description | None = None
+        self._ask_again_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+
+    async def description(self) -> Description:
+        """What it says of itself, at most an hour old unless it cannot be asked. Raises `ProviderFailed`."""
+        if time.monotonic() >= self._ask_again_at:
+            if self._asking is None:
+                self._asking = asyncio.get_running_loop().create_task(self._discover())
+            await asyncio.shield(self._asking)
+        if self._description is None:
+            raise ProviderFailed("the provider cannot be reached")
+        return self._description
+
+    async def _discover(self) -> None:
+        issuer = self._settings.issuer
+        try:
+            found = _decode_description(await download(issuer.removesuffix("/") + PUBLISHED_AT))
+            if found.issuer != issuer:
+                raise ProviderFailed(f"it calls itself {found.issuer}")
+        except (EndpointDown, msgspec.DecodeError, ProviderFailed) as error:
+            log.error("error asking OpenID Connect provider", issuer=issuer, error=error)
+            self._ask_again_at = time.monotonic() + PAUSE_SECONDS
+        else:
+            self._description = found
+            self._ask_again_at = time.monotonic() + KEPT_SECONDS
+        finally:
+            self._asking = None
+
+    async def key(self, key_id: str) -> Checks:
+        """The key of this id. Raises `TokenInvalid` when there is none, `KeysUnavailable`, `ProviderFailed`."""
+        url = (await self.description()).jwks_uri
+        return self._keys.find(url, key_id) or await self._keys.fetch(url, key_id)
+
+    async def id_token(self, code: str, verifier: str) -> str:
+        """The ID token for a code that a browser has brought, and the PKCE verifier of its login. Raises
+        `ProviderFailed`."""
+        return await asyncio.get_running_loop().create_task(self._exchange(code, verifier))
+
+    async def _exchange(self, code: str, verifier: str) -> str:
+        description = await self.description()
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._settings.redirect_uri,
+            "code_verifier": verifier,
+        }
+        headers = self._credentials(description, form)
+        try:
+            async with (
+                ClientSession(timeout=EXCHANGE_TIMEOUT, cookie_jar=DummyCookieJar()) as session,
+                session.post(description.token_endpoint, data=form, headers=headers, allow_redirects=False) as answer,
+            ):
+                status, body = answer.status, await answer.content.read(LARGEST_ANSWER)
+            tokens = _decode_tokens(body)
+        except (ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ProviderFailed(f"error exchanging the code: {type(error).__name__}") from None
+        if status != 200 or not tokens.id_token:
+            raise ProviderFailed(f"no ID token for the code: status {status}, error {tokens.error!r}")
+        return tokens.id_token
+
+    def _credentials(self, description: Description, form: dict[str, str]) -> Mapping[str, str]:
+        """Headers that tell who asks, or, where the provider does not take those, fields of the form."""
+        settings = self._settings
+        if "client_secret_basic" in description.token_endpoint_auth_methods_supported:
+            pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
+            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+        form |= {"client_id": settings.client_id, "client_secret": settings.client_secret}
+        return {}

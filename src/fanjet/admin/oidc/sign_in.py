@@ -1,0 +1,108 @@
+"""Logins by OpenID Connect as the other admin endpoints see them, whichever side gets the tokens (10 I.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fanjet.admin.verdict import Verdict
+from fanjet.admin.working import work_on
+from fanjet.auth import KeysUnavailable, TokenInvalid
+from fanjet.telemetry.logging import get_logger
+
+from .code_flow import CodeFlow, LoginFailed, scope
+from .identity import Identities
+from .provider import Provider, ProviderFailed
+
+if TYPE_CHECKING:
+    from fanjet.config.tree.operations import Admin
+    from fanjet.net.http1 import Exchange
+    from fanjet.net.http1.request import Request
+    from fanjet.net.router import Endpoint
+
+log = get_logger(__name__)
+
+CONSOLE: Final = "../../"
+"""The console, seen from the callback."""
+NOT_KEPT: Final = (b"Cache-Control", b"no-store")
+
+
+class SignIn:
+    """Judges requests, tells the console how to log in, and serves what that takes."""
+
+    def __init__(self, config: Admin) -> None:
+        """Raises `ExpressionError`."""
+        self._settings = config.oidc
+        self._provider = Provider(config.oidc)
+        self._identities = Identities(config.oidc, self._provider)
+        self._flow: CodeFlow | None = None
+        if config.oidc.client_secret:
+            self._flow = CodeFlow(config.oidc, config.secret, self._provider, self._identities)
+
+    async def judge(self, request: Request) -> Verdict:
+        """Look at the request's token, access included: whoever loses it is out at once."""
+        token = _bearer(request) if self._flow is None else self._flow.token_of(request)
+        if token is None:
+            return Verdict.UNKNOWN
+        try:
+            identity = await self._identities.identify(token)
+        except TokenInvalid as error:
+            log.info("token of an admin login is not valid", error=str(error))
+            return Verdict.UNKNOWN
+        except (ProviderFailed, KeysUnavailable):
+            return Verdict.UNDECIDED
+        return Verdict.ADMITTED if identity.has_access else Verdict.FORBIDDEN
+
+    async def invitation(self, request: Request) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
+        """What the console must know to log in, and headers to send along. Without an address the provider cannot be
+        reached just now."""
+        settings = self._settings
+        if self._flow is None:
+            told = {
+                "pkce": True,
+                "display_name": settings.display_name,
+                "authority": settings.issuer,
+                "client_id": settings.client_id,
+                "redirect_uri": settings.redirect_uri,
+                "scope": scope(settings),
+            }
+            return told, []
+        try:
+            address, cookie = await self._flow.address(request)
+        except ProviderFailed:
+            return {"pkce": False, "display_name": settings.display_name, "auth_url": ""}, []
+        return {"pkce": False, "display_name": settings.display_name, "auth_url": address}, [cookie]
+
+    def routes(self) -> dict[str, Endpoint]:
+        """What logging in takes where the server gets the tokens, by path below `admin/`."""
+        if self._flow is None:
+            return {}
+        return {"oidc/callback": self._callback, "logout": self._log_out}
+
+    def _callback(self, exchange: Exchange) -> None:
+        if exchange.request.method != "GET":
+            exchange.respond(405)
+        elif self._flow is not None:
+            work_on(exchange, _come_back(exchange, self._flow))
+
+    def _log_out(self, exchange: Exchange) -> None:
+        if exchange.request.method != "POST":
+            exchange.respond(405)
+        elif self._flow is not None:
+            exchange.respond(200, headers=(self._flow.forget_session(), NOT_KEPT))
+
+
+async def _come_back(exchange: Exchange, flow: CodeFlow) -> None:
+    where, cookies = CONSOLE, [flow.forget_login()]
+    try:
+        cookies.append(await flow.come_back(exchange.request))
+    except LoginFailed as failure:
+        where = f"{CONSOLE}#/login?problem={failure.problem}"
+    except Exception:
+        log.exception("error logging in by OpenID Connect")
+        where = f"{CONSOLE}#/login?problem=provider"
+    exchange.respond(302, headers=((b"Location", where.encode()), *cookies, NOT_KEPT))
+
+
+def _bearer(request: Request) -> str | None:
+    words = request.headers.get(b"authorization", b"").split()
+    return words[1].decode("latin-1") if len(words) == 2 and words[0].lower() == b"bearer" else None

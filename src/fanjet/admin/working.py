@@ -1,0 +1,29 @@
+"""Answers that may take a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.net.eager import start
+from fanjet.net.http1.exchange import answer_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from fanjet.net.http1 import Exchange
+
+
+def work_on(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+    """Run what answers the exchange; if it does not have to wait, before this returns. What it raises is answered for,
+    by whoever has called the endpoint or here."""
+    suspended = start(work)
+    if suspended is not None:
+        suspended.go_on(lambda _, error: _ended(exchange, error))
+
+
+def _ended(exchange: Exchange, error: BaseException | None) -> None:
+    if isinstance(error, Exception):
+        answer_failure(exchange, error)
+    elif error is not None:
+        raise error
