@@ -115,11 +115,23 @@ def test_whatever_comes_is_delivered_or_refused(data):
             received(payload)
 
 
-@given(st.binary(max_size=40000), st.integers(1, 2**62), st.dictionaries(st.text(), st.text(), max_size=2))
-def test_what_was_encoded_is_understood_and_equals_protobuf(data, time, tags):
-    options = PublishOptions(tags=tags or None)
-    encoded = encode_publication(data, options, time)
+INFOS = st.builds(ClientInfo, st.text(), st.text(), st.binary(max_size=2000), st.binary(max_size=20000))
+
+
+@given(
+    st.binary(max_size=40000),
+    st.integers(1, 2**62),
+    st.dictionaries(st.text(), st.text(), max_size=2),
+    st.none() | INFOS,
+    st.booleans(),
+)
+def test_what_was_encoded_is_understood_and_equals_protobuf(data, time, tags, info, delta):
+    options = PublishOptions(tags=tags or None, info=info)
+    encoded = encode_publication(data, options, time, delta=delta)
     if len(tags) < 2:  # several come in any order
-        assert encoded == publication_record(data, options, time).SerializeToString()
+        record = publication_record(data, options, time)
+        record.delta = delta
+        assert encoded == record.SerializeToString()
     [delivered] = received(encoded).delivered
-    assert delivered.publication == Publication(data, tags=tags or None, time=time)
+    assert delivered.publication == Publication(data, 0, info, tags or None, time)
+    assert delivered.use_delta == delta
