@@ -12,8 +12,8 @@ PATIENCE = 10.0
 PAUSE = 0.01
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Return as soon as the condition holds; fail if it does not in time."""
-    async with asyncio.timeout(PATIENCE):
+async def until(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
+    """Return as soon as the condition holds; fail if it does not within so many seconds."""
+    async with asyncio.timeout(patience):
         while not await condition():  # noqa: ASYNC110 - another process cannot set an event here
             await asyncio.sleep(PAUSE)

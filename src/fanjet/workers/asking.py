@@ -59,7 +59,8 @@ _answers: Final = msgspec.msgpack.Decoder(Answer)
 
 def decode_question(data: bytes) -> Question:
     """What a worker asks."""
-    return _questions.decode(data)
+    question: Question = _questions.decode(data)
+    return question
 
 
 class KeptAddresses:

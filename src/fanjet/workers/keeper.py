@@ -1,8 +1,8 @@
 """The sockets of all workers, bound by their supervisor.
 
 Each worker has TCP and UDP sockets of its own on the common addresses, among which the kernel shares out the clients
-(`SO_REUSEPORT`). They stay open here while a worker is replaced: clients that connect meanwhile wait in the queue of
-its socket until the next one accepts them, instead of being reset.
+(`SO_REUSEPORT`). They stay open here while a worker is replaced: those who wait in the queue of its socket are accepted
+by the next one, instead of being reset.
 """
 
 from __future__ import annotations

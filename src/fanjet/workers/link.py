@@ -61,7 +61,8 @@ class Link:
         self._last_number += 1
         number = self._last_number
         loop = asyncio.get_running_loop()
-        answer = self._gathering[number] = loop.create_future()
+        answer: asyncio.Future[list[bytes]] = loop.create_future()
+        self._gathering[number] = answer
         patience = loop.call_later(GATHER_SECONDS, self._give_up, answer)
         self._line.send(Gather(number))
         try:

@@ -72,9 +72,8 @@ class Slot:
             status=describe(status),
             pause=f"{pause}s",
         )
-        if pause:
-            self._keeper.let_go(self.number)
-            await asyncio.sleep(pause)
+        self._keeper.let_go(self.number)  # so that clients come to the others rather than wait for the next
+        await asyncio.sleep(pause)
         await self._begin()
 
     def _next_pause(self) -> float:

@@ -61,8 +61,9 @@ class Worker:
         line, its_line = socket.socketpair()
         asking, its_asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._keeper.expect(self.number)
+        path = "" if engine is None else engine.path
+        place = WorkerPlace(self.number, its_line.fileno(), its_asking.fileno(), path)
         descriptors = [its_line.fileno(), its_asking.fileno()]
-        place = WorkerPlace(self.number, *descriptors, engine="" if engine is None else engine.path)
         if engine is not None:
             descriptors.append(engine.life)
         with its_line, its_asking:
@@ -107,7 +108,8 @@ class Worker:
 
     async def report(self, number: int) -> bytes:
         """Its metrics as of now. Raises `WorkerGone` when it ends meanwhile."""
-        answer = self._reports[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._reports[number] = answer
         self._line.send(Report(number))
         try:
             return await answer
