@@ -22,6 +22,7 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
 
 from . import emulation, farewell, refresh, server_side, tick, unsubscribe
+from .agent import NOBODY, agent
 from .client_id import new_client_id
 from .commands import CommandQueue
 from .deadlines import Deadlines
@@ -62,6 +63,7 @@ class Session(Outbox):
 
     __slots__ = (
         "_commands",
+        "agent",
         "asking",
         "authenticated",
         "capabilities",
@@ -73,6 +75,7 @@ class Session(Outbox):
         "info",
         "labels",
         "last_command",
+        "latency",
         "meta",
         "metrics",
         "opening",
@@ -95,6 +98,8 @@ class Session(Outbox):
         super().__init__(context.node.flusher, transport)
         self.context = context
         self.last_command = ""
+        self.agent = NOBODY
+        self.latency = -1
         self.session_id = session_id
         self.opening = opening
         self.metrics = context.metrics.of_transport(transport.name)
@@ -147,6 +152,7 @@ class Session(Outbox):
         self.labels = credentials.labels
         self.capabilities = credentials.capabilities
         self.expire_at = credentials.expire_at
+        self.agent = agent(name, version, int(self.context.unix_time()))
         self._enter(AUTHENTICATED)
         self._count_in(name, version)
         self.context.connecting.leave(self)
@@ -346,7 +352,9 @@ class Session(Outbox):
         """Note a pong. False when no ping waits for one."""
         outstanding, self.ping_outstanding = self.ping_outstanding, False
         if outstanding and self.deadlines.pong < inf:
-            self.metrics.pong(self.context.now() - (self.deadlines.pong - self.pong_timeout))
+            took = self.context.now() - (self.deadlines.pong - self.pong_timeout)
+            self.metrics.pong(took)
+            self.latency = int(took * 1000)
         self.deadlines.pong = inf
         self.arm()
         return outstanding
