@@ -6,13 +6,15 @@ import asyncio
 import gzip
 import socket
 import threading
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.net.http1.client import HttpClient, parse_target
+from fanjet.net.http1.client import HttpClient
 from fanjet.net.http1.client_connection import ExchangeFailed
+from fanjet.net.http1.client_target import parse_target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +68,7 @@ def client() -> HttpClient:
 
 async def test_a_request_has_what_it_needs_and_no_more(client: HttpClient) -> None:
     async with peer(OK) as server:
-        answer = await client.post(parse_target(f"{server.base}/a b?c=ü#d"), [("X-A", "ü")], b"[1]")
+        answer = await client.post(parse_target(f"{server.base}/a b?c=ü#d"), (("X-A", "ü"),), b"[1]")
     client.close()
     assert answer == (200, b"{}", "")
     host = server.base.removeprefix("http://")
@@ -78,10 +80,10 @@ async def test_connections_are_kept(client: HttpClient) -> None:
     async with peer(OK) as server:
         target = parse_target(f"{server.base}/")
         for _ in range(10):
-            await client.post(target, [], b"")
-        await asyncio.gather(*(client.post(target, [], b"") for _ in range(5)))
+            await client.post(target, (), b"")
+        await asyncio.gather(*(client.post(target, (), b"") for _ in range(5)))
         for _ in range(10):
-            await client.post(target, [], b"")
+            await client.post(target, (), b"")
         client.close()
     assert server.connections == 5
 
@@ -89,7 +91,7 @@ async def test_connections_are_kept(client: HttpClient) -> None:
 async def test_a_connection_that_the_server_closed_is_not_used_again(client: HttpClient) -> None:
     async with peer([OK, None]) as server:
         for _ in range(3):
-            await client.post(parse_target(f"{server.base}/"), [], b"")
+            await client.post(parse_target(f"{server.base}/"), (), b"")
             await asyncio.sleep(0.05)  # for the close to come in
         client.close()
     assert server.connections == 3
@@ -111,7 +113,7 @@ async def test_not_even_when_the_loop_was_too_busy_to_notice(client: HttpClient)
         thread.start()
         target = parse_target(f"http://127.0.0.1:{listening.getsockname()[1]}/")
         for _ in range(3):
-            assert (await client.post(target, [], b"")).body == b"{}"
+            assert (await client.post(target, (), b"")).body == b"{}"
             answered.wait(5)  # holds the loop until the connection is closed
             answered.clear()
         thread.join()
@@ -136,8 +138,38 @@ async def test_not_even_when_the_loop_was_too_busy_to_notice(client: HttpClient)
 )
 async def test_bodies(client: HttpClient, answer: bytes, body: bytes) -> None:
     async with peer(answer) as server:
-        assert (await client.post(parse_target(f"{server.base}/"), [], b"")).body == body
-        assert (await client.post(parse_target(f"{server.base}/"), [], b"")).body == body
+        assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == body
+        assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == body
+        client.close()
+
+
+@pytest.mark.parametrize("split", [False, True])
+async def test_a_head_that_comes_again_says_the_same(client: HttpClient, split: bool) -> None:
+    short = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
+    again: list[bytes | None] = [short + b"[", b"3]"] if split else [short + b"[3]"]
+    last = b"HTTP/1.1 500 E\r\nContent-Length: 3\r\n\r\n[4]"
+    async with peer(short + b"[1]", short + b"[2]", again, last, short + b"[5]") as server:
+        answers = [await client.post(parse_target(f"{server.base}/"), (), b"") for _ in range(5)]
+        client.close()
+    assert [answer.body for answer in answers] == [b"[1]", b"[2]", b"[3]", b"[4]", b"[5]"]
+    assert [answer.status for answer in answers] == [200, 200, 200, 500, 200]
+    assert server.connections == 1
+
+
+async def test_more_than_a_known_head_promises_is_not_taken_for_the_body(client: HttpClient) -> None:
+    async with peer(OK, OK, OK + b"x", OK) as server:
+        for _ in range(4):
+            assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == b"{}"
+        client.close()
+    assert server.connections == 2
+
+
+async def test_no_head_of_a_packed_body_is_known(client: HttpClient) -> None:
+    texts = (bytes(range(varied)) + b"x" * alike for varied in range(50, 60) for alike in range(100))
+    plain = next(text for text in texts if len(gzip.compress(text)) == len(text))
+    async with peer(packed(plain)) as server:
+        for _ in range(3):
+            assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == plain
         client.close()
 
 
@@ -149,7 +181,7 @@ def packed(content: bytes, cut: int = 0) -> bytes:
 
 async def test_packed_bodies_are_unpacked(client: HttpClient) -> None:
     async with peer(packed(b"[1]")) as server:
-        assert (await client.post(parse_target(f"{server.base}/"), [], b"")).body == b"[1]"
+        assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == b"[1]"
         client.close()
 
 
@@ -172,8 +204,8 @@ async def test_packed_bodies_are_unpacked(client: HttpClient) -> None:
 async def test_what_is_no_answer(client: HttpClient, answer: bytes | list[bytes | None]) -> None:
     async with peer(answer, OK) as server:
         with pytest.raises(ExchangeFailed):
-            await client.post(parse_target(f"{server.base}/"), [], b"")
-        assert (await client.post(parse_target(f"{server.base}/"), [], b"")).body == b"{}"
+            await client.post(parse_target(f"{server.base}/"), (), b"")
+        assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == b"{}"
         client.close()
 
 
@@ -181,7 +213,7 @@ async def test_an_answer_that_nobody_asked_for_goes_to_nobody(client: HttpClient
     forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
     async with peer(OK + forged, OK) as server:
         for _ in range(2):
-            assert (await client.post(parse_target(f"{server.base}/"), [], b"")).body == b"{}"
+            assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == b"{}"
         client.close()
     assert server.connections == 2
 
@@ -198,7 +230,27 @@ async def test_time_is_limited() -> None:
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     target = parse_target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     with pytest.raises(TimeoutError):
-        await client.post(target, [], b"")
+        await client.post(target, (), b"")
+    server.close()
+
+
+async def test_each_exchange_has_its_own_time() -> None:
+    client = HttpClient(timeout=0.3, max_body=MAX_BODY)
+    lasted: list[float] = []
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    target = parse_target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+
+    async def call() -> None:
+        start = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await client.post(target, (), b"")
+        lasted.append(time.monotonic() - start)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(call())
+            await asyncio.sleep(0.1)
+    assert min(lasted) >= 0.29
     server.close()
 
 
@@ -213,7 +265,7 @@ async def test_being_cancelled_ends_the_connection(client: HttpClient) -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     target = parse_target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-    call = asyncio.create_task(client.post(target, [], b""))
+    call = asyncio.create_task(client.post(target, (), b""))
     await asyncio.sleep(0.05)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -227,7 +279,7 @@ def moved(code: int, location: str) -> bytes:
 
 
 async def test_redirects_keep_what_they_should(client: HttpClient) -> None:
-    secrets = [("Authorization", "a"), ("Cookie", "c"), ("X-A", "1")]
+    secrets = (("Authorization", "a"), ("Cookie", "c"), ("X-A", "1"))
     async with peer(OK) as other, peer(moved(307, "/second"), moved(307, f"{other.base}/third")) as first:
         await client.post(parse_target(f"{first.base}/first"), secrets, b"[1]")
         client.close()
@@ -243,14 +295,14 @@ async def test_redirects_keep_what_they_should(client: HttpClient) -> None:
 async def test_redirects_that_lead_nowhere(client: HttpClient, location: str) -> None:
     async with peer(moved(307, location)) as server:
         with pytest.raises(ExchangeFailed):
-            await client.post(parse_target(f"{server.base}/"), [], b"")
+            await client.post(parse_target(f"{server.base}/"), (), b"")
         client.close()
 
 
 async def test_a_header_cannot_smuggle_others_in(client: HttpClient) -> None:
     async with peer(OK) as server:
         with pytest.raises(ValueError, match="X-A"):
-            await client.post(parse_target(f"{server.base}/"), [("X-A", "1\r\nX-B: 2")], b"")
+            await client.post(parse_target(f"{server.base}/"), (("X-A", "1\r\nX-B: 2"),), b"")
         client.close()
     assert server.requests == []
 
@@ -258,8 +310,8 @@ async def test_a_header_cannot_smuggle_others_in(client: HttpClient) -> None:
 async def test_who_is_named_in_the_address_is_authorized(client: HttpClient) -> None:
     async with peer(OK) as server:
         target = parse_target(server.base.replace("http://", "http://me:p%20w@") + "/")
-        await client.post(target, [], b"")
-        await client.post(target, [("Authorization", "other")], b"")
+        await client.post(target, (), b"")
+        await client.post(target, (("Authorization", "other"),), b"")
         client.close()
     assert b"Authorization: Basic bWU6cCB3\r\n" in server.requests[0]
     assert b"me" not in server.requests[0].split(b"\r\n")[1]

@@ -1,4 +1,4 @@
-"""From results of backends to what they mean (06 §5 to §12). Functions raise ValueError for Base64 that is none."""
+"""From responses of backends to what they mean (06 §5 to §12). Functions raise ValueError for Base64 that is none."""
 
 from __future__ import annotations
 
@@ -17,32 +17,41 @@ from .payloads import payload_of
 
 if TYPE_CHECKING:
     from .responses import (
+        ConnectResponse,
         ConnectResult,
-        PublishResult,
-        RefreshResult,
-        SubRefreshResult,
+        PublishResponse,
+        RefreshResponse,
+        RPCResponse,
+        SubRefreshResponse,
         SubscribeOptions,
-        SubscribeResult,
+        SubscribeResponse,
     )
 
 _ALLOWED = SubscribeAnswer()
 _UNCHANGED = PublishAnswer()
 
 
-def connect_answer(result: ConnectResult) -> ConnectAnswer:
-    """06 §5."""
-    subs = {channel: Grant() for channel in result.channels}
-    subs.update((channel, _grant(options)) for channel, options in result.subs.items())
+def connect_answer(response: ConnectResponse) -> ConnectAnswer | None:
+    """06 §5. None when the backend does not know who connects."""
+    result = response.result
+    if result is None:
+        return None
     return ConnectAnswer(
         user=result.user,
         expire_at=result.expire_at,
         info=payload_of(result.info, result.b64info),
         data=payload_of(result.data, result.b64data),
         meta=bytes(result.meta),
-        subs=subs,
+        subs=_grants(result) if result.channels or result.subs else {},
         caps=result.caps,
         labels=result.labels or None,
     )
+
+
+def _grants(result: ConnectResult) -> dict[str, Grant]:
+    subs = {channel: Grant() for channel in result.channels}
+    subs.update((channel, _grant(options)) for channel, options in result.subs.items())
+    return subs
 
 
 def _grant(options: SubscribeOptions) -> Grant:
@@ -56,8 +65,11 @@ def _grant(options: SubscribeOptions) -> Grant:
     )
 
 
-def refresh_answer(result: RefreshResult | None) -> RefreshAnswer | None:
-    """06 §6."""
+def refresh_answer(response: RefreshResponse) -> RefreshAnswer | None:
+    """06 §6. Whatever does not prolong a connection ends it."""
+    if response.error is not None or response.disconnect is not None:
+        return None
+    result = response.result
     if result is None or result.expired:
         return None
     return RefreshAnswer(
@@ -68,8 +80,9 @@ def refresh_answer(result: RefreshResult | None) -> RefreshAnswer | None:
     )
 
 
-def subscribe_answer(result: SubscribeResult | None) -> SubscribeAnswer:
+def subscribe_answer(response: SubscribeResponse) -> SubscribeAnswer:
     """06 §7."""
+    result = response.result
     if result is None:
         return _ALLOWED
     return SubscribeAnswer(
@@ -82,8 +95,9 @@ def subscribe_answer(result: SubscribeResult | None) -> SubscribeAnswer:
     )
 
 
-def publish_answer(result: PublishResult | None) -> PublishAnswer:
+def publish_answer(response: PublishResponse) -> PublishAnswer:
     """06 §8. Unlike elsewhere the plain field counts before the Base64 one (P3)."""
+    result = response.result
     if result is None:
         return _UNCHANGED
     data = bytes(result.data) or payload_of(result.data, result.b64data)
@@ -98,8 +112,16 @@ def publish_answer(result: PublishResult | None) -> PublishAnswer:
     )
 
 
-def sub_refresh_answer(result: SubRefreshResult | None) -> SubRefreshAnswer | None:
-    """06 §10."""
+def sub_refresh_answer(response: SubRefreshResponse) -> SubRefreshAnswer | None:
+    """06 §10. Whatever does not prolong a subscription ends it."""
+    if response.error is not None or response.disconnect is not None:
+        return None
+    result = response.result
     if result is None or result.expired:
         return None
     return SubRefreshAnswer(expire_at=result.expire_at, info=payload_of(result.info, result.b64info))
+
+
+def rpc_answer(response: RPCResponse) -> bytes:
+    """06 §11."""
+    return b"" if response.result is None else payload_of(response.result.data, response.result.b64data)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from asyncio import CancelledError
-from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Raw
 
 from fanjet.events.client_events import EventFailed
+from fanjet.events.event import DataEvent
 from fanjet.protocol import codes
 from fanjet.telemetry.logging import get_logger
 
 from .backend import BackendFailed
 from .payloads import encode_base64
-from .requests import NO_PAYLOAD, UserRequest
+from .requests import UserRequest
 from .responses import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from types import TracebackType
 
     from fanjet.config.tree.proxy import Proxy
     from fanjet.events.event import Event
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 R = TypeVar("R", bound=Response)
+T = TypeVar("T")
 
 
 class RequestTerms:
@@ -40,30 +41,26 @@ class RequestTerms:
         self._binary = config.binary_encoding
         self._include_meta = config.include_connection_meta
 
-    def about_client(self, event: Event) -> dict[str, Any]:
-        """What is said about a client that wants to connect."""
-        return {
-            "client": event.client,
-            "transport": event.transport,
-            "protocol": event.protocol,
-            "encoding": "binary" if self._binary else "json",
-        }
+    def describe(self, event: Event, fields: dict[str, Any]) -> None:
+        """Add to the fields of a request what every one says, and what the client has sent."""
+        fields["client"] = event.client
+        fields["transport"] = event.transport
+        fields["protocol"] = event.protocol
+        fields["encoding"] = "binary" if self._binary else "json"
+        if isinstance(event, DataEvent) and event.data:
+            if self._binary:
+                fields["b64data"] = encode_base64(event.data)
+            else:
+                fields["data"] = Raw(event.data)
 
-    def about_user(self, event: Event) -> dict[str, Any]:
-        """What is said about a client that has connected."""
-        fields = self.about_client(event)
+    def describe_with_user(self, event: Event, fields: dict[str, Any]) -> None:
+        """The same about a client that has connected."""
+        self.describe(event, fields)
         fields["user"] = event.user
         if event.meta and self._include_meta:
             fields["meta"] = Raw(event.meta)
         if event.labels:
             fields["labels"] = dict(event.labels)
-        return fields
-
-    def payload(self, data: bytes) -> dict[str, Any]:
-        """What the client has sent."""
-        if self._binary:
-            return {"b64data": encode_base64(data)}
-        return {"data": Raw(data) if data else NO_PAYLOAD}
 
 
 class Asker(Generic[R]):
@@ -72,45 +69,64 @@ class Asker(Generic[R]):
     def __init__(self, kind: Kind[R], config: Proxy, backend: Backend[R], observer: CallObserver) -> None:
         terms = RequestTerms(config)
         self._kind = kind
-        self._about = terms.about_user if issubclass(kind.request, UserRequest) else terms.about_client
+        self._describe = terms.describe_with_user if issubclass(kind.request, UserRequest) else terms.describe
         self._backend = backend
         self._observer = observer
-        self.payload = terms.payload
 
     async def ask(self, event: Event, **fields: Any) -> R:
         """The response, whatever it says. `fields` go into the request. Raises `EventFailed`."""
-        with observed(self._observer, self._kind.name, event):
-            return await self._backend.call(self._kind.request(**self._about(event), **fields), event)
+        self._describe(event, fields)
+        with Observed(self._observer, self._kind.name, event):
+            return await self._backend.call(self._kind.request(**fields), event)
 
-    async def ask_or_refuse(self, event: Event, **fields: Any) -> R:
-        """The same; an error or a disconnect in the response is raised."""
+    async def ask_for(self, read: Callable[[R], T], event: Event, **fields: Any) -> T:
+        """What the response means. An error or a disconnect in it is raised, `EventFailed` for what `read` cannot
+        decode."""
         response = await self.ask(event, **fields)
-        raise_refusal(response)
-        return response
+        if response.disconnect is not None or response.error is not None:
+            raise_refusal(response)
+        try:
+            return read(response)
+        except ValueError as error:
+            log_useless(event, error)
+            raise EventFailed from None
 
     async def close(self) -> None:
         """Let the backend's connections go."""
         await self._backend.close()
 
 
-@contextmanager
-def observed(observer: CallObserver, kind: str, event: Event) -> Iterator[None]:
+class Observed:
     """A call to a backend inside. Turns `BackendFailed` into a line in the log and `EventFailed`."""
-    observer.on_start()
-    started = time.perf_counter()
-    try:
-        yield
-    except CancelledError:
-        observer.on_abandon()
-        raise
-    except BackendFailed as failure:
-        observer.on_failure(time.perf_counter() - started)
-        channel = getattr(event, "channel", "")
+
+    __slots__ = ("_event", "_kind", "_observer", "_started")
+
+    def __init__(self, observer: CallObserver, kind: str, event: Event) -> None:
+        self._observer = observer
+        self._kind = kind
+        self._event = event
+
+    def __enter__(self) -> None:
+        self._observer.on_start()
+        self._started = perf_counter()
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        seconds = perf_counter() - self._started
+        if error is None:
+            self._observer.on_answer(seconds)
+        elif isinstance(error, BackendFailed):
+            self._observer.on_failure(seconds)
+            self._log(error)
+            raise EventFailed from None
+        else:
+            self._observer.on_abandon()
+
+    def _log(self, failure: BackendFailed) -> None:
+        channel = getattr(self._event, "channel", "")
         fields = {"channel": channel} if channel else {}
-        log.error(f"error proxying {kind}", client=event.client, error=str(failure), **fields)
-        raise EventFailed from None
-    else:
-        observer.on_answer(time.perf_counter() - started)
+        log.error(f"error proxying {self._kind}", client=self._event.client, error=str(failure), **fields)
 
 
 def raise_refusal(response: Response) -> None:
@@ -120,3 +136,8 @@ def raise_refusal(response: Response) -> None:
     if response.error is not None:
         error = response.error
         raise codes.ReplyError(codes.Error(error.code, error.message, error.temporary))
+
+
+def log_useless(event: Event, error: ValueError) -> None:
+    """Say in the log that a result cannot be decoded."""
+    log.error("error decoding result of a proxy", client=event.client, error=str(error))

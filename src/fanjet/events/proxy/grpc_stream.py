@@ -15,7 +15,7 @@ from fanjet.telemetry.logging import get_logger
 
 from . import kinds
 from .answers import subscribe_answer
-from .asking import RequestTerms, observed, raise_refusal
+from .asking import Observed, RequestTerms, log_useless, raise_refusal
 from .backend import BackendFailed
 from .grpc_backend import SERVICE, CallMetadata, described, message_of
 from .grpc_channel import GrpcChannel
@@ -50,19 +50,18 @@ class StreamOpener:
 
     async def open(self, event: SubscribeEvent, *, bidirectional: bool) -> GrpcStream:
         """A stream that the backend has accepted. Raises `EventFailed` and what the backend answers instead."""
-        request = SubscribeRequest(
-            **self._terms.about_user(event), channel=event.channel, **self._terms.payload(event.data)
-        )
-        message: Any = message_of(proxy_pb2.SubscribeRequest, request)
+        fields: dict[str, Any] = {"channel": event.channel}
+        self._terms.describe_with_user(event, fields)
+        message: Any = message_of(proxy_pb2.SubscribeRequest, SubscribeRequest(**fields))
         opening = _Opening(message, self._metadata.of(event), self._timeout, bidirectional=bidirectional)
-        with observed(self._observer, kinds.SUBSCRIBE_STREAM, event):
+        with Observed(self._observer, kinds.SUBSCRIBE_STREAM, event):
             response = await opening.shake_hands(self._channel)
         try:
             raise_refusal(response)
-            answer = subscribe_answer(response.result)
+            answer = subscribe_answer(response)
         except ValueError as error:
             opening.cancel()
-            log.error("error decoding result", client=event.client, channel=event.channel, error=str(error))
+            log_useless(event, error)
             raise EventFailed from None
         except BaseException:
             opening.cancel()

@@ -8,8 +8,9 @@ from msgspec import Raw
 from msgspec.json import Encoder
 
 from fanjet.config.tree.tls import Tls
-from fanjet.net.http1.client import HttpClient, parse_target
+from fanjet.net.http1.client import HttpClient
 from fanjet.net.http1.client_connection import ExchangeFailed
+from fanjet.net.http1.client_target import parse_target
 from fanjet.net.tls import client_context
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON, is_json
@@ -32,6 +33,7 @@ LONGEST_RESPONSE: Final = 16 << 20
 """Bytes, unpacked. Nothing that long could be sent on to a client."""
 _ALWAYS: Final = (("Accept-Encoding", "gzip"), ("User-Agent", "Fanjet"))
 _LAST: Final = (("Content-Type", "application/json"),)
+_USUAL: Final = (*_ALWAYS, *_LAST)
 
 _encode: Final = Encoder().encode
 
@@ -59,7 +61,7 @@ class HttpBackend(Generic[R]):
         """Ask once. Raises `BackendFailed`."""
         body = _encoded(request)
         forwarded = self._forwarding.http_headers(event)
-        headers = [*_without(forwarded, _ALWAYS), *forwarded, *_LAST]
+        headers = (*_without(forwarded, _ALWAYS), *forwarded, *_LAST) if forwarded else _USUAL
         try:
             answer = await self._client.post(parse_target(self._endpoint), headers, body)
             if answer.status != 200:
@@ -94,8 +96,6 @@ def _encoded(request: Request) -> bytes:
 
 def _without(given: Sequence[tuple[str, str]], defaults: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
     """The defaults that nothing given replaces."""
-    if not given:
-        return defaults
     names = {name for name, _ in given}
     return [default for default in defaults if default[0] not in names]
 

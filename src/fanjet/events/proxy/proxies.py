@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from fanjet.events.client_events import EventFailed
 from fanjet.events.headers import KeptHeaders
 from fanjet.protocol.codes import DISCONNECT_INTERNAL, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
-from fanjet.telemetry.logging import get_logger
 
 from . import kinds
-from .answers import connect_answer, publish_answer, refresh_answer, sub_refresh_answer, subscribe_answer
+from .answers import (
+    connect_answer,
+    publish_answer,
+    refresh_answer,
+    rpc_answer,
+    sub_refresh_answer,
+    subscribe_answer,
+)
+from .asking import log_useless
 from .named import Named
 from .observer import Unobserved
-from .payloads import payload_of
 from .responses import Response
 from .rpc_methods import RPCMethods
 from .setup import DEFAULT, make_asker, make_stream_opener, uses_of_proxies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fanjet.channels.namespaces import Resolved
     from fanjet.config import Config
@@ -36,7 +40,6 @@ if TYPE_CHECKING:
     from fanjet.events.event import (
         ConnectEvent,
         DisconnectEvent,
-        Event,
         MessageEvent,
         PublishEvent,
         RefreshEvent,
@@ -50,8 +53,6 @@ if TYPE_CHECKING:
     from .kinds import Kind
     from .observer import Observe
     from .setup import Use
-
-log = get_logger(__name__)
 
 R = TypeVar("R", bound=Response)
 
@@ -97,35 +98,24 @@ class Proxies:
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
         """Who connects; None when the backend does not know."""
-        asker = self._connect[DEFAULT]
-        response = await asker.ask_or_refuse(
-            event,
-            name=event.name,
-            version=event.version,
-            channels=list(event.channels),
-            **asker.payload(event.data),
+        return await self._connect[DEFAULT].ask_for(
+            connect_answer, event, name=event.name, version=event.version, channels=list(event.channels)
         )
-        with _useful(event):
-            return None if response.result is None else connect_answer(response.result)
 
     async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
         """Prolong a connection. Anything but a result that does ends it, except that an info which cannot be decoded is
         our failure, not the client's (06 §4.4)."""
         response = await self._refresh[DEFAULT].ask(event)
-        if response.error is not None or response.disconnect is not None:
-            return None
         try:
-            return refresh_answer(response.result)
+            return refresh_answer(response)
         except ValueError as error:
-            _log_useless(event, error)
+            log_useless(event, error)
             raise Disconnected(DISCONNECT_INTERNAL) from None
 
     async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
         """Allow a subscription."""
         asker = self._subscribe[resolved.options.subscribe_proxy_name]
-        response = await asker.ask_or_refuse(event, channel=event.channel, **asker.payload(event.data))
-        with _useful(event):
-            return subscribe_answer(response.result)
+        return await asker.ask_for(subscribe_answer, event, channel=event.channel)
 
     async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
         """Allow a subscription and open the stream that feeds it."""
@@ -136,28 +126,22 @@ class Proxies:
     async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
         """Allow a publication."""
         asker = self._publish[resolved.options.publish_proxy_name]
-        response = await asker.ask_or_refuse(event, channel=event.channel, **asker.payload(event.data))
-        with _useful(event):
-            return publish_answer(response.result)
+        return await asker.ask_for(publish_answer, event, channel=event.channel)
 
     async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
         """Prolong a subscription. Anything but a result that does ends it."""
         asker = self._sub_refresh[resolved.options.sub_refresh_proxy_name]
         response = await asker.ask(event, channel=event.channel)
-        if response.error is not None or response.disconnect is not None:
-            return None
         try:
-            return sub_refresh_answer(response.result)
+            return sub_refresh_answer(response)
         except ValueError as error:
-            _log_useless(event, error)
+            log_useless(event, error)
             return None
 
     async def rpc(self, event: RPCEvent) -> bytes:
         """Call a procedure."""
         asker = self._rpc[self._methods.proxy_name(event.method)]
-        response = await asker.ask_or_refuse(event, method=event.method, **asker.payload(event.data))
-        with _useful(event):
-            return b"" if response.result is None else payload_of(response.result.data, response.result.b64data)
+        return await asker.ask_for(rpc_answer, event, method=event.method)
 
     async def message(self, event: MessageEvent) -> NoReturn:
         """No proxy takes messages."""
@@ -170,17 +154,3 @@ class Proxies:
 def _askers(kind: Kind[R], uses: Sequence[Use], observe: Observe) -> Named[Asker[R]]:
     of_kind = [use for use in uses if use.event_type == kind.name]
     return Named(kind.name, {use.name: make_asker(kind, use, observe) for use in of_kind})
-
-
-@contextmanager
-def _useful(event: Event) -> Iterator[None]:
-    """Raise `EventFailed` for a result that cannot be decoded."""
-    try:
-        yield
-    except ValueError as error:
-        _log_useless(event, error)
-        raise EventFailed from None
-
-
-def _log_useless(event: Event, error: ValueError) -> None:
-    log.error("error decoding result of a proxy", client=event.client, error=str(error))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import select
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
+from .client_heads import Answer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .client_heads import KnownHeads
 
 _GZIP: Final = 31
 """What zlib calls the format."""
@@ -20,24 +24,29 @@ class ExchangeFailed(Exception):  # noqa: N818 (says what has happened)
     """There is no response, or none that can be used."""
 
 
-class Answer(NamedTuple):
-    """A response. The body is unpacked; `location` is empty without such a header."""
-
-    status: int
-    body: bytes
-    location: str
-
-
 class ClientConnection(asyncio.Protocol):
     """A connection to one server. `on_idle` is called with it whenever it can be used again."""
 
-    def __init__(self, max_body: int, on_idle: Callable[[ClientConnection], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        max_body: int,
+        heads: KnownHeads,
+        on_idle: Callable[[ClientConnection], None],
+    ) -> None:
         """`max_body`: bytes, packed and unpacked."""
+        self._loop = loop
         self._max_body = max_body
+        self._heads = heads
         self._on_idle = on_idle
         self._transport: asyncio.Transport | None = None
+        self._watched = select.poll()
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[Answer] | None = None
+        self._is_fresh = True
+        """Whether nothing of a response has come."""
+        self._whole = b""
+        """The first piece of a response while it is looked at: all of it, if it comes to its end there."""
         self._begin()
 
     @property
@@ -49,17 +58,13 @@ class ClientConnection(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """Whether a request can be sent and the server has done nothing meanwhile, such as closing, that a busy loop
         has not come to notice. A request that meets a closed connection fails, and may not be sent again."""
-        if not self.is_open or self._transport is None:
-            return False
-        watched = select.poll()
-        watched.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not watched.poll(0)
+        return self.is_open and not self._watched.poll(0)
 
     def send(self, request: bytes) -> asyncio.Future[Answer]:
-        """Send a request. Cancelling the future gives the connection up; it may raise `ExchangeFailed`."""
+        """Send a request. The future may raise `ExchangeFailed`; whoever cancels it closes the connection."""
         assert self._transport is not None
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
-        waiter.add_done_callback(self._settled)
+        self._waiter = waiter = self._loop.create_future()
+        self._is_fresh = True
         self._transport.write(request)
         return waiter
 
@@ -75,26 +80,30 @@ class ClientConnection(asyncio.Protocol):
             waiter.set_exception(ExchangeFailed(reason))
         self.close()
 
-    def _settled(self, waiter: asyncio.Future[Answer]) -> None:
-        """Called in a later turn of the loop, when the connection may have its next request."""
-        if waiter.cancelled():
-            self.close()
-
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Requests may be sent."""
         self._transport = cast("asyncio.Transport", transport)
+        self._watched.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """A piece of a response, or what nobody has asked for."""
         if self._waiter is None:
             self.close()
             return
+        if self._is_fresh:
+            answer = self._heads.answer(data)
+            if answer is not None:
+                self._settle(answer, goes_on=True)
+                return
+            self._is_fresh = False
+            self._whole = data
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.fail(f"malformed response: {error}")
+        self._whole = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, which is the end of a response that does not say its length."""
@@ -150,22 +159,28 @@ class ClientConnection(asyncio.Protocol):
 
     def _complete(self) -> None:
         self._until_the_end = False
-        waiter = self._waiter
-        if waiter is None or waiter.done():
+        if self._waiter is None:
             return
-        try:
-            body = b"".join(self._body)
-            answer = Answer(
-                self._parser.get_status_code(),
-                _unpacked(body, self._max_body) if self._gzipped and body else body,
-                self._location,
-            )
-        except ExchangeFailed as failure:
-            self.fail(str(failure))
+        body = b"".join(self._body)
+        if self._gzipped and body:
+            try:
+                body = _unpacked(body, self._max_body)
+            except ExchangeFailed as failure:
+                self.fail(str(failure))
+                return
+        answer = Answer(self._parser.get_status_code(), body, self._location)
+        goes_on = self._parser.should_keep_alive()
+        if goes_on and self._whole and not self._gzipped and not self._location:
+            self._heads.learn(self._whole, answer)
+        self._settle(answer, goes_on=goes_on)
+
+    def _settle(self, answer: Answer, *, goes_on: bool) -> None:
+        """Hand an answer over. `goes_on`: the connection may be used again."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is None or waiter.done():  # given up: whoever did is about to close
             return
-        self._waiter = None
         waiter.set_result(answer)
-        if self._parser.should_keep_alive() and self.is_open:
+        if goes_on and self.is_open:
             self._on_idle(self)
         else:
             self.close()
