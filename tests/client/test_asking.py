@@ -55,6 +55,18 @@ async def test_an_answer_at_once_takes_no_task(rig: Rig, application: Applicatio
     assert client.answered == [1, 2]
 
 
+async def test_what_is_cancelled_within_the_application_ends_the_connection(rig: Rig, application: Application) -> None:
+    application.gate = gate = asyncio.Event()
+    application.fail = asyncio.CancelledError  # type: ignore[assignment]
+    client = rig.open()
+    client.send({"connect": {}}, {"rpc": {"method": "m"}})
+    await rig.settle()
+    assert client.code is None
+    gate.set()
+    await rig.settle()
+    assert client.code == 3000
+
+
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(
     "fail",

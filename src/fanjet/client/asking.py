@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
-from typing import TYPE_CHECKING, Any, TypeVar
+from asyncio import CancelledError, current_task
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from fanjet.net.eager import run_eagerly
 from fanjet.protocol.codes import DISCONNECT_CONNECTION_CLOSED, Disconnected
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Generator
 
     from fanjet.protocol.codes import Disconnect
 
@@ -26,10 +25,10 @@ notice a close at once."""
 class Asking:
     """The questions of one connection that wait for answers, and the close that waits with them."""
 
-    __slots__ = ("held", "inline", "tasks")
+    __slots__ = ("held", "inline", "questions")
 
     def __init__(self) -> None:
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.questions: set[_Question[Any]] = set()
         self.inline = 0
         self.held: Disconnect | None = None
 
@@ -43,8 +42,43 @@ class Asking:
 
     def give_up(self) -> None:
         """The answers are of no use any more."""
-        for task in self.tasks:
-            task.cancel()
+        for question in self.questions:
+            question.give_up()
+
+
+class _Question(Generic[T]):
+    """A question that waits. It can be given up on its own, without the command, in whose task it is awaited: a task
+    for it would cost a quarter of a call to a backend."""
+
+    __slots__ = ("_awaited", "_coro", "_is_given_up")
+
+    def __init__(self, coro: Coroutine[Any, Any, T], awaited: asyncio.Future[Any] | None) -> None:
+        """`coro` has been stepped, and waits for `awaited`."""
+        self._coro = coro
+        self._awaited = awaited
+        self._is_given_up = False
+
+    def give_up(self) -> None:
+        """Let `CancelledError` be raised in it where it waits."""
+        self._is_given_up = self._awaited is None or not self._awaited.cancel()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        coro = self._coro
+        try:
+            while True:
+                try:
+                    sent = yield self._awaited
+                except GeneratorExit:
+                    coro.close()
+                    raise
+                except BaseException as error:
+                    self._awaited = coro.throw(error)
+                else:
+                    self._awaited = coro.throw(CancelledError()) if self._is_given_up else coro.send(sent)
+                self._is_given_up = False
+        except StopIteration as finished:
+            answer: T = finished.value
+            return answer
 
 
 def about(session: Session) -> dict[str, Any]:
@@ -83,33 +117,31 @@ async def ask_aside(session: Session, question: Coroutine[Any, Any, T]) -> T:
 
 
 async def _ask(session: Session, question: Coroutine[Any, Any, T], *, inline: bool) -> T:
-    outcome: list[tuple[T | None, BaseException | None]] = []
-    task = run_eagerly(question, lambda result, error: outcome.append((result, error)))
-    if task is not None:
-        await _wait(session, task, inline=inline and session.transport.name in INLINE_TRANSPORTS)
-    result, error = outcome.pop()
     try:
-        if isinstance(error, CancelledError):
-            raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
-        if error is not None:
-            raise error
-    finally:
-        del error  # it holds this frame, and through the frames before a session
-    return result  # type: ignore[return-value]  # without error there is a result
+        awaited = question.send(None)
+    except StopIteration as answered:
+        answer: T = answered.value
+        return answer
+    return await _wait(session, _Question(question, awaited), inline and session.transport.name in INLINE_TRANSPORTS)
 
 
-async def _wait(session: Session, task: asyncio.Task[None], *, inline: bool) -> None:
+async def _wait(session: Session, question: _Question[T], inline: bool) -> T:
     asking = session.asking
     if asking is None:
         asking = session.asking = Asking()
-    asking.tasks.add(task)
+    asking.questions.add(question)
     asking.inline += inline
     try:
-        await task
+        return await question
+    except CancelledError:
+        task = current_task()
+        if task is not None and task.cancelling():  # it is the command itself that has been cancelled
+            raise
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED) from None
     finally:
-        asking.tasks.discard(task)
+        asking.questions.discard(question)
         asking.inline -= inline
-        if not asking.tasks:
+        if not asking.questions:
             session.asking = None
         if asking.held is not None and not asking.inline:
             session.disconnect(asking.held)
