@@ -169,7 +169,7 @@ class HttpConnection(asyncio.Protocol):
         elif self._exchange is not None:
             self._deadline = _NEVER
         elif not self._stopped:
-            self._go_on()
+            self._go_on(self._server.wheel.clock())
 
     def on_timer(self, now: float) -> None:
         """Close without an answer if the deadline still stands."""
@@ -189,12 +189,14 @@ class HttpConnection(asyncio.Protocol):
         if exchange is None or self._stopped:
             return
         head = exchange.request.head
-        if self._server.common_headers:
-            headers = (*headers, *self._server.common_headers)
-        close = self._server.stopping or self._peer_finished or self._unread
+        server = self._server
+        if server.common_headers:
+            headers = (*headers, *server.common_headers)
+        close = server.stopping or self._peer_finished or self._unread
         if status == 200 and head.takes_ordinary and not headers and not close:
-            self._transport.write(ordinary_response(body, content_type))
-            self._go_on()
+            now = server.wheel.clock()
+            self._transport.write(ordinary_response(body, content_type, now))
+            self._go_on(now)
             return
         close = close or not head.keep_alive or CLOSE_CONNECTION in headers
         modern = head.version != "1.0"
@@ -208,7 +210,7 @@ class HttpConnection(asyncio.Protocol):
         elif close:
             self.close()
         else:
-            self._go_on()
+            self._go_on(server.wheel.clock())
 
     @property
     def body_framing(self) -> BodyFraming:
@@ -257,7 +259,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.set_write_buffer_limits()
         if self._write_blocked:
             self._expect_within(WRITE_SECONDS)
-        self._go_on()
+        self._go_on(self._server.wheel.clock())
 
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Give the socket to another protocol, unless the peer has sent more than the request's head."""
@@ -361,11 +363,13 @@ class HttpConnection(asyncio.Protocol):
         except Exception as failure:
             answer_failure(exchange, failure)
 
-    def _go_on(self) -> None:
+    def _go_on(self, now: float) -> None:
         """An answer is written: serve what has come meanwhile, or wait for it."""
         if self._write_blocked:
             return
-        self._expect_within(IDLE_SECONDS)
+        deadline = self._deadline = now + IDLE_SECONDS
+        if deadline < self._scheduled_for:
+            self._schedule(deadline)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()

@@ -27,14 +27,21 @@ def has_body(status: int) -> bool:
     return status >= 200 and status not in (204, 304)
 
 
+_SHORT: Final = 512
+_ENDS: Final = tuple(b"%d\r\n\r\n" % size for size in range(_SHORT))
+"""How heads of short bodies end, from their length on."""
+
+
 class _Heads:
     """Beginnings of response heads by content type, for status 200 and up to the length; good for one second because
     of their `Date`."""
 
-    __slots__ = ("date", "of_success", "second")
+    __slots__ = ("date", "of_success", "second", "until")
 
-    def __init__(self, second: int) -> None:
+    def __init__(self, second: int, until: float = 0.0) -> None:
         self.second = second
+        self.until = until
+        """When the next second begins, on the monotonic clock."""
         self.date = formatdate(second, usegmt=True).encode()
         self.of_success: dict[bytes, bytes] = {}
 
@@ -54,9 +61,10 @@ _heads = _Heads(0)
 
 def _current_heads() -> _Heads:
     global _heads  # noqa: PLW0603
-    second = int(time.time())
+    now = time.time()
+    second = int(now)
     if second != _heads.second:
-        _heads = _Heads(second)
+        _heads = _Heads(second, time.monotonic() + second + 1 - now)
     return _heads
 
 
@@ -65,13 +73,16 @@ def current_date() -> bytes:
     return _current_heads().date
 
 
-def ordinary_response(body: bytes, content_type: bytes) -> bytes:
-    """The usual response: 200, HTTP/1.1, the connection stays open, a body with its type, nothing else."""
+def ordinary_response(body: bytes, content_type: bytes, now: float) -> bytes:
+    """The usual response: 200, HTTP/1.1, the connection stays open, a body with its type, nothing else. `now`:
+    monotonic seconds, which whoever answers has looked up anyway."""
     heads = _heads
-    if not 0.0 <= time.time() - heads.second < 1.0:
+    if now >= heads.until:
         heads = _current_heads()
     head = heads.of_success.get(content_type) or heads.make_success(content_type)
-    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+    size = len(body)
+    end = _ENDS[size] if size < _SHORT else b"%d\r\n\r\n" % size
+    return b"".join((head, end, body))  # takes two thirds of what formatting does
 
 
 def response(
