@@ -23,13 +23,16 @@ from .requests import (
 from .results import BroadcastResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from contextlib import AbstractContextManager
 
     from .methods import Method
     from .node import Node
     from .requests import Request
     from .results import Result
+
+    Run = Callable[[Any], Coroutine[Any, Any, Result]]
+    """Takes a request of some method."""
 
 _ABOUT_ONE_CHANNEL = (
     PublishRequest,
@@ -68,23 +71,68 @@ class Calls:
         self._traces = traces
         self._metrics = ApiMetrics() if metrics is None else metrics
         self._protocol = protocol
-        self._timings = {name: self._metrics.durations.cell(protocol, name) for name in METHODS}
+        self._runs = {name: self._observed(method) for name, method in METHODS.items()}
 
-    async def run(self, method: Method, request: Any) -> Result:
+    def run(self, method: Method, request: Any) -> Coroutine[Any, Any, Result]:
         """Carry out one command. May raise anything; see `as_api_error`."""
-        if self._traces is not None:
-            _describe(self._traces, request)
-        began = perf_counter()
-        try:
-            result = await method.run(self.node, request)
-        finally:
-            seconds = perf_counter() - began
-            self._timings[method.name].observe(seconds)
-            if isinstance(request, RPCRequest) and request.method in self.node.procedures:
-                self._metrics.procedures.cell(self._protocol, request.method).observe(seconds)
-        if isinstance(result, BroadcastResult):
-            self._count_failures(result)
-        return result
+        return self._runs[method.name](request)
+
+    def runner(self, method: Method) -> Run:
+        """What `run` does for this method."""
+        return self._runs[method.name]
+
+    def _observed(self, method: Method) -> Run:
+        """What is counted and told about commands of a method while they are carried out: about others nothing is
+        asked."""
+        run = self._timed(method)
+        if method.name == "rpc":
+            run = self._timed_by_procedure(run)
+        if method.name == "broadcast":
+            run = self._with_failures_counted(run)
+        return run if self._traces is None else self._described(run, self._traces)
+
+    def _timed(self, method: Method) -> Run:
+        node, run = self.node, method.run
+        observe = self._metrics.durations.cell(self._protocol, method.name).observe
+
+        async def timed(request: Any) -> Result:
+            began = perf_counter()
+            try:
+                return await run(node, request)
+            finally:
+                observe(perf_counter() - began)
+
+        return timed
+
+    def _timed_by_procedure(self, run: Run) -> Run:
+        async def timed(request: RPCRequest) -> Result:
+            began = perf_counter()
+            try:
+                return await run(request)
+            finally:
+                if request.method in self.node.procedures:
+                    cell = self._metrics.procedures.cell(self._protocol, request.method)
+                    cell.observe(perf_counter() - began)
+
+        return timed
+
+    def _with_failures_counted(self, run: Run) -> Run:
+        async def counted(request: BroadcastRequest) -> Result:
+            result = await run(request)
+            assert isinstance(result, BroadcastResult)
+            for response in result.responses:
+                if response.error is not None:
+                    self.fail("broadcast_publish", str(response.error.code))
+            return result
+
+        return counted
+
+    def _described(self, run: Run, traces: Traces) -> Run:
+        async def described(request: Any) -> Result:
+            _describe(traces, request)
+            return await run(request)
+
+        return described
 
     async def execute(self, method: Method, request: Request) -> Result:
         """Carry out one command. Raises `ApiError` and, when it is cancelled, `CancelledError`; nothing else."""
@@ -104,11 +152,6 @@ class Calls:
     def fail(self, method: str, error: str) -> None:
         """Count a failure, by the code that the caller is told or `read_body`, `unmarshal`, `marshal`."""
         self._metrics.errors.cell(self._protocol, method, error).value += 1
-
-    def _count_failures(self, result: BroadcastResult) -> None:
-        for response in result.responses:
-            if response.error is not None:
-                self.fail("broadcast_publish", str(response.error.code))
 
 
 def _describe(traces: Traces, request: Any) -> None:

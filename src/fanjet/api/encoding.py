@@ -49,7 +49,7 @@ def encode_error(error: ApiError) -> bytes:
 
 def encode_success(result: Result) -> bytes:
     """The envelope of a success. Raises `PayloadNotJSON`."""
-    return _encode({"result": result})  # one call of the encoder; wrapping what it returns costs a second copy
+    return b'{"result":%b}' % _encode(result)  # a second copy, which costs less than to have the encoder write a dict
 
 
 def encode_failure(error: ApiError) -> bytes:

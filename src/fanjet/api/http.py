@@ -23,7 +23,7 @@ from .requests import BatchRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from fanjet.net.http1 import Exchange
+    from fanjet.net.http1 import Exchange, Head
     from fanjet.net.router import Endpoint
 
     from .calls import Traces
@@ -79,40 +79,45 @@ class HttpApi:
         """Method and key are checked before the body is looked at. `method`: what a request that cannot be decoded is
         counted under, if it is."""
         keys, calls = self._keys, self._calls
+        admitted: Head | None = None  # of the last request: those who repeat a head share it, and need no second look
 
         def endpoint(exchange: Exchange) -> None:
+            nonlocal admitted
             request = exchange.request
             head = request.head
-            if head.method != "POST":
-                exchange.respond(405)
-            elif keys is not None and not keys.admits(head.headers, head.query):
-                exchange.respond(401)
+            if head is not admitted:
+                if head.method != "POST":
+                    exchange.respond(405)
+                    return
+                if keys is not None and not keys.admits(head.headers, head.query):
+                    exchange.respond(401)
+                    return
+                admitted = head
+            try:
+                decoded = decode(request.body)
+            except MalformedJSON as error:
+                if method:
+                    calls.fail(method, "unmarshal")
+                _refuse(exchange, error)
+            except UnreadableBody:
+                if method:
+                    calls.fail(method, "read_body")
+                raise
             else:
-                try:
-                    decoded = decode(request.body)
-                except MalformedJSON as error:
-                    if method:
-                        calls.fail(method, "unmarshal")
-                    _refuse(exchange, error)
-                except UnreadableBody:
-                    if method:
-                        calls.fail(method, "read_body")
-                    raise
-                else:
-                    suspended = start(work(exchange, decoded))
-                    if suspended is not None:
-                        suspended.go_on(_finished)
+                suspended = start(work(exchange, decoded))
+                if suspended is not None:
+                    suspended.go_on(_finished)
 
         return endpoint
 
     # ------------------------------------------------------------------------------------------ methods
 
     def _work_of(self, method: Method) -> Work[Any]:
-        calls, run, name = self._calls, self._calls.run, method.name
+        calls, run, name = self._calls, self._calls.runner(method), method.name
 
         async def work(exchange: Exchange, request: Any) -> None:
             try:
-                exchange.respond(200, encode_success(await run(method, request)), JSON)
+                exchange.respond(200, encode_success(await run(request)), JSON)
             except PayloadNotJSON as failure:
                 calls.fail(name, "marshal")
                 _fail(exchange, failure)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def publish_options(namespace: ChannelOptions, request: Publishing, data: bytes) -> PublishOptions:
     """Return how to publish `data`. Raises `BadRequest` if that cannot be published in this namespace."""
     rules = _rules.get(id(namespace)) or _read(namespace)
-    if not rules.is_stream or not data_fits(rules.data_format, data):
+    if not (data and rules.takes_any) and not (rules.is_stream and data_fits(rules.data_format, data)):
         raise BadRequest
     if (
         request.skip_history
@@ -40,6 +40,8 @@ class _Rules(Struct, frozen=True, eq=False):
     namespace: ChannelOptions
     is_stream: bool
     data_format: str
+    takes_any: bool
+    """Whether it takes whatever is not empty."""
     plain: PublishOptions
     """For requests that say nothing but channel and data."""
 
@@ -52,8 +54,9 @@ _rules: Final[dict[int, _Rules]] = {}
 def _read(namespace: ChannelOptions) -> _Rules:
     if len(_rules) >= _MAX_KEPT:  # every reload leaves some behind
         _rules.clear()
-    plain = _combine(namespace, Publishing())
-    rules = _Rules(namespace, is_stream(namespace), namespace.publication_data_format, plain)
+    stream, data_format = is_stream(namespace), namespace.publication_data_format
+    takes_any = stream and data_format in ("", "binary")
+    rules = _Rules(namespace, stream, data_format, takes_any, plain=_combine(namespace, Publishing()))
     _rules[id(namespace)] = rules
     return rules
 

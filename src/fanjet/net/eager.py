@@ -39,11 +39,13 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
 
 def start(coro: Coroutine[Any, Any, None]) -> "Suspended | None":
     """Step `coro`, which has no result, as `run_eagerly` does, for callers with something to save. None when it has
-    ended. Raises what it raised."""
-    context = copy_context()
-    # Unlike `send`, `next` with a default needs no exception to tell that the coroutine has ended: 2000 instructions.
-    awaited = context.run(next, coro.__await__(), _ENDED)
-    return None if awaited is _ENDED else Suspended(coro, awaited, context)
+    ended. Raises what it raised.
+
+    It has no context of its own before it waits: whatever sets variables there makes a task (`in_task`).
+    """
+    # Unlike `send`, `next` with a default needs no exception to tell that the coroutine has ended: 1000 instructions.
+    awaited = next(coro.__await__(), _ENDED)
+    return None if awaited is _ENDED else Suspended(coro, awaited, copy_context())
 
 
 class Suspended:
