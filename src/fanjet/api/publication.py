@@ -22,8 +22,8 @@ async def publish(node: Node, request: PublishRequest) -> PublishResult:
         raise BadRequest
     data = payload_of(request.data, request.b64data)
     options = publish_options(node.resolve(channel), request, data)
-    position = (await node.publish(channel, data, options)).position
-    return PublishResult(position.offset, position.epoch)
+    published = await node.publish(channel, data, options)
+    return PublishResult(published.offset, published.epoch)
 
 
 async def broadcast(node: Node, request: BroadcastRequest) -> BroadcastResult:
@@ -39,8 +39,8 @@ async def _response(node: Node, channel: str, data: bytes, request: Publishing) 
         if not channel:
             raise BadRequest
         options = publish_options(node.resolve(channel), request, data)
-        position = (await node.publish(channel, data, options)).position
-        return PublishResponse(result=PublishResult(position.offset, position.epoch))
+        published = await node.publish(channel, data, options)
+        return PublishResponse(result=PublishResult(published.offset, published.epoch))
     except Exception as failure:
         error = as_api_error(failure, "broadcast")
         return PublishResponse(error=ErrorResult(error.code, error.message))

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
+from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 
 
 class PublishOptions(Struct, frozen=True, array_like=True):
@@ -31,11 +31,18 @@ class PublishOptions(Struct, frozen=True, array_like=True):
         return self.history_size > 0 and self.history_ttl > 0
 
 
-class Published(Struct, frozen=True):
-    """What became of a publish: its position, and why nothing was published (`idempotency`, `version`) or empty."""
+class Published(Struct, frozen=True, gc=False):
+    """What became of a publish: its place in the stream (offset 0: in none), and why nothing was published
+    (`idempotency`, `version`) or empty."""
 
-    position: StreamPosition = NO_POSITION
+    offset: int = 0
+    epoch: str = ""
     suppressed: str = ""
+
+    @property
+    def position(self) -> StreamPosition:
+        """The place in one."""
+        return StreamPosition(self.offset, self.epoch)
 
 
 class History(Struct, frozen=True):

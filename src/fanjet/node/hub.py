@@ -112,7 +112,7 @@ class Hub:
     ) -> None:
         """Deliver a publication to every subscriber of the channel that it is for (01 §8.6)."""
         live = self.channels.get(channel)
-        metrics = self._metrics.of(channel) if live is None else live.metrics
+        metrics = (self._metrics.every_channel or self._metrics.of(channel)) if live is None else live.metrics
         metrics.received_publication.value += 1
         if live is None or not live.count:
             return

@@ -155,6 +155,8 @@ class NodeMetrics:
         self.any_channel = ChannelMetrics(families, "")
         """Of channels whose namespace is no label, and of what has to do with no channel."""
         self._by_namespace = {"": self.any_channel}
+        self.every_channel = self.any_channel if namespace_of is None else None
+        """What `of` finds for all channels alike, where it does: who asks for each publication saves the call."""
         self.sent_control = families.sent.cell("control", "", shown=True)
         self.received_control = families.received.cell("control", "", shown=True)
         self._surveys = registry.timing(

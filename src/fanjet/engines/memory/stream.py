@@ -56,9 +56,9 @@ class Stream:
         Its version becomes the baseline for `is_stale`, also when it has none: an unversioned publication resets it.
         """
         stored = self._stored
+        if stored.maxlen != size:
+            stored = self._stored = deque(stored, size)
         stored.append(publication)
-        while len(stored) > size:
-            stored.popleft()
         self.top = publication.offset
         self.version = publication.version
         self.version_epoch = version_epoch

@@ -184,7 +184,7 @@ def _unusual(options: PublishOptions) -> tuple[Word, ...]:
 
 def _published(answer: list[Any]) -> Published:
     offset, epoch, suppressed = answer
-    return Published(StreamPosition(int(offset), epoch.decode()), suppressed.decode())
+    return Published(int(offset), epoch.decode(), suppressed.decode())
 
 
 def _offset_of(entry: bytes) -> int:
