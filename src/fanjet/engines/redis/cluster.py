@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .address import Login, Target
-    from .connection import Words
+    from .connection import Command
 
 log = get_logger(__name__)
 
@@ -48,11 +48,11 @@ class _Node(Link):
         self.address = address
         super().__init__(self._find_address, login, on_loss)
 
-    async def execute_asking(self, words: Words) -> Any:
+    async def execute_asking(self, command: Command) -> Any:
         """Execute a command on a slot that is on its way here."""
         connection = await self.connection()
         asking = connection.execute(("ASKING",))
-        answer = connection.execute(words)  # in the same step: nothing comes between
+        answer = connection.execute(command)  # in the same step: nothing comes between
         await asking
         return await answer
 
@@ -85,7 +85,7 @@ class ClusterShard:
             await asyncio.gather(self._looking, return_exceptions=True)
         await asyncio.gather(*(node.close() for node in self._nodes.values()))
 
-    async def execute(self, words: Words, key: bytes | str) -> Any:
+    async def execute(self, command: Command, key: bytes | str) -> Any:
         """See `Shard.execute`."""
         node = self._owners[slot_of(key)]
         if node is None:
@@ -94,7 +94,7 @@ class ClusterShard:
         asking = False
         for _ in range(MOST_REDIRECTS):
             try:
-                return await (node.execute_asking(words) if asking else node.execute(words))
+                return await (node.execute_asking(command) if asking else node.execute(command))
             except CommandRefused as error:
                 if error.code not in ("MOVED", "ASK"):
                     raise

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Word = bytes | str | int
 Words = tuple[Word, ...]
+Command = Words | bytes
+"""Words, or what `pack` makes of them."""
 
 KEEPALIVE_SECONDS: Final = 0.4
 MOST_UNSENT: Final = 64 * 1024 * 1024
@@ -53,14 +55,17 @@ class Connection(asyncio.Protocol):
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
-    def execute(self, words: Words) -> asyncio.Future[Any]:
+    def execute(self, command: Command) -> asyncio.Future[Any]:
         """Send a command. The future raises `CommandRefused` or `ConnectionLost`; so does this call, at once."""
         if self._refusal:
             raise ConnectionLost(self._refusal)
-        packed = pack(words)
+        packed = command if isinstance(command, bytes) else pack(command)
         future = self.loop.create_future()
         self._pending.append(future)
-        self._send(packed)
+        outgoing = self._outgoing  # as `_send` does
+        if not outgoing:
+            self.loop.call_soon(self._flush)
+        outgoing.append(packed)
         return future
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .address import Address, Login
-    from .connection import Words
+    from .connection import Command
     from .errors import ConnectionLost
 
 log = get_logger(__name__)
@@ -50,10 +50,10 @@ class Link:
         """Whether there was a connection, or should be one, and it is not there."""
         return self._connection is None and self._failure is not None
 
-    def execute(self, words: Words) -> Awaitable[Any]:
+    def execute(self, command: Command) -> Awaitable[Any]:
         """Send a command. Raises `EngineUnavailable`, here or when awaited."""
         connection = self._connection
-        return connection.execute(words) if connection is not None else self._execute_later(words)
+        return connection.execute(command) if connection is not None else self._execute_later(command)
 
     async def connection(self) -> Connection:
         """The connection, opened if need be. Raises `EngineUnavailable`."""
@@ -91,8 +91,8 @@ class Link:
         if self._connection is not None:
             await self._connection.wait_closed()
 
-    async def _execute_later(self, words: Words) -> Any:
-        return await (await self.connection()).execute(words)
+    async def _execute_later(self, command: Command) -> Any:
+        return await (await self.connection()).execute(command)
 
     def _begin(self) -> asyncio.Task[Connection]:
         self._attempt = asyncio.get_running_loop().create_task(self._connect())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from .address import Address, Target
-    from .connection import Words
+    from .connection import Command
 
 log = get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Source(Protocol):
     def target(self) -> Target:
         """As in `Shard`."""
 
-    def execute(self, words: Words, key: bytes | str) -> Awaitable[Any]:
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
 
     async def listening_address(self) -> Address:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .address import Address
     from .cluster import ClusterShard
-    from .connection import Words
+    from .connection import Command
 
 _TABLE: Final = Path(__file__).with_name("partition_tags.txt")
 
@@ -47,9 +47,9 @@ class Partition:
         self._found = True
         return self._shard.owner_of(self._key)
 
-    def execute(self, words: Words, key: bytes | str) -> Awaitable[Any]:
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
-        return self._shard.execute(words, key)
+        return self._shard.execute(command, key)
 
     def follow(self, leave: Callable[[str], None]) -> None:
         """See `Shard.follow`. A node tells its listeners when a slot leaves it."""

@@ -6,9 +6,12 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .connection import pack
 from .errors import CommandRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from .connection import Word
     from .shard import Shard
 
@@ -23,15 +26,30 @@ class Script:
 
     def __init__(self, name: str, publish: str = "PUBLISH") -> None:
         source = (_FOLDER / f"{name}.lua").read_text("utf-8")
-        self._source = source.replace("redis.call('publish',", f"redis.call('{publish.lower()}',")
-        self._sha = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        source = source.replace("redis.call('publish',", f"redis.call('{publish.lower()}',")
+        self._sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self._by_hash = pack_words("EVALSHA", self._sha)
+        self._by_text = pack_words("EVAL", source)
 
-    async def run(self, shard: Shard, keys: tuple[str, ...], *arguments: Word) -> Any:
+    def run(self, shard: Shard, keys: tuple[str, ...], *arguments: Word) -> Coroutine[Any, Any, Any]:
         """Run it on the shard, where the first key is. Raises `EngineUnavailable`."""
-        words = (len(keys), *keys, *arguments)
+        return self.run_packed(shard, pack(("EVALSHA", self._sha, len(keys), *keys, *arguments)), keys[0])
+
+    async def run_packed(self, shard: Shard, command: bytes, key: str) -> Any:
+        """Run it with a command that begins with what `opening` makes."""
         try:
-            return await shard.execute(("EVALSHA", self._sha, *words), keys[0])
+            return await shard.execute(command, key)
         except CommandRefused as error:
             if error.code != "NOSCRIPT":
                 raise
-        return await shard.execute(("EVAL", self._source, *words), keys[0])
+        return await shard.execute(command.replace(self._by_hash, self._by_text, 1), key)
+
+    def opening(self, keys: tuple[str, ...], arguments: int) -> bytes:
+        """The beginning of a command, for callers that run the script again and again with the same keys: all but the
+        packed arguments, of which there will be so many."""
+        return b"*%d\r\n%b%b" % (3 + len(keys) + arguments, self._by_hash, pack_words(len(keys), *keys))
+
+
+def pack_words(*words: Word) -> bytes:
+    """Words as they stand in a command."""
+    return pack(words).partition(b"\r\n")[2]

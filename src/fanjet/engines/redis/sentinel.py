@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .address import Target
-    from .connection import Words
+    from .connection import Command
 
 log = get_logger(__name__)
 
@@ -52,9 +52,9 @@ class SentinelShard:
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._link.close()
 
-    def execute(self, words: Words, key: bytes | str) -> Awaitable[Any]:
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
-        return self._execute(words)
+        return self._execute(command)
 
     async def listening_address(self) -> Address:
         """See `Shard.listening_address`. Asks the Sentinels."""
@@ -69,9 +69,9 @@ class SentinelShard:
         """See `Shard.follow`."""
         self._followers.append(leave)
 
-    async def _execute(self, words: Words) -> Any:
+    async def _execute(self, command: Command) -> Any:
         try:
-            return await self._link.execute(words)
+            return await self._link.execute(command)
         except CommandRefused as error:
             if error.code == "READONLY":
                 self._ask_soon()

@@ -16,7 +16,7 @@ from .sentinel import SentinelShard
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .connection import Words
+    from .connection import Command
 
 
 class Shard(Protocol):
@@ -32,7 +32,7 @@ class Shard(Protocol):
     async def close(self) -> None:
         """Disconnect."""
 
-    def execute(self, words: Words, key: bytes | str) -> Awaitable[Any]:
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """Execute a command where `key` is. Raises `EngineUnavailable`, here or when awaited."""
 
     async def listening_address(self) -> Address:
@@ -63,9 +63,9 @@ class StandaloneShard:
         """See `Shard.close`."""
         await self._link.close()
 
-    def execute(self, words: Words, key: bytes | str) -> Awaitable[Any]:
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
-        return self._link.execute(words)
+        return self._link.execute(command)
 
     async def listening_address(self) -> Address:
         """See `Shard.listening_address`."""
