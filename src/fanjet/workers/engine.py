@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PAUSE: Final = 1.0
 """Seconds before the engine is started again, when it did not live long."""
+LOOK_SECONDS: Final = 0.02
 STOP_SECONDS: Final = 5.0
 
 log = get_logger(__name__)
@@ -41,19 +42,23 @@ class EngineKeeper:
         self._ends, self.life = os.pipe()
         self._child: Child | None = None
 
-    async def start(self) -> None:
-        """Start it. It need not be there yet when this returns: workers wait for it."""
+    async def listens(self) -> None:
+        """Wait until the first one listens. Later ones are awaited by the workers, as is whatever they lose."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            while probe.connect_ex(self.path):  # noqa: ASYNC110 - another process cannot set an event here
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _spawn(self) -> Child:
         place = EnginePlace(self._listening.fileno(), self._ends)
-        self._child = await spawn(place, self._environment, [self._listening.fileno(), self._ends])
+        return await spawn(place, self._environment, [self._listening.fileno(), self._ends])
 
     async def keep(self) -> None:
         """Start another one whenever it has ended, for ever. What it kept is lost."""
         while True:
-            if self._child is not None:
-                status = await self._child.exited()
-                log.error("engine has ended, starting another", pid=self._child.pid, status=describe(status))
-            await self.start()
+            self._child = await self._spawn()
             await asyncio.sleep(PAUSE)
+            status = await self._child.exited()
+            log.error("engine has ended, starting another", pid=self._child.pid, status=describe(status))
 
     async def stop(self) -> None:
         """Let it end, and wait for that: no worker is left."""

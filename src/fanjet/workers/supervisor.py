@@ -111,8 +111,8 @@ class Supervisor:
     async def _start(self) -> None:
         """The first worker alone: what is wrong is so said once."""
         if self._engine is not None:
-            await self._engine.start()
             self._run(self._engine.keep())
+            await self._engine.listens()
         first, *others = self._slots
         if not await first.start():
             raise NotStarted

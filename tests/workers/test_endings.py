@@ -1,0 +1,145 @@
+"""Workers, the engine and the supervisor end when nobody expects it (issue: a crashed worker is restarted)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Any
+
+from tests.support.family import SLOW, Family, is_running
+from tests.support.metrics import scrape
+from tests.support.waiting import until
+from tests.support.wire_client import connected
+from tests.workers.conftest import started
+from tests.workers.following import Follower, Publisher, following, running
+
+if TYPE_CHECKING:
+    from tests.conftest import StartServer
+    from tests.support.server import Server
+
+FOLLOWERS = 16
+
+
+async def all_have(publisher: Publisher, followers: list[Follower]) -> None:
+    """Wait until everybody has got what was acknowledged."""
+
+    async def arrived() -> bool:
+        return all(set(publisher.acknowledged) <= set(follower.got) for follower in followers)
+
+    await until(arrived, SLOW)
+
+
+def nothing_is_missing_or_twice(followers: list[Follower]) -> None:
+    for follower in followers:
+        assert not follower.unrecovered
+        assert follower.got == sorted(set(follower.got))
+
+
+async def test_clients_of_a_worker_that_is_killed_miss_nothing_and_another_takes_its_place(
+    own: Server, name: str
+) -> None:
+    family = Family(own)
+    publisher = Publisher(own, name)
+    async with following(own, name, FOLLOWERS) as followers:
+        async with running(publisher.run()):
+            for number in (1, 2):
+                victim = family.worker(number)
+                family.kill(victim)
+
+                async def replaced(number: int = number, victim: int = victim) -> bool:
+                    return family.workers().get(number, {victim}) != {victim}
+
+                await until(replaced, SLOW)
+                await family.logged("serving", 2 + number)
+        await all_have(publisher, followers)
+    nothing_is_missing_or_twice(followers)
+    assert sum(follower.connections for follower in followers) >= 2 * FOLLOWERS
+    assert own.log.count("worker has ended, starting another") == 2
+
+
+async def test_what_a_worker_has_counted_stays_counted(own: Server, name: str) -> None:
+    family = Family(own)
+    async with connected(own) as client:
+        await client.subscribe(name)
+        for number in range(8):
+            await own.api("publish", {"channel": name, "data": number})
+    before = (await scrape(own)).value("api_command_duration_seconds_count", method="publish")
+    assert before == 8
+    for number in (1, 2):
+        family.kill(family.worker(number))
+        await family.logged("serving", 2 + number)
+    page = await scrape(own)
+    assert page.value("api_command_duration_seconds_count", method="publish") == before
+    assert page.value("node_num_clients") == 0
+
+
+async def test_a_worker_that_is_asked_to_end_does_so_and_another_takes_its_place(own: Server, name: str) -> None:
+    family = Family(own)
+    async with following(own, name, FOLLOWERS) as followers:
+        publisher = Publisher(own, name)
+        family.kill(family.worker(1), signal.SIGTERM)
+        await family.logged("serving", 3)
+        await publisher.publish()
+        await all_have(publisher, followers)
+    nothing_is_missing_or_twice(followers)
+
+
+async def test_when_the_engine_is_killed_channels_begin_anew(private_server: StartServer, name: str) -> None:
+    server = await started(private_server, {"engine": {"type": "memory"}})
+    family = Family(server)
+    publisher = Publisher(server, name)
+    async with following(server, name, FOLLOWERS) as followers:
+        await publisher.publish()
+        await all_have(publisher, followers)
+        killed = family.engine()
+        family.kill(killed)
+
+        async def all_know() -> bool:
+            await publisher.publish()
+            return all(follower.unrecovered for follower in followers)
+
+        await until(all_know, SLOW)
+        assert family.engine() not in {0, killed}
+        last = Publisher(server, name)
+        last._number = 1_000_000
+        await last.publish()
+        await all_have(last, followers)
+    assert "engine has ended, starting another" in server.log
+
+
+async def test_nobody_is_left_behind_when_the_supervisor_is_killed(own: Server) -> None:
+    family = Family(own)
+    pids = family.pids()
+    assert len(pids) in {2, 3}
+    async with connected(own) as client:
+        family.kill(family.parent)
+        assert await client.closed() == (3001, "shutdown")
+
+        async def all_gone() -> bool:
+            return not any(map(is_running, pids))
+
+        await until(all_gone, SLOW)
+    assert own.process is not None
+    await asyncio.to_thread(own.process.wait)
+    own.start()  # the addresses are free
+    await Family(own).complete(2)
+
+
+async def test_the_engine_outlives_whoever_needs_it(private_server: StartServer, name: str) -> None:
+    over: dict[str, Any] = {"engine": {"type": "memory"}, "fanjet": {"drain_time": "1s"}}
+    server = await started(private_server, over)
+    family = Family(server)
+    engine = family.engine()
+    async with connected(server) as first, connected(server) as second:
+        for client in (first, second):
+            await client.subscribe(name)
+        family.kill(family.parent)
+        assert {(await client.closed())[0] for client in (first, second)} == {3001}
+
+        async def gone() -> bool:
+            return not is_running(engine)
+
+        await until(gone, SLOW)
+    assert "cannot be reached" not in server.log
+    assert server.process is not None
+    await asyncio.to_thread(server.process.wait)

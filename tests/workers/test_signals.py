@@ -1,0 +1,144 @@
+"""What signals to the supervisor do to all workers (04 §4, §11; issue: rolling restart)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.family import SLOW, Family, is_running
+from tests.support.server import free_port, merge
+from tests.support.waiting import until
+from tests.support.wire_client import connected
+from tests.workers.conftest import CONFIG, OPEN
+from tests.workers.following import Publisher, following, running
+from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
+
+if TYPE_CHECKING:
+    from tests.support.server import Server
+
+CLIENTS = 200
+
+
+def rewrite(server: Server, over: dict[str, Any]) -> None:
+    """Change the configuration of a server that runs."""
+    (server.folder / "config.json").write_text(json.dumps(merge(server.config, over)))
+
+
+async def subscribed_on_all(server: Server, channel: str, code: int = 0) -> None:
+    """Subscribe on connections of every worker, and see what comes of it."""
+    for _ in range(16):
+        async with connected(server) as client:
+            reply = await client.call(subscribe={"channel": channel})
+            assert reply.get("error", {}).get("code", 0) == code
+
+
+async def test_a_reload_reaches_every_worker_and_disconnects_nobody(own: Server, name: str) -> None:
+    family = Family(own)
+    async with following(own, name, 16) as followers:
+        await subscribed_on_all(own, f"later:{name}", 102)
+        rewrite(own, {"channel": {"namespaces": [{"name": "later", **OPEN}]}})
+        family.kill(family.parent, signal.SIGHUP)
+        await family.logged("configuration successfully reloaded", 2)
+        await subscribed_on_all(own, f"later:{name}")
+        assert [follower.connections for follower in followers] == [1] * 16
+
+
+async def test_a_rolling_restart_loses_nothing_and_brings_a_new_configuration(own: Server, name: str) -> None:
+    family = Family(own)
+    before, engine = family.workers(), family.engine()
+    publisher = Publisher(own, name)
+    rewrite(own, {"fanjet": {"drain_time": "2s"}, "client": {"channel_limit": 1}})
+    async with following(own, name, CLIENTS) as followers:
+        async with running(publisher.run()):
+            family.kill(family.parent, signal.SIGUSR2)
+            await family.logged("rolling restart is done")
+        await all_have(publisher, followers)
+        after = family.workers()
+        async with connected(own) as client:  # the limit is one of those that only a restart brings
+            await client.subscribe(name)
+            assert await client.error(subscribe={"channel": f"{name}-2"}) == 106
+    nothing_is_missing_or_twice(followers)
+    assert before.keys() == after.keys()
+    assert not set.union(*before.values()) & set.union(*after.values())
+    assert family.engine() == engine
+    assert "Traceback" not in own.log
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        pytest.param({"client": {"ping_interval": "oh"}}, "error reading config", id="unreadable"),
+        pytest.param({"fanjet": {"drain_time": "60s"}}, "must be less than shutdown.timeout", id="invalid"),
+        pytest.param({"websocket": {"handler_prefix": "/api"}}, "rolling restart stopped", id="not-served"),
+    ],
+)
+async def test_a_rolling_restart_that_cannot_go_on_leaves_the_old_workers(
+    own: Server, name: str, broken: dict[str, Any], message: str
+) -> None:
+    family = Family(own)
+    before = family.workers()
+    async with following(own, name, 8) as followers:
+        rewrite(own, broken)
+        family.kill(family.parent, signal.SIGUSR2)
+        await family.logged(message)
+        publisher = Publisher(own, name)
+        await publisher.publish()
+        await all_have(publisher, followers)
+        assert [follower.connections for follower in followers] == [1] * 8
+
+        async def only_old_ones() -> bool:
+            return family.workers() == before
+
+        await until(only_old_ones, SLOW)
+        rewrite(own, {})
+        family.kill(family.parent, signal.SIGUSR2)
+        await family.logged("rolling restart is done")
+    assert not set.union(*before.values()) & set.union(*family.workers().values())
+
+
+async def test_new_addresses_come_with_a_rolling_restart_and_old_ones_go(own: Server) -> None:
+    family = Family(own)
+    port = free_port()
+    rewrite(own, {"http_server": {"internal_port": str(port)}})
+    family.kill(family.parent, signal.SIGUSR2)
+    await family.logged("rolling restart is done")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    rewrite(own, {})
+    family.kill(family.parent, signal.SIGUSR2)
+    await family.logged("rolling restart is done", 2)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_a_shutdown_tells_every_client_and_leaves_nothing(own: Server, how: signal.Signals) -> None:
+    family = Family(own)
+    pids = family.pids()
+    async with connected(own) as one, connected(own) as two, connected(own) as three:
+        assert await asyncio.to_thread(own.stop, how) == 0
+        assert {await client.closed() for client in (one, two, three)} == {(3001, "shutdown")}
+    assert not any(map(is_running, pids))
+
+
+async def test_a_worker_that_takes_too_long_is_given_up(private_server: Any, engine: dict[str, Any]) -> None:
+    server = private_server(merge(CONFIG, merge(engine, {"shutdown": {"timeout": "1s"}, "pid_file": "run.pid"})))
+    family = Family(server)
+    await family.complete()
+    assert (server.folder / "run.pid").read_text() == f"{family.parent}\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"POST /api/info HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nX-API-Key: test-api-key\r\n\r\n{")
+    await writer.drain()
+    pids = family.pids()
+    assert await asyncio.to_thread(server.stop) == 1
+    assert "shutdown timeout reached" in server.log
+    assert not any(map(is_running, pids))
+    assert not (server.folder / "run.pid").exists()
+    writer.close()
+    del reader
