@@ -26,8 +26,8 @@ class ConnectProxy:
         """Measure from the first SYN to the last connect reply, both ways."""
         count = stage.scale.storm
         async with backend_of(stage.address):
-            stage.keep(await open_clients(stage.address, [stage.hello() for _ in range(WARM_UP)]))
-            stage.keep(await open_clients(stage.address, [ANONYMOUS] * WARM_UP, in_flight=IN_FLIGHT))
+            for hellos in ([stage.hello() for _ in range(WARM_UP)], [ANONYMOUS] * WARM_UP):
+                stage.keep(await open_clients(stage.address, hellos, in_flight=IN_FLIGHT))
             by_token = await _measure(stage, "connection with JWT", [stage.hello() for _ in range(count)])
             by_backend = await _measure(stage, "connection by proxy", [ANONYMOUS] * count)
         added = by_backend[0].value - by_token[0].value
