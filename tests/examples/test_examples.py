@@ -33,7 +33,7 @@ async def say(page: Page, text: str) -> None:
 async def test_two_people_chat(browser: Browser, start_example: Callable[[str], Process], name: str) -> None:
     example = await asyncio.to_thread(start_example, name)
     ann = await opened(browser, f"{example.url}/?name=Ann")
-    await expect(ann.locator("#status")).to_have_text("connected as Ann", timeout=15_000)
+    await expect(ann.locator("#status")).to_have_text("connected as Ann", timeout=60_000)
     await say(ann, "Is anybody here?")
     await expect(ann.locator("#messages li")).to_have_text(["AnnIs anybody here?"])
     bob = await opened(browser, f"{example.url}/?name=Bob")

@@ -65,6 +65,16 @@ async def until_silent(reader, silence=0.1):
     return received
 
 
+async def until_closed(reader, patience=60.0):
+    """All that comes until the server closes, which it has to."""
+    received = bytearray()
+    async with asyncio.timeout(patience):
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 20):
+                received += data
+    return bytes(received)
+
+
 async def is_silent(reader, silence=0.05):
     """Whether nothing comes, the end included."""
     with contextlib.suppress(TimeoutError):
