@@ -8,7 +8,7 @@ from msgspec import Struct
 from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 
 
-class PublishOptions(Struct, frozen=True, array_like=True):
+class PublishOptions(Struct, frozen=True, array_like=True, gc=False):
     """How to publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive.
 
     `is_json`: the data is known to be JSON, so that nobody needs to check it.

@@ -60,6 +60,10 @@ class MemoryBroker:
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """See `Broker.publish`. Never waits, so neither the append nor the delivery can be overtaken."""
+        return self.publish_now(channel, data, options)
+
+    def publish_now(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        """See `Broker.publish`, for who has no coroutine: to run one takes 4000 instructions."""
         now = floor(self._clock() * 1000)  # 500 instructions less than int() takes
         key = options.idempotency_key
         if key:

@@ -125,7 +125,7 @@ class Engine:
         return None
 
     def _publish(self, _worker: Worker, call: messages.Publish) -> Position | None:
-        published = _result(self._broker.publish(call.channel, call.data, call.options))
+        published = self._broker.publish_now(call.channel, call.data, call.options)
         if not published.offset and not published.suppressed:
             return None
         return Position(published.offset, published.epoch, published.suppressed)

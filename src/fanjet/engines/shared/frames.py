@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MOST_IN_FRAME: Final = 256 * 1024 * 1024
 """Bytes of a frame, and so of a message."""
 FULL: Final = 256 * 1024
-"""Bytes that are worth a frame: more do not wait for the turn to end."""
+"""Bytes of a frame, if it has more than one message."""
 
 _LENGTH: Final = 4
 _ARRAY: Final = b"\xdd"
@@ -66,35 +66,38 @@ class FrameReader(Generic[T]):
 class FrameWriter:
     """Collects encoded messages and hands frames to `send`."""
 
-    __slots__ = ("_call_soon", "_messages", "_scheduled", "_send", "_size")
+    __slots__ = ("_call_soon", "_messages", "_send")
 
     def __init__(self, loop: AbstractEventLoop, send: Callable[[bytes], None]) -> None:
         self._call_soon = loop.call_soon
         self._send = send
         self._messages: list[bytes] = []
-        self._size = 0
-        self._scheduled = False
 
     def add(self, message: bytes) -> None:
         """Send a message, together with the others of this turn of the loop."""
-        if not self._scheduled:
-            self._scheduled = True
-            self._call_soon(self._end_turn)
-        self._messages.append(message)
-        self._size += len(message)
-        if self._size > FULL:
-            self.flush()
+        messages = self._messages
+        if not messages:
+            self._call_soon(self.flush)
+        messages.append(message)
 
     def flush(self) -> None:
         """Send what there is now."""
-        messages = self._messages
-        if not messages:
-            return
-        head = (self._size + _HEAD).to_bytes(_LENGTH, "big") + _ARRAY + len(messages).to_bytes(4, "big")
-        self._messages = []
-        self._size = 0
-        self._send(b"".join((head, *messages)))
+        messages, self._messages = self._messages, []
+        size = sum(map(len, messages))
+        if size > FULL:
+            self._send_frames(messages)
+        elif messages:
+            self._send_frame(messages, size)
 
-    def _end_turn(self) -> None:
-        self._scheduled = False
-        self.flush()
+    def _send_frames(self, messages: list[bytes]) -> None:
+        start = size = 0
+        for end, message in enumerate(messages):
+            if size and size + len(message) > FULL:
+                self._send_frame(messages[start:end], size)
+                start, size = end, 0
+            size += len(message)
+        self._send_frame(messages[start:], size)
+
+    def _send_frame(self, messages: list[bytes], size: int) -> None:
+        head = (size + _HEAD).to_bytes(_LENGTH, "big") + _ARRAY + len(messages).to_bytes(4, "big")
+        self._send(b"".join((head, *messages)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fanjet.telemetry.logging import get_logger
 
-from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from .frames import FULL, MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
 from .messages import Refused, decode_calls, encode
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class WorkerConnection(asyncio.Protocol):
         self._writer = FrameWriter(self._loop, self._write)
         self._calls: deque[Call] = deque()
         self._transport: asyncio.Transport | None = None
+        self._collected = 0
+        """Bytes of answers since a flush."""
         self._stalled = False
         self._dropped = False
         self.introduction: Hello | None = None
@@ -118,6 +120,10 @@ class WorkerConnection(asyncio.Protocol):
         if len(encoded) > MOST_IN_FRAME // 2:
             encoded = encode(Refused(f"an answer of {len(encoded)} bytes is too long"))
         self._writer.add(encoded)
+        self._collected += len(encoded)
+        if self._collected > FULL:
+            self._collected = 0
+            self._writer.flush()  # by which it turns out whether the worker reads
 
     def _set_reading(self, wanted: bool) -> None:
         if self._transport is None or self._dropped:
