@@ -147,6 +147,17 @@ async def test_what_was_missed_on_one_node_is_recovered_on_the_other(pair: Pair,
         assert (await client.push())["pub"] == {"data": 3, "offset": 4}
 
 
+async def test_the_first_publication_tells_the_epoch(pair: Pair, name: str) -> None:
+    first, second = pair
+    channel = f"kept:{name}"
+    async with connected(first) as client:
+        epoch = (await client.subscribe(channel))["epoch"]
+        for number in (1, 2):
+            await second.api("publish", {"channel": channel, "data": number})
+        assert (await client.push())["pub"] == {"data": 1, "offset": 1, "epoch": epoch}
+        assert (await client.push())["pub"] == {"data": 2, "offset": 2}
+
+
 async def test_patches_cross(pair: Pair, name: str) -> None:
     first, second = pair
     channel = f"patched:{name}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fanjet.protocol.publication import ClientInfo, Publication
 
@@ -105,7 +106,7 @@ def decode_received(data: bytes, offset: int = 0, epoch: str = "") -> Received:
     `MalformedRecord`."""
     plain = _plain(data, offset)
     if plain is not None:
-        return Received(plain, epoch)
+        return Received(_introduced(plain, epoch), epoch)
     try:
         record = pb.Publication.FromString(data)
     except DecodeError as error:
@@ -116,13 +117,19 @@ def decode_received(data: bytes, offset: int = 0, epoch: str = "") -> Received:
 def received_of(record: pb.Publication, offset: int = 0, epoch: str = "") -> Received:
     """A publication that came, at a position unless it carries one itself."""
     previous = Publication(record.prev_data) if record.prev_data else None
+    epoch = record.epoch or epoch
     return Received(
-        publication_of(record, record.offset or offset),
-        record.epoch or epoch,
+        _introduced(publication_of(record, record.offset or offset), epoch),
+        epoch,
         record.delta or previous is not None,
         previous,
         record.channel,
     )
+
+
+def _introduced(publication: Publication, epoch: str) -> Publication:
+    """The first publication of a stream, as it is delivered, tells the stream's epoch (01 §7.1)."""
+    return replace(publication, epoch=epoch) if publication.offset == 1 and epoch else publication
 
 
 def publication_of(record: pb.Publication, offset: int) -> Publication:

@@ -31,7 +31,7 @@ REDIS: dict[str, dict[str, Any]] = {
     "new cluster-partitions": {
         "sharded_pub_sub_partitions": 16,
         "use_precomputed_partition_tags": True,
-        "connect_timeout": "10s",  # for sixteen connections at the same time
+        "connect_timeout": 10.0,  # for sixteen connections at the same time
     },
 }
 """Forms of Redis, with further settings."""

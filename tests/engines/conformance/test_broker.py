@@ -52,6 +52,7 @@ async def test_offsets_start_at_one_and_grow_by_one(broker, events):
     delivered = await events.deliveries(3)
     assert [d.publication.offset for d in delivered] == [1, 2, 3]
     assert {d.epoch for d in delivered} == {positions[0].epoch}
+    assert [d.publication.epoch for d in delivered] == [positions[0].epoch, "", ""]
 
 
 async def test_an_epoch_is_eight_letters(broker):

@@ -148,7 +148,7 @@ class NatsBroker:
         channel = push.channel
         if push.HasField("pub"):
             epoch = push.pub.tags.pop(_EPOCH_TAG, "")
-            received = received_of(push.pub)
+            received = received_of(push.pub, epoch=epoch)
             self._report(subscribed, channel, received.publication, epoch, use_delta=received.use_delta)
         elif push.HasField("join"):
             self._events.on_join(channel, info_of(push.join.info))
