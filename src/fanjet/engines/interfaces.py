@@ -1,6 +1,6 @@
 """The small interfaces every engine implements (07 §1.2). Calls may wait; events back never do."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -88,10 +88,11 @@ class Broker(Protocol):
     async def close(self) -> None:
         """Disconnect: no more events."""
 
-    async def subscribe(self, channel: str) -> None:
-        """Start receiving `channel` on this node; returns once it is effective. Idempotent."""
+    def subscribe(self, channel: str) -> Awaitable[None]:
+        """Start receiving `channel` on this node; done once it is effective. Idempotent. After a failure, too, what may
+        have been done is undone by `unsubscribe`."""
 
-    async def unsubscribe(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
         """Stop receiving `channel`. Idempotent."""
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:

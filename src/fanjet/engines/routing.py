@@ -52,9 +52,9 @@ class RoutedBroker:
     async def subscribe(self, channel: str) -> None:
         """See `Broker.subscribe`."""
         broker = self._broker_of(channel)
-        await broker.subscribe(channel)
         if broker is not self.by_name[""]:
             self._subscribed[channel] = broker
+        await broker.subscribe(channel)
 
     async def unsubscribe(self, channel: str) -> None:
         """See `Broker.unsubscribe`."""

@@ -22,7 +22,7 @@ from .sharding import place
 from .shards import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.protocol.publication import ClientInfo, StreamPosition
@@ -106,19 +106,19 @@ class RedisBroker:
         """Seconds since the shard from which nothing has been heard for longest was heard; see `Listener.silence`."""
         return max((listener.silence for listener in self._listeners()), default=0.0)
 
-    async def subscribe(self, channel: str) -> None:
+    def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
         number = self._shards.number_of(channel)
         name = self._homes[number].names.messages(channel).encode()
         self._channels[name] = channel
-        await self._ear(number, channel).subscribe(name)
+        return self._ear(number, channel).subscribe(name)
 
-    async def unsubscribe(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
         number = self._shards.number_of(channel)
         name = self._homes[number].names.messages(channel).encode()
-        await self._ear(number, channel).unsubscribe(name)
         self._channels.pop(name, None)
+        return self._ear(number, channel).unsubscribe(name)
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """See `Broker.publish`."""

@@ -116,25 +116,18 @@ class Listener:
             return ""
         return f"PUB/SUB ({self._purpose}) of Redis at {self._shard.target}"
 
-    async def subscribe(self, name: bytes) -> None:
-        """Returns when Redis has confirmed it. Raises `EngineUnavailable`, at once while there is no connection."""
+    def subscribe(self, name: bytes) -> Awaitable[None]:
+        """Done when Redis has confirmed it. Raises `EngineUnavailable`, at once while there is no connection."""
         connection = self._connection
         if connection is None or not self._usable:
             raise EngineUnavailable("pub/sub connection temporary unavailable")
-        known = name in self._names
-        self._names[name] = None
-        try:
-            await connection.subscribe(name)
-        except BaseException:
-            if not known:
-                self._names.pop(name, None)
-            raise
+        return connection.subscribe(name)
 
-    async def unsubscribe(self, name: bytes) -> None:
-        """Returns when Redis has confirmed it. While there is no connection nothing is subscribed anyway."""
+    def unsubscribe(self, name: bytes) -> Awaitable[None]:
+        """Done when Redis has confirmed it. While there is no connection nothing is subscribed anyway. Raises
+        `EngineUnavailable`, here or when awaited."""
         self._names.pop(name, None)
-        if self._connection is not None:
-            await self._connection.unsubscribe(name)
+        return _nothing() if self._connection is None else self._connection.unsubscribe(name)
 
     def restart(self, why: str) -> None:
         """Connect anew, to where the shard says then."""
@@ -171,6 +164,7 @@ class Listener:
             self._connection = connection
             with self._counting("subscribe"):
                 await asyncio.gather(*map(connection.subscribe, self._own))
+            connection.subscribed = self._names
             with self._counting("subscribe_channel"):
                 await self._subscribe_again(connection)
             self._usable = True
@@ -244,6 +238,10 @@ class Listener:
         """Seconds to leave the connection alone: restarts that change nothing become rarer."""
         restarts = self._vain_restarts
         return min(2 ** (restarts - 1), MOST_PAUSE) * self._probe_seconds if restarts else 0.0
+
+
+async def _nothing() -> None:
+    """What there is to wait for where nothing has to be done."""
 
 
 def lost_among(listeners: list[Listener]) -> str:

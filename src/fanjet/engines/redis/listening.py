@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from fanjet.telemetry.logging import get_logger
 
 from .connection import NOTHING, Connection, pack
@@ -12,7 +14,7 @@ from .errors import CommandRefused, ConnectionLost
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .address import Address
 
@@ -26,14 +28,28 @@ SLICE_CHECK: Final = 16
 """Messages between two looks at the clock."""
 
 
-_CONFIRMATIONS: Final = (b"subscribe", b"unsubscribe", b"ssubscribe", b"sunsubscribe")
+_CONFIRMATIONS: Final = frozenset((b"subscribe", b"unsubscribe", b"ssubscribe", b"sunsubscribe"))
+
+
+class _Batch(Struct, eq=False, gc=False):
+    """Names of one command, and who waits for the confirmation of each. `confirmed`: how many have come."""
+
+    command: str
+    names: list[bytes]
+    waiting: list[asyncio.Future[None]]
+    confirmed: int = 0
+
+    def left(self) -> Iterator[asyncio.Future[None]]:
+        """Who still waits. Those who have gone are done."""
+        return (future for future in self.waiting[self.confirmed :] if not future.done())
 
 
 class ListeningConnection(Connection):
     """Hands messages on as they are read, in order, and never queues any: when this process is too slow, TCP slows
     Redis down, which in the end drops the connection. So a loss is always a lost connection, and noticed.
 
-    `heard_at` is the time of the loop when the last message came, 0 before the first.
+    `heard_at` is the time of the loop when the last message came, 0 before the first. `subscribed` holds the names that
+    have been confirmed; it may be replaced by what is kept beyond this connection.
     """
 
     def __init__(self, address: Address, io_timeout: float) -> None:
@@ -42,8 +58,9 @@ class ListeningConnection(Connection):
         self._take: Callable[[bytes, bytes], None] | None = None
         self._own: frozenset[bytes] = frozenset()
         self._message, self._subscribe, self._unsubscribe = b"message", "SUBSCRIBE", "UNSUBSCRIBE"
-        self._asked: list[tuple[str, bytes, asyncio.Future[None]]] = []
-        self._expected: deque[deque[asyncio.Future[None]]] = deque()
+        self.subscribed: dict[bytes, None] = {}
+        self._unsent: list[_Batch] = []
+        self._expected: deque[_Batch] = deque()
 
     def listen(self, take: Callable[[bytes, bytes], None], *, own: Iterable[bytes] = (), sharded: bool = False) -> None:
         """From now on this connection is for subscriptions alone; `take` gets the name and the payload. Nobody
@@ -66,22 +83,22 @@ class ListeningConnection(Connection):
         if self._refusal:
             raise ConnectionLost(self._refusal)
         future: asyncio.Future[None] = self.loop.create_future()
-        if not self._asked:
-            self.loop.call_soon(self._send_asked)
-        self._asked.append((command, name, future))
+        unsent = self._unsent
+        if unsent and unsent[-1].command is command and len(unsent[-1].names) < MOST_NAMES:
+            batch = unsent[-1]
+            batch.names.append(name)
+            batch.waiting.append(future)
+        else:
+            if not unsent:
+                self.loop.call_soon(self._send_batches)
+            unsent.append(_Batch(command, [name], [future]))
         return future
 
-    def _send_asked(self) -> None:
-        asked, self._asked = self._asked, []
-        start = 0
-        while start < len(asked):
-            command = asked[start][0]
-            end = start + 1
-            while end < len(asked) and end - start < MOST_NAMES and asked[end][0] == command:
-                end += 1
-            self._expected.append(deque(future for _, _, future in asked[start:end]))
-            self._send(pack((command, *(name for _, name, _ in asked[start:end]))))
-            start = end
+    def _send_batches(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        self._expected.extend(unsent)
+        for batch in unsent:
+            self._send(pack((batch.command, *batch.names)))
         if self.lost.done():
             self._give_up()
 
@@ -109,8 +126,8 @@ class ListeningConnection(Connection):
                     if now > until:
                         self._go_on_later()
                         break
-            else:
-                self._take_other(reply)
+            elif reply[0] in _CONFIRMATIONS:
+                self._take_confirmation(reply[0], reply[1])
         if count:
             self.heard_at = self.loop.time()
 
@@ -125,24 +142,29 @@ class ListeningConnection(Connection):
         self._transport.resume_reading()
         self.data_received(b"")
 
-    def _take_other(self, reply: Any) -> None:
-        """Confirmations, refusals, pongs."""
-        if isinstance(reply, CommandRefused):
-            if self._expected:
-                for future in self._expected.popleft():
-                    if not future.done():
-                        future.set_exception(reply)
-        elif not isinstance(reply, list):
-            return
-        elif reply[0] == b"sunsubscribe" and reply[1] in self._own:
+    def _take_confirmation(self, kind: bytes, name: bytes) -> None:
+        """Confirmations come in the order of the names."""
+        if kind == b"sunsubscribe" and name in self._own:
             self._fail("Redis has ended the subscriptions: their slot has moved")
-        elif reply[0] in _CONFIRMATIONS and self._expected:
-            batch = self._expected[0]
-            future = batch.popleft()
-            if not future.done():
-                future.set_result(None)
-            if not batch:
-                self._expected.popleft()
+        if not self._expected:
+            return
+        batch = self._expected[0]
+        future = batch.waiting[batch.confirmed]
+        batch.confirmed += 1
+        if batch.confirmed == len(batch.waiting):
+            self._expected.popleft()
+        if batch.command is self._subscribe:
+            self.subscribed[name] = None
+        else:
+            self.subscribed.pop(name, None)
+        if not future.done():
+            future.set_result(None)
+
+    def _take_other(self, reply: Any) -> None:
+        """Refusals, and pongs."""
+        if isinstance(reply, CommandRefused) and self._expected:
+            for future in self._expected.popleft().left():
+                future.set_exception(reply)
 
     def _ping(self) -> None:
         if self._take is None:
@@ -157,8 +179,7 @@ class ListeningConnection(Connection):
             self._give_up()
 
     def _give_up(self) -> None:
-        expected, self._expected = self._expected, deque()
-        asked, self._asked = self._asked, []
-        for future in (*(each for batch in expected for each in batch), *(future for _, _, future in asked)):
-            if not future.done():
-                future.set_exception(ConnectionLost(self._refusal))
+        batches = (*self._expected, *self._unsent)
+        self._expected, self._unsent = deque(), []
+        for future in (future for batch in batches for future in batch.left()):
+            future.set_exception(ConnectionLost(self._refusal))
