@@ -121,6 +121,8 @@ class Server:
         )
         console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
         self._operations = Operations(self._measuring, self._node, config, called, VERSION, link=link)
+        if self._operations.proxy_traces is not None:
+            self._proxies.trace(self._operations.proxy_traces)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
         addresses = OwnAddresses(passed_sockets(environment)) if link is None else link.addresses
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)

@@ -51,6 +51,8 @@ class Operations:
         self._tracing, self._otlp = _open_otlp(measuring, config.opentelemetry, node.uid, version)
         self.traces = self._tracing if config.opentelemetry.api else None
         """Where calls of the server API are told, if anywhere."""
+        self.proxy_traces = self._tracing if config.fanjet.opentelemetry_proxies else None
+        """Where calls to backends are told, if anywhere."""
 
     def start(self) -> None:
         """The server serves."""

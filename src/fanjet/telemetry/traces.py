@@ -45,6 +45,26 @@ class Traces:
         with self._trace.use_span(span, end_on_exit=False):
             yield
 
+    @contextmanager
+    def call(self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """The time inside is the span of a call, which is to carry the headers that this yields. It belongs to the
+        request with the headers in `carrier`. What is raised inside is how it has failed."""
+        span = self._tracer.start_span(
+            name,
+            context=self._propagator.extract(carrier),
+            kind=self._trace.SpanKind.CLIENT,
+            attributes=dict(attributes),
+        )
+        headers: dict[str, str] = {}
+        self._propagator.inject(headers, self._trace.set_span_in_context(span))
+        try:
+            yield headers
+        except BaseException as error:
+            span.set_status(self._trace.StatusCode.ERROR, str(error) or type(error).__name__)
+            raise
+        finally:
+            span.end()
+
     def describe(self, name: str, value: str | int) -> None:
         """Say more about the current span."""
         self._trace.get_current_span().set_attribute(name, value)

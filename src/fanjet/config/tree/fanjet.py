@@ -30,6 +30,9 @@ class Fanjet(Section):
         "directory of the ACME authority that http_server.tls_autocert gets certificates from",
     )
     acme_ca_pem: Pem = option("", "CA bundle to trust that authority's own server by; empty = the system's")
+    opentelemetry_proxies: bool = option(
+        False, "trace calls to backends, and pass the trace context on to them; needs opentelemetry.enabled"
+    )
     websocket_http2: bool = option(False, "WebSocket over HTTP/2 (extended CONNECT)")
     http_api_max_body_size: int = option(
         0, "largest body of an HTTP API request, bytes; 0 = unlimited, else 413 beyond"

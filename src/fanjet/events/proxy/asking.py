@@ -16,6 +16,7 @@ from .backend import BackendFailed
 from .payloads import encode_base64
 from .requests import UserRequest
 from .responses import Response
+from .traced import TracedBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .backend import Backend
     from .kinds import Kind
     from .observer import CallObserver
+    from .traced import CallTraces
 
 log = get_logger(__name__)
 
@@ -72,6 +74,10 @@ class Asker(Generic[R]):
         self._describe = terms.describe_with_user if issubclass(kind.request, UserRequest) else terms.describe
         self._backend = backend
         self._observer = observer
+
+    def trace(self, traces: CallTraces) -> None:
+        """Tell of each call."""
+        self._backend = TracedBackend(self._backend, traces)
 
     async def ask(self, event: Event, **fields: Any) -> R:
         """The response, whatever it says. `fields` go into the request. Raises `EventFailed`."""

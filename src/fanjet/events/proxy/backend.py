@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fanjet.events.event import Event
 
     from .requests import Request
     from .responses import Response
 
 R_co = TypeVar("R_co", bound="Response", covariant=True)
+
+
+NO_CONTEXT: Final[Mapping[str, str]] = MappingProxyType({})
+"""Nothing goes along."""
 
 
 class BackendFailed(Exception):  # noqa: N818 (says what has happened)
@@ -24,8 +31,9 @@ class Backend(Protocol[R_co]):
     def protocol(self) -> str:
         """`http` or `grpc`."""
 
-    async def call(self, request: Request, event: Event) -> R_co:
-        """Ask once. Raises `BackendFailed`. Being cancelled gives the call up."""
+    async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R_co:
+        """Ask once. Raises `BackendFailed`. Being cancelled gives the call up. `context`: headers that go along, with
+        names in lower case; they replace what is forwarded."""
 
     async def close(self) -> None:
         """Let the connections go."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +64,13 @@ class Forwarding:
         if connection:
             values.update((name, connection[name]) for name in wanted if name in connection)
         return values
+
+
+def with_context(forwarded: list[tuple[str, Any]], context: Mapping[str, str]) -> list[tuple[str, Any]]:
+    """What is forwarded, but for what goes along in its place."""
+    if not context:
+        return forwarded
+    return [*(pair for pair in forwarded if pair[0].lower() not in context), *context.items()]
 
 
 def _lowered(names: Iterable[str]) -> tuple[str, ...]:

@@ -10,13 +10,15 @@ from msgspec import Raw, structs
 
 from fanjet.protocol.protobuf_structs import struct_reader
 
-from .backend import BackendFailed
-from .forwarding import Forwarding
+from .backend import NO_CONTEXT, BackendFailed
+from .forwarding import Forwarding, with_context
 from .grpc_channel import GrpcChannel
 from .proto import proxy_pb2
 from .responses import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
     from fanjet.config.tree.proxy import Proxy
@@ -46,12 +48,14 @@ class GrpcBackend(Generic[R]):
         self._channel = GrpcChannel(config)
         self._call: Any = None
 
-    async def call(self, request: Request, event: Event) -> R:
+    async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
         """Ask once. Raises `BackendFailed`."""
         call = self._call or await self._open()
         try:
             response = await call(
-                message_of(self._request_class, request), timeout=self._timeout, metadata=self._metadata.of(event)
+                message_of(self._request_class, request),
+                timeout=self._timeout,
+                metadata=self._metadata.of(event, context),
             )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
@@ -83,9 +87,9 @@ class CallMetadata:
         key = config.grpc.credentials_key.lower()
         self._credentials = [(key, config.grpc.credentials_value)] if key else []
 
-    def of(self, event: Event) -> list[tuple[str, str | bytes]]:
-        """Metadata of a call about an event."""
-        return [*self._forwarding.grpc_metadata(event), *self._credentials]
+    def of(self, event: Event, context: Mapping[str, str]) -> list[tuple[str, str | bytes]]:
+        """Metadata of a call about an event, with what goes along."""
+        return [*with_context(self._forwarding.grpc_metadata(event), context), *self._credentials]
 
 
 def message_of(message_class: type[Message], request: Request) -> Message:

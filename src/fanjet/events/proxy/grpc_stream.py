@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -16,7 +17,7 @@ from fanjet.telemetry.logging import get_logger
 from . import kinds
 from .answers import subscribe_answer
 from .asking import Observed, RequestTerms, log_useless, raise_refusal
-from .backend import BackendFailed
+from .backend import NO_CONTEXT, BackendFailed
 from .grpc_backend import SERVICE, CallMetadata, described, message_of
 from .grpc_channel import GrpcChannel
 from .proto import proxy_pb2
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .observer import CallObserver
     from .responses import SubscribeResponse
+    from .traced import CallTraces
 
 log = get_logger(__name__)
 
@@ -47,14 +49,21 @@ class StreamOpener:
         self._metadata = CallMetadata(config)
         self._channel = GrpcChannel(config)
         self._observer = observer
+        self._traces: CallTraces | None = None
+
+    def trace(self, traces: CallTraces) -> None:
+        """Tell of each stream until it is accepted."""
+        self._traces = traces
 
     async def open(self, event: SubscribeEvent, *, bidirectional: bool) -> GrpcStream:
         """A stream that the backend has accepted. Raises `EventFailed` and what the backend answers instead."""
         fields: dict[str, Any] = {"channel": event.channel}
         self._terms.describe_with_user(event, fields)
         message: Any = message_of(proxy_pb2.SubscribeRequest, SubscribeRequest(**fields))
-        opening = _Opening(message, self._metadata.of(event), self._timeout, bidirectional=bidirectional)
-        with Observed(self._observer, kinds.SUBSCRIBE_STREAM, event):
+        span = nullcontext(NO_CONTEXT) if self._traces is None else self._traces.span(event)
+        with Observed(self._observer, kinds.SUBSCRIBE_STREAM, event), span as context:
+            metadata = self._metadata.of(event, context)
+            opening = _Opening(message, metadata, self._timeout, bidirectional=bidirectional)
             response = await opening.shake_hands(self._channel)
         try:
             raise_refusal(response)

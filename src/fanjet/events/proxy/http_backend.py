@@ -15,12 +15,12 @@ from fanjet.net.tls import client_context
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON, is_json
 
-from .backend import BackendFailed
-from .forwarding import Forwarding
+from .backend import NO_CONTEXT, BackendFailed
+from .forwarding import Forwarding, with_context
 from .responses import Disconnect, Error, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fanjet.config.tree.proxy import Proxy, StatusTransform
     from fanjet.events.event import Event
@@ -57,10 +57,10 @@ class HttpBackend(Generic[R]):
         self._transforms = _first_of_each_status(config.http.status_to_code_transforms, response_type)
         self._decode = DocumentDecoder(response_type).decode
 
-    async def call(self, request: Request, event: Event) -> R:
+    async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
         """Ask once. Raises `BackendFailed`."""
         body = _encoded(request)
-        forwarded = self._forwarding.http_headers(event)
+        forwarded = with_context(self._forwarding.http_headers(event), context)
         headers = (*_without(forwarded, _ALWAYS), *forwarded, *_LAST) if forwarded else _USUAL
         try:
             answer = await self._client.post(parse_target(self._endpoint), headers, body)

@@ -17,10 +17,11 @@ T = TypeVar("T")
 
 
 class Named(Generic[T]):
-    """Those that were in use when the server started. Since then, a reload may ask for others (06 §1.3)."""
+    """Those that were in use when the server started. Since then, a reload may ask for others (06 §1.3). `event_type`:
+    what they are asked about."""
 
     def __init__(self, event_type: str, proxies: Mapping[str, T]) -> None:
-        self._event_type = event_type
+        self.event_type = event_type
         self._proxies = proxies
 
     def __getitem__(self, name: str) -> T:
@@ -30,14 +31,14 @@ class Named(Generic[T]):
         if proxy is not None:
             return proxy
         if not self._proxies:
-            log.info(f"{self._event_type} proxy not enabled")
+            log.info(f"{self.event_type} proxy not enabled")
             raise ReplyError(ERROR_NOT_AVAILABLE)
-        log.error(f"{self._event_type} proxy was not in use when the server started", proxy_name=name)
+        log.error(f"{self.event_type} proxy was not in use when the server started", proxy_name=name)
         raise EventFailed
 
     def __len__(self) -> int:
         return len(self._proxies)
 
-    def values(self) -> Iterable[T]:
-        """All of them."""
-        return self._proxies.values()
+    def items(self) -> Iterable[tuple[str, T]]:
+        """All of them by name."""
+        return self._proxies.items()

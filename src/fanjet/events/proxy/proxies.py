@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from fanjet.events.headers import KeptHeaders
 from fanjet.protocol.codes import DISCONNECT_INTERNAL, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
@@ -23,6 +23,7 @@ from .observer import Unobserved
 from .responses import Response
 from .rpc_methods import RPCMethods
 from .setup import DEFAULT, make_asker, make_stream_opener, uses_of_proxies
+from .traced import CallTraces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .kinds import Kind
     from .observer import Observe
     from .setup import Use
+    from .traced import Traces
 
 R = TypeVar("R", bound=Response)
 
@@ -90,11 +92,20 @@ class Proxies:
         """Take over which methods are answered by which proxies."""
         self._methods = RPCMethods(rpc)
 
+    def trace(self, traces: Traces) -> None:
+        """Tell of all calls as spans, and backends which they belong to."""
+        for proxies in self._all:
+            for name, proxy in proxies.items():
+                proxy.trace(CallTraces(traces, proxies.event_type, name))
+
     async def close(self) -> None:
         """Let all connections to backends go."""
+        await asyncio.gather(*(proxy.close() for proxies in self._all for _, proxy in proxies.items()))
+
+    @property
+    def _all(self) -> Sequence[Named[Any]]:
         asked = (self._connect, self._refresh, self._subscribe, self._publish, self._sub_refresh, self._rpc)
-        closing = [asker.close() for askers in asked for asker in askers.values()]
-        await asyncio.gather(*closing, *(opener.close() for opener in self._streams.values()))
+        return (*asked, self._streams)
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
         """Who connects; None when the backend does not know."""
