@@ -63,9 +63,14 @@ class Operations:
         if self._otlp is not None:
             self._otlp.start()
 
+    @property
+    def worker(self) -> int:
+        """The number of this worker; 0: there are no others."""
+        return 0 if self.link is None else self.link.number
+
     def report(self) -> bytes:
         """What this worker's metrics have come to, for the supervisor."""
-        return told(self.measuring.registry, self.link.number if self.link is not None else 0)
+        return told(self.measuring.registry, self.worker)
 
     async def all_metrics(self) -> Iterable[Metric]:
         """The metrics of this server, of all its workers together."""

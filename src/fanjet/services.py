@@ -96,7 +96,8 @@ def _for_operators(config: Config, operations: Operations) -> Iterator[Service]:
     if config.swagger.enabled:
         yield Service("swagger", _swagger(config), external=False)
     if config.debug.enabled:
-        yield Service("debug", DebugPages().routes(handler_path(config.debug.handler_prefix)), external=False)
+        pages = DebugPages(operations.worker).routes(handler_path(config.debug.handler_prefix))
+        yield Service("debug", pages, external=False)
     if config.health.enabled:
         path = handler_path(config.health.handler_prefix)
         ready = readiness_endpoint(operations.readiness)

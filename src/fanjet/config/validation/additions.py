@@ -78,6 +78,9 @@ def own_keys(config: Config) -> Problems:
     own = config.fanjet
     if own.workers < 1:
         yield f"fanjet.workers: {own.workers} must be at least 1"
+    autocert = config.http_server.tls_autocert
+    if own.workers > 1 and autocert.enabled and not autocert.cache_dir:
+        yield "http_server.tls_autocert.cache_dir: needed with several workers, which share certificates through it"
     if own.drain_time < 0:
         yield f"fanjet.drain_time: {format_duration(own.drain_time)} must not be negative"
     if own.drain_time and own.drain_time >= config.shutdown.timeout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -35,8 +36,11 @@ _PAGES: Final = {
 class DebugPages:
     """Endpoints below one prefix."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: int = 0) -> None:
+        """`worker`: the number of this process, if there are several, as every page tells."""
         self._profiler = Profiler()
+        self._headers = (NO_SNIFFING, (b"X-Fanjet-Worker", b"%d" % worker)) if worker else (NO_SNIFFING,)
+        self._title = f"Worker {worker}, process {os.getpid()}" if worker else "Fanjet"
 
     def routes(self, prefix: str) -> dict[str, Endpoint]:
         """Endpoints by path. `prefix` has no slash at its end, but for being one."""
@@ -48,18 +52,18 @@ class DebugPages:
             "allocs": lambda exchange: allocations(stop=query_value(exchange.request.query, b"stop") == b"1"),
             "cmdline": lambda _: "\0".join(sys.orig_argv),
         }
-        routes: dict[str, Endpoint] = {f"{base}/{name}": _text(make) for name, make in texts.items()}
+        routes: dict[str, Endpoint] = {f"{base}/{name}": self._text(make) for name, make in texts.items()}
         routes[f"{base}/profile"] = self._profile
-        routes[f"{base}/"] = _index(f"{base}/")
+        routes[f"{base}/"] = self._index(f"{base}/")
         return routes
 
     def _profile(self, exchange: Exchange) -> None:
         query = exchange.request.query
         seconds = _seconds(query_value(query, b"seconds"))
         if seconds is None:
-            exchange.respond(400, b"seconds must be a number above 0\n", TEXT, (NO_SNIFFING,))
+            exchange.respond(400, b"seconds must be a number above 0\n", TEXT, self._headers)
         elif self._profiler.running:
-            exchange.respond(409, b"a profile is being taken\n", TEXT, (NO_SNIFFING,))
+            exchange.respond(409, b"a profile is being taken\n", TEXT, self._headers)
         else:
             collapsed = query_value(query, b"format") == b"collapsed"
             self._profiler.start()
@@ -68,31 +72,30 @@ class DebugPages:
     def _answer(self, exchange: Exchange, collapsed: bool) -> None:
         profile = self._profiler.stop()
         if collapsed:
-            exchange.respond(200, profile.collapsed(), TEXT, (NO_SNIFFING,))
+            exchange.respond(200, profile.collapsed(), TEXT, self._headers)
         else:
             name = (b"Content-Disposition", b'attachment; filename="fanjet.speedscope.json"')
-            exchange.respond(200, profile.speedscope(), JSON, (name,))
+            exchange.respond(200, profile.speedscope(), JSON, (*self._headers, name))
 
+    def _text(self, make: Callable[[Exchange], str]) -> Endpoint:
+        def endpoint(exchange: Exchange) -> None:
+            exchange.respond(200, make(exchange).encode("utf-8", "backslashreplace"), TEXT, self._headers)
 
-def _text(make: Callable[[Exchange], str]) -> Endpoint:
-    def endpoint(exchange: Exchange) -> None:
-        exchange.respond(200, make(exchange).encode("utf-8", "backslashreplace"), TEXT, (NO_SNIFFING,))
+        return endpoint
 
-    return endpoint
+    def _index(self, path: str) -> Endpoint:
+        """The list of pages. It catches all that is below the prefix, most of which does not exist."""
+        items = "".join(f'<li><a href="{name}">{name}</a>: {escape(about)}' for name, about in _PAGES.items())
+        head = f"<!doctype html><meta charset=utf-8><title>Fanjet debug</title><h1>{self._title}</h1><p>{escape(path)}"
+        page = f"{head}<ul>{items}</ul>"
 
+        def endpoint(exchange: Exchange) -> None:
+            if exchange.request.path == path:
+                exchange.respond(200, page.encode(), b"text/html; charset=utf-8", self._headers)
+            else:
+                exchange.respond(404, b"404 page not found\n", TEXT, self._headers)
 
-def _index(path: str) -> Endpoint:
-    """The list of pages. It catches all that is below the prefix, most of which does not exist."""
-    items = "".join(f'<li><a href="{name}">{name}</a>: {escape(about)}' for name, about in _PAGES.items())
-    page = f"<!doctype html><meta charset=utf-8><title>Fanjet debug</title><h1>{escape(path)}</h1><ul>{items}</ul>"
-
-    def endpoint(exchange: Exchange) -> None:
-        if exchange.request.path == path:
-            exchange.respond(200, page.encode(), b"text/html; charset=utf-8", (NO_SNIFFING,))
-        else:
-            exchange.respond(404, b"404 page not found\n", TEXT, (NO_SNIFFING,))
-
-    return endpoint
+        return endpoint
 
 
 def _seconds(text: bytes) -> float | None:
