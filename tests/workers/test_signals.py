@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,7 +74,7 @@ async def test_a_rolling_restart_loses_nothing_and_brings_a_new_configuration(ow
     [
         pytest.param({"client": {"ping_interval": "oh"}}, "error reading config", id="unreadable"),
         pytest.param({"fanjet": {"drain_time": "60s"}}, "must be less than shutdown.timeout", id="invalid"),
-        pytest.param({"websocket": {"handler_prefix": "/api"}}, "rolling restart stopped", id="not-served"),
+        pytest.param({"http_server": {"internal_port": "TAKEN"}}, "rolling restart stopped", id="does-not-come-up"),
     ],
 )
 async def test_a_rolling_restart_that_cannot_go_on_leaves_the_old_workers(
@@ -81,22 +82,25 @@ async def test_a_rolling_restart_that_cannot_go_on_leaves_the_old_workers(
 ) -> None:
     family = Family(own)
     before = family.workers()
-    async with following(own, name, 8) as followers:
-        rewrite(own, broken)
-        family.kill(family.parent, signal.SIGUSR2)
-        await family.logged(message)
-        publisher = Publisher(own, name)
-        await publisher.publish()
-        await all_have(publisher, followers)
-        assert [follower.connections for follower in followers] == [1] * 8
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        if "http_server" in broken:
+            broken = {"http_server": {"internal_port": str(taken.getsockname()[1])}}
+        async with following(own, name, 8) as followers:
+            rewrite(own, broken)
+            family.kill(family.parent, signal.SIGUSR2)
+            await family.logged(message)
+            publisher = Publisher(own, name)
+            await publisher.publish()
+            await all_have(publisher, followers)
+            assert [follower.connections for follower in followers] == [1] * 8
 
-        async def only_old_ones() -> bool:
-            return family.workers() == before
+            async def only_old_ones() -> bool:
+                return family.workers() == before
 
-        await until(only_old_ones, SLOW)
-        rewrite(own, {})
-        family.kill(family.parent, signal.SIGUSR2)
-        await family.logged("rolling restart is done")
+            await until(only_old_ones, SLOW)
+    rewrite(own, {})
+    family.kill(family.parent, signal.SIGUSR2)
+    await family.logged("rolling restart is done")
     assert not set.union(*before.values()) & set.union(*family.workers().values())
 
 
