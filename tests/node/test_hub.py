@@ -168,6 +168,32 @@ async def test_without_a_position_deltas_stay_full(room: Room) -> None:
     assert [is_patch for is_patch, _ in received(session)] == [False, False]
 
 
+async def test_without_a_position_patches_are_based_on_what_was_delivered_last_where_that_is_kept(room: Room) -> None:
+    session, _ = room.subscribe("one", delta=True)
+    room.hub.channels["news"].keeps_latest = True
+    await publish(room, data=BASE, delta=True)
+    await publish(room, data=NEXT, delta=True)
+    late, _ = room.subscribe("two", delta=True)
+    await publish(room, 7, data=BASE, delta=True, previous=b"unknown to them")
+    (full, first), (patch, second), (again, third) = received(session)
+    assert (full, patch, again) == (False, True, True)
+    assert apply_delta(first, second) == NEXT
+    assert apply_delta(NEXT, third) == BASE
+    assert received(late) == [(False, BASE)]
+    await publish(room, data=NEXT)
+    await publish(room, data=BASE, delta=True)
+    assert [is_patch for is_patch, _ in received(late)] == [False, False, True]
+
+
+async def test_after_a_publication_of_its_own_a_delta_subscriber_gets_a_full_one(room: Room) -> None:
+    session, subscriber = room.subscribe("one", (0, "e"), positioned=True, delta=True)
+    await publish(room, 1, data=BASE, delta=True)
+    room.hub.send(subscriber, Publication(b'{"for":"one"}'))
+    await publish(room, 2, data=NEXT, delta=True, previous=BASE)
+    await publish(room, 3, data=BASE, delta=True, previous=NEXT)
+    assert [is_patch for is_patch, _ in received(session)] == [False, False, False, True]
+
+
 async def test_a_newcomer_among_delta_subscribers_gets_its_own_full_publication(room: Room) -> None:
     old, _ = room.subscribe("one", (0, "e"), positioned=True, delta=True)
     await publish(room, 1, data=BASE, delta=True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from fanjet.protocol.codec import Codec
+    from fanjet.protocol.publication import Publication
 
     from .metrics import ChannelMetrics
     from .session import Session
@@ -51,12 +52,17 @@ class LiveChannel(Struct, eq=False):
     `apart` holds who does not share it: those still subscribing, and those who have read the stream further than this
     node has received it. `subscribed` tells whether the broker delivers the channel; `transition` is set while that
     changes.
+
+    Where the namespace `keeps_latest`, the `latest` publication that was delivered here is what patches for subscribers
+    without positions are based on (07 §21).
     """
 
     name: str
     metrics: ChannelMetrics
     groups: dict[Delivery, Group] = {}
     apart: Members = {}
+    keeps_latest: bool = False
+    latest: Publication | None = None
     count: int = 0
     positioned: int = 0
     offset: int = 0
@@ -117,6 +123,12 @@ class LiveChannel(Struct, eq=False):
             group.fresh[session] = subscriber
         else:
             group.members[session] = subscriber
+
+    def refresh(self, subscriber: Subscriber) -> None:
+        """Send a full publication next: it has got one of its own, which those of the channel are no patches to."""
+        group = self.groups.get(subscriber.delivery)
+        if group is not None and group.members.pop(subscriber.session, None) is not None:
+            group.fresh[subscriber.session] = subscriber
 
     def change(self, subscriber: Subscriber, delivery: Delivery) -> None:
         """Deliver differently to a subscriber from now on. Its position stays."""

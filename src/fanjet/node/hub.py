@@ -126,6 +126,7 @@ class Hub:
         to_positioned = self._accept(live, publication, epoch, late) if offset and live.positioned else not offset
         base = previous if use_delta and offset else None
         frames = PublicationFrames(live, publication, base, self._max_message)
+        local = self._frames_after_latest(live, publication, use_delta) if live.keeps_latest else frames
         for group in live.groups.values():
             delivery = group.delivery
             if delivery.positioned and not to_positioned:
@@ -134,7 +135,8 @@ class Hub:
                 metrics.filtered.value += len(group)
                 continue
             if delivery.delta:
-                self._deliver_delta(live, group, frames, in_stream=offset > 0)
+                has_base = offset > 0 if delivery.positioned else live.keeps_latest
+                self._deliver_delta(live, group, frames if delivery.positioned else local, has_base=has_base)
             else:
                 self._deliver(group.members, frames.plain(delivery), metrics.sent(PUBLICATION, delivery.wire))
         if live.apart:
@@ -169,6 +171,8 @@ class Hub:
         frames = PublicationFrames(live, publication, None, self._max_message)
         frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
         self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
+        if delivery.delta:
+            live.refresh(subscriber)
         self._settle()
 
     # ------------------------------------------------------------------------------------------ inside
@@ -191,17 +195,22 @@ class Hub:
                 outbox.append(content)
         return True
 
-    def _deliver_delta(self, live: LiveChannel, group: Group, frames: PublicationFrames, *, in_stream: bool) -> None:
+    def _frames_after_latest(self, live: LiveChannel, publication: Publication, use_delta: bool) -> PublicationFrames:
+        """Patches based on what was delivered here last, which is this one from now on (07 §21)."""
+        base, live.latest = live.latest if use_delta else None, publication
+        return PublicationFrames(live, publication, base, self._max_message)
+
+    def _deliver_delta(self, live: LiveChannel, group: Group, frames: PublicationFrames, *, has_base: bool) -> None:
         """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
         can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
         delivery = group.delivery
         flow = live.metrics.sent(PUBLICATION, delivery.wire)
-        if group.members and not in_stream:
+        if group.members and not has_base:
             group.refresh_all()
         delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False), flow)
         if delivered and group.fresh:
             delivered = self._deliver(group.fresh, frames.delta(delivery, fresh=True), flow)
-            if delivered and in_stream and delivery.positioned and delivery.tags_filter is None:
+            if delivered and has_base and delivery.tags_filter is None:
                 group.make_ready()
 
     def _accept(self, live: LiveChannel, publication: Publication, epoch: str, late: bool) -> bool:

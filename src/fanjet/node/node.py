@@ -145,6 +145,8 @@ class Node:
     async def subscribe_channel(self, subscriber: Subscriber) -> None:
         """Register a subscriber and wait until the broker delivers its channel. On failure nothing stays behind."""
         channel = self.hub.add(subscriber)
+        if subscriber.delivery.delta:
+            channel.keeps_latest = self.resolve(channel.name).keep_latest_publication
         if channel.count == 1:
             channel.metrics.count("broker_subscribe")
         if not channel.subscribed:
@@ -217,17 +219,29 @@ class Node:
     async def check_position(self, channel: LiveChannel, meta_ttl: int) -> None:
         """Compare the positions of the channel's subscribers with the top of its stream (07 §20); those who have missed
         something lose their subscriptions. A read that fails is repeated at the next check."""
+        astray = await self._astray(channel, meta_ttl)
+        if astray and self._looks_twice(channel.name):  # what the first read found may just have been on its way
+            astray = await self._astray(channel, meta_ttl)
+        for subscriber in astray:
+            subscriber.session.lose_position(subscriber)
+
+    def _looks_twice(self, channel: str) -> bool:
+        try:
+            return self.resolve(channel).shared_position_sync
+        except ReplyError:
+            return False  # of a namespace that is no more
+
+    async def _astray(self, channel: LiveChannel, meta_ttl: int) -> list[Subscriber]:
         before = (channel.offset, channel.epoch)
         channel.metrics.read("history_stream_top")
         try:
             top = (await self.broker.history(channel.name, limit=0, meta_ttl=meta_ttl)).top
         except Exception as error:
             log_failure(log, "error checking stream position", error, channel=channel.name)
-            return
+            return []
         if (channel.offset, channel.epoch) != before:
-            return  # what came during the read may be newer than what it found
-        for subscriber in channel.subscribers_astray(top.offset, top.epoch):
-            subscriber.session.lose_position(subscriber)
+            return []  # what came during the read may be newer than what it found
+        return channel.subscribers_astray(top.offset, top.epoch)
 
     async def _check_position(self, channel: LiveChannel) -> None:
         try:

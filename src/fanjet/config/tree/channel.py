@@ -78,6 +78,12 @@ class ChannelOptions(Section):
     allowed_delta_types: tuple[str, ...] = option((), "negotiable delta types; only fossil")
     allow_tags_filter: bool = option(False, "allow tag filters on subscribe")
     delta_publish: bool = option(False, "treat every publish as delta publish")
+    keep_latest_publication: bool = option(
+        False, "each node remembers the latest publication: patches for subscribers without positions are based on it"
+    )
+    shared_position_sync: bool = option(
+        False, "look twice before subscribers of a channel are told that they have missed something"
+    )
     allow_channel_compaction: bool = option(False, "numbers for channel names in pushes to clients that ask for them")
     allow_subscribe_for_anonymous: bool = option(False, "anonymous may subscribe")
     allow_subscribe_for_client: bool = option(False, "authenticated may subscribe")
