@@ -57,13 +57,23 @@ def installations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installa
     installations.stop()
 
 
-@pytest.fixture(scope="module", params=["single", "single-lists", "shards", "cluster", "sentinel"])
+FORMS: dict[str, dict[str, Any]] = {
+    "single": {},
+    "single-lists": {"history_use_lists": True},
+    "shards": {},
+    "cluster": {},
+    "sentinel": {},
+    "new cluster-partitions": {"sharded_pub_sub_partitions": 8},
+}
+"""Forms of Redis, with further settings."""
+
+
+@pytest.fixture(scope="module", params=FORMS)
 def nodes(
     request: pytest.FixtureRequest, installations: Installations, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
     """Two servers on the same Redis."""
-    form, _, lists = request.param.partition("-")
-    redis = installations.config(form) | {"history_use_lists": bool(lists)}
+    redis = installations.config(request.param.partition("-")[0]) | FORMS[request.param]
     config = merge(CONFIG, {"engine": {"type": "redis", "redis": redis}})
     first = Server(config, tmp_path_factory.mktemp("first"))
     with patch.dict(os.environ, {"FANJET_TEST_SERVER": PEER} if PEER else {}):
