@@ -158,7 +158,7 @@ class Clients:
     async def _open(self, user: str, channels: tuple[str, ...], subscription: dict[str, Any]) -> AsyncIterator[Client]:
         async with aiohttp.ClientSession() as session, session.ws_connect(self._server.ws_url) as socket:
             client = Client(socket)
-            connected = await client.call(connect={"token": token(user), "name": "js"})
+            connected = await client.call(connect={"token": token(user), "name": "js", "version": "5"})
             client.id = connected["connect"]["client"]
             for channel in channels:
                 assert "error" not in await client.call(subscribe={"channel": channel, **subscription})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.admin.conftest import Clients
     from tests.conftest import StartServer
 
-SCREENS = ("Overview", "Channels", "Connections", "Trace", "Why?", "API", "Configuration")
+SCREENS = ("Overview", "Channels", "Connections", "Trace", "Why?", "API", "Configuration", "Settings")
 CHARTS = 6
 
 
@@ -153,12 +153,47 @@ async def test_methods_are_called_and_shown_as_code(console: Console, name: str)
     page = console.page
     await console.go("api?method=publish")
     await page.get_by_label("channel", exact=True).fill(name)
-    await expect(page.locator("pre").first).to_contain_text(f'"channel":"{name}"')
+    await expect(page.locator("pre").first).to_contain_text(f'"channel": "{name}"')
+    await expect(page.locator("pre").nth(1)).to_contain_text(f'"channel":"{name}"')
     await expect(page.locator("pre").last).to_contain_text(f'"channel": "{name}"')
     await page.get_by_role("button", name="Call").click()
     await expect(console.card("Answer").locator("pre").first).to_contain_text('"offset": 1')
     await page.get_by_label("Method").select_option("map_stats")
     await expect(page.get_by_label("channel", exact=True)).to_have_value("")
+
+
+async def test_all_clients_of_a_user_are_found_and_disconnected(console: Console, clients: Clients, name: str) -> None:
+    page = console.page
+    async with clients.open(name) as one, clients.open(name) as two:
+        await console.go(f"connections?client={one.id}")
+        await page.get_by_role("link", name=name).click()
+        await expect(page.locator("tbody tr")).to_have_count(2)
+        await expect(page.locator("tbody tr").first).to_contain_text("js 5")
+        await page.get_by_label("Client software").fill("swift")
+        await expect(page.locator(".screen")).to_contain_text("No connection matches.")
+        await page.get_by_label("Client software").fill("JS 5")
+        await expect(page.locator("tbody tr")).to_have_count(2)
+        await page.get_by_role("button", name="Disconnect all").click()
+        await expect(page.locator(".screen")).to_contain_text("Nobody is connected.")
+        for client in (one, two):
+            assert (await client.socket.receive(timeout=10)).data == 3503
+
+
+async def test_the_browser_keeps_how_the_console_looks_until_it_is_cleared(console: Console) -> None:
+    page = console.page
+    root = page.locator("html")
+    await console.go("settings")
+    await expect(page.get_by_text("Version 0.")).to_be_visible()
+    await page.locator(".screen").get_by_label("Theme").select_option("dark")
+    await page.get_by_label("Accent").select_option("rose")
+    await page.reload()
+    await expect(root).to_have_attribute("data-accent", "rose")
+    await expect(root).to_have_attribute("data-dark", "")
+    await page.get_by_role("button", name="Clear local data").click()
+    await expect(root).to_have_attribute("data-accent", "teal")
+    await expect(page.locator(".screen").get_by_label("Theme")).to_have_value("")
+    await page.reload()
+    await expect(console.heading("Settings")).to_be_visible()
 
 
 async def test_the_configuration_is_searched(console: Console) -> None:
@@ -204,6 +239,8 @@ async def test_screens_fit_their_window(
             "why": "Why did it not arrive?",
             "api": "API",
             "configuration?all=1": "Configuration",
+            "settings": "Settings",
+            f"inspector?tab=user&user={name}": name,
         }
         for address, heading in shown.items():
             await console.go(address)

@@ -60,7 +60,7 @@ async def test_what_was_never_published_is_told(admin: Admin, clients: Clients, 
 
 async def test_nobody_and_nowhere(admin: Admin, name: str) -> None:
     nobody = await admin.ask("console/explanation", user=name, channel=name)
-    assert (nobody["connections"], nobody["verdict"]) == ([], "Nobody of this name is connected here.")
+    assert (nobody["connections"], nobody["verdict"]) == ([], "Nobody of this name is connected.")
     nowhere = await admin.ask("console/explanation", user=name, channel="nowhere:x")
     assert nowhere["verdict"] == "There is no such namespace."
     assert (await admin.refusal("console/explanation", channel=name))[0] == 400

@@ -38,9 +38,9 @@ async def test_a_channel_tells_its_publications(admin: Admin, name: str) -> None
 
 async def test_nobody_is_subscribed_any_more_after_a_trace(admin: Admin, name: str) -> None:
     async with admin.trace("channel", name):
-        assert (await admin.ask("console/channel", channel=name))["here"]["subscribers"] == 1
+        assert (await admin.ask("console/channel", channel=name))["nodes"][0]["subscribers"] == 1
     async with asyncio.timeout(10):
-        while (await admin.ask("console/channel", channel=name))["here"] is not None:
+        while (await admin.ask("console/channel", channel=name))["nodes"]:
             pass
 
 

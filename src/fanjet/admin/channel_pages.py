@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from heapq import nlargest, nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
+from fanjet.config.plain import plain
+from fanjet.config.tree.channel import ChannelOptions
 from fanjet.net.glob import GlobError, compile_glob
 from fanjet.protocol.codes import ReplyError
 
@@ -42,22 +47,45 @@ class ChannelPages:
         return {"channels": rows, "total": len(found)}
 
     async def one(self, asked: Parameters) -> dict[str, Any]:
-        """What is known of one channel: its options, and how its subscribers on this node are delivered to."""
+        """What the configuration says of one channel."""
         name = asked.needed("channel")
         try:
             resolved = self._node.namespaces.resolve(name)
         except ReplyError:
             raise Refused(404, "the channel's namespace does not exist") from None
-        live = self._node.hub.channels.get(name)
+        options = resolved.options
         return {
             "channel": name,
             "namespace": resolved.namespace,
-            "history": resolved.options.history_size > 0 and resolved.options.history_ttl > 0,
-            "presence": resolved.options.presence,
-            "delta": list(resolved.options.allowed_delta_types),
+            "subscription_type": options.subscription_type or "stream",
+            "history": options.history_size > 0 and options.history_ttl > 0,
+            "presence": options.presence,
             "name_is_valid": resolved.name_is_valid,
-            "here": None if live is None or not live.count else _local(live),
+            "users": resolved.users,
+            "private": resolved.is_private,
+            "variables": resolved.variables,
+            "set": _differing(options),
         }
+
+    async def here(self, asked: Parameters) -> dict[str, Any] | None:
+        """How the channel's subscribers on this node are delivered to; None without any."""
+        live = self._node.hub.channels.get(asked.needed("channel"))
+        return None if live is None or not live.count else _local(live)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return cast("dict[str, Any]", msgspec.to_builtins(plain(ChannelOptions())))
+
+
+def _differing(options: ChannelOptions) -> dict[str, Any]:
+    """The options that are not as they are by default. Where there is no history its lifetime means nothing."""
+    unsaid = {"name"} if options.history_size else {"name", "history_meta_ttl"}
+    return {
+        name: value
+        for name, value in msgspec.to_builtins(options).items()
+        if name not in unsaid and value != _defaults().get(name)
+    }
 
 
 def _local(live: LiveChannel) -> dict[str, Any]:

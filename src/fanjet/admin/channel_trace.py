@@ -95,8 +95,6 @@ async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
     delivery = Delivery(_WIRE, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
     subscriber = Subscriber(cast("Session", _Listener(stream)), channel, delivery)
     await node.subscribe_channel(subscriber)
-    if not stream.open:
-        node.unsubscribe_channel(subscriber)
-        return
-    stream.on_end = lambda: node.unsubscribe_channel(subscriber)
-    node.hub.go_live(subscriber)
+    stream.on_end(lambda: node.unsubscribe_channel(subscriber))
+    if stream.open:
+        node.hub.go_live(subscriber)

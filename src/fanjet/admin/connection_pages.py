@@ -1,4 +1,4 @@
-"""The connections of this node as the console lists and shows them."""
+"""The connections of this node as the consoles of all nodes list and show them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fanjet.channels.subscription import Source
 
-from .question import MAX_PAGE, Refused
+from .question import MAX_PAGE
 from .readable import payload
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class ConnectionPages:
                 await asyncio.sleep(0)
         return {"connections": rows, "total": total, "of": len(self._node.connections)}
 
-    async def one(self, asked: Parameters) -> dict[str, Any]:
-        """Everything that is known of one connection."""
+    async def one(self, asked: Parameters) -> dict[str, Any] | None:
+        """Everything that is known of one connection; None when it is not here."""
         session = self.find(asked.needed("client"))
+        if session is None:
+            return None
         deadlines = session.deadlines
         return {
             **_row(session),
@@ -61,21 +63,18 @@ class ConnectionPages:
             "info": payload(session.info),
             "meta": payload(session.meta),
             "expire_at": session.expire_at,
+            "last_command": session.last_command,
             "ping_outstanding": session.ping_outstanding,
             "ping_in": self._seconds_to(deadlines.ping),
             "closes_unless_pong_in": self._seconds_to(deadlines.pong),
             "write_blocked": session.is_blocked,
-            "queued_bytes": session.backlog_size,
             "queue_limit": session.context.settings.queue_max_size,
             "subscriptions": [self._subscription(one) for one in session.subscriptions.values()],
         }
 
-    def find(self, client: str) -> Session:
-        """A connection by its client id. Raises `Refused`."""
-        session = self._node.connections.of_client(client)
-        if session is None:
-            raise Refused(404, "there is no such connection on this node")
-        return cast("Session", session)
+    def find(self, client: str) -> Session | None:
+        """A connection by its client id."""
+        return cast("Session | None", self._node.connections.of_client(client))
 
     def _sessions(self, asked: Parameters) -> list[Session]:
         client = asked.text("client")
@@ -132,6 +131,10 @@ def _row(session: Session) -> dict[str, Any]:
         "encoding": session.transport.wire.codec.name,
         "address": address(session),
         "labels": dict(session.labels or {}),
+        "name": session.agent.name,
+        "version": session.agent.version,
+        "since": session.agent.since,
+        "latency": session.latency,
         "subscriptions": len(session.subscriptions),
         "queued_bytes": session.backlog_size,
     }
@@ -157,6 +160,8 @@ def _tests(asked: Parameters) -> list[Test]:
         tests.append(lambda session: ip in address(session))
     if label := asked.text("label"):
         tests.append(_labelled(label))
+    if name := asked.text("name").lower():
+        tests.append(lambda session: name in f"{session.agent.name} {session.agent.version}".lower())
     if text := asked.text("q").lower():
         tests.append(lambda session: text in session.user.lower() or session.client_id.startswith(text))
     return tests

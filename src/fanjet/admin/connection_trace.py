@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
@@ -19,43 +19,54 @@ if TYPE_CHECKING:
     from fanjet.node.node import Node
     from fanjet.protocol.messages import Command
 
-    from .event_stream import EventStream
-
     Find = Callable[[], list[Session]]
 
 SLOWEST_REPLIES = 1000
 """Commands that may wait for their replies before the oldest is forgotten."""
 
 
-def trace_client(node: Node, client: str, watching: Watching, stream: EventStream) -> None:
+class Events(Protocol):
+    """Where events go."""
+
+    def tell(self, kind: str, content: Any, **about: object) -> None:
+        """Take an event; see `event_line`."""
+
+    def on_tick(self, call: Callable[[], None]) -> None:
+        """Call this every half a second."""
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Call this once, when no events are wanted any more."""
+
+
+def trace_client(node: Node, client: str, watching: Watching, events: Events) -> None:
     """Tell about one connection of this node, also when it comes only later."""
 
     def find() -> list[Session]:
         session = node.connections.of_client(client)
         return [] if session is None else [cast("Session", session)]
 
-    _Tracer(find, watching, stream).begin()
+    _Tracer(find, watching, events).begin()
 
 
-def trace_user(node: Node, user: str, watching: Watching, stream: EventStream) -> None:
+def trace_user(node: Node, user: str, watching: Watching, events: Events) -> None:
     """Tell about all connections of a user on this node; of one that comes later, from half a second after."""
-    _Tracer(lambda: cast("list[Session]", node.connections.select(Selection(user))), watching, stream).begin()
+    _Tracer(lambda: cast("list[Session]", node.connections.select(Selection(user))), watching, events).begin()
 
 
 class _Tracer:
     """Watches the sessions that are found, and looks for new ones all the time."""
 
-    def __init__(self, find: Find, watching: Watching, stream: EventStream) -> None:
+    def __init__(self, find: Find, watching: Watching, events: Events) -> None:
         self._find = find
         self._watching = watching
-        self._stream = stream
+        self._events = events
         self._watched: set[Session] = set()
         self._sent_at: dict[tuple[Session, int], float] = {}
 
     def begin(self) -> None:
-        """Begin, and go on until the stream ends."""
-        self._stream.on_tick = self._look
-        self._stream.on_end = self._end
+        """Begin, and go on until no events are wanted any more."""
+        self._events.on_tick(self._look)
+        self._events.on_end(self._end)
         self._look()
 
     def _look(self) -> None:
@@ -98,7 +109,7 @@ class _Tracer:
         self._tell(session, "reply" if command_id else "push", pushed or msgspec.Raw(message), **about)
 
     def _tell(self, session: Session, kind: str, content: Any, **about: object) -> None:
-        self._stream.tell(kind, content, client=session.client_id, user=session.user, **about)
+        self._events.tell(kind, content, client=session.client_id, user=session.user, **about)
 
 
 class _Message(msgspec.Struct):

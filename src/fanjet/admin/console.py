@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from fanjet.protocol.codes import ReplyError
 
+from . import everywhere
 from .channel_pages import ChannelPages
 from .configuration import described
 from .connection_pages import ConnectionPages
+from .everywhere import Everywhere
 from .explanation import Explanation
+from .nodes import Nodes
 from .question import question
 from .token_desk import TokenDesk
 from .tracing import Tracing
@@ -42,14 +45,24 @@ class Console:
         self._loaded = loaded
         self._environment = environment
         self._channels = ChannelPages(node)
-        self._connections = ConnectionPages(node, clients.now)
-        self._explanation = Explanation(node, self._connections)
+        self._everywhere = self._ask_everywhere(clients.now)
+        self._tracing = Tracing(node)
         self._vitals = Vitals(self._count, totals)
         self._tokens = TokenDesk(loaded.config, clients) if loaded.config.admin.insecure else None
 
+    def _ask_everywhere(self, now: Callable[[], float]) -> Everywhere:
+        """Have this node answer for itself, also where it serves no console."""
+        nodes, connections = Nodes(self._node), ConnectionPages(self._node, now)
+        nodes.answer(everywhere.CONNECTIONS, connections.page)
+        nodes.answer(everywhere.CONNECTION, connections.one)
+        nodes.answer(everywhere.EXPLANATION, Explanation(self._node, connections).explain)
+        nodes.answer(everywhere.CHANNEL, self._channels.here)
+        nodes.answer(everywhere.VITALS, self._vitals_here)
+        return Everywhere(nodes)
+
     def traces(self) -> dict[str, Endpoint]:
         """What streams, by path below `admin/`."""
-        return {"trace": Tracing(self._node)}
+        return {"trace": self._tracing}
 
     def wishes(self) -> dict[str, Endpoint]:
         """What is asked for by `POST`, since it should stand in no log of addresses, by path below `admin/`."""
@@ -65,10 +78,10 @@ class Console:
         return {
             "console/overview": question(self._overview),
             "console/channels": question(self._channels.page),
-            "console/channel": question(self._channels.one),
-            "console/connections": question(self._connections.page),
-            "console/connection": question(self._connections.one),
-            "console/explanation": question(self._explanation.explain),
+            "console/channel": question(self._channel),
+            "console/connections": question(self._everywhere.connections),
+            "console/connection": question(self._everywhere.connection),
+            "console/explanation": question(self._everywhere.explanation),
             "console/features": question(self._features),
             "api/config": question(self._config),
             "api/channel_options": question(self._channel_options),
@@ -83,13 +96,24 @@ class Console:
         return len(self._node.connections), hub.subscription_count, sum(1 for _ in hub.active_channels())
 
     async def _overview(self, asked: Parameters) -> dict[str, Any]:
-        """The nodes, and this one's vitals after `since` (Unix milliseconds)."""
+        """The nodes, how each is doing, and the samples of `node`, or else this one, after `since` (Unix
+        milliseconds)."""
+        shown = asked.text("node") or self._node.uid
         return {
             "node": self._node.uid,
+            "shown": shown,
             "nodes": await self._node.info(),
-            "memory": resident_memory(),
-            "samples": self._vitals.since(asked.number("since") / 1000),
+            **await self._everywhere.vitals(asked.but(node=shown)),
         }
+
+    async def _vitals_here(self, asked: Parameters) -> dict[str, Any]:
+        samples = self._vitals.since(asked.number("since") / 1000)
+        wanted = asked.text("node") == self._node.uid
+        return {"memory": resident_memory(), "last": self._vitals.last, "samples": samples if wanted else []}
+
+    async def _channel(self, asked: Parameters) -> dict[str, Any]:
+        """One channel: what the configuration says of it, and how it is delivered."""
+        return await self._channels.one(asked) | await self._everywhere.deliveries(asked)
 
     async def _config(self, _asked: Parameters) -> dict[str, Any]:
         return described(self._loaded, self._environment)

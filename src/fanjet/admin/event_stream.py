@@ -39,9 +39,8 @@ class EventStream:
         self._lost = 0
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.on_tick: Callable[[], None] = _nothing
-        self.on_end: Callable[[], None] = _nothing
-        """Called once, when nobody reads any more."""
+        self._on_tick: list[Callable[[], None]] = []
+        self._on_end: list[Callable[[], None]] = []
         if self._stream is not None:
             self._write(b"null\n")  # the head is sent with the first piece of the body
             self._tick_later()
@@ -50,6 +49,17 @@ class EventStream:
     def open(self) -> bool:
         """Whether somebody reads."""
         return self._stream is not None
+
+    def on_tick(self, call: Callable[[], None]) -> None:
+        """Call this every half a second."""
+        self._on_tick.append(call)
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Call this once, when nobody reads any more: now, if that is so."""
+        if self.open:
+            self._on_end.append(call)
+        else:
+            call()
 
     def tell(self, kind: str, content: Any, **about: object) -> None:
         """Write an event; see `event_line`."""
@@ -100,16 +110,14 @@ class EventStream:
         self._ticks += 1
         if self._ticks % TICKS_PER_SIGN_OF_LIFE == 0 and not self._blocked:
             self._write(b"null\n")
-        self.on_tick()
+        for call in self._on_tick:
+            call()
 
     def _let_go(self) -> ResponseStream | None:
         stream, self._stream = self._stream, None
         if self._timer is not None:
             self._timer.cancel()
-        on_end, self.on_end, self.on_tick = self.on_end, _nothing, _nothing
-        on_end()
+        on_end, self._on_end, self._on_tick = self._on_end, [], []
+        for call in on_end:
+            call()
         return stream
-
-
-def _nothing() -> None:
-    """What is done where nobody has said what to do."""

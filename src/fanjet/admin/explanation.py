@@ -41,20 +41,15 @@ class Explanation:
         self._connections = connections
 
     async def explain(self, asked: Parameters) -> dict[str, Any]:
-        """What became of the publications of `channel` for the connection `client`, or all of `user`; with `offset`, of
-        one that is still in the history."""
+        """What became of the publications of `channel` for the connection `client`, or all of `user`, on this node;
+        with `offset`, of one that is still in the history. `steps` tell about that one, `verdict` is for all."""
         channel, offset = asked.needed("channel"), asked.number("offset")
+        sessions = self._sessions(asked)
         resolved = self._resolve(channel)
         if resolved is None:
             unknown = Step("Does the channel's namespace exist?", "no", "Clients are answered error 102.")
             return {"connections": [], "steps": [unknown], "verdict": "There is no such namespace."}
         publication, found = await self._publication(resolved, channel, offset)
-        sessions = self._sessions(asked)
-        if not sessions:
-            missing = Step(
-                "Is there such a connection on this node?", "no", "Ask the other nodes, too, if there are any."
-            )
-            return {"connections": [], "steps": [*found, missing], "verdict": "Nobody of this name is connected here."}
         told = [self._explain(session, resolved, publication, offset) for session in sessions[:MOST_CONNECTIONS]]
         return {"connections": told, "steps": found, "verdict": ""}
 
@@ -66,8 +61,8 @@ class Explanation:
 
     def _sessions(self, asked: Parameters) -> list[Session]:
         if client := asked.text("client"):
-            session = self._node.connections.of_client(client)
-            return [] if session is None else [cast("Session", session)]
+            session = self._connections.find(client)
+            return [] if session is None else [session]
         if not asked.is_given("user"):
             raise Refused(400, "user or client is missing")
         return cast("list[Session]", self._node.connections.select(Selection(asked.text("user"))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
@@ -39,6 +39,14 @@ class Parameters:
     def __init__(self, query: bytes) -> None:
         given = parse_qs(query.decode("utf-8", "replace"), keep_blank_values=True)
         self._values = {name: values[0] for name, values in given.items()}
+
+    def encoded(self, **changed: object) -> bytes:
+        """The parameters as they came, but for those that are `changed`."""
+        return urlencode(self._values | {name: str(value) for name, value in changed.items()}).encode()
+
+    def but(self, **changed: object) -> Parameters:
+        """The same parameters but for those that are `changed`."""
+        return Parameters(self.encoded(**changed))
 
     def text(self, name: str) -> str:
         """A text, empty when it is not given."""

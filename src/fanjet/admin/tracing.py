@@ -14,11 +14,18 @@ from fanjet.telemetry.logging import get_logger
 from .channel_trace import trace_channel
 from .connection_trace import trace_client, trace_user
 from .event_stream import EventStream
+from .far_traces import FarTraces
 from .working import work_on
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fanjet.net.http1 import Exchange
     from fanjet.node.node import Node
+
+    from .connection_trace import Events
+
+    Trace = Callable[[Node, str, Watching, Events], None]
 
 log = get_logger(__name__)
 
@@ -39,6 +46,7 @@ class Tracing:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._watching = Watching()
+        self._far = FarTraces(node, self._watching)
 
     def __call__(self, exchange: Exchange) -> None:
         """Answer with a stream of events."""
@@ -48,13 +56,18 @@ class Tracing:
             _refuse(exchange, str(error))
             return
         if wanted.type == "user":
-            trace_user(self._node, wanted.entity, self._watching, self._stream(exchange))
+            self._trace_connections(exchange, wanted, trace_user)
         elif not wanted.entity:
             _refuse(exchange, "entity is empty")
         elif wanted.type == "client":
-            trace_client(self._node, wanted.entity, self._watching, self._stream(exchange))
+            self._trace_connections(exchange, wanted, trace_client)
         else:
             self._trace_channel(exchange, wanted.entity)
+
+    def _trace_connections(self, exchange: Exchange, wanted: TraceRequest, trace: Trace) -> None:
+        stream = self._stream(exchange)
+        trace(self._node, wanted.entity, self._watching, stream)
+        self._far.begin(wanted.type, wanted.entity, stream)
 
     def _trace_channel(self, exchange: Exchange, channel: str) -> None:
         try:

@@ -63,6 +63,11 @@ class Vitals:
             self._begin(loop)
         return [sample for sample in self._samples if sample.time > moment]
 
+    @property
+    def last(self) -> Sample | None:
+        """The last sample, if one was taken."""
+        return self._samples[-1] if self._samples else None
+
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """What was measured before the pause says nothing about the time since."""
         self._lag = 0.0

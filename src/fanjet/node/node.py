@@ -26,6 +26,7 @@ from .connections import Connections
 from .draining import drain
 from .flusher import Flusher
 from .hub import Hub
+from .inquiries import Answers, Inquiries
 from .metrics import NodeMetrics
 from .orders import Orders
 from .position_checks import PositionChecks
@@ -81,6 +82,7 @@ class Node:
     ) -> None:
         """What the metrics have come to is told the other nodes anew every `metrics_interval` seconds."""
         self.uid = str(uuid.uuid4())
+        self.name = name
         self.namespaces = namespaces
         self.flusher = Flusher(asyncio.get_running_loop())
         self.metrics = NodeMetrics() if metrics is None else metrics
@@ -99,6 +101,7 @@ class Node:
         self._position_checks = PositionChecks(self.hub, self._check_position)
         self._orders = Orders(self.connections)
         self._questions = Questions(self.connections, self.hub)
+        self.inquiries = Inquiries()
         self._stock = Stock(
             self.connections,
             self.hub,
@@ -125,7 +128,14 @@ class Node:
     async def _begin_to_listen(self, controller: Controller) -> Cluster:
         from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
 
-        cluster = Cluster(controller, self._stock.taken, self._orders, self._questions, self.metrics)
+        cluster = Cluster(
+            controller,
+            self._stock.taken,
+            orders=self._orders,
+            questions=self._questions,
+            inquiries=self.inquiries,
+            metrics=self.metrics,
+        )
         leave_word = getattr(controller, "leave_word", None)
         if leave_word is not None:
             leave_word(cluster.last_words)
@@ -327,6 +337,31 @@ class Node:
         self.shutting_down = True
         if seconds > 0:
             await drain(self.connections, seconds)
+
+    async def inquire(self, name: str, question: bytes, *, within: float, to: str = "") -> Answers:
+        """What one node, or all, this one included, answer `within` so many seconds to a question of this server's own.
+        Nodes that cannot be asked are silent."""
+        if self.cluster is None or to == self.uid:
+            return await self._answer_alone(name, question, [])
+        others = [one for one in self.cluster.registry.others() if not to or one.uid == to]
+        try:
+            told = await self.cluster.inquire(name, question, within, to=to)
+        except Exception as error:
+            log_failure(log, "error asking other nodes", error, question=name)
+            return Answers({}, others) if to else await self._answer_alone(name, question, others)
+        return Answers(told, [one for one in others if one.uid not in told])
+
+    async def _answer_alone(self, name: str, question: bytes, silent: list[NodeInfo]) -> Answers:
+        respond = self.inquiries.respondent(name)
+        return Answers({} if respond is None else {self.uid: await respond(question)}, silent)
+
+    async def notify(self, name: str, data: bytes, *, to: str = "") -> None:
+        """Tell one other node, or all, without waiting for an answer. Who cannot be told misses it."""
+        if self.cluster is not None:
+            try:
+                await self.cluster.notify(name, data, to=to)
+            except Exception as error:
+                log_failure(log, "error telling other nodes", error, notice=name)
 
     async def shut_down(self) -> None:
         """Tell the other nodes that this one goes, then close every connection with 3001; the broker's subscriptions

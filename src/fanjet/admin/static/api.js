@@ -1,6 +1,6 @@
 // Every method of the server API as a form, as curl and as Python.
 
-import { copyButton, field, fill, h, note, pretty } from "./dom.js";
+import { copyButton, field, fill, h, json, note, pretty } from "./dom.js";
 import { asCurl, asPython, EXAMPLES, METHODS, parameters } from "./methods.js";
 import { callRaw } from "./server.js";
 
@@ -27,8 +27,9 @@ export async function showApi(place, given) {
     }
     const url = location.origin;
     const shown = [["curl", asCurl(url, method, params)], ["Python", asPython(url, method, params)]];
-    fill(codes, ...shown.flatMap(([name, code]) =>
-      [h("div", { class: "head" }, h("h2", {}, name), copyButton(() => code)), h("pre", {}, code)]));
+    fill(codes,
+      h("div", { class: "head" }, h("h2", {}, "Request"), copyButton(() => pretty({ method, params }))), json({ method, params }),
+      ...shown.flatMap(([name, code]) => [h("div", { class: "head" }, h("h2", {}, name), copyButton(() => code)), h("pre", {}, code)]));
   }
 
   async function send(event) {
@@ -41,7 +42,7 @@ export async function showApi(place, given) {
       answer.hidden = false;
       fill(answer,
         h("div", { class: "head" }, h("h2", {}, reply.error ? "Error" : "Answer"), h("span", { class: "small soft" }, `${took.toFixed(0)} ms`), copyButton(() => pretty(reply))),
-        h("pre", { class: reply.error ? "bad-text" : "" }, pretty(reply)));
+        json(reply));
     } catch (error) {
       note(error.message, true);
     }

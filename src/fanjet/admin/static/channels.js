@@ -1,12 +1,13 @@
 // Channels: which there are, and one of them with its history, who is there, what comes, and a form to publish.
 
-import { clock, copyButton, count, facts, field, fill, h, note, pages, patiently, pretty, table } from "./dom.js";
+import { clock, copyButton, count, facts, field, fill, h, json, note, pages, patiently, pretty, silence, table } from "./dom.js";
 import { ask, call, listen } from "./server.js";
 
 const LIMIT = 50;
 const KEPT_EVENTS = 200;
 const SENT = "fanjet.console.sent";
 const KEPT_SENT = 12;
+const MOST_PRESENT = 200;
 
 export async function showChannels(place, parameters, signal) {
   const name = parameters.get("channel");
@@ -42,26 +43,34 @@ export const link = (channel) => `#/channels?channel=${encodeURIComponent(channe
 async function showChannel(place, name, signal) {
   const found = await ask("console/channel", { channel: name }, signal);
   const summary = h("section", { class: "card" });
-  place.append(h("div", { class: "head" }, h("h1", {}, name), h("p", {}, h("a", { href: "#/channels" }, "All channels"))),
-    h("div", { class: "columns" }, summary, publishForm(name)),
-    tail(name, signal), await history(name, found, signal), await presence(name, found));
   showSummary(summary, found);
+  place.append(h("div", { class: "head" }, h("h1", {}, name), h("p", {}, h("a", { href: "#/channels" }, "All channels"))),
+    h("div", { class: "columns" }, summary, publishForm(name)), tail(name, signal));
+  place.append(...await Promise.all([history(name, found, signal), presence(name, found)]));
 }
 
 function showSummary(place, found) {
-  const { here } = found;
+  const { nodes } = found;
+  const set = Object.entries(found.set);
+  const proxies = set.filter(([name, value]) => name.endsWith("_proxy_enabled") && value).map(([name]) => name.replace("_proxy_enabled", ""));
   place.append(h("h2", {}, "Channel"), facts({
     Namespace: found.namespace || "(none)",
-    "Kept history": found.history ? "yes" : "no",
-    Presence: found.presence ? "yes" : "no",
-    "Delta compression": found.delta.join(", ") || "no",
-    "Subscribers on this node": here ? count(here.subscribers) : "0",
-    "Position on this node": here?.epoch !== undefined && here?.epoch !== null ? `${here.offset} in epoch ${here.epoch}` : "not kept",
-  }));
-  if (here?.groups.length) {
+    Type: found.subscription_type,
+    Name: found.name_is_valid ? "valid" : h("span", { class: "badge bad" }, "channel_regex does not allow it"),
+    ...(found.users ? { "Only for": found.users.join(", ") } : {}),
+    ...(found.private ? { Subscribing: "by a token only" } : {}),
+    ...(Object.keys(found.variables).length ? { Variables: json(found.variables) } : {}),
+    "The application is asked about": proxies.join(", ") || "nothing",
+    Subscribers: count(nodes.reduce((sum, node) => sum + node.subscribers, 0)),
+  }), silence(found.silent) || "");
+  place.append(h("details", {}, h("summary", {}, `Options that are set (${count(set.length)})`), json(found.set)));
+  for (const node of nodes) {
     const yes = (flag) => (flag ? "yes" : "no");
-    place.append(h("h2", {}, "How they are delivered to"), table(["Encoding", "Members", "Positions", "Delta", "Filter"],
-      here.groups.map((group) => [group.wire, group.members, yes(group.positioned), yes(group.delta), yes(group.filtered)])));
+    place.append(h("h3", {}, `On ${node.node}`),
+      h("p", { class: "small soft" }, node.epoch === null ? "No position is kept." : `Position ${node.offset} in epoch ${node.epoch}.`,
+        node.apart ? ` ${count(node.apart)} are not as far, or further.` : ""),
+      table(["Encoding", "Members", "Positions", "Delta", "Filter"],
+        node.groups.map((group) => [group.wire, group.members, yes(group.positioned), yes(group.delta), yes(group.filtered)])));
   }
 }
 
@@ -170,14 +179,21 @@ async function presence(name, found) {
     card.append(h("h2", {}, "Presence"), h("p", { class: "soft" }, "This namespace does not know who is there."));
     return card;
   }
-  const read = async () => {
+  const read = async ({ list = false } = {}) => {
     try {
+      const stats = await call("presence_stats", { channel: name });
+      const title = `Presence (${count(stats.num_clients)} clients, ${count(stats.num_users)} users)`;
+      const again = h("button", { class: "quiet", type: "button", onclick: () => read() }, "Read again");
+      if (stats.num_clients > MOST_PRESENT && !list) {
+        fill(card, h("div", { class: "head" }, h("h2", {}, title), h("span", { class: "row" },
+          h("button", { class: "quiet", type: "button", onclick: () => read({ list: true }) }, "List them"), again)));
+        return;
+      }
       const there = Object.values((await call("presence", { channel: name })).presence);
       fill(card,
-        h("div", { class: "head" }, h("h2", {}, `Presence (${count(there.length)})`),
-          h("span", { class: "row" }, copyButton(() => pretty(there)), h("button", { class: "quiet", type: "button", onclick: read }, "Read again"))),
-        table(["User", "Client", "Info"], there.slice(0, 200).map((one) => [one.user || "(anonymous)", h("a", { class: "code", href: `#/connections?client=${one.client}` }, one.client), one.conn_info ? h("code", {}, JSON.stringify(one.conn_info)) : ""]), "Nobody is there."),
-        there.length > 200 && h("p", { class: "small soft" }, "The first 200 are shown."));
+        h("div", { class: "head" }, h("h2", {}, title), h("span", { class: "row" }, copyButton(() => pretty(there)), again)),
+        table(["User", "Client", "Info"], there.slice(0, MOST_PRESENT).map((one) => [one.user || "(anonymous)", h("a", { class: "code", href: `#/connections?client=${one.client}` }, one.client), one.conn_info ? h("code", {}, JSON.stringify(one.conn_info)) : ""]), "Nobody is there."),
+        there.length > MOST_PRESENT && h("p", { class: "small soft" }, `The first ${MOST_PRESENT} are shown.`));
     } catch (error) {
       fill(card, h("h2", {}, "Presence"), h("p", { class: "bad-text" }, error.message));
     }

@@ -35,7 +35,7 @@ function branch(node, path, text, onlyChanged) {
   const description = node.doc?.description ?? "";
   if (text && !`${key} ${description}`.toLowerCase().includes(text)) return null;
   return h("div", { class: node.overridden ? "leaf changed" : "leaf" },
-    h("span", { title: key }, node.key), h("code", {}, value(node)), node.origin && h("span", { class: "small soft" }, node.origin),
+    h("a", { title: key, href: `#/configuration?all=1&q=${encodeURIComponent(key)}` }, node.key), h("code", {}, value(node)), node.origin && h("span", { class: "small soft" }, node.origin),
     description && h("small", {}, description, node.doc.default ? `; default ${node.doc.default}` : "", node.doc.env ? ` · ${node.doc.env}` : ""));
 }
 

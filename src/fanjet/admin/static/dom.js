@@ -59,6 +59,27 @@ export function pages({ offset, limit, total }, go) {
       h("button", { class: "quiet", type: "button", disabled: to >= total, onclick: () => go(offset + limit) }, "Next")));
 }
 
+/** Which nodes have not told anything: too slow, or of another kind. */
+export function silence(nodes) {
+  return nodes.length > 0 && h("p", { class: "small wait-text" }, `Not told by: ${nodes.join(", ")}.`);
+}
+
+const TOKENS = /("(?:\\.|[^"\\])*")(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/g;
+
+/** JSON with its parts in colours. */
+export function json(value, properties = {}) {
+  const text = pretty(value) ?? "";
+  const parts = [];
+  let at = 0;
+  for (const found of text.matchAll(TOKENS)) {
+    const [, string, colon] = found;
+    const shown = string ?? found[0];
+    parts.push(text.slice(at, found.index), h("span", { class: colon ? "json-key" : string ? "json-text" : "json-value" }, shown));
+    at = found.index + shown.length;
+  }
+  return h("pre", properties, ...parts, text.slice(at));
+}
+
 export function copyButton(text) {
   return h("button", { class: "quiet", type: "button", onclick: () =>
     navigator.clipboard.writeText(text()).then(() => note("Copied."), () => note("The browser does not let this page copy.", true)) }, "Copy");

@@ -2,40 +2,29 @@
 
 import { h, note } from "./dom.js";
 import { ask, hasToken, init, logIn, logOut, onForgotten } from "./server.js";
+import { apply, choose, theme } from "./theme.js";
 import { arrive, leaveFor, mayLeaveUnasked } from "./oidc.js";
-import { SCREENS } from "./screens.js";
+import { OTHER_NAMES, SCREENS } from "./screens.js";
 
 const FRESH_ADDRESS = 30_000;
 
 const main = document.querySelector("#main");
 const nav = document.querySelector("#nav");
 const logout = document.querySelector("#logout");
-const theme = document.querySelector("#theme");
-const dark = matchMedia("(prefers-color-scheme: dark)");
+const themes = document.querySelector("#theme");
 
 let leaving = new AbortController();
 let screens = SCREENS;
 let entered = false;
 let provider = null;
 
-function applyTheme() {
-  const chosen = localStorage.getItem("fanjet.console.theme") ?? "";
-  theme.value = chosen;
-  document.documentElement.toggleAttribute("data-dark", chosen === "dark" || (chosen === "" && dark.matches));
-  document.dispatchEvent(new Event("themechange"));
-}
-
-theme.addEventListener("change", () => {
-  localStorage.setItem("fanjet.console.theme", theme.value);
-  applyTheme();
-});
-dark.addEventListener("change", applyTheme);
-
 /** The screen that the address names, and its parameters. */
 function addressed() {
   const [path, query] = location.hash.replace(/^#/, "").split("?");
-  const name = path.replace(/^\//, "").split("/")[0];
-  return [screens.find((screen) => screen.path === name) ?? screens[0], new URLSearchParams(query)];
+  const given = path.replace(/^\//, "").split("/")[0];
+  const parameters = new URLSearchParams(query);
+  const name = given === "inspector" && parameters.has("channel") ? "channels" : OTHER_NAMES[given] ?? given;
+  return [screens.find((screen) => screen.path === name) ?? screens[0], parameters];
 }
 
 /** Leave what is shown. Returns the signal that ends what comes in its place. */
@@ -152,5 +141,7 @@ addEventListener("hashchange", () => {
   main.focus({ preventScroll: true });
 });
 
-applyTheme();
+themes.addEventListener("change", () => choose({ theme: themes.value }));
+document.addEventListener("themechange", () => { themes.value = theme(); });
+apply();
 begin();

@@ -1,6 +1,6 @@
 // How the server is: its nodes, and this node's vitals over time.
 
-import { bytes, count, duration, fill, h, table } from "./dom.js";
+import { bytes, count, duration, field, fill, h, silence, table } from "./dom.js";
 import { ask } from "./server.js";
 
 const EVERY = 2000;
@@ -20,8 +20,11 @@ const CHARTS = [
 export async function showOverview(place, _parameters, signal) {
   const figures = h("dl", { class: "figures" });
   const nodes = h("section", { class: "card" });
+  const traffic = h("section", { class: "card", hidden: true });
+  const choice = h("select", { onchange: () => turnTo(choice.value) });
   const charts = h("div", { class: "columns" });
-  place.append(h("div", { class: "head" }, h("h1", {}, "Overview"), h("p", { class: "small" }, "Charts show this node while the page is open.")), figures, nodes, charts);
+  place.append(h("h1", {}, "Overview"), figures, nodes, traffic,
+    h("div", { class: "head" }, h("p", { class: "small soft" }, "Charts are drawn while the page is open."), h("div", { class: "row" }, field("Charts of", choice))), charts);
 
   try {
     uPlot ??= (await import("./vendor/uPlot.esm.js")).default;
@@ -29,39 +32,65 @@ export async function showOverview(place, _parameters, signal) {
     charts.append(h("p", { class: "soft" }, `No charts in this browser: ${error.message}`));
   }
 
-  const samples = [];
+  let samples = [];
   let drawn = [];
   let since = 0;
+  let shown = "";
+  let looking = false;
 
   async function look() {
-    const found = await ask("console/overview", { since: Math.round(since * 1000) }, signal);
-    samples.push(...found.samples);
-    samples.splice(0, Math.max(0, samples.length - SPAN));
-    since = samples.at(-1)?.[0] ?? since;
-    showFigures(found);
-    showNodes(found);
-    if (uPlot && !drawn.length && samples.length > 1) drawn = draw(charts, samples);
-    for (const { chart, lines } of drawn) chart.setData(data(lines, samples));
+    if (looking) return;
+    looking = true;
+    try {
+      const found = await ask("console/overview", { since: Math.round(since * 1000), node: shown }, signal);
+      if (shown && found.shown !== shown) return;
+      samples.push(...found.samples);
+      samples.splice(0, Math.max(0, samples.length - SPAN));
+      since = samples.at(-1)?.[0] ?? since;
+      showFigures(found);
+      showNodes(found);
+      showTraffic(traffic, found.nodes);
+      offer(found);
+      if (uPlot && !drawn.length && samples.length > 1) drawn = draw(charts, samples);
+      for (const { chart, lines } of drawn) chart.setData(data(lines, samples));
+    } finally {
+      looking = false;
+    }
   }
 
-  function showFigures({ nodes: all, memory }) {
+  function turnTo(node) {
+    [shown, since, samples, drawn] = [node, 0, [], []];
+    fill(charts);
+    look().catch(() => {});
+  }
+
+  function offer({ nodes: all, shown: own }) {
+    if (choice.childElementCount === all.length) return;
+    fill(choice, sorted(all).map((node) => h("option", { value: node.uid }, node.name)));
+    choice.value = shown || own;
+  }
+
+  function showFigures({ nodes: all, vitals }) {
     const sum = (name) => all.reduce((total, node) => total + node[name], 0);
-    const last = samples.at(-1);
-    const shown = {
+    const last = Object.values(vitals).map((each) => each.last).filter(Boolean);
+    const told = {
       Nodes: count(all.length), Connections: count(sum("num_clients")), Users: count(sum("num_users")),
       Subscriptions: count(sum("num_subs")), Channels: count(sum("num_channels")),
-      ...(last && last[7] >= 0 ? { "Messages / s": count(last[7]) } : {}),
-      "Loop lag": last ? `${last[4]} ms` : "…", Memory: bytes(memory),
+      ...(last.some((each) => each[7] >= 0) ? { "Messages / s": count(Math.round(last.reduce((total, each) => total + Math.max(0, each[7]), 0))) } : {}),
+      "Loop lag": last.length ? `${Math.max(...last.map((each) => each[4]))} ms` : "…",
+      Memory: bytes(Object.values(vitals).reduce((total, each) => total + each.memory, 0)),
     };
-    fill(figures, ...Object.entries(shown).map(([name, value]) => h("div", { class: "figure" }, h("dt", {}, name), h("dd", {}, value))));
+    fill(figures, ...Object.entries(told).map(([name, value]) => h("div", { class: "figure" }, h("dt", {}, name), h("dd", {}, value))));
   }
 
-  function showNodes({ node: own, nodes: all }) {
-    const rows = [...all].sort((a, b) => b.uptime - a.uptime).map((node) => [
+  function showNodes({ node: own, nodes: all, vitals, silent }) {
+    const rows = sorted(all).map((node) => [
       h("span", { title: node.uid }, node.name, node.uid === own && [" ", h("span", { class: "badge" }, "this one")]),
       node.version, duration(node.uptime), node.num_clients, node.num_users, node.num_subs, node.num_channels,
+      vitals[node.uid]?.last ? `${vitals[node.uid].last[5]} %` : "–", vitals[node.uid] ? bytes(vitals[node.uid].memory) : "–",
     ]);
-    fill(nodes, h("h2", {}, "Nodes"), table(["Name", "Version", "Uptime", "Connections", "Users", "Subscriptions", "Channels"], rows));
+    fill(nodes, h("h2", {}, "Nodes"), silence(silent),
+      table(["Name", "Version", "Uptime", "Connections", "Users", "Subscriptions", "Channels", "CPU", "Memory"], rows));
   }
 
   await look();
@@ -80,7 +109,35 @@ export async function showOverview(place, _parameters, signal) {
   });
 }
 
+const sorted = (nodes) => [...nodes].sort((a, b) => b.uptime - a.uptime);
+
 const data = (lines, samples) => [samples.map((sample) => sample[0]), ...lines.map(([, index]) => samples.map((sample) => sample[index]))];
+
+/** What the nodes' last snapshots of their metrics say, per second. */
+function showTraffic(place, nodes) {
+  const rows = sorted(nodes).filter((node) => node.metrics?.interval).map((node) => {
+    const { items, interval } = node.metrics;
+    const sum = (part) => Object.entries(items).reduce((total, [name, value]) => (name.includes(part) ? total + value : total), 0);
+    const rate = (part) => Number((sum(part) / interval).toFixed(sum(part) < 10 * interval ? 1 : 0));
+    return [
+      node.name, rate(".transport.messages_received.frame_type."), rate(".transport.messages_sent.frame_type."),
+      rate(".client.command_duration_seconds.count.method.connect"), rate(".client.command_duration_seconds.count.method.subscribe"),
+      rate(".api.command_duration_seconds.count.method."), rate(".node.messages_sent_count.type.publication"), software(items),
+    ];
+  });
+  place.hidden = !rows.length;
+  if (!rows.length) return;
+  const seconds = nodes.find((node) => node.metrics?.interval).metrics.interval;
+  fill(place, h("div", { class: "head" }, h("h2", {}, "Per second"), h("p", { class: "small soft" }, `over the last ${seconds} s that were summed up`)),
+    table(["Node", "Frames in", "Frames out", "Connects", "Subscribes", "API calls", "Publications", "Connections by software and transport"], rows));
+}
+
+/** How many connections there are of which client software and transport. */
+function software(items) {
+  const found = Object.entries(items).filter(([name, value]) => value && name.includes(".client.connections_inflight."));
+  const part = (name, label) => name.match(new RegExp(`\\.${label}\\.(.*?)(?:\\.(?:client_version|accept_protocol|transport|app_)|$)`))?.[1] ?? "–";
+  return found.map(([name, value]) => `${part(name, "client_name")} by ${part(name, "transport")}: ${count(value)}`).join(", ") || "–";
+}
 
 function draw(place, samples) {
   fill(place);

@@ -5,6 +5,7 @@ import { showChannels } from "./channels.js";
 import { showConfiguration } from "./configuration.js";
 import { showConnections } from "./connections.js";
 import { showOverview } from "./overview.js";
+import { showSettings } from "./settings.js";
 import { showTokens } from "./tokens.js";
 import { showTrace } from "./trace.js";
 import { showWhy } from "./why.js";
@@ -19,4 +20,8 @@ export const SCREENS = [
   { path: "api", title: "API", show: showApi },
   { path: "tokens", title: "Tokens", show: showTokens, feature: "tokens" },
   { path: "configuration", title: "Configuration", show: showConfiguration },
+  { path: "settings", title: "Settings", show: showSettings },
 ];
+
+/** Addresses of Centrifugo's console, for those who have kept links to it. */
+export const OTHER_NAMES = { status: "", actions: "api", tracing: "trace", inspector: "connections", about: "settings" };

@@ -6,11 +6,14 @@ import { listen } from "./server.js";
 const KEPT = 500;
 const KINDS = { channel: "Channel", user: "User", client: "Client" };
 
+/** Links as Centrifugo has them name clients in another way. */
+const given = (parameters, kind) => parameters.get(kind) ?? (kind === "client" ? parameters.get("client_id") : null);
+
 export async function showTrace(place, parameters, signal) {
-  const given = Object.keys(KINDS).find((kind) => parameters.has(kind)) ?? "channel";
+  const wantedKind = Object.keys(KINDS).find((name) => given(parameters, name) !== null) ?? "channel";
   const kind = h("select", {}, Object.entries(KINDS).map(([value, name]) => h("option", { value }, name)));
-  kind.value = given;
-  const entity = h("input", { value: parameters.get(given) ?? "" });
+  kind.value = wantedKind;
+  const entity = h("input", { value: given(parameters, wantedKind) ?? "" });
   const filter = h("input", { type: "search", placeholder: "text that events contain", oninput: () => draw() });
   const start = h("button", {}, "Start");
   const save = h("button", { class: "quiet", type: "button", disabled: true, onclick: download }, "Download");
@@ -19,7 +22,7 @@ export async function showTrace(place, parameters, signal) {
   const events = [];
   let running = null;
 
-  place.append(h("div", { class: "head" }, h("h1", {}, "Trace"), h("p", { class: "small" }, "A channel is traced over all nodes, users and clients on this one. Nothing is traced while nobody looks.")),
+  place.append(h("div", { class: "head" }, h("h1", {}, "Trace"), h("p", { class: "small" }, "On all nodes. Nothing is traced while nobody looks.")),
     h("form", { class: "card", onsubmit: (event) => { event.preventDefault(); running ? stop() : begin(); } },
       h("div", { class: "row" }, field("Trace", kind), field("Name or id", entity), field("Filter", filter), start, save), state),
     h("section", { class: "card" }, log));
@@ -70,7 +73,7 @@ export async function showTrace(place, parameters, signal) {
 
 function line(event) {
   const body = event[event.type];
-  const about = [h("b", {}, event.type), " ", event.ms !== undefined && h("span", { class: "soft" }, `after ${event.ms} ms `)].filter(Boolean);
+  const about = [h("b", {}, event.type), " ", event.node && h("span", { class: "soft" }, `${event.node} `), event.ms !== undefined && h("span", { class: "soft" }, `after ${event.ms} ms `)].filter(Boolean);
   const text = JSON.stringify(body) ?? "";
   const shown = text.length > 160 ? h("details", {}, h("summary", {}, ...about, text.slice(0, 140), " …"), h("pre", {}, pretty(body))) : [...about, text];
   return h("li", {}, h("time", {}, clock(event.time)), h("div", { class: "what" }, shown));

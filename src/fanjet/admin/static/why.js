@@ -1,6 +1,6 @@
 // Why somebody did not receive what was published: the server's own decisions, one after another.
 
-import { field, fill, h } from "./dom.js";
+import { field, fill, h, silence } from "./dom.js";
 import { ask } from "./server.js";
 
 const MARKS = { yes: "✓", no: "✕", unknown: "?" };
@@ -19,17 +19,17 @@ export async function showWhy(place, parameters, signal) {
       const who = client.value.trim() ? { client: client.value.trim() } : null;
       const query = new URLSearchParams({ channel: channel.value, offset: offset.value.trim(), ...(who ?? { user: user.value }) });
       const found = await ask("console/explanation", query, signal);
-      fill(answer, found.verdict && h("p", { class: "verdict" }, found.verdict),
+      fill(answer, silence(found.silent), found.verdict && h("p", { class: "verdict" }, found.verdict),
         found.steps.length > 0 && h("section", { class: "card" }, h("h2", {}, "The publication"), steps(found.steps)),
         found.connections.map((one) => h("section", { class: "card" },
-          h("h2", {}, one.user || "(anonymous)", " ", h("a", { class: "code small", href: `#/connections?client=${one.client}` }, one.client)),
+          h("h2", {}, one.user || "(anonymous)", " ", h("a", { class: "code small", href: `#/connections?client=${one.client}` }, one.client), h("span", { class: "small soft" }, ` on ${one.node}`)),
           steps(one.steps), h("p", { class: "verdict" }, one.verdict))));
     } catch (error) {
       if (!signal.aborted) fill(answer, h("p", { class: "card bad-text" }, error.message));
     }
   }
 
-  place.append(h("div", { class: "head" }, h("h1", {}, "Why did it not arrive?"), h("p", { class: "small" }, "Goes through what decides about a delivery, for connections of this node.")),
+  place.append(h("div", { class: "head" }, h("h1", {}, "Why did it not arrive?"), h("p", { class: "small" }, "Goes through what decides about a delivery, on the node of the connection.")),
     h("form", { class: "card", onsubmit: look },
       h("div", { class: "row" }, field("User (empty = anonymous)", user), field("Client", client), field("Channel", channel), field("Offset", offset), h("button", {}, "Look"))),
     answer);

@@ -6,7 +6,7 @@ from fanjet.config.tree.base import Section, option
 class Oidc(Section):
     """Logins by an OpenID Connect provider."""
 
-    enabled: bool = option(False, "log in by an OpenID Connect provider in place of the password")
+    enabled: bool = option(False, "log in by an OpenID Connect provider, no more by password")
     display_name: str = option("", "text of the login button")
     issuer: str = option("", "the provider: address below which its configuration is published")
     client_id: str = option("", "client id that the provider has given")

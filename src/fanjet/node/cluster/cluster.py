@@ -27,7 +27,7 @@ from .messages import (
     unsubscribe_message,
 )
 from .registry import Registry
-from .surveys import Surveys
+from .surveys import Surveys, SurveyTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import Controller
+    from fanjet.node.inquiries import Inquiries
     from fanjet.node.metrics import NodeMetrics
     from fanjet.node.orders import Orders
     from fanjet.node.questions import Questions
@@ -54,12 +55,20 @@ class Cluster:
     """
 
     def __init__(
-        self, controller: Controller, own: NodeInfo, orders: Orders, questions: Questions, metrics: NodeMetrics
+        self,
+        controller: Controller,
+        own: NodeInfo,
+        *,
+        orders: Orders,
+        questions: Questions,
+        inquiries: Inquiries,
+        metrics: NodeMetrics,
     ) -> None:
         self.registry = Registry(own, time.monotonic)
         self._controller = controller
         self._orders = orders
         self._questions = questions
+        self._inquiries = inquiries
         self._metrics = metrics
         self._uid = own.uid
         self._own = own
@@ -144,6 +153,19 @@ class Cluster:
         and what the controller raises."""
         question = pb.EmulationRequest(node=node, session=session, data=data).SerializeToString()
         await self._survey(EMULATION, question, seconds, to=node)
+
+    async def inquire(self, name: str, question: bytes, seconds: float, *, to: str = "") -> dict[str, bytes]:
+        """What nodes that have answered in time say to a question of this server's own: one, or all, this one included.
+        Raises what the controller raises."""
+        try:
+            answers = await self._survey(name, question, seconds, to=to)
+        except SurveyTimeout as late:
+            answers = late.answers
+        return {uid: answer.data for uid, answer in answers.items() if answer.code == SUCCESS}
+
+    async def notify(self, name: str, data: bytes, *, to: str = "") -> None:
+        """Tell one node, or all others, without waiting for an answer. Raises what the controller raises."""
+        await self._tell(to, notification=pb.Notification(op=name, data=data))
 
     async def _order(self, **content: Any) -> None:
         """Raises error 100 when the others cannot be told: then nothing is to be done here either."""
@@ -242,6 +264,9 @@ class Cluster:
             if operation == EMULATION:
                 request = pb.EmulationRequest.FromString(data)
                 return Answer(await self._questions.emulate(request.session, request.data))
+            respond = self._inquiries.respondent(operation)
+            if respond is not None:
+                return Answer(SUCCESS, await respond(data))
         except DecodeError:
             return Answer(EmulationFault.BAD_REQUEST if operation == EMULATION else ChannelsFault.BAD_REQUEST)
         return Answer(ChannelsFault.UNKNOWN_OPERATION)
@@ -261,7 +286,9 @@ class Cluster:
         self._surveys.take_answer(response.id, message.uid, Answer(response.code, response.data))
 
     def _on_notification(self, message: pb.Command) -> None:
-        """There is none that this server makes use of (07 §14.7)."""
+        """Of this server's own: the contract has none (07 §14.7)."""
+        notice = message.notification
+        self._inquiries.take_notice(notice.op, message.uid, notice.data)
 
     def _obey(self, failure: str, work: Coroutine[Any, Any, None]) -> None:
         """Begin at once, so that orders begin in the order in which they came."""

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class SurveyTimeout(Exception):  # noqa: N818 (says what happened)
-    """Not every node has answered in time."""
+    """Not every node has answered in time; `answers` are those of the others."""
+
+    def __init__(self, text: str, answers: dict[str, Answer]) -> None:
+        super().__init__(text)
+        self.answers = answers
 
 
 class _Open:
@@ -32,7 +36,7 @@ class _Open:
     def expire(self, seconds: float) -> None:
         if not self.complete.done():
             text = f"{len(self.answers)} of {self.expected} nodes answered in {seconds:g} s"
-            self.complete.set_exception(SurveyTimeout(text))
+            self.complete.set_exception(SurveyTimeout(text, self.answers))
 
 
 class Surveys:
