@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from ..http1.head import CHUNKED, Head
+from ..http1.head import CHUNKED, Head, decode_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..asgi.types import Scope
 
 _VERSIONS: Final = {"2": "2.0", "3": "3.0"}
-_UNRESERVED: Final = "/%:@!$&'()*+,;=~"
+_SAFE: Final = "/%:@!$&'()*+,;=~"
 _HOSTS_OWN: Final = frozenset({b"sec-websocket-extensions"})
 """What the host deals with alone: it alone sees frames."""
 
@@ -31,13 +31,15 @@ def parse_scope(scope: Scope) -> Head:
             repeated.setdefault(name, [headers[name]]).append(value)
         else:
             headers[name] = value
-    raw_path, query = _raw_path(scope), bytes(scope.get("query_string", b""))
+    if offered := scope.get("subprotocols"):  # some hosts tell this only here
+        headers[b"sec-websocket-protocol"] = ", ".join(offered).encode("latin-1")
+    raw_path, query = _locate(scope)[1], bytes(scope.get("query_string", b""))
     version = str(scope.get("http_version") or "1.1")
     return Head(
         method=scope.get("method", "GET"),
         target=raw_path.encode("latin-1", "replace") + (b"?" + query if query else b""),
         raw_path=raw_path,
-        path=_below(scope.get("root_path", ""), scope["path"]),
+        path=decode_path(raw_path),
         query=query,
         headers=headers,
         repeated=repeated,
@@ -49,17 +51,28 @@ def parse_scope(scope: Scope) -> Head:
     )
 
 
-def _raw_path(scope: Scope) -> str:
-    """The path as sent. Not every host tells it, and not every framework that mounts keeps it."""
-    root, path = scope.get("root_path", ""), scope["path"]
+def mount_point(scope: Scope) -> str:
+    """The path that the application is mounted at, without a slash at its end; empty at the root."""
+    return _locate(scope)[0] or str(scope.get("root_path") or "").rstrip("/")
+
+
+def _locate(scope: Scope) -> tuple[str, str]:
+    """What comes before the application's own path in the path as it was sent, and that own path, encoded.
+
+    Hosts and frameworks differ in what they take away of either path when they mount, and not all tell what was sent.
+    """
+    path = _below(str(scope.get("root_path") or "").rstrip("/"), scope["path"])
     sent = (scope.get("raw_path") or b"").decode("latin-1").partition("?")[0]
-    raw = _below(quote(root, safe=_UNRESERVED), sent)
-    return raw if sent else quote(_below(root, path), safe=_UNRESERVED)
+    whole = unquote(sent)
+    for own in (path, path.rstrip("/")):  # some add a slash at the end
+        if sent and whole.endswith(own):
+            before = whole[: len(whole) - len(own)]
+            encoded = quote(before, safe=_SAFE)
+            return before, (sent[len(encoded) :] if sent.startswith(encoded) else quote(own, safe=_SAFE)) or "/"
+    return "", quote(path, safe=_SAFE)
 
 
 def _below(root: str, path: str) -> str:
-    """The path without `root`, which hosts and frameworks either leave at its beginning or have taken away."""
-    root = root.rstrip("/")
     if root and path.startswith(root) and path[len(root) :][:1] in ("", "/"):
         path = path[len(root) :]
     return path or "/"

@@ -88,8 +88,8 @@ class HostedCall:
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
         """Send the whole response."""
-        wanted, root = self._head.method != "HEAD", self._root
-        for message in whole_response(_KIND, status, body, content_type, headers, root=root, wanted=wanted):
+        wanted = self._head.method != "HEAD"
+        for message in whole_response(_KIND, status, body, content_type, headers, scope=self._scope, wanted=wanted):
             self._outgoing.put(message)
         self._end()
 
@@ -103,7 +103,7 @@ class HostedCall:
     ) -> HostedCall:
         """Send the head of a response; from now on `owner` hears of the client."""
         self._exchange = None
-        self._outgoing.put(response_start(_KIND, status, content_type, headers, self._root))
+        self._outgoing.put(response_start(_KIND, status, content_type, headers, self._scope))
         self._owner = owner
         if self._outgoing.blocked:
             asyncio.get_running_loop().call_soon(self._report_blocked)
@@ -129,10 +129,6 @@ class HostedCall:
         self._end()
 
     # Steps.
-
-    @property
-    def _root(self) -> str:
-        return str(self._scope.get("root_path", "")).rstrip("/")
 
     def _end(self) -> None:
         """The answer is complete: hear no more of the client."""

@@ -38,7 +38,7 @@ class HostedSocket(Ends):
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         super().__init__(scope)
-        self._root = str(scope.get("root_path", "")).rstrip("/")
+        self._scope = scope
         self._states_refusals = _KIND in (scope.get("extensions") or {})
         self._route = route
         self._incoming = Incoming(receive)
@@ -132,7 +132,7 @@ class HostedSocket(Ends):
         """Refuse the handshake. Hosts that cannot say how answer 403."""
         self._exchange = None
         if self._states_refusals:
-            for message in whole_response(_KIND, status, body, content_type, headers, root=self._root):
+            for message in whole_response(_KIND, status, body, content_type, headers, scope=self._scope):
                 self._outgoing.put(message)
         else:
             self._outgoing.put({"type": "websocket.close", "code": 1000})
