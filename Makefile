@@ -7,18 +7,28 @@ LOCK := --constraint constraints.txt
 RUN_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+EXAMPLE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format bench wheel proto lock clean
+.PHONY: help setup setup-dev run example-chat example-django example-feed test lint format bench wheel proto lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: .venv/fanjet.installed ## make .venv with the `fanjet` command in it
 	@echo "Ready: $(BIN)/fanjet (try: make run)"
 
 run: .venv/fanjet.installed ## start the development server and its page (RUN_ARGS='--port 9000')
 	@$(BIN)/fanjet dev $(RUN_ARGS)
+
+example-chat: .venv/examples.installed ## start the chat with FastAPI (EXAMPLE_ARGS=9000 for another port)
+	@$(BIN)/python examples/chat_fastapi/run.py $(EXAMPLE_ARGS)
+
+example-django: .venv/examples.installed ## start the chat with Django
+	@$(BIN)/python examples/chat_django/run.py $(EXAMPLE_ARGS)
+
+example-feed: .venv/fanjet.installed ## start the notifications over Server-Sent Events
+	@$(BIN)/python examples/notifications/run.py $(EXAMPLE_ARGS)
 
 test: setup-dev ## run every test that can run here (TEST_ARGS='tests/net -x')
 	@$(BIN)/python -m tests.support.prepare
@@ -60,6 +70,11 @@ setup-dev: .venv/dev.installed
 	@echo "Installing Fanjet and what it needs"
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install $(LOCK) --editable '.[cel,grpc,http3,nats,otel,postgres]'
+	@touch $@
+
+.venv/examples.installed: .venv/fanjet.installed
+	@echo "Installing what the examples need"
+	@$(PIP) install $(LOCK) --editable '.[examples]'
 	@touch $@
 
 .venv/dev.installed: .venv/fanjet.installed
