@@ -224,3 +224,10 @@ async def test_a_server_that_nobody_vouches_for_is_not_talked_to(shared_server: 
         async with connected(server, token("7")) as client:
             assert (await client.call(rpc={"method": "m"}))["error"] == INTERNAL
         assert application.calls == []
+
+
+def test_certificates_that_cannot_be_used_keep_the_server_from_starting(private_server: StartServer) -> None:
+    tls = {"enabled": True, "cert_pem": issue().certificate, "key_pem": issue().key}
+    options = proxy("localhost:1", grpc={"tls": tls})
+    with pytest.raises(RuntimeError, match=r"error make TLS config \(for proxy_grpc\)"):
+        private_server({"rpc": {"proxy": options, "without_namespace": {"proxy_enabled": True}}})

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import grpc
 import grpc.aio
 
-from fanjet.net.tls import resolve_pem
+from fanjet.net.tls import client_context, resolve_pem
 
 from .grpc_trust import shown_certificate
 
@@ -78,6 +78,7 @@ def target_of(endpoint: str) -> str:
 
 def _resolved(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
     """Authorities, key and certificate chain; None for what is not set. Raises `TLSError`."""
+    client_context(tls, "proxy_grpc")  # the library would notice what cannot be used with the first call only
     with_key = tls.cert_pem and tls.key_pem
     return (
         resolve_pem(tls.server_ca_pem).encode() if tls.server_ca_pem else _system_authorities(),
