@@ -24,6 +24,7 @@ class Relay:
         self._window = window
         self._flows_to_client = asyncio.Event()
         self._flows_to_client.set()
+        self._left: dict[bool, int] = {}
 
     @property
     def url(self) -> str:
@@ -43,10 +44,14 @@ class Relay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.break_off()
+        for _ in range(3):
+            await asyncio.sleep(0)  # whoever has been accepted a moment ago
+        await self.cut()
 
     async def mend(self) -> None:
         """Accept connections from now on."""
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
+        if self._server is None:
+            self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
 
     async def break_off(self) -> None:
         """Refuse connections from now on, and cut those that are open."""
@@ -56,6 +61,14 @@ class Relay:
         await self.cut()
         if server is not None:
             await server.wait_closed()
+
+    def cut_after(self, count: int, *, to_client: bool) -> None:
+        """Cut the connection on which the last of so many bytes passes in that direction, be it within a message."""
+        self._left[to_client] = count
+
+    def heal(self) -> None:
+        """Cut none any more that has not been cut."""
+        self._left.clear()
 
     def stall(self) -> None:
         """Let clients receive nothing more."""
@@ -80,6 +93,8 @@ class Relay:
         self.accepted += 1
         ends = [writer]
         try:
+            if self._server is None:  # it was accepted, and then the relay was broken
+                return
             far_reader, far = await self._reach_target()
             ends.append(far)
             await asyncio.gather(self._pump(reader, far), self._pump(far_reader, writer, count=True))
@@ -104,7 +119,16 @@ class Relay:
             if count:
                 await self._flows_to_client.wait()
                 self.bytes_to_client += len(data)
-            sink.write(data)
+            sink.write(data[: self._left.get(count)])
             await sink.drain()
+            self._count_down(len(data), to_client=count)
         if sink.can_write_eof():
             sink.write_eof()
+
+    def _count_down(self, size: int, *, to_client: bool) -> None:
+        """Raises `ConnectionResetError` when the connection is to be cut."""
+        if to_client in self._left:
+            self._left[to_client] -= size
+            if self._left[to_client] <= 0:
+                del self._left[to_client]
+                raise ConnectionResetError

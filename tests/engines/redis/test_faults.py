@@ -385,3 +385,16 @@ async def test_a_dead_primary_is_replaced(sentinel, events):
         sentinel.one.freeze()
         await delivered_again(broker, events)
         sentinel.one.thaw()
+
+
+async def test_a_loss_that_has_passed_is_told(redis, events):
+    async with opened(redis.address, events) as broker:
+        await broker.subscribe("news")
+        assert not events.restored
+        redis.call("CLIENT", "KILL", "TYPE", "pubsub")
+
+        async def told() -> bool:
+            return events.restored > 0
+
+        await until(told)
+        assert redis.call("PUBSUB", "CHANNELS", "p.client.*") == [b"p.client.news"]

@@ -190,6 +190,7 @@ class RedisBroker:
                 probe,
                 self._take,
                 count_error=count,
+                on_restored=self._events.on_restored,
                 sharded=bool(self._tags),
                 probe_seconds=self._probe_seconds,
             )

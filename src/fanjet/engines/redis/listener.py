@@ -66,10 +66,13 @@ class Listener:
         take: Callable[[bytes, bytes], None],
         *,
         count_error: Callable[[str], None],
+        on_restored: Callable[[], None] = lambda: None,
         sharded: bool = False,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
+        """`on_restored` is called when everything is heard again after a loss."""
         self._shard = shard
+        self._on_restored = on_restored
         self._count_error = count_error
         self._sharded = sharded
         self._publish = "SPUBLISH" if sharded else "PUBLISH"
@@ -173,6 +176,7 @@ class Listener:
                 self._failure = ""
                 names = len(self._names)
                 log.info("PUB/SUB connection restored", purpose=self._purpose, shard=self._shard.target, channels=names)
+                self._on_restored()
             await self._watch(connection)
         finally:
             self._usable = False
