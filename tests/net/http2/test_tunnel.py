@@ -107,6 +107,16 @@ async def test_the_client_resets_it(served, protocol):
     await protocol.hears("broken")
 
 
+async def test_what_came_before_a_reset_is_delivered_although_reading_is_paused(served, protocol):
+    client, answer, number = await begin(served)
+    protocol.transport.pause_reading()
+    client.send_data(number, b"first")
+    client.send_data(number, b"second")
+    client.reset(number)
+    await protocol.hears("broken")
+    assert b"".join(protocol.heard[:-1]) == b"firstsecond"
+
+
 async def test_windows_block_the_writer_and_an_end_waits_for_them(served, protocol):
     client, answer, number = await begin(served, greedy=False, window=4)
     protocol.transport.write(b"12345678")

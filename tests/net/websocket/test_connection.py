@@ -234,6 +234,17 @@ async def test_messages_before_the_end_are_delivered_after_a_pause(server):
     assert connection.messages == [b"1", b"2"]
 
 
+async def test_messages_before_a_loss_are_delivered_although_reading_is_paused(server):
+    _, writer, connection = await server.open()
+    connection.reaction = lambda payload: connection.pause_reading()
+    writer.write(frame(b"1") + frame(b"2") + frame(b"3") + frame(b"4")[:-1])
+    await connection.until("message", b"1")
+    assert connection.messages == [b"1"]
+    connection.transport.abort()  # as when a write finds the peer gone
+    await connection.until("gone")
+    assert connection.messages == [b"1", b"2", b"3"]
+
+
 # Closing by the server.
 
 

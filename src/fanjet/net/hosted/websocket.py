@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _KIND: Final = "websocket.http.response"
 _PING: Final = ping_frame()
 
+GONE_SECONDS: Final = 5.0
+"""How long a host may take to say that the client has gone, once it takes nothing for it."""
+
 
 class HostedSocket(Ends):
     """What the exchange of a handshake answers by, then the transport of the WebSocket's protocol."""
@@ -94,10 +97,10 @@ class HostedSocket(Ends):
             self._protocol.resume_writing()
 
     def on_refused(self) -> None:
-        """The client has gone."""
-        self._lose_client()
-        self._incoming.stop()
+        """The client has gone. What came from it before is delivered, paused or not; then the host says so itself."""
+        self._closing = True
         self._readable.set()
+        asyncio.get_running_loop().call_later(GONE_SECONDS, self._incoming.stop)
 
     def _lose_client(self) -> None:
         self._closing = True
@@ -193,7 +196,8 @@ class HostedSocket(Ends):
 
     def pause_reading(self) -> None:
         """Take no messages from the host."""
-        self._readable.clear()
+        if not self._closing:
+            self._readable.clear()
 
     def resume_reading(self) -> None:
         """Take them again."""

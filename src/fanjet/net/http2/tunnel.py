@@ -51,6 +51,8 @@ class Tunnel(asyncio.Transport):
     def on_reset(self) -> None:
         """The client gave the stream up, or the connection is lost."""
         self._closing = True
+        for data in self._held_back:
+            self._protocol.data_received(data)
         self._lose(ConnectionResetError())
 
     def on_blocked(self) -> None:

@@ -77,7 +77,8 @@ class WebSocketConnection(asyncio.Protocol):
     # What subclasses override.
 
     def on_message(self, payload: bytes) -> None:
-        """A whole message came. Called in order; not while reading is paused, nor after `close`, `drop` or `abort`."""
+        """A whole message came. Called in order; not while reading is paused, but for what came before the peer's end,
+        nor after `close`, `drop` or `abort`."""
 
     def on_corrupt_message(self) -> None:
         """A message came that does not inflate. The default closes with 1007."""
@@ -196,12 +197,14 @@ class WebSocketConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         """The peer will send no more, which ends a WebSocket."""
+        self._deliver_rest()
         self._end()
         self._report_gone()
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
+        self._deliver_rest()
         self._state = _LOST
         self._wheel.cancel(self)
         self._reader = None
@@ -253,6 +256,16 @@ class WebSocketConnection(asyncio.Protocol):
             # Not earlier: most pauses end before anything else is received, and cost no system call then.
             self._transport_paused = True
             self.transport.pause_reading()
+
+    def _deliver_rest(self) -> None:
+        """Deliver what came before the end, paused or not, as nothing else will tell when to."""
+        reader = self._reader
+        while reader is not None and self._state is _OPEN and reader.has_bytes:
+            reader.frames_left = FRAMES_PER_TURN
+            while self._state is _OPEN and self._deliver_one(reader):
+                pass
+            if reader.frames_left:
+                return
 
     def _next_turn(self) -> None:
         reader = self._reader
