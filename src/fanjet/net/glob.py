@@ -2,7 +2,8 @@
 
 `*` and `**` match any run of characters, `?` any one, `[abc]` and `[a-z]` one of a class, `[!abc]` one outside it,
 `{a,b}` alternatives, which nest; a backslash takes the next character literally. There are no separators: `*` crosses
-anything. A class is either a list or a single range. Braces left open end with the pattern.
+anything. A class is either a list or a single range. Braces left open end with the pattern. U+FFFD, which stands for
+what was no text, is refused.
 
 Matching takes linear time whatever the pattern: it is done by RE2, which does not backtrack.
 """
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 import re2
 
+NO_TEXT = "\ufffd"
 _MAX_NESTING = 100
 
 
@@ -20,6 +22,8 @@ class GlobError(ValueError):
 
 def compile_glob(pattern: str) -> Callable[[str], bool]:
     """Return a predicate that tells whether a whole string matches. Raises `GlobError`."""
+    if NO_TEXT in pattern:
+        raise GlobError("a part is no text")
     options = re2.Options()
     options.dot_nl = True
     options.log_errors = False
