@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SLOWEST_REPLIES = 1000
 """Commands that may wait for their replies before the oldest is forgotten."""
+MOST_WATCHED = 200
+"""Connections that one trace listens to: the anonymous user may have all there are."""
 
 
 class Events(Protocol):
@@ -61,6 +63,7 @@ class _Tracer:
         self._watching = watching
         self._events = events
         self._watched: set[Session] = set()
+        self._limited = False
         self._sent_at: dict[tuple[Session, int], float] = {}
 
     def begin(self) -> None:
@@ -73,8 +76,12 @@ class _Tracer:
         for session in [one for one in self._watched if one.closed]:
             self._forget(session)
             self._tell(session, "closed", {})
-        for session in self._find():
-            if session not in self._watched:
+        found = self._find()
+        if len(found) > MOST_WATCHED and not self._limited:
+            self._limited = True
+            self._events.tell("limited", {"connections": len(found), "watched": MOST_WATCHED})
+        for session in found:
+            if len(self._watched) < MOST_WATCHED and session not in self._watched:
                 self._watched.add(session)
                 self._watching.add(session, self)
                 self._tell(session, "watching", {"transport": session.transport.name})

@@ -64,11 +64,22 @@ export function silence(nodes) {
   return nodes.length > 0 && h("p", { class: "small wait-text" }, `Not told by: ${nodes.join(", ")}.`);
 }
 
+const LONGEST_COLOURED = 30_000;
+const LONGEST_SHOWN = 200_000;
 const TOKENS = /("(?:\\.|[^"\\])*")(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/g;
 
-/** JSON with its parts in colours. */
+/** JSON with its parts in colours; of a long one only so much that the page stays quick. */
 export function json(value, properties = {}) {
-  const text = pretty(value) ?? "";
+  const whole = pretty(value) ?? "";
+  if (whole.length > LONGEST_COLOURED) {
+    const shown = whole.slice(0, LONGEST_SHOWN);
+    const rest = whole.length - shown.length;
+    return h("pre", properties, shown, rest > 0 && `\n… and ${count(rest)} characters more, which can be copied.`);
+  }
+  return coloured(whole, properties);
+}
+
+function coloured(text, properties) {
   const parts = [];
   let at = 0;
   for (const found of text.matchAll(TOKENS)) {

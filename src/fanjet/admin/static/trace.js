@@ -68,7 +68,7 @@ export async function showTrace(place, parameters, signal) {
   }
 
   signal.addEventListener("abort", () => running?.abort());
-  if (entity.value) begin();
+  if (entity.value || parameters.has("user")) begin();
 }
 
 function line(event) {
