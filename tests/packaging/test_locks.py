@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.paths import ROOT
 
-
 FUNDING = re.compile(r'"url": "https://(opencollective\.com|github\.com/sponsors)/')
 """Where packages from npm ask for support."""
 
