@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from fanjet.config import Config
+from fanjet.engines.shared.messages import Ping, encode
 from fanjet.engines.shared.process import serve
 from fanjet.net.binding import bind_unix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from types import TracebackType
+
+PROGRAM = """
+import asyncio, socket, sys
+from fanjet.config import Config
+from fanjet.engines.shared.process import serve
+asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), Config()))
+"""
 
 
 @contextmanager
@@ -30,8 +43,151 @@ async def engine_within() -> AsyncIterator[str]:
     """The path of the socket of an engine in this loop."""
     with socket_folder() as folder:
         path = str(folder / "engine")
-        serving = asyncio.create_task(serve(bind_unix(path, 0o600), Config()))
-        await asyncio.sleep(0)
-        yield path
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        async with engine_at(path):
+            yield path
+
+
+@asynccontextmanager
+async def engine_at(path: str) -> AsyncIterator[None]:
+    """An engine in this loop. A socket file that one before has left is taken over."""
+    serving = asyncio.create_task(serve(bind_unix(path, 0o600), Config()))
+    await asyncio.sleep(0)
+    yield
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+class EngineProcess:
+    """An engine that this process keeps the socket of, as the supervisor of the workers does."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._listening = bind_unix(path, 0o600)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._listening.close()
+
+    def start(self) -> None:
+        """Start it. Whoever connects waits until it is there."""
+        number = self._listening.fileno()
+        self._listening.listen()
+        self._process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(number)], pass_fds=[number])
+
+    def await_answer(self) -> None:
+        """Return when it works."""
+        with connect_raw(self.path) as raw:
+            ping = encode([Ping()])
+            raw.sendall(len(ping).to_bytes(4, "big") + ping)
+            assert raw.recv(1)
+
+    def kill(self) -> None:
+        """End it at once, with all it knows."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Let it stop working."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it work on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+class Wire:
+    """Between workers and an engine: it can be cut, after so many bytes of either direction."""
+
+    def __init__(self, path: str, target: str) -> None:
+        self.path = path
+        self._target = target
+        self._server: asyncio.Server | None = None
+        self._links: set[asyncio.Task[None]] = set()
+        self._left: dict[str, int] = {}
+        self._broken = False
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_unix_server(self._forward, self.path)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self.cut()
+        await self._server.wait_closed()
+
+    async def cut(self) -> None:
+        """Cut every connection now."""
+        links = list(self._links)
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
+
+    def cut_after(self, direction: str, count: int) -> None:
+        """Cut the connection that carries the last of so many bytes `out` to the engine or `back`, wherever that is."""
+        self._left[direction] = count
+
+    async def break_off(self) -> None:
+        """Cut every connection, and let nobody through from now on."""
+        self._broken = True
+        await self.cut()
+
+    def mend(self) -> None:
+        """Let everybody through again, and cut nothing any more."""
+        self._broken = False
+        self._left.clear()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = asyncio.current_task()
+        assert link is not None
+        self._links.add(link)
+        ends = [writer]
+        try:
+            if self._broken:
+                raise _Cut
+            far_reader, far = await asyncio.open_unix_connection(self._target)
+            ends.append(far)
+            pumps = self._pump("out", reader, far), self._pump("back", far_reader, writer)
+            await asyncio.gather(*pumps)
+        except (OSError, _Cut):
+            pass
+        finally:
+            self._links.discard(link)
+            for end in ends:
+                end.transport.abort()
+
+    async def _pump(self, direction: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            left = self._left.get(direction)
+            if left is not None and len(data) >= left:
+                del self._left[direction]
+                sink.write(data[:left])
+                raise _Cut
+            if left is not None:
+                self._left[direction] = left - len(data)
+            sink.write(data)
+        raise _Cut
+
+
+class _Cut(Exception):  # noqa: N818 (says what has been done)
+    """One end is gone, or is to think so."""
+
+
+def connect_raw(path: str) -> socket.socket:
+    """A connection to an engine, for who says what no worker would."""
+    raw = socket.socket(socket.AF_UNIX)
+    raw.connect(path)
+    return raw

@@ -46,6 +46,7 @@ class Engine:
         self._listeners: dict[str, dict[Worker, None]] = {}
         self._nodes: dict[str, Worker] = {}
         self._workers: set[Worker] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """Begin to drop what expires."""
@@ -53,6 +54,7 @@ class Engine:
 
     async def close(self) -> None:
         """Let go of the workers."""
+        self._closed = True
         for worker in self._workers:
             worker.drop("the engine ends")
         await self._broker.close()
@@ -60,6 +62,8 @@ class Engine:
     def meet(self, worker: Worker) -> None:
         """It has connected."""
         self._workers.add(worker)
+        if self._closed:
+            worker.drop("the engine has ended")
 
     def carry_out(self, worker: Worker, call: Call) -> Answer | None:
         """The answer, None when the call is done and there is nothing to say."""

@@ -1,0 +1,149 @@
+"""What one worker may do to the engine and the others: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec import msgpack
+
+from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.shared import connection, messages, worker
+from fanjet.engines.shared.frames import FrameReader
+from fanjet.engines.shared.messages import VERSION, Hello, Publish, ReadHistory, Stream, Subscribe, encode
+from tests.engines.shared.conftest import working
+from tests.support.shared_engine import connect_raw
+from tests.support.waiting import until
+
+KEEP = PublishOptions(history_size=10, history_ttl=300)
+
+
+def frame(*calls: messages.Call) -> bytes:
+    body = b"\xdd" + len(calls).to_bytes(4, "big") + b"".join(map(encode, calls))
+    return len(body).to_bytes(4, "big") + body
+
+
+class Raw:
+    """A worker that reads when it is told to."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = connect_raw(path)
+        self._socket.setblocking(False)
+        self._reader = FrameReader(messages.decode_answers)
+        self.got: list = []
+
+    async def __aenter__(self) -> Raw:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._socket.close()
+
+    async def say(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._socket, data)
+
+    async def read(self) -> bool:
+        """Some more; whether there may be any."""
+        try:
+            data = await asyncio.get_running_loop().sock_recv(self._socket, 1 << 20)
+        except ConnectionResetError:
+            return False
+        self.got += self._reader.feed(data)
+        return bool(data)
+
+    async def read_until(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.got) < count:
+                assert await self.read()
+
+    async def read_to_the_end(self) -> None:
+        async with asyncio.timeout(20):
+            while await self.read():
+                pass
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="another-protocol"),
+        pytest.param(b"\0\0\0\1\xc1", id="no-messagepack"),
+        pytest.param(b"\0\0\0\3\x91\x91\x63", id="an-unknown-call"),
+        pytest.param(b"\0\0\0\4\x91\x92\x01\x01", id="an-incomplete-call"),
+    ],
+)
+async def test_who_says_what_no_worker_says_is_dropped(engine, noise):
+    async with working(engine) as other, Raw(engine) as raw:
+        await raw.say(noise)
+        await raw.read_to_the_end()
+        await other.broker.publish("news", b"1", KEEP)
+
+
+async def test_nobody_is_served_who_has_not_said_who_it_is(engine):
+    async with Raw(engine) as raw:
+        await raw.say(frame(Subscribe(["news"])))
+        await raw.read_until(1)
+        assert raw.got == [messages.Refused("no introduction")]
+
+
+async def test_a_worker_of_another_version_is_told(engine):
+    async with Raw(engine) as raw:
+        await raw.say(frame(Hello(VERSION + 1, "me")))
+        await raw.read_until(1)
+        assert raw.got == [messages.Refused(f"the engine's process speaks version 1, this worker {VERSION + 1}")]
+
+
+async def test_fields_that_a_newer_version_adds_are_left_out(engine):
+    hello = msgpack.encode([[0, VERSION, "me", b"", "something new"]])
+    async with Raw(engine) as raw:
+        await raw.say(len(hello).to_bytes(4, "big") + hello)
+        await raw.read_until(1)
+        assert raw.got == [1]
+
+
+async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engine, monkeypatch):
+    monkeypatch.setattr(worker, "MOST_UNSENT", 4_000_000)
+    async with (
+        working(
+            engine,
+            "a",
+        ) as other,
+        Raw(engine) as raw,
+    ):
+        await raw.say(frame(Hello(VERSION, "raw", b"raw is gone"), Subscribe(["news"])))
+        await raw.read_until(1)
+        await other.broker.subscribe("news")
+
+        async def dropped() -> bool:
+            await other.broker.publish("news", b"x" * 100_000, PublishOptions())
+            return other.control == [b"raw is gone"]
+
+        await until(dropped)
+        published = len(other.events.delivered)
+        await other.broker.publish("news", b"y", PublishOptions())
+        assert len(other.events.delivered) == published + 1
+        assert published < 100
+
+
+async def test_what_a_worker_asks_for_and_does_not_read_is_not_collected(engine, monkeypatch):
+    monkeypatch.setattr(worker, "MOST_UNSENT", 8_000_000)
+    async with working(engine) as other, Raw(engine) as raw:
+        await other.broker.publish("news", b"x" * 1_000_000, KEEP)
+        await raw.say(frame(Hello(VERSION, "raw"), *[ReadHistory("news", None, -1, False, 0)] * 100))
+        for _ in range(10):
+            await other.broker.publish("other", b"1", KEEP)  # it is not kept waiting
+        await raw.read_until(101)
+        assert [len(each.publications) for each in raw.got if isinstance(each, Stream)] == [1] * 100
+
+
+async def test_a_call_that_fails_within_the_engine_is_refused(engine):
+    async with working(engine) as mine:
+        with pytest.raises(EngineUnavailable, match="internal error"):
+            await mine.link.call(Publish("news", b"1", PublishOptions(history_size=2**64 - 1, history_ttl=1)))
+        await mine.broker.publish("news", b"1", KEEP)
+
+
+async def test_a_message_that_no_frame_can_take_is_refused(engine, monkeypatch):
+    monkeypatch.setattr(connection, "MOST_IN_FRAME", 1_000)
+    async with working(engine) as mine:
+        with pytest.raises(EngineUnavailable, match="too long"):
+            await mine.broker.publish("news", b"x" * 1_000, KEEP)
+        await mine.broker.publish("news", b"1", KEEP)
