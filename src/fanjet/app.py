@@ -126,7 +126,7 @@ class Server:
         endpoints = services(config, self._clients, additions.site, console, self._operations)
         addresses = OwnAddresses(passed_sockets(environment)) if link is None else link.addresses
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
-        self._listeners = Listeners(config, endpoints, self._wheel, addresses, additions.neighbour, additions.host)
+        self._listeners = Listeners(config, endpoints, self._wheel, addresses, additions.neighbour, host=additions.host)
         self._service_manager = ServiceManager(environment)
         self._collector: CollectorGuard | None = None
         self._housekeeping: asyncio.TimerHandle | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fanjet.net.asgi.neighbour import MAX_WHOLE_BODY
 from fanjet.net.front import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
@@ -59,6 +58,7 @@ class Listeners:
         wheel: TimingWheel,
         addresses: Addresses,
         neighbour: Neighbour | None = None,
+        *,
         host: Host | None = None,
     ) -> None:
         """Get sockets for what has endpoints. `neighbour` answers external requests that belong to no endpoint. `host`:
@@ -200,7 +200,7 @@ def _internal_port(configured: str, default: int) -> int:
 def _routes(served: list[Service], neighbour: Neighbour | None) -> Routes:
     routes = Routes()
     if neighbour is not None:
-        routes.add_neighbour(neighbour, max_body=MAX_WHOLE_BODY)
+        routes.add_neighbour(neighbour)
     for service in served:
         for path, endpoint in service.routes.items():
             try:

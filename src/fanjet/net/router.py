@@ -29,7 +29,7 @@ class Route:
     max_body: int | None = DEFAULT_MAX_BODY
     """Bytes a request's body may have, above which 413 is answered; None: any number."""
     streamed: bool = False
-    """On HTTP/1.1 bodies come piece by piece, however long they are (`StreamedRequest`)."""
+    """Bodies come piece by piece, however long they are (`StreamedRequest`)."""
 
 
 class DuplicateRoute(ValueError):  # noqa: N818
@@ -55,9 +55,9 @@ class Routes:
             raise DuplicateRoute(pattern)
         table[pattern] = Route(pattern, endpoint, max_body)
 
-    def add_neighbour(self, endpoint: Endpoint, *, max_body: int | None) -> None:
+    def add_neighbour(self, endpoint: Endpoint) -> None:
         """Let an endpoint have all requests that belong to no other, with their paths as they are."""
-        self._neighbour = Route("", endpoint, max_body, streamed=True)
+        self._neighbour = Route("", endpoint, max_body=None, streamed=True)
 
     def __bool__(self) -> bool:
         """Whether there is any endpoint."""

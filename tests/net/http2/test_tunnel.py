@@ -108,7 +108,7 @@ async def test_the_client_resets_it(served, protocol):
 
 
 async def test_what_came_before_a_reset_is_delivered_although_reading_is_paused(served, protocol):
-    client, answer, number = await begin(served)
+    client, _, number = await begin(served)
     protocol.transport.pause_reading()
     client.send_data(number, b"first")
     client.send_data(number, b"second")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..extended_connect import TunnelExchange
 from ..http1.response import NO_SNIFFING, TEXT
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from .types import Application, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
-
-MAX_WHOLE_BODY: Final = 1 << 20
-"""Bytes of a request's body where bodies are not streamed (HTTP/2 and HTTP/3)."""
 
 
 class Neighbour:
@@ -69,7 +66,7 @@ class Neighbour:
         if isinstance(exchange, TunnelExchange) or request.headers.get(b"upgrade", b"").lower() == b"websocket":
             self._open_socket(exchange)
         else:
-            self._run(self._answer(exchange, HttpCycle(exchange)))  # which raises for a body that is not there
+            self._run(self._answer(exchange, HttpCycle(exchange)))
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

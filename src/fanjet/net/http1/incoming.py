@@ -53,5 +53,69 @@ class StreamedRequest(Request, frozen=True, eq=False):
     incoming: IncomingBody
 
 
+class Holdable(Protocol):
+    """A stream among others on its connection (HTTP/2, HTTP/3)."""
+
+    def hold(self) -> None:
+        """Let the client send what is left of its window, and no more."""
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+
+    def give_leave(self) -> None:
+        """Tell the client to send the body."""
+
+
+class StreamFeed:
+    """Feeds a body from a stream. What comes although nobody reads is kept: the client's window bounds it."""
+
+    __slots__ = ("_ended", "_kept", "_stream", "body", "reading")
+
+    reading: bool
+    """Whether the next piece is waited for."""
+
+    def __init__(self, stream: Holdable, *, awaited: bool) -> None:
+        """`awaited`: the client waits for leave to send the body."""
+        self.body = IncomingBody(self, awaited=awaited)
+        self._stream = stream
+        self._kept: list[bytes] = []
+        self.reading = False
+        self._ended = False
+        stream.hold()
+
+    def on_data(self, data: bytes) -> None:
+        """A piece came."""
+        self._kept.append(data)
+        self._pass_on()
+
+    def on_end(self) -> None:
+        """The body is complete."""
+        self._ended = True
+        self._pass_on()
+
+    def read_body(self, *, give_leave: bool) -> None:
+        """See `Feeding`."""
+        if give_leave:
+            self._stream.give_leave()
+        self.reading = True
+        self._pass_on()
+        if self.reading:
+            self._stream.release()
+
+    def hold_body(self) -> None:
+        """See `Feeding`."""
+        self.reading = False
+        self._stream.hold()
+
+    def _pass_on(self) -> None:
+        while self._kept and self.reading:
+            self.body.on_piece(self._kept.pop(0), self._ended and not self._kept)
+            if self._ended and not self._kept:
+                self.reading = False
+        if self._ended and self.reading:
+            self.reading = False
+            self.body.on_piece(b"", True)
+
+
 def _drop(_piece: bytes, _last: bool) -> None:
     """Nobody takes it."""

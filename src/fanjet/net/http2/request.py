@@ -10,6 +10,7 @@ from h2.errors import ErrorCodes
 from ..extended_connect import TunnelExchange
 from ..http1.errors import BadRequest
 from ..http1.exchange import Exchange, answer_failure
+from ..http1.incoming import StreamedRequest, StreamFeed
 from ..http1.request import Request
 from ..http1.response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, ResponseStream, StreamOwner, unframed
@@ -61,6 +62,7 @@ class Http2Request:
     __slots__ = (
         "_body",
         "_exchange",
+        "_feed",
         "_head",
         "_owner",
         "_receiving",
@@ -81,6 +83,7 @@ class Http2Request:
         self._size = 0
         self._receiving = True  # what comes of the body is wanted
         self._exchange: Exchange | None = None  # being answered
+        self._feed: StreamFeed | None = None  # of the body, where its endpoint takes pieces
         self._owner: StreamOwner | None = None  # of the body that is being written
         self.wheel_slot = NOT_SCHEDULED
 
@@ -100,7 +103,9 @@ class Http2Request:
             self._start(TunnelExchange(self._make_request(b""), self, protocol=protocol))
             return
         limit = self._route.max_body
-        if limit is not None and head.content_length > limit:
+        if self._route.streamed:
+            self._start_streamed(head)
+        elif limit is not None and head.content_length > limit:
             self._start_unread(BodyTooLarge)
         elif head.expects_continue and head.content_length != 0:
             self._start_unread(BodyAwaited)
@@ -111,22 +116,32 @@ class Http2Request:
 
     def on_data(self, data: bytes) -> None:
         """A piece of the body. Nobody waits for more than was declared, or than the route allows."""
-        if not self._receiving:
+        if not self._receiving and self._feed is None:
             return
-        self._body.append(data)
         self._size += len(data)
         limit = self._route.max_body
         if 0 <= self._head.content_length < self._size:
-            self._cancel()
-            self._stream.reset(ErrorCodes.PROTOCOL_ERROR)
-        elif limit is not None and self._size > limit:
+            self._break_off(ErrorCodes.PROTOCOL_ERROR)
+        elif self._feed is not None:
+            self._feed.on_data(data)
+            self._expect_piece()
+        else:
+            self._body.append(data)
+        if self._receiving and limit is not None and self._size > limit:
             self._start_unread(BodyTooLarge)
 
     def on_end(self) -> None:
         """The request is complete: it is the endpoint's turn."""
-        if not self._receiving:
+        is_short = 0 < self._size < self._head.content_length
+        if self._feed is not None:
+            if is_short:
+                self._break_off(ErrorCodes.PROTOCOL_ERROR)
+                return
+            self._feed.on_end()
+            self._expect_piece()
+        elif not self._receiving:
             return
-        if 0 < self._size < self._head.content_length:
+        elif is_short:
             self._start_unread(UnreadableBody)
         else:
             self._start(Exchange(self._make_request(b"".join(self._body)), self))
@@ -134,6 +149,7 @@ class Http2Request:
     def on_reset(self) -> None:
         """The client gave up, or the connection is lost."""
         self._cancel()
+        self._stop_feeding()
         owner, self._owner = self._owner, None
         exchange, self._exchange = self._exchange, None
         if owner is not None:
@@ -153,13 +169,30 @@ class Http2Request:
 
     def on_timer(self, now: float) -> None:
         """The body did not come, or the response was not taken, in time; no answer to that (02 section 3.1)."""
-        self._stream.reset(ErrorCodes.INTERNAL_ERROR)
+        self._break_off(ErrorCodes.INTERNAL_ERROR)
+
+    # What the body calls.
+
+    def hold(self) -> None:
+        """Let the client send what is left of its window."""
+        self._stream.hold()
+        self._cancel()
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._stream.release()
+        self._expect_piece()
+
+    def give_leave(self) -> None:
+        """Tell the client to send the body."""
+        self._stream.send_headers(((b":status", b"100"),))
 
     # What the exchange calls.
 
     def send_response(self, status: int, body: bytes, content_type: bytes, headers: "Sequence[Field]") -> None:
         """Send the whole response, which the client has to take within the time a response may take."""
         self._exchange = None
+        self._stop_feeding()
         wanted = has_body(status) and self._head.method != "HEAD"
         all_headers = (*headers, *self._sharing.common_headers)
         fields = response_fields(status, content_type if has_body(status) else b"", all_headers)
@@ -204,18 +237,21 @@ class Http2Request:
     def abort(self) -> None:
         """Break off without an answer."""
         self._exchange = None
+        self._stop_feeding()
         self._stream.reset(ErrorCodes.INTERNAL_ERROR)
 
     def finish_body(self) -> None:
         """For the streamed body: it is complete."""
         if self._owner is not None:
             self._owner = None
+            self._stop_feeding()
             self._end_within_bounds(b"")
 
     def abort_body(self) -> None:
         """For the streamed body: it will not be complete."""
         if self._owner is not None:
             self._owner = None
+            self._stop_feeding()
             self._stream.reset(ErrorCodes.INTERNAL_ERROR)
 
     # Steps.
@@ -226,6 +262,29 @@ class Http2Request:
     def _start_unread(self, reason: type[BodyNotThere]) -> None:
         request = UnreadRequest(self._head, b"", self._stream.transport, self._sharing.tls, reason)
         self._start(Exchange(request, self))
+
+    def _start_streamed(self, head: "Head") -> None:
+        self._feed = StreamFeed(self, awaited=head.expects_continue and head.content_length != 0)
+        request = StreamedRequest(head, b"", self._stream.transport, self._sharing.tls, self._feed.body)
+        self._start(Exchange(request, self))
+
+    def _expect_piece(self) -> None:
+        if self._feed is not None and self._feed.reading:
+            self._expect_within(REQUEST_SECONDS)
+        elif self._exchange is not None or self._owner is not None:
+            self._cancel()
+
+    def _stop_feeding(self) -> None:
+        """Nobody takes pieces any more: drop what comes, which is part of the connection's window."""
+        if self._feed is not None:
+            self._feed = None
+            self._stream.release()
+
+    def _break_off(self, code: ErrorCodes) -> None:
+        """The client does not do what it has to."""
+        self._receiving = False
+        self._stream.reset(code)
+        self.on_reset()
 
     def _start(self, exchange: Exchange) -> None:
         """Let the endpoint answer; what comes from now on of the body is dropped, unless it is asked for."""

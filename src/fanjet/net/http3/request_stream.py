@@ -10,6 +10,7 @@ from aioquic.h3.connection import ErrorCode
 
 from ..http1.errors import BadRequest
 from ..http1.exchange import Exchange, answer_failure
+from ..http1.incoming import StreamedRequest, StreamFeed
 from ..http1.request import Request
 from ..http1.response import NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, StreamOwner, unframed
@@ -52,6 +53,7 @@ class RequestStream:
         "_body",
         "_connection",
         "_exchange",
+        "_feed",
         "_head",
         "_owner",
         "_received",
@@ -75,6 +77,7 @@ class RequestStream:
         self._size = 0
         self._received = False
         self._exchange: Exchange | None = None
+        self._feed: StreamFeed | None = None
         self._owner: StreamOwner | None = None
         self._expect(HEADER_SECONDS)
 
@@ -95,7 +98,10 @@ class RequestStream:
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
         """A piece of the request's body. What comes behind a request for a session says no more than its end does."""
-        if self._state is _State.RECEIVING:
+        if self._feed is not None:
+            self._feed.on_data(data)
+            self._expect_piece()
+        elif self._state is _State.RECEIVING:
             self._body.append(data)
             self._size += len(data)
             self._limit_body(self._size)
@@ -134,6 +140,23 @@ class RequestStream:
         """The client took too long; it gets no answer (02 section 3.1)."""
         self._connection.reset(self.id, ErrorCode.H3_REQUEST_REJECTED)
         self.on_lost()
+
+    # What the body calls.
+
+    def hold(self) -> None:
+        """Let the client send what is left of its window."""
+        self._connection.quic.held.add(self.id)
+        self._connection.server.wheel.cancel(self)
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._connection.quic.held.discard(self.id)
+        self._connection.transmit()
+        self._expect_piece()
+
+    def give_leave(self) -> None:
+        """Tell the client to send the body."""
+        self._connection.send_headers(self.id, [(b":status", b"100")])
 
     # What exchange and owner call.
 
@@ -217,6 +240,10 @@ class RequestStream:
         if protocol := protocol_of(fields):
             self._start(protocol=protocol)
             return
+        if self._route.streamed:
+            self._feed = StreamFeed(self, awaited=head.expects_continue and head.content_length != 0)
+            self._start()
+            return
         self._expect(REQUEST_SECONDS)
         self._limit_body(head.content_length)
         if self._state is _State.RECEIVING and head.expects_continue and head.content_length:
@@ -229,7 +256,10 @@ class RequestStream:
 
     def _take_end(self) -> None:
         self._received = True
-        if self._state is _State.RECEIVING:
+        if self._feed is not None:
+            self._feed.on_end()
+            self._expect_piece()
+        elif self._state is _State.RECEIVING:
             self._start()
 
     def _start(self, missing: type[BodyNotThere] | None = None, *, protocol: bytes = b"") -> None:
@@ -244,7 +274,9 @@ class RequestStream:
         self._body = []
         is_session = protocol in WEBTRANSPORT_PROTOCOLS and connection.server.webtransport
         make = WebTransportExchange if is_session else Exchange
-        if missing is None:
+        if self._feed is not None:
+            request: Request = StreamedRequest(head, b"", connection.peer, True, self._feed.body)
+        elif missing is None:
             request = Request(head, body, connection.peer, tls=True)
         else:
             request = UnreadRequest(head, b"", connection.peer, True, missing)
@@ -267,6 +299,9 @@ class RequestStream:
         """Enter another state."""
         self._state = state
         self._exchange = None
+        if self._feed is not None and state > _State.STREAMING:
+            self._feed = None
+            self._connection.quic.held.discard(self.id)
         self._connection.server.wheel.cancel(self)
 
     def _end(self) -> None:
@@ -274,6 +309,12 @@ class RequestStream:
         self._finish_with(_State.ENDED)
         self._owner = None
         self._connection.forget(self.id)
+
+    def _expect_piece(self) -> None:
+        if self._feed is not None and self._feed.reading:
+            self._expect(REQUEST_SECONDS)
+        elif self._state <= _State.STREAMING:
+            self._connection.server.wheel.cancel(self)
 
     def _expect(self, seconds: float) -> None:
         wheel = self._connection.server.wheel
