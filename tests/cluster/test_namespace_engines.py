@@ -62,11 +62,13 @@ def config_for(redis: Redis, nats: Nats) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def pair(redis: Redis, nats: Nats, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
     servers = tuple(Server(config_for(redis, nats), tmp_path_factory.mktemp(name)) for name in ("a", "b"))
-    for server in servers:
-        server.start()
-    yield servers
-    for server in servers:
-        server.stop()
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()
 
 
 async def test_publications_go_through_the_broker_that_is_named(pair: tuple[Server, Server], name: str) -> None:

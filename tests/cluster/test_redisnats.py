@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -11,12 +12,14 @@ import pytest
 
 from fanjet.engines.proto import broker_pb2 as pb
 from tests.support.redis import Redis
+from tests.support.relay import Relay
 from tests.support.server import ApiError, Server, merge
 from tests.support.waiting import until
 from tests.support.wire_client import connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.conftest import StartServer
     from tests.support.nats import Nats
@@ -66,11 +69,13 @@ def nodes(redis: Redis, nats: Nats, tmp_path_factory: pytest.TempPathFactory) ->
     first = Server(config, tmp_path_factory.mktemp("first"))
     with patch.dict(os.environ, {"FANJET_TEST_SERVER": PEER} if PEER else {}):
         second = Server(config, tmp_path_factory.mktemp("second"))
-    for server in (first, second):
-        server.start()
-    yield first, second
-    for server in (first, second):
-        server.stop()
+    try:
+        for server in (first, second):
+            server.start()
+        yield first, second
+    finally:
+        for server in (first, second):
+            server.stop()
 
 
 @pytest.fixture(params=["there", "back"])
@@ -192,3 +197,21 @@ async def test_it_is_a_feature_that_has_to_be_asked_for(private_server: StartSer
     with pytest.raises(RuntimeError, match="redisnats broker requires enable_unreleased_features on"):
         private_server(merge(config, {"enable_unreleased_features": False}))
     assert "redisnats broker is not released" in private_server(config).log
+
+
+async def test_who_missed_something_while_nats_was_away_is_told_when_it_is_back(
+    nodes: Pair, redis: Redis, nats: Nats, name: str, tmp_path: Path
+) -> None:
+    channel = f"kept:{name}"
+    async with Relay(nats.port) as relay:
+        server = Server(config_for(redis, nats, url=f"nats://127.0.0.1:{relay.port}"), tmp_path)
+        await asyncio.to_thread(server.start)
+        async with connected(server) as client:
+            start = await client.subscribe(channel)
+            await relay.break_off()
+            await nodes[0].api("publish", {"channel": channel, "data": 1})
+            await relay.mend()
+            assert (await client.push())["unsubscribe"]["code"] == 2500
+            result = await client.subscribe(channel, recover=True, epoch=start["epoch"], offset=0)
+            assert [each["data"] for each in result["publications"]] == [1]
+        await asyncio.to_thread(server.stop)

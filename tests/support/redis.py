@@ -96,11 +96,26 @@ class RedisCluster:
         for node in self.nodes:
             node.stop(signal.SIGKILL)
 
+    def add_replica(self, primary: Redis, folder: Path) -> Redis:
+        """A replica that takes over when its primary dies. It ends with the others."""
+        replica = _node(folder, BINARY)
+        replica.start()
+        self.nodes.append(replica)
+        replica.call("CLUSTER", "MEET", "127.0.0.1", primary.port)
+        number = primary.call("CLUSTER", "MYID")
+
+        def replicates() -> bool:
+            with contextlib.suppress(hiredis.ReplyError):  # until it knows the primary
+                replica.call("CLUSTER", "REPLICATE", number)
+            return b"master_link_status:up" in replica.call("INFO", "replication")
+
+        _await(replicates)
+        return replica
+
     def owner(self, key: str) -> Redis:
         """The node that has a key."""
         slot = self.nodes[0].call("CLUSTER", "KEYSLOT", key)
-        share = SLOTS // len(self.nodes) + 1
-        return self.nodes[slot // share]
+        return self.nodes[slot // (SLOTS // 3 + 1)]
 
 
 def _node(folder: Path, binary: str) -> Redis:
@@ -203,8 +218,8 @@ class Installations:
             self._take("shards", second, [first, second], {"address": addresses})
 
     def _take(self, form: str, whole: Any, servers: list[Redis], config: dict[str, Any]) -> None:
+        self._stops.append(whole.stop)  # first: a start that fails may leave a part running
         whole.start()
-        self._stops.append(whole.stop)
         self._running[form] = servers
         self._configs[form] = config
 

@@ -160,7 +160,7 @@ class _Opener(Struct, frozen=True):
 
         log.warn("redisnats broker is not released, it may be changed or removed at any point")
         redis = self._redis_broker(settings.redis, _shards(settings.redis), name, carries_messages=False)
-        return RedisNatsBroker(redis, nats), controller
+        return RedisNatsBroker(redis, nats, self.events), controller
 
     def _memory_broker(self) -> tuple[Broker, Controller | None]:
         """With a controller where there are other workers."""

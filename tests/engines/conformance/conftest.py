@@ -111,7 +111,7 @@ def _nats_broker(engine: str, events: BrokerEvents, installations: Installations
         history_meta_ttl=3600,
         carries_messages=False,
     )
-    return RedisNatsBroker(redis, over_nats)
+    return RedisNatsBroker(redis, over_nats, events)
 
 
 # Prefixes differ: in a cluster messages of the test before may still be on their way between the nodes.

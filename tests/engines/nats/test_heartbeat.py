@@ -137,10 +137,11 @@ async def test_a_probe_is_no_control_message(nats: Nats) -> None:
     controller = NatsController(connection)
     received: list[bytes] = []
     await controller.start(received.append)
-    started = controller.silence
+    silences = [0.0]
 
     async def probed() -> bool:
-        return controller.silence < started
+        silences.append(controller.silence)
+        return silences[-1] < silences[-2]
 
     await until(probed)
     await controller.publish_control(b"for all")

@@ -19,6 +19,8 @@ from fanjet.telemetry.logging import get_logger
 from .subjects import PrefixedSubjects, RawSubjects, Subjects, has_wildcard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fanjet.config.tree.broker import BrokerNats
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.protocol.publication import ClientInfo
@@ -52,6 +54,10 @@ class NatsBroker:
         self._subjects: Subjects = (
             RawSubjects(raw.prefix, raw.channel_replacements) if raw.enabled else PrefixedSubjects(config.prefix)
         )
+
+    def when_restored(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when messages come again after a loss. Without history nobody could make use of that."""
+        self._connection.on_restored = tell
 
     @property
     def lost(self) -> str:

@@ -50,6 +50,8 @@ class NatsConnection:
         self.subjects = NodeSubjects(config.prefix, uid)
         self.on_node_message: Callable[[bytes], None] = _ignore
         """Gets what is sent to this node alone."""
+        self.on_restored: Callable[[], None] = _nothing
+        """Called when everything is heard again after a loss."""
         self._config = config
         self._client = Client()
         self._receivers: dict[str, Receive] = {}
@@ -205,8 +207,12 @@ class NatsConnection:
             log.warn("NATS connection lost")
 
     async def _on_reconnected(self) -> None:
+        await self._note_return()
+
+    async def _note_return(self) -> None:
         self._is_lost = False
         log.info("NATS connection restored", subscriptions=len(self._receivers))
+        self.on_restored()
         await self._probe()
 
     # ------------------------------------------------------------------------------------------ heartbeat
@@ -253,9 +259,11 @@ class NatsConnection:
         except (EngineUnavailable, errors.Error, OSError, TimeoutError) as error:
             log.error("cannot replace the connection to NATS", error=error)
             return
-        self._is_lost = False
-        log.info("NATS connection restored", subscriptions=len(self._receivers))
-        await self._probe()
+        await self._note_return()
+
+
+def _nothing() -> None:
+    """When nobody cares."""
 
 
 def _ignore(message: bytes) -> None:
