@@ -14,7 +14,8 @@ class Event(Struct, frozen=True, kw_only=True):
 
     `client`: id of the connection. `protocol`: `json` or `protobuf`. `meta`: JSON that the application has attached,
     empty for none. `labels`: texts that it has attached. The three kinds of headers have lower-case names and hold what
-    the connection has kept of them; `emulated_headers` are the client's own words, not to be trusted.
+    the connection has kept of them, bytes that are not UTF-8 as surrogates; `emulated_headers` are the client's own
+    words, not to be trusted.
     """
 
     client: str

@@ -86,5 +86,5 @@ class Doorway:
         for key, name in self._kept_headers:
             values = request.all_values(key)
             if values:
-                kept[name] = [value.decode("utf-8", "replace") for value in values]
+                kept[name] = [value.decode("utf-8", "surrogateescape") for value in values]
         return kept or None

@@ -71,7 +71,7 @@ class UniGrpc:
 
     def _opening(self, head: CallHead) -> Opening:
         kept = {
-            key: [value.decode("utf-8", "replace") for value in head.metadata[key.encode()]]
+            key: [value.decode("utf-8", "surrogateescape") for value in head.metadata[key.encode()]]
             for key in self._context.events.kept_headers.metadata
             if key.encode() in head.metadata
         }

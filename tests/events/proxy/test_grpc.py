@@ -231,3 +231,15 @@ def test_certificates_that_cannot_be_used_keep_the_server_from_starting(private_
     options = proxy("localhost:1", grpc={"tls": tls})
     with pytest.raises(RuntimeError, match=r"error make TLS config \(for proxy_grpc\)"):
         private_server({"rpc": {"proxy": options, "without_namespace": {"proxy_enabled": True}}})
+
+
+@pytest.mark.parametrize("value", ["caf\u00e9", "a\tb", "a\nb"])
+async def test_what_metadata_cannot_hold_fails_the_call(
+    shared_server: StartServer, grpc_application: GrpcBackend, value: str
+) -> None:
+    options = proxy(f"127.0.0.1:{grpc_application.port}", emulated_headers=["X-App"])
+    server = shared_server({"rpc": {"proxy": options, "without_namespace": {"proxy_enabled": True}}})
+    async with opened(server) as client:
+        await client.connect(token=token("7"), headers={"x-app": value})
+        assert (await client.call(rpc={"method": "m"}))["error"] == INTERNAL
+    assert grpc_application.calls == []

@@ -90,6 +90,23 @@ async def test_emulated_headers_are_kept_beside_a_token(forwarding: Server, back
     assert backend.requests[-1].headers["x-app"] == "web"
 
 
+@pytest.mark.parametrize("value", ["a\r\nX-B: 1", "a\0b", "a\x01b", "a\x7fb"])
+async def test_a_value_that_cannot_be_sent_fails_the_call(forwarding: Server, backend: Backend, value: str) -> None:
+    async with opened(forwarding) as client:
+        await client.connect(token=token("7"), headers={"X-App": value})
+        assert (await client.call(rpc={"method": "m"}))["error"]["code"] == 100
+    assert backend.requests == []
+
+
+async def test_bytes_that_are_no_text_are_passed_on_as_they_are(
+    forwarding: Server, backend: Backend
+) -> None:  # the client writes Latin-1
+    async with opened(forwarding, headers={"Cookie": "café"}) as client:
+        await client.connect(token=token("7"))
+        await client.call(rpc={"method": "m"})
+    assert backend.requests[-1].headers["cookie"].encode("utf-8", "surrogateescape") == b"caf\xe9"
+
+
 async def test_all_values_of_a_header_are_passed_on(forwarding: Server, backend: Backend) -> None:
     twice: Any = [("X-Request-Id", "1"), ("X-Request-Id", "2")]
     async with connected(forwarding, token("7"), headers=twice) as client:

@@ -42,13 +42,12 @@ class Forwarding:
         ]
 
     def grpc_metadata(self, event: Event) -> list[tuple[str, str | bytes]]:
-        """Metadata of a call. What metadata cannot hold is left out."""
+        """Metadata of a call. Raises ValueError for what metadata cannot hold."""
         return [
-            (name, value.encode() if name.endswith("-bin") else value)
+            (name, value.encode("utf-8", "surrogateescape") if name.endswith("-bin") else _printable(name, value))
             for name, values in self._values(event).items()
             if name in self._grpc_names
             for value in values
-            if value.isascii() and value.isprintable()
         ]
 
     def _values(self, event: Event) -> Mapping[str, Sequence[str]]:
@@ -64,6 +63,12 @@ class Forwarding:
         if connection:
             values.update((name, connection[name]) for name in wanted if name in connection)
         return values
+
+
+def _printable(name: str, value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError(f"metadata {name} cannot be sent")
+    return value
 
 
 def with_context(forwarded: list[tuple[str, Any]], context: Mapping[str, str]) -> list[tuple[str, Any]]:

@@ -88,8 +88,12 @@ class CallMetadata:
         self._credentials = [(key, config.grpc.credentials_value)] if key else []
 
     def of(self, event: Event, context: Mapping[str, str]) -> list[tuple[str, str | bytes]]:
-        """Metadata of a call about an event, with what goes along."""
-        return [*with_context(self._forwarding.grpc_metadata(event), context), *self._credentials]
+        """Metadata of a call about an event, with what goes along. Raises `BackendFailed` for what cannot be sent."""
+        try:
+            forwarded = self._forwarding.grpc_metadata(event)
+        except ValueError as error:
+            raise BackendFailed(str(error)) from None
+        return [*with_context(forwarded, context), *self._credentials]
 
 
 def message_of(message_class: type[Message], request: Request) -> Message:

@@ -33,7 +33,8 @@ _FOLLOWED_BY_GET: Final = (301, 302, 303)
 _FOLLOWED: Final = frozenset((*_FOLLOWED_BY_GET, 307, 308))
 _FOR_ONE_SERVER: Final = frozenset(("authorization", "cookie"))
 """Headers that a redirect does not take along to another server."""
-_UNSAFE: Final = re.compile(r"[\r\n\0]")
+_UNSAFE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What a value may not hold (RFC 9110 section 5.5): control characters but the tab."""
 
 
 class HttpClient:
@@ -167,7 +168,8 @@ class _Pool:
 
 @lru_cache(maxsize=256)
 def _head(method: str, target: Target, headers: Headers) -> bytes:
-    """The bytes of a request up to the length of its body. Raises ValueError for a header that would break it."""
+    """The bytes of a request up to the length of its body; surrogates in it stand for bytes that are not UTF-8. Raises
+    ValueError for a header that would break it."""
     lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
     authorization = target.authorization
     for name, value in headers:
@@ -178,4 +180,4 @@ def _head(method: str, target: Target, headers: Headers) -> bytes:
             authorization = ""
     if authorization:
         lines.append(f"Authorization: {authorization}\r\n")
-    return "".join(lines).encode()
+    return "".join(lines).encode("utf-8", "surrogateescape")
