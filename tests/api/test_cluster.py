@@ -27,6 +27,11 @@ async def test_info_shows_the_counts_of_a_node_even_when_they_are_zero(call: Cal
     ]
 
 
+async def test_whole_numbers_have_no_point(call: Call) -> None:
+    [node] = (await call("info"))["result"]["nodes"]
+    assert isinstance(node["metrics"]["interval"], int)
+
+
 async def test_channels_answers_counts_by_name(call: Call, node: FakeNode) -> None:
     node.active = {"ns:a": 2, "b": 1}
     assert await call("channels", pattern="ns:") == {"result": {"channels": {"ns:a": {"num_clients": 2}}}}

@@ -9,7 +9,7 @@ from .patience import patience
 from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult, RPCResult, payload
 
 if TYPE_CHECKING:
-    from fanjet.node.registry import NodeInfo
+    from fanjet.node.registry import NodeInfo, NodeMetrics
 
     from .node import Node
     from .requests import ChannelsRequest, InfoRequest, RPCRequest
@@ -46,5 +46,15 @@ def _node_result(node: NodeInfo) -> NodeResult:
         num_channels=node.num_channels,
         num_subs=node.num_subs,
         uptime=node.uptime,
-        metrics=None if node.metrics is None else Metrics(node.metrics.interval, node.metrics.items),
+        metrics=None if node.metrics is None else _metrics(node.metrics),
     )
+
+
+def _metrics(metrics: NodeMetrics) -> Metrics:
+    """Whole numbers are written without a point, as Centrifugo writes them."""
+    items = {name: _number(value) for name, value in metrics.items.items()}
+    return Metrics(_number(metrics.interval), items)
+
+
+def _number(value: float) -> float:
+    return int(value) if value.is_integer() else value
