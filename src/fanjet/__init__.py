@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SubscribeReply,
         SubscriptionOverride,
     )
+    from fanjet.events.handlers.stream import Received, StreamedPublication
     from fanjet.protocol.capability import Capability
 
 __version__ = version("fanjet")
@@ -52,10 +53,12 @@ __all__ = [
     "PublishEvent",
     "PublishReply",
     "RPCEvent",
+    "Received",
     "RefreshEvent",
     "RefreshReply",
     "Server",
     "ServerApi",
+    "StreamedPublication",
     "SubRefreshEvent",
     "SubRefreshReply",
     "SubscribeEvent",
@@ -76,6 +79,7 @@ _HOMES = {
         "SubscriptionOverride",
         *(name for name in __all__ if name.endswith("Reply")),
     ),
+    "fanjet.events.handlers.stream": ("Received", "StreamedPublication"),
     "fanjet.protocol.capability": ("Capability",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import msgspec
 
 from fanjet.events.handlers.payloads import payload_bytes
-from fanjet.events.handlers.registry import EVERYWHERE, Handlers, require_async
+from fanjet.events.handlers.registry import EVERYWHERE, Handlers, Stream, require_async
 
 if TYPE_CHECKING:
     from fanjet.events.event import (
@@ -39,6 +39,7 @@ OnSubscribe = TypeVar("OnSubscribe", bound="Callable[[SubscribeEvent], Answer[Su
 OnPublish = TypeVar("OnPublish", bound="Callable[[PublishEvent], Answer[PublishReply | None]]")
 OnSubRefresh = TypeVar("OnSubRefresh", bound="Callable[[SubRefreshEvent], Answer[SubRefreshReply | None]]")
 OnRPC = TypeVar("OnRPC", bound="Callable[[RPCEvent], Answer[Any]]")
+OnStream = TypeVar("OnStream", bound=Callable[..., AsyncGenerator[Any, None]])
 OnMessage = TypeVar("OnMessage", bound="Callable[[MessageEvent], Answer[None]]")
 OnDisconnect = TypeVar("OnDisconnect", bound="Callable[[DisconnectEvent], Answer[None]]")
 ApiProcedure = TypeVar("ApiProcedure", bound=Callable[[Any], Answer[Any]])
@@ -109,6 +110,22 @@ class Registration:
     def on_sub_refresh(self, namespace: Any) -> Any:
         """Prolong subscriptions that expire; None ends one as expired."""
         return self._in_place("sub_refresh", namespace)
+
+    def on_stream(self, namespace: str, *, bidirectional: bool = False) -> Callable[[OnStream], OnStream]:
+        """Feed the subscriptions of a namespace that come without token, each by an async generator of its own.
+
+        What it yields first accepts, a `SubscribeReply` or None; to refuse, it raises. Everything else that it yields
+        is delivered to this one client: payloads, or `StreamedPublication`s. When it ends, so does the subscription;
+        when the subscription ends, it is cancelled. `bidirectional`: it takes a second argument, `Received`, which
+        yields what the client publishes.
+        """
+
+        def register(function: OnStream) -> OnStream:
+            self._require_not_started()
+            self._handlers.add_stream(namespace, Stream(function, bidirectional))
+            return function
+
+        return register
 
     def rpc(self, method: str) -> Callable[[OnRPC], OnRPC]:
         """Answer a method that clients call, with a payload or None."""

@@ -13,9 +13,10 @@ from fanjet.telemetry.logging import get_logger
 from .payloads import payload_bytes
 from .registry import of_place
 from .replies import ConnectReply, PublishReply, RefreshReply, SubRefreshReply, SubscribeReply
+from .stream import HandledStream
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Coroutine
 
     from fanjet.channels.namespaces import Resolved
     from fanjet.events.answer import (
@@ -102,8 +103,19 @@ class Handled:
         return _ALLOWED if reply is None else _answer(event, reply)
 
     async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
-        """Streams are for backends."""
-        return await self._others.open_stream(event, resolved)
+        """Allow a subscription that a stream feeds."""
+        stream = self._handlers.streams.get(resolved.namespace)
+        if stream is None:
+            return await self._others.open_stream(event, resolved)
+        name = _name(stream.function)
+        opened = HandledStream(stream.function, event, self._handlers.running, bidirectional=stream.bidirectional)
+        try:
+            reply = _checked(await self._guarded(opened.accepted(), name, event), name, event, SubscribeReply)
+            opened.answer = _answer(event, reply)
+        except BaseException:
+            opened.cancel()
+            raise
+        return opened
 
     async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
         """Allow a publication."""
@@ -143,14 +155,18 @@ class Handled:
             await self._others.disconnect(event)
 
     async def _call(self, handler: Handler, event: Event) -> Any:
-        """What the handler returns. Raises what it refuses with, `EventFailed` for anything else.
+        """What the handler returns. Raises as `_guarded`."""
+        return await self._guarded(handler(event), _name(handler), event)
+
+    async def _guarded(self, work: Coroutine[Any, Any, Any], name: str, event: Event) -> Any:
+        """What a handler's work comes to. Raises what it refuses with, `EventFailed` for anything else.
 
         A refusal may be an exception that the application keeps and raises again and again; it must not come to hold
         what it passed on its way, so it goes on as another one.
         """
         failure: Exception
         try:
-            return await self._handlers.running.run(handler(event))
+            return await self._handlers.running.run(work)
         except asyncio.CancelledError:
             raise
         except ReplyError as refusal:
@@ -158,7 +174,7 @@ class Handled:
         except Disconnected as ending:
             failure = Disconnected(ending.with_traceback(None).disconnect)
         except Exception:
-            log.exception("handler failed", handler=_name(handler), client=event.client)
+            log.exception("handler failed", handler=name, client=event.client)
             failure = EventFailed()
         try:
             raise failure
@@ -167,16 +183,21 @@ class Handled:
 
     async def _reply(self, handler: Handler, event: Event, expected: type[R]) -> R | None:
         reply = await self._call(handler, event)
-        if reply is None or isinstance(reply, expected):
-            return reply
-        log.error(
-            "handler returned something else than it may",
-            handler=_name(handler),
-            client=event.client,
-            returned=type(reply).__name__,
-            expected=expected.__name__,
-        )
-        raise EventFailed
+        return None if reply is None else _checked(reply, _name(handler), event, expected)
+
+
+def _checked(reply: Any, name: str, event: Event, expected: type[R]) -> R:
+    """What handlers may return. Raises `EventFailed` for anything else."""
+    if isinstance(reply, expected):
+        return reply
+    log.error(
+        "handler returned something else than it may",
+        handler=name,
+        client=event.client,
+        returned=type(reply).__name__,
+        expected=expected.__name__,
+    )
+    raise EventFailed
 
 
 def _answer(event: Event, reply: Any) -> Any:
@@ -196,5 +217,5 @@ def _encoded(event: Event, value: Any) -> bytes:
     raise EventFailed
 
 
-def _name(handler: Handler) -> str:
+def _name(handler: Callable[..., Any]) -> str:
     return getattr(handler, "__qualname__", repr(handler))

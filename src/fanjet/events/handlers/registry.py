@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .tasks import Running
 
@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
     from fanjet.config.tree.channel import Channel, ChannelOptions
 
+    from .stream import StreamHandler
+
 Handler = Callable[[Any], Coroutine[Any, Any, Any]]
 
 EVERYWHERE: Final = None
 """The place of a handler that answers where no other does."""
+
+
+class Stream(NamedTuple):
+    """What feeds the subscriptions of a namespace, and whether it takes what clients publish to them."""
+
+    function: StreamHandler
+    bidirectional: bool
 
 
 class Handlers:
@@ -32,6 +41,7 @@ class Handlers:
         self.publish: dict[str | None, Handler] = {}
         self.sub_refresh: dict[str | None, Handler] = {}
         self.rpc: dict[str | None, Handler] = {}
+        self.streams: dict[str, Stream] = {}
         self.running = Running()
 
     def set_single(self, event: str, handler: Handler) -> None:
@@ -45,10 +55,19 @@ class Handlers:
         """Register what answers the events of a kind in one place. Raises as `set_single`."""
         require_async(handler, event)
         handlers = getattr(self, event)
-        if place in handlers:
+        if place in handlers or (event == "subscribe" and place in self.streams):
             where = "everywhere" if place is EVERYWHERE else repr(place)
             raise ValueError(f"there is a handler for {event} {where} already")
         handlers[place] = handler
+
+    def add_stream(self, namespace: str, stream: Stream) -> None:
+        """Register what feeds the subscriptions of a namespace. Raises as `set_single`."""
+        if not inspect.isasyncgenfunction(stream.function):
+            name = getattr(stream.function, "__qualname__", repr(stream.function))
+            raise TypeError(f"{name}, which is to feed a stream, must be an async generator (async def with yield)")
+        if namespace in self.streams or namespace in self.subscribe:
+            raise ValueError(f"there is a handler for subscribe {namespace!r} already")
+        self.streams[namespace] = stream
 
     def claimed(self, channel: Channel) -> Channel:
         """The configuration of channels, with the options set by which sessions find out that the application decides.
@@ -58,6 +77,7 @@ class Handlers:
         names = {"", *(namespace.name for namespace in channel.namespaces)}
         for kind, places in (
             ("subscribe", self.subscribe),
+            ("stream", self.streams),
             ("publish", self.publish),
             ("sub_refresh", self.sub_refresh),
         ):
@@ -73,7 +93,9 @@ class Handlers:
 
     def _claimed_options(self, name: str, options: ChannelOptions) -> ChannelOptions:
         update: dict[str, bool] = {}
-        if of_place(self.subscribe, name) is not None:
+        if name in self.streams:
+            update |= {"subscribe_stream_proxy_enabled": True, "subscribe_proxy_enabled": False}
+        elif of_place(self.subscribe, name) is not None:
             update |= {"subscribe_proxy_enabled": True, "subscribe_stream_proxy_enabled": False}
         if of_place(self.publish, name) is not None:
             update["publish_proxy_enabled"] = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fanjet.net.eager import in_task
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Coroutine
 
 T = TypeVar("T")
@@ -24,6 +24,13 @@ class Running:
     def run(self, coro: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Await what this returns for the result of `coro`, which runs in a task of its own."""
         return in_task(coro, self._waiting)
+
+    def begin(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let `coro` run for as long as it takes, in a task that begins with the next turn of the loop."""
+        task = asyncio.create_task(coro)
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+        return task
 
     def cancel(self) -> None:
         """Wait for none of them any longer."""
