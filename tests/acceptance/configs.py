@@ -29,6 +29,7 @@ NAMESPACES: list[dict[str, Any]] = [
         "history_size": 1,
     },
     {"name": "delta", **RECOVERABLE, "allowed_delta_types": ["fossil"], "delta_publish": True},
+    {"name": "based", **ANYONE, "allowed_delta_types": ["fossil"], "keep_latest_publication": True},
     {"name": "tags", **RECOVERABLE, "allow_tags_filter": True, "allowed_delta_types": ["fossil"]},
     {"name": "joins", **ANYONE, "join_leave": True, "force_push_join_leave": True, "presence": True},
     {"name": "asks", **ANYONE, "join_leave": True, "presence": True, "allow_presence_for_subscriber": True},

@@ -148,3 +148,21 @@ async def test_only_flagged_publications_become_patches(server: Server, name: st
         publications = await take(client, 3)
         assert [each.get("delta", False) for each in publications] == [False, False, True]
         assert apply_delta(NEW.encode(), data(publications[2])) == OLD.encode()
+
+
+@pytest.mark.parametrize("is_protobuf", ENCODINGS)
+async def test_without_positions_patches_are_based_on_the_latest_where_that_is_kept(
+    server: Server, name: str, is_protobuf: bool
+) -> None:  # 11-28
+    channel = f"based:{name}"
+    async with connected(server, is_protobuf=is_protobuf) as client:
+        assert (await client.subscribe(channel, delta="fossil"))["delta"]
+        await publish(server, channel, OLD, NEW, delta=True)
+        async with connected(server, is_protobuf=is_protobuf) as late:
+            await late.subscribe(channel, delta="fossil")
+            await publish(server, channel, OLD, delta=True)
+            assert data(await late.publication()) == OLD.encode()
+        first, second, third = await take(client, 3)
+        assert (data(first), first.get("delta"), first.get("offset")) == (OLD.encode(), None, None)
+        assert (data(second), second["delta"]) == (PATCH, True)
+        assert apply_delta(NEW.encode(), data(third)) == OLD.encode()

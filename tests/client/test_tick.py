@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
+from tests.client.rig import CONFIG
 from tests.client.test_deadlines import answer_pings
 from tests.support.tokens import token
 
@@ -261,3 +262,21 @@ async def test_all_channels_are_worked_through_at_once(rig: Rig, call: str) -> N
     assert rig.gate.waiting(call) == 3
     rig.gate.release(call)
     await rig.settle()
+
+
+async def test_a_namespace_may_have_it_looked_twice_before_anybody_is_told(make_rig: Callable[..., Rig]) -> None:
+    full = {**CONFIG["channel"]["namespaces"][0], "shared_position_sync": True}
+    rig = make_rig({"channel": {"namespaces": [full]}})
+    client = subscribed(rig)
+    rig.broker.events.late = True
+    await rig.publish("full:a")
+    rig.gate.calls.clear()
+    await until_the_tick_waits(rig, client, "history answer")
+    rig.gate.hold("history")
+    rig.gate.release("history answer")
+    await rig.settle()
+    assert rig.gate.channels("history") == ["full:a", "full:a"]
+    rig.broker.events.deliver()  # what the first look found was on its way
+    rig.gate.release("history")
+    await rig.settle()
+    assert unsubscribes(client) == []
