@@ -25,12 +25,12 @@ PATIENCE = 30.0
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
-    """Two servers that share a Redis, `near` and `far`; the second serves no console."""
+    """Two servers that share a Redis, `east` and `west`; the second serves no console."""
     redis = Redis(tmp_path_factory.mktemp("redis"))
     redis.start()
     engine = {"engine": {"type": "redis", "redis": {"address": f"redis://{redis.address}"}}}
     started = []
-    for name, admin in (("near", True), ("far", False)):
+    for name, admin in (("east", True), ("west", False)):
         over = engine | {"node": {"name": name}, "admin": {"enabled": admin}}
         server = Server(merge(CONFIG, over), tmp_path_factory.mktemp(name))
         server.start()
@@ -81,7 +81,9 @@ async def test_connections_of_all_nodes_are_listed_and_paged(
     admin: Admin, near: Clients, far: Clients, name: str
 ) -> None:
     async with near.open(name) as one, near.open(name) as two, far.open(name) as three, far.open(name) as four:
-        expected = [(client.id, node) for client, node in ((two, "near"), (one, "near"), (four, "far"), (three, "far"))]
+        expected = [
+            (client.id, node) for client, node in ((two, "east"), (one, "east"), (four, "west"), (three, "west"))
+        ]
 
         def shown(found: dict[str, Any]) -> list[tuple[str, str]]:
             return [(row["client"], row["node"]) for row in found["connections"]]
@@ -91,14 +93,14 @@ async def test_connections_of_all_nodes_are_listed_and_paged(
         for offset, limit in ((0, 3), (1, 1), (1, 2), (2, 2), (3, 5), (4, 5)):
             page = await admin.ask("console/connections", user=name, offset=offset, limit=limit)
             assert (shown(page), page["total"]) == (expected[offset : offset + limit], 4)
-        far_one = next(node["uid"] for node in found["nodes"] if node["name"] == "far")
-        assert shown(await admin.ask("console/connections", user=name, node=far_one)) == expected[2:]
+        west = next(node["uid"] for node in found["nodes"] if node["name"] == "west")
+        assert shown(await admin.ask("console/connections", user=name, node=west)) == expected[2:]
 
 
 async def test_a_connection_of_another_node_is_shown_and_acted_upon(admin: Admin, far: Clients, name: str) -> None:
     async with far.open(name, f"{name}-a", f"{name}-b") as client:
         found = await admin.ask("console/connection", client=client.id)
-        assert (found["node"], found["name"], found["state"]) == ("far", "js", "connected")
+        assert (found["node"], found["name"], found["state"]) == ("west", "js", "connected")
         assert {one["channel"] for one in found["subscriptions"]} == {f"{name}-a", f"{name}-b"}
         order = f'"params":{{"user":"{name}","client":"{client.id}"'
         await admin.command(f'{{"method":"unsubscribe",{order},"channel":"{name}-a"}}}}')
@@ -124,7 +126,7 @@ async def test_it_is_told_why_for_connections_of_another_node(admin: Admin, far:
             lambda found: "tags filter" in found["connections"][0]["verdict"],
             user=name, channel=name, offset=1,
         )  # fmt: skip
-        assert [row["node"] for row in found["connections"]] == ["far"]
+        assert [row["node"] for row in found["connections"]] == ["west"]
         assert found["steps"][0][:2] == ["Is the publication in the history?", "yes"]
 
 
@@ -133,14 +135,14 @@ async def test_a_channel_is_shown_with_its_subscribers_on_every_node(
 ) -> None:
     async with near.open("a", name), far.open("b", name), far.open("c", name):
         found = await admin.ask("console/channel", channel=name)
-        assert [(node["node"], node["subscribers"]) for node in found["nodes"]] == [("near", 1), ("far", 2)]
+        assert [(node["node"], node["subscribers"]) for node in found["nodes"]] == [("east", 1), ("west", 2)]
 
 
 @pytest.mark.parametrize("kind", ["user", "client"])
 async def test_a_client_of_another_node_is_traced(admin: Admin, far: Clients, name: str, kind: str) -> None:
     async with far.open(name, name) as client, admin.trace(kind, name if kind == "user" else client.id) as trace:
         watching = await trace.event("watching")
-        assert (watching["client"], watching["node"]) == (client.id, "far")
+        assert (watching["client"], watching["node"]) == (client.id, "west")
         await client.call(presence_stats={"channel": name})
         assert (await trace.event("command"))["command"]["presence_stats"] == {"channel": name}
         reply = await trace.event("reply")
@@ -175,5 +177,5 @@ async def test_a_node_that_does_not_answer_is_named(
         finally:
             os.kill(nodes[1].pid, signal.SIGCONT)
         assert [row["client"] for row in found["connections"]] == [client.id]
-        assert (found["total"], found["silent"]) == (1, ["far"])
-        assert silent["silent"] == {"nodes": ["far"]}
+        assert (found["total"], found["silent"]) == (1, ["west"])
+        assert silent["silent"] == {"nodes": ["west"]}

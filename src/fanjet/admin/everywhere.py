@@ -67,10 +67,8 @@ class Everywhere:
     async def explanation(self, asked: Parameters) -> dict[str, Any]:
         """What became of a publication, or of all: for the connection `client`, or those of `user`, on any node."""
         found = await self._nodes.ask(EXPLANATION, asked)
-        own = found.told[0].found
         connections = [row | {"node": one.node} for one in found.told for row in one.found["connections"]]
-        verdict = own["verdict"]
-        steps = own["steps"]
+        verdict, steps = found.own["verdict"], found.own["steps"]
         if not connections and not verdict:
             verdict = "Nobody of this name is connected."
             steps = [*steps, ("Is there such a connection?", "unknown" if found.silent else "no", _not_asked(found))]

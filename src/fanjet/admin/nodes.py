@@ -28,10 +28,13 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Everybody(msgspec.Struct, frozen=True):
-    """What the nodes have told, the one that asks first, then by name; and the names of those that have not."""
+    """What the nodes have told, by name, so that it is in the same order whoever asks; and the names of those that have
+    not told."""
 
     told: list[Told]
     silent: list[str]
+    own: Any
+    """What the node that asks has told itself, if it was asked."""
 
 
 class _Answer(msgspec.Struct, omit_defaults=True):
@@ -76,8 +79,9 @@ class Nodes:
                 raise Refused(answer.status, answer.refused)
             else:
                 silent.append(names.get(uid, uid))
-        told.sort(key=lambda one: (one.uid != self._node.uid, one.node, one.uid))
-        return Everybody(told, sorted(silent))
+        told.sort(key=lambda one: (one.node, one.uid))
+        own = next((one.found for one in told if one.uid == self._node.uid), None)
+        return Everybody(told, sorted(silent), own)
 
 
 def _named(name: str) -> str:

@@ -21,7 +21,7 @@ async function showList(place, parameters, signal) {
   const list = h("section", { class: "card" });
   place.append(h("h1", {}, "Channels"),
     h("div", { class: "row" }, field("Search", search), field("Order", sort),
-      h("form", { class: "row field", onsubmit: (event) => { event.preventDefault(); if (open.value) location.hash = link(open.value); } },
+      h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (open.value) location.hash = link(open.value); } },
         field("Open by name, active or not", open), h("button", { class: "quiet" }, "Open"))),
     list);
 

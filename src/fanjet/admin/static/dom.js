@@ -107,10 +107,11 @@ export function bytes(number) {
 }
 
 export function duration(seconds) {
-  if (seconds < 60) return `${Math.floor(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min`;
-  return `${Math.floor(seconds / 86400)} d ${Math.floor(seconds / 3600) % 24} h`;
+  const parts = seconds < 60 ? [[seconds, "s"]]
+    : seconds < 3600 ? [[seconds / 60, "min"]]
+    : seconds < 86400 ? [[seconds / 3600, "h"], [(seconds / 60) % 60, "min"]]
+    : [[seconds / 86400, "d"], [(seconds / 3600) % 24, "h"]];
+  return parts.map(([number, unit]) => `${Math.floor(number)}\u00a0${unit}`).join(" ");
 }
 
 /** A moment in Unix seconds, and how far away it is; for 0, never. */

@@ -44,6 +44,8 @@ export async function showOverview(place, _parameters, signal) {
     try {
       const found = await ask("console/overview", { since: Math.round(since * 1000), node: shown }, signal);
       if (shown && found.shown !== shown) return;
+      if (!found.nodes.some((node) => node.uid === found.shown)) return turnTo("");
+      shown = found.shown;  // another node may answer next time
       samples.push(...found.samples);
       samples.splice(0, Math.max(0, samples.length - SPAN));
       since = samples.at(-1)?.[0] ?? since;
@@ -61,13 +63,13 @@ export async function showOverview(place, _parameters, signal) {
   function turnTo(node) {
     [shown, since, samples, drawn] = [node, 0, [], []];
     fill(charts);
-    look().catch(() => {});
+    if (!looking) look().catch(() => {});
   }
 
-  function offer({ nodes: all, shown: own }) {
-    if (choice.childElementCount === all.length) return;
+  function offer({ nodes: all }) {
+    if (choice.childElementCount === all.length && choice.value === shown) return;
     fill(choice, sorted(all).map((node) => h("option", { value: node.uid }, node.name)));
-    choice.value = shown || own;
+    choice.value = shown;
   }
 
   function showFigures({ nodes: all, vitals }) {
@@ -83,9 +85,9 @@ export async function showOverview(place, _parameters, signal) {
     fill(figures, ...Object.entries(told).map(([name, value]) => h("div", { class: "figure" }, h("dt", {}, name), h("dd", {}, value))));
   }
 
-  function showNodes({ node: own, nodes: all, vitals, silent }) {
+  function showNodes({ nodes: all, vitals, silent }) {
     const rows = sorted(all).map((node) => [
-      h("span", { title: node.uid }, node.name, node.uid === own && [" ", h("span", { class: "badge" }, "this one")]),
+      h("span", { title: node.uid }, node.name),
       node.version, duration(node.uptime), node.num_clients, node.num_users, node.num_subs, node.num_channels,
       vitals[node.uid]?.last ? `${vitals[node.uid].last[5]} %` : "–", vitals[node.uid] ? bytes(vitals[node.uid].memory) : "–",
     ]);
