@@ -57,6 +57,19 @@ PING = {"ping_interval": "5s", "pong_timeout": "8s"}
             id="partition-tags",
         ),
         pytest.param(
+            {
+                "broker": {"enabled": True, "type": "redisnats", "redis": {"sharded_pub_sub_partitions": 64}},
+                "enable_unreleased_features": True,
+            },
+            Refusal(
+                "configure engines error",
+                {
+                    "error": "broker.redis.sharded_pub_sub_partitions: redisnats publishes nothing through Redis",
+                },
+            ),
+            id="partitions-without-messages",
+        ),
+        pytest.param(
             {"client": {"ping_interval": 5.0}},
             Refusal("ping_interval must be greater than pong_timeout", PING),
             id="ping",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,35 @@ async def test_channels_are_heard_where_their_slot_has_gone(cluster: RedisCluste
         await broker.subscribe("other")
         await broker.unsubscribe("news")
         assert not broker.lost
+
+
+async def test_channels_are_heard_again_when_their_node_is_back(cluster: RedisCluster, events: Recorder) -> None:
+    owner = cluster.owner(f"{{{TAG}}}")
+    async with opened(events, cluster_address=[cluster.addresses]) as broker:
+        await broker.subscribe("news")
+        await asyncio.to_thread(owner.stop, signal.SIGKILL)
+
+        async def is_lost() -> bool:
+            return bool(broker.lost)
+
+        await until(is_lost)
+        await asyncio.to_thread(owner.start)
+
+        async def arrives() -> bool:
+            before = len(events.delivered)
+            try:
+                await broker.publish("news", b"2", KEEP)
+                await events.deliveries(before + 1)
+            except (EngineUnavailable, TimeoutError):
+                return False
+            return True
+
+        await until(arrives)
+
+        async def is_back() -> bool:
+            return not broker.lost
+
+        await until(is_back)
 
 
 async def test_a_server_alone_has_none(events: Recorder, redis: Redis) -> None:

@@ -65,6 +65,9 @@ def partitions(config: Config, message: str) -> Refusals:
         ("broker.redis", config.broker.redis, own and config.broker.type == "redis"),
         *named,
     )
+    if own and config.broker.type == "redisnats" and config.broker.redis.sharded_pub_sub_partitions:
+        reason = "redisnats publishes nothing through Redis"
+        yield Refusal(message, {"error": f"broker.redis.sharded_pub_sub_partitions: {reason}"})
     for place, redis, is_used in sections:
         count = redis.sharded_pub_sub_partitions
         if not is_used:
