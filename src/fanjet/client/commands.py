@@ -75,8 +75,12 @@ class CommandQueue(Struct, eq=False):
                 self._frames = deque()
             self._frames.append(frame)
         elif session.usable:
-            codec = session.transport.wire.codec
-            self._run(zip(codec.decode(frame), codec.sizes(frame), strict=False))
+            try:
+                commands = session.transport.wire.codec.commands(frame)
+            except MalformedFrame:
+                self._end_by_malformed()
+            else:
+                self._run(commands)
         elif not session.closed:
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
@@ -110,10 +114,14 @@ class CommandQueue(Struct, eq=False):
                     self._give_way(commands)
                     break
         except MalformedFrame:
-            session.flush()  # the replies to what came before, which not every disconnect does
-            session.disconnect(session.transport.wire.malformed)
+            self._end_by_malformed()
         finally:
             session.flush()
+
+    def _end_by_malformed(self) -> None:
+        session = self._session
+        session.flush()  # the replies to what came before, which not every disconnect does
+        session.disconnect(session.transport.wire.malformed)
 
     def _wait(self, commands: Iterator[tuple[Command, int]]) -> None:
         self._waiting = True
@@ -168,11 +176,12 @@ class CommandQueue(Struct, eq=False):
             session.disconnect(DISCONNECT_BAD_REQUEST)
             return False
         operation, request = select(command)
-        channel = getattr(request, "channel", "")
-        session.last_command = operation.name
+        channel = request.channel if operation.on_channel else ""
+        name = session.last_command = operation.name
+        traffic = session.metrics.traffic_in(channel)
         counted = size != NO_FRAME
         if counted:
-            flow = session.metrics.traffic_in(channel).received[operation.name]
+            flow = traffic.received[name]
             flow.count += 1
             flow.size += size
         timed = counted and operation.timed
@@ -189,7 +198,9 @@ class CommandQueue(Struct, eq=False):
             return operation.timed
         if suspended is None:  # most end here, and need no object
             if timed:
-                session.metrics.traffic_in(channel).durations[operation.name].observe(perf_counter() - began)
+                if operation.exclusive:  # a connect decides what the connection is counted as
+                    traffic = session.metrics.traffic_in(channel)
+                traffic.durations[name].observe(perf_counter() - began)
             return True
         running = Running(session, command.id, operation, channel, timed, began)
         self._running += 1

@@ -75,6 +75,8 @@ class Traffic:
         self.pong = self.received[PONG]
         self.ping = sent(PING)
         self.sent: dict[type, Flow] = {kind: sent(name) for kind, name in _FRAME_TYPES.items()}
+        if transport.startswith("uni_"):
+            self.sent[ConnectResult] = self.sent[ConnectPush]  # that is how a connect is answered there
         self.errors: dict[str, Flow] = {method: sent(method) for method in METHODS}
         self.durations: dict[str, Timing] = {
             method: metrics.durations.cell(method, namespace, *labels) for method in METHODS

@@ -32,7 +32,8 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     if request.type == MAP_PUBLISH:
         raise ReplyError(_refuse_map_publish(session, request))
     data = bytes(request.data)
-    if not data_fits(options.publication_data_format, data):
+    data_format = options.publication_data_format
+    if (data_format or not data) and not data_fits(data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
     if decides_publication(options):
         await publish_by_application(session, resolved, data)

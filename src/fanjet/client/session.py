@@ -206,7 +206,7 @@ class Session(Outbox):
             return
         if self.context.traces_frames:
             trace_incoming(self.client_id, frame)
-        if frame == self.transport.wire.codec.ping and self.ping_outstanding and commands.idle:
+        if self.ping_outstanding and frame == self.transport.wire.codec.ping and commands.idle:
             self.metrics.traffic.pong.add(sum(self.transport.wire.codec.sizes(frame)))
             self.take_pong()  # most of what idle clients send
         else:
@@ -242,22 +242,19 @@ class Session(Outbox):
     def reply(self, command_id: int, result: Result, channel: str = "") -> None:
         """Queue a command's result, which may have to do with a channel. Raises `Disconnected` when it cannot be
         written in this connection's encoding."""
+        wire = self.transport.wire
         try:
-            message = self.transport.wire.codec.reply(command_id, result)
+            message = wire.codec.reply(command_id, result)
         except PayloadNotJSON:
             raise Disconnected(DISCONNECT_INAPPROPRIATE_PROTOCOL) from None
         limit = self.context.settings.queue_max_size
         if limit and len(message) > limit:
             raise Disconnected(DISCONNECT_SLOW)
         if not self.closed:
-            flow = self.metrics.traffic_in(channel).sent[self._kind_of(result)]
+            flow = self.metrics.traffic_in(channel).sent[type(result)]
             flow.count += 1
-            flow.size += self.transport.wire.codec.size(message)
-            self.send(self.transport.wire.frame(message))
-
-    def _kind_of(self, result: Result) -> type:
-        """What a result is counted as."""
-        return type(result)
+            flow.size += wire.codec.size(message)
+            self.send(wire.frame(message))
 
     def reply_error(self, command_id: int, error: Error, method: str, channel: str = "") -> None:
         """Queue the error that answers a command."""

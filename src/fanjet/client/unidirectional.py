@@ -15,7 +15,7 @@ from fanjet.protocol.codes import (
     ERROR_TOKEN_EXPIRED,
     ERROR_TOO_MANY_REQUESTS,
 )
-from fanjet.protocol.messages import Command, ConnectPush, ConnectResult
+from fanjet.protocol.messages import Command
 
 from .client_id import new_client_id
 from .opening import PLAIN
@@ -24,7 +24,7 @@ from .tracing import trace_incoming
 
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect, Error
-    from fanjet.protocol.messages import ConnectRequest, Result
+    from fanjet.protocol.messages import ConnectRequest
 
     from .context import ClientContext
     from .opening import Opening
@@ -87,10 +87,6 @@ class UnidirectionalSession(Session):
             if self.context.traces_frames:
                 trace_incoming(self.client_id, frame)
             self._commands.take(frame)
-
-    def _kind_of(self, result: Result) -> type:
-        """A connect is answered with a push."""
-        return ConnectPush if isinstance(result, ConnectResult) else type(result)
 
     def refuse(self, command_id: int, error: Error) -> None:
         """End the connection: there is no reply that could tell the error."""

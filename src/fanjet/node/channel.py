@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from fanjet.protocol.codec import Codec
     from fanjet.protocol.publication import Publication
+    from fanjet.telemetry.metrics import Flow
 
     from .metrics import ChannelMetrics
     from .session import Session
@@ -21,12 +22,13 @@ Members = dict["Session", "Subscriber"]
 
 class Group(Struct, eq=False):
     """Live subscribers that get the same bytes. Of a delta group, `fresh` holds those whose next publication must be
-    full.
+    full. `flow`: what counts the publications that they get, once they have got any.
     """
 
     delivery: Delivery
     members: Members = {}
     fresh: Members = {}
+    flow: Flow | None = None
 
     def __len__(self) -> int:
         return len(self.members) + len(self.fresh)
@@ -71,14 +73,14 @@ class LiveChannel(Struct, eq=False):
     numeric_id: int = 0
     subscribed: bool = False
     transition: asyncio.Future[None] | None = None
-    _prefixes: dict[tuple[Codec, int], bytes] | None = None
+    _prefixes: dict[object, bytes] | None = None
 
     def prefix(self, codec: Codec, numeric_id: int) -> bytes:
         """What precedes a publication in a push of this channel, made at the first publication."""
         prefixes = self._prefixes
         if prefixes is None:
             prefixes = self._prefixes = {}
-        key = (codec, numeric_id)
+        key = (codec, numeric_id) if numeric_id else codec
         prefix = prefixes.get(key)
         if prefix is None:
             prefix = prefixes[key] = codec.publication_prefix(self.name, numeric_id)

@@ -12,6 +12,7 @@ from fanjet.protocol.json_codec import json_payload_ok
 
 if TYPE_CHECKING:
     from fanjet.protocol.publication import ClientInfo, Publication
+    from fanjet.protocol.wire import WireFormat
 
     from .channel import LiveChannel
     from .subscriber import Delivery
@@ -38,7 +39,8 @@ class PublicationFrames(Struct, eq=False, gc=False):
 
     def plain(self, delivery: Delivery) -> Frame:
         """The publication for subscribers without delta."""
-        key = (delivery.wire, delivery.compact)
+        wire = delivery.wire
+        key = (wire, True) if delivery.compact else wire
         frame = self._cache.get(key)
         if frame is None:
             frame = self._cache[key] = self._encode_plain(delivery)
@@ -53,12 +55,12 @@ class PublicationFrames(Struct, eq=False, gc=False):
         return frame
 
     def _encode_plain(self, delivery: Delivery) -> Frame:
-        codec = delivery.wire.codec
-        publication = self.publication
+        wire, channel = delivery.wire, self.channel
+        codec = wire.codec
         if codec.pushes_json and not self._is_json():
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
-        prefix = self.channel.prefix(codec, self.channel.numeric_id if delivery.compact else 0)
-        return self._framed(delivery, codec.publication_push(prefix, publication))
+        prefix = channel.prefix(codec, channel.numeric_id if delivery.compact else 0)
+        return self._framed(wire, codec.publication_push(prefix, self.publication))
 
     def _encode_delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
         codec = delivery.wire.codec
@@ -66,18 +68,19 @@ class PublicationFrames(Struct, eq=False, gc=False):
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
         patch, tried = (None, False) if fresh or self.base is None else (self._make_patch(), True)
         prefix = self.channel.prefix(codec, self.channel.numeric_id if delivery.compact else 0)
-        return self._framed(delivery, codec.delta_push(prefix, self.publication, patch, tried=tried))
+        return self._framed(delivery.wire, codec.delta_push(prefix, self.publication, patch, tried=tried))
 
-    def _framed(self, delivery: Delivery, message: bytes) -> Frame:
+    def _framed(self, wire: WireFormat, message: bytes) -> Frame:
         if self.limit and len(message) > self.limit:
             return DISCONNECT_SLOW
-        return delivery.wire.frame(message), delivery.wire.codec.size(message)
+        return wire.frame(message), wire.codec.size(message)
 
     def _is_json(self) -> bool:
         if self._json_ok is None:
             publication = self.publication
+            info = publication.info
             data_ok = publication.is_json or not publication.data or json_payload_ok(publication.data)
-            self._json_ok = data_ok and info_is_json(publication.info)
+            self._json_ok = data_ok and (info is None or not (info.conn_info or info.chan_info) or info_is_json(info))
         return self._json_ok
 
     def _make_patch(self) -> bytes | None:

@@ -134,11 +134,13 @@ class Hub:
             if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
                 metrics.filtered.value += len(group)
                 continue
+            if group.flow is None:
+                group.flow = metrics.sent(PUBLICATION, delivery.wire)
             if delivery.delta:
                 has_base = offset > 0 if delivery.positioned else live.keeps_latest
-                self._deliver_delta(live, group, frames if delivery.positioned else local, has_base=has_base)
+                self._deliver_delta(group, group.flow, frames if delivery.positioned else local, has_base=has_base)
             else:
-                self._deliver(group.members, frames.plain(delivery), metrics.sent(PUBLICATION, delivery.wire))
+                self._deliver(group.members, frames.plain(delivery), group.flow)
         if live.apart:
             self._deliver_apart(live, publication, epoch, frames, late)
         self._settle()
@@ -200,11 +202,10 @@ class Hub:
         base, live.latest = live.latest if use_delta else None, publication
         return PublicationFrames(live, publication, base, self._max_message)
 
-    def _deliver_delta(self, live: LiveChannel, group: Group, frames: PublicationFrames, *, has_base: bool) -> None:
+    def _deliver_delta(self, group: Group, flow: Flow, frames: PublicationFrames, *, has_base: bool) -> None:
         """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
         can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
         delivery = group.delivery
-        flow = live.metrics.sent(PUBLICATION, delivery.wire)
         if group.members and not has_base:
             group.refresh_all()
         delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False), flow)

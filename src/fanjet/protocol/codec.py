@@ -36,6 +36,10 @@ class Codec(Protocol):
         Lazy: the commands before a malformed one are yielded, then `MalformedFrame` is raised.
         """
 
+    def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
+        """The same commands, each with its size in bytes. A frame that holds just one, as most do, is decoded at once:
+        this, too, may raise `MalformedFrame`."""
+
     def size(self, message: bytes) -> int:
         """How many bytes a message has that was encoded here, without what only parts it from the next."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
+from msgspec import DecodeError, Struct
+from msgspec.json import Decoder, Encoder
 
 from .codec import Codec, MalformedFrame
 from .codes import Error
@@ -20,6 +20,7 @@ _NEWLINE: Final = 0x0A
 """As a number: looking for it in bytes takes a tenth of the time that the search for `b"\\n"` takes."""
 
 _decode_command: Final = Decoder(Command).decode
+_write: Final = Encoder().encode
 _EMPTY_REPLIES: Final = {
     PublishResult: b'{"id":%d,"publish":{}}',
     UnsubscribeResult: b'{"id":%d,"unsubscribe":{}}',
@@ -70,6 +71,11 @@ class _JSONCodec:
             lines.pop()
         for line in lines:
             yield _decode_line(line, is_ascii)
+
+    def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
+        if _NEWLINE in frame:
+            return zip(self.decode(frame), self.sizes(frame), strict=False)
+        return iter(((_decode_line(frame, frame.isascii()), len(frame)),))
 
     def size(self, message: bytes) -> int:
         return len(message)
@@ -159,9 +165,22 @@ def _decode_what_msgspec_refuses(line: bytes) -> Command:
         raise MalformedFrame from error
 
 
+class _Names(Struct, gc=False):
+    """The members that a client info always has."""
+
+    user: str
+    client: str
+
+
 def _info_live(info: ClientInfo) -> bytes:
-    """What an encoder from the table would write without checks, in a third of the time."""
-    text = b'{"user":' + json_string(info.user) + b',"client":' + json_string(info.client)
+    """What an encoder from the table would write without checks, in a fifth of the time."""
+    try:
+        text = _write(_Names(info.user, info.client))
+    except UnicodeEncodeError:
+        text = b'{"user":%b,"client":%b}' % (json_string(info.user), json_string(info.client))
+    if not (info.conn_info or info.chan_info):
+        return text
+    text = text[:-1]
     if info.conn_info:
         text += b',"conn_info":' + _without_newlines(info.conn_info)
     if info.chan_info:

@@ -39,6 +39,8 @@ _RESULTS: Final = {
 }
 _PUSHES: Final = {body: (length_field(number), protobuf_encoder(body)) for body, (number, _) in PUSH_FIELDS.items()}
 _encode_error: Final = protobuf_encoder(Error)
+_LENGTH_BYTES: Final = 8
+"""What the length in front of a command is counted as, however many bytes it has."""
 
 # A publication whole, and what goes beside delta-encoded data: live, and in a recovered list (01 §10.2).
 _BESIDE_DELTA: Final = frozenset({"data", "epoch", "version"})
@@ -71,16 +73,22 @@ class _ProtobufCodec:
             at = start + length
             yield decode_command(frame, start, at)
 
+    def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
+        size = len(frame)
+        if size and frame[0] == size - 1:  # below 128, as a length is that is a single byte
+            return iter(((decode_command(frame, 1, size), size - 1 + _LENGTH_BYTES),))
+        return zip(self.decode(frame), self.sizes(frame), strict=False)
+
     def size(self, message: bytes) -> int:
         return read_varint(message, 0, len(message))[0]
 
     def sizes(self, frame: bytes) -> Iterator[int]:
-        """Each with 8 bytes for its length, as they have always been counted."""
+        """Each with its length, as they have always been counted."""
         size = len(frame)
         at = 0
         while at < size:
             length, start = read_varint(frame, at, size)
-            yield length + 8
+            yield length + _LENGTH_BYTES
             at = start + length
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002

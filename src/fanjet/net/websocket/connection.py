@@ -14,6 +14,12 @@ PEER_CLOSE_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 1.0
 
 _PING: Final = ping_frame()
+_WHOLE: Final = frozenset({FIN | TEXT, FIN | BINARY})
+"""First bytes of messages in one frame."""
+_SHORT: Final = MASKED - 6
+"""Second byte of a short frame, less the frame's size."""
+_MEDIUM: Final = MASKED | 126
+"""Second byte of a frame whose length is in the next two."""
 _INVALID_DATA: Final = 1007
 
 
@@ -179,10 +185,10 @@ class WebSocketConnection(asyncio.Protocol):
             # Nearly every read is one whole message in one masked frame, of less than 64 KiB.
             size, first = len(data), data[0]
             if size < 132:
-                start = 6 if size >= 6 and data[1] == MASKED | size - 6 else 0
+                start = 6 if size >= 6 and data[1] - size == _SHORT else 0
             else:
-                start = 8 if data[1] == MASKED | 126 and int.from_bytes(data[2:4], "big") == size - 8 else 0
-            if start and (first == FIN | TEXT or first == FIN | BINARY):
+                start = 8 if data[1] == _MEDIUM and data[2] << 8 | data[3] == size - 8 else 0
+            if start and first in _WHOLE:
                 limit = self._limits.message
                 if limit is None or size - start <= limit:
                     self.on_message(apply_mask(data[start:], data[start - 4 : start]))

@@ -22,21 +22,31 @@ DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
 
 FrameBuilder = Callable[[bytes], bytes]
 
-# The first two bytes of every short frame, so that the usual frame costs one lookup and one concatenation.
-_SHORT_TEXT = tuple(bytes((FIN | TEXT, length)) for length in range(126))
-_SHORT_BINARY = tuple(bytes((FIN | BINARY, length)) for length in range(126))
+
+def _head(first: int, length: int) -> bytes:
+    if length < 126:
+        return bytes((first, length))
+    if length < 0x10000:
+        return bytes((first, 126, length >> 8, length & 0xFF))
+    return bytes((first, 127)) + length.to_bytes(8, "big")
+
+
+# The heads of short frames, so that the usual frame costs one lookup and one concatenation.
+_SHORT: Final = 1024
+_TEXT_HEADS: Final = tuple(_head(FIN | TEXT, length) for length in range(_SHORT))
+_BINARY_HEADS: Final = tuple(_head(FIN | BINARY, length) for length in range(_SHORT))
 
 
 def text_frame(payload: bytes) -> bytes:
     """`payload` as one unfragmented text frame."""
     length = len(payload)
-    return _SHORT_TEXT[length] + payload if length < 126 else _long_head(FIN | TEXT, length) + payload
+    return _TEXT_HEADS[length] + payload if length < _SHORT else _head(FIN | TEXT, length) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:
     """`payload` as one unfragmented binary frame."""
     length = len(payload)
-    return _SHORT_BINARY[length] + payload if length < 126 else _long_head(FIN | BINARY, length) + payload
+    return _BINARY_HEADS[length] + payload if length < _SHORT else _head(FIN | BINARY, length) + payload
 
 
 def ping_frame(payload: bytes = b"") -> bytes:
@@ -100,13 +110,3 @@ def _control_frame(opcode: int, payload: bytes) -> bytes:
     if len(payload) > MAX_CONTROL_PAYLOAD:
         raise ValueError("the payload of a control frame is at most 125 bytes")
     return bytes((FIN | opcode, len(payload))) + payload
-
-
-def _head(first: int, length: int) -> bytes:
-    return bytes((first, length)) if length < 126 else _long_head(first, length)
-
-
-def _long_head(first: int, length: int) -> bytes:
-    if length < 0x10000:
-        return bytes((first, 126, length >> 8, length & 0xFF))
-    return bytes((first, 127)) + length.to_bytes(8, "big")
