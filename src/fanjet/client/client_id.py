@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Final
 
 BLOCK_BYTES: Final = 2048
 _UUID_BYTES: Final = 16
-_PARTS: Final = re.compile("(.{8})(.{4})(.{4})(.{4})(.{12})")
+_HEX: Final = 2 * _UUID_BYTES
 
 
 class ClientIds:
@@ -35,7 +34,12 @@ def _new_block() -> list[str]:
     for start in range(0, BLOCK_BYTES, _UUID_BYTES):
         block[start + 6] = block[start + 6] & 0x0F | 0x40  # the version
         block[start + 8] = block[start + 8] & 0x3F | 0x80  # the variant
-    return ["-".join(parts) for parts in _PARTS.findall(block.hex())]
+    text = block.hex()
+    return [_dashed(text[start : start + _HEX]) for start in range(0, len(text), _HEX)]
+
+
+def _dashed(text: str) -> str:
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 _ids: Final = ClientIds()
