@@ -11,10 +11,15 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 from fastapi import FastAPI, Request, WebSocket
+from litestar import Litestar, get, post, websocket
+from litestar import Request as LitestarRequest
+from litestar import WebSocket as LitestarSocket
+from litestar.response import Stream
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
+from tests.embed.hosts import uvicorn_with
 from tests.embed.servers import make_server
 
 
@@ -55,6 +60,24 @@ def of_starlette() -> Any:
     return Starlette(routes=routes)
 
 
+def of_litestar() -> Any:
+    @post("/echo", status_code=200)
+    async def echo(request: LitestarRequest[Any, Any, Any]) -> dict[str, str]:
+        return {"got": (await request.body()).decode()}
+
+    @get("/stream")
+    async def stream() -> Stream:
+        return Stream(numbers())
+
+    @websocket("/ws")
+    async def echo_text(socket: LitestarSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        async for text in socket.iter_data():
+            await socket.send_text(str(text).upper())
+
+    return Litestar([echo, stream, echo_text])
+
+
 def echo_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b'{"got":"' + request.body + b'"}')
 
@@ -72,10 +95,24 @@ def of_django() -> Any:
     return ASGIHandler()
 
 
-@pytest.mark.parametrize("make", [of_fastapi, of_starlette, of_django])
+FRAMEWORKS = [of_fastapi, of_starlette, of_litestar, of_django]
+
+
+@pytest.mark.parametrize("make", FRAMEWORKS)
 async def test_frameworks_work_beside(make: Any) -> None:
     server = make_server(asgi=make())
-    async with server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
+    async with server:
+        await assert_it_works(make, server.port)
+
+
+@pytest.mark.parametrize("make", FRAMEWORKS)
+async def test_frameworks_work_behind_a_server_inside_uvicorn(make: Any) -> None:
+    async with uvicorn_with(make_server(asgi=make()).asgi()) as port:
+        await assert_it_works(make, port)
+
+
+async def assert_it_works(make: Any, port: int) -> None:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         async with session.post("/echo", data=b"x" * 100_000) as response:
             assert await response.json(content_type=None) == {"got": "x" * 100_000}
         async with session.get("/stream") as response:
