@@ -104,12 +104,14 @@ class RedisCluster:
         replica.call("CLUSTER", "MEET", "127.0.0.1", primary.port)
         number = primary.call("CLUSTER", "MYID")
 
-        def replicates() -> bool:
+        def obeys() -> bool:
             with contextlib.suppress(hiredis.ReplyError):  # until it knows the primary
                 replica.call("CLUSTER", "REPLICATE", number)
-            return b"master_link_status:up" in replica.call("INFO", "replication")
+                return True
+            return False
 
-        _await(replicates)
+        _await(obeys)
+        _await(lambda: b"master_link_status:up" in replica.call("INFO", "replication"))
         return replica
 
     def owner(self, key: str) -> Redis:

@@ -98,8 +98,8 @@ class Relay:
             far_reader, far = await self._reach_target()
             ends.append(far)
             await asyncio.gather(self._pump(reader, far), self._pump(far_reader, writer, count=True))
-        except OSError:
-            pass  # one end is gone, so is the other then
+        except (OSError, asyncio.CancelledError):
+            pass  # one end is gone, so is the other then, or both were cut
         finally:
             self._links.discard(link)
             for end in ends:

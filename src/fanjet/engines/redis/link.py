@@ -28,14 +28,19 @@ RETRY_SECONDS: Final = 1.0
 class Link:
     """Commands that come while nothing is connected wait for one attempt and share its outcome. None is repeated.
 
-    `find` tells where to connect, anew for each attempt; it may raise `EngineUnavailable`. `on_loss` is called when a
-    connection was lost or could not be had.
+    `find` tells where to connect, anew for each attempt; it may raise `EngineUnavailable`. `is_right` tells, once
+    connected, whether that is still the place. `on_loss` is called when a connection was lost or could not be had.
     """
 
     def __init__(
-        self, find: Callable[[], Awaitable[Address]], login: Login, on_loss: Callable[[], None] = lambda: None
+        self,
+        find: Callable[[], Awaitable[Address]],
+        login: Login,
+        on_loss: Callable[[], None] = lambda: None,
+        is_right: Callable[[Address], bool] = lambda _address: True,
     ) -> None:
         self._find = find
+        self._is_right = is_right
         self._login = login
         self._on_loss = on_loss
         self._connection: Connection | None = None
@@ -115,6 +120,9 @@ class Link:
         try:
             address = await self._find()
             connection = await connect(address, self._login, Connection)
+            if not self._is_right(address):
+                await connection.wait_closed()
+                raise EngineUnavailable(f"{address} is not the right Redis server any more")
         except EngineUnavailable as error:
             self._failed_at = asyncio.get_running_loop().time()
             if not self._closed:

@@ -35,7 +35,7 @@ class SentinelShard:
         self.target = target
         self._primary: Address | None = None
         self._sentinels = list(target.seeds)
-        self._link = Link(self.listening_address, target.login, self._ask_soon)
+        self._link = Link(self.listening_address, target.login, self._ask_soon, self._is_primary)
         self._asked = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._followers: list[Callable[[str], None]] = []
@@ -97,30 +97,37 @@ class SentinelShard:
             announcements.cancel()
 
     async def _follow_primary(self) -> None:
-        before = self._primary
         try:
-            now = await self._find_primary()
+            await self._find_primary()
         except EngineUnavailable as error:
             log.error("no Sentinel tells where the primary is", error=error)
-            return
-        if before is not None and now != before:
-            log.warn("another Redis server is the primary now", before=before, now=now)
-            for leave in (self._link.reset, *self._followers):
-                leave("it is not the primary any more")
 
     async def _find_primary(self) -> Address:
         """Ask one Sentinel after the other; the one that answered is asked first the next time."""
         errors = []
         for sentinel in list(self._sentinels):
             try:
-                self._primary = await self._ask(sentinel)
+                primary = await self._ask(sentinel)
             except EngineUnavailable as error:
                 errors.append(str(error))
                 continue
             self._sentinels.remove(sentinel)
             self._sentinels.insert(0, sentinel)
-            return self._primary
+            self._take_primary(primary)
+            return primary
         raise EngineUnavailable("; ".join(errors))
+
+    def _take_primary(self, now: Address) -> None:
+        """Whoever has found it out: all connections have to leave the one before, which may take writes for a while
+        that nobody will ever see."""
+        before, self._primary = self._primary, now
+        if before is not None and now != before:
+            log.warn("another Redis server is the primary now", before=before, now=now)
+            for leave in (self._link.reset, *self._followers):
+                leave("it is not the primary any more")
+
+    def _is_primary(self, address: Address) -> bool:
+        return address == self._primary
 
     async def _ask(self, sentinel: Address) -> Address:
         connection = await connect(sentinel, self.target.sentinel_login, Connection)
