@@ -219,6 +219,28 @@ async def test_a_slow_reader_is_sent_away_and_holds_up_nobody(host: Hosting, way
         relay.flow()
 
 
+@pytest.mark.parametrize("way", ["websocket-json", "sse"])
+async def test_a_write_that_nobody_takes_has_its_time(host: Hosting, way: str) -> None:
+    left: asyncio.Queue[int] = asyncio.Queue()
+    server = make_server(
+        {"client": {"insecure": True, "queue_max_size": 1 << 30}, "websocket": {"write_timeout": "1s"}}
+    )
+
+    @server.on_disconnect
+    async def disconnect(event: fanjet.DisconnectEvent) -> None:
+        left.put_nowait(event.code)
+
+    async with host(server.asgi()) as port, Relay(port, window=4096) as relay, entered(relay.port, way) as slow:
+        await slow.connect()
+        await slow.subscribe("news:x")
+        relay.stall()
+        for _ in range(200):
+            await server.api.publish("news:x", "x" * 100_000)
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(left.get(), 20) == 3009
+        relay.flow()
+
+
 async def test_shutdown_says_goodbye_to_everybody() -> None:
     server = make_server()
     async with uvicorn_with(server.asgi()) as port, entered(port) as socket, entered(port, "sse") as stream:

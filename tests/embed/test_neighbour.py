@@ -136,7 +136,7 @@ async def test_a_client_waits_while_the_application_does_not_read() -> None:
 
     async def pieces() -> AsyncIterator[bytes]:
         nonlocal sent
-        for sent in range(1000):  # noqa: B007
+        for sent in range(400):  # noqa: B007
             yield b"x" * 100_000
 
     async with beside(serve) as (_, session):
@@ -145,7 +145,7 @@ async def test_a_client_waits_while_the_application_does_not_read() -> None:
         while before != sent:
             before = sent
             await asyncio.sleep(0.1)
-        assert sent < 500
+        assert sent < 350
         gate.set()
         async with await posting as response:
             assert await response.text() == "read"
@@ -308,11 +308,11 @@ async def test_what_never_ends_is_cancelled_after_half_of_the_shutdown() -> None
         await send({"type": "http.response.body", "body": b"x", "more_body": True})
         await asyncio.Event().wait()
 
-    server = make_server({"shutdown": {"timeout": "1s"}}, asgi=serve)
+    server = make_server({"shutdown": {"timeout": "6s"}}, asgi=serve)
     await server.start()
     async with aiohttp.ClientSession() as session:
         response = await session.get(f"http://127.0.0.1:{server.port}/")
-        await asyncio.wait_for(server.stop(), 0.9)
+        await asyncio.wait_for(server.stop(), 5.9)
         response.close()
 
 

@@ -76,6 +76,20 @@ async def test_bytes_pass_both_ways(served):
     await client.until(lambda: answer.body == b"there")
 
 
+async def test_who_watches_is_told_when_it_opens(serve_front, routes, protocol):
+    statuses = []
+
+    def endpoint(exchange):
+        exchange.watch(statuses.append)
+        exchange.open_tunnel((), lambda _: protocol)
+
+    routes.add("/tunnel", endpoint)
+    client, answer, number = await begin(await serve_front(routes, websocket_http2=True))
+    client.send_data(number, b"there")
+    await client.until(lambda: answer.body == b"there")
+    assert statuses == [200]
+
+
 async def test_the_client_ends_it(served, protocol):
     client, answer, number = await begin(served)
     client.send_data(number, b"last", end=True)
