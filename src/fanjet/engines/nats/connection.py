@@ -62,6 +62,7 @@ class NatsConnection:
         self._users = 0
         self._probe_seconds = probe_seconds
         self._may_probe = True
+        self._flushing: asyncio.Task[None] | None = None
         self._heard_at = 0.0
         self._watching: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -81,7 +82,7 @@ class NatsConnection:
         self._users -= 1
         if self._users:
             return
-        running = [task for task in (self._watching, *self._closing) if task is not None]
+        running = [task for task in (self._watching, self._flushing, *self._closing) if task is not None]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -123,9 +124,8 @@ class NatsConnection:
         self._receivers[subject] = receive
         try:
             with _failures(f"error subscribing to NATS subject {subject!r}"):
-                client = self._client
-                await self._subscribe(client, subject)
-                await self._flush(client)
+                await self._subscribe(self._client, subject)
+                await asyncio.shield(self._flush_soon())
         except BaseException:
             self._receivers.pop(subject, None)
             raise
@@ -185,10 +185,21 @@ class NatsConnection:
 
         self._subscriptions[subject] = await client.subscribe(subject, cb=take)
 
+    def _flush_soon(self) -> asyncio.Task[None]:
+        """What was sent has reached the server when this is done; those who ask at the same time share it. A task,
+        since commands have none until they wait (net.eager)."""
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._flush_together())
+            self._flushing.add_done_callback(_take_note)
+        return self._flushing
+
+    async def _flush_together(self) -> None:
+        await asyncio.sleep(0)
+        self._flushing = None  # who comes now has sent what this one may not carry
+        await self._flush(self._client)
+
     async def _flush(self, client: Client) -> None:
-        # In a task, since its timeout needs one, and commands have none until they wait (net.eager).
-        timeout = max(1, round(self._config.write_timeout))
-        await asyncio.get_running_loop().create_task(client.flush(timeout))
+        await client.flush(max(1, round(self._config.write_timeout)))
 
     def _receive_own(self, _subject: str, payload: bytes) -> None:
         if payload != PROBE:
@@ -260,6 +271,12 @@ class NatsConnection:
             log.error("cannot replace the connection to NATS", error=error)
             return
         await self._note_return()
+
+
+def _take_note(flush: asyncio.Task[None]) -> None:
+    """Of its failure, lest it be reported as unseen when all who waited have gone."""
+    if not flush.cancelled():
+        flush.exception()
 
 
 def _nothing() -> None:
