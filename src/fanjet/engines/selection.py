@@ -11,6 +11,7 @@ from fanjet.telemetry.logging import get_logger
 
 from .memory import MemoryBroker, MemoryPresenceManager
 from .routing import RoutedBroker, RoutedPresenceManager, brokers_by_name
+from .singleflight import SingleflightBroker, SingleflightPresenceManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,11 +69,15 @@ def open_engines(
     if config.controller.enabled:
         controller = opener.controller(config.controller)
     brokers = {each.name: opener.named_broker(each) for each in config.brokers if each.enabled}
-    managers = {
+    managers: dict[str, PresenceManager] = {
         each.name: _redis_presence_manager(each.redis, _shards(each.redis))
         for each in config.presence_managers
         if each.enabled
     }
+    if config.singleflight.enabled:
+        broker, brokers = _sharing_reads(broker), {name: _sharing_reads(each) for name, each in brokers.items()}
+        presence_manager = SingleflightPresenceManager(presence_manager)
+        managers = {name: SingleflightPresenceManager(each) for name, each in managers.items()}
     if brokers:
         broker = RoutedBroker(broker, brokers, _name_in(options_of, "broker_name"))
     if managers:
@@ -80,6 +85,11 @@ def open_engines(
             presence_manager, managers, _name_in(options_of, "presence_manager_name")
         )
     return Engines(broker, presence_manager, controller)
+
+
+def _sharing_reads(broker: Broker) -> Broker:
+    """What keeps no history has nothing to read."""
+    return SingleflightBroker(broker) if broker.keeps_history else broker
 
 
 def _name_in(options_of: OptionsOf, option: str) -> Callable[[str], str]:

@@ -19,3 +19,11 @@ class Engine(Section):
         "memory", "memory or redis; used for whichever of broker / presence manager is not enabled separately"
     )
     redis: EngineRedis = EngineRedis()
+
+
+class Singleflight(Section):
+    """Identical reads at the same time."""
+
+    enabled: bool = option(
+        False, "concurrent identical reads of history and presence on one node share one call to the engine"
+    )

@@ -8,7 +8,7 @@ from fanjet.config.tree.channel import Channel
 from fanjet.config.tree.client import Client
 from fanjet.config.tree.consumers import Consumer
 from fanjet.config.tree.controller import Controller
-from fanjet.config.tree.engine import Engine
+from fanjet.config.tree.engine import Engine, Singleflight
 from fanjet.config.tree.exporters import Graphite, Opentelemetry
 from fanjet.config.tree.fanjet import Fanjet
 from fanjet.config.tree.http_server import HttpServer
@@ -35,6 +35,7 @@ class Config(Section):
         (), "presence managers of namespaces, referred to by presence_manager_name"
     )
     map_broker: MapBroker = MapBroker()
+    singleflight: Singleflight = Singleflight()
     controller: Controller = Controller()
     shared_poll: SharedPoll = SharedPoll()
     client: Client = Client()

@@ -1,0 +1,151 @@
+"""Identical reads made at the same time share one call to the backend (07 §22.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Hashable
+
+    from fanjet.protocol.publication import ClientInfo, StreamPosition
+
+    from .interfaces import Broker, History, PresenceManager, Published, PublishOptions
+
+
+class Flights:
+    """Calls by their keys. Who comes while a call is under way waits for the next one, with all others who do: what it
+    found is older than the question, and might lack what the asker was not yet subscribed to."""
+
+    def __init__(self) -> None:
+        self._next: dict[Hashable, asyncio.Task[Any]] = {}
+        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def share(self, key: Hashable, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The result of a call that begins only now. Raises what that raised."""
+        task = self._next.get(key)
+        if task is None:
+            task = self._next[key] = asyncio.get_running_loop().create_task(self._fly(key, call))
+            task.add_done_callback(_note_failure)
+        return await asyncio.shield(task)
+
+    async def _fly(self, key: Hashable, call: Callable[[], Awaitable[Any]]) -> Any:
+        before = self._under_way.get(key)
+        if before is not None:
+            await asyncio.wait([before])
+        task = self._under_way[key] = self._next.pop(key)
+        try:
+            return await call()
+        finally:
+            if self._under_way.get(key) is task:
+                del self._under_way[key]
+
+
+class SingleflightBroker:
+    """A broker whose reads of streams are shared."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._flights = Flights()
+        self.keeps_history = broker.keeps_history
+        self.delivers_reliably = broker.delivers_reliably
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return getattr(self._broker, "lost", "")
+
+    @property
+    def silence(self) -> float | None:
+        """See `Heard`; None where the broker does not tell."""
+        return getattr(self._broker, "silence", None)
+
+    def start(self) -> Coroutine[Any, Any, None]:
+        """See `Broker.start`."""
+        return self._broker.start()
+
+    def close(self) -> Coroutine[Any, Any, None]:
+        """See `Broker.close`."""
+        return self._broker.close()
+
+    def subscribe(self, channel: str) -> Awaitable[None]:
+        """See `Broker.subscribe`."""
+        return self._broker.subscribe(channel)
+
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
+        """See `Broker.unsubscribe`."""
+        return self._broker.unsubscribe(channel)
+
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Coroutine[Any, Any, Published]:
+        """See `Broker.publish`."""
+        return self._broker.publish(channel, data, options)
+
+    def publish_join(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """See `Broker.publish_join`."""
+        return self._broker.publish_join(channel, info)
+
+    def publish_leave(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """See `Broker.publish_leave`."""
+        return self._broker.publish_leave(channel, info)
+
+    def history(
+        self,
+        channel: str,
+        *,
+        since: StreamPosition | None = None,
+        limit: int = -1,
+        reverse: bool = False,
+        meta_ttl: int = 0,
+    ) -> Coroutine[Any, Any, History]:
+        """See `Broker.history`."""
+        return self._flights.share(
+            (channel, since, limit, reverse, meta_ttl),
+            lambda: self._broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl),
+        )
+
+    def remove_history(self, channel: str) -> Coroutine[Any, Any, None]:
+        """See `Broker.remove_history`."""
+        return self._broker.remove_history(channel)
+
+
+class SingleflightPresenceManager:
+    """A presence manager whose reads are shared."""
+
+    def __init__(self, manager: PresenceManager) -> None:
+        self._manager = manager
+        self._flights = Flights()
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        return getattr(self._manager, "lost", "")
+
+    def start(self) -> Coroutine[Any, Any, None]:
+        """See `PresenceManager.start`."""
+        return self._manager.start()
+
+    def close(self) -> Coroutine[Any, Any, None]:
+        """See `PresenceManager.close`."""
+        return self._manager.close()
+
+    def add(self, channel: str, client: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
+        """See `PresenceManager.add`."""
+        return self._manager.add(channel, client, info)
+
+    def remove(self, channel: str, client: str, user: str) -> Coroutine[Any, Any, None]:
+        """See `PresenceManager.remove`."""
+        return self._manager.remove(channel, client, user)
+
+    def presence(self, channel: str) -> Coroutine[Any, Any, dict[str, ClientInfo]]:
+        """See `PresenceManager.presence`."""
+        return self._flights.share(("presence", channel), lambda: self._manager.presence(channel))
+
+    def presence_stats(self, channel: str) -> Coroutine[Any, Any, tuple[int, int]]:
+        """See `PresenceManager.presence_stats`."""
+        return self._flights.share(("stats", channel), lambda: self._manager.presence_stats(channel))
+
+
+def _note_failure(task: asyncio.Task[Any]) -> None:
+    """Lest it be reported as unseen when all who waited have gone."""
+    if not task.cancelled():
+        task.exception()
