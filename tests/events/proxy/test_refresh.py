@@ -42,7 +42,8 @@ def refreshing(shared_server: StartServer, base: str, backend: Backend) -> Serve
 
 async def test_the_client_is_told_of_no_expiry(refreshing: Server, backend: Backend) -> None:  # 06-8
     backend.on("connect", expiring(meta={"m": 1}))
-    backend.on("refresh", {"result": {"expire_at": in_seconds(1000)}})
+    refused = {"error": {"code": 1, "message": "m"}, "disconnect": {"code": 4600, "reason": "r"}}  # count for nothing
+    backend.on("refresh", {"result": {"expire_at": in_seconds(1000)}, **refused})
     async with opened(refreshing) as client:
         result = await client.connect()
         assert not {"expires", "ttl"} & result.keys()

@@ -202,7 +202,7 @@ async def test_where_the_backend_prolongs_the_client_knows_nothing(  # 06-17
 
 async def test_a_prolonged_subscription_has_a_new_info(server: Server, backend: Backend, name: str) -> None:
     await expiring(backend)
-    backend.on("sub_refresh", {"result": {"info": {"new": 1}}})
+    backend.on("sub_refresh", {"result": {"info": {"new": 1}}, "error": {"code": 1, "message": "counts for nothing"}})
     async with connected(server, token("7")) as client:
         await client.subscribe(f"brief:{name}")
         await backend.wait_for("sub_refresh")

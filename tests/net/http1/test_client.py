@@ -127,6 +127,13 @@ async def test_not_even_when_the_loop_was_too_busy_to_notice(client: HttpClient)
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", b"{}", id="chunks"
         ),
         pytest.param([b"HTTP/1.1 200 OK\r\n\r\n{", b"}", None], b"{}", id="until-the-end"),
+        pytest.param(b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", b"{}", id="lines-without-cr"),
+        pytest.param(b"HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"{}", id="http-1.2"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            b"{}",
+            id="chunks-and-length",
+        ),
         pytest.param([b"HTTP/1.0 200 OK\r\n\r\n", None], b"", id="http-1.0"),
         pytest.param(
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\n" + OK, b"{}", id="interim-responses"
@@ -289,6 +296,21 @@ async def test_redirects_keep_what_they_should(client: HttpClient) -> None:
     assert b"X-A: 1" in last
     assert b"Cookie" not in last
     assert b"Authorization" not in last
+
+
+@pytest.mark.parametrize(("code", "kept"), [(302, False), (307, True)])
+async def test_a_redirect_says_where_it_came_from_and_what_it_brings(client: HttpClient, code: int, kept: bool) -> None:
+    async with peer(moved(code, "/second"), OK, moved(code, "/second"), OK) as server:
+        named = server.base.replace("http://", "http://me:secret@")
+        await client.post(parse_target(f"{named}/first#part"), (("Content-Type", "a/b"),), b"[1]")
+        await client.post(parse_target(f"{server.base}/first"), (("referer", "own"),), b"[1]")
+        client.close()
+    _, second, _, fourth = server.requests
+    assert f"Referer: {server.base}/first\r\n".encode() in second
+    assert (b"Content-Type: a/b" in second) is kept
+    assert second.endswith(b"[1]" if kept else b"Content-Length: 0\r\n\r\n")
+    assert fourth.count(b"eferer: ") == 1
+    assert b"referer: own\r\n" in fourth
 
 
 @pytest.mark.parametrize("location", ["ftp://127.0.0.1/", "http://", "/loop"])

@@ -66,9 +66,7 @@ def _grant(options: SubscribeOptions) -> Grant:
 
 
 def refresh_answer(response: RefreshResponse) -> RefreshAnswer | None:
-    """06 §6. Whatever does not prolong a connection ends it."""
-    if response.error is not None or response.disconnect is not None:
-        return None
+    """06 §6. None ends the connection. Errors and disconnects count for nothing here."""
     result = response.result
     if result is None or result.expired:
         return None
@@ -113,9 +111,7 @@ def publish_answer(response: PublishResponse) -> PublishAnswer:
 
 
 def sub_refresh_answer(response: SubRefreshResponse) -> SubRefreshAnswer | None:
-    """06 §10. Whatever does not prolong a subscription ends it."""
-    if response.error is not None or response.disconnect is not None:
-        return None
+    """06 §10. None ends the subscription. Errors and disconnects count for nothing here."""
     result = response.result
     if result is None or result.expired:
         return None

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 from .client_connection import ClientConnection, ExchangeFailed
 from .client_deadlines import Deadlines
 from .client_heads import KnownHeads
-from .client_target import parse_target
+from .client_target import parse_target, referer
 
 if TYPE_CHECKING:
     from .client_deadlines import Deadline
@@ -33,6 +33,9 @@ _FOLLOWED_BY_GET: Final = (301, 302, 303)
 _FOLLOWED: Final = frozenset((*_FOLLOWED_BY_GET, 307, 308))
 _FOR_ONE_SERVER: Final = frozenset(("authorization", "cookie"))
 """Headers that a redirect does not take along to another server."""
+_OF_A_BODY: Final = frozenset(("content-type", "content-encoding", "content-language", "content-location"))
+"""Headers that go where the body goes."""
+_REFERER: Final = frozenset(("referer",))
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What a value may not hold (RFC 9110 section 5.5): control characters but the tab."""
 
@@ -80,15 +83,20 @@ class HttpClient:
     ) -> Answer:
         """The answer at the end of a chain of redirects, of which the first has come."""
         method, first = "POST", target.origin
+        own_referer = any(name.lower() == "referer" for name, _ in headers)
         for _ in range(MOST_REQUESTS - 1):
             if answer.status in _FOLLOWED_BY_GET:
                 method, body = "GET", b""
+                headers = _without(headers, _OF_A_BODY)
+            last = target
             try:
-                target = parse_target(urljoin(target.url, answer.location))
+                target = parse_target(urljoin(last.url, answer.location))
             except ValueError as error:
                 raise ExchangeFailed(f"redirect to nowhere: {error}") from None
             if target.origin != first:
-                headers = tuple(pair for pair in headers if pair[0].lower() not in _FOR_ONE_SERVER)
+                headers = _without(headers, _FOR_ONE_SERVER)
+            if not own_referer:
+                headers = (*_without(headers, _REFERER), *referer(last, target))
             answer = await self._exchange(method, target, headers, body, deadline)
             if answer.status not in _FOLLOWED or not answer.location:
                 return answer
@@ -164,6 +172,10 @@ class _Pool:
         """End them all."""
         while self._idle:
             self._idle.pop().close()
+
+
+def _without(headers: Headers, names: frozenset[str]) -> Headers:
+    return tuple(pair for pair in headers if pair[0].lower() not in names)
 
 
 @lru_cache(maxsize=256)

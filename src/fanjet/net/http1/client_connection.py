@@ -42,6 +42,11 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._watched = select.poll()
         self._parser = httptools.HttpResponseParser(self)
+        # Servers may say "HTTP/1.2", end lines by LF alone, and say a length besides sending chunks (RFC 9112 sections
+        # 2.2, 2.3 and 6.3), which in a request would be dangerous.
+        self._parser.set_dangerous_leniencies(
+            lenient_version=True, lenient_optional_cr_before_lf=True, lenient_chunked_length=True
+        )
         self._waiter: asyncio.Future[Answer] | None = None
         self._is_fresh = True
         """Whether nothing of a response has come."""

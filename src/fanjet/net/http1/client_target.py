@@ -45,3 +45,12 @@ def parse_target(url: str) -> Target:
         authorization = f"Basic {b64encode(named.encode()).decode()}"
     origin = Origin(host, parts.port or (443 if tls else 80), tls)
     return Target(url, origin, parts.netloc.rpartition("@")[2], path, authorization)
+
+
+def referer(last: Target, target: Target) -> tuple[tuple[str, str], ...]:
+    """The header that tells where a redirect came from: nobody is named, and nothing told where it could be overheard
+    (RFC 9110 section 10.1.3)."""
+    if last.origin.tls and not target.origin.tls:
+        return ()
+    parts = urlsplit(last.url)
+    return (("Referer", parts._replace(netloc=last.authority, fragment="").geturl()),)
