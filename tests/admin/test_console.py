@@ -126,7 +126,7 @@ async def test_a_connection_is_found_read_unsubscribed_and_disconnected(
 async def test_a_client_is_traced(console: Console, clients: Clients, name: str) -> None:
     page = console.page
     async with clients.open(name, name) as client:
-        await console.go(f"trace?client={client.id}")
+        await console.go(f"tracing?client_id={client.id}")
         await expect(page.locator(".log li", has_text="watching")).to_have_count(1)
         await client.call(presence_stats={"channel": name})
         await expect(page.locator(".log li", has_text="command")).to_contain_text("presence_stats")

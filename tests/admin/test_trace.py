@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fanjet.admin.connection_trace import MOST_WATCHED
 from tests.admin.conftest import CONFIG, Admin
 from tests.support.tokens import token
 
@@ -101,3 +103,12 @@ async def test_a_trace_does_not_keep_the_server_from_stopping(private_server: St
     await other.log_in()
     async with other.trace("channel", "a"):
         assert await asyncio.to_thread(server.stop) == 0
+
+
+async def test_a_trace_listens_to_so_many_connections_only(admin: Admin, clients: Clients, name: str) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(MOST_WATCHED + 1):
+            await stack.enter_async_context(clients.open(name))
+        async with admin.trace("user", name) as trace:
+            limited = await trace.event("limited")
+    assert limited["limited"] == {"connections": MOST_WATCHED + 1, "watched": MOST_WATCHED}

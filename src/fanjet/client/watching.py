@@ -100,11 +100,14 @@ class _Hearing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._codec, name)
 
-    def decode(self, frame: bytes) -> Iterator[Command]:
+    def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
         """See `Codec`."""
-        for command in self._codec.decode(frame):
+        return self._tell(self._codec.commands(frame))
+
+    def _tell(self, commands: Iterator[tuple[Command, int]]) -> Iterator[tuple[Command, int]]:
+        for command, size in commands:
             self.told(command)
-            yield command
+            yield command, size
 
 
 def _nobody(command: Command) -> None:
