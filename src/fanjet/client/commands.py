@@ -23,6 +23,7 @@ from fanjet.protocol.codes import (
 from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
+from .ahead import look_ahead
 from .context import log_failure
 from .dispatch import CONNECT, PONG, UNKNOWN, Operation, select
 from .state import State
@@ -107,7 +108,7 @@ class CommandQueue(Struct, eq=False):
                 if not session.usable:
                     break
                 if not may_continue:
-                    self._wait(commands)
+                    self._wait(look_ahead(session, command, commands))
                     break
                 self._left -= 1
                 if not self._left:

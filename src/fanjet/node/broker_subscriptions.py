@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.engines.failures import log_failure
+from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -53,8 +55,34 @@ class BrokerSubscriptions:
                 await self._broker.subscribe(channel.name)
                 channel.subscribed = True
             finally:
-                channel.transition.set_result(None)
-                channel.transition = None
+                self._end_transition(channel)
+
+    def expect(self, name: str) -> None:
+        """Subscribe to a channel before its first subscriber comes. If nobody does, or if it fails, that is as if the
+        last one had left."""
+        channel = self._hub.live(name)
+        if channel.subscribed or channel.transition is not None or self._closed:
+            return
+        channel.transition = asyncio.get_running_loop().create_future()
+        try:
+            asked = asyncio.ensure_future(self._broker.subscribe(name))
+        except EngineUnavailable:
+            self._end_transition(channel)
+            self.release(channel)
+        else:
+            asked.add_done_callback(partial(self._meet, channel))
+
+    def _meet(self, channel: LiveChannel, asked: asyncio.Future[None]) -> None:
+        channel.subscribed = not asked.cancelled() and asked.exception() is None
+        self._end_transition(channel)
+        self.release(channel)
+
+    @staticmethod
+    def _end_transition(channel: LiveChannel) -> None:
+        """Let those go on who wait for it."""
+        assert channel.transition is not None
+        channel.transition.set_result(None)
+        channel.transition = None
 
     def release(self, channel: LiveChannel) -> None:
         """The last subscriber has left: unsubscribe in a while, unless someone comes back."""
@@ -115,5 +143,4 @@ class BrokerSubscriptions:
             if channel.count == 0:
                 del self._hub.channels[channel.name]
         finally:
-            channel.transition.set_result(None)
-            channel.transition = None
+            self._end_transition(channel)

@@ -61,10 +61,7 @@ class Hub:
 
     def add(self, subscriber: Subscriber) -> LiveChannel:
         """Take in a subscriber; from now on its publications are kept in its buffer."""
-        channel = self.channels.get(subscriber.channel)
-        if channel is None:
-            name = subscriber.channel
-            channel = self.channels[name] = LiveChannel(name, self._metrics.of(name))
+        channel = self.live(subscriber.channel)
         if subscriber.delivery.compact and not channel.numeric_id:
             channel.numeric_id = next(self._numeric_ids)
         channel.add(subscriber)
@@ -72,6 +69,13 @@ class Hub:
         self.subscription_count += 1
         channel.metrics.count("add_subscription")
         subscriber.session.count_subscription(channel.name, 1)
+        return channel
+
+    def live(self, name: str) -> LiveChannel:
+        """The state of a channel, made if there is none."""
+        channel = self.channels.get(name)
+        if channel is None:
+            channel = self.channels[name] = LiveChannel(name, self._metrics.of(name))
         return channel
 
     def remove(self, subscriber: Subscriber) -> LiveChannel | None:

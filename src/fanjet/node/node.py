@@ -166,6 +166,15 @@ class Node:
                 self.unsubscribe_channel(subscriber)
                 raise
 
+    def is_subscribing(self, channel: str) -> bool:
+        """Whether subscribers of a channel wait for the broker."""
+        live = self.hub.channels.get(channel)
+        return live is not None and live.transition is not None
+
+    def expect_channel(self, channel: str) -> None:
+        """A subscriber of this channel is about to come."""
+        self._subscriptions.expect(channel)
+
     def unsubscribe_channel(self, subscriber: Subscriber) -> None:
         """Remove a subscriber; the broker's subscription follows when it was the last one."""
         empty = self.hub.remove(subscriber)

@@ -1,0 +1,67 @@
+"""What comes next is asked for while a subscribe waits for the broker, so that it need not wait in its turn.
+
+Clients that come back send their subscribes together. They are carried out one after the other (01 §4.4), but the
+channels that the node does not hear yet travel to the broker together: one round trip for a hundred, no task for each.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from fanjet.channels.permissions import may_subscribe
+from fanjet.protocol.codec import MalformedFrame
+from fanjet.protocol.codes import ReplyError
+
+from .application import decides_subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.protocol.messages import Command, SubscribeRequest
+
+    from .session import Session
+
+    Commands = Iterator[tuple[Command, int]]
+
+MOST: Final = 100
+"""Commands to look at."""
+
+
+def look_ahead(session: Session, waiting: Command, commands: Commands) -> Commands:
+    """The commands again, of which the first ones have been looked at if `waiting` is a subscribe that waits for the
+    broker."""
+    request = waiting.subscribe
+    if request is None or not session.context.node.is_subscribing(request.channel):
+        return commands
+    seen: list[tuple[Command, int]] = []
+    try:
+        for command, size in commands:
+            seen.append((command, size))
+            if command.subscribe is None or len(seen) == MOST:
+                break
+            if _is_permitted(session, command.subscribe):
+                session.context.node.expect_channel(command.subscribe.channel)
+    except MalformedFrame as error:
+        return _failing(seen, error)
+    return chain(seen, commands)
+
+
+def _failing(seen: list[tuple[Command, int]], error: MalformedFrame) -> Commands:
+    """What came before the mistake, then the mistake."""
+    yield from seen
+    raise error
+
+
+def _is_permitted(session: Session, request: SubscribeRequest) -> bool:
+    """Whether it will hardly be refused. Where a token or the application decides it is not foreseen."""
+    context = session.context
+    limit = context.settings.channel_max_length
+    if request.token or request.channel in session.subscriptions or 0 < limit < len(request.channel):
+        return False
+    try:
+        resolved = context.node.namespaces.resolve(request.channel)
+    except ReplyError:
+        return False
+    insecure = context.config.insecure
+    return not decides_subscription(resolved) and may_subscribe(resolved, session, insecure=insecure) is not None

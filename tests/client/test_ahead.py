@@ -1,0 +1,101 @@
+"""Subscribes that come together: the broker is asked for all channels while the first waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.engines.interfaces import EngineUnavailable
+
+if TYPE_CHECKING:
+    from tests.client.client import Client
+    from tests.client.rig import Rig
+
+LINGER = 2.0
+
+
+def subscribe_to(client: Client, *channels: str) -> list[int]:
+    return client.send(*({"subscribe": {"channel": channel}} for channel in channels))
+
+
+async def test_the_broker_is_asked_for_all_while_the_first_waits(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a", "b", "c")
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a", "b", "c"]
+    assert client.answered == [1]
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, *ids]
+    await rig.publish("c")
+    await rig.settle()
+    assert client.data("c") == [1]
+    assert rig.gate.channels("subscribe") == ["a", "b", "c"]
+
+
+async def test_what_is_not_permitted_is_not_asked_for(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    _, forbidden, unknown, _ = client.send(
+        {"subscribe": {"channel": "a"}},
+        {"subscribe": {"channel": "$private", "token": "x"}},
+        {"subscribe": {"channel": "nowhere:b"}},
+        {"subscribe": {"channel": "c" * 256}},
+    )
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a"]
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert (client.error(forbidden), client.error(unknown)) == (103, 102)
+
+
+async def test_only_what_follows_directly_is_looked_at(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    client.send({"subscribe": {"channel": "a"}}, {"rpc": {"method": "ping"}}, {"subscribe": {"channel": "b"}})
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a"]
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, 2, 3, 4]
+
+
+async def test_what_is_malformed_ends_the_connection_in_its_turn(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    client.transport.receive(b'{"id":5,"subscribe":{"channel":"a"}}\n{"id":6,"subscribe":{"channel":"b"}}\n{"id":')
+    await rig.settle()
+    assert client.code is None or client.answered == [1]
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.code == 3501
+
+
+async def test_a_channel_that_nobody_comes_for_is_left(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    subscribe_to(client, "a", "b")
+    await rig.settle()
+    client.transport.lose()
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert rig.broker.subscribed == {"a", "b"}
+    await rig.pass_time(LINGER)
+    assert not rig.broker.subscribed
+    assert not rig.node.hub.channels
+
+
+async def test_what_failed_ahead_is_asked_for_again(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    _, second = subscribe_to(client, "a", "b")
+    await rig.settle()
+    rig.gate.fail("subscribe", EngineUnavailable("away"))
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.code == 3004  # the first one's: whatever came ahead of its turn changes nothing
+    assert second not in client.answered
+    other = rig.connected()
+    subscribe_to(other, "b")
+    await rig.settle()
+    assert "b" in rig.broker.subscribed
