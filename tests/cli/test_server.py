@@ -135,7 +135,7 @@ def test_with_a_log_file_nothing_is_written_elsewhere(start, tmp_path):
             {"client": {"ping_interval": "5s"}}, [], "ping_interval must be greater than pong_timeout", "", id="pings"
         ),
         pytest.param(
-            {"broker": {"enabled": True, "type": "redisnats"}},
+            {"broker": {"enabled": True, "type": "postgres", "postgres": {"dsn": "postgres://"}}},
             [],
             "error validating config",
             "broker.type: ",
