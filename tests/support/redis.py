@@ -88,7 +88,7 @@ class RedisCluster:
             node.call("CLUSTER", "ADDSLOTS", *range(number * share, min((number + 1) * share, SLOTS)))
             node.call("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             node.call("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
-        _await(lambda: all(b"cluster_state:ok" in node.call("CLUSTER", "INFO") for node in self.nodes))
+        self.await_well()
         _await(lambda: all(len(node.call("CLUSTER", "SLOTS")) == len(self.nodes) for node in self.nodes))
 
     def stop(self) -> None:
@@ -113,6 +113,10 @@ class RedisCluster:
         _await(obeys)
         _await(lambda: b"master_link_status:up" in replica.call("INFO", "replication"))
         return replica
+
+    def await_well(self) -> None:
+        """Return when all think that all slots are served."""
+        _await(lambda: all(b"cluster_state:ok" in node.call("CLUSTER", "INFO") for node in self.nodes))
 
     def owner(self, key: str) -> Redis:
         """The node that has a key."""

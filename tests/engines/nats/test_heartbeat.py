@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.config.tree.broker import BrokerNats
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 
     from tests.engines.conftest import Recorder
 
-PROBE_SECONDS = 0.2
+PROBE_SECONDS = 0.4
+numbers = itertools.count()
+"""No two messages are the same."""
 
 
 @asynccontextmanager
@@ -32,15 +37,21 @@ async def opened(url: str, events: Recorder) -> AsyncIterator[NatsBroker]:
         await broker.close()
 
 
+async def is_well(broker: NatsBroker) -> bool:
+    return not broker.lost
+
+
 async def delivered_again(broker: NatsBroker, events: Recorder) -> None:
+    """Wait until what is published comes back."""
+    before = len(events.delivered)
+
     async def arrives() -> bool:
-        before = len(events.delivered)
         try:
-            await broker.publish("news", b"again", PublishOptions())
-            await events.deliveries(before + 1)
-        except (EngineUnavailable, TimeoutError):
+            await broker.publish("news", b"%d" % next(numbers), PublishOptions())
+        except EngineUnavailable:
             return False
-        return True
+        await asyncio.sleep(0.02)
+        return len(events.delivered) > before
 
     await until(arrives)
 
@@ -55,7 +66,7 @@ async def test_where_there_are_no_messages_probes_come_back(nats: Nats, events: 
 
         for _ in range(3):
             await until(falls)
-        assert not broker.lost
+        await until(partial(is_well, broker))
         assert not events.delivered
 
 
@@ -77,17 +88,13 @@ async def test_a_connection_that_falls_silent_is_replaced(nats: Nats, events: Re
 
         await until(another)
         relay.flow()
-
-        async def is_back() -> bool:
-            return not broker.lost
-
-        await until(is_back)
+        await until(partial(is_well, broker))
         await delivered_again(broker, events)
         await broker.unsubscribe("news")
         await broker.subscribe("news")
-        before = len(events.delivered)
         await delivered_again(broker, events)
-        assert len(events.delivered) == before + 1
+        payloads = [delivered.publication.data for delivered in events.delivered]
+        assert len(payloads) == len(set(payloads))
 
 
 async def test_what_subscribed_while_silent_is_heard_afterwards(nats: Nats, events: Recorder) -> None:
