@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from fanjet.engines.failures import log_failure
 from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.net.eager import run_eagerly
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from fanjet.engines.interfaces import Broker
 
     from .channel import LiveChannel
@@ -23,8 +26,8 @@ LINGER = 1.0
 """Seconds that a channel without subscribers stays subscribed: a page reload costs the backend nothing."""
 MOST_AT_ONCE = 512
 """Unsubscribe calls under way at the same time."""
-SLICE = 16
-"""Calls until others get their turn: the memory broker never waits."""
+SLICE = 64
+"""Calls until others get their turn."""
 
 
 class BrokerSubscriptions:
@@ -39,8 +42,9 @@ class BrokerSubscriptions:
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.TimerHandle | None = None
         self._due: deque[LiveChannel] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
-        self._done = 0
+        self._next: asyncio.Handle | None = None
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._failing = False
         self._closed = False
 
@@ -99,8 +103,9 @@ class BrokerSubscriptions:
         self._empty.clear()
         if self._cleaner is not None:
             self._cleaner.cancel()
-        for worker in self._workers:
-            worker.cancel()
+        self._due.clear()
+        for task in self._tasks:
+            task.cancel()
 
     def _clean(self) -> None:
         loop = asyncio.get_running_loop()
@@ -111,36 +116,70 @@ class BrokerSubscriptions:
                 self._due.append(channel)
         if self._empty:
             self._cleaner = loop.call_at(self._empty[0][0], self._clean)
-        for _ in range(min(len(self._due), MOST_AT_ONCE - len(self._workers))):
-            worker = loop.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+        self._leave_due()
 
-    async def _work(self) -> None:
-        """Unsubscribe one channel after another, as long as there are any. Others do the same: what is asked of a
-        remote broker at the same time travels together, and a call that hangs does not hold up the rest."""
-        while self._due:
+    def _leave_due(self) -> None:
+        """Begin to leave channels, as many as may be under way. What is asked of a remote broker at the same time
+        travels together, and a call that hangs does not hold up the rest. The memory broker never waits: others get
+        their turn after a slice."""
+        for _ in range(SLICE):
+            if not self._due or self._under_way >= MOST_AT_ONCE:
+                return
             channel = self._due.popleft()
             if channel.count == 0 and channel.transition is None and self._hub.channels.get(channel.name) is channel:
-                await self._unsubscribe(channel)
-            self._done += 1
-            if self._done % SLICE == 0:
-                await asyncio.sleep(0)
+                self._leave(channel)
+        self._leave_more_soon()
 
-    async def _unsubscribe(self, channel: LiveChannel) -> None:
+    def _leave_more_soon(self) -> None:
+        if self._due and self._next is None:
+            self._next = asyncio.get_running_loop().call_soon(self._leave_more)
+
+    def _leave_more(self) -> None:
+        self._next = None
+        self._leave_due()
+
+    def _leave(self, channel: LiveChannel) -> None:
         channel.transition = asyncio.get_running_loop().create_future()
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
+        channel.metrics.count("broker_unsubscribe")
+        self._under_way += 1
         try:
-            channel.metrics.count("broker_unsubscribe")
-            await self._broker.unsubscribe(channel.name)
+            asked = self._broker.unsubscribe(channel.name)
         except Exception as error:
+            self._end_leaving(channel, error)
+            return
+        if isinstance(asked, asyncio.Future):
+            asked.add_done_callback(partial(self._take_answer, channel))
+            return
+        task = run_eagerly(_awaiting(asked), lambda _, error: self._end_leaving(channel, error))
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _take_answer(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
+        self._end_leaving(channel, asyncio.CancelledError() if answer.cancelled() else answer.exception())
+
+    def _end_leaving(self, channel: LiveChannel, error: BaseException | None) -> None:
+        self._under_way -= 1
+        if isinstance(error, Exception):
             if not self._failing:  # one line for an outage: it may be the same with thousands of channels
-                log_failure(log, "error unsubscribing from broker", error, channel=channel.name)
+                _log_failure(channel, error)
             self._failing = True
             self.release(channel)  # once more later
-        else:
+        elif error is None:
             self._failing = False
             if channel.count == 0:
                 del self._hub.channels[channel.name]
-        finally:
-            self._end_transition(channel)
+        self._end_transition(channel)
+        self._leave_more_soon()
+
+
+async def _awaiting(asked: Awaitable[None]) -> None:
+    await asked
+
+
+def _log_failure(channel: LiveChannel, error: Exception) -> None:
+    try:
+        raise error
+    except Exception:
+        log_failure(log, "error unsubscribing from broker", error, channel=channel.name)
