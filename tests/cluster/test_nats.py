@@ -238,6 +238,16 @@ async def test_tls_is_verified_by_the_configured_name(
     nats.stop()
 
 
+async def test_what_comes_through_raw_subjects_tells_which(private_server: StartServer, nats: Nats, name: str) -> None:
+    raw = {"enabled": True, "prefix": "raw.", "channel_replacements": {":": "."}}
+    server = private_server(config_for(nats, raw_mode=raw))
+    async with connected(server) as subscriber:
+        for channel, told in ((name, name), (f"joins:{name}", f"joins.{name}")):
+            await subscriber.subscribe(channel)
+            await server.api("publish", {"channel": channel, "data": 1})
+            assert await subscriber.push() == {"channel": channel, "pub": {"data": 1, "channel": told}}
+
+
 async def test_patterns_and_raw_subjects(private_server: StartServer, nats: Nats) -> None:
     server = private_server(
         config_for(

@@ -38,7 +38,7 @@ class NatsBroker:
     """Carries publications, joins and leaves. What asks for a history is refused with `HistoryNotAvailable`.
 
     With wildcards a channel may be a pattern: who subscribes to it gets what is published to every matching channel,
-    and is told which one that was.
+    and is told which one that was. In raw mode publications always tell the subject that they came through.
     """
 
     keeps_history = False
@@ -49,6 +49,7 @@ class NatsBroker:
         self._events = events
         self._wildcards = config.allow_wildcards
         raw = config.raw_mode
+        self._tells_channel = config.allow_wildcards or raw.enabled
         self.is_raw = raw.enabled
         """Whether subjects carry data and nothing else."""
         self._subjects: Subjects = (
@@ -167,7 +168,7 @@ class NatsBroker:
         self._report(subscribed, self._subjects.channel(subject), Publication(payload), "", use_delta=False)
 
     def _report(self, subscribed: str, channel: str, publication: Publication, epoch: str, *, use_delta: bool) -> None:
-        if self._wildcards:
+        if self._tells_channel:
             publication = replace(publication, channel=channel)
         self._events.on_publication(subscribed, publication, epoch, use_delta=use_delta, previous=None)
 
