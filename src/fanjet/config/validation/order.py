@@ -45,14 +45,15 @@ RULES: tuple[Rule, ...] = (
     additions.map_stream_retention,
     endpoints.handler_prefixes,
     endpoints.distinct_paths,
+    additions.resource_detectors,
     additions.own_keys,
     tokens.claim_mappings,
     tokens.jwks_providers,
     patterns.channel_patterns,
     patterns.personal_namespace,
-    admin.oidc,
     brokers.named_brokers,
     brokers.named_presence_managers,
+    admin.oidc,
 )
 
 
