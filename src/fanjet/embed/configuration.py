@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fanjet.servable import check, refusals
 from fanjet.config import Config, ConfigError, Loaded, config_of, load_config
+from fanjet.servable import check, refusals
 
 Configuration: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
 
