@@ -44,6 +44,9 @@ class WorkerConnection(asyncio.Protocol):
         self._collected = 0
         """Bytes of answers since a flush."""
         self._stalled = False
+        """Whether it does not read."""
+        self._paused = False
+        """Whether it is not read from."""
         self._dropped = False
         self.introduction: Hello | None = None
         self.channels: set[str] = set()
@@ -113,7 +116,8 @@ class WorkerConnection(asyncio.Protocol):
                 break
         if done:
             self._writer.add(encode(done))
-        self._set_reading(not calls)
+        if calls or self._paused:
+            self._pause_reading(bool(calls))
 
     def _answer(self, answer: Answer) -> None:
         encoded = encode(answer)
@@ -125,13 +129,14 @@ class WorkerConnection(asyncio.Protocol):
             self._collected = 0
             self._writer.flush()  # by which it turns out whether the worker reads
 
-    def _set_reading(self, wanted: bool) -> None:
+    def _pause_reading(self, paused: bool) -> None:
         if self._transport is None or self._dropped:
             return
-        if wanted:
-            self._transport.resume_reading()
-        else:
+        self._paused = paused
+        if paused:
             self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def _write(self, frame: bytes) -> None:
         if self._transport is None or self._dropped:
