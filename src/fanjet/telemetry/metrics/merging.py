@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 OWN: Final = "process_"
 WORKER_LABEL: Final = "worker"
-LARGEST: Final = ("_node_num_nodes", "_node_build")
-"""The ends of the names of gauges of which every process tells the same."""
+LARGEST: Final = ("_node_num_nodes", "_node_build", "_engine_silence_seconds")
+"""The ends of the names of gauges of which every process tells the same, or of which the worst counts."""
 
 Sketches: TypeAlias = dict[str, list[tuple[Labels, dict[int, int]]]]
 """By the name of a summary: for each of its labels how many observations are in which bucket."""
