@@ -249,6 +249,10 @@ async def test_shutdown_says_goodbye_to_everybody() -> None:
         server._stop_early()  # what signals lead to
         for client in (socket, stream):
             assert await client.closed() == (3001, "shutdown")
+        assert server._stopping is not None
+        await server._stopping
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/health") as response:
+            assert response.status == 503
 
 
 @pytest.mark.parametrize("root", ["/live", ""])
@@ -284,9 +288,9 @@ async def test_a_server_that_cannot_start_is_no_host_for_long() -> None:
 async def test_the_first_request_starts_a_server_that_nobody_has_started() -> None:
     server = make_server()
     async with uvicorn_with(server.asgi(), lifespan="off") as port:
-        async with entered(port) as first, entered(port) as second:
-            for client in (first, second):
-                await client.connect()
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            answers = await asyncio.gather(*(session.get("/health") for _ in range(5)))
+        assert [answer.status for answer in answers] == [200] * 5
         await server.stop()
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/health") as response:
             assert response.status == 200

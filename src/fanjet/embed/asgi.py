@@ -53,7 +53,7 @@ class AsgiApplication:
 
     async def _require_running(self) -> None:
         loop = self._server.loop
-        if loop is asyncio.get_running_loop():
+        if loop is asyncio.get_running_loop() or self._server.is_ending:
             return
         if loop is not None:
             raise RuntimeError(

@@ -89,9 +89,9 @@ class Server(Registration):
         if self._running is not None:
             raise RuntimeError("the server runs already")
         try:
-            self.loop = asyncio.get_running_loop()
             self._running = app.Server(self._loaded, self._additions())
             await self._running.start()
+            self.loop = asyncio.get_running_loop()
             if self._host is not None and self._hears_signals:
                 self._signals = SignalWatch(self._stop_early)
         except BaseException:
@@ -127,6 +127,11 @@ class Server(Registration):
         """The host is about to end."""
         if self._running is not None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has stopped because its host is about to end, or is doing so."""
+        return self._stopping is not None
 
     async def __aenter__(self) -> Self:
         await self.start()
