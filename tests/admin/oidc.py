@@ -68,8 +68,10 @@ class Logins:
         self.server.start()
 
     def stop(self) -> None:
-        self.server.stop()
-        self.provider.stop()
+        try:
+            self.server.stop()
+        finally:
+            self.provider.stop()
 
 
 class StartLogins(Protocol):

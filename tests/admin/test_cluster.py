@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -26,19 +27,19 @@ PATIENCE = 30.0
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     """Two servers that share a Redis, `east` and `west`; the second serves no console."""
-    redis = Redis(tmp_path_factory.mktemp("redis"))
-    redis.start()
-    engine = {"engine": {"type": "redis", "redis": {"address": f"redis://{redis.address}"}}}
-    started = []
-    for name, admin in (("east", True), ("west", False)):
-        over = engine | {"node": {"name": name}, "admin": {"enabled": admin}}
-        server = Server(merge(CONFIG, over), tmp_path_factory.mktemp(name))
-        server.start()
-        started.append(server)
-    yield started
-    for server in started:
-        server.stop()
-    redis.stop()
+    with contextlib.ExitStack() as stack:
+        redis = Redis(tmp_path_factory.mktemp("redis"))
+        redis.start()
+        stack.callback(redis.stop)
+        engine = {"engine": {"type": "redis", "redis": {"address": f"redis://{redis.address}"}}}
+        started = []
+        for name, admin in (("east", True), ("west", False)):
+            over = engine | {"node": {"name": name}, "admin": {"enabled": admin}}
+            server = Server(merge(CONFIG, over), tmp_path_factory.mktemp(name))
+            server.start()
+            stack.callback(server.stop)
+            started.append(server)
+        yield started
 
 
 @pytest_asyncio.fixture

@@ -46,8 +46,9 @@ def test_a_short_secret_encrypts_nothing() -> None:
 
 
 def test_the_server_gets_what_it_is_sent_back_with() -> None:
-    expected = 'admin.oidc: redirect_uri: "https://console.example/" must end with /admin/oidc/callback when client_secret is set'
-    assert found("x" * 32, client_secret="s") == [expected]
+    address = USABLE["redirect_uri"]
+    expected = f'redirect_uri: "{address}" must end with /admin/oidc/callback when client_secret is set'
+    assert found("x" * 32, client_secret="s") == [f"admin.oidc: {expected}"]
 
 
 @pytest.mark.parametrize("expression", ["claims.", "user == 'x'", "1 + 1"])
