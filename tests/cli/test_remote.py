@@ -96,3 +96,21 @@ def test_the_doctor_says_what_to_change(fanjet, write) -> None:
     assert found["fail", "server"]["advice"]
     assert "nonsense" in found["warn", "configuration"]["text"]
     assert any("client.insecure" in line["text"] for line in map(json.loads, ran.out.splitlines()))
+
+
+def test_the_doctor_looks_for_every_engine(fanjet, write) -> None:
+    nowhere = "127.0.0.1:1"
+    redis, nats = {"address": nowhere}, {"url": f"nats://{nowhere}"}
+    path = write(
+        {
+            "enable_unreleased_features": True,
+            "broker": {"enabled": True, "type": "redisnats", "redis": redis, "nats": nats},
+            "brokers": [{"name": "light", "enabled": True, "type": "nats", "nats": nats}],
+            "presence_managers": [{"name": "people", "enabled": True, "redis": {"cluster_address": nowhere}}],
+            "controller": {"enabled": True, "type": "nats", "nats": nats},
+        }
+    )
+    ran = fanjet("doctor", "-c", str(path), "--json")
+    failed = {line["subject"] for line in map(json.loads, ran.out.splitlines()) if line["level"] == "fail"}
+    engines = {"broker.redis", "broker.nats", "brokers.light.nats", "presence_managers.people.redis", "controller.nats"}
+    assert failed == engines | {"server"}

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fanjet.cli.remote import ApiRefused, NoServer
 from fanjet.config import ConfigError
 from fanjet.config.schema import group_of
+from fanjet.config.tree.presence_manager import NamedPresenceManager, PresenceManager
 from fanjet.config.tree.root import Config
 from fanjet.config.unbuilt import uses_of_unbuilt
 from fanjet.config.validation import validate
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from fanjet.cli.remote import Remote
     from fanjet.config import Loaded
     from fanjet.config.schema import Path
+    from fanjet.config.tree.broker import Broker, NamedBroker
+    from fanjet.config.tree.controller import Controller
+    from fanjet.config.tree.nats import NatsConnection
+    from fanjet.config.tree.redis import RedisConnection
 
 OK: Final = "ok"
 WARN: Final = "warn"
@@ -123,12 +128,36 @@ def _reachable(config: Config) -> Iterator[Finding]:
 
 
 def _addresses(config: Config) -> Iterator[tuple[str, str]]:
-    redis = config.engine.redis
     if config.engine.type == "redis" and not (config.broker.enabled and config.presence_manager.enabled):
-        yield from (("engine.redis", one) for one in redis.cluster_address or redis.sentinel_address or redis.address)
-    if config.broker.enabled and config.broker.type == "nats":
-        yield "broker.nats", config.broker.nats.url
+        yield from _redis_addresses("engine", config.engine.redis)
+    yield from _engine_addresses("broker", config.broker)
+    for broker in config.brokers:
+        yield from _engine_addresses(f"brokers.{broker.name}", broker)
+    yield from _engine_addresses("presence_manager", config.presence_manager)
+    for manager in config.presence_managers:
+        yield from _engine_addresses(f"presence_managers.{manager.name}", manager)
+    yield from _engine_addresses("controller", config.controller)
     yield from _proxy_endpoints(config)
+
+
+def _engine_addresses(
+    place: str, engine: Broker | NamedBroker | PresenceManager | NamedPresenceManager | Controller
+) -> Iterator[tuple[str, str]]:
+    if not engine.enabled:
+        return
+    if engine.type in ("redis", "redisnats"):
+        yield from _redis_addresses(place, engine.redis)
+    if engine.type in ("nats", "redisnats") and not isinstance(engine, (PresenceManager, NamedPresenceManager)):
+        yield from _nats_addresses(place, engine.nats)
+
+
+def _redis_addresses(place: str, redis: RedisConnection) -> Iterator[tuple[str, str]]:
+    for shard in redis.cluster_address or redis.sentinel_address or redis.address:
+        yield from ((f"{place}.redis", seed) for seed in shard.split(","))
+
+
+def _nats_addresses(place: str, nats: NatsConnection) -> Iterator[tuple[str, str]]:
+    yield from ((f"{place}.nats", url.strip()) for url in nats.url.split(","))
 
 
 def _proxy_endpoints(config: Config) -> Iterator[tuple[str, str]]:
