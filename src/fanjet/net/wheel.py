@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from math import floor
 from typing import Protocol
 
 NOT_SCHEDULED = -1
@@ -71,7 +72,7 @@ class TimingWheel:
 
     def schedule(self, item: WheelItem, when: float) -> None:
         """Fire `item` at `when`, instead of any earlier arrangement; a `when` in the past fires on the next advance."""
-        slot = int(when * self._slots_per_second) + 1
+        slot = floor(when * self._slots_per_second) + 1  # int() takes twice as long
         if slot < self._cursor:  # noqa: PLR1730 (max() costs three times as much)
             slot = self._cursor
         held_in = item.wheel_slot

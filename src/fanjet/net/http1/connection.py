@@ -61,7 +61,7 @@ class HttpConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
         self._deadline = _NEVER
-        self._scheduled_for = _NEVER  # what the wheel knows: never later than the deadline
+        self._scheduled_for = _NEVER  # what the wheel, or the line of arrivals, knows: never later than the deadline
         self._stream: Http1Stream | None = None  # the body being written
         self._incoming: IncomingBody | None = None  # the body being received in pieces
         self._unread = False  # the body of the request being answered is not: with the answer the connection ends
@@ -94,9 +94,11 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
         self._transport = cast("asyncio.Transport", transport)
-        self._server.connections.add(self)
-        self._started = self._server.wheel.clock()
-        self._expect_until(self._started + HEADER_SECONDS)
+        server = self._server
+        server.connections.add(self)
+        self._started = server.wheel.clock()
+        self._deadline = self._scheduled_for = self._started + HEADER_SECONDS
+        server.arrivals.enter(self, self._deadline)
 
     def data_received(self, data: bytes) -> None:
         """Serve what is complete."""
@@ -407,6 +409,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _release(self) -> None:
         self._server.forget(self)
+        self._server.arrivals.leave(self)
         self._server.wheel.cancel(self)
         self._scheduled_for = _NEVER
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from ..lineup import Lineup
 from .connection import HttpConnection
 from .known import KnownHeads
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class HttpServer:
     """Routes, deadlines, and the connections that have not been handed over by an upgrade."""
 
-    __slots__ = ("_emptied", "common_headers", "connections", "heads", "stopping", "tls", "wheel")
+    __slots__ = ("_emptied", "arrivals", "common_headers", "connections", "heads", "stopping", "tls", "wheel")
 
     def __init__(
         self,
@@ -29,6 +30,8 @@ class HttpServer:
         """`common_headers` go with every response to a request; without any, the usual response is ready-made."""
         self.heads = KnownHeads(routes)
         self.wheel = wheel
+        self.arrivals = Lineup(wheel)
+        """Connections, until the head of their first request has to be there."""
         self.tls = tls
         self.common_headers = common_headers
         self.stopping = False
