@@ -23,6 +23,7 @@ from fanjet.client.settings import ClientSettings
 from fanjet.config import ConfigError, reload_config
 from fanjet.config.notices import warnings
 from fanjet.config.plain import plain
+from fanjet.config.validation.brokers import unopened_engines
 from fanjet.engines.selection import open_engines
 from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
@@ -252,6 +253,9 @@ class Server:
             log.error(f"error validating config: {error}")
             return
         config = loaded.config
+        for problem in unopened_engines(config, self._loaded.config):
+            log.error(f"error reloading: {problem}")
+            return
         try:
             verifiers = self._verifiers(config.client)
         except TokenSettingsError as error:

@@ -157,3 +157,22 @@ async def test_a_reload_moves_a_namespace_to_another_broker(
             return redis.call("PUBSUB", "NUMSUB", f"s.client.{channel}")[1] == 0
 
         await until(let_go)
+
+
+async def test_a_reload_to_a_broker_that_is_not_open_is_refused(
+    private_server: StartServer, redis: Redis, nats: Nats, name: str
+) -> None:
+    server = private_server(config_for(redis, nats))
+    path = server.folder / "config.json"
+    config = json.loads(path.read_text())
+    config["brokers"].append(config["brokers"][0] | {"name": "late"})
+    config["channel"]["namespaces"][0]["broker_name"] = "late"
+    path.write_text(json.dumps(config))
+    os.kill(server.pid, signal.SIGHUP)
+
+    async def refused() -> bool:
+        return "broker_name: the server started without one with the name late" in server.log
+
+    await until(refused)
+    await server.api("publish", {"channel": f"streams:{name}", "data": 1})
+    assert redis.call("EXISTS", f"s.stream.streams:{name}") == 1

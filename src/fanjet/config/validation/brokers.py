@@ -38,6 +38,13 @@ def named_presence_managers(config: Config) -> Problems:
     yield from _missing("presence_manager_name", config, config.presence_managers)
 
 
+def unopened_engines(config: Config, started: Config) -> Problems:
+    """What a reload names and the start has not opened: engines are opened at start alone (07 §1.4)."""
+    why = "the server started without one"
+    yield from _missing("broker_name", config, started.brokers, why)
+    yield from _missing("presence_manager_name", config, started.presence_managers, why)
+
+
 def _named(kind: str, engines: Iterable[NamedBroker | NamedPresenceManager], types: tuple[str, ...]) -> Problems:
     engines = tuple(engines)
     for engine, again in zip(engines, repeated(each.name for each in engines), strict=True):
@@ -49,12 +56,17 @@ def _named(kind: str, engines: Iterable[NamedBroker | NamedPresenceManager], typ
             yield from within(f"{kind} {engine.name}", [f"unknown type: {engine.type}"])
 
 
-def _missing(option: str, config: Config, engines: Iterable[NamedBroker | NamedPresenceManager]) -> Problems:
+def _missing(
+    option: str,
+    config: Config,
+    engines: Iterable[NamedBroker | NamedPresenceManager],
+    why: str = "there is none enabled",
+) -> Problems:
     enabled = {engine.name for engine in engines if engine.enabled}
     for place, options in _places(config):
         name = getattr(options, option)
         if name and name not in enabled:
-            yield f"{place}: {option}: there is none enabled with the name {name}"
+            yield f"{place}: {option}: {why} with the name {name}"
 
 
 def _places(config: Config) -> Iterator[tuple[str, ChannelOptions]]:
