@@ -255,3 +255,8 @@ async def test_a_handler_that_ends_soon_is_waited_for() -> None:
         await stopping
         assert done.is_set()
         assert await client.closed() == (3001, "shutdown")
+
+
+async def test_a_server_inside_a_program_has_no_worker_processes() -> None:
+    with pytest.raises(fanjet.ConfigError, match=r"fanjet\.workers"):
+        await make_server({"fanjet": {"workers": 2}}).start()

@@ -45,6 +45,12 @@ def require_servable(config: Config) -> None:
         raise ConfigError(f"{refusal.message} ({details})" if details else refusal.message)
 
 
+def require_single(config: Config) -> None:
+    """Raise `ConfigError` where several processes are wanted: only a server that is the program itself has any."""
+    if config.fanjet.workers > 1:
+        raise ConfigError("fanjet.workers: a server inside a program of yours is one process; `run` starts several")
+
+
 def require_hostable(config: Config) -> None:
     """Raise `ConfigError` for what an ASGI server in front would have to do."""
     http = config.http_server

@@ -14,7 +14,7 @@ from fanjet.telemetry.logging import get_logger
 
 from .api import ServerApi
 from .asgi import AsgiApplication
-from .configuration import load, require_hostable, require_servable
+from .configuration import load, require_hostable, require_servable, require_single
 from .registration import Registration
 from .signals import SignalWatch
 
@@ -88,6 +88,7 @@ class Server(Registration):
         the address cannot be had."""
         if self._running is not None:
             raise RuntimeError("the server runs already")
+        require_single(self._loaded.config)
         try:
             self._running = app.Server(self._loaded, self._additions())
             await self._running.start()
