@@ -261,6 +261,18 @@ async def test_each_exchange_has_its_own_time() -> None:
     server.close()
 
 
+async def test_an_exchange_keeps_its_time_when_the_client_is_closed() -> None:
+    client = HttpClient(timeout=0.2, max_body=MAX_BODY)
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    target = parse_target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    call = asyncio.create_task(client.post(target, (), b""))
+    await asyncio.sleep(0)
+    client.close()
+    ended, _ = await asyncio.wait({call}, timeout=20)
+    assert isinstance(ended.pop().exception(), TimeoutError)
+    server.close()
+
+
 async def test_being_cancelled_ends_the_connection(client: HttpClient) -> None:
     ended = asyncio.Event()
 

@@ -51,9 +51,8 @@ class Deadlines:
         self._ends.pop(deadline, None)
 
     def close(self) -> None:
-        """Forget them all."""
-        self._ends.clear()
-        if self._timer is not None:
+        """No more will begin; those that have begun keep their time."""
+        if self._timer is not None and not self._ends:
             self._timer.cancel()
 
     def _arm(self, seconds: float) -> None:
