@@ -39,7 +39,7 @@ async def test_alpn_decides(over_tls, pair):
     assert (answer.status, answer.body) == (200, b"GET")
 
 
-@pytest.mark.parametrize("protocols", [(), ("http/1.1",), ("other",)])
+@pytest.mark.parametrize("protocols", [(), ("http/1.1",)])
 async def test_http1_without_h2_in_alpn(over_tls, pair, protocols):
     context = offering(pair, *protocols)
     reader, writer = await asyncio.open_connection("127.0.0.1", over_tls.port, ssl=context, server_hostname="localhost")
