@@ -57,6 +57,10 @@ class Relay:
         """Refuse connections from now on, and cut those that are open."""
         server, self._server = self._server, None
         if server is not None:
+            # asyncio forgets connections that it has accepted, but not handed out, when the server is closed.
+            for listening in server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            await asyncio.sleep(0)
             server.close()
         await self.cut()
         if server is not None:
