@@ -52,6 +52,7 @@ def test_control_frames_hold_no_more():
 
 def test_close_frames():
     assert received_by_client(close_frame(3001, "shutdown")) == [(Opcode.CLOSE, b"\x0b\xb9shutdown")]
+    assert received_by_client(close_frame(1005, "nothing")) == [(Opcode.CLOSE, b"")]
     assert received_by_client(close_frame(0x10000 + CloseCode.NORMAL_CLOSURE)) == [(Opcode.CLOSE, b"\x03\xe8")]
     assert [close_echo_frame(payload) for payload in (b"", b"\x03", b"\x03\xe8bye")] == [
         b"\x88\x00",

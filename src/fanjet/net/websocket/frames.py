@@ -16,6 +16,7 @@ FIN: Final = 0x80
 RSV1: Final = 0x40
 
 MAX_CONTROL_PAYLOAD: Final = 125
+NO_STATUS: Final = 1005
 MAX_REASON_BYTES: Final = 123
 DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
 """Ends every flushed DEFLATE stream; left out on the wire (RFC 7692 section 7.2.1)."""
@@ -60,7 +61,10 @@ def pong_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame with the low 16 bits of `code`; `reason` is cut between characters to what a frame holds."""
+    """A close frame with the low 16 bits of `code`; `reason` is cut between characters to what a frame holds. 1005 stands
+    for a frame without either (RFC 6455 section 7.4.1)."""
+    if code == NO_STATUS:
+        return _control_frame(CLOSE, b"")
     encoded = reason.encode("utf-8", "replace")
     if len(encoded) > MAX_REASON_BYTES:
         encoded = encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore").encode()
