@@ -61,8 +61,8 @@ def pong_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame with the low 16 bits of `code`; `reason` is cut between characters to what a frame holds. 1005 stands
-    for a frame without either (RFC 6455 section 7.4.1)."""
+    """A close frame with the low 16 bits of `code`; `reason` is cut between characters to what a frame holds. 1005
+    stands for a frame without either (RFC 6455 section 7.4.1)."""
     if code == NO_STATUS:
         return _control_frame(CLOSE, b"")
     encoded = reason.encode("utf-8", "replace")
