@@ -120,7 +120,7 @@ async def test_graphite_gets_one_stream_of_sums(private_server: StartServer) -> 
     await started(private_server, over)
 
     async def told_of_both() -> bool:
-        return any("p.n.centrifugo.node.num_nodes 2 " in page for page in received)
+        return any("p.n.centrifugo.node.num_nodes 2.000000 " in page for page in received)
 
     await until(told_of_both, SLOW)
     assert not any("p.n_1" in page for page in received)
