@@ -14,7 +14,7 @@ from fanjet.additions import NOTHING, Additions
 from fanjet.admin.interface import ScriptsMissing
 from fanjet.app import VERSION, Server, node_name, write_notices
 from fanjet.config import ConfigError, reload_config
-from fanjet.config.notices import source_notices, starting_notice
+from fanjet.config.notices import source_notices, starting_notice, warnings
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.keeping import keeps_in_memory
 from fanjet.listeners import ListenError
@@ -150,6 +150,7 @@ async def _supervise(loaded: Loaded) -> int:
         needs_engine=keeps_in_memory(loaded.config),
         exporter=partial(_exporter, loaded.config) if loaded.config.graphite.enabled else None,
     )
+    write_notices(warnings(loaded))
     try:
         well = await supervisor.run()
     except NotStarted:

@@ -48,6 +48,12 @@ async def test_what_keeps_workers_from_starting_is_said_once(folder: Path) -> No
     assert "bind: Address already in use" in fatal[0]["error"]
 
 
+async def test_what_is_wrong_with_the_configuration_is_warned_of_once(private_server: StartServer) -> None:
+    server = await started(private_server, {"strange": 1})
+    warned = [line for line in lines(server) if "strange" in json.dumps(line)]
+    assert [(line["level"], line.get("worker")) for line in warned] == [("warn", None)]
+
+
 async def test_a_second_server_does_not_join_the_addresses_of_the_first(
     private_server: StartServer, folder: Path
 ) -> None:
