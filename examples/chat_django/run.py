@@ -6,6 +6,7 @@ pip install 'fanjet[examples]' && python examples/chat_django/run.py
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,8 @@ CONFIG = {
 
 
 def main() -> None:
-    """Run both until one of them ends, or Ctrl+C."""
+    """Run both until one of them ends, Ctrl+C, or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = os.environ | {"FANJET_URL": f"http://{SERVER}", "FANJET_SECRET": SECRET, "BACKEND_ADDRESS": BACKEND}
     backend = [sys.executable, str(Path(__file__).parent / "backend.py")]
     with tempfile.TemporaryDirectory() as folder:

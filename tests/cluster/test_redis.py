@@ -99,11 +99,11 @@ async def known(server: Server) -> list[str]:
 
 
 async def test_nodes_know_each_other(pair: Pair) -> None:  # 07-32
-    async def both() -> bool:
-        return len(await known(pair[0])) == 2
+    async def agree() -> bool:
+        first, second = [await known(server) for server in pair]
+        return len(first) == 2 and first == second
 
-    await until(both)
-    assert await known(pair[0]) == await known(pair[1])
+    await until(agree)
 
 
 async def test_publications_and_joins_cross(pair: Pair, name: str) -> None:

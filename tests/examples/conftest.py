@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,4 +30,4 @@ def start_example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     yield start
     for process in running:
-        process.stop(signal.SIGINT)
+        process.stop()

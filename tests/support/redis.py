@@ -68,6 +68,9 @@ class Redis(Process):
         return tuple(int(part) for part in text.split("."))
 
 
+BUS_DISTANCE: Final = 10_000
+
+
 class RedisCluster:
     """Three primaries without replicas, slots shared evenly."""
 
@@ -126,12 +129,18 @@ class RedisCluster:
 
 def _node(folder: Path, binary: str) -> Redis:
     folder.mkdir()
-    # The bus has a port of its own, by default so far from the other that it may not exist.
     words = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf")
-    port = free_port()
-    while port > 55535:
+    return Redis(folder, *words, port=_port_with_bus(), binary=binary)
+
+
+def _port_with_bus() -> int:
+    """A free port so that the one of the bus, which is 10 000 above, exists and is free, too."""
+    while True:
         port = free_port()
-    return Redis(folder, *words, port=port, binary=binary)
+        if port + BUS_DISTANCE < 65536:
+            with contextlib.suppress(OSError):
+                free_port(port + BUS_DISTANCE)
+                return port
 
 
 class RedisSentinel:

@@ -46,15 +46,20 @@ def merge(base: Config, over: Config) -> dict[str, Any]:
     return merged
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on, and that nobody else gets while this process runs.
+def free_port(wanted: int = 0) -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on, and that nobody else gets while this process runs. Raises
+    OSError when it has to be one that is not free.
 
     A socket stays bound to it without listening. So the system chooses the port for nobody, neither for a server nor
     for a client, but lets those listen who want this very port and set SO_REUSEADDR, as servers do.
     """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
+    try:
+        held.bind(("127.0.0.1", wanted))
+    except OSError:
+        held.close()
+        raise
     port = held.getsockname()[1]
     held.detach()  # open until the process ends
     return int(port)
