@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import signal
 from contextlib import asynccontextmanager
@@ -13,11 +12,12 @@ import aiohttp
 import pytest
 
 from tests.cluster.test_redis import CONFIG
+from tests.support.following import CLOSED, Follower
 from tests.support.redis import Redis, RedisCluster, RedisSentinel
 from tests.support.relay import Relay
 from tests.support.server import ApiError, Server, merge
 from tests.support.waiting import until
-from tests.support.wire_client import WireClient, connected
+from tests.support.wire_client import connected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -64,51 +64,6 @@ def config_for(address: str) -> dict[str, Any]:
 def config_on(redis: dict[str, Any]) -> dict[str, Any]:
     """Fanjet on this Redis, which notices soon that it does not answer."""
     return merge(CONFIG, merge(QUICK, {"engine": {"type": "redis", "redis": redis | {"io_timeout": "500ms"}}}))
-
-
-class Follower:
-    """A subscriber that comes back when it lost its subscription or its connection, and keeps what it got."""
-
-    def __init__(self, server: Server, channel: str) -> None:
-        self.got: list[int] = []
-        self.unrecovered = 0
-        self.subscribed = asyncio.Event()
-        self._server = server
-        self._channel = channel
-        self._epoch = ""
-        self._offset = 0
-
-    async def run(self) -> None:
-        """Follow until cancelled."""
-        while True:
-            with contextlib.suppress(AssertionError):  # closed: nobody can subscribe while Redis is away
-                async with connected(self._server) as client:
-                    await self._follow(client)
-            await asyncio.sleep(0.05)
-
-    async def _follow(self, client: WireClient) -> None:
-        await self._subscribe(client)
-        while True:
-            push = await client.push()
-            if "pub" in push:
-                self._take(push["pub"])
-            else:
-                assert push["unsubscribe"]["code"] == 2500
-                await self._subscribe(client)
-
-    async def _subscribe(self, client: WireClient) -> None:
-        recovery = {"recover": True, "epoch": self._epoch, "offset": self._offset} if self._epoch else {}
-        result = await client.subscribe(self._channel, **recovery)
-        if recovery and not result.get("recovered"):
-            self.unrecovered += 1
-        self._epoch, self._offset = result["epoch"], result.get("offset", 0)
-        for publication in result.get("publications", ()):
-            self._take(publication)
-        self.subscribed.set()
-
-    def _take(self, publication: dict[str, Any]) -> None:
-        self.got.append(publication["data"])
-        self._offset = publication["offset"]
 
 
 async def test_what_was_acknowledged_arrives_once_and_in_order(
@@ -190,7 +145,7 @@ async def test_a_replica_takes_over_in_a_cluster(tmp_path: Path, private_server:
 async def everything_arrives(publisher: Server, other: Server, channel: str) -> AsyncIterator[None]:
     """Publish on one node and follow on the other, before, during and after what is done meanwhile: all that was
     acknowledged arrives, in order and once."""
-    follower = Follower(other, channel)
+    follower = Follower(other, channel, CLOSED)
     following = asyncio.create_task(follower.run())
     publishing = Publishing(publisher, channel)
     works = [following]

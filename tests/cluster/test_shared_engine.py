@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from tests.support.family import SLOW, Family
+from tests.support.following import Publisher, following
 from tests.support.server import ApiError, Server
 from tests.support.waiting import until
 from tests.support.wire_client import connected
-from tests.workers.following import Publisher, following
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer

@@ -7,11 +7,11 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from tests.support.family import SLOW, Family, is_running
+from tests.support.following import Follower, Publisher, following, running
 from tests.support.metrics import scrape
 from tests.support.waiting import until
 from tests.support.wire_client import connected
 from tests.workers.conftest import started
-from tests.workers.following import Follower, Publisher, following, running
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.family import SLOW, Family, is_running
+from tests.support.following import Publisher, following, running
 from tests.support.server import free_port, merge
 from tests.support.waiting import until
 from tests.support.wire_client import connected
 from tests.workers.conftest import CONFIG, OPEN
-from tests.workers.following import Publisher, following, running
 from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""Publishers and subscribers that carry on while workers come and go."""
+"""Publishers and subscribers that carry on while servers, or what is behind them, come and go."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from websockets.exceptions import WebSocketException
@@ -15,24 +15,31 @@ from tests.support.wire_client import WireClient, connected
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+CLOSED: Final = (AssertionError,)
+"""What the clients of the tests say when the server has closed their connection."""
+LOSSES: Final = (*CLOSED, OSError, WebSocketException, TimeoutError)
+"""The server may be gone, too."""
+
 
 class Follower:
-    """A subscriber that comes back when it has lost its connection or its subscription, and keeps what it got."""
+    """A subscriber that comes back when it has lost its connection or its subscription, and keeps what it got. `losses`
+    are what may end a connection."""
 
-    def __init__(self, server: Server, channel: str) -> None:
+    def __init__(self, server: Server, channel: str, losses: tuple[type[Exception], ...] = LOSSES) -> None:
         self.got: list[int] = []
         self.connections = 0
         self.unrecovered = 0
         self.subscribed = asyncio.Event()
         self._server = server
         self._channel = channel
+        self._losses = losses
         self._epoch = ""
         self._offset = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
         while True:
-            with contextlib.suppress(AssertionError, OSError, WebSocketException, TimeoutError):
+            with contextlib.suppress(*self._losses):
                 async with connected(self._server) as client:
                     self.connections += 1
                     await self._follow(client)
