@@ -97,7 +97,7 @@ async def _come_back(exchange: Exchange, flow: CodeFlow) -> None:
         cookies.append(await flow.come_back(exchange.request))
     except LoginFailed as failure:
         where = f"{CONSOLE}#/login?problem={failure.problem}"
-    except Exception:
+    except Exception:  # the browser is between two pages: it has to be sent to one that says so
         log.exception("error logging in by OpenID Connect")
         where = f"{CONSOLE}#/login?problem=provider"
     exchange.respond(302, headers=((b"Location", where.encode()), *cookies, NOT_KEPT))
