@@ -14,6 +14,8 @@ class Unit(Enum):
     PER_SECOND = "/s"
     BYTES = "B"
     COUNT = ""
+    TIMES = "×"
+    PERCENT = "%"
 
 
 @dataclass(frozen=True, slots=True)

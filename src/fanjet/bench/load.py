@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fanjet.workers.place import role_in
+
 from .errors import BenchError
 
 _PROC: Final = Path("/proc")
@@ -37,6 +39,10 @@ class ProcessTree:
         """User and system time of all threads since their start; children that have ended count as well."""
         return sum(_process_cpu_ns(pid) + _ended_children_ns(pid) for pid in self._pids())
 
+    def cpu_ns_of(self, role: str) -> int:
+        """The same of those processes alone that are `worker` or `engine`."""
+        return sum(_process_cpu_ns(pid) for pid in self._pids() if role_in(_environment(pid)) == role)
+
     def memory(self) -> Memory:
         """Memory of all processes now."""
         both = [_process_memory(pid) for pid in self._pids()]
@@ -64,6 +70,15 @@ def _stat_fields(pid: int) -> list[str]:
         return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _environment(pid: int) -> dict[str, str]:
+    """What a process was started with; nothing of one that is gone or another user's."""
+    try:
+        text = (_PROC / str(pid) / "environ").read_text(errors="replace")
+    except OSError:
+        return {}
+    return dict(variable.split("=", 1) for variable in text.split("\0") if "=" in variable)
 
 
 def _process_cpu_ns(pid: int) -> int:

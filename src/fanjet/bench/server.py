@@ -44,23 +44,25 @@ class Spawned:
     command: str
 
     @contextlib.asynccontextmanager
-    async def running(self, cpus: frozenset[int], *, encrypted: bool = False) -> AsyncIterator[RunningServer]:
+    async def running(
+        self, cpus: frozenset[int], *, encrypted: bool = False, workers: int = 1
+    ) -> AsyncIterator[RunningServer]:
         """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up."""
         certificate = issue() if encrypted else None
         address = ("127.0.0.1", _free_port())
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, tempfile.TemporaryFile() as log:
-            process = await _spawn(self._arguments(folder, address[1], certificate), log.fileno(), cpus)
+            process = await _spawn(self._arguments(folder, address[1], certificate, workers), log.fileno(), cpus)
             try:
                 await _wait_for_listener(process, address, log)
                 yield RunningServer(address, ProcessTree(process.pid), certificate)
             finally:
                 await _stop(process)
 
-    def _arguments(self, folder: str, port: int, certificate: Pair | None) -> list[str]:
+    def _arguments(self, folder: str, port: int, certificate: Pair | None, workers: int) -> list[str]:
         """Write the configuration into `folder` and fill in the command."""
         config = Path(folder, "config.json")
         settings = encrypted_settings(port, certificate) if certificate else server_settings(port)
-        config.write_text(json.dumps(settings))
+        config.write_text(json.dumps({**settings, "fanjet": {"workers": workers}} if workers > 1 else settings))
         fill_ins = {"{config}": str(config), "{port}": str(port), "{python}": sys.executable}
         return [_filled(part, fill_ins) for part in shlex.split(self.command)]
 
@@ -73,10 +75,14 @@ class Attached:
     pid: int
 
     @contextlib.asynccontextmanager
-    async def running(self, cpus: frozenset[int], *, encrypted: bool = False) -> AsyncIterator[RunningServer]:
-        """Hand it out. Raises `NotAvailable` if it should be encrypted."""
+    async def running(
+        self, cpus: frozenset[int], *, encrypted: bool = False, workers: int = 1
+    ) -> AsyncIterator[RunningServer]:
+        """Hand it out. Raises `NotAvailable` if it should be encrypted or have several workers."""
         if encrypted:
             raise NotAvailable("a server that runs already is on settings without TLS")
+        if workers > 1:
+            raise NotAvailable("a server that runs already is one process")
         yield RunningServer(self.address, ProcessTree(self.pid))
 
 

@@ -1,7 +1,8 @@
 """What a scenario works with: a running server, clients on it, and a meter for what it costs."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,10 +59,15 @@ class Meter:
         self.seconds = asyncio.get_running_loop().time() - self._clock
 
 
+Another = Callable[[int], AbstractAsyncContextManager[RunningServer]]
+"""Starts one more server, with so many workers."""
+
+
 class Stage:
     """One run of one scenario. `close` drops all connections made here."""
 
-    def __init__(self, server: RunningServer, scale: Scale) -> None:
+    def __init__(self, server: RunningServer, scale: Scale, another: Another) -> None:
+        self._another = another
         self.address = server.address
         self.certificate = server.certificate
         self.tree = server.tree
@@ -106,6 +112,16 @@ class Stage:
         connection = await door.open(self.address, API_KEY)
         self._apis.append(connection)
         return connection
+
+    @asynccontextmanager
+    async def with_workers(self, count: int) -> AsyncIterator["Stage"]:
+        """A stage with a server of its own, which has so many workers. Raises `NotAvailable` if none can be started."""
+        async with self._another(count) as running:
+            stage = Stage(running, self.scale, self._another)
+            try:
+                yield stage
+            finally:
+                await stage.close()
 
     def meter(self) -> Meter:
         """Start measuring."""

@@ -79,6 +79,15 @@ def take_place(environment: MutableMapping[str, str]) -> Place:
     return Worker(place.number, _socket(place.line), _socket(place.keeper), place.engine)
 
 
+def role_in(environment: Mapping[str, str]) -> str:
+    """What a process with this environment was started as: `worker`, `engine`, or empty."""
+    told = environment.get(VARIABLE)
+    if told is None:
+        return ""
+    place = msgspec.json.decode(told, type=WorkerPlace | EnginePlace)
+    return "engine" if isinstance(place, EnginePlace) else "worker"
+
+
 def _socket(descriptor: int) -> socket.socket:
     os.set_inheritable(descriptor, False)
     return socket.socket(fileno=descriptor)

@@ -23,6 +23,7 @@ from .kernel import SENDER, KernelLimit
 from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
 from .proxies import ConnectProxy
 from .publishing import ApiPublish
+from .workers import Workers
 
 __all__ = ["ENCRYPTED", "KERNEL", "SCENARIOS", "SENDER", "Scenario"]
 
@@ -87,4 +88,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     BusyCommand(),
     DeltaPublication("delta", "20 KB with delta to 100 subscribers every 50 ms, 4 rows of 400 changed", changed=4),
     DeltaPublication("delta-churn", "the same, 200 rows of 400 changed", changed=200),
+    Workers("workers", "two workers beside one process: HTTP API publishes to channels of 10, 100, 400 subscribers"),
+    Workers("workers-batch", "the same in batches of 100", batch=100),
+    Workers("workers-client", "the same by clients", by_clients=True),
 )
