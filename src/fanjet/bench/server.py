@@ -35,6 +35,8 @@ class RunningServer:
     tree: ProcessTree
     certificate: Pair | None = None
     """What it proves itself with, if its port is encrypted."""
+    command: str = ""
+    """What starts one like it (`Spawned.command`); empty for a server that was running already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,12 @@ class Spawned:
     ) -> AsyncIterator[RunningServer]:
         """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up."""
         certificate = issue() if encrypted else None
-        address = ("127.0.0.1", _free_port())
+        address = ("127.0.0.1", free_port())
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, tempfile.TemporaryFile() as log:
             process = await _spawn(self._arguments(folder, address[1], certificate, workers), log.fileno(), cpus)
             try:
                 await _wait_for_listener(process, address, log)
-                yield RunningServer(address, ProcessTree(process.pid), certificate)
+                yield RunningServer(address, ProcessTree(process.pid), certificate, self.command)
             finally:
                 await _stop(process)
 
@@ -95,7 +97,8 @@ def _filled(part: str, fill_ins: dict[str, str]) -> str:
     return part
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses at present."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

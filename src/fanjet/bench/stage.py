@@ -33,10 +33,13 @@ class Scale:
     crowd: int = 10_000
     storm: int = 5000
     encrypted: int = 50
+    drain: float = 10.0
 
 
 FULL: Final = Scale()
-QUICK: Final = Scale(seconds=0.8, warm_up=0.1, idle_seconds=0.8, subscribers=200, crowd=500, storm=300, encrypted=20)
+QUICK: Final = Scale(
+    seconds=0.8, warm_up=0.1, idle_seconds=0.8, subscribers=200, crowd=500, storm=300, encrypted=20, drain=1.0
+)
 
 
 class Meter:
@@ -69,6 +72,7 @@ class Stage:
     def __init__(self, server: RunningServer, scale: Scale, another: Another) -> None:
         self._another = another
         self.address = server.address
+        self.command = server.command
         self.certificate = server.certificate
         self.tree = server.tree
         self.scale = scale
