@@ -124,6 +124,7 @@ async def open_api(address: Address, key: str, trusted: Pair | None = None) -> A
 
 PUBLISH = b"/api/publish"
 BATCH = b"/api/batch"
+INFO = b"/api/info"
 
 
 def publish_body(channel: str, payload: bytes) -> bytes:

@@ -6,9 +6,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from .api import ApiCaller, ApiConnection, ApiDoor, open_api
+import msgspec
+
+from .api import INFO, ApiCaller, ApiConnection, ApiDoor, open_api
 from .carriers import WEBSOCKET, Carrier
 from .client import Client, Reply, abort_all, hello, open_clients
+from .errors import NotAvailable
 from .load import ProcessTree
 from .server import RunningServer
 from .settings import API_KEY, TOKEN_SECRET
@@ -119,13 +122,26 @@ class Stage:
 
     @asynccontextmanager
     async def with_workers(self, count: int) -> AsyncIterator["Stage"]:
-        """A stage with a server of its own, which has so many workers. Raises `NotAvailable` if none can be started."""
+        """A stage with a server of its own, whose workers, so many, are there. Raises `NotAvailable` if none can be
+        started."""
         async with self._another(count) as running:
             stage = Stage(running, self.scale, self._another)
             try:
+                await stage._workers_are_there(count)
                 yield stage
             finally:
                 await stage.close()
+
+    async def _workers_are_there(self, count: int) -> None:
+        """Raises `NotAvailable` if there are not so many after some seconds."""
+        api = await self.api()
+        for _ in range(SETTLE_STEPS):
+            info = msgspec.json.decode(await api.post(INFO, b"{}"))
+            if len(info["result"]["nodes"]) == count:
+                await self.settle()  # the last one is about to listen
+                return
+            await asyncio.sleep(SETTLE_STEP)
+        raise NotAvailable(f"the server has not {count} workers")
 
     def meter(self) -> Meter:
         """Start measuring."""
