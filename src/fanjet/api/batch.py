@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from fanjet.net.pacing import TimeSlice, run_all
+
 from .encoding import encode_mapping
 from .errors import BadRequest, NotFound
 from .methods import METHODS
-from .pacing import TimeSlice, run_all
 from .requests import Command
 from .results import ErrorResult, Result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from fanjet.net.pacing import TimeSlice
 from fanjet.protocol import lenient_json
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
@@ -12,7 +13,6 @@ from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
 from .encoding import encode_error, encode_result
 from .errors import ApiError, BadRequest, NotFound
 from .methods import METHODS
-from .pacing import TimeSlice
 from .requests import LegacyCommand
 
 if TYPE_CHECKING:

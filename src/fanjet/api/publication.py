@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.net.pacing import run_all
+
 from .errors import BadRequest, as_api_error
-from .pacing import run_all
 from .payloads import payload_of
 from .publish_options import publish_options
 from .results import BroadcastResult, ErrorResult, PublishResponse, PublishResult

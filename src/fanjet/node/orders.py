@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.net.pacing import run_all
 from fanjet.protocol.codes import ERROR_INTERNAL, ReplyError
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class Orders:
-    """Carries out orders on selected connections."""
+    """Carries out orders on selected connections: on all of them side by side, so that none waits for another one's
+    calls of the engine.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -25,19 +28,16 @@ class Orders:
         self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
     ) -> None:
         """Subscribe (05 §6.3). Every connection is tried; raises error 100 when one of them failed."""
-        failed = False
-        for one in self._connections.select(selection):
-            try:
-                await one.subscribe_by_server(channel, options, since)
-            except ReplyError:
-                failed = True
-        if failed:
-            raise ReplyError(ERROR_INTERNAL)
+        connections = self._connections.select(selection)
+        try:
+            await run_all(one.subscribe_by_server(channel, options, since) for one in connections)
+        except ReplyError as error:
+            raise ReplyError(ERROR_INTERNAL) from error
 
     async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
         """Unsubscribe (05 §6.4)."""
-        for one in self._connections.select(selection):
-            await one.unsubscribe_by_server(channel, unsubscribe)
+        connections = self._connections.select(selection)
+        await run_all(one.unsubscribe_by_server(channel, unsubscribe) for one in connections)
 
     def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
         """Close (05 §6.5)."""

@@ -15,7 +15,7 @@ from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.registry import UnknownNode
 from fanjet.node.selection import Selection
 from fanjet.protocol.codec import MalformedFrame
-from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER, ReplyError
+from fanjet.protocol.codes import DISCONNECT_FORCE, ERROR_INTERNAL, UNSUBSCRIBE_SERVER, ReplyError
 from fanjet.protocol.messages import EmulationRequest, FilterNode
 from fanjet.protocol.publication import StreamPosition
 
@@ -183,6 +183,30 @@ async def test_orders_reach_the_connections_of_all_nodes(join):
     ]
     assert ("disconnect", DISCONNECT_FORCE) in there.done
     assert other.done == []
+
+
+async def test_a_connection_that_takes_its_time_holds_up_no_other(join):  # 07 §14.4
+    a, b = await join("a"), await join("b")
+    slow, quick = Connection("ann", "c1"), Connection("ann", "c2")
+    gate = asyncio.Event()
+
+    async def wait(*_):
+        await gate.wait()
+        raise ReplyError(ERROR_INTERNAL)
+
+    slow.subscribe_by_server = slow.unsubscribe_by_server = wait
+    for one in (slow, quick):
+        b.connections.add(one)
+    await a.subscribe(Selection("ann"), "news", SubscriptionOptions(Source.SERVER_API), None)
+    await a.unsubscribe(Selection("ann"), "news", UNSUBSCRIBE_SERVER)
+    await settle()
+    assert [done[0] for done in quick.done] == ["subscribe", "unsubscribe"]
+    here = asyncio.create_task(b.subscribe(Selection("ann"), "news", SubscriptionOptions(Source.SERVER_API), None))
+    await settle()
+    assert [done[0] for done in quick.done] == ["subscribe", "unsubscribe", "subscribe"]
+    gate.set()
+    with pytest.raises(ReplyError):
+        await here
 
 
 async def test_labels_and_all_users_narrow_and_widen(join):

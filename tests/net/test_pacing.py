@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fanjet.api.pacing import MAX_IN_FLIGHT, SLICE, TimeSlice, run_all
+from fanjet.net.pacing import MAX_IN_FLIGHT, SLICE, TimeSlice, run_all
 
 
 async def test_what_does_not_wait_needs_no_task() -> None:
