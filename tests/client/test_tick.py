@@ -141,6 +141,18 @@ async def test_positions_are_checked_once_per_channel_and_delay(rig: Rig) -> Non
     assert not any(unsubscribes(client) for client in clients)
 
 
+async def test_a_check_that_fails_is_made_again_at_the_next_tick(rig: Rig) -> None:  # 07 §11
+    client = subscribed(rig)
+    await answer_pings(rig, client, 39)  # the first tick comes before a check is due
+    rig.gate.calls.clear()
+    rig.gate.fail("history", EngineUnavailable("x"))
+    while not rig.gate.channels("history"):
+        await answer_pings(rig, client, 1)
+    await answer_pings(rig, client, 28)
+    assert len(rig.gate.channels("history")) == 2
+    assert not unsubscribes(client)
+
+
 async def test_a_publication_counts_as_a_check(rig: Rig) -> None:
     client = subscribed(rig)
     rig.gate.calls.clear()

@@ -13,6 +13,8 @@ from .sub_refresh import ask_to_go_on
 from .unsubscribe import has_settled, remove_presence
 
 if TYPE_CHECKING:
+    from fanjet.node.channel import LiveChannel
+
     from .session import Session
     from .subscription import Subscription
 
@@ -76,9 +78,16 @@ async def _check_positions(session: Session, subscriptions: list[Subscription]) 
         if channel is None or not subscription.active or not subscription.delivery.positioned:
             continue
         if now - channel.checked_at > delay:
-            channel.checked_at = now
-            checks.append(context.node.check_position(channel, subscription.options.history_meta_ttl))
+            checks.append(_check_position(session, channel, subscription.options.history_meta_ttl))
     await all_of(checks)
+
+
+async def _check_position(session: Session, channel: LiveChannel, meta_ttl: int) -> None:
+    """What could not be told is due again at the next tick (07 §11)."""
+    before = channel.checked_at
+    channel.checked_at = now = session.context.now()
+    if not await session.context.node.check_position(channel, meta_ttl) and channel.checked_at == now:
+        channel.checked_at = before
 
 
 async def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:

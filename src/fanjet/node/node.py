@@ -235,14 +235,15 @@ class Node:
         """How many clients and how many users are in a channel."""
         return await self.presence_manager.presence_stats(channel)
 
-    async def check_position(self, channel: LiveChannel, meta_ttl: int) -> None:
+    async def check_position(self, channel: LiveChannel, meta_ttl: int) -> bool:
         """Compare the positions of the channel's subscribers with the top of its stream (07 §20); those who have missed
-        something lose their subscriptions. A read that fails is repeated at the next check."""
+        something lose their subscriptions. False when the stream could not be read: then nobody knows."""
         astray = await self._astray(channel, meta_ttl)
         if astray and self._looks_twice(channel.name):  # what the first read found may just have been on its way
             astray = await self._astray(channel, meta_ttl)
-        for subscriber in astray:
+        for subscriber in astray or ():
             subscriber.session.lose_position(subscriber)
+        return astray is not None
 
     def _looks_twice(self, channel: str) -> bool:
         try:
@@ -250,7 +251,7 @@ class Node:
         except ReplyError:
             return False  # of a namespace that is no more
 
-    async def _astray(self, channel: LiveChannel, meta_ttl: int) -> list[Subscriber]:
+    async def _astray(self, channel: LiveChannel, meta_ttl: int) -> list[Subscriber] | None:
         before = (channel.offset, channel.epoch)
         channel.metrics.read("history_stream_top")
         try:
