@@ -235,15 +235,57 @@ async def test_without_schema_init_nothing_is_made(settings: dict[str, Any]) -> 
 # ---------------------------------------------------------------------------------------------- failures
 
 
-async def test_an_outage_is_survived(postgres: Postgres, settings: dict[str, Any]) -> None:
+async def test_an_outage_is_told_and_survived(postgres: Postgres, settings: dict[str, Any]) -> None:
     for more in ({}, {"use_notify": True}):
         async with node(settings, "a", **more) as a:
+
+            async def lost(controller: PostgresController = a.controller) -> bool:
+                return controller.lost == "PostgreSQL"
+
+            assert not a.controller.lost
             await asyncio.to_thread(postgres.stop)
             with pytest.raises(EngineUnavailable):
                 await a.controller.publish_control(b"lost")
+            await until(lost)
             await asyncio.to_thread(postgres.start)
             await until(lambda: published(a, b"back"))
             assert await a.next() == b"back"
+            assert not a.controller.lost
+
+
+async def test_who_hears_nothing_is_not_taken_for_well(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fanjet.engines.postgres.controller.DEAF_AFTER", 0.3)
+    async with node(settings, "a") as a:
+
+        async def is_deaf() -> bool:
+            return a.controller.lost == "messages of PostgreSQL"
+
+        await until(is_deaf)
+        assert a.controller.silence > 0.3
+        await a.controller.publish_control(b"1")
+        await a.next()
+        assert a.controller.silence < 0.3
+
+
+async def test_a_table_that_begins_anew_is_read(
+    settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fanjet.engines.postgres.outbox.CHECK_SECONDS", 0.1)
+    async with node(settings, "a") as a:
+        for number in range(3):
+            await a.controller.publish_control(b"%d" % number)
+            assert await a.next() == b"%d" % number
+        await sql.execute(f"TRUNCATE {settings['table_prefix']}_controller_messages RESTART IDENTITY")
+
+        async def hears() -> bool:
+            await a.controller.publish_control(b"anew")
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(a.next(), 0.3) == b"anew"
+            return False
+
+        await until(hears)
 
 
 async def test_a_database_that_does_not_answer_is_given_up(

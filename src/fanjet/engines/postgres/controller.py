@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fanjet.engines.failures import log_failure
 from fanjet.engines.interfaces import EngineUnavailable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from fanjet.config.tree.postgres import PostgresController as Settings
 
 log = get_logger(__name__)
+
+DEAF_AFTER: Final = 20.0
+"""Seconds without a message. Every node hears at least what it announces itself, every 3 s."""
 
 
 class PostgresController:
@@ -49,7 +52,22 @@ class PostgresController:
         )
         self._shards = max(1, config.num_shards)
         self._publish_query = f"SELECT {self._names.publish}($1, $2, $3)"
+        self._readers: list[Reader] = []
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def lost(self) -> str:
+        """See `Remote`."""
+        if any(reader.is_failing for reader in self._readers):
+            return "PostgreSQL"
+        patience = DEAF_AFTER if self._config.use_notify else DEAF_AFTER + self._config.poll_interval
+        return "messages of PostgreSQL" if self.silence > patience else ""
+
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        now = asyncio.get_running_loop().time()
+        return now - max((reader.heard_at for reader in self._readers), default=now)
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
@@ -63,6 +81,7 @@ class PostgresController:
         wake_up = WakeUp()
         readers = [self._reader(shard, wake_up, on_control) for shard in range(self._shards)]
         await asyncio.gather(*(reader.start() for reader in readers))
+        self._readers = readers
         for reader in readers:
             self._run(reader.run())
         if self._config.use_notify:

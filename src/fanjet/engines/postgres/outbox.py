@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+CHECK_SECONDS: Final = 10.0
+"""Silence after which a reader looks whether it has got ahead of the table."""
 FIRST_RECONNECT_DELAY: Final = 1.0
 LONGEST_RECONNECT_DELAY: Final = 30.0
 
@@ -46,7 +48,7 @@ class Reader:
     """Reads the rows of one shard in the order of their ids, from those on that come after `start`.
 
     `query` takes the last id seen, how many rows at most, and the shard; `newest`, which takes the shard, finds the id
-    to begin after.
+    to begin after. A table that has been made anew, or restored, counts from less than that: it is read from its end.
     """
 
     def __init__(
@@ -71,17 +73,25 @@ class Reader:
         self._take = take
         self._cursor = 0
         self._failing = False
+        self._checked_at = 0.0
+        self.heard_at = 0.0
+        """When the last row came, by the time of the loop."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to read failed."""
+        return self._failing
 
     async def start(self) -> None:
         """Find where to begin, however often that fails."""
         while True:
             try:
-                rows = await self._database.fetch(self._newest, self._shard)
+                self._cursor = await self._find_newest()
             except Exception as error:
                 self._failed(error)
                 await asyncio.sleep(self._poll_seconds)
             else:
-                self._cursor = rows[0]["id"]
+                self.heard_at = self._checked_at = asyncio.get_running_loop().time()
                 return
 
     async def run(self) -> None:
@@ -91,19 +101,35 @@ class Reader:
             if not await self._read_batch():
                 await self._wait()
 
+    async def _find_newest(self) -> int:
+        rows = await self._database.fetch(self._newest, self._shard)
+        return int(rows[0]["id"])
+
     async def _read_batch(self) -> int:
+        now = asyncio.get_running_loop().time()
         try:
             rows = await self._database.fetch(self._query, self._cursor, self._batch_size, self._shard)
+            if not rows and now - max(self.heard_at, self._checked_at) > CHECK_SECONDS:
+                await self._check_cursor()
         except Exception as error:  # whatever it is: a node that stops reading is deaf
             self._failed(error)
             return 0
         if self._failing:
             self._failing = False
             log.info("reading from PostgreSQL again", shard=self._shard)
+        if rows:
+            self.heard_at = now
         for row in rows:
             self._cursor = row["id"]
             self._take(row)
         return len(rows)
+
+    async def _check_cursor(self) -> None:
+        self._checked_at = asyncio.get_running_loop().time()
+        newest = await self._find_newest()
+        if newest < self._cursor:
+            log.warn("table in PostgreSQL begins anew", shard=self._shard, before=self._cursor, now=newest)
+            self._cursor = newest
 
     async def _wait(self) -> None:
         try:
