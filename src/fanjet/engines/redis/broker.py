@@ -136,7 +136,8 @@ class RedisBroker:
             return _DONE
         keys = (home.names.result(channel, options.idempotency_key),)
         repeated = await self._publish_once.run(home.shard, keys, record, name, RESULT_TTL)
-        return _REPEATED if repeated else _DONE
+        # It is not counted as suppressed (07 §6.1), but who delivers has to know.
+        return _REPEATED if repeated and not self._carries_messages else _DONE
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`."""

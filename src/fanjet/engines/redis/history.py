@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RESULT_TTL: Final = 300
 """Seconds for which an idempotency key is remembered."""
+_UINT64: Final = 2**64 - 1
 
 
 class Storage(Protocol):
@@ -109,7 +110,8 @@ class Streams:
         direction = "reverse" if reverse else "forward"
         if limit == 0 or (reverse and since is not None and since.offset <= 1):
             direction = ""
-        first = "" if since is None else since.offset + (-1 if reverse else 1)
+        # Offsets are unsigned 64-bit numbers and wrap, as in memory: what follows the last one is 0.
+        first = "" if since is None else (since.offset + (-1 if reverse else 1)) & _UINT64
         keys = (home.names.stream(channel), home.names.stream_meta(channel))
         most = limit if limit > 0 else ""
         offset, epoch, entries = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), direction, first, most)
