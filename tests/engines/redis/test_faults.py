@@ -215,6 +215,13 @@ async def test_nothing_there_at_start(events, mode):  # 07-3
     await broker.close()
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 70])
+async def test_what_cannot_be_a_host_is_named(events, host):
+    with pytest.raises(EngineUnavailable, match=f"error connecting to Redis at {host}"):
+        async with opened(f"redis://{host}:6379", events):
+            pass
+
+
 async def test_logging_in(own, events):
     own.call("ACL", "SETUSER", "ann", "on", ">secret", "~*", "&*", "+@all")
     own.call("ACL", "SETUSER", "bare", "on", ">secret", "~*", "&*", "+@all", "-hello")

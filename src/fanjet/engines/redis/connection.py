@@ -205,7 +205,7 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
     except ConnectionLost as error:
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {error}") from error
-    except (OSError, TimeoutError, EngineUnavailable) as error:
+    except (OSError, TimeoutError, UnicodeError, EngineUnavailable) as error:  # UnicodeError: of no host's name
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {address}: {str(error) or 'timeout'}") from error
     except BaseException:
