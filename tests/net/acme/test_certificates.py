@@ -215,6 +215,13 @@ async def test_servers_that_share_a_folder_meet_each_others_challenges(server, a
     assert hosts_of(certificate) == [HOST]
 
 
+async def test_servers_that_share_a_folder_make_one_order(server, authority, tmp_path):
+    first, second = await server(tmp_path), await server(tmp_path)
+    certificates = await asyncio.gather(*(handshake(each) for each in (first, second) * 3))
+    assert len({certificate for certificate, _ in certificates}) == 1
+    assert authority.ordered == [HOST]
+
+
 def test_an_account_key_that_is_none_is_refused(tmp_path):
     (tmp_path / "acme_account+key").write_text("nonsense")
     with pytest.raises(ValueError, match="PEM"):

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 
@@ -41,3 +42,26 @@ def test_a_folder_that_goes_away_leaves_the_memory(tmp_path, caplog):
     store.put("a", b"1")
     assert store.get("a") == b"1"
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_only_one_of_those_who_share_a_folder_is_in_there(tmp_path):
+    one, two = Store(str(tmp_path)), Store(str(tmp_path))
+    entered = asyncio.Event()
+
+    async def enter():
+        async with two.alone("a"):
+            entered.set()
+
+    async with one.alone("a"), two.alone("b"):
+        entering = asyncio.create_task(enter())
+        await asyncio.sleep(0)
+        assert not entered.is_set()
+    await asyncio.wait_for(entering, 5)
+
+
+async def test_without_a_folder_or_when_it_has_gone_nobody_waits(tmp_path):
+    folder = tmp_path / "cache"
+    stores = [Store(), Store(), Store(str(folder)), Store(str(folder))]
+    folder.rmdir()
+    async with stores[0].alone("a"), stores[1].alone("a"), stores[2].alone("a"), stores[3].alone("a"):
+        pass

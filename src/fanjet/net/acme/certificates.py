@@ -145,7 +145,16 @@ class Certificates:
             return None
 
     async def _obtain(self, host: str) -> ssl.SSLContext:
-        """Get a certificate and take it into use. Raises `HelloRefused`."""
+        """Get a certificate and take it into use, one that another server has got meanwhile above all. Raises
+        `HelloRefused`."""
+        async with self.store.alone(host):
+            stored = self._stored(host)
+            if stored is not None and stored.renew_at > time.time():
+                self._use(host, stored)
+                return stored.context
+            return await self._order(host)
+
+    async def _order(self, host: str) -> ssl.SSLContext:
         log.info("obtaining a certificate for %s", host)
         key = new_key()
         try:

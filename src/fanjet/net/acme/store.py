@@ -6,14 +6,22 @@ and servers that share a folder answer each other's challenges.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 ACCOUNT_KEY: Final = "acme_account+key"
+
+LOOK_SECONDS: Final = 0.2
+"""Between two looks whether another server still has what this one wants for itself."""
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +75,44 @@ class Store:
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 (self._folder / name).unlink()
+
+    @contextlib.asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Wait until no other server is in here for the same name; one that ends lets go. Nobody waits where the folder
+        does not allow that."""
+        if self._folder is None:
+            yield
+            return
+        path = self._folder / f".{name}+lock"
+        try:
+            descriptor = await _locked(path)
+        except OSError as error:
+            log.error("certificate cache cannot be locked: %s", error)
+            yield
+            return
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            os.close(descriptor)
+
+
+async def _locked(path: Path) -> int:
+    """Make the file and lock it; returns its descriptor. Raises `OSError`."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # else the one before has removed it meanwhile
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:
