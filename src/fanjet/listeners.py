@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fanjet.net.asgi.neighbour import Neighbour
     from fanjet.net.hosted.host import Host
     from fanjet.net.http3.listener import Http3Listener
+    from fanjet.net.http3.others import Others
     from fanjet.net.router import Endpoint
     from fanjet.net.tls_acceptor import Contexts
     from fanjet.net.wheel import TimingWheel
@@ -148,7 +149,7 @@ class Listeners:
         self._listeners.append(Listener(front, sockets, tls))
         if http3:
             udp = [self._addresses.udp(beside) for beside in sockets]
-            self._listeners.append(_http3_listener(config, routes, self._wheel, udp))
+            self._listeners.append(_http3_listener(config, routes, self._wheel, udp, self._addresses.others))
 
     def _listen_on_unix_sockets(self, config: Config, served: list[Service]) -> None:
         """Those who come this way are on this machine, so TLS is not asked of them."""
@@ -223,11 +224,13 @@ def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes
     return ((b"Alt-Svc", b'h3=":%d"; ma=2592000' % sockets[0].getsockname()[1]),)
 
 
-def _http3_listener(config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket]) -> Http3Listener:
+def _http3_listener(
+    config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket], others: Others | None
+) -> Http3Listener:
     """Its library is loaded only here: it is an extra, and takes time and memory."""
     from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415
     from fanjet.net.http3.listener import Http3Listener  # noqa: PLC0415
     from fanjet.net.http3.server import Http3Server  # noqa: PLC0415
 
     server = Http3Server(routes, wheel, webtransport=config.webtransport.enabled)
-    return Http3Listener(server, quic_configuration(config.http_server.tls), udp)
+    return Http3Listener(server, quic_configuration(config.http_server.tls), udp, others)

@@ -10,6 +10,7 @@ from .binding import SocketFile, bind_beside, bind_tcp, bind_unix, bound_address
 if TYPE_CHECKING:
     import socket
 
+    from .http3.others import Others
     from .systemd import PassedSockets
 
 
@@ -23,6 +24,9 @@ class Bound:
 
 class Addresses(Protocol):
     """Gives out bound sockets; whoever gets them closes them. Every call may raise `BindError`."""
+
+    others: Others | None
+    """Other processes that have sockets on the same addresses."""
 
     def tcp(self, name: str, host: str, port: int) -> Bound:
         """For the listener of this name: what was passed for it, else `host` (empty: every interface) and `port` (0:
@@ -43,12 +47,11 @@ class Addresses(Protocol):
 
 
 class OwnAddresses:
-    """What this process was passed, or else binds itself. `shared`: others of the same user may bind the same TCP and
-    UDP addresses, and the kernel shares out the clients."""
+    """What this process was passed, or else binds itself."""
 
-    def __init__(self, passed: PassedSockets, *, shared: bool = False) -> None:
+    def __init__(self, passed: PassedSockets) -> None:
+        self.others: Others | None = None
         self._passed = passed
-        self._shared = shared
         self._files: list[SocketFile] = []
 
     def tcp(self, name: str, host: str, port: int) -> Bound:
@@ -56,11 +59,11 @@ class OwnAddresses:
         sockets = self._passed.take(name, host, port)
         if sockets:
             return Bound(sockets, ", ".join(map(bound_address, sockets)))
-        return Bound(bind_tcp(host, port, shared=self._shared), join_address(host, port))
+        return Bound(bind_tcp(host, port), join_address(host, port))
 
     def udp(self, beside: socket.socket) -> socket.socket:
         """As `Addresses` has it."""
-        return bind_beside(beside, shared=self._shared)
+        return bind_beside(beside)
 
     def unix(self, name: str, path: str, mode: int) -> Bound:
         """As `Addresses` has it."""

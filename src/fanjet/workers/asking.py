@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from fanjet.net.addresses import Bound
 from fanjet.net.binding import BindError
+
+if TYPE_CHECKING:
+    from fanjet.net.http3.others import Others
 
 MAX_ANSWER: Final = 65536
 MAX_SOCKETS: Final = 64
@@ -69,7 +72,8 @@ class KeptAddresses:
     Asking blocks, which is for the start alone.
     """
 
-    def __init__(self, keeper: socket.socket) -> None:
+    def __init__(self, keeper: socket.socket, others: Others) -> None:
+        self.others: Others | None = others
         self._keeper = keeper
         keeper.settimeout(PATIENCE)
 

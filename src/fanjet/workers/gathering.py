@@ -34,13 +34,16 @@ class Gathering:
         self._gone = merged([self._gone, what_stays(decoded(worker.last_metrics))])
 
     async def parts(self) -> list[bytes]:
-        """For each process what it has told, to be merged by who asks."""
+        """For each process what it has told, to be merged by who asks. A worker that is about to be kept as gone counts
+        as if it were."""
         self._last_number += 1
         gone = encoded(self._gone)
-        ready = sorted((each for each in self._workers if each.is_ready), key=lambda each: each.number)
-        return [gone, *await asyncio.gather(*(self._report(worker, self._last_number) for worker in ready))]
+        workers = sorted(self._workers, key=lambda each: each.number)
+        return [gone, *await asyncio.gather(*(self._report(worker, self._last_number) for worker in workers))]
 
     async def _report(self, worker: Worker, number: int) -> bytes:
+        if not worker.is_ready:
+            return encoded(what_stays(decoded(worker.last_metrics)))
         try:
             async with asyncio.timeout(REPORT_SECONDS):
                 return await worker.report(number)

@@ -1,4 +1,5 @@
-"""What supervisor and workers say to each other: messages over a stream, each behind its length."""
+"""What supervisor and workers say to each other, and workers among themselves: messages over a stream, each behind its
+length."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """To a worker: shut down, as on SIGTERM."""
+    """To a worker: shut down, as on SIGTERM. `replaced`: another one has taken its place already."""
+
+    replaced: bool = False
 
 
 class Reload(msgspec.Struct, frozen=True, tag="reload"):
@@ -53,10 +56,32 @@ class Gathered(msgspec.Struct, frozen=True, tag="gathered"):
     parts: list[bytes]
 
 
-Message: TypeAlias = Ready | Stop | Reload | Report | Reported | Gather | Gathered
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """To a worker: give a sign of life."""
+
+
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """From a worker: this is one."""
+
+
+class Stray(msgspec.Struct, frozen=True, tag="stray"):
+    """From one worker to another: a datagram for a connection of yours, that was sent from `address` to `where`."""
+
+    where: str
+    address: list[str | int]
+    datagram: bytes
+
+
+Message: TypeAlias = Ready | Stop | Reload | Report | Reported | Gather | Gathered | Ask | Alive | Stray
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Message)
+
+
+def framed(message: Message) -> bytes:
+    """The bytes of a message."""
+    encoded = _encoder.encode(message)
+    return len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded
 
 
 class Line(asyncio.Protocol):
@@ -75,8 +100,7 @@ class Line(asyncio.Protocol):
     def send(self, message: Message) -> None:
         """Send, unless the other end is gone."""
         if self._transport is not None and not self._transport.is_closing():
-            encoded = _encoder.encode(message)
-            self._transport.write(len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded)
+            self._transport.write(framed(message))
 
     def close(self) -> None:
         """Send what is under way, then hang up."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from fanjet.telemetry.logging import get_logger
 
 from .asking import KeptAddresses
-from .line import Gather, Gathered, Line, Ready, Reload, Report, Reported, Stop
+from .line import Alive, Ask, Gather, Gathered, Line, Ready, Reload, Report, Reported, Stop
+from .post import Post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,8 @@ class Link:
         self.number = place.number
         self.engine = place.engine
         """Path of the socket of the process that keeps what would be in memory; empty: there is none."""
-        self.addresses = KeptAddresses(place.keeper)
+        self._post = Post(place.post.folder, place.post.number, place.post.key)
+        self.addresses = KeptAddresses(place.keeper, self._post)
         self._place = place
         self._line = Line(self._take, self._lost)
         self._stop: Callable[[], None] = lambda: None
@@ -76,7 +78,10 @@ class Link:
             answer.set_exception(SupervisorLost("the supervisor does not answer"))
 
     def _take(self, message: Message) -> None:
-        if isinstance(message, Stop):
+        if isinstance(message, Ask):
+            self._line.send(Alive())
+        elif isinstance(message, Stop):
+            self._post.replaced = message.replaced
             self._stop()
         elif isinstance(message, Reload):
             self._reload()

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 VARIABLE: Final = "_FANJET_PLACE"
 
 
+class PostPlace(msgspec.Struct, frozen=True):
+    """How workers hand on what came to the wrong one (`post.Post`)."""
+
+    folder: str
+    number: int
+    """Of this process among all workers that were ever started."""
+    key: bytes
+    """Common to all."""
+
+
 class WorkerPlace(msgspec.Struct, frozen=True, tag="worker"):
-    """One of several workers. Numbers but the first are file descriptors."""
+    """One of several workers. `line` and `keeper` are file descriptors."""
 
     number: int
     """From 1."""
@@ -30,6 +40,7 @@ class WorkerPlace(msgspec.Struct, frozen=True, tag="worker"):
     """Questions for sockets (`kept.KeptAddresses`)."""
     engine: str
     """Path of the socket of the process that keeps what would be in memory; empty: there is none."""
+    post: PostPlace
 
 
 class EnginePlace(msgspec.Struct, frozen=True, tag="engine"):
@@ -49,6 +60,7 @@ class Worker:
     line: socket.socket
     keeper: socket.socket
     engine: str
+    post: PostPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ def take_place(environment: MutableMapping[str, str]) -> Place:
     if isinstance(place, EnginePlace):
         os.set_inheritable(place.life, False)
         return Engine(_socket(place.listening), place.life)
-    return Worker(place.number, _socket(place.line), _socket(place.keeper), place.engine)
+    return Worker(place.number, _socket(place.line), _socket(place.keeper), place.engine, place.post)
 
 
 def role_in(environment: Mapping[str, str]) -> str:

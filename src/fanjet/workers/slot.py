@@ -95,7 +95,7 @@ class Slot:
             old, self._worker = self._worker, new
             self._started_at = time.monotonic()
         if old is not None:
-            old.stop()
+            old.stop(replaced=True)
             await old.child.ended_within(patience)
         self._keeper.drop_unasked(self.number)
         return True

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
+import tempfile
 from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
@@ -12,7 +15,9 @@ from .engine import EngineKeeper
 from .gathering import AllMetrics, Gathering
 from .keeper import Keeper
 from .line import Gather, Gathered
+from .place import PostPlace
 from .slot import Slot
+from .watch import Watch
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 
 GRACE: Final = 5.0
 """Seconds beyond the timeout of shutdowns, in which a worker gives up by itself."""
+HIGHEST_NUMBER: Final = 65535
+"""Of all workers that were ever started, in the connection ids of HTTP/3; then numbers begin anew."""
+KEY_BYTES: Final = 32
 SIGNAL_NAMES: Final = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated"}
 
 log = get_logger(__name__)
@@ -61,6 +69,11 @@ class Supervisor:
         self._slots = [Slot(number + 1, self._start_worker, self._keeper) for number in range(config.fanjet.workers)]
         self._workers: set[Worker] = set()
         """All that run, those that have been replaced included."""
+        self._started = 0
+        self._folder = tempfile.mkdtemp(prefix="fanjet-")
+        """Where workers have the sockets by which they reach each other."""
+        self._key = os.urandom(KEY_BYTES)
+        self._watch = Watch(self._workers, lambda: self._config.fanjet.worker_timeout)
         self._gathering = Gathering(self._workers)
         self._exporter = None if exporter is None else exporter(self._all_metrics())
         self._stop_requested = asyncio.Event()
@@ -121,10 +134,12 @@ class Supervisor:
                 raise NotStarted
         for slot in self._slots:
             self._run(slot.keep())
+        self._run(self._watch.keep())
 
     async def _start_worker(self, number: int) -> Worker:
         worker = Worker(number, self._keeper, self._take)
-        await worker.start(self._environment, self._engine)
+        self._started = self._started % HIGHEST_NUMBER + 1
+        await worker.start(self._environment, self._engine, PostPlace(self._folder, self._started, self._key))
         self._workers.add(worker)
         self._run(self._see_off(worker))
         return worker
@@ -150,6 +165,7 @@ class Supervisor:
         statuses = await asyncio.gather(*(worker.child.ended_within(patience) for worker in workers))
         if self._engine is not None:
             await self._engine.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
         return not any(statuses)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from .asking import decode_question
 from .child import spawn
-from .line import Line, Ready, Reload, Report, Reported, Stop
+from .line import Alive, Ask, Line, Ready, Reload, Report, Reported, Stop
 from .place import WorkerPlace
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .engine import EngineKeeper
     from .keeper import Keeper
     from .line import Message
+    from .place import PostPlace
 
 MAX_QUESTION: Final = 65536
 
@@ -36,6 +37,8 @@ class Worker:
         self.number = number
         self.last_metrics = b""
         """What it has told of its metrics most recently."""
+        self.unanswered = 0
+        """How many times it has been asked for a sign of life since it gave one."""
         self._keeper = keeper
         self._on_message = on_message
         self._ready = asyncio.Event()
@@ -53,16 +56,16 @@ class Worker:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has come to accept connections, and still runs."""
-        return self._ready.is_set() and self.child.running
+        """Whether it has come to accept connections, and still runs and listens to this process."""
+        return self._ready.is_set() and self.child.running and not self._line_ended.is_set()
 
-    async def start(self, environment: Mapping[str, str], engine: EngineKeeper | None) -> None:
+    async def start(self, environment: Mapping[str, str], engine: EngineKeeper | None, post: PostPlace) -> None:
         """Start it."""
         line, its_line = socket.socketpair()
         asking, its_asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._keeper.expect(self.number)
         path = "" if engine is None else engine.path
-        place = WorkerPlace(self.number, its_line.fileno(), its_asking.fileno(), path)
+        place = WorkerPlace(self.number, its_line.fileno(), its_asking.fileno(), path, post)
         descriptors = [its_line.fileno(), its_asking.fileno()]
         if engine is not None:
             descriptors.append(engine.life)
@@ -94,13 +97,18 @@ class Worker:
         await self.child.exited()
         await self._line_ended.wait()
 
-    def stop(self) -> None:
-        """Have it shut down."""
-        self._line.send(Stop())
+    def stop(self, *, replaced: bool = False) -> None:
+        """Have it shut down. `replaced`: another one accepts in its place."""
+        self._line.send(Stop(replaced))
 
     def reload(self) -> None:
         """Have it read its configuration again."""
         self._line.send(Reload())
+
+    def ask(self) -> None:
+        """Have it give a sign of life."""
+        self.unanswered += 1
+        self._line.send(Ask())
 
     def send(self, message: Message) -> None:
         """Tell it something."""
@@ -119,6 +127,8 @@ class Worker:
     def _take(self, message: Message) -> None:
         if isinstance(message, Ready):
             self._ready.set()
+        elif isinstance(message, Alive):
+            self.unanswered = 0
         elif isinstance(message, Reported):
             self.last_metrics = message.metrics
             asked = self._reports.get(message.number)

@@ -13,6 +13,7 @@ from aioquic.quic.packet import QuicPacketType, pull_quic_header
 from fanjet.net.binding import BindError, bind_beside
 from fanjet.net.http3 import endpoint as endpoint_module
 from fanjet.net.http3.connection import Http3Connection
+from fanjet.net.http3.ids import ID_BYTES
 from tests.support.http3_client import connected
 
 FULL = 1200
@@ -67,7 +68,7 @@ async def test_unknown_versions_are_told_the_known_ones(rig, peer):
     "datagram",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(b"\x40" + bytes(40), id="unknown-connection"),
+        pytest.param(b"\x40" + bytes(20), id="small-of-unknown-connection"),
         pytest.param(long_header(0), id="version-negotiation"),
         pytest.param(long_header(0x1A2A3A4A, size=600), id="small-of-unknown-version"),
         pytest.param(long_header(1, size=600), id="small-initial"),
@@ -80,6 +81,30 @@ async def test_other_datagrams_are_not_answered(rig, peer, datagram):
     peer.send(datagram)
     await still_serves(rig)
     assert not peer.received
+
+
+async def test_a_client_whose_connection_is_no_more_is_told(rig, client, peer):
+    await client.request("GET", "/")
+    known = client._quic._peer_cid
+    assert len(known.cid) == ID_BYTES
+    peer.send(b"\x40" + known.cid + bytes(91))
+    await still_serves(rig)
+    assert not peer.received
+    (connection,) = [each for each in rig.server.connections if known.cid in each.ids]
+    connection.fail()
+    peer.send(b"\x40" + known.cid + bytes(20))
+    answer = await peer.answer()
+    assert len(answer) == 28
+    assert answer[0] & 0xC0 == 0x40
+    assert answer[-16:] == known.stateless_reset_token  # by which it knows that this is true
+
+
+async def test_those_who_know_nothing_are_not_told_so_for_ever(rig, peer, monkeypatch):
+    monkeypatch.setattr(endpoint_module, "MAX_RESETS", 3)
+    for _ in range(9):
+        peer.send(b"\x40" + os.urandom(100))
+    await still_serves(rig)
+    assert [len(answer) for answer in peer.received] == [43, 43, 43]
 
 
 async def test_an_initial_that_is_none_leaves_nothing_behind(rig, peer):

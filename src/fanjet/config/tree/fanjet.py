@@ -18,6 +18,10 @@ class Fanjet(Section):
         1,
         "worker processes, each a node of its own: limits counted per node count per worker",
     )
+    worker_timeout: Duration = option(
+        30.0,
+        "time after which a worker that gives no sign of life is killed and replaced; 0 = never",
+    )
     drain_time: Duration = option(
         0.0,
         "time over which a shutdown spreads the disconnects of clients; 0 = all at once. Below shutdown.timeout",

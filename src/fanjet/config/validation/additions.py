@@ -81,8 +81,9 @@ def own_keys(config: Config) -> Problems:
     autocert = config.http_server.tls_autocert
     if own.workers > 1 and autocert.enabled and not autocert.cache_dir:
         yield "http_server.tls_autocert.cache_dir: needed with several workers, which share certificates through it"
-    if own.drain_time < 0:
-        yield f"fanjet.drain_time: {format_duration(own.drain_time)} must not be negative"
+    for key, value in (("worker_timeout", own.worker_timeout), ("drain_time", own.drain_time)):
+        if value < 0:
+            yield f"fanjet.{key}: {format_duration(value)} must not be negative"
     if own.drain_time and own.drain_time >= config.shutdown.timeout:
         timeout = format_duration(config.shutdown.timeout)
         yield f"fanjet.drain_time: {format_duration(own.drain_time)} must be less than shutdown.timeout ({timeout})"

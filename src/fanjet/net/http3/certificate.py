@@ -9,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from ..tls import TLSError, TLSSettings, resolve_pem
 from .connection import IDLE_SECONDS
+from .ids import ID_BYTES
 from .quic import STREAM_WINDOW
 
 _MAX_DATAGRAM_FRAME: Final = 65536
@@ -19,6 +20,7 @@ def quic_configuration(settings: TLSSettings) -> QuicConfiguration:
     configuration = QuicConfiguration(
         is_client=False,
         alpn_protocols=["h3"],
+        connection_id_length=ID_BYTES,
         idle_timeout=IDLE_SECONDS,
         max_stream_data=STREAM_WINDOW,
         max_datagram_frame_size=_MAX_DATAGRAM_FRAME,  # WebTransport wants that they may be sent; they are not used

@@ -1,8 +1,8 @@
 """A UDP socket: whose datagram is this, and who may have a connection (RFC 9000 sections 5.2 and 8.1)."""
 
 import asyncio
+import contextlib
 import logging
-import os
 from typing import TYPE_CHECKING, Final, cast
 
 from aioquic._buffer import Buffer
@@ -17,12 +17,17 @@ from aioquic.quic.packet import (
 from aioquic.quic.retry import QuicRetryTokenHandler
 
 from .connection import Http3Connection
+from .ids import ID_BYTES, destination_id, stateless_reset
 from .quic import ServerQuic
 
 if TYPE_CHECKING:
+    import socket
+
     from aioquic.quic.configuration import QuicConfiguration
     from aioquic.quic.connection import NetworkAddress
 
+    from .ids import ConnectionIds
+    from .others import Others
     from .server import Http3Server
 
 RETRY_ABOVE: Final = 100
@@ -30,6 +35,8 @@ RETRY_ABOVE: Final = 100
 next to nothing."""
 MAX_HANDSHAKES: Final = 1000
 """Handshakes in progress, above which new clients are not answered: they try again by themselves."""
+MAX_RESETS: Final = 100
+"""Datagrams of unknown connections in a second, above which they are not answered."""
 
 _LONG_HEADER: Final = 0x80
 
@@ -39,14 +46,33 @@ log = logging.getLogger(__name__)
 class QuicEndpoint(asyncio.DatagramProtocol):
     """Gives each datagram to its connection and makes connections for those of new clients."""
 
-    def __init__(self, server: "Http3Server", configuration: "QuicConfiguration") -> None:
+    def __init__(
+        self,
+        server: "Http3Server",
+        configuration: "QuicConfiguration",
+        bound: "socket.socket",
+        ids: "ConnectionIds",
+        others: "Others | None" = None,
+    ) -> None:
+        """Read from a bound socket, which stays the caller's to close. `others` are read from it or its like, too."""
+        self.where = str(bound.getsockname())
+        """The address that clients send to."""
         self._server = server
         self._configuration = configuration
-        self._id_end = 1 + configuration.connection_id_length
+        self._socket = bound
+        self._ids = ids
+        self._others = others
         self._by_id: dict[bytes, Http3Connection] = {}
         self._handshaking: set[Http3Connection] = set()
         self._retry = QuicRetryTokenHandler()
         self._transport: asyncio.DatagramTransport | None = None
+        self._resets = 0
+        self._resets_since = 0.0
+
+    async def start(self) -> None:
+        """Answer clients from now on."""
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, sock=self._socket.dup())
 
     # What the event loop calls.
 
@@ -55,12 +81,22 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: "NetworkAddress") -> None:
+        """Take a datagram in, or give it to the process that has its connection."""
+        if data and not self._hand_on(data, addr):
+            self.receive(data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """Some earlier datagram could not be delivered, which loss recovery deals with."""
+
+    # What connections and the listener call.
+
+    def receive(self, data: bytes, addr: "NetworkAddress") -> None:
         """Find the connection by the id that the datagram carries."""
-        if not data:
-            return
         is_long = data[0] & _LONG_HEADER
-        connection = self._welcome(data, addr) if is_long else self._by_id.get(data[1 : self._id_end])
+        connection = self._welcome(data, addr) if is_long else self._by_id.get(destination_id(data))
         if connection is None:
+            if not is_long:
+                self._tell_unknown(data, addr)
             return
         try:
             connection.datagram_received(data, addr)
@@ -68,15 +104,19 @@ class QuicEndpoint(asyncio.DatagramProtocol):
             log.exception("HTTP/3 connection failed")
             connection.fail()
 
-    def error_received(self, exc: Exception) -> None:
-        """Some earlier datagram could not be delivered, which loss recovery deals with."""
-
-    # What connections and the listener call.
-
     def send(self, data: bytes, address: "NetworkAddress") -> None:
         """Send a datagram."""
         if self._transport is not None:
             self._transport.sendto(data, address)
+        else:
+            with contextlib.suppress(OSError):  # as when it gets lost on its way
+                self._socket.sendto(data, address)
+
+    def leave_reading(self) -> None:
+        """Read no more from the socket: another process does, and hands on what is for connections of this one."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
 
     def add_id(self, connection: Http3Connection, connection_id: bytes) -> None:
         """Let a connection be known by one more id."""
@@ -104,16 +144,39 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         """Close every connection and the socket."""
         for connection in set(self._by_id.values()):
             connection.close()
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
+        self.leave_reading()
+
+    # Datagrams of connections that are not here.
+
+    def _hand_on(self, data: bytes, addr: "NetworkAddress") -> bool:
+        """Whether the datagram is another process's affair. An id that a client has made looks like one of those by
+        chance now and then, which is no matter: that process makes a connection as well as this one."""
+        if self._others is None:
+            return False
+        connection_id = destination_id(data)
+        if len(connection_id) != ID_BYTES or connection_id in self._by_id:
+            return False
+        owner = self._ids.owner(connection_id)
+        return owner != self._ids.number and self._others.hand_on(owner, self.where, data, addr)
+
+    def _tell_unknown(self, data: bytes, addr: "NetworkAddress") -> None:
+        """Have the client give up a connection that is no more, instead of waiting until it has timed out."""
+        now = self._server.wheel.clock()
+        if now >= self._resets_since + 1.0:
+            self._resets_since = now
+            self._resets = 0
+        self._resets += 1
+        if self._resets <= MAX_RESETS:
+            reset = stateless_reset(data, self._ids.reset_token(destination_id(data)))
+            if reset:
+                self.send(reset, addr)
 
     # New clients.
 
     def _welcome(self, data: bytes, addr: "NetworkAddress") -> Http3Connection | None:
         """The connection of a datagram from the time of the handshake, a new one where it asks for one."""
         try:
-            header = pull_quic_header(Buffer(data=data), host_cid_length=self._configuration.connection_id_length)
+            header = pull_quic_header(Buffer(data=data), host_cid_length=ID_BYTES)
         except ValueError:
             return None
         if header.packet_type is QuicPacketType.VERSION_NEGOTIATION:  # answered, it could be made to echo for ever
@@ -137,6 +200,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
 
     def _accept(self, connection_id: bytes, *, original: bytes, retried: bytes | None = None) -> Http3Connection:
         quic = ServerQuic(
+            self._ids,
             configuration=self._configuration,
             original_destination_connection_id=original,
             retry_source_connection_id=retried,
@@ -163,7 +227,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
 
     def _ask_for_proof(self, header: QuicHeader, addr: "NetworkAddress") -> None:
         """Send a token that comes back only from where it was sent to. Nothing is remembered."""
-        source = os.urandom(self._configuration.connection_id_length)
+        source = self._ids.new()
         token = self._retry.create_token(
             address=addr,
             original_destination_connection_id=header.destination_cid,

@@ -1,45 +1,54 @@
 """UDP sockets with the HTTP/3 server behind them."""
 
-import asyncio
 import logging
+import os
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .endpoint import QuicEndpoint
+from .ids import ConnectionIds
 
 if TYPE_CHECKING:
     from aioquic.quic.configuration import QuicConfiguration
 
+    from .others import Others
     from .server import Http3Server
 
 
 class Http3Listener:
     """Serves HTTP/3."""
 
-    __slots__ = ("_configuration", "_endpoints", "_sockets", "server")
+    __slots__ = ("_endpoints", "_others", "_sockets", "server")
 
     def __init__(
-        self, server: "Http3Server", configuration: "QuicConfiguration", sockets: Iterable[socket.socket]
+        self,
+        server: "Http3Server",
+        configuration: "QuicConfiguration",
+        sockets: Iterable[socket.socket],
+        others: "Others | None" = None,
     ) -> None:
-        """Take over bound UDP sockets."""
+        """Take over bound UDP sockets, on whose addresses `others` may be served, too."""
         logging.getLogger("quic").setLevel(logging.WARNING)  # it has something to say about every connection
+        ids = ConnectionIds(os.urandom(32), 0) if others is None else ConnectionIds(others.key, others.number)
         self.server = server
-        self._configuration = configuration
+        self._others = others
         self._sockets = list(sockets)
-        self._endpoints: list[QuicEndpoint] = []
+        self._endpoints = [QuicEndpoint(server, configuration, each, ids, others) for each in self._sockets]
 
     async def start(self) -> None:
         """Answer clients from now on."""
-        loop = asyncio.get_running_loop()
-        for each in self._sockets:
-            endpoint = QuicEndpoint(self.server, self._configuration)
-            await loop.create_datagram_endpoint(lambda made=endpoint: made, sock=each)  # type: ignore[misc]
-            self._endpoints.append(endpoint)
+        if self._others is not None:
+            await self._others.open({endpoint.where: endpoint.receive for endpoint in self._endpoints})
+        for endpoint in self._endpoints:
+            await endpoint.start()
 
     def close(self) -> None:
         """Take no more clients; those that there are stay."""
         self.server.stopping = True
+        if self._others is not None and self._others.replaced:
+            for endpoint in self._endpoints:
+                endpoint.leave_reading()
 
     async def stop(self) -> None:
         """Wait for requests and sessions, then close what is left."""
@@ -48,3 +57,5 @@ class Http3Listener:
             endpoint.close()
         for each in self._sockets:
             each.close()
+        if self._others is not None:
+            self._others.close()

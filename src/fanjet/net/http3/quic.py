@@ -1,19 +1,22 @@
-"""A QUIC connection whose receive windows follow its reader.
+"""A QUIC connection whose receive windows follow its reader, and whose ids are our own.
 
 aioquic doubles every window that is half used, whoever reads. A client could so fill our memory by sending faster than
-its commands run, and opens 128 streams to do it. What has to be known of aioquic's inside for that is all in this
-module, which is why the extra names the version it was written for.
+its commands run, and opens 128 streams to do it. And it draws connection ids at random, by which nobody could tell
+which process has the connection. What has to be known of aioquic's inside for that is all in this module, which is why
+the extra names the version it was written for.
 """
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aioquic.quic.connection import MAX_STREAM_DATA_FRAME_CAPACITY, Limit, QuicConnection
+from aioquic.quic.connection import MAX_STREAM_DATA_FRAME_CAPACITY, Limit, QuicConnection, QuicConnectionId
 from aioquic.quic.packet import QuicFrameType
 
 if TYPE_CHECKING:
     from aioquic.quic.packet_builder import QuicPacketBuilder
     from aioquic.quic.recovery import QuicPacketSpace
     from aioquic.quic.stream import QuicStream
+
+    from .ids import ConnectionIds
 
 STREAM_WINDOW: Final = 128 * 1024
 """Bytes that a client may send on a stream beyond what has been read of it."""
@@ -24,16 +27,32 @@ MAX_REQUESTS: Final = 100
 MAX_UNIDIRECTIONAL: Final = 16
 """Three of them are HTTP/3's own, and clients open some to see whether unknown ones are ignored."""
 
+MAX_IDS: Final = 8
+"""Connection ids that a client may be given at once."""
+
 
 class ServerQuic(QuicConnection):
     """The server's side of one QUIC connection."""
 
-    def __init__(self, **how: Any) -> None:
+    def __init__(self, ids: "ConnectionIds", **how: Any) -> None:
         super().__init__(**how)
+        self._ids = ids
+        self._host_cids = [self._new_id(0)]
+        self._host_cids[0].was_sent = True
+        self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
         self.held: set[int] = set()
         """Streams that are not read at present: their windows stay as they are."""
         self._local_max_streams_bidi = Limit(QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", MAX_REQUESTS)
         self._local_max_streams_uni = Limit(QuicFrameType.MAX_STREAMS_UNI, "max_streams_uni", MAX_UNIDIRECTIONAL)
+
+    def _new_id(self, sequence_number: int) -> QuicConnectionId:
+        made = self._ids.new()
+        return QuicConnectionId(made, sequence_number, self._ids.reset_token(made))
+
+    def _replenish_connection_ids(self) -> None:
+        while len(self._host_cids) < min(MAX_IDS, self._remote_active_connection_id_limit):
+            self._host_cids.append(self._new_id(self._host_cid_seq))
+            self._host_cid_seq += 1
 
     def take_apart(self) -> None:
         """Let go of everything once the connection is over: aioquic's objects hold each other, and no collector looks

@@ -1,0 +1,105 @@
+"""Workers that hang are replaced, and none that does not."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from fanjet.workers.watch import ROUNDS, Watch
+from tests.support.family import Family, is_running
+from tests.support.following import Publisher, following
+from tests.workers.conftest import started
+from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
+
+if TYPE_CHECKING:
+    from tests.conftest import StartServer
+
+HANGS = "worker does not answer, killing it"
+TIMEOUT_SECONDS = 4
+"""A healthy worker on a busy machine answers within this."""
+
+
+async def test_a_worker_that_hangs_is_replaced(private_server: StartServer, name: str) -> None:
+    server = await started(private_server, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}})
+    family = Family(server)
+    hanging = family.worker(1)
+    async with following(server, name, 8) as followers:
+        family.kill(hanging, signal.SIGSTOP)
+        await family.logged(HANGS)
+        await family.logged("serving", 3)
+        assert not is_running(hanging)
+        publisher = Publisher(server, name)
+        await publisher.publish()
+        await all_have(publisher, followers)
+    nothing_is_missing_or_twice(followers)
+    assert '"signal SIGKILL"' in server.log
+
+
+async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_server: StartServer) -> None:
+    server = await started(private_server, {"fanjet": {"worker_timeout": "2s"}})
+    family = Family(server)
+    before = family.workers()
+    stopped = [family.parent, *family.pids()]
+    for pid in stopped:
+        family.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(3.0)  # which is what they must not take for silence
+    for pid in reversed(stopped):
+        family.kill(pid, signal.SIGCONT)
+    await server.api("info")
+    assert HANGS not in server.log
+    assert family.workers() == before
+
+
+class Hanging:
+    """A worker that answers only when the test says so."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_ready = True
+        self.unanswered = 0
+        self.killed = 0
+        self.child = SimpleNamespace(pid=number, kill=self._kill)
+
+    def ask(self) -> None:
+        self.unanswered += 1
+
+    def _kill(self) -> None:
+        self.killed += 1
+
+
+def look(workers: list[Hanging], times: int, *answering: Hanging) -> None:
+    watch = Watch(cast("Any", workers), lambda: 1.0)
+    for _ in range(times):
+        watch.look(1.0)
+        for worker in answering:
+            worker.unanswered = 0
+
+
+def test_who_answers_in_the_end_is_left_alone() -> None:
+    workers = [Hanging(1), Hanging(2)]
+    look(workers, ROUNDS - 1, workers[0])
+    look(workers, ROUNDS - 1, workers[1])
+    look(workers, 100, *workers)
+    assert [worker.killed for worker in workers] == [0, 0]
+
+
+def test_when_all_hang_they_go_one_by_one() -> None:
+    workers = [Hanging(1), Hanging(2), Hanging(3)]
+    look(workers, ROUNDS)
+    assert sum(worker.killed for worker in workers) == 0
+    look(workers, 1)
+    assert sum(worker.killed for worker in workers) == 1
+    workers = [worker for worker in workers if not worker.killed]
+    look(workers, ROUNDS - 1)
+    assert sum(worker.killed for worker in workers) == 0
+    look(workers, 1)
+    assert sum(worker.killed for worker in workers) == 1
+
+
+def test_who_does_not_accept_connections_yet_or_any_more_is_not_asked() -> None:
+    worker = Hanging(1)
+    worker.is_ready = False
+    look([worker], 100)
+    assert (worker.unanswered, worker.killed) == (0, 0)
