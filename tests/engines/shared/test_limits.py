@@ -88,7 +88,9 @@ async def test_a_worker_of_another_version_is_told(engine):
     async with Raw(engine) as raw:
         await raw.say(frame(Hello(VERSION + 1, "me")))
         await raw.read_until(1)
-        assert raw.got == [messages.Refused(f"the engine's process speaks version 1, this worker {VERSION + 1}")]
+        assert raw.got == [
+            messages.Refused(f"the engine's process speaks version {VERSION}, this worker {VERSION + 1}")
+        ]
 
 
 async def test_fields_that_a_newer_version_adds_are_left_out(engine):

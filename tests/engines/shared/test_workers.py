@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
 from fanjet.engines.interfaces import PublishOptions
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.shared.conftest import Worker, working
@@ -128,3 +133,93 @@ async def test_entries_of_a_worker_go_with_it(engine):
             return await a.presence.presence("news") == {"c1": ALICE}
 
         await until(only_alice)
+
+
+# ------------------------------------------------------------------------------------------------------ what comes when
+
+DELTA = PublishOptions(history_size=10, history_ttl=300, use_delta=True)
+NO_STREAM = PublishOptions()
+
+
+def seen(worker: Worker) -> list[tuple[bytes, int, str, bool, bytes | None]]:
+    """What has been delivered, but for when it was published: publisher and engine have each their clock."""
+    return [
+        (
+            each.publication.data,
+            each.publication.offset,
+            each.publication.epoch or each.epoch,
+            each.use_delta,
+            each.previous and each.previous.data,
+        )
+        for each in worker.events.delivered
+    ]
+
+
+def payloads(worker: Worker) -> list[bytes]:
+    return [each.publication.data for each in worker.events.delivered]
+
+
+async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
+        for each in (a, b, c):
+            await each.broker.subscribe("news")
+        calls = [
+            each.broker.publish("news", b"%d" % number, options)
+            for number in range(100)
+            for each in (a, b)
+            for options in (NO_STREAM, KEEP, DELTA)
+        ]
+        await asyncio.gather(*calls)
+        for each in (a, b, c):
+            await each.events.deliveries(600)
+        assert seen(a) == seen(b) == seen(c)
+
+
+@pytest.mark.parametrize("options", [NO_STREAM, KEEP, DELTA, PublishOptions(idempotency_key="k")])
+async def test_a_publisher_has_its_message_once_and_before_the_answer(engine, options):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        for count in (1, 2):
+            published = await mine.broker.publish("news", b"%d" % count, replace(options, version=count))
+            if published.suppressed:
+                assert payloads(mine) == [b"1"]
+                break
+            assert [each[:2] for each in seen(mine)][count - 1 :] == [(b"%d" % count, published.offset)]
+        await mine.broker.unsubscribe("news")
+        await mine.broker.publish("news", b"3", KEEP)
+        assert b"3" not in payloads(mine)
+
+
+async def test_a_publisher_gets_deltas_with_what_was_before(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        await a.broker.subscribe("news")
+        await b.broker.publish("news", b"1", DELTA)
+        await a.broker.publish("news", b"2", DELTA)
+        assert [each.previous and each.previous.data for each in await a.events.deliveries(2)] == [None, b"1"]
+
+
+async def test_joins_and_publications_of_one_worker_keep_their_order(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        order: list[str] = []
+        mine.events.on_publication = lambda *_, **__: order.append("publication")
+        mine.events.on_join = lambda *_: order.append("join")
+
+        async def act(number: int) -> None:
+            if number % 2:
+                await mine.broker.publish_join("news", ALICE)
+            else:
+                await mine.broker.publish("news", b"1", NO_STREAM)
+
+        await asyncio.gather(*map(act, range(4)))
+        assert order == ["publication", "join", "publication", "join"]
+
+
+async def test_what_a_publisher_does_not_wait_for_any_more_reaches_its_subscribers(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        publishing = asyncio.ensure_future(mine.broker.publish("news", b"1", NO_STREAM))
+        await asyncio.sleep(0)
+        publishing.cancel()
+        await mine.broker.publish("other", b"2", NO_STREAM)
+        assert payloads(mine) == [b"1"]

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from fanjet.engines.interfaces import History, Published, PublishOptions
+from fanjet.engines.interfaces import History
 from fanjet.protocol.publication import StreamPosition
 
-from .messages import Publish, PublishJoin, PublishLeave, ReadHistory, RemoveHistory, Subscribe, Unsubscribe
+from .messages import (
+    Broadcast,
+    Publish,
+    PublishJoin,
+    PublishLeave,
+    ReadHistory,
+    RemoveHistory,
+    Subscribe,
+    Unsubscribe,
+)
+from .publications import publication_at
 
 if TYPE_CHECKING:
-    from fanjet.engines.interfaces import BrokerEvents
+    from collections.abc import Awaitable
+
+    from fanjet.engines.interfaces import BrokerEvents, Published, PublishOptions
     from fanjet.protocol.publication import ClientInfo
 
     from .link import EngineLink
-
-_DONE: Final = Published()
 
 
 class SharedBroker:
     """See `MemoryBroker`, for several nodes. What is published reaches `events` before the publisher is answered."""
 
     keeps_history = True
+    keeps_order = True
     delivers_reliably = False
 
     def __init__(self, link: EngineLink, events: BrokerEvents) -> None:
@@ -59,12 +70,11 @@ class SharedBroker:
         if not self._link.lost:  # else nothing is subscribed anyway
             await self._link.call(Unsubscribe(channel))
 
-    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
-        position = await self._link.call(Publish(channel, data, options))
-        if position is None:
-            return _DONE
-        return Published(position.offset, position.epoch, position.suppressed)
+        if options.keeps_history or options.idempotency_key:
+            return self._link.publish(Publish(channel, data, options))
+        return self._link.publish(Broadcast(channel, publication_at(data, options), options.use_delta))
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`."""

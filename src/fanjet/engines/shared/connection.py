@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
 
-from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.interfaces import EngineUnavailable, Published
 from fanjet.telemetry.logging import get_logger
 
 from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
-from .messages import Answer, Call, Done, Event, Hello, Ping, Refused, decode_answers, encode
+from .messages import Answer, Call, Done, Event, Hello, Ping, Position, Refused, decode_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from .messages import Broadcast, Publish
+
+    Own: TypeAlias = Broadcast | Publish
+    Waiting: TypeAlias = asyncio.Future[Any] | tuple[asyncio.Future[Any], Own]
+    """Who waits for an answer; with the call, if it is news, too."""
 
 log = get_logger(__name__)
 
@@ -28,25 +34,37 @@ SLICE_SECONDS: Final = 0.002
 """Time for what comes until the loop gets its turn. What was read meanwhile waits, and nothing more is read."""
 SLICE_CHECK: Final = 16
 """Messages between two looks at the clock."""
+_EVENTS: Final = frozenset(get_args(Event))
+_DONE: Final = Published()
 
 
 class ConnectionLost(EngineUnavailable):
     """The connection broke, or the engine fell silent; what was under way may have been done or not."""
 
 
+class Listener(Protocol):
+    """Takes what the engine tells."""
+
+    def take(self, event: Event, /) -> None:
+        """Something has happened."""
+
+    def take_own(self, call: Own, published: Published, /) -> None:
+        """What this worker published has been published."""
+
+
 class EngineConnection(asyncio.Protocol):
-    """Calls made in one turn of the loop leave in one write; their answers come in the same order. `take` gets events.
+    """Calls made in one turn of the loop leave in one write; their answers come in the same order.
 
     After some silence it asks for a sign of life, and gives up when there is none: then, as when the connection breaks,
     every call under way fails with `ConnectionLost`. `lost` is done then.
     """
 
-    def __init__(self, take: Callable[[Event], None]) -> None:
+    def __init__(self, listener: Listener) -> None:
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = self._loop.create_future()
-        self._take = take
+        self._listener = listener
         self._refusal = ""
-        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._reader: FrameReader[Done | Answer | Event] = FrameReader(decode_answers)
         self._writer = FrameWriter(self._loop, self._write)
         self._unread: deque[Done | Answer | Event] = deque()
@@ -56,15 +74,23 @@ class EngineConnection(asyncio.Protocol):
         self._closed = asyncio.Event()
 
     def call(self, message: Call) -> asyncio.Future[Any]:
-        """The answer to come, None for what is just done. Raises `EngineUnavailable`, here or when awaited."""
-        if self._refusal:
-            raise ConnectionLost(self._refusal)
-        encoded = encode(message)
-        if len(encoded) > MOST_IN_FRAME // 2:
-            raise EngineUnavailable(f"a message of {len(encoded)} bytes is too long for the engine")
-        future = self._loop.create_future()
+        """The answer to come, an empty `Published` for what is just done. Raises `EngineUnavailable`, here or when
+        awaited."""
+        self._add(message)
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting.append(future)
-        self._writer.add(encoded)
+        return future
+
+    def publish(self, message: Own, *, is_news: bool) -> asyncio.Future[Published]:
+        """The answer to a call that makes an event. If that `is_news` to this worker, it comes with the answer. Raises
+        `EngineUnavailable` when awaited."""
+        future: asyncio.Future[Published] = self._loop.create_future()
+        try:
+            self._add(message)
+        except EngineUnavailable as error:
+            future.set_exception(error)
+        else:
+            self._waiting.append((future, message) if is_news else future)
         return future
 
     def send(self, message: Call) -> None:
@@ -115,32 +141,73 @@ class EngineConnection(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _write(self, frame: bytes) -> None:
+    def _add(self, message: Call) -> None:
+        if self._refusal:
+            raise ConnectionLost(self._refusal)
+        size = self._writer.add_whole(message, MOST_IN_FRAME // 2)
+        if size > MOST_IN_FRAME // 2:
+            raise EngineUnavailable(f"a message of {size} bytes is too long for the engine")
+
+    def _write(self, frame: bytearray) -> None:
         if self._transport is not None and not self.lost.done():
             self._transport.write(frame)
 
     def _read_on(self) -> None:
-        unread, waiting, take = self._unread, self._waiting, self._take
+        unread, take = self._unread, self._listener.take
         until = 0.0
         count = 0
         while unread:
             message = unread.popleft()
-            if isinstance(message, int):
-                for _ in range(message):
-                    future = waiting.popleft()
-                    if not future.done():  # else who waited has gone
-                        future.set_result(None)
-            elif isinstance(message, Answer):
-                _answer(waiting.popleft(), message)
+            if type(message) is int:
+                done = min(message, SLICE_CHECK)
+                if message > done:
+                    unread.appendleft(message - done)
+                self._take_done(done)
+                count += done
+            elif type(message) in _EVENTS:
+                take(cast("Event", message))
+                count += 1
             else:
-                take(message)
-            count += 1
-            if count % SLICE_CHECK == 0:
+                self._take_answer(cast("Answer", message))
+                count += 1
+            if count >= SLICE_CHECK:
+                count = 0
                 now = self._loop.time()
                 until = until or now + SLICE_SECONDS
                 if now > until:
                     self._read_on_later()
                     return
+
+    def _take_done(self, count: int) -> None:
+        """So many calls have been done."""
+        next_waiting, take_own = self._waiting.popleft, self._listener.take_own
+        for _ in range(count):
+            waiting = next_waiting()
+            if type(waiting) is tuple:
+                future, call = waiting
+                take_own(call, _DONE)
+            else:
+                future = cast("asyncio.Future[Any]", waiting)
+            if not future.done():  # else who waited has gone
+                future.set_result(_DONE)
+
+    def _take_answer(self, answer: Answer) -> None:
+        waiting = self._waiting.popleft()
+        result: Answer | Published = answer
+        if type(answer) is Position:
+            result = Published(answer.offset, answer.epoch, answer.suppressed)
+        if type(waiting) is tuple:
+            future, call = waiting
+            if type(result) is Published and not result.suppressed:
+                self._listener.take_own(call, result)
+        else:
+            future = cast("asyncio.Future[Any]", waiting)
+        if future.done():
+            return
+        if type(answer) is Refused:
+            future.set_exception(EngineUnavailable(answer.reason))
+        else:
+            future.set_result(result)
 
     def _read_on_later(self) -> None:
         if self._transport is not None and not self.lost.done():
@@ -171,25 +238,17 @@ class EngineConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._unread.clear()
-        waiting, self._waiting = self._waiting, deque()
-        for future in waiting:
+        all_waiting, self._waiting = self._waiting, deque()
+        for waiting in all_waiting:
+            future = waiting[0] if type(waiting) is tuple else cast("asyncio.Future[Any]", waiting)
             if not future.done():
                 future.set_exception(ConnectionLost(why))
         self.lost.set_result(ConnectionLost(why))
 
 
-def _answer(future: asyncio.Future[Any], answer: Answer) -> None:
-    if future.done():
-        return  # who waited has gone
-    if isinstance(answer, Refused):
-        future.set_exception(EngineUnavailable(answer.reason))
-    else:
-        future.set_result(answer)
-
-
-async def connect(path: str, hello: Hello, take: Callable[[Event], None]) -> EngineConnection:
+async def connect(path: str, hello: Hello, listener: Listener) -> EngineConnection:
     """Connect, and wait until the engine has answered. Raises `EngineUnavailable`. Needs a task."""
-    connection = EngineConnection(take)
+    connection = EngineConnection(listener)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await asyncio.get_running_loop().create_unix_connection(lambda: connection, path)

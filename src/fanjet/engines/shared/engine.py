@@ -8,14 +8,26 @@ from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.telemetry.logging import get_logger
 
 from . import messages
-from .messages import Control, Joined, Left, Position, Presence, PresenceStats, Refused, Stream, encode
+from .messages import (
+    OVERHEAD,
+    Control,
+    Joined,
+    Left,
+    Position,
+    Presence,
+    PresenceStats,
+    Published,
+    Refused,
+    Stream,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from fanjet.protocol.publication import ClientInfo, Publication
 
-    from .messages import Answer, Call
+    from .messages import Answer, Broadcast, Call
 
 log = get_logger(__name__)
 
@@ -30,8 +42,8 @@ class Worker(Protocol):
     present: set[tuple[str, str]]
     """Channels and clients of its entries of presence."""
 
-    def tell(self, event: bytes) -> None:
-        """Send an encoded event."""
+    def tell(self, message: object, size: int = OVERHEAD) -> None:
+        """Send an event, of about this size in bytes."""
 
     def drop(self, why: str) -> None:
         """End the connection."""
@@ -46,6 +58,8 @@ class Engine:
         self._listeners: dict[str, dict[Worker, None]] = {}
         self._nodes: dict[str, Worker] = {}
         self._workers: set[Worker] = set()
+        self._knowing: Worker | None = None
+        """Who knows what is being published, as it is its own."""
         self._closed = False
 
     async def start(self) -> None:
@@ -75,6 +89,17 @@ class Engine:
             log.exception("error carrying out a call", call=type(call).__name__)
             return Refused("internal error of the engine")
 
+    def pass_on(self, worker: Worker, call: Broadcast) -> None:
+        """Carry out this call, which needs no broker: as it came it goes to the others that listen."""
+        listeners = self._listeners.get(call.channel)
+        if listeners is None:
+            return
+        publication = call.publication
+        size = size_of(publication.data, publication.info, publication.tags)
+        for listener in listeners:
+            if listener is not worker:
+                listener.tell(call, size)
+
     def forget(self, worker: Worker) -> None:
         """It is gone, with everything that was there for its sake. The other nodes get its last words."""
         self._workers.discard(worker)
@@ -98,10 +123,16 @@ class Engine:
     ) -> None:
         """See `BrokerEvents`."""
         listeners = self._listeners.get(channel)
-        if listeners is not None:
-            event = encode(messages.Published(channel, publication, epoch, use_delta, previous))
-            for worker in listeners:
-                worker.tell(event)
+        if listeners is None:
+            return
+        event = Published(channel, publication, epoch, use_delta, previous)
+        size = size_of(publication.data, publication.info, publication.tags)
+        if previous is not None:
+            size += len(previous.data)
+        knowing = self._knowing
+        for worker in listeners:
+            if worker is not knowing:
+                worker.tell(event, size)
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """See `BrokerEvents`."""
@@ -128,7 +159,8 @@ class Engine:
         log.info("worker has come", node=call.node)
         return None
 
-    def _publish(self, _worker: Worker, call: messages.Publish) -> Position | None:
+    def _publish(self, worker: Worker, call: messages.Publish) -> Position | None:
+        self._knowing = None if call.comes_back else worker
         published = self._broker.publish_now(call.channel, call.data, call.options)
         if not published.offset and not published.suppressed:
             return None
@@ -177,7 +209,7 @@ class Engine:
         if not call.node:
             self._tell_others(worker, call.message)
         elif (addressee := self._nodes.get(call.node)) is not None:
-            addressee.tell(encode(Control(call.message)))
+            addressee.tell(Control(call.message), OVERHEAD + len(call.message))
 
     def _ping(self, _worker: Worker, _call: messages.Ping) -> None:
         """There is nothing more to a sign of life."""
@@ -187,15 +219,15 @@ class Engine:
     def _tell_listeners(self, channel: str, event: Joined | Left) -> None:
         listeners = self._listeners.get(channel)
         if listeners is not None:
-            encoded = encode(event)
+            size = size_of(b"", event.info, None)
             for worker in listeners:
-                worker.tell(encoded)
+                worker.tell(event, size)
 
     def _tell_others(self, sender: Worker, message: bytes) -> None:
-        event = encode(Control(message))
+        event = Control(message)
         for worker in self._nodes.values():
             if worker is not sender:
-                worker.tell(event)
+                worker.tell(event, OVERHEAD + len(message))
 
     def _stop_listening(self, worker: Worker, channel: str) -> None:
         listeners = self._listeners.get(channel)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from msgspec import MsgspecError
+from msgspec import MsgspecError, Raw
+
+from .messages import OVERHEAD, encode, encode_into
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -13,12 +15,9 @@ if TYPE_CHECKING:
 MOST_IN_FRAME: Final = 256 * 1024 * 1024
 """Bytes of a frame, and so of a message."""
 FULL: Final = 256 * 1024
-"""Bytes of a frame, if it has more than one message."""
+"""Bytes of a frame, about, if it has more than one message."""
 
 _LENGTH: Final = 4
-_ARRAY: Final = b"\xdd"
-"""MessagePack: an array, its number of elements in four bytes."""
-_HEAD: Final = len(_ARRAY) + 4
 
 T = TypeVar("T")
 
@@ -32,13 +31,15 @@ class FrameReader(Generic[T]):
 
     __slots__ = ("_decode", "_rest")
 
-    def __init__(self, decode: Callable[[memoryview], list[T]]) -> None:
+    def __init__(self, decode: Callable[[bytes | memoryview], list[T]]) -> None:
         self._decode = decode
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[T]:
         """The messages that are complete now. Raises `MalformedFrame`."""
         rest = self._rest
+        if not rest and len(data) - _LENGTH == int.from_bytes(data[:_LENGTH], "big"):
+            return self._read(data[_LENGTH:])  # one frame, as nearly always
         rest += data
         messages: list[T] = []
         start = 0
@@ -50,54 +51,57 @@ class FrameReader(Generic[T]):
                 end = begin + length
                 if end > len(view):
                     break
-                messages += self._read(view[begin:end])
+                with view[begin:end] as frame:
+                    messages += self._read(frame)
                 start = end
         del rest[:start]
         return messages
 
-    def _read(self, frame: memoryview) -> list[T]:
+    def _read(self, frame: bytes | memoryview) -> list[T]:
         try:
-            with frame:
-                return self._decode(frame)
+            return self._decode(frame)
         except MsgspecError as error:
             raise MalformedFrame(str(error)) from error
 
 
 class FrameWriter:
-    """Collects encoded messages and hands frames to `send`."""
+    """Collects messages, encodes those of one turn of the loop together, and hands the frame to `send`."""
 
-    __slots__ = ("_call_soon", "_messages", "_send")
+    __slots__ = ("_call_soon", "_messages", "_send", "_size")
 
-    def __init__(self, loop: AbstractEventLoop, send: Callable[[bytes], None]) -> None:
+    def __init__(self, loop: AbstractEventLoop, send: Callable[[bytearray], None]) -> None:
         self._call_soon = loop.call_soon
         self._send = send
-        self._messages: list[bytes] = []
+        self._messages: list[object] = []
+        self._size = 0
 
-    def add(self, message: bytes) -> None:
-        """Send a message, together with the others of this turn of the loop."""
+    def add(self, message: object, size: int = OVERHEAD) -> None:
+        """Send a message, of about this size in bytes, with the others of this turn."""
         messages = self._messages
         if not messages:
             self._call_soon(self.flush)
+        elif self._size + size > FULL:
+            self.flush()
+            messages = self._messages
         messages.append(message)
+        self._size += size
+
+    def add_whole(self, message: object, most: int) -> int:
+        """Send a message whose size is not known before it is encoded. Returns it; beyond `most` nothing is sent."""
+        encoded = encode(message)
+        size = len(encoded)
+        if size <= most:
+            self.add(Raw(encoded), size)
+        return size
 
     def flush(self) -> None:
         """Send what there is now."""
-        messages, self._messages = self._messages, []
-        size = sum(map(len, messages))
-        if size > FULL:
-            self._send_frames(messages)
-        elif messages:
-            self._send_frame(messages, size)
-
-    def _send_frames(self, messages: list[bytes]) -> None:
-        start = size = 0
-        for end, message in enumerate(messages):
-            if size and size + len(message) > FULL:
-                self._send_frame(messages[start:end], size)
-                start, size = end, 0
-            size += len(message)
-        self._send_frame(messages[start:], size)
-
-    def _send_frame(self, messages: list[bytes], size: int) -> None:
-        head = (size + _HEAD).to_bytes(_LENGTH, "big") + _ARRAY + len(messages).to_bytes(4, "big")
-        self._send(b"".join((head, *messages)))
+        messages = self._messages
+        if not messages:
+            return
+        self._messages = []
+        self._size = 0
+        frame = bytearray(_LENGTH)
+        encode_into(messages, frame, _LENGTH)
+        frame[:_LENGTH] = (len(frame) - _LENGTH).to_bytes(_LENGTH, "big")
+        self._send(frame)

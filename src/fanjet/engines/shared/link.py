@@ -9,15 +9,29 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from .connection import EngineConnection, connect
-from .messages import VERSION, AddPresence, Control, Hello, Joined, Published, Subscribe
+from .messages import (
+    VERSION,
+    AddPresence,
+    Broadcast,
+    Control,
+    Hello,
+    Joined,
+    Left,
+    Publish,
+    Published,
+    Subscribe,
+)
+from .publications import publication_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from fanjet.engines.interfaces import BrokerEvents
+    from fanjet.engines.interfaces import Published as BrokerPublished
     from fanjet.protocol.publication import ClientInfo
 
-    from .messages import Call, Event, Left
+    from .connection import Own
+    from .messages import Call, Event
 
 log = get_logger(__name__)
 
@@ -57,7 +71,8 @@ class EngineLink:
     @property
     def lost(self) -> str:
         """See `Remote`."""
-        return "" if self._connection is not None else "the engine's process"
+        connection = self._connection
+        return "" if connection is not None and not connection.lost.done() else "the engine's process"
 
     async def start(self) -> None:
         """Connect, for the first of those who share this. Raises `EngineUnavailable`."""
@@ -76,17 +91,37 @@ class EngineLink:
             await asyncio.gather(self._running, return_exceptions=True)
 
     def call(self, message: Call) -> Awaitable[Any]:
-        """The answer to come, None for what is just done. Raises `EngineUnavailable`, here or when awaited."""
+        """The answer to come. Raises `EngineUnavailable`, here or when awaited."""
         connection = self._connection
         return connection.call(message) if connection is not None else self._call_later(message)
+
+    def publish(self, message: Own) -> Awaitable[BrokerPublished]:
+        """The answer to a call that makes an event, which is reported to this worker, too, if it has subscribed. Raises
+        `EngineUnavailable` when awaited."""
+        connection = self._connection
+        if connection is None:
+            return self._publish_later(message)
+        return connection.publish(message, is_news=self._is_news(message))
 
     # ------------------------------------------------------------------------------------------ inside
 
     async def _call_later(self, message: Call) -> Any:
+        connection = await self._next_connection()
+        return await connection.call(message)
+
+    async def _publish_later(self, message: Own) -> BrokerPublished:
+        connection = await self._next_connection()
+        return await connection.publish(message, is_news=self._is_news(message))
+
+    async def _next_connection(self) -> EngineConnection:
         if self._attempt is None:
             raise EngineUnavailable(self._trouble or "the engine is closed")
-        connection = await asyncio.shield(self._attempt)
-        return await connection.call(message)
+        return await asyncio.shield(self._attempt)
+
+    def _is_news(self, message: Own) -> bool:
+        """Whether it is reported with its answer. When the engine comes to a call, it knows what it has been told
+        before on the same connection, and no more."""
+        return message.channel in self.channels and not (type(message) is Publish and message.comes_back)
 
     async def _run(self) -> NoReturn:
         pause = RETRY_SECONDS
@@ -106,7 +141,7 @@ class EngineLink:
 
     async def _connect(self) -> EngineConnection:
         self._begin_attempt()
-        return await connect(self._path, Hello(VERSION, self._node, self.farewell), self._take)
+        return await connect(self._path, Hello(VERSION, self._node, self.farewell), self)
 
     async def _work_with(self, connection: EngineConnection) -> None:
         """Until the connection is lost."""
@@ -161,9 +196,12 @@ class EngineLink:
         if self.events is not None:
             self.events.on_restored()
 
-    def _take(self, event: Event) -> None:
+    # ------------------------------------------------------------------------------------------ Listener
+
+    def take(self, event: Event) -> None:
+        """See `Listener`."""
         try:
-            if isinstance(event, Control):
+            if type(event) is Control:
                 if self.on_control is not None:
                     self.on_control(event.message)
             elif self.events is not None:
@@ -171,13 +209,30 @@ class EngineLink:
         except Exception:
             log.exception("error handling what the engine told")
 
+    def take_own(self, call: Own, published: BrokerPublished) -> None:
+        """See `Listener`."""
+        try:
+            if self.events is not None:
+                _report(call if isinstance(call, Broadcast) else _event_of(call, published), self.events)
+        except Exception:
+            log.exception("error handling what was published")
 
-def _report(event: Published | Joined | Left, events: BrokerEvents) -> None:
-    if isinstance(event, Published):
+
+def _report(event: Event, events: BrokerEvents) -> None:
+    if type(event) is Broadcast:
+        events.on_publication(event.channel, event.publication, "", use_delta=event.use_delta, previous=None)
+    elif type(event) is Published:
         events.on_publication(
             event.channel, event.publication, event.epoch, use_delta=event.use_delta, previous=event.previous
         )
-    elif isinstance(event, Joined):
+    elif type(event) is Joined:
         events.on_join(event.channel, event.info)
-    else:
+    elif type(event) is Left:
         events.on_leave(event.channel, event.info)
+
+
+def _event_of(call: Publish, published: BrokerPublished) -> Published:
+    """What the engine has told the others."""
+    offset, epoch = published.offset, published.epoch
+    publication = publication_at(call.data, call.options, offset, epoch)
+    return Published(call.channel, publication, epoch, call.options.use_delta, None)

@@ -1,7 +1,8 @@
 """What workers and the engine's process say to each other: MessagePack arrays that begin with their kind.
 
 Every call has one answer, in the order of the calls, so that neither needs a number. Answers and events come in the
-order in which they happened: who publishes a message receives it before the answer. Fields may be added at the end.
+order in which they happened. Who publishes gets no event of that: it knows what it was, and the answer says when it
+happened. Fields may be added at the end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from msgspec import Struct
 from fanjet.engines.interfaces import PublishOptions  # noqa: TC001
 from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition  # noqa: TC001
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Changes with what an older process would not understand: workers may be newer than the engine."""
 
 # ------------------------------------------------------------------------------------------------------ calls
@@ -30,11 +31,17 @@ class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
 
 
 class Publish(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """Answered by `Position`, or as done where there is none."""
+    """What the engine has to look at before it is published: with history or a key of idempotency. Answered by
+    `Position`, or as done where there is none."""
 
     channel: str
     data: bytes
     options: PublishOptions
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether its publisher gets the event, too, since it does not know what was published before."""
+        return self.options.use_delta and self.options.keeps_history
 
 
 class PublishJoin(Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -118,6 +125,14 @@ class Ping(Struct, frozen=True, array_like=True, gc=False, tag=13):
     """Asks for a sign of life."""
 
 
+class Broadcast(Struct, frozen=True, array_like=True, gc=False, tag=14):
+    """A publication for whoever listens, kept nowhere: the engine passes it on as it is, for an event."""
+
+    channel: str
+    publication: Publication
+    use_delta: bool
+
+
 Call: TypeAlias = (
     Hello
     | Publish
@@ -133,6 +148,7 @@ Call: TypeAlias = (
     | ReadPresenceStats
     | PublishControl
     | Ping
+    | Broadcast
 )
 
 # ------------------------------------------------------------------------------------------------------ answers
@@ -211,9 +227,28 @@ class Control(Struct, frozen=True, array_like=True, gc=False, tag=19):
     message: bytes
 
 
-Event: TypeAlias = Published | Joined | Left | Control
+Event: TypeAlias = Broadcast | Published | Joined | Left | Control
 
-encode: Final = msgspec.msgpack.Encoder().encode
-"""One message."""
+# ------------------------------------------------------------------------------------------------------ encoding
+
+OVERHEAD: Final = 64
+"""Bytes that a message has besides its long parts, about."""
+
+
+def size_of(data: bytes, info: ClientInfo | None, tags: dict[str, str] | None) -> int:
+    """Bytes of a message with a publication, about: rather more than fewer."""
+    size = OVERHEAD + len(data)
+    if info is not None:
+        size += len(info.conn_info) + len(info.chan_info)
+    if tags is not None:
+        size += 4 * sum(len(name) + len(value) for name, value in tags.items())
+    return size
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+encode: Final = _encoder.encode
+"""A message, or a list of them."""
+encode_into: Final = _encoder.encode_into
+"""The same, into a buffer from some place on, where it ends then."""
 decode_calls: Final = msgspec.msgpack.Decoder(list[Call]).decode
 decode_answers: Final = msgspec.msgpack.Decoder(list[Done | Answer | Event]).decode

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fanjet.telemetry.logging import get_logger
 
-from .frames import FULL, MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
-from .messages import Refused, decode_calls, encode
+from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from .messages import Broadcast, Position, Refused, decode_calls
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -41,8 +41,6 @@ class WorkerConnection(asyncio.Protocol):
         self._writer = FrameWriter(self._loop, self._write)
         self._calls: deque[Call] = deque()
         self._transport: asyncio.Transport | None = None
-        self._collected = 0
-        """Bytes of answers since a flush."""
         self._stalled = False
         """Whether it does not read."""
         self._paused = False
@@ -98,36 +96,39 @@ class WorkerConnection(asyncio.Protocol):
 
     def _work(self) -> None:
         """Carry out what there is, for a while."""
-        calls, carry_out = self._calls, self._engine.carry_out
+        calls, engine = self._calls, self._engine
+        pass_on, carry_out, tell = engine.pass_on, engine.carry_out, self.tell
         until = self._loop.time() + SLICE_SECONDS
         count = done = 0
         while calls and not self._stalled:
-            answer = carry_out(self, calls.popleft())
-            if answer is None:
+            call = calls.popleft()
+            if type(call) is Broadcast and self.introduction is not None:
+                pass_on(self, call)
                 done += 1
             else:
-                if done:
-                    self._writer.add(encode(done))
+                if done:  # before what this call may bring about
+                    tell(done)
                     done = 0
-                self._answer(answer)
+                answer = carry_out(self, call)
+                if answer is None:
+                    done = 1
+                elif type(answer) is Position:
+                    tell(answer)
+                else:
+                    self._answer_at_length(answer)
             count += 1
             if count % SLICE_CHECK == 0 and self._loop.time() > until:
                 self._loop.call_soon(self._work)
                 break
         if done:
-            self._writer.add(encode(done))
+            tell(done)
         if calls or self._paused:
             self._pause_reading(bool(calls))
 
-    def _answer(self, answer: Answer) -> None:
-        encoded = encode(answer)
-        if len(encoded) > MOST_IN_FRAME // 2:
-            encoded = encode(Refused(f"an answer of {len(encoded)} bytes is too long"))
-        self._writer.add(encoded)
-        self._collected += len(encoded)
-        if self._collected > FULL:
-            self._collected = 0
-            self._writer.flush()  # by which it turns out whether the worker reads
+    def _answer_at_length(self, answer: Answer) -> None:
+        size = self._writer.add_whole(answer, MOST_IN_FRAME // 2)
+        if size > MOST_IN_FRAME // 2:
+            self.tell(Refused(f"an answer of {size} bytes is too long"))
 
     def _pause_reading(self, paused: bool) -> None:
         if self._transport is None or self._dropped:
@@ -138,7 +139,7 @@ class WorkerConnection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self, frame: bytearray) -> None:
         if self._transport is None or self._dropped:
             return
         self._transport.write(frame)
