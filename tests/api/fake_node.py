@@ -45,6 +45,7 @@ class FakeNode:
     """Implements `fanjet.api.node.Node`."""
 
     shutting_down: bool = False
+    keeps_order: bool = False
     failure: Exception | None = None
     """What every call that reaches the engine or the connections raises."""
     published: list[tuple[str, Publication, bool]] = field(default_factory=list)

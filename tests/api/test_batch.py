@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,12 +13,15 @@ from fanjet.api.batch import encode_replies, run_batch
 from fanjet.api.calls import Calls
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.requests import BatchRequest, Command
+from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.protocol.json_document import DocumentDecoder
+from tests.api.fake_node import FakeNode
 
 if TYPE_CHECKING:
-    from tests.api.fake_node import FakeNode
+    from fanjet.engines.interfaces import Published, PublishOptions
 
 BAD_REQUEST = {"error": {"code": 107, "message": "bad request"}}
+INTERNAL = {"error": {"code": 100, "message": "internal server error"}}
 NOT_FOUND = {"error": {"code": 104, "message": "not found"}}
 UNKNOWN_CHANNEL = {"error": {"code": 102, "message": "unknown channel"}}
 
@@ -88,3 +93,45 @@ async def test_a_payload_that_is_not_json_fails_the_whole_answer(node: FakeNode)
     ]
     with pytest.raises(PayloadNotJSON):
         await batch(node, commands)
+
+
+@dataclass
+class LaterNode(FakeNode):
+    """One whose engine answers later, in order: `answers` waits to be let go."""
+
+    keeps_order: bool = True
+    begun: list[str] = field(default_factory=list)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+        self.begun.append(channel)
+        await self.answers.wait()
+        return await super().publish(channel, data, options)
+
+    async def presence_stats(self, channel: str) -> tuple[int, int]:
+        self.begun.append(f"stats of {channel}")
+        return await super().presence_stats(channel)
+
+
+async def test_publishes_do_not_wait_for_each_other_where_their_order_is_kept() -> None:
+    node = LaterNode()
+    commands = [publish("a"), publish("zz:a"), publish("b"), {"presence_stats": {"channel": "ns:a"}}, publish("c")]
+    replies = asyncio.ensure_future(batch(node, commands))
+    await asyncio.sleep(0)
+    assert node.begun == ["a", "b"]
+    node.answers.set()
+    assert [list(each) for each in (await replies)["replies"]] == [
+        ["publish"],
+        ["error"],
+        ["publish"],
+        ["presence_stats"],
+        ["publish"],
+    ]
+    assert node.begun == ["a", "b", "stats of ns:a", "c"]
+
+
+async def test_a_publish_that_fails_stops_none_of_those_under_way() -> None:
+    node = LaterNode(failure=EngineUnavailable("gone"))
+    node.answers.set()
+    assert await batch(node, [publish("a"), publish("b")]) == {"replies": [INTERNAL] * 2}
+    assert node.begun == ["a", "b"]

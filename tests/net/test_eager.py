@@ -3,7 +3,7 @@ import contextvars
 
 import pytest
 
-from fanjet.net.eager import run_eagerly, start
+from fanjet.net.eager import Begun, run_eagerly, start
 
 
 class Outcome:
@@ -256,3 +256,88 @@ async def test_what_was_started_and_waits_goes_on_in_a_task(fails):
     future.set_exception(error) if fails else future.set_result(1)
     await task
     assert (seen, outcome.calls) == (([], [(None, error)]) if fails else ([1, "inside"], [(None, None)]))
+
+
+# ------------------------------------------------------------------------------------------------------ begun here
+
+
+async def test_what_has_ended_in_its_first_step_has_its_result_at_once():
+    async def inner():
+        return 7
+
+    assert await Begun(inner()) == 7
+
+
+async def test_what_has_begun_goes_on_when_it_is_awaited():
+    first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+    steps = []
+
+    async def waits():
+        steps.append("begun")
+        steps.append(await first)
+        await asyncio.sleep(0)
+        return await second
+
+    begun = Begun(waits())
+    assert steps == ["begun"]
+    asyncio.get_running_loop().call_soon(second.set_result, 2)
+    first.set_result(1)
+    assert steps == ["begun"]
+    assert await begun == 2
+    assert steps == ["begun", 1]
+
+
+async def test_what_is_done_is_taken_without_a_turn_of_the_loop():
+    futures = [asyncio.get_running_loop().create_future() for _ in range(3)]
+
+    async def waits(future):
+        return await future
+
+    begun = [Begun(waits(future)) for future in futures]
+    for number, future in enumerate(futures):
+        future.set_result(number)
+    turned = []
+    asyncio.get_running_loop().call_soon(turned.append, True)
+    assert [await each for each in begun] == [0, 1, 2]
+    assert turned == []
+
+
+async def test_a_failure_and_a_cancellation_reach_what_has_begun():
+    loop = asyncio.get_running_loop()
+    caught = []
+
+    async def waits(future):
+        try:
+            await future
+        except (ValueError, asyncio.CancelledError) as error:
+            caught.append(type(error))
+            raise
+
+    failing = loop.create_future()
+    begun = Begun(waits(failing))
+    failing.set_exception(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        await begun
+
+    async def awaits():
+        await Begun(waits(loop.create_future()))
+
+    task = loop.create_task(awaits())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert caught == [ValueError, asyncio.CancelledError]
+
+
+async def test_what_has_begun_can_be_closed():
+    closed = []
+
+    async def waits():
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            closed.append(True)
+
+    Begun(waits()).close()
+    assert closed == [True]

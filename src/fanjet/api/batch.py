@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from fanjet.net.pacing import TimeSlice, run_all
+from fanjet.net.pacing import TimeSlice, run_all, run_in_line
 
 from .encoding import encode_mapping
 from .errors import BadRequest, NotFound
@@ -13,6 +14,8 @@ from .requests import Command
 from .results import ErrorResult, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .calls import Calls
     from .errors import ApiError
     from .requests import BatchRequest
@@ -27,13 +30,32 @@ async def run_batch(calls: Calls, request: BatchRequest) -> list[Reply]:
     """Run the commands one after another or side by side; one reply for each, in their order. Errors stop nothing."""
     if request.parallel:
         return await run_all(_reply(calls, command) for command in request.commands)
+    if not calls.node.keeps_order:
+        return await _run_one_by_one(calls, request.commands)
+    replies: list[Reply] = []
+    for publishes, commands in groupby(request.commands, _publishes):
+        run = _run_in_line if publishes else _run_one_by_one
+        replies += await run(calls, commands)
+    return replies
+
+
+async def _run_one_by_one(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
     replies = []
     time_slice = TimeSlice()
-    for command in request.commands:
+    for command in commands:
         replies.append(await _reply(calls, command))
         if time_slice.is_over():
             await time_slice.give_way()
     return replies
+
+
+async def _run_in_line(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
+    return await run_in_line(_reply(calls, command) for command in commands)
+
+
+def _publishes(command: Command | None) -> bool:
+    """Whether it is carried out in its turn without waiting for those before it."""
+    return command is not None and command.publish is not None
 
 
 async def _reply(calls: Calls, command: Command | None) -> Reply:

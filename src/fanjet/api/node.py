@@ -28,6 +28,10 @@ class Node(Protocol):
     def procedures(self) -> Mapping[str, Procedure]:
         """What the method `rpc` calls, by name (05 §6.13)."""
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether publishes are carried out in the order in which they were begun."""
+
     def resolve(self, channel: str) -> ChannelOptions:
         """Options of a channel. Raises error 102 when its namespace does not exist."""
 

@@ -172,6 +172,13 @@ class Heard(Remote, Protocol):
         traffic, messages of its own come back."""
 
 
+class Orderly(Protocol):
+    """What brokers are that answer later, but carry out calls in the order in which they were made. Others need not
+    be."""
+
+    keeps_order: bool
+
+
 class Testator(Protocol):
     """What controllers are that notice when a node vanishes. Others need not be."""
 

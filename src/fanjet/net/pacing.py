@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.eager import Begun, run_eagerly
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -54,6 +54,27 @@ async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
             await time_slice.give_way()
     await crowd.until_fewer_than(1)
     return crowd.results()
+
+
+async def run_in_line(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Begin one after another, where what the next one asks for cannot overtake what the last one waits for; the
+    results in order. No job may raise. Cancelling drops those that wait."""
+    results: list[T] = []
+    begun: list[Begun[T]] = []
+    time_slice = TimeSlice()
+    try:
+        for job in jobs:
+            begun.append(Begun(job))
+            if len(begun) >= MAX_IN_FLIGHT:
+                results += [await each for each in begun]
+                begun.clear()
+            elif time_slice.is_over():
+                await time_slice.give_way()
+        results += [await each for each in begun]
+    finally:
+        for each in begun:
+            each.close()
+    return results
 
 
 class _Crowd(Generic[T]):

@@ -90,6 +90,8 @@ class Node:
         self.hub = Hub(self.flusher, self.metrics, max_message=max_message, max_lag=max_lag)
         engines = open_engines(self.hub, self.uid)
         self.broker = engines.broker
+        self.keeps_order: bool = getattr(self.broker, "keeps_order", False)
+        """See `Orderly`."""
         self.presence_manager = CountedPresence(engines.presence_manager, self.metrics)
         self._controller = engines.controller
         self._engines = engines
