@@ -18,6 +18,7 @@ from fanjet.bench.stage import Stage
 
 from .commands import ClientPublish, CommandRoundTrip
 from .connections import ConnectStorm, IdleConnections, ReconnectStorm
+from .draining import NodeRestart, RollingRestart
 from .fanout import FanOut, ManyChannels
 from .kernel import SENDER, KernelLimit
 from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
@@ -91,4 +92,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Workers("workers", "two workers beside one process: HTTP API publishes to channels of 10, 100, 400 subscribers"),
     Workers("workers-batch", "the same in batches of 100", batch=100),
     Workers("workers-client", "the same by clients", by_clients=True),
+    NodeRestart(),
+    RollingRestart(),
 )
