@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
+from fanjet.workers import watch as module
 from fanjet.workers.watch import ROUNDS, Watch
 from tests.support.family import Family, is_running
 from tests.support.following import Publisher, following
-from tests.workers.conftest import started
+from tests.support.server import Server, merge
+from tests.support.wire_client import connected
+from tests.workers.conftest import CONFIG, started
 from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import StartServer
 
 HANGS = "worker does not answer, killing it"
+STUCK_PROGRAM = """
+import sys
+import fanjet
+
+server = fanjet.Server(sys.argv[1])
+
+
+@server.rpc("wait")
+async def never_returns(event):
+    while True:
+        pass
+
+
+sys.exit(server.run())
+"""
 TIMEOUT_SECONDS = 4
 """A healthy worker on a busy machine answers within this."""
 
@@ -35,6 +58,25 @@ async def test_a_worker_that_hangs_is_replaced(private_server: StartServer, name
         await all_have(publisher, followers)
     nothing_is_missing_or_twice(followers)
     assert '"signal SIGKILL"' in server.log
+
+
+async def test_a_worker_whose_loop_is_stuck_tells_where(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(STUCK_PROGRAM)
+    timeout = {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}}
+    server = Server(merge(CONFIG, timeout), tmp_path)
+    server.words = [sys.executable, str(program), str(tmp_path / "config.json")]
+    await asyncio.to_thread(server.start)
+    try:
+        family = Family(server)
+        await family.complete()
+        async with connected(server) as client:
+            await client.send({"id": 2, "rpc": {"method": "wait", "data": {}}})
+            await family.logged(HANGS)
+            await family.logged("serving", 3)
+        assert "in never_returns" in server.log
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
 async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_server: StartServer) -> None:
@@ -60,7 +102,7 @@ class Hanging:
         self.is_ready = True
         self.unanswered = 0
         self.killed = 0
-        self.child = SimpleNamespace(pid=number, kill=self._kill)
+        self.child = SimpleNamespace(pid=number, show_stacks=lambda: None, kill=self._kill)
 
     def ask(self) -> None:
         self.unanswered += 1
@@ -69,37 +111,44 @@ class Hanging:
         self.killed += 1
 
 
-def look(workers: list[Hanging], times: int, *answering: Hanging) -> None:
+@pytest.fixture(autouse=True)
+def _kills_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WRITING_SECONDS", 0.0)
+
+
+async def look(workers: list[Hanging], times: int, *answering: Hanging) -> None:
     watch = Watch(cast("Any", workers), lambda: 1.0)
     for _ in range(times):
         watch.look(1.0)
         for worker in answering:
             worker.unanswered = 0
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
-def test_who_answers_in_the_end_is_left_alone() -> None:
+async def test_who_answers_in_the_end_is_left_alone() -> None:
     workers = [Hanging(1), Hanging(2)]
-    look(workers, ROUNDS - 1, workers[0])
-    look(workers, ROUNDS - 1, workers[1])
-    look(workers, 100, *workers)
+    await look(workers, ROUNDS - 1, workers[0])
+    await look(workers, ROUNDS - 1, workers[1])
+    await look(workers, 100, *workers)
     assert [worker.killed for worker in workers] == [0, 0]
 
 
-def test_when_all_hang_they_go_one_by_one() -> None:
+async def test_when_all_hang_they_go_one_by_one() -> None:
     workers = [Hanging(1), Hanging(2), Hanging(3)]
-    look(workers, ROUNDS)
+    await look(workers, ROUNDS)
     assert sum(worker.killed for worker in workers) == 0
-    look(workers, 1)
+    await look(workers, 1)
     assert sum(worker.killed for worker in workers) == 1
     workers = [worker for worker in workers if not worker.killed]
-    look(workers, ROUNDS - 1)
+    await look(workers, ROUNDS - 1)
     assert sum(worker.killed for worker in workers) == 0
-    look(workers, 1)
+    await look(workers, 1)
     assert sum(worker.killed for worker in workers) == 1
 
 
-def test_who_does_not_accept_connections_yet_or_any_more_is_not_asked() -> None:
+async def test_who_does_not_accept_connections_yet_or_any_more_is_not_asked() -> None:
     worker = Hanging(1)
     worker.is_ready = False
-    look([worker], 100)
+    await look([worker], 100)
     assert (worker.unanswered, worker.killed) == (0, 0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .place import environment_for
 
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .place import EnginePlace, WorkerPlace
+
+
+STACKS_SIGNAL: Final = signal.SIGUSR1
+
+
+def show_stacks_when_asked() -> None:
+    """Write all threads' stacks to standard error on `STACKS_SIGNAL`, even when nothing else works any more. A program
+    that has a use of its own for the signal keeps that."""
+    if signal.getsignal(STACKS_SIGNAL) is signal.SIG_DFL:
+        faulthandler.register(STACKS_SIGNAL)
 
 
 class Child:
@@ -40,6 +51,12 @@ class Child:
     def when_exited(self, call: Callable[[], None]) -> None:
         """Call once it has ended."""
         self._exited.add_done_callback(lambda _: call())
+
+    def show_stacks(self) -> None:
+        """Have it write to standard error where it is, if it has prepared for that; else it ends."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(STACKS_SIGNAL)
 
     def kill(self) -> None:
         """End it at once."""

@@ -51,6 +51,8 @@ class Post:
             if way is None:
                 way = self._ways[owner] = _Way(self._folder / str(owner))
             way.send(framed(Stray(where, list(address), datagram)))
+        except BlockingIOError:  # it is too busy to be reached at all
+            return True
         except OSError:  # it is no more
             if way is not None:
                 way.close()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ROUNDS: Final = 10
 """Signs of life that a worker is asked for one after the other, before it is given up."""
 IDLE_SECONDS: Final = 1.0
+WRITING_SECONDS: Final = 0.5
+"""Time in which a worker that hangs may tell where."""
 
 log = get_logger(__name__)
 
@@ -50,7 +52,8 @@ class Watch:
                 pid=longest.child.pid,
                 seconds=patience,
             )
-            longest.child.kill()
+            longest.child.show_stacks()
+            asyncio.get_running_loop().call_later(WRITING_SECONDS, longest.child.kill)
             for worker in ready:
                 worker.unanswered = 0
         for worker in ready:
