@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from fanjet.engines.redis.sharding import place
 from tests.cluster.test_redis import CONFIG
 from tests.support.following import CLOSED, Follower
-from tests.support.redis import Redis, RedisCluster, RedisSentinel
+from tests.support.redis import BINARY, NEW_BINARY, Redis, RedisCluster, RedisSentinel
 from tests.support.relay import Relay
 from tests.support.server import ApiError, Server, merge
 from tests.support.waiting import until
@@ -101,12 +102,18 @@ async def test_a_redis_that_is_killed_comes_back_with_what_it_has_written(
         redis.stop()
 
 
-async def test_a_new_primary_of_sentinel_is_followed(tmp_path: Path, private_server: StartServer, name: str) -> None:
+ON_REPLICA = {"replica_client": {"enabled": True}, "subscribe_on_replica": True}
+
+
+@pytest.mark.parametrize("how", [pytest.param({}, id="at-primary"), pytest.param(ON_REPLICA, id="at-replica")])
+async def test_a_new_primary_of_sentinel_is_followed(
+    tmp_path: Path, private_server: StartServer, name: str, how: dict[str, Any]
+) -> None:
     sentinel = RedisSentinel(tmp_path)
     try:
         await asyncio.to_thread(sentinel.start)
         redis = {"sentinel_address": [sentinel.sentinel.address], "sentinel_master_name": sentinel.MASTER}
-        config = merge(config_on(redis), WITH_LONG)
+        config = merge(config_on(redis | how), WITH_LONG)
         publisher, other = private_server(config), await asyncio.to_thread(private_server, config)
         async with everything_arrives(publisher, other, f"long:{name}"):
             # It stays away: an old primary that is well takes writes until a Sentinel tells it better, and forgets them
@@ -121,14 +128,20 @@ async def test_a_new_primary_of_sentinel_is_followed(tmp_path: Path, private_ser
         sentinel.stop()
 
 
-async def test_a_replica_takes_over_in_a_cluster(tmp_path: Path, private_server: StartServer, name: str) -> None:
-    cluster = RedisCluster(tmp_path)
+BY_NODE = ON_REPLICA | {"sharded_pub_sub_partitions": 8, "group_sharded_pub_sub_by_node": True}
+
+
+@pytest.mark.parametrize("how", [pytest.param({}, id="whole"), pytest.param(BY_NODE, id="by-node-at-replicas")])
+async def test_a_replica_takes_over_in_a_cluster(
+    tmp_path: Path, private_server: StartServer, name: str, how: dict[str, Any]
+) -> None:
+    cluster = RedisCluster(tmp_path, NEW_BINARY if how else BINARY)
     try:
         await asyncio.to_thread(cluster.start)
         channel = f"long:{name}"
-        primary = cluster.owner(f"{{{channel}}}")
+        primary = cluster.owner(f"{{{place(channel, 8) if how else channel}}}")
         replica = await asyncio.to_thread(cluster.add_replica, primary, tmp_path / "replica")
-        config = merge(config_on({"cluster_address": [cluster.addresses]}), WITH_LONG)
+        config = merge(config_on({"cluster_address": [cluster.addresses], **how}), WITH_LONG)
         publisher, other = private_server(config), await asyncio.to_thread(private_server, config)
         async with everything_arrives(publisher, other, channel):
             await asyncio.to_thread(primary.stop, signal.SIGKILL)

@@ -33,7 +33,8 @@ class Redis(Process):
     def __init__(self, folder: Path, *words: str, port: int = 0, binary: str = BINARY) -> None:
         port = port or free_port()
         quiet = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        super().__init__([binary, *quiet, *words], port, folder)
+        quick = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"]
+        super().__init__([binary, *quiet, *quick, *words], port, folder)
 
     @property
     def address(self) -> str:
@@ -76,6 +77,7 @@ class RedisCluster:
 
     def __init__(self, folder: Path, binary: str = BINARY) -> None:
         self.nodes = [_node(folder / str(number), binary) for number in range(3)]
+        self._binary = binary
 
     @property
     def addresses(self) -> str:
@@ -100,8 +102,8 @@ class RedisCluster:
             node.stop(signal.SIGKILL)
 
     def add_replica(self, primary: Redis, folder: Path) -> Redis:
-        """A replica that takes over when its primary dies. It ends with the others."""
-        replica = _node(folder, BINARY)
+        """A replica that takes over when its primary dies, and is known to all. It ends with the others."""
+        replica = _node(folder, self._binary)
         replica.start()
         self.nodes.append(replica)
         replica.call("CLUSTER", "MEET", "127.0.0.1", primary.port)
@@ -115,6 +117,7 @@ class RedisCluster:
 
         _await(obeys)
         _await(lambda: b"master_link_status:up" in replica.call("INFO", "replication"))
+        _await(lambda: all(replica.port in _ports(node.call("CLUSTER", "SLOTS")) for node in self.nodes))
         return replica
 
     def await_well(self) -> None:
@@ -133,6 +136,10 @@ def _node(folder: Path, binary: str) -> Redis:
     return Redis(folder, *words, port=_port_with_bus(), binary=binary)
 
 
+def _ports(slots: list[Any]) -> set[int]:
+    return {node[1] for _, _, *nodes in slots for node in nodes}
+
+
 def _port_with_bus() -> int:
     """A free port so that the one of the bus, which is 10 000 above, exists and is free, too."""
     while True:
@@ -148,15 +155,15 @@ class RedisSentinel:
 
     MASTER: Final = "fanjet-test"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, binary: str = BINARY) -> None:
         folders = [folder / name for name in ("one", "two", "sentinel")]
         for each in folders:
             each.mkdir()
-        self.one = Redis(folders[0])
-        self.two = Redis(folders[1], "--replicaof", "127.0.0.1", str(self.one.port))
+        self.one = Redis(folders[0], binary=binary)
+        self.two = Redis(folders[1], "--replicaof", "127.0.0.1", str(self.one.port), binary=binary)
         self._file = folders[2] / "sentinel.conf"
         self.sentinel = Redis(folders[2])
-        self.sentinel.words = [BINARY, str(self._file), "--sentinel"]
+        self.sentinel.words = [binary, str(self._file), "--sentinel"]
 
     def start(self) -> None:
         """Start all, and wait until the Sentinel knows the replica."""
@@ -171,20 +178,23 @@ class RedisSentinel:
         _await(self._is_replica_ready)
 
     def _is_replica_ready(self) -> bool:
-        replicas = self.sentinel.call("SENTINEL", "REPLICAS", self.MASTER)
-        return len(replicas) == 1 and b"master_link_status:up" in self.two.call("INFO", "replication")
+        replicas = [dict(zip(each[::2], each[1::2], strict=True)) for each in self._call_sentinel("REPLICAS")]
+        return [each[b"master-link-status"] for each in replicas] == [b"ok"]
 
     async def fail_over(self) -> bool:
         """Have the replica take over, the old primary living on. False while the Sentinel finds it not fit for that."""
         with contextlib.suppress(hiredis.ReplyError):
-            self.sentinel.call("SENTINEL", "FAILOVER", self.MASTER)
+            self._call_sentinel("FAILOVER")
             return True
         return False
 
     def primary(self) -> Redis:
         """Who is the primary, as the Sentinel sees it."""
-        port = int(self.sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.MASTER)[1])
+        port = int(self._call_sentinel("GET-MASTER-ADDR-BY-NAME")[1])
         return self.one if port == self.one.port else self.two
+
+    def _call_sentinel(self, command: str) -> Any:
+        return self.sentinel.call("SENTINEL", command, self.MASTER)
 
     def stop(self) -> None:
         """Stop all."""

@@ -190,8 +190,13 @@ class _Opener(Struct, frozen=True):
     def _redis_broker(
         self, settings: BrokerRedisConnection, shards: Shards, name: str = "", *, carries_messages: bool = True
     ) -> RedisBroker:
-        from .redis import RedisBroker, tags  # noqa: PLC0415
+        from .redis import HearingOptions, RedisBroker, tags  # noqa: PLC0415
 
+        hearing = HearingOptions(
+            tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+            by_node=settings.group_sharded_pub_sub_by_node,
+            at_replicas=settings.subscribe_on_replica,
+        )
         return RedisBroker(
             shards,
             self.events,
@@ -200,7 +205,7 @@ class _Opener(Struct, frozen=True):
             history_meta_ttl=int(self.config.channel.history_meta_ttl),
             use_lists=settings.history_use_lists,
             carries_messages=carries_messages,
-            tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+            hearing=hearing,
             count_error=self.metrics.redis.counting(name),
         )
 
@@ -231,4 +236,5 @@ def _redis_presence_manager(settings: EngineRedis | PresenceManagerRedis, shards
         ttl=int(settings.presence_ttl),
         field_ttl=settings.presence_hash_field_ttl,
         count_users=settings.presence_user_mapping,
+        from_replicas=settings.presence_read_from_replica,
     )

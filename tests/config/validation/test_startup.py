@@ -7,6 +7,7 @@ from fanjet.config.validation import startup
 from fanjet.config.validation.startup import Refusal, start_refusals
 
 PING = {"ping_interval": "5s", "pong_timeout": "8s"}
+READS = {"presence_read_from_replica": True}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,52 @@ PING = {"ping_interval": "5s", "pong_timeout": "8s"}
             id="partitions-without-messages",
         ),
         pytest.param(
+            {
+                "broker": {"enabled": True, "type": "redisnats", "redis": {"subscribe_on_replica": True}},
+                "enable_unreleased_features": True,
+            },
+            Refusal(
+                "configure engines error",
+                {"error": "broker.redis.subscribe_on_replica: redisnats publishes nothing through Redis"},
+            ),
+            id="replicas-without-messages",
+        ),
+        pytest.param(
+            {
+                "brokers": [
+                    {"name": "rr", "type": "redis", "enabled": True, "redis": {"group_sharded_pub_sub_by_node": True}}
+                ]
+            },
+            Refusal(
+                "configure engines error",
+                {
+                    "error": "brokers.rr.redis.group_sharded_pub_sub_by_node: sharded_pub_sub_partitions must be set",
+                },
+            ),
+            id="groups-of-no-partitions",
+        ),
+        *(
+            pytest.param(
+                content,
+                Refusal(
+                    "configure engines error",
+                    {
+                        "error": f"{place}.presence_read_from_replica: needs presence_hash_field_ttl, without which "
+                        "reading presence removes what has expired"
+                    },
+                ),
+                id=f"reads-from-replicas-in-{place}",
+            )
+            for place, content in (
+                ("engine.redis", {"engine": {"type": "redis", "redis": READS}}),
+                ("presence_manager.redis", {"presence_manager": {"enabled": True, "type": "redis", "redis": READS}}),
+                (
+                    "presence_managers.rr.redis",
+                    {"presence_managers": [{"name": "rr", "enabled": True, "type": "redis", "redis": READS}]},
+                ),
+            )
+        ),
+        pytest.param(
             {"client": {"ping_interval": 5.0}},
             Refusal("ping_interval must be greater than pong_timeout", PING),
             id="ping",
@@ -114,6 +161,8 @@ def test_a_start_is_refused(content, expected):
         pytest.param({"client": {"ping_interval": 5.0}, "websocket": {"disabled": True}}, id="no-transport"),
         pytest.param({"presence_manager": {"type": "rabbit"}}, id="presence-manager-off"),
         pytest.param({"broker": {"type": "redisnats"}}, id="redisnats-off"),
+        pytest.param({"engine": {"redis": READS}}, id="replicas-off"),
+        pytest.param({"engine": {"type": "redis", "redis": READS | {"presence_hash_field_ttl": True}}}, id="replicas"),
     ],
 )
 def test_a_start_goes_ahead(content):

@@ -12,7 +12,7 @@ from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.engines.nats import NatsBroker, NatsConnection
-from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards, tags
+from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, tags
 from fanjet.engines.redisnats import RedisNatsBroker
 from fanjet.engines.shared import EngineLink, SharedBroker, SharedPresenceManager
 from tests.support.nats import Nats
@@ -33,6 +33,8 @@ REDIS: dict[str, dict[str, Any]] = {
         "use_precomputed_partition_tags": True,
         "connect_timeout": 10.0,  # for sixteen connections at the same time
     },
+    "new cluster-partitions-by-node": {"sharded_pub_sub_partitions": 16, "group_sharded_pub_sub_by_node": True},
+    "sentinel-heard-at-replica": {"subscribe_on_replica": True, "replica_client": {"enabled": True}},
 }
 """Forms of Redis, with further settings."""
 
@@ -129,7 +131,11 @@ async def _broker(engine: str, events: BrokerEvents, installations: Installation
         prefix=uuid.uuid4().hex,
         history_meta_ttl=3600,
         use_lists=settings.history_use_lists,
-        tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+        hearing=HearingOptions(
+            tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+            by_node=settings.group_sharded_pub_sub_by_node,
+            at_replicas=settings.subscribe_on_replica,
+        ),
     )
 
 

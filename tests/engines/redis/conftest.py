@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fanjet.config.tree.engine import EngineRedis
-from fanjet.engines.redis import RedisBroker, RedisPresenceManager, Shards
+from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards
 from tests.support.redis import Redis
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from fanjet.engines.interfaces import BrokerEvents
+    from tests.engines.conftest import Recorder
+
+KEEP = PublishOptions(history_size=100, history_ttl=100)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,7 @@ def opened(
             prefix="p",
             history_meta_ttl=3600,
             use_lists=use_lists,
-            probe_seconds=probe_seconds,
+            hearing=HearingOptions(probe_seconds=probe_seconds),
         )
         try:
             await broker.start()
@@ -71,6 +77,21 @@ async def opened_presence(address: str, **how: Any) -> AsyncIterator[RedisPresen
         yield manager
     finally:
         await manager.close()
+
+
+async def delivered_again(broker: RedisBroker, events: Recorder, channel: str = "news", patience: float = 10.0) -> None:
+    """Wait until what is published comes back."""
+    before = len(events.delivered)
+
+    async def arrives() -> bool:
+        try:
+            await broker.publish(channel, b"again", KEEP)
+        except EngineUnavailable:
+            return False
+        await asyncio.sleep(0.02)
+        return len(events.delivered) > before
+
+    await until(arrives, patience)
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.redis import RedisBroker, Shards, connection
 from fanjet.engines.redis.address import Address, targets
+from fanjet.engines.redis.ear import Ear
 from fanjet.engines.redis.listener import Listener
 from fanjet.engines.redis.shard import open_shard
-from tests.engines.redis.conftest import opened, settings
+from fanjet.engines.redis.sources import AtPrimary, Places
+from tests.engines.redis.conftest import delivered_again, opened, settings
 from tests.support.redis import Redis, RedisCluster, RedisSentinel
 from tests.support.relay import Relay
 from tests.support.server import free_port
@@ -44,21 +46,6 @@ def sentinel(tmp_path):
         yield sentinel
     finally:
         sentinel.stop()
-
-
-async def delivered_again(broker, events, channel="news") -> None:
-    """Wait until what is published comes back."""
-    before = len(events.delivered)
-
-    async def arrives() -> bool:
-        try:
-            await broker.publish(channel, b"again", KEEP)
-        except EngineUnavailable:
-            return False
-        await asyncio.sleep(0.02)
-        return len(events.delivered) > before
-
-    await until(arrives)
 
 
 async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
@@ -271,13 +258,13 @@ class Astray:
     def __init__(self, shard, elsewhere: Redis) -> None:
         self._shard = shard
         self.target = shard.target
-        self.elsewhere = Address("127.0.0.1", elsewhere.port)
+        self.elsewhere = Places((Address("127.0.0.1", elsewhere.port),))
         self.is_astray = True
         self.looked = 0
 
-    async def listening_address(self) -> Address:
+    async def find_places(self) -> Places:
         self.looked += 1
-        return self.elsewhere if self.is_astray else await self._shard.listening_address()
+        return self.elsewhere if self.is_astray else await self._shard.find_places()
 
     def execute(self, words, key):
         return self._shard.execute(words, key)
@@ -291,17 +278,17 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     shard = Astray(await open_shard(target), own)
     heard = []
     errors: list[str] = []
+    ear = Ear(["p.shard.0"], "p.probe")
     listener = Listener(
-        shard,
+        AtPrimary(shard),
         "test",
-        ["p.shard.0"],
-        "p.probe",
+        [ear],
         lambda *message: heard.append(message),
         count_error=errors.append,
         probe_seconds=0.1,
     )
     await listener.start()
-    await listener.subscribe(b"p.client.news")
+    await ear.subscribe(b"p.client.news")
 
     async def looked_thrice() -> bool:
         return shard.looked >= 3

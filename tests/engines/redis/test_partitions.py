@@ -11,9 +11,10 @@ import pytest
 
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
-from fanjet.engines.redis import RedisBroker, Shards, tags
-from fanjet.engines.redis.cluster import slot_of
+from fanjet.engines.redis import HearingOptions, RedisBroker, Shards, tags
 from fanjet.engines.redis.sharding import place
+from fanjet.engines.redis.slots import slot_of
+from tests.engines.redis.conftest import delivered_again
 from tests.support.redis import NEW_BINARY, RedisCluster
 from tests.support.waiting import until
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 KEEP = PublishOptions(history_size=2, history_ttl=100)
 COUNT = 4
 TAG = str(place("news", COUNT))
+GROUPED = [pytest.param(False, id="one-by-one"), pytest.param(True, id="by-node")]
 
 
 @pytest.fixture
@@ -40,10 +42,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
 
 
 @asynccontextmanager
-async def opened(events: BrokerEvents, **settings: Any) -> AsyncIterator[RedisBroker]:
+async def opened(events: BrokerEvents, *, by_node: bool = False, **settings: Any) -> AsyncIterator[RedisBroker]:
     shards = Shards(EngineRedis.model_validate(settings))
-    partitions = tags(COUNT, precomputed=False)
-    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, tags=partitions)
+    hearing = HearingOptions(tags=tags(COUNT, precomputed=False), by_node=by_node)
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, hearing=hearing)
     try:
         await broker.start()
         yield broker
@@ -51,24 +53,10 @@ async def opened(events: BrokerEvents, **settings: Any) -> AsyncIterator[RedisBr
         await broker.close()
 
 
-async def delivered_again(broker: RedisBroker, events: Recorder) -> None:
-    """Wait until what is published comes back."""
-    before = len(events.delivered)
-
-    async def arrives() -> bool:
-        try:
-            await broker.publish("news", b"again", KEEP)
-        except EngineUnavailable:
-            return False
-        await asyncio.sleep(0.02)
-        return len(events.delivered) > before
-
-    await until(arrives)
-
-
-async def test_what_is_in_the_cluster(cluster: RedisCluster, events: Recorder) -> None:
+@pytest.mark.parametrize("by_node", GROUPED)
+async def test_what_is_in_the_cluster(cluster: RedisCluster, events: Recorder, by_node: bool) -> None:
     owner = cluster.owner(f"{{{TAG}}}")
-    async with opened(events, cluster_address=[cluster.addresses]) as broker:
+    async with opened(events, cluster_address=[cluster.addresses], by_node=by_node) as broker:
         await broker.subscribe("news")
         await broker.publish("news", b"1", KEEP)
         await broker.publish("news", b"2", PublishOptions(idempotency_key="k"))
@@ -80,23 +68,62 @@ async def test_what_is_in_the_cluster(cluster: RedisCluster, events: Recorder) -
         probes = [f"p.node.me.probe.{{{tag}}}" for tag in range(COUNT)]
         assert heard == {name.encode() for name in (f"p.client.{{{TAG}}}.news", *services, *probes)}
         assert owner.call("PUBSUB", "SHARDNUMSUB", f"p.client.{{{TAG}}}.news")[1] == 1
+        assert sum(len(listening_to(node)) for node in cluster.nodes) == (3 if by_node else COUNT)
 
 
-async def test_channels_are_heard_where_their_slot_has_gone(cluster: RedisCluster, events: Recorder) -> None:
-    async with opened(events, cluster_address=[cluster.addresses]) as broker:
+@pytest.mark.parametrize("by_node", GROUPED)
+async def test_channels_are_heard_where_their_slot_has_gone(
+    cluster: RedisCluster, events: Recorder, by_node: bool
+) -> None:
+    async with opened(events, cluster_address=[cluster.addresses], by_node=by_node) as broker:
         await broker.subscribe("news")
         await broker.publish("news", b"1", KEEP)
         await events.deliveries(1)
-        move(cluster, slot_of(TAG))
+        move(cluster, TAG)
 
         await delivered_again(broker, events)
         await broker.subscribe("other")
         await broker.unsubscribe("news")
 
 
-async def test_channels_are_heard_again_when_their_node_is_back(cluster: RedisCluster, events: Recorder) -> None:
+async def test_partitions_that_stay_are_left_alone_when_one_moves(cluster: RedisCluster, events: Recorder) -> None:
+    """Those of one node share a connection, which goes on."""
+    by_owner: dict[int, list[str]] = {}
+    for tag in map(str, range(COUNT)):
+        by_owner.setdefault(cluster.owner(f"{{{tag}}}").port, []).append(tag)
+    [moving, staying] = next(several for several in by_owner.values() if len(several) == 2)
+    channels = {tag: next(name for name in names() if str(place(name, COUNT)) == tag) for tag in (moving, staying)}
+    source = cluster.owner(f"{{{moving}}}")
+    async with opened(events, cluster_address=[cluster.addresses], by_node=True) as broker:
+        for channel in channels.values():
+            await broker.subscribe(channel)
+        before = listening_to(source)
+        move(cluster, moving)
+        await delivered_again(broker, events, channels[moving])
+
+        await delivered_again(broker, events, channels[staying])
+        assert listening_to(source) == before
+        assert not broker.lost
+        assert events.restored == 1
+
+        move(cluster, staying)
+
+        async def has_nobody_left() -> bool:
+            return not listening_to(source)
+
+        await until(has_nobody_left)
+        await delivered_again(broker, events, channels[staying])
+        for channel in channels.values():
+            await broker.unsubscribe(channel)
+        assert [node.call("PUBSUB", "SHARDCHANNELS", "p.client.*") for node in cluster.nodes] == [[], [], []]
+
+
+@pytest.mark.parametrize("by_node", GROUPED)
+async def test_channels_are_heard_again_when_their_node_is_back(
+    cluster: RedisCluster, events: Recorder, by_node: bool
+) -> None:
     owner = cluster.owner(f"{{{TAG}}}")
-    async with opened(events, cluster_address=[cluster.addresses]) as broker:
+    async with opened(events, cluster_address=[cluster.addresses], by_node=by_node) as broker:
         await broker.subscribe("news")
         await asyncio.to_thread(owner.stop, signal.SIGKILL)
 
@@ -104,6 +131,8 @@ async def test_channels_are_heard_again_when_their_node_is_back(cluster: RedisCl
             return bool(broker.lost)
 
         await until(is_lost)
+        with pytest.raises(EngineUnavailable, match="temporary unavailable"):
+            await broker.subscribe("news")
         await asyncio.to_thread(owner.start)
         await asyncio.to_thread(cluster.await_well)
 
@@ -113,6 +142,19 @@ async def test_channels_are_heard_again_when_their_node_is_back(cluster: RedisCl
             return not broker.lost
 
         await until(is_back)
+
+
+async def test_thousands_of_channels_move_with_their_partition(cluster: RedisCluster, events: Recorder) -> None:
+    wanted = [name for name in map(str, range(4000)) if str(place(name, COUNT)) == TAG]
+    async with opened(events, cluster_address=[cluster.addresses], by_node=True) as broker:
+        await asyncio.gather(*map(broker.subscribe, wanted))
+        target = move(cluster, TAG)
+
+        async def are_there() -> bool:
+            return len(target.call("PUBSUB", "SHARDCHANNELS", f"p.client.{{{TAG}}}.*")) == len(wanted)
+
+        await until(are_there)
+        await delivered_again(broker, events, wanted[-1])
 
 
 async def test_a_server_alone_has_none(events: Recorder, redis: Redis) -> None:
@@ -134,14 +176,30 @@ async def test_an_old_cluster_has_none(events: Recorder, tmp_path_factory: pytes
         await asyncio.to_thread(cluster.stop)
 
 
-def move(cluster: RedisCluster, slot: int) -> None:
+def names() -> Iterator[str]:
+    number = 0
+    while True:
+        number += 1
+        yield f"channel-{number}"
+
+
+def listening_to(node: Redis) -> set[bytes]:
+    """PUB/SUB connections of a node."""
+    lines = node.call("CLIENT", "LIST", "TYPE", "pubsub").splitlines()
+    return {line.partition(b" ")[0] for line in lines}
+
+
+def move(cluster: RedisCluster, tag: str) -> Redis:
     """Have another node take over a slot, with the keys there."""
+    slot = slot_of(tag)
     ids = [node.call("CLUSTER", "MYID").decode() for node in cluster.nodes]
-    source = cluster.nodes.index(cluster.owner(f"{{{TAG}}}"))
+    source = cluster.nodes.index(cluster.owner(f"{{{tag}}}"))
     target = (source + 1) % len(cluster.nodes)
     cluster.nodes[target].call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
     cluster.nodes[source].call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
     keys = cluster.nodes[source].call("CLUSTER", "GETKEYSINSLOT", slot, 1000)
-    cluster.nodes[source].call("MIGRATE", "127.0.0.1", cluster.nodes[target].port, "", 0, 5000, "KEYS", *keys)
+    if keys:
+        cluster.nodes[source].call("MIGRATE", "127.0.0.1", cluster.nodes[target].port, "", 0, 5000, "KEYS", *keys)
     for node in (cluster.nodes[target], *cluster.nodes):
         node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+    return cluster.nodes[target]

@@ -9,6 +9,9 @@ class EngineRedis(BrokerRedisConnection):
 
     presence_ttl: Duration = option(60.0, "lifetime of a presence entry that is not refreshed")
     presence_hash_field_ttl: bool = option(False, "use per-field hash TTL (Redis ≥ 7.4)")
+    presence_read_from_replica: bool = option(
+        False, "read presence from replicas; needs replica_client.enabled and presence_hash_field_ttl"
+    )
     presence_user_mapping: bool = option(False, "maintain an extra per-user hash so presence stats are cheap")
 
 

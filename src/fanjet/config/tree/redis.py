@@ -5,9 +5,11 @@ from fanjet.config.tree.tls import Tls
 
 
 class ReplicaClient(Section):
-    """Reads from Redis replicas."""
+    """What is done on replicas where an option asks for it."""
 
-    enabled: bool = option(False, "separate client for reads from replicas; only the redis_stream consumer uses it")
+    enabled: bool = option(
+        False, "find and use the replicas of a Cluster or of what Sentinels watch; a start error where there is neither"
+    )
 
 
 class RedisConnection(Section):
@@ -52,4 +54,10 @@ class BrokerRedisConnection(RedisConnection):
     use_precomputed_partition_tags: bool = option(
         False,
         "spread partitions evenly over clusters of any size; their number must be a power of two from 16 to 4096",
+    )
+    group_sharded_pub_sub_by_node: bool = option(
+        False, "one PUB/SUB connection for each node of the Cluster instead of one for each partition"
+    )
+    subscribe_on_replica: bool = option(
+        False, "hear what is published from a replica; needs replica_client.enabled, and Sentinel or Cluster"
     )

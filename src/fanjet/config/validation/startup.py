@@ -3,9 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from fanjet.config.duration import format_duration
 from fanjet.config.tree.root import Config
+
+if TYPE_CHECKING:
+    from fanjet.config.tree.engine import EngineRedis
+    from fanjet.config.tree.presence_manager import PresenceManagerRedis
 
 ENGINES = ("memory", "redis")
 CONTROLLERS = ("postgres", "redis", "nats")
@@ -44,6 +49,7 @@ def engines(config: Config) -> Refusals:
         yield Refusal(message, {"error": f"unknown engine type: {config.engine.type}"})
     yield from missing_libraries(config, message)
     yield from partitions(config, message)
+    yield from presence_on_replicas(config, message)
     redisnats = config.broker.enabled and config.broker.type == "redisnats"
     if redisnats and not config.enable_unreleased_features:
         yield Refusal(message, {"error": "redisnats broker requires enable_unreleased_features on"})
@@ -65,9 +71,10 @@ def partitions(config: Config, message: str) -> Refusals:
         ("broker.redis", config.broker.redis, own and config.broker.type == "redis"),
         *named,
     )
-    if own and config.broker.type == "redisnats" and config.broker.redis.sharded_pub_sub_partitions:
-        reason = "redisnats publishes nothing through Redis"
-        yield Refusal(message, {"error": f"broker.redis.sharded_pub_sub_partitions: {reason}"})
+    if own and config.broker.type == "redisnats":
+        for key in ("sharded_pub_sub_partitions", "group_sharded_pub_sub_by_node", "subscribe_on_replica"):
+            if getattr(config.broker.redis, key):
+                yield Refusal(message, {"error": f"broker.redis.{key}: redisnats publishes nothing through Redis"})
     for place, redis, is_used in sections:
         count = redis.sharded_pub_sub_partitions
         if not is_used:
@@ -78,6 +85,24 @@ def partitions(config: Config, message: str) -> Refusals:
             counts = ", ".join(map(str, PARTITION_COUNTS))
             reason = f"use_precomputed_partition_tags: sharded_pub_sub_partitions must be one of {counts}"
             yield Refusal(message, {"error": f"{place}.{reason}"})
+        if redis.group_sharded_pub_sub_by_node and not count:
+            reason = "group_sharded_pub_sub_by_node: sharded_pub_sub_partitions must be set"
+            yield Refusal(message, {"error": f"{place}.{reason}"})
+
+
+def presence_on_replicas(config: Config, message: str) -> Refusals:
+    """What reads presence from replicas does not write there (07 §22.3)."""
+    own = config.presence_manager.enabled
+    named = ((f"presence_managers.{each.name}.redis", each.redis, each.enabled) for each in config.presence_managers)
+    sections: tuple[tuple[str, EngineRedis | PresenceManagerRedis, bool], ...] = (
+        ("engine.redis", config.engine.redis, not own and config.engine.type == "redis"),
+        ("presence_manager.redis", config.presence_manager.redis, own and config.presence_manager.type == "redis"),
+        *named,
+    )
+    for place, redis, is_used in sections:
+        if is_used and redis.presence_read_from_replica and not redis.presence_hash_field_ttl:
+            reason = "needs presence_hash_field_ttl, without which reading presence removes what has expired"
+            yield Refusal(message, {"error": f"{place}.presence_read_from_replica: {reason}"})
 
 
 def missing_libraries(config: Config, message: str) -> Refusals:

@@ -2,8 +2,9 @@
 
 from .broker import RedisBroker
 from .controller import RedisController
+from .hearing import HearingOptions
 from .partitions import tags
 from .presence import RedisPresenceManager
 from .shards import Shards
 
-__all__ = ["RedisBroker", "RedisController", "RedisPresenceManager", "Shards", "tags"]
+__all__ = ["HearingOptions", "RedisBroker", "RedisController", "RedisPresenceManager", "Shards", "tags"]

@@ -43,7 +43,7 @@ class Address(Struct, frozen=True):
 
 
 class Login(Struct, frozen=True):
-    """How to connect, and as whom. Timeouts in seconds."""
+    """How to connect, and as whom. Timeouts in seconds. `read_only`: to have a replica of a cluster answer itself."""
 
     connect_timeout: float
     io_timeout: float
@@ -54,16 +54,20 @@ class Login(Struct, frozen=True):
     force_resp2: bool = False
     tls: ssl.SSLContext | None = None
     server_name: str = ""
+    read_only: bool = False
 
 
 class Target(Struct, frozen=True):
-    """One shard: an installation of Redis, whatever its form. With Sentinel, `seeds` are the Sentinels."""
+    """One shard: an installation of Redis, whatever its form. With Sentinel, `seeds` are the Sentinels.
+    `with_replicas`: some of what is done there may be done on replicas, which have to be found.
+    """
 
     mode: Mode
     seeds: tuple[Address, ...]
     login: Login
     sentinel_login: Login
     master_name: str = ""
+    with_replicas: bool = False
 
     def __str__(self) -> str:
         return ",".join(map(str, self.seeds))
@@ -89,10 +93,15 @@ def targets(config: RedisConnection) -> list[Target]:
         tls=client_context(config.sentinel_tls, "redis_sentinel") if config.sentinel_tls.enabled else None,
         server_name=config.sentinel_tls.server_name if config.sentinel_tls.enabled else "",
     )
+    with_replicas = config.replica_client.enabled
     if config.cluster_address:
-        return [Target(Mode.CLUSTER, _seeds(each, "Cluster"), login, sentinel_login) for each in config.cluster_address]
+        return [
+            Target(Mode.CLUSTER, _seeds(each, "Cluster"), login, sentinel_login, with_replicas=with_replicas)
+            for each in config.cluster_address
+        ]
     if config.sentinel_address:
-        if not config.sentinel_master_name:
+        master = config.sentinel_master_name
+        if not master:
             raise ConfigError("master name must be set when using Redis Sentinel")
         sentinel_login = replace(
             sentinel_login,
@@ -101,11 +110,11 @@ def targets(config: RedisConnection) -> list[Target]:
             client_name=config.sentinel_client_name,
         )
         return [
-            Target(Mode.SENTINEL, _seeds(each, "Sentinel"), login, sentinel_login, config.sentinel_master_name)
+            Target(Mode.SENTINEL, _seeds(each, "Sentinel"), login, sentinel_login, master, with_replicas)
             for each in config.sentinel_address
         ]
     addresses = config.address or ("127.0.0.1:6379",)
-    return [_target(each, login, sentinel_login) for each in addresses]
+    return [_target(each, login, sentinel_login, with_replicas=with_replicas) for each in addresses]
 
 
 def _seeds(addresses: str, kind: str) -> tuple[Address, ...]:
@@ -129,13 +138,13 @@ def _host_and_port(text: str) -> Address | None:
     return Address(host or "127.0.0.1", int(port))
 
 
-def _target(address: str, login: Login, sentinel_login: Login) -> Target:
+def _target(address: str, login: Login, sentinel_login: Login, *, with_replicas: bool) -> Target:
     """One element of `address`: a URL, or `host:port`."""
     if not any(address.startswith(f"{scheme}://") for scheme in _SCHEMES):
         plain = _host_and_port(address)
         if plain is None or address.startswith(":"):
             raise ConfigError("malformed connection address, must be Redis URL or host:port")
-        return Target(Mode.DETECT, (plain,), login, sentinel_login)
+        return Target(Mode.DETECT, (plain,), login, sentinel_login, with_replicas=with_replicas)
     try:
         url = urlsplit(address)
     except ValueError as error:
@@ -151,6 +160,7 @@ def _target(address: str, login: Login, sentinel_login: Login) -> Target:
         _login_for_url(login, url, query),
         _sentinel_login_for_url(sentinel_login, url, query),
         master,
+        _flag(query, "replica_client_enabled") if "replica_client_enabled" in query else with_replicas,
     )
 
 
@@ -187,8 +197,6 @@ def _login_for_url(login: Login, url: SplitResult, query: dict[str, list[str]]) 
         login = replace(login, io_timeout=_timeout(query, "io_timeout"))
     if "force_resp2" in query:
         login = replace(login, force_resp2=_flag(query, "force_resp2"))
-    if "replica_client_enabled" in query:
-        _flag(query, "replica_client_enabled")  # must be legal; nothing here reads from replicas
     return _with_tls(login, query, "tls_enabled", always=url.scheme.startswith("rediss"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from fanjet.engines.interfaces import EngineUnavailable, History, Published, PublishOptions
 from fanjet.engines.records import MalformedRecord, encode_publication
@@ -13,21 +13,18 @@ from fanjet.telemetry.logging import get_logger
 from .cluster import ClusterShard
 from .envelope import deliver, encode_join, encode_leave
 from .errors import CommandRefused
+from .hearing import Hearing, HearingOptions
 from .history import RESULT_TTL, Lists, Storage, Streams
-from .listener import PROBE_SECONDS, Listener, lost_among
 from .names import ChannelNames, MuteNames, NodeNames, PartitionedNames, capability_check, sharded_publish_check
-from .partitions import Partition
 from .script import Script
-from .sharding import place
 from .shards import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
-    from .listener import Source
     from .shard import Shard
     from .shards import Shards
 
@@ -44,7 +41,7 @@ class RedisBroker:
     names of errors (07 §24).
 
     `carries_messages`: False where something else delivers what is published, so that streams and idempotency keys are
-    all there is here. `tags`: those of the partitions of sharded PUB/SUB (07 §22.4), which only a cluster has.
+    all there is here.
     """
 
     keeps_history = True
@@ -60,65 +57,62 @@ class RedisBroker:
         history_meta_ttl: int,
         use_lists: bool = False,
         carries_messages: bool = True,
-        tags: Sequence[str] = (),
+        hearing: HearingOptions = HearingOptions(),  # noqa: B008 (it is frozen)
         count_error: Callable[[str], None] = lambda _error: None,
-        probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._shards = shards
         self._events = events
         self._prefix = prefix
-        self._node_names = NodeNames(prefix, uid)
         self._history_meta_ttl = history_meta_ttl
         self._use_lists = use_lists
         self._count_error = count_error
         self._carries_messages = carries_messages
-        self._tags = tags
-        self._publish = "SPUBLISH" if tags else "PUBLISH"
+        self._hearing_options = hearing
+        self._hearing = Hearing(hearing, NodeNames(prefix, uid), self._take, events.on_restored, count_error)
+        self._publish = "SPUBLISH" if hearing.tags else "PUBLISH"
         self._storage: Storage = Lists(self._publish) if use_lists else Streams(self._publish)
         self._publish_once = Script("publish_once", self._publish)
-        self._probe_seconds = probe_seconds
         self._homes: list[Home] = []
-        self._ears: list[list[Listener]] = []
         self._channels: dict[bytes, str] = {}
 
     async def start(self) -> None:
         """See `Broker.start`. A server without streams is refused where they are wanted, one without sharded PUB/SUB
         where that is."""
-        await self._shards.start()
+        needs_replicas = "subscribe_on_replica" if self._hearing_options.at_replicas else ""
+        await self._shards.start(needs_replicas=needs_replicas)
         await asyncio.gather(*(self._check(shard) for shard in self._shards))
         self._homes = [Home(shard, self._names_in(shard)) for shard in self._shards]
         if self._carries_messages:
-            self._ears = [self._listeners_of(shard) for shard in self._shards]
-        await asyncio.gather(*(listener.start() for listener in self._listeners()))
+            await self._hearing.start(self._shards)
 
     async def close(self) -> None:
         """See `Broker.close`."""
-        await asyncio.gather(*(listener.close() for listener in self._listeners()))
+        await self._hearing.close()
         await self._shards.close()
 
     @property
     def lost(self) -> str:
         """See `Remote`. A node that hears nothing has lost its broker even while its publishes succeed."""
-        return self._shards.lost or lost_among(self._listeners())
+        return self._shards.lost or self._hearing.lost
 
     @property
     def silence(self) -> float:
         """Seconds since the shard from which nothing has been heard for longest was heard; see `Listener.silence`."""
-        return max((listener.silence for listener in self._listeners()), default=0.0)
+        return self._hearing.silence
 
     def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
         number = self._shards.number_of(channel)
         name = self._homes[number].names.messages(channel).encode()
         self._channels[name] = channel
-        return self._ear(number, channel).subscribe(name)
+        return self._hearing.ear(number, channel).subscribe(name)
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
         number = self._shards.number_of(channel)
         name = self._homes[number].names.messages(channel).encode()
         self._channels.pop(name, None)
-        return self._ear(number, channel).unsubscribe(name)
+        return self._hearing.ear(number, channel).unsubscribe(name)
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """See `Broker.publish`."""
@@ -172,44 +166,9 @@ class RedisBroker:
     def _names_in(self, shard: Shard) -> ChannelNames:
         if not self._carries_messages:
             return MuteNames(self._prefix, tagged=shard.is_cluster)
-        if self._tags:
-            return PartitionedNames(self._prefix, self._tags)
+        if self._hearing_options.tags:
+            return PartitionedNames(self._prefix, self._hearing_options.tags)
         return ChannelNames(self._prefix, tagged=shard.is_cluster)
-
-    def _listeners_of(self, shard: Shard) -> list[Listener]:
-        """One, or one for each partition."""
-        names = self._node_names
-
-        def count(error: str) -> None:
-            self._count_error("subscribe_shard_channel" if error == "subscribe" else error)
-
-        def listener(source: Source, service: str, probe: str) -> Listener:
-            return Listener(
-                source,
-                "messages",
-                [service],
-                probe,
-                self._take,
-                count_error=count,
-                on_restored=self._events.on_restored,
-                sharded=bool(self._tags),
-                probe_seconds=self._probe_seconds,
-            )
-
-        if not self._tags:
-            return [listener(shard, names.service, names.probe)]
-        return [
-            listener(Partition(cast("ClusterShard", shard), tag), names.service_of(tag), names.probe_of(tag))
-            for tag in self._tags
-        ]
-
-    def _listeners(self) -> list[Listener]:
-        return [listener for ears in self._ears for listener in ears]
-
-    def _ear(self, number: int, channel: str) -> Listener:
-        """Who hears a channel, which is on the shard with this number."""
-        ears = self._ears[number]
-        return ears[place(channel, len(ears))] if len(ears) > 1 else ears[0]
 
     def _home_of(self, channel: str) -> Home:
         return self._homes[self._shards.number_of(channel)]
@@ -233,7 +192,7 @@ class RedisBroker:
         """That Redis can do what is wanted of it (07 §6.5)."""
         if not self._use_lists:
             await self._check_streams(shard)
-        if self._tags:
+        if self._hearing_options.tags:
             await self._check_partitions(shard)
 
     async def _check_partitions(self, shard: Shard) -> None:

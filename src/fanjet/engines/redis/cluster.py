@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from binascii import crc_hqx
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from msgspec.structs import replace
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
@@ -14,6 +15,9 @@ from .address import Address
 from .connection import Connection, connect
 from .errors import CommandRefused
 from .link import Link
+from .replicas import Readers, Replica, read
+from .slots import SLOTS, slot_of
+from .sources import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,22 +27,12 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-SLOTS: Final = 16384
 MOST_REDIRECTS: Final = 5
 PAUSE_BETWEEN_LOOKS: Final = 0.25
+POLL_SECONDS: Final = 30.0
+"""How often the topology is learnt anew where it matters even while all is well (07 §22.4)."""
 
 _UNSERVED: Final = "no node of the Redis Cluster serves this slot"
-
-
-def slot_of(key: bytes | str) -> int:
-    """The slot of a key: that of its hash tag, if it has one."""
-    raw = key.encode() if isinstance(key, str) else key
-    start = raw.find(b"{")
-    if start >= 0:
-        end = raw.find(b"}", start + 1)
-        if end > start + 1:
-            raw = raw[start + 1 : end]
-    return crc_hqx(raw, 0) % SLOTS
 
 
 class _Node(Link):
@@ -61,35 +55,45 @@ class _Node(Link):
 
 
 class ClusterShard:
-    """Learns the topology at start, when it is redirected, and when a node is lost. Redirections are followed."""
+    """Learns the topology at start, when it is redirected, when a node is lost, and every now and then where somebody
+    watches. Redirections are followed."""
 
     is_cluster = True
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.places = Places(())
         self._nodes: dict[Address, _Node] = {}
         self._owners: list[_Node | None] = [None] * SLOTS
-        self._primaries: list[Address] = []
+        self._replicas: dict[Address, tuple[Address, ...]] = {}
+        self._readers = Readers(replace(target.login, read_only=True), self.look_soon)
+        self._reading: dict[Address, tuple[Replica, ...]] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
+        self._polling: asyncio.Task[NoReturn] | None = None
+        self._lookers: list[Callable[[], None]] = []
         self._closed = False
 
     async def start(self) -> None:
         """See `Shard.start`."""
         await self._look()
+        if self.target.with_replicas:
+            self._poll_from_now_on()
 
     async def close(self) -> None:
         """See `Shard.close`."""
         self._closed = True
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-        await asyncio.gather(*(node.close() for node in self._nodes.values()))
+        tasks = [task for task in (self._looking, self._polling) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(self._readers.close(), *(node.close() for node in self._nodes.values()))
 
     async def execute(self, command: Command, key: bytes | str) -> Any:
         """See `Shard.execute`."""
         node = self._owners[slot_of(key)]
         if node is None:
-            self._look_soon()
+            self.look_soon()
             raise EngineUnavailable(_UNSERVED)
         asking = False
         for _ in range(MOST_REDIRECTS):
@@ -100,28 +104,40 @@ class ClusterShard:
                     raise
                 asking = error.code == "ASK"
                 if not asking:
-                    self._look_soon()
+                    self.look_soon()
                 node = self._node(_address_in(str(error), node.address))
         raise EngineUnavailable("too many redirections by Redis Cluster")
 
-    async def listening_address(self) -> Address:
-        """See `Shard.listening_address`. Any primary will do: they tell each other what is published."""
-        if not self._primaries:
-            await self._look()
-        return random.choice(self._primaries)
-
-    def owner_of(self, key: str) -> Address:
-        """The primary that has the slot of a key. Raises `EngineUnavailable`."""
+    async def read(self, command: Command, key: bytes | str) -> Any:
+        """See `Shard.read`."""
         node = self._owners[slot_of(key)]
-        if node is None:
-            raise EngineUnavailable(_UNSERVED)
-        return node.address
+        replicas = self._reading.get(node.address, ()) if node is not None else ()
+        return await read(replicas, command, lambda: self.execute(command, key))
+
+    async def find_places(self) -> Places:
+        """See `Place.find_places`. Any server will do: they tell each other what is published. When something is known
+        it has to do for now."""
+        if self.places.primaries:
+            self.look_soon()
+        else:
+            await self.look_again()
+        return self.places
+
+    def places_of(self, key: str) -> Places:
+        """Where the slot of a key is; nowhere if it is not served."""
+        node = self._owners[slot_of(key)]
+        return Places(()) if node is None else Places((node.address,), self._replicas.get(node.address, ()))
 
     async def look_again(self) -> None:
         """Learn the topology anew, together with everybody who wants that now."""
-        self._look_soon()
+        self.look_soon()
         if self._looking is not None:
             await asyncio.shield(self._looking)
+
+    def look_soon(self) -> None:
+        """Have it learnt anew, at once if that has not been done a moment ago."""
+        if self._looking is None and not self._closed:
+            self._looking = asyncio.get_running_loop().create_task(self._look_again())
 
     @property
     def is_lost(self) -> bool:
@@ -129,31 +145,45 @@ class ClusterShard:
         return any(node.is_lost for node in self._nodes.values())
 
     def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Shard.follow`. Nodes that are lost are noticed by the connection, those that are expelled by probes."""
+        """See `Place.follow`. Nodes that are lost are noticed by the connection, those that are expelled by probes."""
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """See `Place.watch`."""
+        self._lookers.append(look)
+        self._poll_from_now_on()
 
     def _node(self, address: Address) -> _Node:
         node = self._nodes.get(address)
         if node is None:
-            node = self._nodes[address] = _Node(address, self.target.login, self._look_soon)
+            node = self._nodes[address] = _Node(address, self.target.login, self.look_soon)
         return node
 
-    def _look_soon(self) -> None:
-        if self._looking is None and not self._closed:
-            self._looking = asyncio.get_running_loop().create_task(self._look_again())
+    def _poll_from_now_on(self) -> None:
+        if self._polling is None:
+            self._polling = asyncio.get_running_loop().create_task(self._poll())
+
+    async def _poll(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            self.look_soon()
 
     async def _look_again(self) -> None:
+        time = asyncio.get_running_loop().time
+        await asyncio.sleep(self._looked_at + PAUSE_BETWEEN_LOOKS - time())
         try:
             await self._look()
         except EngineUnavailable as error:
             log.error("no node of the Redis Cluster tells its topology", error=error)
-            self._primaries = []
+            self.places = Places(())
         finally:
-            await asyncio.sleep(PAUSE_BETWEEN_LOOKS)
+            self._looked_at = time()
             self._looking = None
+        for look in self._lookers:
+            look()
 
     async def _look(self) -> None:
         """Ask any node that answers for the topology, known ones first."""
-        known = random.sample(self._primaries, len(self._primaries))
+        known = random.sample(self.places.primaries, len(self.places.primaries))
         errors = []
         for address in dict.fromkeys((*known, *self._nodes, *self.target.seeds)):
             try:
@@ -172,18 +202,27 @@ class ClusterShard:
             await connection.wait_closed()
 
     def _learn(self, asked: Address, ranges: list[Any]) -> None:
-        """Take over which primary has which slots."""
+        """Take over which primary has which slots, and which replicas."""
         owners: list[_Node | None] = [None] * SLOTS
-        primaries = []
-        for first, last, primary, *_ in ranges:
-            address = Address((primary[0] or b"").decode() or asked.host, primary[1])
-            primaries.append(address)
+        replicas: dict[Address, tuple[Address, ...]] = {}
+        for first, last, primary, *others in ranges:
+            address = _address_of(primary, asked)
             owners[first : last + 1] = [self._node(address)] * (last + 1 - first)
+            replicas[address] = tuple(_address_of(each, asked) for each in others) if self.target.with_replicas else ()
         self._owners = owners
-        self._primaries = list(dict.fromkeys(primaries))
-        for address in self._nodes.keys() - set(primaries):
+        self._replicas = replicas
+        all_replicas = tuple(dict.fromkeys(each for group in replicas.values() for each in group))
+        self.places = Places(tuple(replicas), all_replicas)
+        self._readers.know(all_replicas)
+        self._reading = {primary: self._readers.of(group) for primary, group in replicas.items()}
+        for address in self._nodes.keys() - replicas.keys():
             log.warn("a Redis server is not a primary of the cluster any more", address=address)
             self._nodes.pop(address).retire()
+
+
+def _address_of(node: list[Any], asked: Address) -> Address:
+    """Of a node in a topology; the host is left out where it is the one that was asked."""
+    return Address((node[0] or b"").decode() or asked.host, node[1])
 
 
 def _address_in(redirection: str, asked: Address) -> Address:

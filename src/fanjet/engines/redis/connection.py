@@ -88,6 +88,8 @@ class Connection(asyncio.Protocol):
                 await self.execute(("CLIENT", "SETNAME", login.client_name))
         if login.db:
             await self.execute(("SELECT", login.db))
+        if login.read_only:
+            await self.execute(("READONLY",))
 
     async def _hello(self, login: Login) -> bool:
         """Whether the server speaks RESP3; if it refuses, the older commands tell why."""

@@ -6,8 +6,10 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
+from .ear import Ear
 from .listener import PROBE_SECONDS, Listener, lost_among
 from .names import NodeNames
+from .sources import AtPrimary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +60,15 @@ class RedisController:
 
         probe = names.probe.encode()
         await self._shards.start()
-        own = [names.control, names.own]
         self._listeners = [
-            Listener(shard, "control", own, names.probe, take, count_error=count, probe_seconds=self._probe_seconds)
+            Listener(
+                AtPrimary(shard),
+                "control",
+                [Ear([names.control, names.own], names.probe)],
+                take,
+                count_error=count,
+                probe_seconds=self._probe_seconds,
+            )
             for shard in self._shards
         ]
         await asyncio.gather(*(listener.start() for listener in self._listeners))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .connection import connect
-from .listening import MOST_NAMES, ListeningConnection
+from .errors import CommandRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-    from .address import Address, Target
+    from .address import Target
     from .connection import Command
+    from .ear import Ear
+    from .listening import ListeningConnection
 
 log = get_logger(__name__)
 
@@ -26,12 +27,11 @@ DEAF_AFTER: Final = 2.5
 """Probe intervals of silence: one until the probe, one for it to come back."""
 MOST_PAUSE: Final = 10
 """Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
-COMMANDS_AT_ONCE: Final = 16
 PROBE: Final = b"probe"
 
 
 class Source(Protocol):
-    """Where messages come from: a shard, or a part of one."""
+    """Where messages come from: a shard, a part of one, or a server that has several parts."""
 
     @property
     def target(self) -> Target:
@@ -40,68 +40,83 @@ class Source(Protocol):
     def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
 
-    async def listening_address(self) -> Address:
-        """See `Shard.listening_address`."""
+    async def open(self) -> ListeningConnection:
+        """Open a connection to where messages are heard now. Raises `EngineUnavailable`."""
 
     def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Shard.follow`."""
+        """Have `leave` called, with the reason, when the connection has to be opened elsewhere."""
+
+    async def close(self) -> None:
+        """Look for no better places any more."""
 
 
 class Listener:
-    """Hears `own` names always and others while they are subscribed. `take` gets name and payload of each message.
+    """Keeps ears hearing over one connection. `take` gets name and payload of each message.
 
     `count_error` gets `subscribe`, `subscribe_channel`, `connection`, `probe_publish` or `probe_timeout`.
 
-    After `probe_seconds` without any message it publishes one to itself, on `probe_name`; when that is accepted and
-    does not come back, the connection is attached to a server where nothing is published, and is made anew.
-    `sharded`: by the commands of sharded PUB/SUB, where all names are in one slot.
+    After `probe_seconds` without any message it publishes one to itself, to the probe of an ear; when that is accepted
+    and does not come back, the connection is attached to a server where nothing is published, and is made anew.
+
+    `sharded`: by the commands of sharded PUB/SUB, where all names of an ear are in one slot. What happens when the slot
+    moves, or is not there at all: `on_moved` gets the ear, which the listener has given up then; without it the
+    connection is made anew.
     """
 
     def __init__(
         self,
-        shard: Source,
+        source: Source,
         purpose: str,
-        own: list[str],
-        probe_name: str,
+        ears: Iterable[Ear],
         take: Callable[[bytes, bytes], None],
         *,
         count_error: Callable[[str], None],
         on_restored: Callable[[], None] = lambda: None,
+        on_moved: Callable[[Ear], None] | None = None,
         sharded: bool = False,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         """`on_restored` is called when everything is heard again after a loss."""
-        self._shard = shard
+        self.ears = list(ears)
+        self._source = source
         self._on_restored = on_restored
+        self._on_moved = on_moved
         self._count_error = count_error
         self._sharded = sharded
         self._publish = "SPUBLISH" if sharded else "PUBLISH"
         self._purpose = purpose
-        self._own = [name.encode() for name in (*own, probe_name)]
-        self._probe_name = probe_name
         self._take = take
         self._probe_seconds = probe_seconds
-        self._names: dict[bytes, None] = {}
+        self._probes = 0
         self._connection: ListeningConnection | None = None
-        self._usable = False
         self._failure = ""
         self._vain_restarts = 0
-        self._heard_at = 0.0
+        self._heard_at = asyncio.get_running_loop().time()
         self._running: asyncio.Task[NoReturn] | None = None
         self._tried = asyncio.Event()
+        self._joining: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin; returns after the first attempt, whatever came of it."""
-        self._heard_at = asyncio.get_running_loop().time()
-        self._shard.follow(self.restart)
+        self.begin()
+        await self.tried()
+
+    def begin(self) -> None:
+        """Begin, without waiting for anything."""
+        self._source.follow(self.restart)
         self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def tried(self) -> None:
+        """Wait for the end of the first attempt."""
         await self._tried.wait()
 
     async def close(self) -> None:
         """Hear no more."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        tasks = [*self._joining, *([self._running] if self._running is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._source.close()
 
     @property
     def silence(self) -> float:
@@ -115,28 +130,30 @@ class Listener:
     @property
     def lost(self) -> str:
         """What is not heard now, empty while all is well."""
-        if self._usable and self.silence < DEAF_AFTER * self._probe_seconds:
+        if all(ear.is_heard for ear in self.ears) and self.silence < DEAF_AFTER * self._probe_seconds:
             return ""
-        return f"PUB/SUB ({self._purpose}) of Redis at {self._shard.target}"
-
-    def subscribe(self, name: bytes) -> Awaitable[None]:
-        """Done when Redis has confirmed it. Raises `EngineUnavailable`, at once while there is no connection."""
-        connection = self._connection
-        if connection is None or not self._usable:
-            raise EngineUnavailable("pub/sub connection temporary unavailable")
-        return connection.subscribe(name)
-
-    def unsubscribe(self, name: bytes) -> Awaitable[None]:
-        """Done when Redis has confirmed it. While there is no connection nothing is subscribed anyway. Raises
-        `EngineUnavailable`, here or when awaited."""
-        self._names.pop(name, None)
-        return _nothing() if self._connection is None else self._connection.unsubscribe(name)
+        return what_is_lost(self._purpose, self._source.target)
 
     def restart(self, why: str) -> None:
-        """Connect anew, to where the shard says then."""
+        """Connect anew, to where the source says then."""
         if self._connection is not None:
-            log.warn("restarting a PUB/SUB connection", purpose=self._purpose, shard=self._shard.target, reason=why)
+            log.warn("restarting a PUB/SUB connection", purpose=self._purpose, shard=self._source.target, reason=why)
             self._connection.close()
+
+    def take_over(self, ear: Ear) -> None:
+        """Hear this one, too."""
+        self.ears.append(ear)
+        if self._connection is not None:
+            joining = asyncio.get_running_loop().create_task(self._join(self._connection, ear))
+            self._joining.add(joining)
+            joining.add_done_callback(self._joining.discard)
+
+    def give_up(self, ear: Ear) -> None:
+        """Leave this one to others."""
+        self.ears.remove(ear)
+        if ear.connection is not None:
+            ear.connection.detach(ear)
+        ear.lose()
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -147,42 +164,71 @@ class Listener:
             except EngineUnavailable as error:
                 self._note_failure(error)
             except Exception:
-                log.exception("PUB/SUB connection failed", purpose=self._purpose, shard=self._shard.target)
+                log.exception("PUB/SUB connection failed", purpose=self._purpose, shard=self._source.target)
             self._tried.set()
             await asyncio.sleep(RETRY_SECONDS)
 
     def _note_failure(self, error: EngineUnavailable) -> None:
         """Log it, unless it is what happened a moment ago, too."""
         if str(error) != self._failure:
-            log.error("PUB/SUB connection lost", purpose=self._purpose, shard=self._shard.target, error=error)
+            log.error("PUB/SUB connection lost", purpose=self._purpose, shard=self._source.target, error=error)
         self._failure = str(error)
 
     async def _listen(self) -> NoReturn:
         """Connect, subscribe everything, and watch. Raises `EngineUnavailable` when that ends."""
-        login = self._shard.target.login
         with self._counting("subscribe"):
-            connection = await connect(await self._shard.listening_address(), login, ListeningConnection)
+            connection = await self._source.open()
         try:
-            connection.listen(self._take, own=self._own, sharded=self._sharded)
+            on_moved = None if self._on_moved is None else self._lose_moved
+            connection.listen(self._take, sharded=self._sharded, on_moved=on_moved)
             self._connection = connection
-            with self._counting("subscribe"):
-                await asyncio.gather(*map(connection.subscribe, self._own))
-            connection.subscribed = self._names
-            with self._counting("subscribe_channel"):
-                await self._subscribe_again(connection)
-            self._usable = True
+            await asyncio.gather(*(self._hear(connection, ear) for ear in self.ears))
             self._tried.set()
-            if self._failure:
-                self._failure = ""
-                names = len(self._names)
-                log.info("PUB/SUB connection restored", purpose=self._purpose, shard=self._shard.target, channels=names)
-                self._on_restored()
+            self._note_success()
             await self._watch(connection)
         finally:
-            self._usable = False
+            for ear in self.ears:
+                ear.lose()
             self._heard_at = max(self._heard_at, connection.heard_at)
             self._connection = None
             await connection.wait_closed()
+
+    async def _hear(self, connection: ListeningConnection, ear: Ear) -> None:
+        """Subscribe what is an ear's own, and what else it heard before. Raises `EngineUnavailable`."""
+        try:
+            with self._counting("subscribe"):
+                await connection.attach(ear)
+            with self._counting("subscribe_channel"):
+                await connection.subscribe_again(ear)
+        except EngineUnavailable as error:
+            if ear not in self.ears:
+                return  # it has been given up meanwhile
+            if self._on_moved is None or not isinstance(error, CommandRefused):
+                raise
+            self._note_failure(error)
+            self._lose_moved(ear)
+        else:
+            ear.is_heard = ear.connection is connection
+
+    async def _join(self, connection: ListeningConnection, ear: Ear) -> None:
+        """Hear an ear that has come later. When the connection is lost it is heard over the next one, like all."""
+        with suppress(EngineUnavailable):
+            await self._hear(connection, ear)
+            if ear.is_heard:
+                self._failure = ""
+                self._on_restored()
+
+    def _lose_moved(self, ear: Ear) -> None:
+        if ear in self.ears and self._on_moved is not None:
+            self.give_up(ear)
+            self._on_moved(ear)
+
+    def _note_success(self) -> None:
+        if self._failure:
+            self._failure = ""
+            channels = sum(len(ear.names) for ear in self.ears)
+            log.info("PUB/SUB connection restored", purpose=self._purpose, shard=self._source.target, channels=channels)
+            self._on_restored()
 
     @contextmanager
     def _counting(self, error: str) -> Iterator[None]:
@@ -191,14 +237,6 @@ class Listener:
         except EngineUnavailable:
             self._count_error(error)
             raise
-
-    async def _subscribe_again(self, connection: ListeningConnection) -> None:
-        """All names, some thousands at a time. Those that are given up meanwhile are left out."""
-        names = list(self._names)
-        window = MOST_NAMES * COMMANDS_AT_ONCE
-        for start in range(0, len(names), window):
-            wanted = [name for name in names[start : start + window] if name in self._names]
-            await asyncio.gather(*map(connection.subscribe, wanted))
 
     async def _watch(self, connection: ListeningConnection) -> NoReturn:
         """Until the connection is lost, or hears nothing although something was published. Begins with a probe."""
@@ -221,13 +259,17 @@ class Listener:
                 raise EngineUnavailable("a probe was published and has not come back")
 
     async def _publish_probe(self) -> bool:
-        """Whether Redis accepted it."""
+        """Whether Redis accepted it. Ears take turns."""
+        if not self.ears:
+            return False
+        self._probes += 1
+        name = self.ears[self._probes % len(self.ears)].probe
         try:
             async with asyncio.timeout(self._probe_seconds):
-                await self._shard.execute((self._publish, self._probe_name, PROBE), self._probe_name)
+                await self._source.execute((self._publish, name, PROBE), name)
         except (EngineUnavailable, TimeoutError) as error:
             self._count_error("probe_publish")
-            log.warn("cannot publish a probe", purpose=self._purpose, shard=self._shard.target, error=error)
+            log.warn("cannot publish a probe", purpose=self._purpose, shard=self._source.target, error=error)
             return False
         return True
 
@@ -244,10 +286,29 @@ class Listener:
         return min(2 ** (restarts - 1), MOST_PAUSE) * self._probe_seconds if restarts else 0.0
 
 
-async def _nothing() -> None:
-    """What there is to wait for where nothing has to be done."""
+class Hearer(Protocol):
+    """What keeps ears hearing: a listener, or several that share them out."""
+
+    async def start(self) -> None:
+        """See `Listener.start`."""
+
+    async def close(self) -> None:
+        """See `Listener.close`."""
+
+    @property
+    def silence(self) -> float:
+        """See `Listener.silence`."""
+
+    @property
+    def lost(self) -> str:
+        """See `Listener.lost`."""
 
 
-def lost_among(listeners: list[Listener]) -> str:
+def what_is_lost(purpose: str, target: Target) -> str:
+    """How it is told that something is not heard."""
+    return f"PUB/SUB ({purpose}) of Redis at {target}"
+
+
+def lost_among(hearers: Iterable[Hearer]) -> str:
     """What of these is not heard now, empty while all is well."""
-    return ", ".join(dict.fromkeys(lost for listener in listeners if (lost := listener.lost)))
+    return ", ".join(dict.fromkeys(lost for hearer in hearers if (lost := hearer.lost)))

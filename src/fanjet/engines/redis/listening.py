@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,17 +12,19 @@ from fanjet.telemetry.logging import get_logger
 
 from .connection import NOTHING, Connection, pack
 from .errors import CommandRefused, ConnectionLost
+from .slots import slot_of
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from .address import Address
+    from .ear import Ear
 
 log = get_logger(__name__)
 
 MOST_NAMES: Final = 512
 """Names in one command (07 §8.1)."""
+COMMANDS_AT_ONCE: Final = 16
 SLICE_SECONDS: Final = 0.002
 """Time for messages until the loop gets its turn; what was read meanwhile waits, and Redis is not read from."""
 SLICE_CHECK: Final = 16
@@ -32,9 +35,13 @@ _CONFIRMATIONS: Final = frozenset((b"subscribe", b"unsubscribe", b"ssubscribe", 
 
 
 class _Batch(Struct, eq=False, gc=False):
-    """Names of one command, and who waits for the confirmation of each. `confirmed`: how many have come."""
+    """Names of one command, and who waits for the confirmation of each. `kind`: of confirmations. `confirmed`: how many
+    have come. `kept`: where the names are that are subscribed."""
 
     command: str
+    kind: bytes
+    ear: Ear
+    kept: dict[bytes, None]
     names: list[bytes]
     waiting: list[asyncio.Future[None]]
     confirmed: int = 0
@@ -48,54 +55,89 @@ class ListeningConnection(Connection):
     """Hands messages on as they are read, in order, and never queues any: when this process is too slow, TCP slows
     Redis down, which in the end drops the connection. So a loss is always a lost connection, and noticed.
 
-    `heard_at` is the time of the loop when the last message came, 0 before the first. `subscribed` holds the names that
-    have been confirmed; it may be replaced by what is kept beyond this connection.
+    Commands are for one ear each, since names in different slots may not share any. `heard_at` is the time of the loop
+    when the last message came, 0 before the first.
     """
 
     def __init__(self, address: Address, io_timeout: float) -> None:
         super().__init__(address, io_timeout)
         self.heard_at = 0.0
         self._take: Callable[[bytes, bytes], None] | None = None
-        self._own: frozenset[bytes] = frozenset()
+        self._on_moved: Callable[[Ear], None] = self._end
         self._message, self._subscribe, self._unsubscribe = b"message", "SUBSCRIBE", "UNSUBSCRIBE"
-        self.subscribed: dict[bytes, None] = {}
+        self._ears: dict[bytes, Ear] = {}
         self._unsent: list[_Batch] = []
+        self._last: dict[Ear, _Batch] = {}
         self._expected: deque[_Batch] = deque()
 
-    def listen(self, take: Callable[[bytes, bytes], None], *, own: Iterable[bytes] = (), sharded: bool = False) -> None:
+    def listen(
+        self,
+        take: Callable[[bytes, bytes], None],
+        *,
+        sharded: bool = False,
+        on_moved: Callable[[Ear], None] | None = None,
+    ) -> None:
         """From now on this connection is for subscriptions alone; `take` gets the name and the payload. Nobody
-        unsubscribes from `own` names: when Redis does, the connection is lost, since its slot has moved (07 §22.4)."""
+        unsubscribes from an ear's own names: when Redis does, their slot has moved (07 §22.4), and `on_moved` gets the
+        ear; without it the connection is lost then."""
         self._take = take
-        self._own = frozenset(own)
+        self._on_moved = on_moved or self._end
         if sharded:
             self._message, self._subscribe, self._unsubscribe = b"smessage", "SSUBSCRIBE", "SUNSUBSCRIBE"
 
-    def subscribe(self, name: bytes) -> asyncio.Future[None]:
+    async def attach(self, ear: Ear) -> None:
+        """Subscribe the ear's own names. Raises `CommandRefused`, `ConnectionLost`."""
+        ear.connection = self
+        self._ears |= dict.fromkeys(ear.own, ear)
+        await asyncio.gather(*(self.subscribe(name, ear) for name in ear.own))
+
+    async def subscribe_again(self, ear: Ear) -> None:
+        """All names of the ear, some thousands at a time. Those that are given up meanwhile are left out. Raises
+        `CommandRefused`, `ConnectionLost`."""
+        names = list(ear.names)
+        window = MOST_NAMES * COMMANDS_AT_ONCE
+        for start in range(0, len(names), window):
+            wanted = [name for name in names[start : start + window] if name in ear.names]
+            await asyncio.gather(*(self.subscribe(name, ear) for name in wanted))
+
+    def detach(self, ear: Ear) -> None:
+        """The ear listens elsewhere from now on. Who waits for a confirmation gets `ConnectionLost`."""
+        for name in ear.own:
+            self._ears.pop(name, None)
+        for batch in (*self._expected, *self._unsent):
+            if batch.ear is ear:
+                batch.kept = {}
+                for future in batch.left():
+                    future.set_exception(ConnectionLost(f"{self.address}: what was heard there has moved"))
+
+    def subscribe(self, name: bytes, ear: Ear) -> asyncio.Future[None]:
         """Done when Redis has confirmed it. Raises `CommandRefused`, `ConnectionLost`. Names of one iteration of the
         loop share commands."""
-        return self._ask(self._subscribe, name)
+        return self._ask(self._subscribe, name, ear)
 
-    def unsubscribe(self, name: bytes) -> asyncio.Future[None]:
+    def unsubscribe(self, name: bytes, ear: Ear) -> asyncio.Future[None]:
         """Done when Redis has confirmed it; see `subscribe`."""
-        return self._ask(self._unsubscribe, name)
+        return self._ask(self._unsubscribe, name, ear)
 
-    def _ask(self, command: str, name: bytes) -> asyncio.Future[None]:
+    def _ask(self, command: str, name: bytes, ear: Ear) -> asyncio.Future[None]:
         if self._refusal:
             raise ConnectionLost(self._refusal)
         future: asyncio.Future[None] = self.loop.create_future()
-        unsent = self._unsent
-        if unsent and unsent[-1].command is command and len(unsent[-1].names) < MOST_NAMES:
-            batch = unsent[-1]
+        batch = self._last.get(ear)
+        if batch is not None and batch.command is command and len(batch.names) < MOST_NAMES:
             batch.names.append(name)
             batch.waiting.append(future)
         else:
-            if not unsent:
+            if not self._unsent:
                 self.loop.call_soon(self._send_batches)
-            unsent.append(_Batch(command, [name], [future]))
+            kind = command.lower().encode()
+            self._last[ear] = batch = _Batch(command, kind, ear, ear.names, [name], [future])
+            self._unsent.append(batch)
         return future
 
     def _send_batches(self) -> None:
         unsent, self._unsent = self._unsent, []
+        self._last.clear()
         self._expected.extend(unsent)
         for batch in unsent:
             self._send(pack((batch.command, *batch.names)))
@@ -144,27 +186,40 @@ class ListeningConnection(Connection):
 
     def _take_confirmation(self, kind: bytes, name: bytes) -> None:
         """Confirmations come in the order of the names."""
-        if kind == b"sunsubscribe" and name in self._own:
-            self._fail("Redis has ended the subscriptions: their slot has moved")
-        if not self._expected:
+        batch = self._expected[0] if self._expected else None
+        if batch is None or batch.kind != kind or batch.names[batch.confirmed] != name:
+            self._take_expulsion(kind, name)
             return
-        batch = self._expected[0]
         future = batch.waiting[batch.confirmed]
         batch.confirmed += 1
         if batch.confirmed == len(batch.waiting):
             self._expected.popleft()
-        if batch.command is self._subscribe:
-            self.subscribed[name] = None
-        else:
-            self.subscribed.pop(name, None)
+        if batch.command is not self._subscribe:
+            batch.kept.pop(name, None)
+        elif name not in self._ears:
+            batch.kept[name] = None
         if not future.done():
             future.set_result(None)
 
+    def _take_expulsion(self, kind: bytes, name: bytes) -> None:
+        """A node that gives a slot away ends what is subscribed there without being asked."""
+        if kind != b"sunsubscribe":
+            self._fail(f"Redis confirms what it was not asked for: {name!r}")
+        elif name in self._ears:
+            self._on_moved(self._ears[name])
+
+    def _end(self, _ear: Ear) -> None:
+        self._fail("Redis has ended the subscriptions: their slot has moved")
+
     def _take_other(self, reply: Any) -> None:
         """Refusals, and pongs."""
-        if isinstance(reply, CommandRefused) and self._expected:
+        if isinstance(reply, CommandRefused) and self._expected and not self._is_late(reply):
             for future in self._expected.popleft().left():
                 future.set_exception(reply)
+
+    def _is_late(self, reply: CommandRefused) -> bool:
+        """Whether this refuses to end subscriptions that Redis had ended by itself, so that nobody waits any more."""
+        return reply.code == "MOVED" and int(str(reply).split()[1]) != slot_of(self._expected[0].names[0])
 
     def _ping(self) -> None:
         if self._take is None:
@@ -181,5 +236,6 @@ class ListeningConnection(Connection):
     def _give_up(self) -> None:
         batches = (*self._expected, *self._unsent)
         self._expected, self._unsent = deque(), []
+        self._last.clear()
         for future in (future for batch in batches for future in batch.left()):
             future.set_exception(ConnectionLost(self._refusal))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from .address import Address
     from .cluster import ClusterShard
-    from .connection import Command
+    from .sources import Places
 
 _TABLE: Final = Path(__file__).with_name("partition_tags.txt")
 
@@ -32,24 +31,27 @@ def precomputed_tags() -> dict[int, tuple[str, ...]]:
 
 
 class Partition:
-    """What a connection that listens needs to know of its partition, seen as an installation of its own."""
+    """A partition, seen as an installation of its own: see `Place`."""
 
     def __init__(self, shard: ClusterShard, tag: str) -> None:
         self.target = shard.target
+        self.execute = shard.execute
+        self.watch = shard.watch
         self._shard = shard
         self._key = f"{{{tag}}}"
         self._found = False
 
-    async def listening_address(self) -> Address:
-        """The node that has the partition's slot. Looks for it anew after the first time: the slot may have moved."""
+    @property
+    def places(self) -> Places:
+        """See `Place.places`."""
+        return self._shard.places_of(self._key)
+
+    async def find_places(self) -> Places:
+        """See `Place.find_places`. Looks after the first time: the slot may have moved."""
         if self._found:
             await self._shard.look_again()
         self._found = True
-        return self._shard.owner_of(self._key)
-
-    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """See `Shard.execute`."""
-        return self._shard.execute(command, key)
+        return self.places
 
     def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Shard.follow`. A node tells its listeners when a slot leaves it."""
+        """See `Place.follow`. A node tells its listeners when a slot leaves it."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.records import MalformedRecord, decode_info, encode_info
 
 from .script import Script
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from fanjet.protocol.publication import ClientInfo
 
+    from .connection import Command
+    from .script import Executor
     from .shard import Shard
     from .shards import Home, Shards
 
@@ -21,13 +27,22 @@ class RedisPresenceManager:
     """Entries vanish `ttl` seconds after they were added last, so that those of a node that died do.
 
     `field_ttl`: let Redis (7.4 or newer) expire them one by one. `count_users`: keep counts by user, so that numbers
-    need not read all entries.
+    need not read all entries. `from_replicas`: read them there, a moment late; only with `field_ttl`, since what reads
+    them otherwise removes what has expired.
     """
 
     def __init__(
-        self, shards: Shards, *, prefix: str, ttl: int = 60, field_ttl: bool = False, count_users: bool = False
+        self,
+        shards: Shards,
+        *,
+        prefix: str,
+        ttl: int = 60,
+        field_ttl: bool = False,
+        count_users: bool = False,
+        from_replicas: bool = False,
     ) -> None:
         self._shards = shards
+        self._from_replicas = from_replicas
         self._prefix = prefix
         self._ttl = ttl or 60
         self._field_ttl = "1" if field_ttl else ""
@@ -45,7 +60,7 @@ class RedisPresenceManager:
 
     async def start(self) -> None:
         """See `PresenceManager.start`."""
-        await self._shards.start()
+        await self._shards.start(needs_replicas="presence_read_from_replica" if self._from_replicas else "")
         self._homes = self._shards.homes(self._prefix)
 
     async def close(self) -> None:
@@ -76,7 +91,7 @@ class RedisPresenceManager:
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
         """See `PresenceManager.presence`."""
         shard, keys = self._home(channel)
-        entries = await self._read.run(shard, keys[:2], int(time.time()), self._field_ttl)
+        entries = await self._read.run(self._reader(shard), keys[:2], int(time.time()), self._field_ttl)
         try:
             return _infos(entries)
         except (MalformedRecord, UnicodeDecodeError) as error:
@@ -88,12 +103,25 @@ class RedisPresenceManager:
             infos = await self.presence(channel)
             return len(infos), len({info.user for info in infos.values()})
         shard, keys = self._home(channel)
-        clients, users = await self._stats.run(shard, keys, int(time.time()), self._field_ttl)
+        clients, users = await self._stats.run(self._reader(shard), keys, int(time.time()), self._field_ttl)
         return clients, users
+
+    def _reader(self, shard: Shard) -> Executor:
+        return _Replicas(shard) if self._from_replicas else shard
 
     def _home(self, channel: str) -> tuple[Shard, tuple[str, str, str, str]]:
         home = self._homes[self._shards.number_of(channel)]
         return home.shard, home.names.presence(channel)
+
+
+class _Replicas(Struct, frozen=True):
+    """Those of a shard, as something that executes scripts."""
+
+    shard: Shard
+
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+        """See `Shard.read`."""
+        return self.shard.read(command, key)
 
 
 def _infos(entries: list[Any]) -> dict[str, ClientInfo]:

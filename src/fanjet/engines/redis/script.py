@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from hashlib import sha1
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .connection import pack
 from .errors import CommandRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
 
-    from .connection import Word
-    from .shard import Shard
+    from .connection import Command, Word
 
 _FOLDER: Final = Path(__file__).with_name("scripts")
+
+
+class Executor(Protocol):
+    """A shard, or a part of what it does."""
+
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+        """See `Shard.execute`."""
 
 
 class Script:
@@ -31,11 +37,11 @@ class Script:
         self._by_hash = pack_words("EVALSHA", self._sha)
         self._by_text = pack_words("EVAL", source)
 
-    def run(self, shard: Shard, keys: tuple[str, ...], *arguments: Word) -> Coroutine[Any, Any, Any]:
+    def run(self, shard: Executor, keys: tuple[str, ...], *arguments: Word) -> Coroutine[Any, Any, Any]:
         """Run it on the shard, where the first key is. Raises `EngineUnavailable`."""
         return self.run_packed(shard, pack(("EVALSHA", self._sha, len(keys), *keys, *arguments)), keys[0])
 
-    async def run_packed(self, shard: Shard, command: bytes, key: str) -> Any:
+    async def run_packed(self, shard: Executor, command: bytes, key: str) -> Any:
         """Run it with a command that begins with what `opening` makes."""
         try:
             return await shard.execute(command, key)

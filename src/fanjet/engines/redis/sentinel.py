@@ -10,9 +10,12 @@ from fanjet.telemetry.logging import get_logger
 
 from .address import Address
 from .connection import Connection, connect
+from .ear import Ear
 from .errors import CommandRefused
 from .link import Link
 from .listening import ListeningConnection
+from .replicas import Readers, Replica, read
+from .sources import Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,21 +27,26 @@ log = get_logger(__name__)
 
 ASK_SECONDS: Final = 5.0
 """How often Sentinels are asked anew: what they announce may be missed."""
+_ILL: Final = frozenset((b"s_down", b"o_down", b"disconnected"))
 
 
 class SentinelShard:
-    """Follows the primary: by what a Sentinel announces, by asking again, and when the primary refuses to write."""
+    """Follows the primary: by what a Sentinel announces, by asking again, and when the primary refuses to write. Knows
+    the replicas that Sentinels think well, if they may be used."""
 
     is_cluster = False
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._primary: Address | None = None
+        self.places = Places(())
         self._sentinels = list(target.seeds)
-        self._link = Link(self.listening_address, target.login, self._ask_soon, self._is_primary)
+        self._link = Link(self._find_primary, target.login, self._ask_soon, self._is_primary)
+        self._readers = Readers(target.login, self._ask_soon)
+        self._reading: tuple[Replica, ...] = ()
         self._asked = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._followers: list[Callable[[str], None]] = []
+        self._lookers: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """See `Shard.start`."""
@@ -51,14 +59,30 @@ class SentinelShard:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._link.close()
+        await self._readers.close()
 
     def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
         return self._execute(command)
 
-    async def listening_address(self) -> Address:
-        """See `Shard.listening_address`. Asks the Sentinels."""
-        return await self._find_primary()
+    def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+        """See `Shard.read`."""
+        return read(self._reading, command, lambda: self._execute(command))
+
+    async def find_places(self) -> Places:
+        """See `Place.find_places`. Asks the Sentinels."""
+        errors = []
+        for sentinel in list(self._sentinels):
+            try:
+                places = await self._ask(sentinel)
+            except EngineUnavailable as error:
+                errors.append(str(error))
+                continue
+            self._sentinels.remove(sentinel)  # the one that answered is asked first the next time
+            self._sentinels.insert(0, sentinel)
+            self._take(places)
+            return places
+        raise EngineUnavailable("; ".join(errors))
 
     @property
     def is_lost(self) -> bool:
@@ -66,8 +90,12 @@ class SentinelShard:
         return self._link.is_lost
 
     def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Shard.follow`."""
+        """See `Place.follow`."""
         self._followers.append(leave)
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """See `Place.watch`."""
+        self._lookers.append(look)
 
     async def _execute(self, command: Command) -> Any:
         try:
@@ -91,53 +119,50 @@ class SentinelShard:
                 except TimeoutError:
                     pass
                 self._asked.clear()
-                await self._follow_primary()
+                await self._follow()
                 await asyncio.sleep(0.25)
         finally:
             announcements.cancel()
 
-    async def _follow_primary(self) -> None:
+    async def _follow(self) -> None:
         try:
-            await self._find_primary()
+            await self.find_places()
         except EngineUnavailable as error:
             log.error("no Sentinel tells where the primary is", error=error)
 
     async def _find_primary(self) -> Address:
-        """Ask one Sentinel after the other; the one that answered is asked first the next time."""
-        errors = []
-        for sentinel in list(self._sentinels):
-            try:
-                primary = await self._ask(sentinel)
-            except EngineUnavailable as error:
-                errors.append(str(error))
-                continue
-            self._sentinels.remove(sentinel)
-            self._sentinels.insert(0, sentinel)
-            self._take_primary(primary)
-            return primary
-        raise EngineUnavailable("; ".join(errors))
+        return (await self.find_places()).primaries[0]
 
-    def _take_primary(self, now: Address) -> None:
-        """Whoever has found it out: all connections have to leave the one before, which may take writes for a while
+    def _take(self, now: Places) -> None:
+        """Whoever has found it out: all connections have to leave the primary before, which may take writes for a while
         that nobody will ever see."""
-        before, self._primary = self._primary, now
-        if before is not None and now != before:
-            log.warn("another Redis server is the primary now", before=before, now=now)
+        before, self.places = self.places, now
+        self._readers.know(now.replicas)
+        self._reading = self._readers.of(now.replicas)
+        if before.primaries and now.primaries != before.primaries:
+            log.warn("another Redis server is the primary now", before=before.primaries[0], now=now.primaries[0])
             for leave in (self._link.reset, *self._followers):
                 leave("it is not the primary any more")
+        for look in self._lookers:
+            look()
 
     def _is_primary(self, address: Address) -> bool:
-        return address == self._primary
+        return address in self.places.primaries
 
-    async def _ask(self, sentinel: Address) -> Address:
+    async def _ask(self, sentinel: Address) -> Places:
+        name = self.target.master_name
         connection = await connect(sentinel, self.target.sentinel_login, Connection)
         try:
-            answer = await connection.execute(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.target.master_name))
+            answer = await connection.execute(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
+            if answer is None:
+                raise EngineUnavailable(f"the Sentinel at {sentinel} knows no {name!r}")
+            primary = Address(answer[0].decode(), int(answer[1]))
+            if not self.target.with_replicas:
+                return Places((primary,))
+            answer = await connection.execute(("SENTINEL", "REPLICAS", name))
         finally:
             await connection.wait_closed()
-        if answer is None:
-            raise EngineUnavailable(f"the Sentinel at {sentinel} knows no {self.target.master_name!r}")
-        return Address(answer[0].decode(), int(answer[1]))
+        return Places((primary,), tuple(each for each in map(_replica_in, answer) if each not in (None, primary)))
 
     async def _listen(self) -> None:
         """Hear announcements of one Sentinel, another one when that is lost."""
@@ -158,7 +183,7 @@ class SentinelShard:
                 continue
             try:
                 connection.listen(take)
-                await connection.subscribe(b"+switch-master")
+                await connection.subscribe(b"+switch-master", Ear((), ""))
                 await asyncio.wait([connection.lost])
             except EngineUnavailable as error:
                 log.warn("cannot listen to a Sentinel", error=error)
@@ -166,3 +191,12 @@ class SentinelShard:
                 await connection.wait_closed()
             self._ask_soon()
             await asyncio.sleep(1)
+
+
+def _replica_in(answer: dict[bytes, bytes] | list[bytes]) -> Address | None:
+    """Of what a Sentinel tells of a replica, in either version of the protocol: where it is, if both reach it: the
+    Sentinel, and its primary."""
+    replica = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+    if replica[b"master-link-status"] != b"ok" or _ILL.intersection(replica[b"flags"].split(b",")):
+        return None
+    return Address(replica[b"ip"].decode(), int(replica[b"port"]))

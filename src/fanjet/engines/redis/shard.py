@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fanjet.config.errors import ConfigError
 from fanjet.engines.interfaces import EngineUnavailable
 
-from .address import Address, Mode, Target
+from .address import Mode
 from .cluster import ClusterShard
 from .connection import Connection, connect
 from .errors import CommandRefused
 from .link import Link
 from .sentinel import SentinelShard
+from .sources import Place, Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .address import Address, Target
     from .connection import Command
 
 
-class Shard(Protocol):
+class Shard(Place, Protocol):
     """What the engine needs of an installation."""
 
     is_cluster: bool
     """Whether names of keys and PUB/SUB channels carry hash tags (07 §5)."""
-    target: Target
 
     async def start(self) -> None:
         """Connect. Raises `EngineUnavailable`."""
@@ -33,17 +35,15 @@ class Shard(Protocol):
         """Disconnect."""
 
     def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """Execute a command where `key` is. Raises `EngineUnavailable`, here or when awaited."""
+        """Execute a command at the primary that has the key. Raises `EngineUnavailable`, here or when awaited."""
 
-    async def listening_address(self) -> Address:
-        """Where a connection for PUB/SUB is to be opened now. Raises `EngineUnavailable`."""
+    def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+        """Execute a command that writes nothing on a replica that has the key; where there is none, or it is not well,
+        on the primary. Raises `EngineUnavailable` when awaited."""
 
     @property
     def is_lost(self) -> bool:
         """Whether commands cannot be executed now, or not all of them."""
-
-    def follow(self, leave: Callable[[str], None]) -> None:
-        """Have `leave` called, with the reason, when such a connection has to be opened elsewhere."""
 
 
 class StandaloneShard:
@@ -53,7 +53,8 @@ class StandaloneShard:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._link = Link(self.listening_address, target.login)
+        self.places = Places((target.seeds[0],))
+        self._link = Link(self._find_address, target.login)
 
     async def start(self) -> None:
         """See `Shard.start`."""
@@ -67,9 +68,13 @@ class StandaloneShard:
         """See `Shard.execute`."""
         return self._link.execute(command)
 
-    async def listening_address(self) -> Address:
-        """See `Shard.listening_address`."""
-        return self.target.seeds[0]
+    def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+        """See `Shard.read`. It has no replicas that anybody knows."""
+        return self._link.execute(command)
+
+    async def find_places(self) -> Places:
+        """See `Place.find_places`."""
+        return self.places
 
     @property
     def is_lost(self) -> bool:
@@ -77,12 +82,21 @@ class StandaloneShard:
         return self._link.is_lost
 
     def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Shard.follow`. It stays where it is."""
+        """See `Place.follow`. It stays where it is."""
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """See `Place.watch`. It stays as it is."""
+
+    async def _find_address(self) -> Address:
+        return self.target.seeds[0]
 
 
 async def open_shard(target: Target) -> Shard:
-    """Find out what is there, and connect. Raises `EngineUnavailable`."""
+    """Find out what is there, and connect. Raises `EngineUnavailable`; `ConfigError` where replicas may be used and
+    there is nobody who knows any."""
     shard = await _shard_for(target)
+    if target.with_replicas and isinstance(shard, StandaloneShard):
+        raise ConfigError(f"replica_client.enabled: Redis at {target} is neither a cluster nor watched by Sentinels")
     try:
         await shard.start()
     except BaseException:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from fanjet.config.errors import ConfigError
+
 from .address import targets
 from .names import ChannelNames
 from .shard import Shard, open_shard
@@ -33,11 +35,16 @@ class Shards:
         self._users = 0
         self._shards: list[Shard] = []
 
-    async def start(self) -> None:
-        """Connect. Raises `EngineUnavailable`, `ConfigError`, `TLSError`."""
+    async def start(self, *, needs_replicas: str = "") -> None:
+        """Connect. `needs_replicas`: the option that has nothing to work with where replicas may not be used. Raises
+        `EngineUnavailable`, `ConfigError`, `TLSError`."""
         self._users += 1
+        wanted = targets(self._config)
+        for target in wanted:
+            if needs_replicas and not target.with_replicas:
+                raise ConfigError(f"{needs_replicas} needs replica_client.enabled, which is off for Redis at {target}")
         if self._users == 1:
-            opened = await asyncio.gather(*map(open_shard, targets(self._config)), return_exceptions=True)
+            opened = await asyncio.gather(*map(open_shard, wanted), return_exceptions=True)
             self._shards = [each for each in opened if not isinstance(each, BaseException)]
             for each in opened:
                 if isinstance(each, BaseException):

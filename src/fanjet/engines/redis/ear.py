@@ -1,0 +1,52 @@
+"""What is heard together: all messages of an installation, or those of one partition of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.engines.interfaces import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable
+
+    from .listening import ListeningConnection
+
+
+class Ear:
+    """Hears its `own` names and `probe` always, others while they are subscribed.
+
+    In a cluster with partitions all of them are in one slot, which may move from one node to another. `names` are those
+    whose subscription Redis has confirmed; they stay when the connection is lost. `connection` is the one on which they
+    are, and `is_heard` tells that all of them are there.
+    """
+
+    __slots__ = ("connection", "is_heard", "names", "own", "probe")
+
+    def __init__(self, own: Iterable[str], probe: str) -> None:
+        self.own = frozenset(name.encode() for name in (*own, probe))
+        self.probe = probe
+        self.names: dict[bytes, None] = {}
+        self.connection: ListeningConnection | None = None
+        self.is_heard = False
+
+    def subscribe(self, name: bytes) -> Awaitable[None]:
+        """Done when Redis has confirmed it. Raises `EngineUnavailable`, at once while there is no connection."""
+        connection = self.connection
+        if connection is None or not self.is_heard:
+            raise EngineUnavailable("pub/sub connection temporary unavailable")
+        return connection.subscribe(name, self)
+
+    def unsubscribe(self, name: bytes) -> Awaitable[None]:
+        """Done when Redis has confirmed it. While there is no connection nothing is subscribed anyway. Raises
+        `EngineUnavailable`, here or when awaited."""
+        self.names.pop(name, None)
+        return _nothing() if self.connection is None else self.connection.unsubscribe(name, self)
+
+    def lose(self) -> None:
+        """The connection is gone, or is not the right one any more."""
+        self.connection = None
+        self.is_heard = False
+
+
+async def _nothing() -> None:
+    """What there is to wait for where nothing has to be done."""

@@ -1,0 +1,192 @@
+"""Where a PUB/SUB connection leads: to the primary, or to a replica (07 §8.1, §22.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.telemetry.logging import get_logger
+
+from .connection import connect
+from .errors import CommandRefused
+from .listening import ListeningConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from .address import Address, Login, Target
+    from .connection import Command
+
+log = get_logger(__name__)
+
+
+class Places(Struct, frozen=True):
+    """Where the same messages are heard. Replicas are those that are well, as far as is known, and they are known only
+    where they may be used."""
+
+    primaries: tuple[Address, ...]
+    replicas: tuple[Address, ...] = ()
+
+
+class Place(Protocol):
+    """A shard, or a partition of one."""
+
+    @property
+    def target(self) -> Target:
+        """As in `Shard`."""
+
+    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+        """See `Shard.execute`."""
+
+    @property
+    def places(self) -> Places:
+        """What is known now."""
+
+    async def find_places(self) -> Places:
+        """Learn it anew. Raises `EngineUnavailable`."""
+
+    def follow(self, leave: Callable[[str], None]) -> None:
+        """Have `leave` called, with the reason, when whoever is at a primary has to go elsewhere."""
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """Have `look` called when places have been learnt anew, which happens every now and then, too."""
+
+
+class AtPrimary:
+    """A connection to a primary."""
+
+    def __init__(self, place: Place) -> None:
+        self.target = place.target
+        self.execute = place.execute
+        self.follow = place.follow
+        self._place = place
+
+    async def open(self) -> ListeningConnection:
+        """See `Source.open`."""
+        return await _open_at_primary(self.target, await self._place.find_places())
+
+    async def close(self) -> None:
+        """See `Source.close`. It stays where it is sent."""
+
+
+class AtReplica:
+    """A connection to a replica, so that the primary has less to send; to a primary where no replica can be had.
+
+    Leaves a server that is no replica any more, and a primary when there is a replica again, but not before a
+    connection to a better place is open. Probes are published at the primary and come by way of the replica.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.target = place.target
+        self.execute = place.execute
+        self._place = place
+        self._leave: Callable[[str], None] = _stay
+        self._at: Address | None = None
+        self._has_replica = True
+        self._better: ListeningConnection | None = None
+        self._moving: asyncio.Task[None] | None = None
+
+    async def open(self) -> ListeningConnection:
+        """See `Source.open`."""
+        connection, self._better = self._better, None
+        if connection is None or connection.lost.done():
+            places = await self._place.find_places()
+            connection = await self._open_at_replica(places) or await _open_at_primary(self.target, places)
+        self._at = connection.address
+        return connection
+
+    def follow(self, leave: Callable[[str], None]) -> None:
+        """See `Source.follow`."""
+        self._leave = leave
+        self._place.watch(self._look)
+
+    async def close(self) -> None:
+        """See `Source.close`."""
+        self._leave = _stay
+        if self._moving is not None:
+            self._moving.cancel()
+            await asyncio.gather(self._moving, return_exceptions=True)
+        if self._better is not None:
+            await self._better.wait_closed()
+
+    async def _open_at_replica(self, places: Places) -> ListeningConnection | None:
+        connection = await open_at_replica(places.replicas, self.target.login)
+        if connection is None and self._has_replica:
+            log.warn("no replica of Redis can be heard, so a primary is", shard=self.target)
+        self._has_replica = connection is not None
+        return connection
+
+    def _look(self) -> None:
+        places = self._place.places
+        is_right = self._at is None or not places.primaries or self._at in places.replicas
+        if not is_right and self._moving is None and self._leave is not _stay:
+            self._moving = asyncio.get_running_loop().create_task(self._move())
+
+    async def _move(self) -> None:
+        """To a better place, if there is one."""
+        try:
+            places = self._place.places
+            better = await self._open_at_replica(places)
+            if better is None and self._at not in places.primaries:
+                better = await _open_at_primary(self.target, places)
+            if better is not None:
+                if self._better is not None:
+                    self._better.close()
+                self._better = better
+                self._leave(f"{better.address} is a better place than {self._at}")
+        except EngineUnavailable as error:
+            log.warn("there is no better place for PUB/SUB", shard=self.target, error=error)
+        finally:
+            self._moving = None
+
+
+async def open_at_replica(addresses: Sequence[Address], login: Login) -> ListeningConnection | None:
+    """A connection to the first that answers, of the replicas that are in touch with their primary; None if none is."""
+    loop = asyncio.get_running_loop()
+    waiting = {loop.create_task(_open_if_replica(each, login)) for each in random.sample(addresses, len(addresses))}
+    opened: list[ListeningConnection] = []
+    try:
+        while waiting and not opened:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                with suppress(EngineUnavailable):
+                    opened.append(task.result())
+    finally:
+        for task in waiting:
+            task.cancel()
+        late = await asyncio.gather(*waiting, return_exceptions=True)
+        spare = [*opened[1:], *(each for each in late if isinstance(each, ListeningConnection))]
+        for connection in spare:
+            connection.close()
+    return opened[0] if opened else None
+
+
+async def _open_if_replica(address: Address, login: Login) -> ListeningConnection:
+    """Raises `EngineUnavailable` when it cannot be reached, or is not a replica that hears its primary. Who may not ask
+    has to believe it."""
+    connection = await connect(address, login, ListeningConnection)
+    try:
+        kind, *rest = await connection.execute(("ROLE",))
+        if kind != b"slave" or rest[2] != b"connected":
+            raise EngineUnavailable(f"{address} is not a replica in touch with its primary")
+    except CommandRefused:
+        pass
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _open_at_primary(target: Target, places: Places) -> ListeningConnection:
+    if not places.primaries:
+        raise EngineUnavailable(f"Redis at {target} has no primary now")
+    return await connect(random.choice(places.primaries), target.login, ListeningConnection)
+
+
+def _stay(_why: str) -> None:
+    """What is done while nobody listens."""

@@ -1,0 +1,331 @@
+"""What is done on replicas: hearing messages, and reading presence (07 §22.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fanjet.config import ConfigError
+from fanjet.config.tree.engine import EngineRedis
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, cluster, sentinel, tags
+from fanjet.engines.redis.address import Address, targets
+from fanjet.engines.redis.sharding import place
+from fanjet.engines.redis.sources import open_at_replica
+from fanjet.protocol.publication import ClientInfo
+from tests.engines.redis.conftest import KEEP, delivered_again
+from tests.support.redis import NEW_BINARY, Redis, RedisCluster, RedisSentinel
+from tests.support.server import free_port
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from tests.engines.conftest import Recorder
+
+PATIENCE = 40.0
+COUNT = 4
+TAG = str(place("news", COUNT))
+ALICE = ClientInfo("alice", "c1")
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[RedisSentinel]:
+    """A primary `one` and a replica `two`, of a version whose hashes have fields that expire."""
+    watched = RedisSentinel(tmp_path, NEW_BINARY)
+    try:
+        watched.start()
+        yield watched
+    finally:
+        watched.stop()
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[RedisCluster]:
+    """A cluster."""
+    whole = RedisCluster(tmp_path, NEW_BINARY)
+    try:
+        whole.start()
+        yield whole
+    finally:
+        whole.stop()
+
+
+@pytest.fixture
+def replica(whole: RedisCluster, tmp_path: Path) -> Redis:
+    """A replica, in the cluster, of the primary that has the partition of `news`."""
+    return whole.add_replica(whole.owner(f"{{{TAG}}}"), tmp_path / "replica")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn often where primaries and replicas are."""
+    monkeypatch.setattr(sentinel, "ASK_SECONDS", 0.2)
+    monkeypatch.setattr(cluster, "POLL_SECONDS", 0.2)
+
+
+def config_of(installation: RedisSentinel | RedisCluster, **more: Any) -> EngineRedis:
+    if isinstance(installation, RedisCluster):
+        where = {"cluster_address": [installation.addresses]}
+    else:
+        address = installation.sentinel.address
+        where = {"sentinel_address": [address], "sentinel_master_name": installation.MASTER}
+    return EngineRedis.model_validate({"replica_client": {"enabled": True}, "io_timeout": 0.4, **where, **more})
+
+
+@asynccontextmanager
+async def hearing(
+    installation: RedisSentinel | RedisCluster, events: Recorder, *, partitions: int = 0, by_node: bool = False
+) -> AsyncIterator[RedisBroker]:
+    """A broker that hears `news` from a replica."""
+    options = HearingOptions(tags=tags(partitions, precomputed=False), by_node=by_node, at_replicas=True)
+    shards = Shards(config_of(installation))
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, hearing=options)
+    try:
+        await broker.start()
+        await broker.subscribe("news")
+        yield broker
+    finally:
+        await broker.close()
+
+
+def hears(server: Redis, *, sharded: bool = False) -> bool:
+    """Whether `news` is heard from this server."""
+    return bool(server.call("PUBSUB", "SHARDCHANNELS" if sharded else "CHANNELS", "p.client.*news*"))
+
+
+async def holds(condition: Callable[[], bool]) -> None:
+    async def held() -> bool:
+        return await asyncio.to_thread(condition)
+
+    await until(held, PATIENCE)
+
+
+# ------------------------------------------------------------------------------------------------------ hearing
+
+
+async def test_messages_come_by_way_of_the_replica_that_sentinels_know(
+    watched: RedisSentinel, events: Recorder
+) -> None:
+    async with hearing(watched, events) as broker:
+        assert hears(watched.two)
+        assert not hears(watched.one)
+        await broker.publish("news", b"1", KEEP)
+        await events.deliveries(1)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_primary_is_heard_until_the_replica_is_back(watched: RedisSentinel, events: Recorder) -> None:
+    async with hearing(watched, events) as broker:
+        await asyncio.to_thread(watched.two.stop, signal.SIGKILL)
+        await delivered_again(broker, events)
+        assert hears(watched.one)
+        assert not broker.lost
+        await asyncio.to_thread(watched.two.start)
+        await holds(lambda: hears(watched.two) and not hears(watched.one))
+        await delivered_again(broker, events)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_server_that_is_a_replica_now_is_heard(watched: RedisSentinel, events: Recorder) -> None:
+    async with hearing(watched, events) as broker:
+        await until(watched.fail_over)
+        await delivered_again(broker, events)
+        await holds(lambda: watched.primary() is watched.two and hears(watched.one) and not hears(watched.two))
+        await delivered_again(broker, events)
+
+
+async def test_a_replica_that_takes_over_goes_on_being_heard(watched: RedisSentinel, events: Recorder) -> None:
+    async with hearing(watched, events) as broker:
+        watched.one.freeze()
+        await delivered_again(broker, events, patience=PATIENCE)
+        assert hears(watched.two)
+        watched.one.thaw()
+
+
+async def test_only_replicas_in_touch_with_their_primary_are_heard(redis: Redis, tmp_path: Path) -> None:
+    """What Sentinels and clusters tell may be some seconds old."""
+    stray = Redis(tmp_path, "--replicaof", "127.0.0.1", str(free_port()))
+    stray.start()
+    [target] = targets(EngineRedis.model_validate({}))
+    places = [Address("127.0.0.1", port) for port in (redis.port, stray.port, free_port())]
+    assert await open_at_replica(places, target.login) is None
+    stray.call("REPLICAOF", "127.0.0.1", redis.port)
+    await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
+    connection = await open_at_replica(places, target.login)
+    assert connection is not None
+    assert connection.address == places[1]
+    await connection.wait_closed()
+    stray.stop()
+
+
+PARTITIONS = [
+    pytest.param({}, id="whole"),
+    pytest.param({"partitions": COUNT}, id="partitions"),
+    pytest.param({"partitions": COUNT, "by_node": True}, id="partitions-by-node"),
+]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", PARTITIONS)
+async def test_replicas_in_a_cluster_come_and_go(
+    whole: RedisCluster, replica: Redis, events: Recorder, how: dict[str, Any]
+) -> None:
+    sharded = bool(how)
+    async with hearing(whole, events, **how) as broker:
+        assert hears(replica, sharded=sharded)
+        await delivered_again(broker, events)
+        await asyncio.to_thread(replica.stop, signal.SIGKILL)
+        await delivered_again(broker, events)
+        await asyncio.to_thread(replica.start)
+        await holds(lambda: hears(replica, sharded=sharded))
+        await delivered_again(broker, events)
+        listening = [node for node in whole.nodes if hears(node, sharded=sharded)]
+        assert listening == [replica]
+        assert not broker.lost
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", PARTITIONS[:2])
+async def test_a_replica_that_takes_over_in_a_cluster_is_heard(
+    whole: RedisCluster, replica: Redis, events: Recorder, how: dict[str, Any]
+) -> None:
+    primary = whole.owner(f"{{{TAG}}}")
+    async with hearing(whole, events, **how) as broker:
+        await asyncio.to_thread(primary.stop, signal.SIGKILL)
+        await holds(lambda: b"role:master" in replica.call("INFO", "replication"))
+        await delivered_again(broker, events, patience=PATIENCE)
+        await asyncio.to_thread(primary.start)  # it is the replica now
+        await holds(lambda: hears(primary, sharded=bool(how)))
+        await delivered_again(broker, events)
+
+
+async def test_without_replicas_the_primaries_are_heard(whole: RedisCluster, events: Recorder) -> None:
+    for count, how in enumerate(({}, {"partitions": COUNT}, {"partitions": COUNT, "by_node": True})):
+        async with hearing(whole, events, **how) as broker:
+            await broker.publish("news", b"1", KEEP)
+            await events.deliveries(count + 1)
+
+
+# ------------------------------------------------------------------------------------------------------ presence
+
+
+@asynccontextmanager
+async def reading(
+    installation: RedisSentinel | RedisCluster, *, count_users: bool = False
+) -> AsyncIterator[RedisPresenceManager]:
+    shards = Shards(config_of(installation))
+    manager = RedisPresenceManager(shards, prefix="p", field_ttl=True, count_users=count_users, from_replicas=True)
+    try:
+        await manager.start()
+        yield manager
+    finally:
+        await manager.close()
+
+
+def scripts_run(server: Redis) -> int:
+    lines = server.call("INFO", "commandstats").decode().splitlines()
+    stats = [line for line in lines if line.startswith(("cmdstat_eval:", "cmdstat_evalsha:"))]
+    return sum(int(line.partition("calls=")[2].partition(",")[0]) for line in stats)
+
+
+async def seen(manager: RedisPresenceManager, expected: tuple[int, int]) -> None:
+    """Wait until the replica has what was written, and check that both kinds of reading agree."""
+
+    async def is_there() -> bool:
+        return await manager.presence_stats("news") == expected
+
+    await until(is_there)
+    assert len(await manager.presence("news")) == expected[0]
+
+
+async def assert_read_from(replica: Redis, others: list[Redis], manager: RedisPresenceManager) -> None:
+    before, before_elsewhere = scripts_run(replica), [scripts_run(server) for server in others]
+    assert await manager.presence("news") == {"c1": ALICE}
+    assert await manager.presence_stats("news") == (1, 1)
+    assert scripts_run(replica) >= before + 2
+    assert [scripts_run(server) for server in others] == before_elsewhere
+
+
+@pytest.mark.parametrize("count_users", [False, True])
+async def test_presence_is_read_from_the_replica_that_sentinels_know(watched: RedisSentinel, count_users: bool) -> None:
+    async with reading(watched, count_users=count_users) as manager:
+        await manager.add("news", "c1", ALICE)
+        await seen(manager, (1, 1))
+        await assert_read_from(watched.two, [watched.one], manager)
+        await manager.remove("news", "c1", "alice")
+        await seen(manager, (0, 0))
+
+
+async def test_presence_is_read_from_a_replica_in_a_cluster(whole: RedisCluster, tmp_path: Path) -> None:
+    owner = whole.owner("p.presence.data.{news}")
+    replica = await asyncio.to_thread(whole.add_replica, owner, tmp_path / "replica")
+    others = [node for node in whole.nodes if node is not replica]
+    async with reading(whole, count_users=True) as manager:
+        await manager.add("news", "c1", ALICE)
+        await seen(manager, (1, 1))
+        await assert_read_from(replica, others, manager)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_presence_is_read_from_the_primary_until_the_replica_is_back(watched: RedisSentinel) -> None:
+    async with reading(watched) as manager:
+        await manager.add("news", "c1", ALICE)
+        await seen(manager, (1, 1))
+        await asyncio.to_thread(watched.two.stop, signal.SIGKILL)
+        for _ in range(3):
+            assert await manager.presence("news") == {"c1": ALICE}
+        await asyncio.to_thread(watched.two.start)
+
+        async def is_read_again() -> bool:
+            before = scripts_run(watched.two)
+            assert await manager.presence("news") == {"c1": ALICE}
+            return scripts_run(watched.two) > before
+
+        await until(is_read_again, PATIENCE)
+
+
+async def test_presence_is_read_when_the_replica_does_not_answer(watched: RedisSentinel) -> None:
+    async with reading(watched) as manager:
+        await manager.add("news", "c1", ALICE)
+        await seen(manager, (1, 1))
+        watched.two.freeze()
+        assert await manager.presence("news") == {"c1": ALICE}
+        watched.two.thaw()
+
+
+# ------------------------------------------------------------------------------------------------------ settings
+
+
+async def test_a_server_alone_has_no_replicas_that_are_known(redis: Redis, events: Recorder) -> None:
+    config = EngineRedis.model_validate({"address": [redis.address], "replica_client": {"enabled": True}})
+    broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0)
+    with pytest.raises(ConfigError, match=r"^replica_client.enabled: Redis at .* is neither a cluster nor watched by"):
+        await broker.start()
+    await broker.close()
+
+
+async def test_replicas_are_used_only_where_that_is_allowed(events: Recorder) -> None:
+    """Redis is not asked for that."""
+    shards = Shards(EngineRedis.model_validate({"cluster_address": ["127.0.0.1:1"]}))
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=0, hearing=HearingOptions(at_replicas=True))
+    manager = RedisPresenceManager(shards, prefix="p", field_ttl=True, from_replicas=True)
+    for engine, option in ((broker, "subscribe_on_replica"), (manager, "presence_read_from_replica")):
+        with pytest.raises(ConfigError, match=f"{option} needs replica_client.enabled, which is off for Redis at"):
+            await engine.start()
+        await engine.close()
+
+
+async def test_replicas_that_may_be_used_need_not_be_there(whole: RedisCluster) -> None:
+    async with reading(whole) as manager:
+        await manager.add("news", "c1", ALICE)
+        assert await manager.presence("news") == {"c1": ALICE}
+        for node in whole.nodes:
+            await asyncio.to_thread(node.stop, signal.SIGKILL)
+        with pytest.raises(EngineUnavailable):
+            await manager.presence("news")
