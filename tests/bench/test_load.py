@@ -10,6 +10,7 @@ import pytest
 
 from fanjet.bench.errors import BenchError
 from fanjet.bench.load import ProcessTree
+from fanjet.workers.place import EnginePlace, environment_for
 
 SPIN = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass\n"
 SAY = "print('done', flush=True); input()\n"
@@ -53,3 +54,13 @@ def test_there_must_be_such_a_process() -> None:
         with pytest.raises(BenchError, match=f"no process {process.pid}"):
             ProcessTree(process.pid)
     assert ProcessTree(os.getpid()).cpu_ns() > 0
+
+
+def test_processes_are_told_apart_by_what_they_were_started_as() -> None:
+    place = environment_for(EnginePlace(listening=3, life=4), os.environ)
+    child = [sys.executable, "-c", SPIN + SAY]
+    code = f"import subprocess\nsubprocess.Popen({child!r}, env={place!r}).wait()\n"
+    with process_that_is_done(code) as tree:
+        assert tree.cpu_ns_of("engine") >= 90_000_000
+        assert tree.cpu_ns_of("worker") == 0
+        assert tree.cpu_ns() > tree.cpu_ns_of("engine")
