@@ -98,7 +98,7 @@ class WorkerConnection(asyncio.Protocol):
         """Carry out what there is, for a while."""
         calls, engine = self._calls, self._engine
         pass_on, carry_out, tell = engine.pass_on, engine.carry_out, self.tell
-        until = self._loop.time() + SLICE_SECONDS
+        until = 0.0
         count = done = 0
         while calls and not self._stalled:
             call = calls.popleft()
@@ -117,9 +117,12 @@ class WorkerConnection(asyncio.Protocol):
                 else:
                     self._answer_at_length(answer)
             count += 1
-            if count % SLICE_CHECK == 0 and self._loop.time() > until:
-                self._loop.call_soon(self._work)
-                break
+            if count % SLICE_CHECK == 0:
+                now = self._loop.time()
+                until = until or now + SLICE_SECONDS
+                if now > until:
+                    self._loop.call_soon(self._work)
+                    break
         if done:
             tell(done)
         if calls or self._paused:
@@ -143,5 +146,5 @@ class WorkerConnection(asyncio.Protocol):
         if self._transport is None or self._dropped:
             return
         self._transport.write(frame)
-        if self._transport.get_write_buffer_size() > MOST_UNSENT:
+        if self._stalled and self._transport.get_write_buffer_size() > MOST_UNSENT:
             self.drop("it does not read")
