@@ -138,6 +138,45 @@ async def test_probes_that_are_forbidden_prove_nothing(tmp_path: Path, events: R
         server.stop()
 
 
+async def test_what_the_server_refuses_is_told(tmp_path: Path, events: Recorder) -> None:
+    permissions = '{ subscribe: ["p.client.news", "p.client.wide", "P.node.Me"], publish: ">" }'
+    users = f"[{{ user: u, password: p, permissions: {permissions} }}]"
+    (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
+    server = Nats(tmp_path, "-c", str(tmp_path / "conf"))
+    server.start()
+    try:
+        url = f"nats://u:p@127.0.0.1:{server.port}"
+        async with opened(url, events) as broker:
+            await broker.subscribe("news")
+            outcomes = await asyncio.gather(*map(broker.subscribe, ("wide", "Secret")), return_exceptions=True)
+            assert outcomes[0] is None
+            assert "does not permit" in str(outcomes[1])
+            await broker.unsubscribe("Secret")
+            await delivered_again(broker, events)
+        settings = BrokerNats.model_validate({"url": url, "prefix": "P"})
+        controller = NatsController(NatsConnection(settings, "Me"))
+        await controller.start(lambda _: None)
+        assert controller.lost == "control messages of NATS"
+        await controller.close()
+    finally:
+        server.stop()
+
+
+async def test_a_client_that_gives_up_is_replaced_at_once(nats: Nats, events: Recorder) -> None:
+    settings = BrokerNats.model_validate({"url": nats.nats_url, "prefix": "p"})
+    broker = NatsBroker(NatsConnection(settings, "me", probe_seconds=60.0), settings, events)
+    await broker.start()
+    try:
+        await broker.subscribe("news")
+        restored = asyncio.Event()
+        broker.when_restored(restored.set)
+        await broker.publish("x" * 5000, b"1", PublishOptions())  # more than the server takes for a line
+        await asyncio.wait_for(restored.wait(), 10)
+        await delivered_again(broker, events)
+    finally:
+        await broker.close()
+
+
 async def test_a_probe_is_no_control_message(nats: Nats) -> None:
     settings = BrokerNats.model_validate({"url": nats.nats_url, "prefix": "q"})
     connection = NatsConnection(settings, "me", probe_seconds=PROBE_SECONDS)

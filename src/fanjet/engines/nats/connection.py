@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -28,12 +29,17 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 RECONNECT_SECONDS: Final = 2
+_DENIED: Final = re.compile(r'permissions violation for subscription to "(.*)"')
 PROBE: Final = b"probe"
 PROBE_SECONDS: Final = 10.0
 DEAF_AFTER: Final = 2.5
 """Probe intervals of silence: one until the probe, one for it to come back."""
 MOST_PAUSE: Final = 10
 """Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
+
+
+class NotPermitted(EngineUnavailable):
+    """The server lets this node not hear a subject."""
 
 
 class NatsConnection:
@@ -58,6 +64,10 @@ class NatsConnection:
         self._subscriptions: dict[str, Subscription] = {}
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
+        self._denied: set[str] = set()
+        """Subjects that the server has refused, in lower case, as it is told."""
+        self._gone = asyncio.Event()
+        """Set when the client has given up, which it does when the server complains of anything."""
         self._is_lost = False
         self._users = 0
         self._probe_seconds = probe_seconds
@@ -114,7 +124,8 @@ class NatsConnection:
             await self._client.publish(subject, payload)
 
     async def subscribe(self, subject: str, receive: Receive) -> None:
-        """Receive what is published to a subject from now on; returns when the server knows. Once is enough."""
+        """Receive what is published to a subject from now on; returns when the server knows. Once is enough. Raises
+        `NotPermitted` for what the server refuses, except the subject of this node itself, which it can do without."""
         if subject in self._receivers:
             return
         if not is_subject(subject):
@@ -122,6 +133,7 @@ class NatsConnection:
         if not self._client.is_connected:
             raise EngineUnavailable("not connected to NATS")
         self._receivers[subject] = receive
+        self._denied.discard(subject.lower())
         try:
             with _failures(f"error subscribing to NATS subject {subject!r}"):
                 await self._subscribe(self._client, subject)
@@ -129,6 +141,9 @@ class NatsConnection:
         except BaseException:
             self._receivers.pop(subject, None)
             raise
+        if subject.lower() in self._denied and subject != self.subjects.own:
+            await self.unsubscribe(subject)
+            raise NotPermitted(f"NATS does not permit a subscription to {subject!r}")
 
     async def unsubscribe(self, subject: str) -> None:
         """Receive no more of a subject."""
@@ -154,6 +169,7 @@ class NatsConnection:
             tls_hostname=config.tls.server_name or None,
             error_cb=self._on_error,
             disconnected_cb=self._for(client, self._on_disconnected),
+            closed_cb=self._for(client, self._on_closed),
             reconnected_cb=self._for(client, self._on_reconnected),
         )
         try:
@@ -207,7 +223,10 @@ class NatsConnection:
 
     async def _on_error(self, error: Exception) -> None:
         self._refusal = self._refusal or str(error)
-        if self.subjects.own in str(error) and "permissions violation" in str(error).lower():
+        text = str(error).lower()
+        if denied := _DENIED.search(text):
+            self._denied.add(denied[1])
+        if self.subjects.own.lower() in text and "permissions violation" in text:
             self._may_probe = False
         if not self._is_lost:  # else it is one of the attempts to come back, told once
             log.error("NATS error", error=error)
@@ -216,6 +235,9 @@ class NatsConnection:
         if not self._client.is_closed and not self._is_lost:
             self._is_lost = True
             log.warn("NATS connection lost")
+
+    async def _on_closed(self) -> None:
+        self._gone.set()
 
     async def _on_reconnected(self) -> None:
         await self._note_return()
@@ -229,21 +251,38 @@ class NatsConnection:
     # ------------------------------------------------------------------------------------------ heartbeat
 
     async def _watch(self) -> None:
-        """Replace the connection when it hears nothing although something was published, or has given up."""
+        """Replace the connection when it is deaf."""
         vain = 0
         while True:
-            heard_at = self._heard_at
-            await asyncio.sleep(max(0.0, self._probe_seconds - self.silence))
-            if self._heard_at > heard_at:
+            if not await self._is_deaf():
                 vain = 0
                 continue
-            accepted = await self._probe()
-            await asyncio.sleep(self._probe_seconds)
-            if self._client.is_closed or (accepted and self._may_probe and self._heard_at == heard_at):
-                log.error("NATS connection is deaf, making another one", silence=round(self.silence, 1))
-                await asyncio.sleep(min(2**vain - 1, MOST_PAUSE) * self._probe_seconds)
-                vain += 1
-                await self._replace()
+            log.error("NATS connection is deaf, making another one", silence=round(self.silence, 1))
+            await asyncio.sleep(min(2**vain - 1, MOST_PAUSE) * self._probe_seconds)
+            vain += 1
+            await self._replace()
+
+    async def _is_deaf(self) -> bool:
+        """Whether it has given up, or hears nothing although something was published. Takes its time to find out."""
+        heard_at = self._heard_at
+        if await self._gives_up_within(max(0.0, self._probe_seconds - self.silence)):
+            return True
+        if self._heard_at > heard_at:
+            return False
+        accepted = await self._probe()
+        if await self._gives_up_within(self._probe_seconds):
+            return True
+        return accepted and self._may_probe and self._heard_at == heard_at
+
+    async def _gives_up_within(self, seconds: float) -> bool:
+        """Whether the client has given up; waits so many seconds for that."""
+        if not self._client.is_closed:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._gone.wait()
+            except TimeoutError:
+                pass
+        return self._client.is_closed
 
     async def _probe(self) -> bool:
         """Whether the client took it."""
@@ -260,6 +299,7 @@ class NatsConnection:
         try:
             await self._connect(client)
             old, self._client = self._client, client
+            self._gone.clear()
             task = asyncio.get_running_loop().create_task(old.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

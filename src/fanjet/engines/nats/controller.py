@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.telemetry.logging import get_logger
+
+from .connection import NotPermitted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .connection import NatsConnection
+
+log = get_logger(__name__)
 
 
 class NatsController:
@@ -15,11 +21,12 @@ class NatsController:
 
     def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
+        self._is_permitted = True
 
     @property
     def lost(self) -> str:
-        """See `Remote`."""
-        return self._connection.lost
+        """See `Remote`. Where the server does not let the node hear what is for all, it is deaf to orders for good."""
+        return self._connection.lost or ("" if self._is_permitted else "control messages of NATS")
 
     @property
     def silence(self) -> float:
@@ -35,7 +42,11 @@ class NatsController:
             on_control(payload)
 
         await connection.start()
-        await connection.subscribe(connection.subjects.control, receive)
+        try:
+            await connection.subscribe(connection.subjects.control, receive)
+        except NotPermitted as error:
+            self._is_permitted = False
+            log.error("the node hears no control messages", error=error)
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""
