@@ -387,6 +387,17 @@ async def test_orders_of_others_are_heard(on_redis: Server, redis: Redis, name: 
     assert [each["uid"] for each in (await on_redis.api("info"))["nodes"]] == [own]
 
 
+async def test_without_anything_between_them_nodes_are_alone(private_server: StartServer, name: str) -> None:  # 07-36
+    one, two = private_server(CONFIG), private_server(CONFIG)
+    async with connected(two, token(name)) as client:
+        assert len((await one.api("info"))["nodes"]) == len((await two.api("info"))["nodes"]) == 1
+        await one.api("disconnect", {"user": name})
+        await one.api("publish", {"channel": name, "data": 1})
+        await client.subscribe(name)
+        await two.api("publish", {"channel": name, "data": 2})
+        assert await client.publication() == {"data": 2}
+
+
 # ------------------------------------------------------------------------------------------------------ start
 
 

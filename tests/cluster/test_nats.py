@@ -248,6 +248,23 @@ async def test_what_comes_through_raw_subjects_tells_which(private_server: Start
             assert await subscriber.push() == {"channel": channel, "pub": {"data": 1, "channel": told}}
 
 
+async def test_a_pattern_brings_what_matches_and_tells_which(
+    private_server: StartServer, nats: Nats, pair: tuple[Server, Server], name: str
+) -> None:  # 07-41
+    server = private_server(config_for(nats, allow_wildcards=True))
+    async with connected(server) as subscriber, connected(pair[0]) as elsewhere:
+        await subscriber.subscribe(f"{name}.*")
+        await subscriber.subscribe(name)
+        await elsewhere.subscribe(f"{name}.b")
+        for channel, subscribed in ((f"{name}.b", f"{name}.*"), (name, name)):
+            for publisher in (server, pair[1]):
+                await publisher.api("publish", {"channel": channel, "data": 1, "tags": {"t": "1"}})
+                push = await subscriber.push()
+                assert push == {"channel": subscribed, "pub": {"data": 1, "tags": {"t": "1"}, "channel": channel}}
+        assert await elsewhere.push() == {"channel": f"{name}.b", "pub": {"data": 1, "tags": {"t": "1"}}}
+        assert (await subscriber.call(publish={"channel": f"{name}.*", "data": 1}))["error"]["code"] == 107
+
+
 async def test_patterns_and_raw_subjects(private_server: StartServer, nats: Nats) -> None:
     server = private_server(
         config_for(
