@@ -31,7 +31,7 @@ from fanjet.listeners import Listeners
 from fanjet.measuring import Measuring
 from fanjet.net.addresses import OwnAddresses
 from fanjet.net.systemd import ServiceManager, passed_sockets
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.wheel import TimingWheel, next_second
 from fanjet.node.collector import CollectorGuard
 from fanjet.node.node import Node
 from fanjet.operating import Operations
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 VERSION = f"{__version__} OSS"
-HOUSEKEEPING_INTERVAL = 1.0
 ANNOUNCE_SECONDS = 3
 SIGNAL_NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup"}
 
@@ -223,7 +222,8 @@ class Server:
 
     def _keep_house(self) -> None:
         """What is due every second or few: the collector, the node's numbers."""
-        self._housekeeping = asyncio.get_running_loop().call_later(HOUSEKEEPING_INTERVAL, self._keep_house)
+        loop = asyncio.get_running_loop()
+        self._housekeeping = loop.call_at(next_second(loop), self._keep_house)
         self._seconds += 1
         if self._seconds % ANNOUNCE_SECONDS == 0:
             self._node.announce()

@@ -23,10 +23,11 @@ class Deadlines(Struct, eq=False, gc=False):
 
     def start_connected(self, now: float, *, ping: float, tick: float) -> None:
         """The connect succeeded: first ping and tick at random, so that sessions that came together drift apart
-        (01 §5.4, §5.6). The periods of both in seconds, 0 for no pings."""
+        (01 §5.4, §5.6). The periods of both in seconds, 0 for no pings; where they are equal, as they are by default,
+        one time for both spares every session half of its wake-ups."""
         if ping:
             self.ping = _first(now, ping)
-        self.tick = _first(now, tick)
+        self.tick = self.ping if ping == tick else _first(now, tick)
 
     def nearest(self) -> float:
         """The earliest of all."""

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from math import floor
-from typing import Protocol
+from typing import Final, Protocol
 
 NOT_SCHEDULED = -1
 """Value of `wheel_slot` of an item that the wheel does not hold."""
@@ -25,7 +25,19 @@ ROUNDING = 0.001
 """Seconds by which the loop's timer is late on purpose: its clock counts milliseconds, and a wake-up just before the
 slot would be for nothing."""
 
+RESOLUTION: Final = 0.05
+
 log = logging.getLogger(__name__)
+
+
+def next_second(loop: asyncio.AbstractEventLoop) -> float:
+    """When a wheel fires what was due at the next whole second, on the clock of `loop`.
+
+    What is done every second is done then: together with the pings of idle connections, which are due at whole seconds,
+    it costs one wake-up.
+    """
+    late = RESOLUTION + ROUNDING
+    return floor(loop.time() - late) + 1 + late
 
 
 class WheelItem(Protocol):
@@ -58,7 +70,7 @@ class TimingWheel:
         "resolution",
     )
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, resolution: float = 0.05) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, resolution: float = RESOLUTION) -> None:
         self.clock = clock
         self.resolution = resolution
         self._slots_per_second = 1.0 / resolution

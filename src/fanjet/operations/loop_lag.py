@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from fanjet.net.wheel import next_second
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-INTERVAL: Final = 0.5
 WARNING_SECONDS: Final = 0.5
 """Clients notice that."""
 WARNING_INTERVAL: Final = 10.0
@@ -31,14 +31,15 @@ class LoopLag:
     def start(self) -> None:
         """Begin in the running loop."""
         loop = asyncio.get_running_loop()
-        self._schedule(loop, loop.time() + INTERVAL)
+        self._schedule(loop)
 
     def stop(self) -> None:
         """Measure no more."""
         if self._call is not None:
             self._call.cancel()
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        at = next_second(loop)
         self._call = loop.call_at(at, self._measure, loop, at)
 
     def _measure(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
@@ -48,4 +49,4 @@ class LoopLag:
         if late >= WARNING_SECONDS and now - self._warned_at >= WARNING_INTERVAL:
             self._warned_at = now
             log.warn("the event loop was held up", seconds=round(late, 3))
-        self._schedule(loop, now + INTERVAL)
+        self._schedule(loop)

@@ -7,6 +7,7 @@ from math import floor
 from typing import Final
 
 from fanjet.engines.interfaces import BrokerEvents, History, Published, PublishOptions
+from fanjet.net.wheel import next_second
 from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
 
 from .expiry import ExpiryQueue
@@ -14,7 +15,6 @@ from .idempotency import IdempotencyCache
 from .stream import NEVER, Stream
 
 DEFAULT_META_TTL: Final = 720 * 3600
-SWEEP_SECONDS: Final = 1.0
 _NOT_STORED: Final = Published()
 
 
@@ -58,12 +58,8 @@ class MemoryBroker:
     async def unsubscribe(self, channel: str) -> None:
         """Nothing to do."""
 
-    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """See `Broker.publish`. Never waits, so neither the append nor the delivery can be overtaken."""
-        return self.publish_now(channel, data, options)
-
-    def publish_now(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """See `Broker.publish`, for who has no coroutine: to run one takes 4000 instructions."""
         now = floor(self._clock() * 1000)  # 500 instructions less than int() takes
         key = options.idempotency_key
         if key:
@@ -153,7 +149,8 @@ class MemoryBroker:
         self._results.sweep(now)
 
     def _sweep_again(self) -> None:
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_again)
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_at(next_second(loop), self._sweep_again)
         self.sweep()
 
     def _touch(self, channel: str, now: int, meta_ttl: int) -> Stream:
