@@ -20,19 +20,18 @@ from .requests import (
     RPCRequest,
     SharedPollPublishRequest,
 )
-from .results import BroadcastResult
+from .results import BroadcastResult, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractContextManager
 
     from .methods import Method
     from .node import Node
     from .requests import Request
-    from .results import Result
 
-    Run = Callable[[Any], Coroutine[Any, Any, Result]]
-    """Takes a request of some method."""
+    Run = Callable[[Any], Awaitable[Result]]
+    """Takes a request of some method; see `Method.run`."""
 
 _ABOUT_ONE_CHANNEL = (
     PublishRequest,
@@ -73,8 +72,8 @@ class Calls:
         self._protocol = protocol
         self._runs = {name: self._observed(method) for name, method in METHODS.items()}
 
-    def run(self, method: Method, request: Any) -> Coroutine[Any, Any, Result]:
-        """Carry out one command. May raise anything; see `as_api_error`."""
+    def run(self, method: Method, request: Any) -> Awaitable[Result]:
+        """Carry out one command. May raise anything, awaited or not; see `as_api_error`."""
         return self._runs[method.name](request)
 
     def runner(self, method: Method) -> Run:
@@ -95,10 +94,21 @@ class Calls:
         node, run = self.node, method.run
         observe = self._metrics.durations.cell(self._protocol, method.name).observe
 
-        async def timed(request: Any) -> Result:
+        def timed(request: Any) -> Awaitable[Result]:
             began = perf_counter()
             try:
-                return await run(node, request)
+                answer = run(node, request)
+            except BaseException:
+                observe(perf_counter() - began)
+                raise
+            if not isinstance(answer, Result):
+                return timed_to_the_end(answer, began)
+            observe(perf_counter() - began)
+            return answer
+
+        async def timed_to_the_end(answer: Awaitable[Result], began: float) -> Result:
+            try:
+                return await answer
             finally:
                 observe(perf_counter() - began)
 

@@ -19,9 +19,10 @@ from .encoding import PayloadNotJSON, encode_error, encode_failure, encode_succe
 from .legacy import run_legacy
 from .methods import METHODS
 from .requests import BatchRequest
+from .results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from fanjet.net.http1 import Exchange, Head
     from fanjet.net.router import Endpoint
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from .node import Node
 
     T = TypeVar("T")
-    Work = Callable[[Exchange, T], Coroutine[Any, Any, None]]
-    """Carries out what was decoded from a body and answers, whatever happens."""
+    Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | None]
+    """Carries out what was decoded from a body and answers, whatever happens; what is left of it is to be awaited."""
 
 log = get_logger(__name__)
 
@@ -104,7 +105,8 @@ class HttpApi:
                     calls.fail(method, "read_body")
                 raise
             else:
-                suspended = start(work(exchange, decoded))
+                rest = work(exchange, decoded)
+                suspended = None if rest is None else start(rest)
                 if suspended is not None:
                     suspended.go_on(_finished)
 
@@ -115,16 +117,30 @@ class HttpApi:
     def _work_of(self, method: Method) -> Work[Any]:
         calls, run, name = self._calls, self._calls.runner(method), method.name
 
-        async def work(exchange: Exchange, request: Any) -> None:
+        def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | None:
             try:
-                exchange.respond(200, encode_success(await run(request)), JSON)
-            except PayloadNotJSON as failure:
+                answer = run(request)
+                if not isinstance(answer, Result):
+                    return wait(exchange, answer)
+                exchange.respond(200, encode_success(answer), JSON)
+            except Exception as error:
+                answer_failure(exchange, error)
+            return None
+
+        async def wait(exchange: Exchange, answer: Awaitable[Result]) -> None:
+            try:
+                exchange.respond(200, encode_success(await answer), JSON)
+            except (Exception, CancelledError) as error:
+                answer_failure(exchange, error)
+
+        def answer_failure(exchange: Exchange, failure: Exception | CancelledError) -> None:
+            if isinstance(failure, PayloadNotJSON):
                 calls.fail(name, "marshal")
                 _fail(exchange, failure)
-            except CancelledError as failure:
+            elif isinstance(failure, CancelledError):
                 _fail(exchange, failure)
-            except Exception as error:
-                self._answer_error(exchange, calls.as_error(error, name))
+            else:
+                self._answer_error(exchange, calls.as_error(failure, name))
 
         return work
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import cluster, connections, history, presence, publication, requests, state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from .node import Node
     from .requests import Request
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method. `run` takes the node and a `request_type`; see `Calls` for who calls it."""
+    """One method. `run` takes the node and a `request_type`, and returns the result itself where it need not
+    wait; see `Calls` for who calls it."""
 
     name: str
     request_type: type[Request]
-    run: Callable[[Node, Any], Coroutine[Any, Any, Result]]
+    run: Callable[[Node, Any], Awaitable[Result]]
 
 
 METHODS: Final = {

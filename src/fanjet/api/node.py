@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
@@ -35,8 +35,8 @@ class Node(Protocol):
     def resolve(self, channel: str) -> ChannelOptions:
         """Options of a channel. Raises error 102 when its namespace does not exist."""
 
-    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """Publish into a channel (05 §7)."""
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
+        """Publish into a channel (05 §7); see `Broker.publish`."""
 
     async def history(
         self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.engines.interfaces import Published
 from fanjet.net.pacing import run_all
 
 from .errors import BadRequest, as_api_error
@@ -12,18 +13,28 @@ from .publish_options import publish_options
 from .results import BroadcastResult, ErrorResult, PublishResponse, PublishResult
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from .node import Node
     from .requests import BroadcastRequest, Publishing, PublishRequest
 
 
-async def publish(node: Node, request: PublishRequest) -> PublishResult:
-    """Publish into one channel, whether or not anybody is subscribed."""
+def publish(node: Node, request: PublishRequest) -> Awaitable[PublishResult]:
+    """Publish into one channel, whether or not anybody is subscribed. Returns the result itself where it is there at
+    once; what is raised may be raised before anybody awaits."""
     channel = request.channel
     if not channel:
         raise BadRequest
     data = payload_of(request.data, request.b64data)
     options = publish_options(node.resolve(channel), request, data)
-    published = await node.publish(channel, data, options)
+    published = node.publish(channel, data, options)
+    if isinstance(published, Published):
+        return PublishResult(published.offset, published.epoch)
+    return _result_of(published)
+
+
+async def _result_of(publishing: Awaitable[Published]) -> PublishResult:
+    published = await publishing
     return PublishResult(published.offset, published.epoch)
 
 

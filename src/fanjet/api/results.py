@@ -8,6 +8,9 @@ import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Self
+
     from fanjet.protocol import publication
 
 
@@ -30,7 +33,12 @@ def payload(data: bytes) -> Payload | None:
 
 
 class Result(Struct, frozen=True, omit_defaults=True):
-    """What all results are."""
+    """What all results are. One can be awaited, and is there at once: methods that need not wait return it as it is."""
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        """Wait for nothing."""
+        return self
+        yield
 
 
 class Done(Result, frozen=True):

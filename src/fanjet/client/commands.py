@@ -191,7 +191,8 @@ class CommandQueue(Struct, eq=False):
             Running(session, command.id, operation, channel, timed, began).end(ReplyError(ERROR_NOT_AVAILABLE))
             return True
         try:
-            suspended = start(operation.handler(session, command.id, request))
+            work = operation.handler(session, command.id, request)
+            suspended = None if work is None else start(work)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:

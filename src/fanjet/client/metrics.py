@@ -97,6 +97,7 @@ class ConnectionMetrics:
         "_transport",
         "accepted",
         "inflight",
+        "pongs",
         "traffic",
     )
 
@@ -113,6 +114,8 @@ class ConnectionMetrics:
         self.traffic = metrics.traffic(transport, "", labels)
         """In no channel, or in one whose namespace is no label."""
         self._identity = (transport, *identity, *labels)
+        self.pongs = metrics.ping_pong.cell(transport, *labels)
+        """How long clients took to answer pings."""
         self.accepted = metrics.accepted.cell(*self._identity)
         self.inflight = metrics.inflight.cell(*self._identity)
 
@@ -161,10 +164,6 @@ class ConnectionMetrics:
     def disconnect(self, code: int) -> None:
         """The server has ended the connection."""
         self._metrics.disconnects.cell(str(code), *self._labels).value += 1
-
-    def pong(self, seconds: float) -> None:
-        """A ping was answered."""
-        self._metrics.ping_pong.cell(self._transport, *self._labels).observe(seconds)
 
 
 class ClientMetrics:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish
-from fanjet.engines.interfaces import PublishOptions
+from fanjet.engines.interfaces import Published, PublishOptions
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
@@ -15,6 +15,8 @@ from .application import decides_publication, publish_by_application
 from .channel_checks import active_subscription, resolved_channel
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+
     from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PublishRequest
 
@@ -24,7 +26,7 @@ DONE = PublishResult()
 MAP_PUBLISH = 1
 
 
-async def publish(session: Session, command_id: int, request: PublishRequest) -> None:
+def publish(session: Session, command_id: int, request: PublishRequest) -> Coroutine[Any, Any, None] | None:
     """Publish in the client's name, with the namespace's history options."""
     channel = request.channel
     resolved = resolved_channel(session, channel)
@@ -36,9 +38,7 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
     if (data_format or not data) and not data_fits(data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
     if decides_publication(options):
-        await publish_by_application(session, resolved, data)
-        session.reply(command_id, DONE, channel)
-        return
+        return _reply_after(publish_by_application(session, resolved, data), session, command_id, channel)
     subscription = active_subscription(session, channel)
     if not may_publish(
         resolved,
@@ -63,7 +63,15 @@ async def publish(session: Session, command_id: int, request: PublishRequest) ->
         )
     else:
         how = PublishOptions(info=info, use_delta=delta, is_json=is_json)
-    await session.context.node.publish(channel, data, how)
+    published = session.context.node.publish(channel, data, how)
+    if not isinstance(published, Published):
+        return _reply_after(published, session, command_id, channel)
+    session.reply(command_id, DONE, channel)
+    return None
+
+
+async def _reply_after(publishing: Awaitable[object], session: Session, command_id: int, channel: str) -> None:
+    await publishing
     session.reply(command_id, DONE, channel)
 
 

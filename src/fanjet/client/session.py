@@ -350,7 +350,7 @@ class Session(Outbox):
         outstanding, self.ping_outstanding = self.ping_outstanding, False
         if outstanding and self.deadlines.pong < inf:
             took = self.context.now() - (self.deadlines.pong - self.pong_timeout)
-            self.metrics.pong(took)
+            self.metrics.pongs.observe(took)
             self.latency = int(took * 1000)
         self.deadlines.pong = inf
         self.arm()

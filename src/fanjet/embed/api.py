@@ -51,7 +51,10 @@ class ServerApi:
     async def publish(self, channel: str, data: Any, **options: Unpack[PublishOptions]) -> results.PublishResult:
         """Publish into a channel; the result has the publication's position if it went into a stream."""
         request = requests.PublishRequest(channel=channel, data=_raw(data), **options)
-        return await _run("publish", publication.publish(self._node, request))
+        return await _run("publish", self._publish(request))
+
+    async def _publish(self, request: requests.PublishRequest) -> results.PublishResult:
+        return await publication.publish(self._node, request)
 
     async def broadcast(
         self, channels: Iterable[str], data: Any, **options: Unpack[PublishOptions]

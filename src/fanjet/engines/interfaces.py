@@ -1,7 +1,7 @@
 """The small interfaces every engine implements (07 §1.2). Calls may wait; events back never do."""
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -33,7 +33,10 @@ class PublishOptions(Struct, frozen=True, array_like=True, gc=False):
 
 class Published(Struct, frozen=True, gc=False):
     """What became of a publish: its place in the stream (offset 0: in none), and why nothing was published
-    (`idempotency`, `version`) or empty."""
+    (`idempotency`, `version`) or empty.
+
+    It can be awaited, and is there at once: see `Broker.publish`.
+    """
 
     offset: int = 0
     epoch: str = ""
@@ -43,6 +46,11 @@ class Published(Struct, frozen=True, gc=False):
     def position(self) -> StreamPosition:
         """The place in one."""
         return StreamPosition(self.offset, self.epoch)
+
+    def __await__(self) -> Generator[Any, Any, "Published"]:
+        """Wait for nothing."""
+        return self
+        yield
 
 
 class History(Struct, frozen=True):
@@ -95,8 +103,12 @@ class Broker(Protocol):
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """Stop receiving `channel`. Idempotent."""
 
-    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """Append (if asked to) and deliver in one atomic step: delivery order equals offset order (07 §2.3)."""
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
+        """Append (if asked to) and deliver in one atomic step: delivery order equals offset order (07 §2.3).
+
+        A broker that has done it before this returns, returns the `Published` itself, which saves its callers a
+        coroutine on each of their levels: 0.2 µs.
+        """
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """Tell all nodes that a subscription became active. Never stored."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .interfaces import EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
@@ -61,7 +61,7 @@ class RoutedBroker:
         await self._subscribed.get(channel, self.by_name[""]).unsubscribe(channel)
         self._subscribed.pop(channel, None)
 
-    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Coroutine[Any, Any, Published]:
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
         return self._broker_of(channel).publish(channel, data, options)
 

@@ -76,7 +76,7 @@ class SingleflightBroker:
         """See `Broker.unsubscribe`."""
         return self._broker.unsubscribe(channel)
 
-    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Coroutine[Any, Any, Published]:
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
         return self._broker.publish(channel, data, options)
 

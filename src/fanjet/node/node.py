@@ -36,7 +36,7 @@ from .registry import UnknownNode
 from .stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
@@ -183,8 +183,8 @@ class Node:
         if empty is not None:
             self._subscriptions.release(empty)
 
-    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Coroutine[Any, Any, Published]:
-        """Publish into a channel (05 §6.1, §7). Hands on the broker's coroutine: one of its own would cost 130 ns."""
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
+        """Publish into a channel (05 §6.1, §7). What has not to be awaited is a `Published`, as the broker's is."""
         metrics = self.metrics.every_channel or self.metrics.of(channel)
         metrics.sent_publication.value += 1
         if options.idempotency_key or options.version:
@@ -260,7 +260,7 @@ class Node:
             top = (await self.broker.history(channel.name, limit=0, meta_ttl=meta_ttl)).top
         except Exception as error:
             log_failure(log, "error checking stream position", error, channel=channel.name)
-            return []
+            return None
         if (channel.offset, channel.epoch) != before:
             return []  # what came during the read may be newer than what it found
         return channel.subscribers_astray(top.offset, top.epoch)

@@ -140,7 +140,7 @@ def test_no_call_waits(engine):
     ]
     for call in calls:
         with pytest.raises(StopIteration):
-            call.send(None)
+            next(call.__await__())
 
 
 async def test_the_first_publication_of_a_stream_names_its_epoch(engine, events):

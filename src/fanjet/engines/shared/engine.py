@@ -161,7 +161,7 @@ class Engine:
 
     def _publish(self, worker: Worker, call: messages.Publish) -> Position | None:
         self._knowing = None if call.comes_back else worker
-        published = self._broker.publish_now(call.channel, call.data, call.options)
+        published = self._broker.publish(call.channel, call.data, call.options)
         if not published.offset and not published.suppressed:
             return None
         return Position(published.offset, published.epoch, published.suppressed)
