@@ -8,14 +8,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from fanjet.config import ConfigError
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, cluster, sentinel, tags
 from fanjet.engines.redis.address import Address, targets
+from fanjet.engines.redis.ear import Ear
+from fanjet.engines.redis.listener import Listener
+from fanjet.engines.redis.shard import open_shard
 from fanjet.engines.redis.sharding import place
-from fanjet.engines.redis.sources import open_at_replica
+from fanjet.engines.redis.sources import AtReplica, Places, open_at_replica
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.redis.conftest import KEEP, delivered_again
 from tests.support.redis import NEW_BINARY, Redis, RedisCluster, RedisSentinel
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from fanjet.engines.redis.shard import Shard
     from tests.engines.conftest import Recorder
 
 PATIENCE = 40.0
@@ -80,11 +85,16 @@ def config_of(installation: RedisSentinel | RedisCluster, **more: Any) -> Engine
 
 @asynccontextmanager
 async def hearing(
-    installation: RedisSentinel | RedisCluster, events: Recorder, *, partitions: int = 0, by_node: bool = False
+    installation: RedisSentinel | RedisCluster,
+    events: Recorder,
+    *,
+    partitions: int = 0,
+    by_node: bool = False,
+    **more: Any,
 ) -> AsyncIterator[RedisBroker]:
     """A broker that hears `news` from a replica."""
     options = HearingOptions(tags=tags(partitions, precomputed=False), by_node=by_node, at_replicas=True)
-    shards = Shards(config_of(installation))
+    shards = Shards(config_of(installation, **more))
     broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, hearing=options)
     try:
         await broker.start()
@@ -109,10 +119,11 @@ async def holds(condition: Callable[[], bool]) -> None:
 # ------------------------------------------------------------------------------------------------------ hearing
 
 
+@pytest.mark.parametrize("force_resp2", [False, True])
 async def test_messages_come_by_way_of_the_replica_that_sentinels_know(
-    watched: RedisSentinel, events: Recorder
+    watched: RedisSentinel, events: Recorder, force_resp2: bool
 ) -> None:
-    async with hearing(watched, events) as broker:
+    async with hearing(watched, events, force_resp2=force_resp2) as broker:
         assert hears(watched.two)
         assert not hears(watched.one)
         await broker.publish("news", b"1", KEEP)
@@ -157,11 +168,58 @@ async def test_only_replicas_in_touch_with_their_primary_are_heard(redis: Redis,
     assert await open_at_replica(places, target.login) is None
     stray.call("REPLICAOF", "127.0.0.1", redis.port)
     await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
-    connection = await open_at_replica(places, target.login)
-    assert connection is not None
-    assert connection.address == places[1]
-    await connection.wait_closed()
+    stray.call("ACL", "SETUSER", "silent", "on", "nopass", "+@all", "-role")
+    for user in ("", "silent"):  # who may not ask has to believe it
+        connection = await open_at_replica(places[1:], replace(target.login, user=user))
+        assert connection is not None
+        assert connection.address == places[1]
+        await connection.wait_closed()
     stray.stop()
+
+
+class Astray:
+    """A place whose replica is another primary's."""
+
+    def __init__(self, shard: Shard, replica: Redis) -> None:
+        self.target, self.replica_login, self.execute, self.follow = (
+            shard.target,
+            shard.replica_login,
+            shard.execute,
+            shard.follow,
+        )
+        self.places = Places(shard.places.primaries, (Address("127.0.0.1", replica.port),))
+
+    async def find_places(self) -> Places:
+        return self.places
+
+    def watch(self, look: Callable[[], None]) -> None:
+        pass
+
+
+async def test_a_replica_where_nothing_arrives_is_left(redis: Redis, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "stray").mkdir()
+    other = Redis(tmp_path / "other")
+    other.start()
+    stray = Redis(tmp_path / "stray", "--replicaof", "127.0.0.1", str(other.port))
+    stray.start()
+    await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
+    [target] = targets(EngineRedis.model_validate({"address": [redis.address]}))
+    shard = await open_shard(target)
+    ear = Ear([], "p.probe")
+    errors: list[str] = []
+    heard = asyncio.Event()
+    source = AtReplica(Astray(shard, stray))
+    listener = Listener(source, "test", [ear], lambda *_: heard.set(), count_error=errors.append, probe_seconds=0.1)
+    await listener.start()
+    assert stray.call("PUBSUB", "CHANNELS") == [b"p.probe"]
+    await asyncio.wait_for(heard.wait(), PATIENCE)
+    assert redis.call("PUBSUB", "CHANNELS") == [b"p.probe"]
+    assert errors == ["probe_timeout"]
+    await listener.close()
+    await shard.close()
+    for server in (stray, other):
+        server.stop()
 
 
 PARTITIONS = [
@@ -185,9 +243,10 @@ async def test_replicas_in_a_cluster_come_and_go(
         await asyncio.to_thread(replica.start)
         await holds(lambda: hears(replica, sharded=sharded))
         await delivered_again(broker, events)
-        listening = [node for node in whole.nodes if hears(node, sharded=sharded)]
-        assert listening == [replica]
+        assert [node for node in whole.nodes if hears(node, sharded=sharded)] == [replica]
         assert not broker.lost
+        await broker.unsubscribe("news")
+        assert not any(hears(node, sharded=sharded) for node in whole.nodes)
 
 
 @pytest.mark.usefixtures("impatient")

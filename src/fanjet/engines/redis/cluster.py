@@ -66,7 +66,9 @@ class ClusterShard:
         self._nodes: dict[Address, _Node] = {}
         self._owners: list[_Node | None] = [None] * SLOTS
         self._replicas: dict[Address, tuple[Address, ...]] = {}
-        self._readers = Readers(replace(target.login, read_only=True), self.look_soon)
+        # Replicas refuse to read, and to end subscriptions of sharded PUB/SUB, for whoever has not said that.
+        self.replica_login = replace(target.login, read_only=True)
+        self._readers = Readers(self.replica_login, self.look_soon)
         self._reading: dict[Address, tuple[Replica, ...]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0

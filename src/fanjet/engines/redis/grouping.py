@@ -11,12 +11,12 @@ from fanjet.telemetry.logging import get_logger
 from .connection import connect
 from .listener import lost_among, what_is_lost
 from .listening import ListeningConnection
-from .sources import open_at_replica
+from .sources import Distrust, open_at_replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .address import Address
+    from .address import Address, Login
     from .cluster import ClusterShard
     from .ear import Ear
     from .listener import Listener, Source
@@ -46,6 +46,8 @@ class Grouping:
         self._listeners: dict[Address, Listener] = {}
         self._whereabouts: dict[Ear, Address] = {}
         self._chosen: dict[Address, Address] = {}
+        self._distrust = Distrust()
+        self._opened: dict[Address, ListeningConnection] = {}
         self._woken = asyncio.Event()
         self._running: asyncio.Task[NoReturn] | None = None
 
@@ -61,7 +63,8 @@ class Grouping:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        await asyncio.gather(*(listener.close() for listener in self._listeners.values()))
+        opened = (connection.wait_closed() for connection in self._opened.values())
+        await asyncio.gather(*opened, *(listener.close() for listener in self._listeners.values()))
 
     @property
     def silence(self) -> float:
@@ -92,8 +95,9 @@ class Grouping:
         for ear in self._ears:
             for primary in self._shard.places_of(ear.probe).primaries:
                 wanted.setdefault(primary, []).append(ear)
-        for primary, ears in wanted.items():
-            await self._gather(ears, await self._place_for(primary, ears[0]))
+        places = await asyncio.gather(*(self._place_for(primary, ears[0]) for primary, ears in wanted.items()))
+        for ears, place in zip(wanted.values(), places, strict=True):
+            await self._gather(ears, place)
         self._chosen = {primary: place for primary, place in self._chosen.items() if primary in wanted}
         for address, listener in list(self._listeners.items()):
             if not listener.ears:
@@ -105,20 +109,23 @@ class Grouping:
         """Where the partitions of a primary are to be heard."""
         if not self._at_replicas:
             return primary
-        replicas = self._shard.places_of(ear.probe).replicas
+        replicas = self._distrust.others(self._shard.places_of(ear.probe).replicas)
         chosen = self._chosen.get(primary, primary)
         if chosen in replicas and chosen in self._servers and self._servers[chosen].is_reached:
             return chosen
-        connection = await open_at_replica(replicas, self._shard.target.login)
+        connection = await open_at_replica(replicas, self._shard.replica_login)
         if connection is None:
             if self._chosen.get(primary) != primary:
                 log.warn("no replica of Redis can be heard, so its primary is", primary=primary)
             self._chosen[primary] = primary
             return primary
-        self._listener_at(connection.address)
-        self._servers[connection.address].use(connection)
-        self._chosen[primary] = connection.address
-        return connection.address
+        address = connection.address
+        if address in self._servers:
+            self._servers[address].use(connection)
+        else:
+            self._opened[address] = connection
+        self._chosen[primary] = address
+        return address
 
     async def _gather(self, ears: list[Ear], place: Address) -> None:
         """Have these ears at one place. No message must come by two ways, so others are left before."""
@@ -143,7 +150,10 @@ class Grouping:
     def _listener_at(self, address: Address) -> Listener:
         listener = self._listeners.get(address)
         if listener is None:
-            server = self._servers[address] = _Server(self._shard, address)
+            login = self._shard.replica_login if self._at_replicas else self._shard.target.login
+            server = self._servers[address] = _Server(self._shard, address, login, self._distrust)
+            if address in self._opened:
+                server.use(self._opened.pop(address))
             listener = self._listeners[address] = self._listen(server, self._lose)
             listener.begin()
         return listener
@@ -161,9 +171,11 @@ class Grouping:
 class _Server:
     """One Redis server, as a source."""
 
-    def __init__(self, shard: ClusterShard, address: Address) -> None:
+    def __init__(self, shard: ClusterShard, address: Address, login: Login, distrust: Distrust) -> None:
         self.target = shard.target
         self.execute = shard.execute
+        self.distrust = distrust.add
+        self._login = login
         self.is_reached = True
         self._shard = shard
         self._address = address
@@ -185,7 +197,7 @@ class _Server:
         if connection is not None and not connection.lost.done():
             return connection
         try:
-            connection = await connect(self._address, self.target.login, ListeningConnection)
+            connection = await connect(self._address, self._login, ListeningConnection)
         except EngineUnavailable:
             self.is_reached = False
             raise

@@ -14,7 +14,7 @@ from .errors import CommandRefused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-    from .address import Target
+    from .address import Address, Target
     from .connection import Command
     from .ear import Ear
     from .listening import ListeningConnection
@@ -45,6 +45,9 @@ class Source(Protocol):
 
     def follow(self, leave: Callable[[str], None]) -> None:
         """Have `leave` called, with the reason, when the connection has to be opened elsewhere."""
+
+    def distrust(self, address: Address) -> None:
+        """A connection to this address was silent although something was published."""
 
     async def close(self) -> None:
         """Look for no better places any more."""
@@ -256,6 +259,7 @@ class Listener:
             elif accepted:
                 self._vain_restarts += 1
                 self._count_error("probe_timeout")
+                self._source.distrust(connection.address)
                 raise EngineUnavailable("a probe was published and has not come back")
 
     async def _publish_probe(self) -> bool:

@@ -35,6 +35,7 @@ class Partition:
 
     def __init__(self, shard: ClusterShard, tag: str) -> None:
         self.target = shard.target
+        self.replica_login = shard.replica_login
         self.execute = shard.execute
         self.watch = shard.watch
         self._shard = shard

@@ -41,7 +41,8 @@ class SentinelShard:
         self.places = Places(())
         self._sentinels = list(target.seeds)
         self._link = Link(self._find_primary, target.login, self._ask_soon, self._is_primary)
-        self._readers = Readers(target.login, self._ask_soon)
+        self.replica_login = target.login
+        self._readers = Readers(self.replica_login, self._ask_soon)
         self._reading: tuple[Replica, ...] = ()
         self._asked = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None

@@ -53,6 +53,7 @@ class StandaloneShard:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.replica_login = target.login
         self.places = Places((target.seeds[0],))
         self._link = Link(self._find_address, target.login)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -17,12 +17,14 @@ from .errors import CommandRefused
 from .listening import ListeningConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from .address import Address, Login, Target
     from .connection import Command
 
 log = get_logger(__name__)
+
+DISTRUST_SECONDS: Final = 600.0
 
 
 class Places(Struct, frozen=True):
@@ -44,6 +46,10 @@ class Place(Protocol):
         """See `Shard.execute`."""
 
     @property
+    def replica_login(self) -> Login:
+        """How to connect to a replica."""
+
+    @property
     def places(self) -> Places:
         """What is known now."""
 
@@ -57,6 +63,22 @@ class Place(Protocol):
         """Have `look` called when places have been learnt anew, which happens every now and then, too."""
 
 
+class Distrust:
+    """Servers that were silent although something was published: they are left alone for a while."""
+
+    def __init__(self) -> None:
+        self._until: dict[Address, float] = {}
+
+    def add(self, address: Address) -> None:
+        """This is one."""
+        self._until[address] = asyncio.get_running_loop().time() + DISTRUST_SECONDS
+
+    def others(self, addresses: Iterable[Address]) -> list[Address]:
+        """Those that are not."""
+        now = asyncio.get_running_loop().time()
+        return [each for each in addresses if self._until.get(each, 0.0) <= now]
+
+
 class AtPrimary:
     """A connection to a primary."""
 
@@ -68,7 +90,10 @@ class AtPrimary:
 
     async def open(self) -> ListeningConnection:
         """See `Source.open`."""
-        return await _open_at_primary(self.target, await self._place.find_places())
+        return await _open_at_primary(await self._place.find_places(), self.target, self.target.login)
+
+    def distrust(self, address: Address) -> None:
+        """See `Source.distrust`. There is nothing else to trust."""
 
     async def close(self) -> None:
         """See `Source.close`. It stays where it is sent."""
@@ -88,6 +113,7 @@ class AtReplica:
         self._leave: Callable[[str], None] = _stay
         self._at: Address | None = None
         self._has_replica = True
+        self._distrust = Distrust()
         self._better: ListeningConnection | None = None
         self._moving: asyncio.Task[None] | None = None
 
@@ -96,7 +122,7 @@ class AtReplica:
         connection, self._better = self._better, None
         if connection is None or connection.lost.done():
             places = await self._place.find_places()
-            connection = await self._open_at_replica(places) or await _open_at_primary(self.target, places)
+            connection = await self._open_at_replica(places) or await self._open_at_primary(places)
         self._at = connection.address
         return connection
 
@@ -114,8 +140,15 @@ class AtReplica:
         if self._better is not None:
             await self._better.wait_closed()
 
+    def distrust(self, address: Address) -> None:
+        """See `Source.distrust`."""
+        self._distrust.add(address)
+
+    async def _open_at_primary(self, places: Places) -> ListeningConnection:
+        return await _open_at_primary(places, self.target, self._place.replica_login)  # it may become a replica
+
     async def _open_at_replica(self, places: Places) -> ListeningConnection | None:
-        connection = await open_at_replica(places.replicas, self.target.login)
+        connection = await open_at_replica(self._distrust.others(places.replicas), self._place.replica_login)
         if connection is None and self._has_replica:
             log.warn("no replica of Redis can be heard, so a primary is", shard=self.target)
         self._has_replica = connection is not None
@@ -133,7 +166,7 @@ class AtReplica:
             places = self._place.places
             better = await self._open_at_replica(places)
             if better is None and self._at not in places.primaries:
-                better = await _open_at_primary(self.target, places)
+                better = await self._open_at_primary(places)
             if better is not None:
                 if self._better is not None:
                     self._better.close()
@@ -182,10 +215,10 @@ async def _open_if_replica(address: Address, login: Login) -> ListeningConnectio
     return connection
 
 
-async def _open_at_primary(target: Target, places: Places) -> ListeningConnection:
+async def _open_at_primary(places: Places, target: Target, login: Login) -> ListeningConnection:
     if not places.primaries:
         raise EngineUnavailable(f"Redis at {target} has no primary now")
-    return await connect(random.choice(places.primaries), target.login, ListeningConnection)
+    return await connect(random.choice(places.primaries), login, ListeningConnection)
 
 
 def _stay(_why: str) -> None:
