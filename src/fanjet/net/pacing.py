@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from fanjet.net.eager import Begun, run_eagerly
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 SLICE: Final = 0.002
 """Seconds after which others get their turn."""
+SLICE_CHECK: Final = 128
+"""Items of a long list that are worked through between two looks at the clock."""
 MAX_IN_FLIGHT: Final = 1024
 """Operations of one request that may wait at a time (05 §6.2, §6.14)."""
 
@@ -75,6 +78,19 @@ async def run_in_line(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for each in begun:
             each.close()
     return results
+
+
+async def make_all(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    """What is made of each item. Raises what `make` does."""
+    if len(items) <= SLICE_CHECK:
+        return list(map(make, items))
+    made: list[T] = []
+    time_slice = TimeSlice()
+    for start in range(0, len(items), SLICE_CHECK):
+        made += map(make, items[start : start + SLICE_CHECK])
+        if time_slice.is_over():
+            await time_slice.give_way()
+    return made
 
 
 class _Crowd(Generic[T]):

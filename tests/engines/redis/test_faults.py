@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
-from fanjet.engines.redis import RedisBroker, Shards, connection
+from fanjet.engines.redis import RedisBroker, Shards, connection, history, presence
 from fanjet.engines.redis.address import Address, targets
 from fanjet.engines.redis.ear import Ear
 from fanjet.engines.redis.listener import Listener
 from fanjet.engines.redis.shard import open_shard
 from fanjet.engines.redis.sources import AtPrimary, Places
-from tests.engines.redis.conftest import delivered_again, opened, settings
+from fanjet.protocol.publication import ClientInfo
+from tests.engines.redis.conftest import delivered_again, opened, opened_presence, settings
 from tests.support.redis import Redis, RedisCluster, RedisSentinel
 from tests.support.relay import Relay
 from tests.support.server import free_port
@@ -188,6 +189,41 @@ async def test_messages_beyond_a_slice_of_time_let_others_run(redis, events):
             most, before = max(most, len(events.delivered) - before), len(events.delivered)
         await publishing
         assert most < 100
+
+
+@pytest.mark.parametrize("use_lists", [False, True])
+async def test_long_answers_let_others_run(redis, events, monkeypatch, use_lists):
+    monkeypatch.setattr("fanjet.net.pacing.SLICE", 0.0)
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def turns_of(module, name):
+        """How many turns others got between the first and the last of what is decoded."""
+        original, at = getattr(module, name), []
+        monkeypatch.setattr(module, name, lambda *how: (at.append(turns), original(*how))[1])
+        return at
+
+    others = asyncio.create_task(take_turns())
+    async with opened(redis.address, events, use_lists=use_lists) as broker:
+        options = PublishOptions(history_size=1000, history_ttl=60)
+        await asyncio.gather(*(broker.publish("news", b"1", options) for _ in range(1000)))
+        at = turns_of(history, "decode_publication")
+        assert len((await broker.history("news")).publications) == 1000
+        assert len(set(at)) > 5
+    async with opened_presence(redis.address) as manager:
+        await asyncio.gather(*(manager.add("news", f"c{n}", ClientInfo(f"u{n}", f"c{n}")) for n in range(1000)))
+        at = turns_of(presence, "decode_info")
+        assert len(await manager.presence("news")) == 1000
+        assert len(set(at)) > 5
+        at.clear()
+        assert await manager.presence_stats("news") == (1000, 1000)
+        assert len(set(at)) > 5
+    others.cancel()
 
 
 # ------------------------------------------------------------------------------------------------------ start

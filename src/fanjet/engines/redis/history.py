@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fanjet.engines.epoch import new_epoch
 from fanjet.engines.interfaces import EngineUnavailable, History, Published
 from fanjet.engines.records import MalformedRecord, decode_publication
+from fanjet.net.pacing import make_all
 from fanjet.protocol.publication import StreamPosition
 
 from .envelope import unwrap
@@ -116,7 +117,7 @@ class Streams:
         most = limit if limit > 0 else ""
         offset, epoch, entries = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), direction, first, most)
         with _decoding(channel):
-            publications = [decode_publication(fields[1], _offset_of(entry)) for entry, fields in entries]
+            publications = await make_all(_publication_in, entries)
         return History(publications, StreamPosition(int(offset), epoch.decode()))
 
     def key(self, names: ChannelNames, channel: str) -> str:
@@ -165,7 +166,7 @@ class Lists:
         offset, epoch, elements = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), "1" if limit else "")
         top = StreamPosition(int(offset), epoch.decode())
         with _decoding(channel):
-            publications = [_publication_of(element) for element in reversed(elements)]
+            publications = await make_all(_publication_of, elements[::-1])
         return History(_after(publications, since, limit, top), top)
 
     def key(self, names: ChannelNames, channel: str) -> str:
@@ -183,7 +184,14 @@ def _after(
     return publications[:limit] if limit > 0 else publications
 
 
+def _publication_in(entry: Any) -> Publication:
+    """Of a stream: its id is `<offset>-0`."""
+    number, fields = entry
+    return decode_publication(fields[1], int(number.partition(b"-")[0]))
+
+
 def _publication_of(element: bytes) -> Publication:
+    """Of a list."""
     offset, _, record = unwrap(element)
     return decode_publication(record, offset)
 
@@ -204,11 +212,6 @@ def _unusual(options: PublishOptions) -> tuple[Word, ...]:
 def _published(answer: list[Any]) -> Published:
     offset, epoch, suppressed = answer
     return Published(int(offset), epoch.decode(), suppressed.decode())
-
-
-def _offset_of(entry: bytes) -> int:
-    """Of an entry's id, `<offset>-0`."""
-    return int(entry.partition(b"-")[0])
 
 
 @contextmanager

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.records import MalformedRecord, decode_info, encode_info
+from fanjet.net.pacing import make_all
 
 from .script import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
     from fanjet.protocol.publication import ClientInfo
 
@@ -90,21 +92,25 @@ class RedisPresenceManager:
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
         """See `PresenceManager.presence`."""
-        shard, keys = self._home(channel)
-        entries = await self._read.run(self._reader(shard), keys[:2], int(time.time()), self._field_ttl)
-        try:
-            return _infos(entries)
-        except (MalformedRecord, UnicodeDecodeError) as error:
-            raise EngineUnavailable(f"malformed presence entry of {channel!r}: {error}") from error
+        entries = await self._entries(channel)
+        with _decoding(channel):
+            return dict(await make_all(_entry, list(zip(entries[::2], entries[1::2], strict=True))))
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         """See `PresenceManager.presence_stats`."""
         if not self._count_users:
-            infos = await self.presence(channel)
-            return len(infos), len({info.user for info in infos.values()})
+            infos = (await self._entries(channel))[1::2]
+            with _decoding(channel):
+                return len(infos), len(set(await make_all(_user, infos)))
         shard, keys = self._home(channel)
         clients, users = await self._stats.run(self._reader(shard), keys, int(time.time()), self._field_ttl)
         return clients, users
+
+    async def _entries(self, channel: str) -> list[bytes]:
+        """Clients and their infos, one after the other."""
+        shard, keys = self._home(channel)
+        entries: list[bytes] = await self._read.run(self._reader(shard), keys[:2], int(time.time()), self._field_ttl)
+        return entries
 
     def _reader(self, shard: Shard) -> Executor:
         return _Replicas(shard) if self._from_replicas else shard
@@ -124,7 +130,18 @@ class _Replicas(Struct, frozen=True):
         return self.shard.read(command, key)
 
 
-def _infos(entries: list[Any]) -> dict[str, ClientInfo]:
-    """Of clients and their infos, one after the other."""
-    pairs = zip(entries[::2], entries[1::2], strict=True)
-    return {client.decode(): decode_info(info) for client, info in pairs}
+def _entry(pair: tuple[bytes, bytes]) -> tuple[str, ClientInfo]:
+    client, info = pair
+    return client.decode(), decode_info(info)
+
+
+def _user(info: bytes) -> str:
+    return decode_info(info).user
+
+
+@contextmanager
+def _decoding(channel: str) -> Iterator[None]:
+    try:
+        yield
+    except (MalformedRecord, UnicodeDecodeError) as error:
+        raise EngineUnavailable(f"malformed presence entry of {channel!r}: {error}") from error
