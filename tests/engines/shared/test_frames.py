@@ -15,15 +15,15 @@ from fanjet.engines.shared.frames import FULL, MOST_IN_FRAME, FrameReader, Frame
 decode = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
-def framed(*batches: list[bytes]) -> list[bytearray]:
+def framed(*batches: list[bytes]) -> list[bytes]:
     """What a writer sends of messages that are added in several turns of the loop."""
-    sent: list[bytearray] = []
+    sent: list[bytes] = []
 
     async def send() -> None:
         writer = FrameWriter(asyncio.get_running_loop(), sent.append)
         for batch in batches:
             for message in batch:
-                writer.add(message, len(message))
+                writer.add_whole(message, MOST_IN_FRAME)
             await asyncio.sleep(0)
 
     asyncio.run(send())

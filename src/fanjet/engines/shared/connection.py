@@ -148,7 +148,7 @@ class EngineConnection(asyncio.Protocol):
         if size > MOST_IN_FRAME // 2:
             raise EngineUnavailable(f"a message of {size} bytes is too long for the engine")
 
-    def _write(self, frame: bytearray) -> None:
+    def _write(self, frame: bytes) -> None:
         if self._transport is not None and not self.lost.done():
             self._transport.write(frame)
 

@@ -9,7 +9,6 @@ from fanjet.telemetry.logging import get_logger
 
 from . import messages
 from .messages import (
-    OVERHEAD,
     Control,
     Joined,
     Left,
@@ -19,7 +18,6 @@ from .messages import (
     Published,
     Refused,
     Stream,
-    size_of,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from fanjet.protocol.publication import ClientInfo, Publication
 
-    from .messages import Answer, Broadcast, Call
+    from .messages import Answer, PassedOn, ServedCall
 
 log = get_logger(__name__)
 
@@ -42,8 +40,8 @@ class Worker(Protocol):
     present: set[tuple[str, str]]
     """Channels and clients of its entries of presence."""
 
-    def tell(self, message: object, size: int = OVERHEAD) -> None:
-        """Send an event, of about this size in bytes."""
+    def tell(self, message: object, /) -> None:
+        """Send an event. What can come of one turn of the loop is no more than what has been read in it, from each."""
 
     def drop(self, why: str) -> None:
         """End the connection."""
@@ -55,7 +53,8 @@ class Engine:
     def __init__(self, *, history_meta_ttl: int) -> None:
         self._broker = MemoryBroker(self, history_meta_ttl=history_meta_ttl)
         self._presence = MemoryPresenceManager()
-        self._listeners: dict[str, dict[Worker, None]] = {}
+        self.listeners: dict[str, dict[Worker, None]] = {}
+        """Who is told of a channel."""
         self._nodes: dict[str, Worker] = {}
         self._workers: set[Worker] = set()
         self._knowing: Worker | None = None
@@ -79,7 +78,7 @@ class Engine:
         if self._closed:
             worker.drop("the engine has ended")
 
-    def carry_out(self, worker: Worker, call: Call) -> Answer | None:
+    def carry_out(self, worker: Worker, call: ServedCall | PassedOn) -> Answer | None:
         """The answer, None when the call is done and there is nothing to say."""
         if worker.introduction is None and not isinstance(call, messages.Hello):
             return Refused("no introduction")
@@ -88,17 +87,6 @@ class Engine:
         except Exception:
             log.exception("error carrying out a call", call=type(call).__name__)
             return Refused("internal error of the engine")
-
-    def pass_on(self, worker: Worker, call: Broadcast) -> None:
-        """Carry out this call, which needs no broker: as it came it goes to the others that listen."""
-        listeners = self._listeners.get(call.channel)
-        if listeners is None:
-            return
-        publication = call.publication
-        size = size_of(publication.data, publication.info, publication.tags)
-        for listener in listeners:
-            if listener is not worker:
-                listener.tell(call, size)
 
     def forget(self, worker: Worker) -> None:
         """It is gone, with everything that was there for its sake. The other nodes get its last words."""
@@ -122,17 +110,14 @@ class Engine:
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
         """See `BrokerEvents`."""
-        listeners = self._listeners.get(channel)
+        listeners = self.listeners.get(channel)
         if listeners is None:
             return
         event = Published(channel, publication, epoch, use_delta, previous)
-        size = size_of(publication.data, publication.info, publication.tags)
-        if previous is not None:
-            size += len(previous.data)
         knowing = self._knowing
         for worker in listeners:
             if worker is not knowing:
-                worker.tell(event, size)
+                worker.tell(event)
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """See `BrokerEvents`."""
@@ -185,7 +170,7 @@ class Engine:
     def _subscribe(self, worker: Worker, call: messages.Subscribe) -> None:
         for channel in call.channels:
             worker.channels.add(channel)
-            self._listeners.setdefault(channel, {})[worker] = None
+            self.listeners.setdefault(channel, {})[worker] = None
 
     def _unsubscribe(self, worker: Worker, call: messages.Unsubscribe) -> None:
         worker.channels.discard(call.channel)
@@ -209,7 +194,7 @@ class Engine:
         if not call.node:
             self._tell_others(worker, call.message)
         elif (addressee := self._nodes.get(call.node)) is not None:
-            addressee.tell(Control(call.message), OVERHEAD + len(call.message))
+            addressee.tell(Control(call.message))
 
     def _ping(self, _worker: Worker, _call: messages.Ping) -> None:
         """There is nothing more to a sign of life."""
@@ -217,22 +202,21 @@ class Engine:
     # ------------------------------------------------------------------------------------------ inside
 
     def _tell_listeners(self, channel: str, event: Joined | Left) -> None:
-        listeners = self._listeners.get(channel)
+        listeners = self.listeners.get(channel)
         if listeners is not None:
-            size = size_of(b"", event.info, None)
             for worker in listeners:
-                worker.tell(event, size)
+                worker.tell(event)
 
     def _tell_others(self, sender: Worker, message: bytes) -> None:
         event = Control(message)
         for worker in self._nodes.values():
             if worker is not sender:
-                worker.tell(event, OVERHEAD + len(message))
+                worker.tell(event)
 
     def _stop_listening(self, worker: Worker, channel: str) -> None:
-        listeners = self._listeners.get(channel)
+        listeners = self.listeners.get(channel)
         if listeners is not None and listeners.pop(worker, worker) is None and not listeners:
-            del self._listeners[channel]
+            del self.listeners[channel]
 
 
 _HANDLERS: Final[dict[type, Callable[[Engine, Worker, Any], Answer | None]]] = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from msgspec import MsgspecError, Raw
 
-from .messages import OVERHEAD, encode, encode_into
+from .messages import encode
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_IN_FRAME: Final = 256 * 1024 * 1024
 """Bytes of a frame, and so of a message."""
 FULL: Final = 256 * 1024
-"""Bytes of a frame, about, if it has more than one message."""
+"""Bytes of those messages of a frame that may be long, if there are several."""
 
 _LENGTH: Final = 4
 
@@ -31,7 +31,7 @@ class FrameReader(Generic[T]):
 
     __slots__ = ("_decode", "_rest")
 
-    def __init__(self, decode: Callable[[bytes | memoryview], list[T]]) -> None:
+    def __init__(self, decode: Callable[[bytes], list[T]]) -> None:
         self._decode = decode
         self._rest = bytearray()
 
@@ -51,13 +51,12 @@ class FrameReader(Generic[T]):
                 end = begin + length
                 if end > len(view):
                     break
-                with view[begin:end] as frame:
-                    messages += self._read(frame)
+                messages += self._read(bytes(view[begin:end]))  # a copy: messages may hold parts of it
                 start = end
         del rest[:start]
         return messages
 
-    def _read(self, frame: bytes | memoryview) -> list[T]:
+    def _read(self, frame: bytes) -> list[T]:
         try:
             return self._decode(frame)
         except MsgspecError as error:
@@ -69,29 +68,29 @@ class FrameWriter:
 
     __slots__ = ("_call_soon", "_messages", "_send", "_size")
 
-    def __init__(self, loop: AbstractEventLoop, send: Callable[[bytearray], None]) -> None:
+    def __init__(self, loop: AbstractEventLoop, send: Callable[[bytes], None]) -> None:
         self._call_soon = loop.call_soon
         self._send = send
         self._messages: list[object] = []
         self._size = 0
 
-    def add(self, message: object, size: int = OVERHEAD) -> None:
-        """Send a message, of about this size in bytes, with the others of this turn."""
+    def add(self, message: object) -> None:
+        """Send a message with the others of this turn."""
         messages = self._messages
         if not messages:
             self._call_soon(self.flush)
-        elif self._size + size > FULL:
-            self.flush()
-            messages = self._messages
         messages.append(message)
-        self._size += size
 
     def add_whole(self, message: object, most: int) -> int:
-        """Send a message whose size is not known before it is encoded. Returns it; beyond `most` nothing is sent."""
+        """The same for one that may be long, or of which it is not certain that it can be encoded: it is encoded now.
+        Returns its size in bytes; beyond `most` nothing is sent."""
         encoded = encode(message)
         size = len(encoded)
         if size <= most:
-            self.add(Raw(encoded), size)
+            if self._size + size > FULL:
+                self.flush()
+            self.add(Raw(encoded))
+            self._size += size
         return size
 
     def flush(self) -> None:
@@ -101,7 +100,5 @@ class FrameWriter:
             return
         self._messages = []
         self._size = 0
-        frame = bytearray(_LENGTH)
-        encode_into(messages, frame, _LENGTH)
-        frame[:_LENGTH] = (len(frame) - _LENGTH).to_bytes(_LENGTH, "big")
-        self._send(frame)
+        frame = encode(messages)
+        self._send(len(frame).to_bytes(_LENGTH, "big") + frame)

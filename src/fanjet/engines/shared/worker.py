@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, cast
 from fanjet.telemetry.logging import get_logger
 
 from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
-from .messages import Broadcast, Position, Refused, decode_calls
+from .messages import PassedOn, Position, Refused, decode_calls
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .messages import Answer, Call, Hello
+    from .messages import Answer, Hello, ServedCall
 
 log = get_logger(__name__)
 
@@ -37,9 +37,9 @@ class WorkerConnection(asyncio.Protocol):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._loop = asyncio.get_running_loop()
-        self._reader: FrameReader[Call] = FrameReader(decode_calls)
+        self._reader: FrameReader[ServedCall | PassedOn] = FrameReader(decode_calls)
         self._writer = FrameWriter(self._loop, self._write)
-        self._calls: deque[Call] = deque()
+        self._calls: deque[ServedCall | PassedOn] = deque()
         self._transport: asyncio.Transport | None = None
         self._stalled = False
         """Whether it does not read."""
@@ -96,37 +96,47 @@ class WorkerConnection(asyncio.Protocol):
 
     def _work(self) -> None:
         """Carry out what there is, for a while."""
-        calls, engine = self._calls, self._engine
-        pass_on, carry_out, tell = engine.pass_on, engine.carry_out, self.tell
+        calls, listeners_of, tell = self._calls, self._engine.listeners.get, self.tell
         until = 0.0
-        count = done = 0
+        done = 0
         while calls and not self._stalled:
-            call = calls.popleft()
-            if type(call) is Broadcast and self.introduction is not None:
-                pass_on(self, call)
-                done += 1
-            else:
+            for _ in range(min(len(calls), SLICE_CHECK)):
+                call = calls.popleft()
+                if type(call) is PassedOn and self.introduction is not None:
+                    for listener in listeners_of(call.channel, ()):
+                        if listener is not self:  # who knows what it publishes
+                            listener.tell(call)
+                    done += 1
+                    continue
                 if done:  # before what this call may bring about
                     tell(done)
                     done = 0
-                answer = carry_out(self, call)
-                if answer is None:
+                if self._carry_out(call):
                     done = 1
-                elif type(answer) is Position:
-                    tell(answer)
-                else:
-                    self._answer_at_length(answer)
-            count += 1
-            if count % SLICE_CHECK == 0:
-                now = self._loop.time()
-                until = until or now + SLICE_SECONDS
-                if now > until:
-                    self._loop.call_soon(self._work)
+                if self._stalled:
                     break
+            if not calls:
+                break
+            now = self._loop.time()
+            until = until or now + SLICE_SECONDS
+            if now > until:
+                self._loop.call_soon(self._work)
+                break
         if done:
             tell(done)
         if calls or self._paused:
             self._pause_reading(bool(calls))
+
+    def _carry_out(self, call: ServedCall | PassedOn) -> bool:
+        """Whether it is just done; else it has been answered."""
+        answer = self._engine.carry_out(self, call)
+        if answer is None:
+            return True
+        if type(answer) is Position:
+            self.tell(answer)
+        else:
+            self._answer_at_length(answer)
+        return False
 
     def _answer_at_length(self, answer: Answer) -> None:
         size = self._writer.add_whole(answer, MOST_IN_FRAME // 2)
@@ -142,7 +152,7 @@ class WorkerConnection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _write(self, frame: bytearray) -> None:
+    def _write(self, frame: bytes) -> None:
         if self._transport is None or self._dropped:
             return
         self._transport.write(frame)
