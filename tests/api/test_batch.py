@@ -130,6 +130,23 @@ async def test_publishes_do_not_wait_for_each_other_where_their_order_is_kept() 
     assert node.begun == ["a", "b", "stats of ns:a", "c"]
 
 
+@pytest.mark.parametrize(
+    "several",
+    [
+        pytest.param({"commands": [publish("a"), publish("b")], "parallel": True}, id="parallel-batch"),
+        pytest.param({"commands": [{"broadcast": {"channels": ["a", "b"], "data": 1}}]}, id="broadcast"),
+    ],
+)
+async def test_publishes_side_by_side_need_no_tasks_where_their_order_is_kept(several: dict[str, Any]) -> None:
+    node = LaterNode()
+    running = asyncio.ensure_future(batch(node, **several))
+    await asyncio.sleep(0)
+    assert node.begun == ["a", "b"]
+    assert asyncio.all_tasks() == {running, asyncio.current_task()}
+    node.answers.set()
+    assert "error" not in str(await running)
+
+
 async def test_a_publish_that_fails_stops_none_of_those_under_way() -> None:
     node = LaterNode(failure=EngineUnavailable("gone"))
     node.answers.set()

@@ -28,15 +28,20 @@ Reply: TypeAlias = dict[str, Result]
 
 async def run_batch(calls: Calls, request: BatchRequest) -> list[Reply]:
     """Run the commands one after another or side by side; one reply for each, in their order. Errors stop nothing."""
-    if request.parallel:
-        return await run_all(_reply(calls, command) for command in request.commands)
     if not calls.node.keeps_order:
-        return await _run_one_by_one(calls, request.commands)
+        run = _run_side_by_side if request.parallel else _run_one_by_one
+        return await run(calls, request.commands)
+    if request.parallel and not all(map(_publishes, request.commands)):
+        return await _run_side_by_side(calls, request.commands)
     replies: list[Reply] = []
     for publishes, commands in groupby(request.commands, _publishes):
         run = _run_in_line if publishes else _run_one_by_one
         replies += await run(calls, commands)
     return replies
+
+
+async def _run_side_by_side(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
+    return await run_all(_reply(calls, command) for command in commands)
 
 
 async def _run_one_by_one(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:

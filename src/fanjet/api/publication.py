@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.engines.interfaces import Published
-from fanjet.net.pacing import run_all
+from fanjet.net.pacing import run_all, run_in_line
 
 from .errors import BadRequest, as_api_error
 from .payloads import payload_of
@@ -43,7 +43,8 @@ async def broadcast(node: Node, request: BroadcastRequest) -> BroadcastResult:
     if not request.channels:
         raise BadRequest
     data = payload_of(request.data, request.b64data)
-    return BroadcastResult(await run_all(_response(node, channel, data, request) for channel in request.channels))
+    run = run_in_line if node.keeps_order else run_all
+    return BroadcastResult(await run(_response(node, channel, data, request) for channel in request.channels))
 
 
 async def _response(node: Node, channel: str, data: bytes, request: Publishing) -> PublishResponse:
