@@ -94,7 +94,7 @@ async def test_a_client_may_change_its_address(server: Server) -> None:
 
 async def test_a_rolling_restart_serves_connections_until_they_are_sent_away(private_server: StartServer) -> None:
     """The new worker reads from the socket of the old one, which has connections yet."""
-    server = await started(private_server, merge(HTTP3, {"fanjet": {"drain_time": "2s"}}))
+    server = await started(private_server, merge(HTTP3, {"fanjet": {"drain_time": "1s"}}))
     family = Family(server)
     name = uuid.uuid4().hex
     async with sessions(server, CLIENTS) as before:
@@ -109,8 +109,8 @@ async def test_a_rolling_restart_serves_connections_until_they_are_sent_away(pri
         assert {await end for end in ends} == {(3001, "shutdown")}
         for session in before:
             got = [message["push"]["pub"]["data"] for message in taken(session)]
-            assert got
-            assert got == [number for number in publisher.acknowledged if number <= got[-1]]
+            assert got == sorted(set(got))
+            assert {number for number in publisher.acknowledged if number <= got[-1]} <= set(got)
         await family.logged("rolling restart is done")
     async with sessions(server, CLIENTS) as after:
         for session in after:
