@@ -237,6 +237,20 @@ async def test_when_the_others_cannot_be_told_nothing_is_done_here(join, bus):
     assert connection.done == []
 
 
+async def test_an_outage_of_the_controller_is_told_once(join, bus, caplog):
+    a, b = await join("a"), await join("b")
+    for _ in range(2):
+        bus.broken = True
+        for _ in range(3):
+            a.announce()
+            await settle()
+        bus.broken = False
+        a.announce()
+        await settle()
+    assert [record.getMessage() for record in caplog.records] == ["error announcing node"] * 2
+    assert await names(b) == ["a", "b"]
+
+
 async def test_commands_reach_the_node_that_holds_the_session(join):
     a, b = await join("a"), await join("b")
     session = Connection("ann", "c1", "s1")

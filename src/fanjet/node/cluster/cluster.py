@@ -75,6 +75,7 @@ class Cluster:
         self._surveys = Surveys()
         self._metrics_sent: object = None
         self._beats = 0
+        self._is_unheard = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._handlers: dict[str, Callable[[pb.Command], None]] = {
             "node": self._on_node,
@@ -100,11 +101,22 @@ class Cluster:
 
     def beat(self, own: NodeInfo) -> None:
         """Announce this node without waiting, and now and then forget those that have fallen silent."""
-        self._run("error announcing node", self.announce(own))
+        self._keep(asyncio.get_running_loop().create_task(self._announce_or_tell(own)))
         self._beats += 1
         if self._beats % BEATS_PER_SWEEP == 0:
             for uid in self.registry.sweep():
                 log.info("node has fallen silent", node=uid)
+
+    async def _announce_or_tell(self, own: NodeInfo) -> None:
+        """A failure is told once: until the controller is back, every attempt fails."""
+        try:
+            await self.announce(own)
+        except Exception as error:
+            if not self._is_unheard:
+                log.error("error announcing node", error=error)
+            self._is_unheard = True
+        else:
+            self._is_unheard = False
 
     @property
     def last_words(self) -> bytes:
