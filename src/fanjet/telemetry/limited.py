@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class LimitedLog:
-    """Writes lines at info as long as there were no more than `per_second` in this second. The next line says how many
-    were left out before it. `clock` gives monotonic seconds."""
+    """Writes lines as long as there were no more than `per_second` in this second. The next line says how many were
+    left out before it. `clock` gives monotonic seconds."""
 
     def __init__(self, log: Log, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
@@ -25,15 +25,25 @@ class LimitedLog:
 
     def info(self, message: str, /, **fields: object) -> None:
         """Log what an operator expects to see."""
+        if self._has_room():
+            self._log.info(message, **fields, **self._left_out())
+
+    def error(self, message: str, /, **fields: object) -> None:
+        """Log a failure; pass the exception, or its text, as `error`."""
+        if self._has_room():
+            self._log.error(message, **fields, **self._left_out())
+
+    def _has_room(self) -> bool:
         second = int(self._clock())
         if second != self._second:
             self._second = second
             self._written = 0
         if self._written >= self._per_second:
             self._omitted += 1
-            return
+            return False
         self._written += 1
-        if self._omitted:
-            fields["omitted"] = self._omitted
-            self._omitted = 0
-        self._log.info(message, **fields)
+        return True
+
+    def _left_out(self) -> dict[str, object]:
+        omitted, self._omitted = self._omitted, 0
+        return {"omitted": omitted} if omitted else {}

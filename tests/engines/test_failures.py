@@ -1,0 +1,25 @@
+"""What the log is told of engines that fail."""
+
+import logging
+
+import pytest
+
+from fanjet.engines.failures import LINES_PER_SECOND, log_failure
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.telemetry.logging import get_logger
+
+
+def test_an_outage_does_not_flood_the_log_and_surprises_are_shown_in_full(caplog: pytest.LogCaptureFixture) -> None:
+    log = get_logger(__name__)
+    for number in range(1000):
+        log_failure(log, "error updating presence", EngineUnavailable("down"), channel=f"c{number}")
+    log_failure(log, "error removing presence", EngineUnavailable("down"))
+    told = [record.getMessage() for record in caplog.records]
+    assert LINES_PER_SECOND <= told.count("error updating presence") < 500
+    assert told[-1] == "error removing presence"
+    try:
+        raise ValueError
+    except ValueError as error:
+        log_failure(log, "error updating presence", error)
+    assert caplog.records[-1].exc_info
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
