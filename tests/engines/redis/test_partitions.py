@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 KEEP = PublishOptions(history_size=2, history_ttl=100)
 COUNT = 4
+PATIENCE = 40.0
 TAG = str(place("news", COUNT))
 GROUPED = [pytest.param(False, id="one-by-one"), pytest.param(True, id="by-node")]
 
@@ -157,6 +159,63 @@ async def test_thousands_of_channels_move_with_their_partition(cluster: RedisClu
         await delivered_again(broker, events, wanted[-1])
 
 
+@pytest.mark.parametrize("by_node", GROUPED)
+async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
+    cluster: RedisCluster, events: Recorder, by_node: bool
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    subscribed: set[str] = set()
+    moving = True
+
+    async def come_and_go(broker: RedisBroker, channels: list[str]) -> None:
+        while moving:
+            await asyncio.sleep(0.001)  # what cannot be done is refused at once
+            channel = chance.choice(channels)
+            try:
+                if channel not in subscribed:
+                    await broker.subscribe(channel)
+                    subscribed.add(channel)
+                    continue
+            except EngineUnavailable:
+                pass  # who has failed to subscribe gives it up, too
+            await given_up(broker, channel)
+            subscribed.discard(channel)
+
+    channels = [f"channel-{number}" for number in range(100)]
+    async with opened(events, cluster_address=[cluster.addresses], by_node=by_node) as broker:
+        coming_and_going = [asyncio.create_task(come_and_go(broker, channels[first::5])) for first in range(5)]
+        owners = {tag: cluster.nodes.index(cluster.owner(f"{{{tag}}}")) for tag in map(str, range(COUNT))}
+        for _ in range(15):
+            await asyncio.sleep(chance.uniform(0, 0.2))
+            tag = chance.choice(list(owners))
+            await asyncio.to_thread(move, cluster, tag, owners[tag])
+            owners[tag] = (owners[tag] + 1) % len(cluster.nodes)
+            if chance.random() < 0.2:
+                chance.choice(cluster.nodes).call("CLIENT", "KILL", "TYPE", "pubsub")
+        moving = False
+        await asyncio.gather(*coming_and_going)
+
+        async def all_is_well() -> bool:
+            return not broker.lost
+
+        await until(all_is_well, PATIENCE)
+        expected = sorted(f"p.client.{{{place(channel, COUNT)}}}.{channel}".encode() for channel in subscribed)
+        heard = [name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS", "p.client.*")]
+        assert sorted(heard) == expected
+
+
+async def given_up(broker: RedisBroker, channel: str) -> None:
+    while True:
+        try:
+            await broker.unsubscribe(channel)
+        except EngineUnavailable:
+            await asyncio.sleep(0.02)
+        else:
+            return
+
+
 async def test_a_server_alone_has_none(events: Recorder, redis: Redis) -> None:
     with pytest.raises(EngineUnavailable, match="sharded PUB/SUB needs a cluster"):
         async with opened(events, address=[redis.address]):
@@ -189,11 +248,13 @@ def listening_to(node: Redis) -> set[bytes]:
     return {line.partition(b" ")[0] for line in lines}
 
 
-def move(cluster: RedisCluster, tag: str) -> Redis:
-    """Have another node take over a slot, with the keys there."""
+def move(cluster: RedisCluster, tag: str, source: int = -1) -> Redis:
+    """Have the next node take over a slot, with the keys there. `source`: the number of the node that has it, which is
+    the first owner unless it says so."""
     slot = slot_of(tag)
     ids = [node.call("CLUSTER", "MYID").decode() for node in cluster.nodes]
-    source = cluster.nodes.index(cluster.owner(f"{{{tag}}}"))
+    if source < 0:
+        source = cluster.nodes.index(cluster.owner(f"{{{tag}}}"))
     target = (source + 1) % len(cluster.nodes)
     cluster.nodes[target].call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
     cluster.nodes[source].call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
