@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import hiredis
 import pytest
 
 from tests.support.metrics import scrape
@@ -18,7 +21,7 @@ from tests.support.waiting import until
 from tests.support.wire_client import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.conftest import StartServer
@@ -396,6 +399,88 @@ async def test_without_anything_between_them_nodes_are_alone(private_server: Sta
         await client.subscribe(name)
         await two.api("publish", {"channel": name, "data": 2})
         assert await client.publication() == {"data": 2}
+
+
+EVERYTHING = {
+    name: {"value": True}
+    for name in ("presence", "join_leave", "force_recovery", "force_positioning", "force_push_join_leave")
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "content"),
+    [
+        pytest.param(
+            "disconnect",
+            {"client": "c", "session": "s", "whitelist": ["b", "a"], "disconnect": {"code": 3000, "reason": "x"}},
+            "32150a017512016212016118b8172201783201633a0173",
+            id="disconnect",
+        ),
+        pytest.param(
+            "disconnect", {}, "32180a017518af1b2210666f72636520646973636f6e6e656374", id="disconnect-by-default"
+        ),
+        pytest.param(
+            "unsubscribe",
+            {"channel": "a", "client": "c", "session": "s"},
+            "2a230a01611201751a016322017328d00f321273657276657220756e737562736372696265",
+            id="unsubscribe",
+        ),
+        pytest.param(
+            "refresh",
+            {"client": "c", "session": "s", "expired": True, "expire_at": 5},
+            "620d0a017512016318012005320173",
+            id="refresh",
+        ),
+        pytest.param(
+            "subscribe",
+            {
+                "channel": "a",
+                "b64info": "AQI=",
+                "b64data": "AQI=",
+                "recover_since": {"offset": 0, "epoch": ""},
+                "override": EVERYTHING,
+            },
+            "521c0a0175120161180120013001380142020102520201025a006801700a",
+            id="subscribe",
+        ),
+    ],
+)
+async def test_orders_have_the_bytes_that_others_expect(
+    on_redis: Server, redis: Redis, method: str, request_: dict[str, Any], content: str
+) -> None:  # 07 §14.1
+    [uid] = [each["uid"] for each in (await on_redis.api("info"))["nodes"]]
+    async with heard(redis, "centrifugo.control") as messages:
+        await on_redis.api(method, {"user": "u", **request_})
+        order = b"\x0a\x24" + uid.encode() + bytes.fromhex(content)
+        async with asyncio.timeout(10):
+            while await messages.get() != order:  # announcements come, too
+                pass
+
+
+@asynccontextmanager
+async def heard(redis: Redis, name: str) -> AsyncIterator[asyncio.Queue[bytes]]:
+    """What is published there."""
+    messages: asyncio.Queue[bytes] = asyncio.Queue()
+    reader, writer = await asyncio.open_connection("127.0.0.1", redis.port)
+    replies = hiredis.Reader(notEnoughData=messages)
+    subscribed = asyncio.Event()
+
+    async def listen() -> None:
+        while data := await reader.read(65536):
+            replies.feed(data)
+            while (reply := replies.gets()) is not messages:
+                if reply[0] == b"message":
+                    messages.put_nowait(reply[2])
+                subscribed.set()
+
+    listening = asyncio.create_task(listen())
+    writer.write(hiredis.pack_command(("SUBSCRIBE", name)))
+    try:
+        await subscribed.wait()
+        yield messages
+    finally:
+        listening.cancel()
+        writer.close()
 
 
 # ------------------------------------------------------------------------------------------------------ start

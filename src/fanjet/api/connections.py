@@ -54,7 +54,7 @@ async def disconnect(node: Node, request: DisconnectRequest) -> Done:
     """Close the matching connections; that may take a while after the answer."""
     custom = request.disconnect
     await node.disconnect(
-        Selection(request.user, request.client, request.session, frozenset(request.whitelist)),
+        Selection(request.user, request.client, request.session, dict.fromkeys(request.whitelist)),
         DISCONNECT_FORCE if custom is None else Disconnect(custom.code, custom.reason),
     )
     return Done()
