@@ -194,13 +194,12 @@ class _Server:
             self._shard.look_soon()
         self._is_first = False
         connection, self._opened = self._opened, None
-        if connection is not None and not connection.lost.done():
-            return connection
-        try:
-            connection = await connect(self._address, self._login, ListeningConnection)
-        except EngineUnavailable:
-            self.is_reached = False
-            raise
+        if connection is None or connection.lost.done():
+            try:
+                connection = await connect(self._address, self._login, ListeningConnection)
+            except EngineUnavailable:
+                self.is_reached = False
+                raise
         self.is_reached = True
         return connection
 
