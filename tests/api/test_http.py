@@ -253,19 +253,18 @@ async def test_a_defect_is_answered_and_does_not_hurt_the_connection(caller: Cal
 async def test_a_cancelled_command_is_answered(
     caller: Caller, node: FakeNode, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    command: asyncio.Future[asyncio.Task[Any] | None] = asyncio.get_running_loop().create_future()
+    begun = asyncio.Event()
+    awaited: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    async def wait() -> None:
-        await asyncio.sleep(0)  # before that it is not in a task of its own
-        command.set_result(asyncio.current_task())
-        await asyncio.Event().wait()
+    async def wait() -> Any:
+        begun.set()
+        return await awaited
 
     monkeypatch.setattr(node, "info", wait)
     body = b'{"method":"info","params":{},"commands":[{"info":{}}]}'
     answer = asyncio.create_task(caller.request("POST", path, body))
-    task = await command
-    assert task is not None
-    task.cancel()
+    await begun.wait()
+    awaited.cancel()
     assert await answer == (500, TEXT_TYPE, b"Internal Server Error\n")
 
 

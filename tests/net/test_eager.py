@@ -3,7 +3,7 @@ import contextvars
 
 import pytest
 
-from fanjet.net.eager import Begun, run_eagerly, start
+from fanjet.net.eager import Begun, Taskless, run_eagerly, start
 
 
 class Outcome:
@@ -341,3 +341,62 @@ async def test_what_has_begun_can_be_closed():
 
     Begun(waits()).close()
     assert closed == [True]
+
+
+async def test_a_coroutine_is_called_on_by_what_it_waits_for():
+    first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+    seen = []
+
+    async def waits():
+        await asyncio.sleep(0)
+        seen.append(await first)
+        with pytest.raises(ValueError, match="no"):
+            await second
+        seen.append(asyncio.current_task())
+
+    outcome = Outcome()
+    tasks = len(asyncio.all_tasks())
+    suspended = start(Taskless(waits()))
+    assert suspended.go_on(outcome) is None
+    first.set_result(1)
+    second.set_exception(ValueError("no"))
+    assert not outcome.calls
+    await outcome.reported.wait()
+    assert outcome.calls == [(None, None)]
+    assert seen == [1, None]
+    assert len(asyncio.all_tasks()) == tasks
+
+
+async def test_what_a_coroutine_raises_that_goes_on_without_a_task_is_reported():
+    awaited = asyncio.get_running_loop().create_future()
+
+    async def waits():
+        await awaited
+
+    outcome = Outcome()
+    start(Taskless(waits())).go_on(outcome)
+    awaited.cancel()
+    await outcome.reported.wait()
+    [(result, error)] = outcome.calls
+    assert result is None
+    assert isinstance(error, asyncio.CancelledError)
+
+
+async def test_a_coroutine_that_goes_on_without_a_task_keeps_its_context():
+    variable = contextvars.ContextVar("variable", default=0)
+    seen = []
+
+    async def waits():
+        await asyncio.sleep(0)
+        seen.append(variable.get())
+        variable.set(2)
+        await asyncio.sleep(0)
+        seen.append(variable.get())
+
+    variable.set(1)
+    outcome = Outcome()
+    start(Taskless(waits())).go_on(outcome)
+    variable.set(3)
+    await outcome.reported.wait()
+    assert seen == [1, 2]
+    assert variable.get() == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from fanjet.net.eager import start
+from fanjet.net.eager import Taskless, start
 from fanjet.net.http1 import UnreadableBody
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.protocol.json_document import DocumentDecoder
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .node import Node
 
     T = TypeVar("T")
-    Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | None]
+    Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | Taskless | None]
     """Carries out what was decoded from a body and answers, whatever happens; what is left of it is to be awaited."""
 
 log = get_logger(__name__)
@@ -117,11 +117,12 @@ class HttpApi:
     def _work_of(self, method: Method) -> Work[Any]:
         calls, run, name = self._calls, self._calls.runner(method), method.name
 
-        def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | None:
+        def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | Taskless | None:
             try:
                 answer = run(request)
                 if not isinstance(answer, Result):
-                    return wait(exchange, answer)
+                    rest = wait(exchange, answer)
+                    return Taskless(rest) if method.of_engine else rest
                 exchange.respond(200, encode_success(answer), JSON)
             except Exception as error:
                 answer_failure(exchange, error)

@@ -23,19 +23,21 @@ class Method:
     name: str
     request_type: type[Request]
     run: Callable[[Node, Any], Awaitable[Result]]
+    of_engine: bool = False
+    """Whether it waits for an engine alone: no task is made for it."""
 
 
 METHODS: Final = {
     method.name: method
     for method in (
-        Method("publish", requests.PublishRequest, publication.publish),
+        Method("publish", requests.PublishRequest, publication.publish, of_engine=True),
         Method("broadcast", requests.BroadcastRequest, publication.broadcast),
         Method("subscribe", requests.SubscribeRequest, connections.subscribe),
         Method("unsubscribe", requests.UnsubscribeRequest, connections.unsubscribe),
         Method("disconnect", requests.DisconnectRequest, connections.disconnect),
-        Method("history", requests.HistoryRequest, history.history),
+        Method("history", requests.HistoryRequest, history.history, of_engine=True),
         Method("history_remove", requests.HistoryRemoveRequest, history.history_remove),
-        Method("presence", requests.PresenceRequest, presence.presence),
+        Method("presence", requests.PresenceRequest, presence.presence, of_engine=True),
         Method("presence_stats", requests.PresenceStatsRequest, presence.presence_stats),
         Method("info", requests.InfoRequest, cluster.info),
         Method("rpc", requests.RPCRequest, cluster.rpc),

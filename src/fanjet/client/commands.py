@@ -208,10 +208,11 @@ class CommandQueue(Struct, eq=False):
         self._running += 1
         self._exclusive = operation.exclusive
         task = suspended.go_on(lambda _, error: self._ended(running, error))
-        if self._tasks is None:
-            self._tasks = set()
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if task is not None:
+            if self._tasks is None:
+                self._tasks = set()
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return self._may_start()
 
     def _ended(self, running: Running, error: BaseException | None) -> None:

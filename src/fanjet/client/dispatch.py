@@ -23,6 +23,7 @@ from .unsubscribe import unsubscribe_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from fanjet.net.eager import Taskless
     from fanjet.protocol.messages import Command
 
     from .session import Session
@@ -37,7 +38,7 @@ class Operation(Struct, frozen=True, eq=False):
     """
 
     name: str
-    handler: Callable[[Session, int, Any], Coroutine[Any, Any, None] | None]
+    handler: Callable[[Session, int, Any], Coroutine[Any, Any, None] | Taskless | None]
     exclusive: bool = False
     timed: bool = True
     on_channel: bool = False

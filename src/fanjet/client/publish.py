@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish
 from fanjet.engines.interfaces import Published, PublishOptions
+from fanjet.net.eager import Taskless
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
@@ -26,7 +27,7 @@ DONE = PublishResult()
 MAP_PUBLISH = 1
 
 
-def publish(session: Session, command_id: int, request: PublishRequest) -> Coroutine[Any, Any, None] | None:
+def publish(session: Session, command_id: int, request: PublishRequest) -> Coroutine[Any, Any, None] | Taskless | None:
     """Publish in the client's name, with the namespace's history options."""
     channel = request.channel
     resolved = resolved_channel(session, channel)
@@ -65,7 +66,7 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Corou
         how = PublishOptions(info=info, use_delta=delta, is_json=is_json)
     published = session.context.node.publish(channel, data, how)
     if not isinstance(published, Published):
-        return _reply_after(published, session, command_id, channel)
+        return Taskless(_reply_after(published, session, command_id, channel))
     session.reply(command_id, DONE, channel)
     return None
 
