@@ -128,6 +128,26 @@ async def test_a_new_primary_of_sentinel_is_followed(
         sentinel.stop()
 
 
+async def test_a_replica_that_is_killed_is_missed_by_nobody(
+    tmp_path: Path, private_server: StartServer, name: str
+) -> None:
+    sentinel = RedisSentinel(tmp_path)
+    try:
+        await asyncio.to_thread(sentinel.start)
+        redis = {"sentinel_address": [sentinel.sentinel.address], "sentinel_master_name": sentinel.MASTER}
+        config = merge(config_on(redis | ON_REPLICA), WITH_LONG)
+        publisher, other = private_server(config), await asyncio.to_thread(private_server, config)
+        async with everything_arrives(publisher, other, f"long:{name}"):
+            await asyncio.to_thread(sentinel.two.stop, signal.SIGKILL)
+
+            async def is_heard_at_primary() -> bool:
+                return len(sentinel.one.call("PUBSUB", "CHANNELS", "*.client.*")) > 0
+
+            await until(is_heard_at_primary, PATIENCE)
+    finally:
+        sentinel.stop()
+
+
 BY_NODE = ON_REPLICA | {"sharded_pub_sub_partitions": 8, "group_sharded_pub_sub_by_node": True}
 
 
