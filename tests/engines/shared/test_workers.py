@@ -223,3 +223,13 @@ async def test_what_a_publisher_does_not_wait_for_any_more_reaches_its_subscribe
         publishing.cancel()
         await mine.broker.publish("other", b"2", NO_STREAM)
         assert payloads(mine) == [b"1"]
+
+
+async def test_publications_longer_than_a_read_arrive_whole_and_in_order(engine):
+    sent = [bytes([number]) * size for number, size in enumerate((10, 300_000, 10, 2_000_000, 70_000, 10))]
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        for each in (a, b):
+            await each.broker.subscribe("news")
+        await asyncio.gather(*(a.broker.publish("news", data, options) for data in sent for options in (NO_STREAM, KEEP)))
+        await b.events.deliveries(2 * len(sent))
+        assert payloads(a) == payloads(b) == [data for data in sent for _ in range(2)]
