@@ -52,6 +52,17 @@ def test_what_a_url_leaves_out_comes_from_the_other_keys():
     assert (login.user, login.password, login.db, login.tls) == ("alice", "x", 1, None)
 
 
+@pytest.mark.parametrize("enabled", [False, True])
+def test_replicas_are_used_where_that_is_allowed(enabled):
+    client = {"replica_client": {"enabled": enabled}}
+    sentinel = {"sentinel_address": ["s:1"], "sentinel_master_name": "m"}
+    for form in ({"address": ["h:1"]}, {"address": ["redis://h:1"]}, {"cluster_address": ["c:1"]}, sentinel):
+        [target] = targets(RedisConnection.model_validate(form | client))
+        assert target.with_replicas is enabled
+    assert target_of("redis+cluster://h:1?replica_client_enabled=true", **client).with_replicas
+    assert not target_of("redis+cluster://h:1?replica_client_enabled=F", **client).with_replicas
+
+
 def test_tls():
     assert target_of("rediss://h:1").login.tls is not None
     assert target_of("redis://h:1?tls_enabled=true").login.tls is not None
