@@ -230,6 +230,8 @@ async def test_publications_longer_than_a_read_arrive_whole_and_in_order(engine)
     async with working(engine, "a") as a, working(engine, "b") as b:
         for each in (a, b):
             await each.broker.subscribe("news")
-        await asyncio.gather(*(a.broker.publish("news", data, options) for data in sent for options in (NO_STREAM, KEEP)))
+        await asyncio.gather(
+            *(a.broker.publish("news", data, options) for data in sent for options in (NO_STREAM, KEEP))
+        )
         await b.events.deliveries(2 * len(sent))
         assert payloads(a) == payloads(b) == [data for data in sent for _ in range(2)]
