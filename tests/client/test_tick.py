@@ -153,6 +153,17 @@ async def test_a_check_that_fails_is_made_again_at_the_next_tick(rig: Rig) -> No
     assert not unsubscribes(client)
 
 
+async def test_a_check_that_fails_after_a_loss_is_made_at_the_next_tick(rig: Rig) -> None:
+    client = subscribed(rig)
+    rig.gate.fail("history", EngineUnavailable("LOADING"))
+    rig.gate.calls.clear()
+    rig.node.hub.on_restored()
+    await rig.settle()
+    assert len(rig.gate.channels("history")) == 1
+    await answer_pings(rig, client, 28)
+    assert len(rig.gate.channels("history")) == 2
+
+
 async def test_a_publication_counts_as_a_check(rig: Rig) -> None:
     client = subscribed(rig)
     rig.gate.calls.clear()

@@ -270,7 +270,8 @@ class Node:
             meta_ttl = int(self.resolve(channel.name).history_meta_ttl)
         except ReplyError:
             return  # of a namespace that is no more: the subscriptions end in other ways
-        await self.check_position(channel, meta_ttl)
+        if not await self.check_position(channel, meta_ttl):
+            channel.checked_at = 0.0  # due at the next tick
 
     # ------------------------------------------------------------------------------------------ emulation
 
