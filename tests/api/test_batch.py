@@ -108,6 +108,11 @@ class LaterNode(FakeNode):
         await self.answers.wait()
         return await super().publish(channel, data, options)
 
+    async def until_begun(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.begun) < count:
+                await asyncio.sleep(0)
+
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         self.begun.append(f"stats of {channel}")
         return await super().presence_stats(channel)
@@ -117,7 +122,9 @@ async def test_publishes_do_not_wait_for_each_other_where_their_order_is_kept() 
     node = LaterNode()
     commands = [publish("a"), publish("zz:a"), publish("b"), {"presence_stats": {"channel": "ns:a"}}, publish("c")]
     replies = asyncio.ensure_future(batch(node, commands))
-    await asyncio.sleep(0)
+    await node.until_begun(2)
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert node.begun == ["a", "b"]
     node.answers.set()
     assert [list(each) for each in (await replies)["replies"]] == [
@@ -140,7 +147,7 @@ async def test_publishes_do_not_wait_for_each_other_where_their_order_is_kept() 
 async def test_publishes_side_by_side_need_no_tasks_where_their_order_is_kept(several: dict[str, Any]) -> None:
     node = LaterNode()
     running = asyncio.ensure_future(batch(node, **several))
-    await asyncio.sleep(0)
+    await node.until_begun(2)
     assert node.begun == ["a", "b"]
     assert asyncio.all_tasks() == {running, asyncio.current_task()}
     node.answers.set()
