@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
 from fanjet.channels.subscription import Source, from_grant
+from fanjet.net.eager import Taskless
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_CLOSED,
@@ -30,9 +31,12 @@ from .server_filter import invalid_server_filter
 from .sub_refresh import is_for_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from fanjet.auth import SubscriptionToken
     from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.events.stream import SubscriptionStream
     from fanjet.protocol.messages import SubscribeRequest
 
     from .session import Session
@@ -47,15 +51,38 @@ FLAG_COMPACTION = 1
 FLAG_REJECT_UNRECOVERED = 2
 
 
-async def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> None:
+def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> Coroutine[Any, Any, None] | Taskless:
     """Check, ask for permission, subscribe, reply; then publish the join."""
     _check_request(session, request)
     resolved = _resolve(session, request)
-    if not request.token and decides_subscription(resolved):
-        options, stream = await ask_for_subscription(session, request, resolved)
-    else:
-        token = await _verify(session, request) if request.token else None
-        options, stream = _permit(session, request, resolved, token), None
+    if request.token:
+        return _subscribe_by_token(session, command_id, request, resolved)
+    if decides_subscription(resolved):
+        return _subscribe_by_application(session, command_id, request, resolved)
+    options = _permit(session, request, resolved, None)
+    return Taskless(_subscribe(session, command_id, request, options))
+
+
+async def _subscribe_by_token(session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved) -> None:
+    token = await _verify(session, request)
+    await _subscribe(session, command_id, request, _permit(session, request, resolved, token))
+
+
+async def _subscribe_by_application(
+    session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved
+) -> None:
+    options, stream = await ask_for_subscription(session, request, resolved)
+    await _subscribe(session, command_id, request, options, stream)
+
+
+async def _subscribe(
+    session: Session,
+    command_id: int,
+    request: SubscribeRequest,
+    options: SubscriptionOptions,
+    stream: SubscriptionStream | None = None,
+) -> None:
+    """Subscribe as was permitted, fed by a stream if there is one."""
     try:
         attempt = await _establish(session, command_id, request, options)
     except BaseException:
