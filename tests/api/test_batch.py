@@ -16,6 +16,7 @@ from fanjet.api.requests import BatchRequest, Command
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.protocol.json_document import DocumentDecoder
 from tests.api.fake_node import FakeNode
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from fanjet.engines.interfaces import Published, PublishOptions
@@ -109,9 +110,10 @@ class LaterNode(FakeNode):
         return await super().publish(channel, data, options)
 
     async def until_begun(self, count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.begun) < count:
-                await asyncio.sleep(0)
+        async def has_begun() -> bool:
+            return len(self.begun) >= count
+
+        await until(has_begun)
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         self.begun.append(f"stats of {channel}")
