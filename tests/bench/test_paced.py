@@ -17,7 +17,7 @@ async def test_nothing_is_done_more_often_than_asked_for() -> None:
 
 async def test_what_cannot_be_done_is_tried_again() -> None:
     refusals = iter([True, False, False, True])
-    done = await at_rate(1000, 0.2, lambda: next(refusals, False))
+    done = await at_rate(1000, 0.5, lambda: next(refusals, False))
     assert done == 2
     assert list(refusals) == []
 
