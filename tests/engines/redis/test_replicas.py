@@ -363,10 +363,17 @@ async def test_presence_is_read_when_the_replica_does_not_answer(watched: RedisS
 
 async def test_a_server_alone_has_no_replicas_that_are_known(redis: Redis, events: Recorder) -> None:
     config = EngineRedis.model_validate({"address": [redis.address], "replica_client": {"enabled": True}})
-    broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0)
-    with pytest.raises(ConfigError, match=r"^replica_client.enabled: Redis at .* is neither a cluster nor watched by"):
-        await broker.start()
-    await broker.close()
+    for at_replicas in (False, True):
+        hearing = HearingOptions(at_replicas=at_replicas)
+        broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0, hearing=hearing)
+        if at_replicas:
+            with pytest.raises(
+                ConfigError, match=r"^subscribe_on_replica: Redis at .* is neither a cluster nor watched"
+            ):
+                await broker.start()
+        else:
+            await broker.start()
+        await broker.close()
 
 
 async def test_replicas_are_used_only_where_that_is_allowed(events: Recorder) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fanjet.config.errors import ConfigError
 from fanjet.engines.interfaces import EngineUnavailable
 
 from .address import Mode
@@ -93,11 +92,8 @@ class StandaloneShard:
 
 
 async def open_shard(target: Target) -> Shard:
-    """Find out what is there, and connect. Raises `EngineUnavailable`; `ConfigError` where replicas may be used and
-    there is nobody who knows any."""
+    """Find out what is there, and connect. Raises `EngineUnavailable`."""
     shard = await _shard_for(target)
-    if target.with_replicas and isinstance(shard, StandaloneShard):
-        raise ConfigError(f"replica_client.enabled: Redis at {target} is neither a cluster nor watched by Sentinels")
     try:
         await shard.start()
     except BaseException:

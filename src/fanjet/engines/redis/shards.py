@@ -11,7 +11,7 @@ from fanjet.config.errors import ConfigError
 
 from .address import targets
 from .names import ChannelNames
-from .shard import Shard, open_shard
+from .shard import Shard, StandaloneShard, open_shard
 from .sharding import place
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ class Shards:
             for each in opened:
                 if isinstance(each, BaseException):
                     raise each
+        if needs_replicas:
+            self._refuse_servers_alone(needs_replicas)
+
+    def _refuse_servers_alone(self, option: str) -> None:
+        """Without an option that uses replicas, that they may be used means nothing there (04 §14)."""
+        for shard in self._shards:
+            if isinstance(shard, StandaloneShard):
+                raise ConfigError(f"{option}: Redis at {shard.target} is neither a cluster nor watched by Sentinels")
 
     async def close(self) -> None:
         """Disconnect."""
