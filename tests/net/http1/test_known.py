@@ -70,8 +70,10 @@ def test_what_is_no_head_is_refused_every_time(heads):
         pytest.param(head(b"/second", b"Content-Length: 11", b"Expect: 100-continue"), 0, id="leave-is-asked-for"),
     ],
 )
-def test_how_much_follows_the_head_of_a_simple_request(heads, raw, rest):
-    assert heads.parse(raw, keep=True).rest == rest
+def test_how_long_a_simple_request_is(heads, raw, rest):
+    known = heads.parse(raw, keep=True)
+    assert known.raw == raw + b"\r\n\r\n"
+    assert known.size == (len(raw) + rest if rest else 0)
 
 
 def test_no_more_than_so_many_are_kept(heads, monkeypatch):
@@ -94,7 +96,7 @@ def test_a_handshake_is_known_but_for_its_key(heads, after):
     first_come = heads.parse(handshake(KEY, after=after), keep=False)
     found = heads.handshake(handshake(OTHER_KEY, after=after))
     assert found.head == parse_head(handshake(OTHER_KEY, after=after))
-    assert (found.endpoint, found.max_body, found.rest) == (first, 10, first_come.rest)
+    assert (found.endpoint, found.max_body, found.size) == (first, 10, first_come.size)
     assert first_come.head.headers[b"sec-websocket-key"] == KEY
 
 

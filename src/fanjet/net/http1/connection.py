@@ -43,6 +43,7 @@ class HttpConnection(asyncio.Protocol):
         "_paused",
         "_peer_finished",
         "_reader",
+        "_repeated",
         "_scheduled_for",
         "_server",
         "_serving",
@@ -58,6 +59,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, server: "HttpServer") -> None:
         self._server = server
         self._reader = RequestReader(server.heads)
+        self._repeated: KnownHead | None = None  # of the last request that was there in one read
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
         self._deadline = _NEVER
@@ -109,14 +111,13 @@ class HttpConnection(asyncio.Protocol):
         # Nearly every read of a busy connection is one whole request with a head seen before. Such requests go past the
         # reader: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader.between_requests:
-            heads = self._server.heads
-            end = data.find(END_OF_HEAD)
-            known = heads.get(data[:end]) if end > 0 else None
-            if known is None and reader.previous is None and end > 0:
-                known = heads.handshake(data[:end])
-            if known is not None and len(data) == end + known.rest:
+            known = self._repeated
+            if known is None or not data.startswith(known.raw):
+                known = self._find_known(data)
+            if known is not None and len(data) == known.size:
+                self._repeated = known
                 reader.previous = known.head
-                body = data[end + len(END_OF_HEAD) :]
+                body = data[len(known.raw) :]
                 self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
                 return
         if self._unread and self._incoming is None:
@@ -130,6 +131,17 @@ class HttpConnection(asyncio.Protocol):
         elif reader.waiting > MAX_WAITING_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+
+    def _find_known(self, data: bytes) -> "KnownHead | None":
+        """What begins with a head seen before, here or on another connection."""
+        heads = self._server.heads
+        end = data.find(END_OF_HEAD)
+        if end <= 0:
+            return None
+        known = heads.get(data[:end])
+        if known is None and self._reader.previous is None:
+            known = heads.handshake(data[:end])
+        return known
 
     def eof_received(self) -> bool:
         """The peer will send no more; what it asked for is still answered."""
@@ -236,7 +248,7 @@ class HttpConnection(asyncio.Protocol):
         keep = framing is chunked and exchange.request.keep_alive and not self._unread
         self._close_after_stream = not keep
         self._stream = stream
-        self._reader.previous = None  # streams last, and a head is a kilobyte
+        self._reader.previous = self._repeated = None  # streams last, and a head is a kilobyte
         self._deadline = _NEVER
         if not self._server.tls:
             transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)

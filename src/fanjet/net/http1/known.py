@@ -37,9 +37,11 @@ class KnownHead(msgspec.Struct, frozen=True, eq=False):
     endpoint: "Endpoint"
     max_body: int | None
     """Bytes, None for any number."""
-    rest: int
-    """Bytes from the empty line behind the head to the end of the request, if such a request needs nothing but to be
-    there: a body of declared length, within the limit, that no leave is asked for. Else 0, which is never right."""
+    raw: bytes
+    """As it was received, with the empty line that ends it."""
+    size: int
+    """Bytes of the whole request, if such a request needs nothing but to be there: a body of declared length, within
+    the limit, that no leave is asked for. Else 0, which is never right."""
     streamed: bool
     """Whether the endpoint takes bodies piece by piece."""
 
@@ -65,7 +67,7 @@ class KnownHeads:
         """
         known = self.get(raw)
         if known is None:
-            known = self._address(parse_head(raw))
+            known = self._address(raw)
             if len(raw) <= MAX_KNOWN_BYTES:
                 self._keep(raw, known) if keep else self._keep_handshake(raw, known)
         return known
@@ -91,13 +93,15 @@ class KnownHeads:
                 self._handshakes.clear()
             self._handshakes[around] = known
 
-    def _address(self, head: Head) -> KnownHead:
+    def _address(self, raw: bytes) -> KnownHead:
+        head = parse_head(raw)
+        whole = raw + END_OF_HEAD
         route = self._routes.find(head)
         length, limit = head.content_length, route.max_body
         simple = length >= 0 and not head.expects_continue and (limit is None or length <= limit)
         if length and route.streamed:
             simple = False
-        return KnownHead(head, route.endpoint, limit, len(END_OF_HEAD) + length if simple else 0, route.streamed)
+        return KnownHead(head, route.endpoint, limit, whole, len(whole) + length if simple else 0, route.streamed)
 
 
 def _without_key(raw: bytes) -> tuple[tuple[bytes, bytes], bytes]:
