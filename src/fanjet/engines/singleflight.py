@@ -60,6 +60,11 @@ class SingleflightBroker:
         """See `Heard`; None where the broker does not tell."""
         return getattr(self._broker, "silence", None)
 
+    @property
+    def keeps_order(self) -> bool:
+        """See `Orderly`."""
+        return getattr(self._broker, "keeps_order", False)
+
     def start(self) -> Coroutine[Any, Any, None]:
         """See `Broker.start`."""
         return self._broker.start()
