@@ -13,6 +13,7 @@ from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
 
 from .metrics import ClientMetrics
+from .pongs import PongWatch
 from .tracing import traces_frames
 from .waiting_room import WaitingRoom
 
@@ -50,12 +51,14 @@ class ClientContext:
     traces_frames: bool = field(default_factory=traces_frames)
     """Whether every frame is logged."""
     connecting: WaitingRoom = field(init=False)
+    pongs: PongWatch = field(init=False)
     open_connections: int = 0
     background: set[asyncio.Task[None]] = field(default_factory=set)
     _emptied: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
         self.connecting = WaitingRoom(self.wheel, self.settings.stale_close_delay)
+        self.pongs = PongWatch(self.wheel)
 
     def connection_opened(self) -> None:
         """A transport has got its connection."""

@@ -30,8 +30,8 @@ class Deadlines(Struct, eq=False, gc=False):
         self.tick = self.ping if ping == tick else _first(now, tick)
 
     def nearest(self) -> float:
-        """The earliest of all."""
-        return min(self.ping, self.pong, self.tick, self.expiry, self.write)
+        """The earliest of those that the session watches by itself, which are all but that of the pong."""
+        return min(self.ping, self.tick, self.expiry, self.write)
 
 
 def _first(now: float, interval: float) -> float:

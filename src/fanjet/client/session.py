@@ -302,9 +302,8 @@ class Session(Outbox):
         if now >= deadlines.write:
             self.fail_write()
             return
-        ended_by = self._overdue(now)
-        if ended_by is not None:
-            self.disconnect(ended_by)
+        if now >= deadlines.expiry and self._has_expired(now):
+            self.disconnect(DISCONNECT_EXPIRED)
             return
         if now >= deadlines.ping:
             self._ping(now)
@@ -313,21 +312,16 @@ class Session(Outbox):
             tick.start(self)
         self.arm()
 
-    def _overdue(self, now: float) -> Disconnect | None:
-        """Why the client has had time enough, if it has."""
-        deadlines = self.deadlines
-        if now >= deadlines.pong:
-            deadlines.pong = inf
-            if self.ping_outstanding:
-                return DISCONNECT_NO_PONG
-        if now >= deadlines.expiry:
-            left = self.expire_at - self.context.unix_time()
-            deadlines.expiry = now + left if left > 0 else inf  # two clocks: they may differ a little
-            if left <= 0 < self.expire_at:
-                if not self.context.events.decides_refresh:
-                    return DISCONNECT_EXPIRED
-                self.context.run_in_background(refresh.ask_to_go_on(self))
-        return None
+    def _has_expired(self, now: float) -> bool:
+        """Whether the connection's time is up for good: where the application may prolong it, it is asked."""
+        left = self.expire_at - self.context.unix_time()
+        self.deadlines.expiry = now + left if left > 0 else inf  # two clocks: they may differ a little
+        if left > 0 or self.expire_at <= 0:
+            return False
+        if not self.context.events.decides_refresh:
+            return True
+        self.context.run_in_background(refresh.ask_to_go_on(self))
+        return False
 
     def fail_write(self) -> None:
         """A write took too long (01 §5.7): the client cannot be told, since nothing more can be written."""
@@ -339,7 +333,8 @@ class Session(Outbox):
         self.deadlines.ping = max(self.deadlines.ping + self.ping_interval, now)
         pong_timeout = self.pong_timeout
         if pong_timeout:
-            self.deadlines.pong = now + pong_timeout
+            self.deadlines.pong = until = now + pong_timeout
+            self.context.pongs.expect(self, until)
         self.ping_outstanding = True
         wire = self.transport.wire
         self.metrics.traffic.ping.add(wire.codec.size(wire.codec.ping))
@@ -353,8 +348,15 @@ class Session(Outbox):
             self.metrics.pongs.observe(took)
             self.latency = int(took * 1000)
         self.deadlines.pong = inf
-        self.arm()
         return outstanding
+
+    def miss_pong(self, until: float) -> bool:
+        """The time for the pong that was expected until then is up. Whether it has not come, which ends the
+        connection."""
+        if self.closed or not self.ping_outstanding or self.deadlines.pong != until:
+            return False
+        self.disconnect(DISCONNECT_NO_PONG)
+        return True
 
     def seconds_left(self) -> int:
         """Time until the client has to refresh the connection, 0 when it need not; a year at most."""

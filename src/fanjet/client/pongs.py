@@ -1,0 +1,48 @@
+"""Clients that were pinged and have not answered yet (01 §5.4)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from fanjet.net.wheel import NOT_SCHEDULED
+
+if TYPE_CHECKING:
+    from fanjet.net.wheel import TimingWheel
+
+    from .session import Session
+
+MOST_AT_ONCE: Final = 200
+"""Sessions that are closed in one turn of the loop."""
+
+
+class PongWatch:
+    """The sessions that were pinged lately, in that order.
+
+    All have equally long to answer, so that one place in the timing wheel, for the first of them, does for all. Who
+    answers stays in line: to move a session about in the wheel for every pong would be a fifth of what an idle
+    connection costs outside the kernel.
+    """
+
+    __slots__ = ("_pinged", "_wheel", "wheel_slot")
+
+    def __init__(self, wheel: TimingWheel) -> None:
+        self._wheel = wheel
+        self._pinged: deque[tuple[float, Session]] = deque()
+        self.wheel_slot = NOT_SCHEDULED
+
+    def expect(self, session: Session, until: float) -> None:
+        """The session was pinged and has until then, in monotonic seconds, no shorter than those before."""
+        self._pinged.append((until, session))
+        if self.wheel_slot == NOT_SCHEDULED:
+            self._wheel.schedule(self, until)
+
+    def on_timer(self, now: float) -> None:
+        """Close those who have not answered."""
+        pinged = self._pinged
+        closed = 0
+        while pinged and pinged[0][0] <= now and closed < MOST_AT_ONCE:
+            until, session = pinged.popleft()
+            closed += session.miss_pong(until)
+        if pinged and self.wheel_slot == NOT_SCHEDULED:
+            self._wheel.schedule(self, pinged[0][0])
