@@ -39,6 +39,8 @@ class BrokerSubscriptions:
     def __init__(self, hub: Hub, broker: Broker) -> None:
         self._hub = hub
         self._broker = broker
+        self._expected: dict[str, asyncio.Future[None]] = {}
+        """What was asked of the broker on behalf of subscribers that are still to come, by channel."""
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.TimerHandle | None = None
         self._due: deque[LiveChannel] = deque()
@@ -52,7 +54,11 @@ class BrokerSubscriptions:
         """Return once the broker delivers `channel`. Raises what the broker raised."""
         while not channel.subscribed:
             if channel.transition is not None:
-                await asyncio.shield(channel.transition)
+                asked = self._expected.get(channel.name)
+                if asked is not None and asked.done():
+                    self._meet(channel, asked)  # its turn comes in this turn of the loop, after ours
+                else:
+                    await asyncio.shield(channel.transition)
                 continue
             channel.transition = asyncio.get_running_loop().create_future()
             try:
@@ -74,12 +80,17 @@ class BrokerSubscriptions:
             self._end_transition(channel)
             self.release(channel)
         else:
+            self._expected[name] = asked
             asked.add_done_callback(partial(self._meet, channel))
 
     def _meet(self, channel: LiveChannel, asked: asyncio.Future[None]) -> None:
+        if self._expected.get(channel.name) is not asked:
+            return  # somebody was in a hurry
+        del self._expected[channel.name]
         channel.subscribed = not asked.cancelled() and asked.exception() is None
         self._end_transition(channel)
-        self.release(channel)
+        if not channel.count:
+            self.release(channel)
 
     @staticmethod
     def _end_transition(channel: LiveChannel) -> None:
