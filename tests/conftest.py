@@ -6,12 +6,17 @@ tracebacks; that is checked when it stops.
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.server import Config, Server
+
+# Tests start processes while gRPC runs in this one, whose handlers of fork() crash a child now and then. Read when it is
+# imported.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 # How long an example takes says how busy the machine is, not whether a property holds.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
