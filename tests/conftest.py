@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.server import Config, Server
 
-# Tests start processes while gRPC runs in this one: its handlers of fork() crash a child now and then. It reads this when
-# it is imported.
+# Tests start processes while gRPC runs in this one, and its handlers of fork() crash a child now and then. This is read
+# when it is imported.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 # How long an example takes says how busy the machine is, not whether a property holds.
