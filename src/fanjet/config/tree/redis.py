@@ -8,7 +8,7 @@ class ReplicaClient(Section):
     """What is done on replicas where an option asks for it."""
 
     enabled: bool = option(
-        False, "find and use the replicas of a Cluster or of what Sentinels watch; a start error where there is neither"
+        False, "find the replicas of a Cluster or of what Sentinels watch, for options that use them; nothing elsewhere"
     )
 
 

@@ -187,7 +187,7 @@ async def open_at_replica(addresses: Sequence[Address], login: Login) -> Listeni
         while waiting and not opened:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                with suppress(EngineUnavailable):
+                with suppress(EngineUnavailable):  # another one will do
                     opened.append(task.result())
     finally:
         for task in waiting:
