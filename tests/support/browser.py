@@ -72,7 +72,8 @@ def unpack() -> None:
         for name in ("al2023", "fonts"):
             archive = inflate(f"{name}.tar.br", Path(scratch))
             with tarfile.open(archive) as tar:
-                tar.extractall(layout / ("." if name == "fonts" else name), filter="data")
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11 to 3.11.3 have none
+                tar.extractall(layout / ("." if name == "fonts" else name))
         inflate("chromium.br", layout).chmod(0o755)
         shutil.copytree(layout, UNPACKED)
 
