@@ -4,6 +4,7 @@ Input decides how deep JSON nests, so passing over a value takes a loop and a st
 """
 
 import re
+import sys
 from typing import Final
 
 import msgspec
@@ -11,9 +12,13 @@ import msgspec
 MAX_DEPTH: Final = 10_000
 """Levels of objects and arrays in a document, the outermost included."""
 
+# Before 3.11.5 `re` forgets where a group that repeats possessively had begun when it fails half-way (cpython#106052). No
+# pattern here needs that it gives nothing back: it keeps long runs from taking memory.
+_KEEP = b"+" if sys.version_info >= (3, 11, 5) else b""
+
 _SPACE = rb"[ \t\n\r]*+"
-_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
-_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*' + _KEEP + rb'"'
+_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?" + _KEEP + rb"(?:[eE][+-]?+[0-9]++)?" + _KEEP
 _SCALAR = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
 
 match_string: Final = re.compile(_STRING).match
@@ -25,8 +30,8 @@ _pass_over = msgspec.json.Decoder(msgspec.Raw).decode
 _space = re.compile(_SPACE)
 _scalar = re.compile(_SCALAR)
 # Runs of plain values are passed over by one match instead of a turn of the loop each.
-_elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*+" + _SPACE)
-_members = re.compile(rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*+" + _SPACE)
+_elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE)
+_members = re.compile(rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE)
 
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
 
