@@ -12,8 +12,8 @@ import msgspec
 MAX_DEPTH: Final = 10_000
 """Levels of objects and arrays in a document, the outermost included."""
 
-# Before 3.11.5 `re` forgets where a group that repeats possessively had begun when it fails half-way (cpython#106052). No
-# pattern here needs that it gives nothing back: it keeps long runs from taking memory.
+# Before 3.11.5 `re` loses its place when a group that repeats possessively fails half-way (cpython#106052). No pattern
+# here has to be possessive to match rightly: it keeps long runs from taking memory.
 _KEEP = b"+" if sys.version_info >= (3, 11, 5) else b""
 
 _SPACE = rb"[ \t\n\r]*+"
@@ -31,7 +31,9 @@ _space = re.compile(_SPACE)
 _scalar = re.compile(_SCALAR)
 # Runs of plain values are passed over by one match instead of a turn of the loop each.
 _elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE)
-_members = re.compile(rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE)
+_members = re.compile(
+    rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE
+)
 
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
 
