@@ -14,7 +14,8 @@ import pytest
 from fanjet.engines.redis.sharding import place
 from tests.cluster.test_redis import CONFIG
 from tests.support.following import CLOSED, Follower
-from tests.support.redis import BINARY, NEW_BINARY, Redis, RedisCluster, RedisSentinel
+from tests.support.redis import Redis, RedisCluster, RedisSentinel
+from tests.support.redis_binaries import new_binary
 from tests.support.relay import Relay
 from tests.support.server import ApiError, Server, merge
 from tests.support.waiting import until
@@ -155,7 +156,7 @@ BY_NODE = ON_REPLICA | {"sharded_pub_sub_partitions": 8, "group_sharded_pub_sub_
 async def test_a_replica_takes_over_in_a_cluster(
     tmp_path: Path, private_server: StartServer, name: str, how: dict[str, Any]
 ) -> None:
-    cluster = RedisCluster(tmp_path, NEW_BINARY if how else BINARY)
+    cluster = RedisCluster(tmp_path, new_binary() if how else "")
     try:
         await asyncio.to_thread(cluster.start)
         channel = f"long:{name}"

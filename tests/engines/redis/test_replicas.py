@@ -22,7 +22,8 @@ from fanjet.engines.redis.sharding import place
 from fanjet.engines.redis.sources import AtReplica, Places, open_at_replica
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.redis.conftest import KEEP, delivered_again
-from tests.support.redis import NEW_BINARY, Redis, RedisCluster, RedisSentinel
+from tests.support.redis import Redis, RedisCluster, RedisSentinel
+from tests.support.redis_binaries import new_binary
 from tests.support.server import free_port
 from tests.support.waiting import until
 
@@ -42,7 +43,7 @@ ALICE = ClientInfo("alice", "c1")
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[RedisSentinel]:
     """A primary `one` and a replica `two`, of a version whose hashes have fields that expire."""
-    watched = RedisSentinel(tmp_path, NEW_BINARY)
+    watched = RedisSentinel(tmp_path, new_binary())
     try:
         watched.start()
         yield watched
@@ -53,7 +54,7 @@ def watched(tmp_path: Path) -> Iterator[RedisSentinel]:
 @pytest.fixture
 def whole(tmp_path: Path) -> Iterator[RedisCluster]:
     """A cluster."""
-    whole = RedisCluster(tmp_path, NEW_BINARY)
+    whole = RedisCluster(tmp_path, new_binary())
     try:
         whole.start()
         yield whole
