@@ -64,8 +64,13 @@ def publication_record(data: bytes, options: PublishOptions, time: int) -> pb.Pu
 def encode_publication(data: bytes, options: PublishOptions, time: int, *, delta: bool = False) -> bytes:
     """A publication that is in no stream yet. `time` in Unix milliseconds; `delta`: say that a delta is wanted."""
     if data and not options.tags and not options.version:
-        info = b"" if options.info is None else _info_field(options.info)
-        return b"%b%b%b%b%b" % (_data_head(len(data)), data, info, _DELTA if delta else b"", _time_field(time))
+        info = options.info
+        if info is None:
+            field = b""
+        else:
+            is_small = len(info.conn_info) < _LARGE_INFO > len(info.chan_info)
+            field = _remembered_info_field(info) if is_small else _info_field(info)
+        return b"".join((_data_head(len(data)), data, field, _DELTA if delta else b"", _time_field(time)))
     record = publication_record(data, options, time)
     record.delta = delta
     return record.SerializeToString()
@@ -179,7 +184,7 @@ def _plain(record: bytes, offset: int) -> Publication | None:
 
 def _info_field(info: ClientInfo) -> bytes:
     """An info within a publication."""
-    encoded = encode_info(info)
+    encoded = _info_bytes(info)
     return _varint(_INFO_TAG, len(encoded)) + encoded
 
 
@@ -189,6 +194,7 @@ def _info_bytes(info: ClientInfo) -> bytes:
 
 # Who publishes or joins does so again.
 _remembered_info_bytes: Final = lru_cache(1024)(_info_bytes)
+_remembered_info_field: Final = lru_cache(1024)(_info_field)
 _remembered_info: Final = lru_cache(1024)(_info)
 
 
