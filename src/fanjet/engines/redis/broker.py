@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fanjet.engines.interfaces import EngineUnavailable, History, Published, PublishOptions
@@ -16,7 +17,7 @@ from .errors import CommandRefused
 from .hearing import Hearing, HearingOptions
 from .history import RESULT_TTL, Lists, Storage, Streams
 from .names import ChannelNames, MuteNames, NodeNames, PartitionedNames, capability_check, sharded_publish_check
-from .script import Script
+from .script import Script, pack_words
 from .shards import Home
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+_CHANNELS: Final = 4096
+"""Whose routes are remembered."""
 _DONE: Final = Published()
 _REPEATED: Final = Published(suppressed="idempotency")
 
@@ -74,6 +77,7 @@ class RedisBroker:
         self._publish_once = Script("publish_once", self._publish)
         self._homes: list[Home] = []
         self._channels: dict[bytes, str] = {}
+        self._route = lru_cache(_CHANNELS)(self._find_route)
 
     async def start(self) -> None:
         """See `Broker.start`. A server without streams is refused where they are wanted, one without sharded PUB/SUB
@@ -114,32 +118,34 @@ class RedisBroker:
         self._channels.pop(name, None)
         return self._hearing.ear(number, channel).unsubscribe(name)
 
-    async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+    def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
-        home = self._home_of(channel)
         now = time.time_ns() // 1_000_000
         if options.keeps_history:
             meta_ttl = options.history_meta_ttl or self._history_meta_ttl
             record = encode_publication(data, options, now)
-            return await self._storage.append(home, channel, record, options, meta_ttl)
+            return self._storage.append(self._home_of(channel), channel, record, options, meta_ttl)
         record = encode_publication(data, options, now, delta=options.use_delta)
-        name = home.names.messages(channel)
-        if not options.idempotency_key:
-            if self._carries_messages:
-                await home.shard.execute((self._publish, name, record), name)
+        if options.idempotency_key:
+            return self._publish_unless_repeated(channel, record, options.idempotency_key)
+        if not self._carries_messages:
             return _DONE
-        keys = (home.names.result(channel, options.idempotency_key),)
-        repeated = await self._publish_once.run(home.shard, keys, record, name, RESULT_TTL)
+        return self._send(channel, record)
+
+    async def _publish_unless_repeated(self, channel: str, record: bytes, idempotency_key: str) -> Published:
+        home = self._home_of(channel)
+        keys = (home.names.result(channel, idempotency_key),)
+        repeated = await self._publish_once.run(home.shard, keys, record, home.names.messages(channel), RESULT_TTL)
         # It is not counted as suppressed (07 §6.1), but who delivers has to know.
         return _REPEATED if repeated and not self._carries_messages else _DONE
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`."""
-        await self._publish_event(channel, encode_join(info))
+        await self._send(channel, encode_join(info))
 
     async def publish_leave(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_leave`."""
-        await self._publish_event(channel, encode_leave(info))
+        await self._send(channel, encode_leave(info))
 
     async def history(
         self,
@@ -170,13 +176,20 @@ class RedisBroker:
             return PartitionedNames(self._prefix, self._hearing_options.tags)
         return ChannelNames(self._prefix, tagged=shard.is_cluster)
 
+    def _find_route(self, channel: str) -> tuple[Shard, str, bytes]:
+        """Where messages of a channel go: the shard, their name, and the command up to the message. Finding out and
+        packing for each takes 0.4 µs."""
+        home = self._home_of(channel)
+        name = home.names.messages(channel)
+        return home.shard, name, b"*3\r\n" + pack_words(self._publish, name)
+
     def _home_of(self, channel: str) -> Home:
         return self._homes[self._shards.number_of(channel)]
 
-    async def _publish_event(self, channel: str, payload: bytes) -> None:
-        home = self._home_of(channel)
-        name = home.names.messages(channel)
-        await home.shard.execute((self._publish, name, payload), name)
+    def _send(self, channel: str, message: bytes) -> Awaitable[Published]:
+        """Send it to all nodes that hear the channel."""
+        shard, name, opening = self._route(channel)
+        return shard.execute(b"%b$%d\r\n%b\r\n" % (opening, len(message), message), name, _done)
 
     def _take(self, name: bytes, payload: bytes) -> None:
         channel = self._channels.get(name)
@@ -214,3 +227,7 @@ class RedisBroker:
                 text = f"Redis at {shard.target} has no streams: version 5 or newer is needed, or history_use_lists"
                 raise EngineUnavailable(text) from error
             raise EngineUnavailable(f"Redis at {shard.target} cannot be used: {error}") from error
+
+
+def _done(_receivers: int) -> Published:
+    return _DONE

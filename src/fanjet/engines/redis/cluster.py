@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .address import Login, Target
-    from .connection import Command
+    from .connection import Command, Reading
 
 log = get_logger(__name__)
 
@@ -91,7 +91,7 @@ class ClusterShard:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(self._readers.close(), *(node.close() for node in self._nodes.values()))
 
-    async def execute(self, command: Command, key: bytes | str) -> Any:
+    async def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Any:
         """See `Shard.execute`."""
         node = self._owners[slot_of(key)]
         if node is None:
@@ -100,7 +100,8 @@ class ClusterShard:
         asking = False
         for _ in range(MOST_REDIRECTS):
             try:
-                return await (node.execute_asking(command) if asking else node.execute(command))
+                reply = await (node.execute_asking(command) if asking else node.execute(command))
+                return reply if reading is None else reading(reply)
             except CommandRefused as error:
                 if error.code not in ("MOVED", "ASK"):
                     raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import hiredis
@@ -13,14 +14,14 @@ from fanjet.engines.interfaces import EngineUnavailable
 from .errors import CommandRefused, ConnectionLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .address import Address, Login
 
 Word = bytes | str | int
 Words = tuple[Word, ...]
 Command = Words | bytes
 """Words, or what `pack` makes of them."""
+Reading = Callable[[Any], Any]
+"""What makes the result of a reply."""
 
 KEEPALIVE_SECONDS: Final = 0.4
 MOST_UNSENT: Final = 64 * 1024 * 1024
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = self.loop.create_future()
         self._refusal = ""
-        self._pending: deque[asyncio.Future[Any]] = deque()
+        self._pending: deque[tuple[asyncio.Future[Any], Reading | None]] = deque()
         self._outgoing: list[bytes] = []
         self._reader = hiredis.Reader(replyError=CommandRefused, notEnoughData=NOTHING)
         self._transport: asyncio.Transport | None = None
@@ -55,13 +56,14 @@ class Connection(asyncio.Protocol):
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
-    def execute(self, command: Command) -> asyncio.Future[Any]:
-        """Send a command. The future raises `CommandRefused` or `ConnectionLost`; so does this call, at once."""
+    def execute(self, command: Command, reading: Reading | None = None) -> asyncio.Future[Any]:
+        """Send a command; the result is the reply, or what `reading` makes of it. The future raises `CommandRefused` or
+        `ConnectionLost`; so does this call, at once."""
         if self._refusal:
             raise ConnectionLost(self._refusal)
         packed = command if isinstance(command, bytes) else pack(command)
         future = self.loop.create_future()
-        self._pending.append(future)
+        self._pending.append((future, reading))
         outgoing = self._outgoing  # as `_send` does
         if not outgoing:
             self.loop.call_soon(self._flush)
@@ -152,13 +154,13 @@ class Connection(asyncio.Protocol):
         gets = self._reader.gets
         pending = self._pending
         while (reply := gets()) is not NOTHING:
-            future = pending.popleft()
+            future, reading = pending.popleft()
             if future.done():
                 continue  # who waited has gone
             if isinstance(reply, CommandRefused):
                 future.set_exception(reply)
             else:
-                future.set_result(reply)
+                future.set_result(reply if reading is None else reading(reply))
 
     def _tick(self) -> None:
         """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""
@@ -183,7 +185,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         pending, self._pending = self._pending, deque()
-        for future in pending:
+        for future, _ in pending:
             if not future.done():
                 future.set_exception(ConnectionLost(self._refusal))
         self.lost.set_result(error)

@@ -16,7 +16,7 @@ from .envelope import unwrap
 from .script import Script, pack_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
 
     from fanjet.engines.interfaces import PublishOptions
     from fanjet.protocol.publication import Publication
@@ -34,9 +34,9 @@ class Storage(Protocol):
     """How publications are kept. Every call may raise `EngineUnavailable`; durations are whole seconds, a meta TTL of 0
     means for ever."""
 
-    async def append(
+    def append(
         self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
-    ) -> Published:
+    ) -> Awaitable[Published]:
         """Append and publish in one step."""
 
     async def read(
@@ -64,18 +64,17 @@ class Streams:
         self._read = Script("read_stream")
         self._frame = lru_cache(4096)(self._make_frame)
 
-    async def append(
+    def append(
         self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
-    ) -> Published:
+    ) -> Awaitable[Published]:
         """See `Storage.append`."""
         names = home.names
         unusual = _unusual(options)
         if not unusual:
             key, opening, rest = self._frame(names, channel, options.history_size, options.history_ttl, meta_ttl)
             command = b"%b$%d\r\n%b\r\n%b$8\r\n%b\r\n" % (opening, len(record), record, rest, new_epoch().encode())
-            offset, epoch, _ = await self._publish.run_packed(home.shard, command, key)
-            return Published(offset, epoch.decode())
-        answer = await self._publish.run(
+            return self._publish.run_packed(home.shard, command, key, _appended)
+        return self._publish.run(
             home.shard,
             _keys(names.stream(channel), names.stream_meta(channel), names, channel, options.idempotency_key),
             record,
@@ -85,8 +84,8 @@ class Streams:
             meta_ttl,
             new_epoch(),
             *unusual,
+            reading=_published,
         )
-        return _published(answer)
 
     def _make_frame(
         self, names: ChannelNames, channel: str, size: int, ttl: int, meta_ttl: int
@@ -133,12 +132,12 @@ class Lists:
         self._publish = Script("publish_list", publish)
         self._read = Script("read_list")
 
-    async def append(
+    def append(
         self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
-    ) -> Published:
+    ) -> Awaitable[Published]:
         """See `Storage.append`."""
         names = home.names
-        answer = await self._publish.run(
+        return self._publish.run(
             home.shard,
             _keys(names.list(channel), names.list_meta(channel), names, channel, options.idempotency_key),
             record,
@@ -148,8 +147,8 @@ class Lists:
             meta_ttl,
             new_epoch(),
             *_unusual(options),
+            reading=_published,
         )
-        return _published(answer)
 
     async def read(
         self,
@@ -207,6 +206,12 @@ def _unusual(options: PublishOptions) -> tuple[Word, ...]:
     if options.use_delta or options.version or options.idempotency_key:
         return "1" if options.use_delta else "", options.version, options.version_epoch, RESULT_TTL
     return ()
+
+
+def _appended(answer: list[Any]) -> Published:
+    """Where nothing is suppressed."""
+    offset, epoch, _ = answer
+    return Published(offset, epoch.decode())
 
 
 def _published(answer: list[Any]) -> Published:

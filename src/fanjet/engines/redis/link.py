@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .address import Address, Login
-    from .connection import Command
+    from .connection import Command, Reading
     from .errors import ConnectionLost
 
 log = get_logger(__name__)
@@ -55,10 +55,10 @@ class Link:
         """Whether there was a connection, or should be one, and it is not there."""
         return self._connection is None and self._failure is not None
 
-    def execute(self, command: Command) -> Awaitable[Any]:
-        """Send a command. Raises `EngineUnavailable`, here or when awaited."""
+    def execute(self, command: Command, key: bytes | str = "", reading: Reading | None = None) -> Awaitable[Any]:
+        """See `Shard.execute`. All keys are there."""
         connection = self._connection
-        return connection.execute(command) if connection is not None else self._execute_later(command)
+        return self._execute_later(command, reading) if connection is None else connection.execute(command, reading)
 
     async def connection(self) -> Connection:
         """The connection, opened if need be. Raises `EngineUnavailable`."""
@@ -96,8 +96,8 @@ class Link:
         if self._connection is not None:
             await self._connection.wait_closed()
 
-    async def _execute_later(self, command: Command) -> Any:
-        return await (await self.connection()).execute(command)
+    async def _execute_later(self, command: Command, reading: Reading | None) -> Any:
+        return await (await self.connection()).execute(command, reading)
 
     def _begin(self) -> asyncio.Task[Connection]:
         self._attempt = asyncio.get_running_loop().create_task(self._connect())

@@ -12,9 +12,13 @@ from .errors import CommandRefused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
-    from .connection import Command, Word
+    from .connection import Command, Reading, Word
 
 _FOLDER: Final = Path(__file__).with_name("scripts")
+
+
+def _as_it_is(reply: Any) -> Any:
+    return reply
 
 
 class Executor(Protocol):
@@ -37,18 +41,21 @@ class Script:
         self._by_hash = pack_words("EVALSHA", self._sha)
         self._by_text = pack_words("EVAL", source)
 
-    def run(self, shard: Executor, keys: tuple[str, ...], *arguments: Word) -> Coroutine[Any, Any, Any]:
-        """Run it on the shard, where the first key is. Raises `EngineUnavailable`."""
-        return self.run_packed(shard, pack(("EVALSHA", self._sha, len(keys), *keys, *arguments)), keys[0])
+    def run(
+        self, shard: Executor, keys: tuple[str, ...], *arguments: Word, reading: Reading = _as_it_is
+    ) -> Coroutine[Any, Any, Any]:
+        """Run it on the shard, where the first key is. The result is what `reading` makes of the reply. Raises
+        `EngineUnavailable`."""
+        return self.run_packed(shard, pack(("EVALSHA", self._sha, len(keys), *keys, *arguments)), keys[0], reading)
 
-    async def run_packed(self, shard: Executor, command: bytes, key: str) -> Any:
+    async def run_packed(self, shard: Executor, command: bytes, key: str, reading: Reading) -> Any:
         """Run it with a command that begins with what `opening` makes."""
         try:
-            return await shard.execute(command, key)
+            return reading(await shard.execute(command, key))
         except CommandRefused as error:
             if error.code != "NOSCRIPT":
                 raise
-        return await shard.execute(command.replace(self._by_hash, self._by_text, 1), key)
+        return reading(await shard.execute(command.replace(self._by_hash, self._by_text, 1), key))
 
     def opening(self, keys: tuple[str, ...], arguments: int) -> bytes:
         """The beginning of a command, for callers that run the script again and again with the same keys: all but the

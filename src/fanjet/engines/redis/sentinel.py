@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .address import Target
-    from .connection import Command
+    from .connection import Command, Reading
 
 log = get_logger(__name__)
 
@@ -62,13 +62,18 @@ class SentinelShard:
         await self._link.close()
         await self._readers.close()
 
-    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
+    async def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Any:
         """See `Shard.execute`."""
-        return self._execute(command)
+        try:
+            return await self._link.execute(command, key, reading)
+        except CommandRefused as error:
+            if error.code == "READONLY":
+                self._ask_soon()
+            raise
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.read`."""
-        return read(self._reading, command, lambda: self._execute(command))
+        return read(self._reading, command, lambda: self.execute(command, key))
 
     async def find_places(self) -> Places:
         """See `Place.find_places`. Asks the Sentinels."""
@@ -97,14 +102,6 @@ class SentinelShard:
     def watch(self, look: Callable[[], None]) -> None:
         """See `Place.watch`."""
         self._lookers.append(look)
-
-    async def _execute(self, command: Command) -> Any:
-        try:
-            return await self._link.execute(command)
-        except CommandRefused as error:
-            if error.code == "READONLY":
-                self._ask_soon()
-            raise
 
     def _ask_soon(self) -> None:
         self._asked.set()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .address import Address, Target
-    from .connection import Command
+    from .connection import Command, Reading
 
 
 class Shard(Place, Protocol):
@@ -33,8 +33,9 @@ class Shard(Place, Protocol):
     async def close(self) -> None:
         """Disconnect."""
 
-    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """Execute a command at the primary that has the key. Raises `EngineUnavailable`, here or when awaited."""
+    def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
+        """Execute a command at the primary that has the key. The result is the reply, or what `reading` makes of it.
+        Raises `EngineUnavailable`, here or when awaited."""
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """Execute a command that writes nothing on a replica that has the key; where there is none, or it is not well,
@@ -55,6 +56,7 @@ class StandaloneShard:
         self.replica_login = target.login
         self.places = Places((target.seeds[0],))
         self._link = Link(self._find_address, target.login)
+        self.execute = self._link.execute
 
     async def start(self) -> None:
         """See `Shard.start`."""
@@ -63,10 +65,6 @@ class StandaloneShard:
     async def close(self) -> None:
         """See `Shard.close`."""
         await self._link.close()
-
-    def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """See `Shard.execute`."""
-        return self._link.execute(command)
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.read`. It has no replicas that anybody knows."""
