@@ -3,7 +3,7 @@ import contextvars
 
 import pytest
 
-from fanjet.net.eager import Begun, Taskless, run_eagerly, start
+from fanjet.net.eager import Begun, Taskless, after, run_eagerly, start
 
 
 class Outcome:
@@ -400,3 +400,44 @@ async def test_a_coroutine_that_goes_on_without_a_task_keeps_its_context():
     await outcome.reported.wait()
     assert seen == [1, 2]
     assert variable.get() == 3
+
+
+@pytest.mark.parametrize("as_future", [pytest.param(True, id="future"), pytest.param(False, id="coroutine")])
+async def test_the_result_of_a_call_is_followed_without_a_task(as_future):
+    future = asyncio.get_running_loop().create_future()
+    seen = []
+
+    async def waits():
+        return await future
+
+    outcome = Outcome()
+    tasks = len(asyncio.all_tasks())
+    suspended = start(after(future if as_future else waits(), seen.append))
+    assert suspended.go_on(outcome) is None
+    assert len(asyncio.all_tasks()) == tasks
+    future.set_result(1)
+    await outcome.reported.wait()
+    assert seen == [1]
+    assert outcome.calls == [(None, None)]
+
+
+@pytest.mark.parametrize("as_future", [pytest.param(True, id="future"), pytest.param(False, id="coroutine")])
+@pytest.mark.parametrize("call_fails", [pytest.param(True, id="call"), pytest.param(False, id="what-follows")])
+async def test_what_a_call_or_what_follows_it_raises_is_reported(as_future, call_fails):
+    future = asyncio.get_running_loop().create_future()
+    error = ValueError("no")
+
+    async def waits():
+        return await future
+
+    def fail(_result):
+        raise error
+
+    outcome = Outcome()
+    start(after(future if as_future else waits(), fail)).go_on(outcome)
+    if call_fails:
+        future.set_exception(error)
+    else:
+        future.set_result(1)
+    await outcome.reported.wait()
+    assert outcome.calls == [(None, error)]

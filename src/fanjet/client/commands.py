@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from operator import length_hint
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,8 @@ class CommandQueue(Struct, eq=False):
                 if not session.usable:
                     break
                 if not may_continue:
-                    self._wait(look_ahead(session, command, commands))
+                    # Most frames hold one command, and their iterators know that nothing is left.
+                    self._wait(look_ahead(session, command, commands) if length_hint(commands, 1) else None)
                     break
                 self._left -= 1
                 if not self._left:
@@ -124,7 +126,7 @@ class CommandQueue(Struct, eq=False):
         session.flush()  # the replies to what came before, which not every disconnect does
         session.disconnect(session.transport.wire.malformed)
 
-    def _wait(self, commands: Iterator[tuple[Command, int]]) -> None:
+    def _wait(self, commands: Iterator[tuple[Command, int]] | None) -> None:
         self._waiting = True
         self._commands = commands
         self._hold_input()

@@ -21,9 +21,9 @@ from .subscribe import subscribe
 from .unsubscribe import unsubscribe_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
-    from fanjet.net.eager import Taskless
+    from fanjet.net.eager import Work
     from fanjet.protocol.messages import Command
 
     from .session import Session
@@ -38,7 +38,7 @@ class Operation(Struct, frozen=True, eq=False):
     """
 
     name: str
-    handler: Callable[[Session, int, Any], Coroutine[Any, Any, None] | Taskless | None]
+    handler: Callable[[Session, int, Any], Work | None]
     exclusive: bool = False
     timed: bool = True
     on_channel: bool = False

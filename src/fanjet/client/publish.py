@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish
 from fanjet.engines.interfaces import Published, PublishOptions
-from fanjet.net.eager import Taskless
+from fanjet.net.eager import after
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
@@ -16,8 +16,8 @@ from .application import decides_publication, publish_by_application
 from .channel_checks import active_subscription, resolved_channel
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
-
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.net.eager import Work
     from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PublishRequest
 
@@ -27,7 +27,7 @@ DONE = PublishResult()
 MAP_PUBLISH = 1
 
 
-def publish(session: Session, command_id: int, request: PublishRequest) -> Coroutine[Any, Any, None] | Taskless | None:
+def publish(session: Session, command_id: int, request: PublishRequest) -> Work | None:
     """Publish in the client's name, with the namespace's history options."""
     channel = request.channel
     resolved = resolved_channel(session, channel)
@@ -39,7 +39,7 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Corou
     if (data_format or not data) and not data_fits(data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
     if decides_publication(options):
-        return _reply_after(publish_by_application(session, resolved, data), session, command_id, channel)
+        return _publish_by_application(session, command_id, resolved, data)
     subscription = active_subscription(session, channel)
     if not may_publish(
         resolved,
@@ -66,14 +66,14 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Corou
         how = PublishOptions(info=info, use_delta=delta, is_json=is_json)
     published = session.context.node.publish(channel, data, how)
     if not isinstance(published, Published):
-        return Taskless(_reply_after(published, session, command_id, channel))
+        return after(published, lambda _: session.reply(command_id, DONE, channel))
     session.reply(command_id, DONE, channel)
     return None
 
 
-async def _reply_after(publishing: Awaitable[object], session: Session, command_id: int, channel: str) -> None:
-    await publishing
-    session.reply(command_id, DONE, channel)
+async def _publish_by_application(session: Session, command_id: int, resolved: Resolved, data: bytes) -> None:
+    await publish_by_application(session, resolved, data)
+    session.reply(command_id, DONE, resolved.channel)
 
 
 def _refuse_map_publish(session: Session, request: PublishRequest) -> Error:

@@ -6,7 +6,7 @@ same code has to serve remote engines, which do.
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Final, Generic, TypeVar
 
@@ -50,19 +50,63 @@ class Taskless:
         return self.coro.__await__()
 
 
-def start(coro: Coroutine[Any, Any, None] | Taskless) -> "Suspended | None":
-    """Step `coro`, which has no result, as `run_eagerly` does, for callers with something to save. None when it has
-    ended. Raises what it raised.
+class Following:
+    """For `start`: a future that is waited for, and what follows it, with no coroutine around them."""
+
+    __slots__ = ("_done", "_follow", "_future")
+
+    _done: Done[Any]
+
+    def __init__(self, future: asyncio.Future[T], follow: Callable[[T], None]) -> None:
+        self._future = future
+        self._follow = follow
+
+    def go_on(self, done: Done[Any]) -> None:
+        """See `Suspended`."""
+        self._done = done
+        self._future.add_done_callback(self._end)
+
+    def _end(self, future: asyncio.Future[Any]) -> None:
+        try:
+            self._follow(future.result())
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self._done(None, error)
+        else:
+            self._done(None, None)
+
+
+Work = Coroutine[Any, Any, None] | Taskless | Following
+"""What can be left to do when a call returns."""
+
+
+def after(awaited: Awaitable[T], follow: Callable[[T], None]) -> Taskless | Following:
+    """For `start`: hand the result of an engine's call to `follow`."""
+    if isinstance(awaited, asyncio.Future):
+        return Following(awaited, follow)
+    return Taskless(_follow(awaited, follow))
+
+
+async def _follow(awaited: Awaitable[T], follow: Callable[[T], None]) -> None:
+    follow(await awaited)
+
+
+def start(work: Work) -> "Suspended | Following | None":
+    """Step a coroutine, which has no result, as `run_eagerly` does, for callers with something to save. None when it
+    has ended. Raises what it raised.
 
     It has no context of its own before it waits: whatever sets variables there makes a task (`in_task`).
     """
+    if isinstance(work, Following):
+        return work
     # Unlike `send`, `next` with a default needs no exception to tell that the coroutine has ended: 1000 instructions.
-    awaited = next(coro.__await__(), _ENDED)
+    awaited = next(work.__await__(), _ENDED)
     if awaited is _ENDED:
         return None
-    if isinstance(coro, Taskless):
-        return Suspended(coro.coro, awaited, copy_context(), taskless=True)
-    return Suspended(coro, awaited, copy_context())
+    if isinstance(work, Taskless):
+        return Suspended(work.coro, awaited, copy_context(), taskless=True)
+    return Suspended(work, awaited, copy_context())
 
 
 class Suspended:
