@@ -46,7 +46,7 @@ COMMANDS_PER_SLICE = 100
 """Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
 
 
-class CommandQueue(Struct, eq=False):
+class CommandQueue(Struct, eq=False, gc=False):
     """The reading half of a session.
 
     One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,

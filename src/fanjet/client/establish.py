@@ -47,7 +47,7 @@ _shared_delivery: Final = lru_cache(maxsize=256)(Delivery)
 """A delivery is the same for most subscribers, so that they share the object, too. For those without filter."""
 
 
-class Wish(Struct, frozen=True):
+class Wish(Struct, frozen=True, gc=False):
     """What is asked for along with a subscription."""
 
     recover: bool = False
@@ -64,7 +64,7 @@ class Wish(Struct, frozen=True):
         return StreamPosition(self.offset, self.epoch)
 
 
-class Establishing(Struct, eq=False):
+class Establishing(Struct, eq=False, gc=False):
     """One attempt to subscribe.
 
     `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without

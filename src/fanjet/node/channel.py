@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Members = dict["Session", "Subscriber"]
 
 
-class Group(Struct, eq=False):
+class Group(Struct, eq=False, gc=False):
     """Live subscribers that get the same bytes. Of a delta group, `fresh` holds those whose next publication must be
     full. `flow`: what counts the publications that they get, once they have got any.
     """
@@ -47,7 +47,7 @@ class Group(Struct, eq=False):
         self.fresh = {}
 
 
-class LiveChannel(Struct, eq=False):
+class LiveChannel(Struct, eq=False, gc=False):
     """Local state of one channel (DESIGN rule 4). A struct, as many a connection comes with a channel of its own.
 
     `offset` and `epoch` are the position of all positioned subscribers in `groups`; meaningless while there are none.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Delivery(Struct, frozen=True, cache_hash=True):
+class Delivery(Struct, frozen=True, cache_hash=True, gc=False):
     """What decides the bytes that a subscriber gets: all subscribers with equal deliveries share their frames."""
 
     wire: WireFormat
@@ -25,8 +25,9 @@ class Delivery(Struct, frozen=True, cache_hash=True):
     tags_filter: TagsFilter | None
 
 
-class Subscriber(Struct, eq=False):
-    """A subscription's state towards the hub. A struct, which is made in half the time.
+class Subscriber(Struct, eq=False, gc=False):
+    """A subscription's state towards the hub. A struct, which is made in half the time, and like all that a connection
+    consists of one that the collector need not look at: what is in a cycle with it, whoever ends it cuts.
 
     It is *subscribing* while `buffer` is a list: publications are kept there, of `buffered` bytes, until the reply is
     in the outbox. Then it is *live*: in a group of its channel, sharing the channel's position, or *apart* with a
