@@ -35,7 +35,7 @@ class MalformedRecord(Exception):  # noqa: N818 (says what is wrong)
     """Bytes from a backend that are no message of this format."""
 
 
-class Received(Struct, frozen=True):
+class Received(Struct, frozen=True, gc=False):
     """A publication as it came, with what is not for clients."""
 
     publication: Publication
@@ -111,7 +111,7 @@ def decode_received(data: bytes, offset: int = 0, epoch: str = "") -> Received:
     `MalformedRecord`."""
     plain = _plain(data, offset)
     if plain is not None:
-        return Received(_introduced(plain, epoch), epoch)
+        return Received(_introduced(plain, epoch) if offset == 1 else plain, epoch)
     try:
         record = pb.Publication.FromString(data)
     except DecodeError as error:

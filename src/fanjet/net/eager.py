@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Final, Generic, TypeVar
 
+from msgspec import Struct
+
 T = TypeVar("T")
 Done = Callable[[T | None, BaseException | None], None]
 _ENDED: Final = object()
@@ -50,16 +52,12 @@ class Taskless:
         return self.coro.__await__()
 
 
-class Following:
+class Following(Struct, eq=False):
     """For `start`: a future that is waited for, and what follows it, with no coroutine around them."""
 
-    __slots__ = ("_done", "_follow", "_future")
-
-    _done: Done[Any]
-
-    def __init__(self, future: asyncio.Future[T], follow: Callable[[T], None]) -> None:
-        self._future = future
-        self._follow = follow
+    _future: asyncio.Future[Any]
+    _follow: Callable[[Any], None]
+    _done: Done[Any] | None = None
 
     def go_on(self, done: Done[Any]) -> None:
         """See `Suspended`."""
@@ -67,6 +65,7 @@ class Following:
         self._future.add_done_callback(self._end)
 
     def _end(self, future: asyncio.Future[Any]) -> None:
+        assert self._done is not None
         try:
             self._follow(future.result())
         except (KeyboardInterrupt, SystemExit):
