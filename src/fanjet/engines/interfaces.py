@@ -1,7 +1,7 @@
 """The small interfaces every engine implements (07 §1.2). Calls may wait; events back never do."""
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -53,6 +53,21 @@ class Published(Struct, frozen=True, gc=False):
         yield
 
 
+class _Done:
+    """See `DONE`."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Wait for nothing."""
+        return None
+        yield
+
+
+DONE: Final = _Done()
+"""What a call returns that had nothing to wait for. It can be awaited, but need not be."""
+
+
 class History(Struct, frozen=True):
     """A read of a stream: what was asked for, and the stream's top."""
 
@@ -97,11 +112,11 @@ class Broker(Protocol):
         """Disconnect: no more events."""
 
     def subscribe(self, channel: str) -> Awaitable[None]:
-        """Start receiving `channel` on this node; done once it is effective. Idempotent. After a failure, too, what may
-        have been done is undone by `unsubscribe`."""
+        """Start receiving `channel` on this node; done once it is effective, which may be at once (`DONE`). Idempotent.
+        After a failure, too, what may have been done is undone by `unsubscribe`."""
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
-        """Stop receiving `channel`. Idempotent."""
+        """Stop receiving `channel`. Idempotent. See `subscribe`."""
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """Append (if asked to) and deliver in one atomic step: delivery order equals offset order (07 §2.3).

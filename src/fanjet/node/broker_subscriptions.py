@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.engines.failures import log_failure
-from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.interfaces import DONE, EngineUnavailable
 from fanjet.net.eager import run_eagerly
 from fanjet.telemetry.logging import get_logger
 
@@ -54,15 +54,19 @@ class BrokerSubscriptions:
         """Return once the broker delivers `channel`. Raises what the broker raised."""
         while not channel.subscribed:
             if channel.transition is not None:
-                asked = self._expected.get(channel.name)
-                if asked is not None and asked.done():
-                    self._meet(channel, asked)  # its turn comes in this turn of the loop, after ours
+                expected = self._expected.get(channel.name)
+                if expected is not None and expected.done():
+                    self._meet(channel, expected)  # its turn comes in this turn of the loop, after ours
                 else:
                     await asyncio.shield(channel.transition)
                 continue
+            asked = self._broker.subscribe(channel.name)
+            if asked is DONE:
+                channel.subscribed = True
+                return
             channel.transition = asyncio.get_running_loop().create_future()
             try:
-                await self._broker.subscribe(channel.name)
+                await asked
                 channel.subscribed = True
             finally:
                 self._end_transition(channel)
@@ -150,15 +154,18 @@ class BrokerSubscriptions:
         self._leave_due()
 
     def _leave(self, channel: LiveChannel) -> None:
-        channel.transition = asyncio.get_running_loop().create_future()
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
         channel.metrics.count("broker_unsubscribe")
-        self._under_way += 1
         try:
             asked = self._broker.unsubscribe(channel.name)
         except Exception as error:
-            self._end_leaving(channel, error)
+            self._take_outcome(channel, error)
             return
+        if asked is DONE:
+            self._take_outcome(channel, None)
+            return
+        channel.transition = asyncio.get_running_loop().create_future()
+        self._under_way += 1
         if isinstance(asked, asyncio.Future):
             asked.add_done_callback(partial(self._take_answer, channel))
             return
@@ -172,6 +179,12 @@ class BrokerSubscriptions:
 
     def _end_leaving(self, channel: LiveChannel, error: BaseException | None) -> None:
         self._under_way -= 1
+        self._take_outcome(channel, error)
+        self._end_transition(channel)
+        self._leave_more_soon()
+
+    def _take_outcome(self, channel: LiveChannel, error: BaseException | None) -> None:
+        """Forget the channel, unless it has subscribers again or the broker has failed."""
         if isinstance(error, Exception):
             if not self._failing:  # one line for an outage: it may be the same with thousands of channels
                 _log_failure(channel, error)
@@ -181,8 +194,6 @@ class BrokerSubscriptions:
             self._failing = False
             if channel.count == 0:
                 del self._hub.channels[channel.name]
-        self._end_transition(channel)
-        self._leave_more_soon()
 
 
 async def _awaiting(asked: Awaitable[None]) -> None:

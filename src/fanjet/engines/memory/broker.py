@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import floor
 from typing import Final
 
-from fanjet.engines.interfaces import BrokerEvents, History, Published, PublishOptions
+from fanjet.engines.interfaces import DONE, BrokerEvents, History, Published, PublishOptions
 from fanjet.net.wheel import next_second
 from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
 
@@ -52,11 +52,13 @@ class MemoryBroker:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    async def subscribe(self, channel: str) -> None:
+    def subscribe(self, channel: str) -> Awaitable[None]:
         """Nothing to do: all publications are made here."""
+        return DONE
 
-    async def unsubscribe(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
         """Nothing to do."""
+        return DONE
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """See `Broker.publish`. Never waits, so neither the append nor the delivery can be overtaken."""
