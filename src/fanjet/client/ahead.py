@@ -35,22 +35,24 @@ def look_ahead(session: Session, waiting: Command, commands: Commands) -> Comman
     if request is None or not session.context.node.is_subscribing(request.channel):
         return commands
     seen: list[tuple[Command, int]] = []
+    expected: list[str] = []
     try:
         for command, size in commands:
             seen.append((command, size))
             if command.subscribe is None or len(seen) == MOST:
                 break
             if _is_permitted(session, command.subscribe):
-                session.context.node.expect_channel(command.subscribe.channel)
+                expected.append(command.subscribe.channel)
     except MalformedFrame as error:
-        return _failing(seen, error)
+        commands = _failing(error)
+    session.context.node.expect_channels(expected)
     return chain(seen, commands)
 
 
-def _failing(seen: list[tuple[Command, int]], error: MalformedFrame) -> Commands:
-    """What came before the mistake, then the mistake."""
-    yield from seen
+def _failing(error: MalformedFrame) -> Commands:
+    """The mistake, in its turn."""
     raise error
+    yield
 
 
 def _is_permitted(session: Session, request: SubscribeRequest) -> bool:

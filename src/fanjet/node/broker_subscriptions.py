@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.engines.failures import log_failure
 from fanjet.engines.interfaces import DONE, EngineUnavailable
-from fanjet.net.eager import run_eagerly
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Iterable, Sequence
 
     from fanjet.engines.interfaces import Broker
 
@@ -39,59 +37,90 @@ class BrokerSubscriptions:
     def __init__(self, hub: Hub, broker: Broker) -> None:
         self._hub = hub
         self._broker = broker
-        self._expected: dict[str, asyncio.Future[None]] = {}
-        """What was asked of the broker on behalf of subscribers that are still to come, by channel."""
+        self._loop = asyncio.get_running_loop()
+        self._unread: dict[str, asyncio.Future[None]] = {}
+        """What the broker was asked for many channels together, by channel, until the answer is read."""
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.TimerHandle | None = None
         self._due: deque[LiveChannel] = deque()
         self._next: asyncio.Handle | None = None
         self._under_way = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._failing = False
         self._closed = False
 
     async def ensure(self, channel: LiveChannel) -> None:
         """Return once the broker delivers `channel`. Raises what the broker raised."""
         while not channel.subscribed:
-            if channel.transition is not None:
-                expected = self._expected.get(channel.name)
-                if expected is not None and expected.done():
-                    self._meet(channel, expected)  # its turn comes in this turn of the loop, after ours
+            if channel.changing:
+                answer = self._unread.get(channel.name)
+                if answer is not None and answer.done():
+                    self._read(channel)  # its turn comes in this turn of the loop, after ours
                 else:
-                    await asyncio.shield(channel.transition)
+                    await self._wait(channel, answer)
                 continue
             asked = self._broker.subscribe(channel.name)
             if asked is DONE:
                 channel.subscribed = True
                 return
-            channel.transition = asyncio.get_running_loop().create_future()
+            channel.changing = True
             try:
                 await asked
                 channel.subscribed = True
             finally:
                 self._end_transition(channel)
 
-    def expect(self, name: str) -> None:
-        """Subscribe to a channel before its first subscriber comes. If nobody does, or if it fails, that is as if the
-        last one had left."""
-        channel = self._hub.live(name)
-        if channel.subscribed or channel.transition is not None or self._closed:
+    async def _wait(self, channel: LiveChannel, answer: asyncio.Future[None] | None) -> None:
+        """Wait until something about the transition has changed."""
+        if answer is not None:
+            await asyncio.wait([answer])
             return
-        channel.transition = asyncio.get_running_loop().create_future()
-        try:
-            asked = asyncio.ensure_future(self._broker.subscribe(name))
-        except EngineUnavailable:
-            self._end_transition(channel)
-            self.release(channel)
-        else:
-            self._expected[name] = asked
-            asked.add_done_callback(partial(self._meet, channel))
+        if channel.changed is None:
+            channel.changed = self._loop.create_future()
+        await asyncio.shield(channel.changed)
 
-    def _meet(self, channel: LiveChannel, asked: asyncio.Future[None]) -> None:
-        if self._expected.get(channel.name) is not asked:
-            return  # somebody was in a hurry
-        del self._expected[channel.name]
-        channel.subscribed = not asked.cancelled() and asked.exception() is None
+    def expect(self, names: Iterable[str]) -> None:
+        """Subscribe to channels before their first subscribers come. If nobody does, or if it fails, that is as if the
+        last one had left."""
+        if self._closed:
+            return
+        asked: list[LiveChannel] = []
+        for name in names:
+            channel = self._hub.live(name)
+            if channel.subscribed or channel.changing:
+                continue
+            try:
+                answer = self._broker.subscribe(name)
+            except EngineUnavailable:
+                self.release(channel)
+            else:
+                channel.changing = True
+                self._unread[name] = asyncio.ensure_future(answer)
+                asked.append(channel)
+        self._read_later(asked)
+
+    def _read_later(self, asked: Sequence[LiveChannel]) -> None:
+        """See to it that answers are read that nobody waits for. They come together, mostly: one callback will do."""
+        if asked:
+            self._unread[asked[-1].name].add_done_callback(lambda _: self._read_all(asked))
+
+    def _read_all(self, asked: Sequence[LiveChannel]) -> None:
+        for channel in asked:
+            answer = self._unread.get(channel.name)
+            if answer is None:
+                continue  # somebody was in a hurry
+            if answer.done():
+                self._read(channel)
+            else:
+                self._read_later((channel,))
+
+    def _read(self, channel: LiveChannel) -> None:
+        """End the transition as the broker has answered."""
+        answer = self._unread.pop(channel.name)
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if channel.leaving:
+            self._end_leaving(channel, error)
+            return
+        channel.subscribed = error is None
         self._end_transition(channel)
         if not channel.count:
             self.release(channel)
@@ -99,18 +128,18 @@ class BrokerSubscriptions:
     @staticmethod
     def _end_transition(channel: LiveChannel) -> None:
         """Let those go on who wait for it."""
-        assert channel.transition is not None
-        channel.transition.set_result(None)
-        channel.transition = None
+        channel.changing = False
+        if channel.changed is not None:
+            channel.changed.set_result(None)
+            channel.changed = None
 
     def release(self, channel: LiveChannel) -> None:
         """The last subscriber has left: unsubscribe in a while, unless someone comes back."""
         if self._closed:
             return
-        loop = asyncio.get_running_loop()
-        self._empty.append((loop.time() + LINGER, channel))
+        self._empty.append((self._loop.time() + LINGER, channel))
         if self._cleaner is None:
-            self._cleaner = loop.call_later(LINGER, self._clean)
+            self._cleaner = self._loop.call_later(LINGER, self._clean)
 
     def close(self) -> None:
         """Drop what is queued: closing the broker ends its subscriptions."""
@@ -119,66 +148,66 @@ class BrokerSubscriptions:
         if self._cleaner is not None:
             self._cleaner.cancel()
         self._due.clear()
-        for task in self._tasks:
-            task.cancel()
+        for answer in self._unread.values():
+            answer.cancel()
 
     def _clean(self) -> None:
-        loop = asyncio.get_running_loop()
         self._cleaner = None
-        while self._empty and self._empty[0][0] <= loop.time():
-            channel = self._empty.popleft()[1]
-            if channel.count == 0 and channel.transition is None:
+        empty, now = self._empty, self._loop.time()
+        while empty and empty[0][0] <= now:
+            channel = empty.popleft()[1]
+            if channel.count == 0 and not channel.changing:
                 self._due.append(channel)
-        if self._empty:
-            self._cleaner = loop.call_at(self._empty[0][0], self._clean)
+        if empty:
+            self._cleaner = self._loop.call_at(empty[0][0], self._clean)
         self._leave_due()
 
     def _leave_due(self) -> None:
         """Begin to leave channels, as many as may be under way. What is asked of a remote broker at the same time
         travels together, and a call that hangs does not hold up the rest. The memory broker never waits: others get
         their turn after a slice."""
+        asked: list[LiveChannel] = []
         for _ in range(SLICE):
             if not self._due or self._under_way >= MOST_AT_ONCE:
-                return
+                break
             channel = self._due.popleft()
-            if channel.count == 0 and channel.transition is None and self._hub.channels.get(channel.name) is channel:
-                self._leave(channel)
-        self._leave_more_soon()
+            if self._is_to_be_left(channel) and self._leave(channel):
+                asked.append(channel)
+        else:
+            self._leave_more_soon()
+        self._read_later(asked)
+
+    def _is_to_be_left(self, channel: LiveChannel) -> bool:
+        return channel.count == 0 and not channel.changing and self._hub.channels.get(channel.name) is channel
 
     def _leave_more_soon(self) -> None:
         if self._due and self._next is None:
-            self._next = asyncio.get_running_loop().call_soon(self._leave_more)
+            self._next = self._loop.call_soon(self._leave_more)
 
     def _leave_more(self) -> None:
         self._next = None
         self._leave_due()
 
-    def _leave(self, channel: LiveChannel) -> None:
+    def _leave(self, channel: LiveChannel) -> bool:
+        """Whether the broker has yet to answer."""
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
         channel.metrics.count("broker_unsubscribe")
         try:
             asked = self._broker.unsubscribe(channel.name)
         except Exception as error:
             self._take_outcome(channel, error)
-            return
+            return False
         if asked is DONE:
             self._take_outcome(channel, None)
-            return
-        channel.transition = asyncio.get_running_loop().create_future()
+            return False
+        channel.changing = channel.leaving = True
         self._under_way += 1
-        if isinstance(asked, asyncio.Future):
-            asked.add_done_callback(partial(self._take_answer, channel))
-            return
-        task = run_eagerly(_awaiting(asked), lambda _, error: self._end_leaving(channel, error))
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def _take_answer(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
-        self._end_leaving(channel, asyncio.CancelledError() if answer.cancelled() else answer.exception())
+        self._unread[channel.name] = asyncio.ensure_future(asked)
+        return True
 
     def _end_leaving(self, channel: LiveChannel, error: BaseException | None) -> None:
         self._under_way -= 1
+        channel.leaving = False
         self._take_outcome(channel, error)
         self._end_transition(channel)
         self._leave_more_soon()
@@ -194,10 +223,6 @@ class BrokerSubscriptions:
             self._failing = False
             if channel.count == 0:
                 del self._hub.channels[channel.name]
-
-
-async def _awaiting(asked: Awaitable[None]) -> None:
-    await asked
 
 
 def _log_failure(channel: LiveChannel, error: Exception) -> None:

@@ -36,7 +36,7 @@ from .registry import UnknownNode
 from .stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
@@ -171,11 +171,11 @@ class Node:
     def is_subscribing(self, channel: str) -> bool:
         """Whether subscribers of a channel wait for the broker."""
         live = self.hub.channels.get(channel)
-        return live is not None and live.transition is not None
+        return live is not None and live.changing
 
-    def expect_channel(self, channel: str) -> None:
-        """A subscriber of this channel is about to come."""
-        self._subscriptions.expect(channel)
+    def expect_channels(self, channels: Iterable[str]) -> None:
+        """Subscribers of these channels are about to come."""
+        self._subscriptions.expect(channels)
 
     def unsubscribe_channel(self, subscriber: Subscriber) -> None:
         """Remove a subscriber; the broker's subscription follows when it was the last one."""
