@@ -84,7 +84,8 @@ class HttpConnection(asyncio.Protocol):
         """Serve no more; close the socket once what was written is out, within the time a response may take."""
         self._stopped = True
         self._expect_within(WRITE_SECONDS)
-        self._transport.close()
+        if not self._transport.is_closing():  # asyncio's TLS takes no abort after two of them, up to Python 3.11.2
+            self._transport.close()
 
     def abort(self) -> None:
         """Tear the socket down."""
