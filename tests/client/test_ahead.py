@@ -71,6 +71,22 @@ async def test_what_is_malformed_ends_the_connection_in_its_turn(rig: Rig) -> No
     assert client.code == 3501
 
 
+async def test_others_wait_for_their_own_channel_alone(rig: Rig) -> None:
+    first, second = rig.connected("ann"), rig.connected("bob")
+    rig.gate.hold("subscribe")
+    subscribe_to(first, "a", "b", "c")
+    (number,) = subscribe_to(second, "b")
+    await rig.settle()
+    rig.gate.release_one("subscribe")
+    await rig.settle()
+    assert number not in second.answered
+    rig.gate.release_one("subscribe")
+    await rig.settle()
+    assert "subscribe" in second.reply(number)
+    assert rig.broker.subscribed == {"a", "b"}
+    assert rig.gate.channels("subscribe") == ["a", "b", "c"]
+
+
 async def test_a_channel_that_nobody_comes_for_is_left(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")

@@ -152,6 +152,20 @@ async def test_an_unsubscribe_that_hangs_holds_up_no_other(rig: Rig) -> None:
     assert rig.broker.subscribed == set()
 
 
+async def test_who_comes_back_does_not_wait_for_the_channels_that_were_left_along(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("unsubscribe")
+    for channel in ("one", "two", "three"):
+        client.call(subscribe={"channel": channel})
+        client.call(unsubscribe={"channel": channel})
+    await rig.pass_time(1.1)
+    rig.gate.release_one("unsubscribe")
+    (number,) = client.send({"subscribe": {"channel": "one"}})
+    await rig.settle()
+    assert "subscribe" in client.reply(number)
+    assert rig.broker.subscribed == {"one", "two", "three"}
+
+
 async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
