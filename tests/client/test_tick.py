@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
@@ -263,6 +264,27 @@ async def test_a_refreshed_subscription_lives_on(rig: Rig) -> None:
     assert client.call(sub_refresh={"channel": "full:a", "token": refreshed})["sub_refresh"] == {}
     await answer_pings(rig, client, 100)
     assert unsubscribes(client) == []
+
+
+async def test_a_subscription_that_gets_an_expiry_later_ends_with_it(rig: Rig) -> None:
+    client = rig.connected()
+    client.call(subscribe={"channel": "news"})
+    await answer_pings(rig, client, 60)
+    expiring = token("ann", channel="news", exp=int(rig.clock.unix()) + 10)
+    assert client.call(sub_refresh={"channel": "news", "token": expiring})["sub_refresh"]["ttl"] == 10
+    await answer_pings(rig, client, 64)
+    assert unsubscribes(client) == [2501]
+
+
+async def test_connections_that_have_nothing_to_do_then_are_not_woken(rig: Rig) -> None:
+    client = rig.connected()
+    client.call(subscribe={"channel": "news"})
+    assert client.session.deadlines.tick == inf
+    client.call(**SUBSCRIBE)
+    assert client.session.deadlines.tick < inf
+    client.call(**UNSUBSCRIBE)
+    await answer_pings(rig, client, 28)
+    assert client.session.deadlines.tick == inf
 
 
 async def test_an_expired_server_side_subscription_closes_its_connection(rig: Rig) -> None:

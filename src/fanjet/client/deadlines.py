@@ -21,21 +21,14 @@ class Deadlines(Struct, eq=False, gc=False):
     expiry: float = inf
     write: float = inf
 
-    def start_connected(self, now: float, *, ping: float, tick: float) -> None:
-        """The connect succeeded: first ping and tick at random, so that sessions that came together drift apart
-        (01 §5.4, §5.6). The periods of both in seconds, 0 for no pings; where they are equal, as they are by default,
-        one time for both spares every session half of its wake-ups."""
-        if ping:
-            self.ping = _first(now, ping)
-        self.tick = self.ping if ping == tick else _first(now, tick)
-
     def nearest(self) -> float:
         """The earliest of those that the session watches by itself, which are all but that of the pong."""
         return min(self.ping, self.tick, self.expiry, self.write)
 
 
-def _first(now: float, interval: float) -> float:
-    """A random time in the second half of the interval that begins now, on a grid.
+def first_time(now: float, interval: float) -> float:
+    """When to do for the first time what is done every `interval` seconds: at random in the second half of the one that
+    begins now, so that sessions that came together drift apart (01 §5.4, §5.6), on a grid.
 
     Sessions that share a time are woken, pinged and answer together: at 5000 idle connections that halves their cost.
     """

@@ -235,6 +235,8 @@ class Establishing(Struct, eq=False, gc=False):
         subscription.active = True
         subscription.settle()
         self._session.metrics.accept_subscription(subscription.channel)
+        if subscription.needs_ticks:
+            self._session.keep_ticking()
         if recovered_first:
             for publication in self._publications:
                 context.node.hub.send(subscription, publication)

@@ -25,7 +25,7 @@ from . import emulation, farewell, refresh, server_side, tick, unsubscribe
 from .agent import NOBODY, agent
 from .client_id import new_client_id
 from .commands import CommandQueue
-from .deadlines import Deadlines
+from .deadlines import Deadlines, first_time
 from .opening import PLAIN
 from .outbox import Outbox
 from .settings import LONGEST_LIFETIME
@@ -175,13 +175,13 @@ class Session(Outbox):
             self.context.node.metrics.count("remove_client")
 
     def start_connected(self) -> None:
-        """The connect was answered: pings, ticks and the expiry begin."""
+        """The connect was answered: pings and the expiry begin."""
         if self.closed:
             return
         self._enter(CONNECTED)
-        self.deadlines.start_connected(
-            self.context.now(), ping=self.ping_interval, tick=self.context.settings.presence_update_interval
-        )
+        ping_interval = self.ping_interval
+        if ping_interval:
+            self.deadlines.ping = first_time(self.context.now(), ping_interval)
         self.set_expiry(self.expire_at)
         self.arm()
 
@@ -308,9 +308,14 @@ class Session(Outbox):
         if now >= deadlines.ping:
             self._ping(now)
         if now >= deadlines.tick:
-            deadlines.tick = now + self.context.settings.presence_update_interval
-            tick.start(self)
+            tick.start(self, now)
         self.arm()
+
+    def keep_ticking(self) -> None:
+        """Tick from now on, if it does not yet: a subscription needs that."""
+        if self.deadlines.tick == inf:
+            self.deadlines.tick = first_time(self.context.now(), self.context.settings.presence_update_interval)
+            self.arm()
 
     def _has_expired(self, now: float) -> bool:
         """Whether the connection's time is up for good: where the application may prolong it, it is asked."""

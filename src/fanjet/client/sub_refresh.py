@@ -99,8 +99,12 @@ def _prolong(session: Session, subscription: Subscription, token: SubscriptionTo
     if token.expire_at and token.expire_at <= now:
         raise ReplyError(ERROR_EXPIRED)
     subscription.chan_info = token.info
-    subscription.expire_at = min(token.expire_at, now + LONGEST_LIFETIME) if token.expire_at else 0
-    return subscription.expire_at - now if subscription.expire_at else 0
+    if not token.expire_at:
+        subscription.expire_at = 0
+        return 0
+    subscription.expire_at = min(token.expire_at, now + LONGEST_LIFETIME)
+    session.keep_ticking()
+    return subscription.expire_at - now
 
 
 async def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:

@@ -39,6 +39,11 @@ class Subscription(Subscriber, kw_only=True):
         """Whether the server prolongs it, so that the client cannot (06 §10)."""
         return self.server_side or self.options.server_refresh
 
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether something has to be done for it now and then (see `tick`)."""
+        return self.options.presence or self.delivery.positioned or self.expire_at > 0
+
     def info(self) -> ClientInfo:
         """Who subscribes, for presence, join and leave."""
         session = self.session
