@@ -60,18 +60,19 @@ def may_read_history(
 
 def may_subscribe(resolved: Resolved, asker: Asker, *, insecure: bool) -> Source | None:
     """What lets a client subscribe without token, or None (03 §4.1 step 12 without proxies)."""
-    if resolved.admits(asker.user):
+    if resolved.users is not None and resolved.admits(asker.user):
         return Source.USER_LIMITED
-    if _is_capable(resolved, asker, capabilities.SUBSCRIBE):
+    if asker.capabilities and _is_capable(resolved, asker, capabilities.SUBSCRIBE):
         return Source.CONNECTION_CAPABILITY
-    if _expressed(resolved.expressions.subscribe, resolved, asker, subscribed=False):
+    expression = resolved.expressions.subscribe
+    if expression is not None and _expressed(expression, resolved, asker, subscribed=False):
         return Source.EXPRESSION
     return _by_options(resolved, asker.user, insecure=insecure)
 
 
 def _by_options(resolved: Resolved, user: str, *, insecure: bool) -> Source | None:
     options = resolved.options
-    if not resolved.is_user_limited and _may(
+    if resolved.users is None and _may(
         options.allow_subscribe_for_client, False, options.allow_subscribe_for_anonymous, user
     ):
         return Source.CLIENT_ALLOWED

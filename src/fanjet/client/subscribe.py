@@ -83,34 +83,25 @@ async def _subscribe(
     stream: SubscriptionStream | None = None,
 ) -> None:
     """Subscribe as was permitted, fed by a stream if there is one."""
+    attempt = None
     try:
-        attempt = await _establish(session, command_id, request, options)
+        if 0 < options.expire_at <= int(session.context.unix_time()):
+            raise ReplyError(ERROR_EXPIRED)
+        attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
+        await attempt.prepare()
+        session.reply(command_id, attempt.complete(), request.channel)
     except BaseException:
         if stream is not None:
             stream.cancel()
+        if attempt is not None:
+            await attempt.abandon()
         raise
+    attempt.activate()
     if stream is not None:
         attempt.subscription.stream = stream
         stream.start(attempt.subscription)
     if options.join_leave:
         await attempt.announce()
-
-
-async def _establish(
-    session: Session, command_id: int, request: SubscribeRequest, options: SubscriptionOptions
-) -> Establishing:
-    """Make the subscription and reply; afterwards it is live, but not announced."""
-    if 0 < options.expire_at <= int(session.context.unix_time()):
-        raise ReplyError(ERROR_EXPIRED)
-    attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
-    try:
-        await attempt.prepare()
-        session.reply(command_id, attempt.complete(), request.channel)
-    except BaseException:
-        await attempt.abandon()
-        raise
-    attempt.activate()
-    return attempt
 
 
 def _check_request(session: Session, request: SubscribeRequest) -> None:

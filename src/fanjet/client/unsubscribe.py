@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from fanjet.engines.failures import log_failure
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL, Disconnected
@@ -11,6 +11,8 @@ from fanjet.protocol.messages import UnsubscribeResult
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from fanjet.protocol.codes import Unsubscribe
     from fanjet.protocol.messages import UnsubscribeRequest
 
@@ -19,16 +21,30 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+DONE: Final = UnsubscribeResult()
 PATIENCE = 5.0
 """Seconds that an unsubscribe waits for a subscribe of the same channel that is under way."""
 
 
-async def unsubscribe_command(session: Session, command_id: int, request: UnsubscribeRequest) -> None:
+def unsubscribe_command(
+    session: Session, command_id: int, request: UnsubscribeRequest
+) -> Coroutine[Any, Any, None] | None:
     """Command `unsubscribe`: succeeds whether there was a subscription or not."""
-    if not request.channel:
+    channel = request.channel
+    if not channel:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
-    await unsubscribe(session, request.channel)
-    session.reply(command_id, UnsubscribeResult(), request.channel)
+    subscription = session.subscriptions.get(channel)
+    if subscription is not None:
+        if not subscription.active or _leaves_traces(subscription):
+            return _unsubscribe_and_reply(session, command_id, channel)
+        _end(session, subscription)
+    session.reply(command_id, DONE, channel)
+    return None
+
+
+async def _unsubscribe_and_reply(session: Session, command_id: int, channel: str) -> None:
+    await unsubscribe(session, channel)
+    session.reply(command_id, DONE, channel)
 
 
 async def unsubscribe(session: Session, channel: str) -> None:
@@ -42,12 +58,17 @@ async def unsubscribe(session: Session, channel: str) -> None:
 
 async def leave(session: Session, subscription: Subscription) -> None:
     """End an active subscription: nothing is sent for it any more, then presence and leave follow."""
+    _end(session, subscription)
+    await clear_traces(session, subscription)
+
+
+def _end(session: Session, subscription: Subscription) -> None:
+    """Nothing is sent for it any more."""
     if session.subscriptions.get(subscription.channel) is subscription:
         del session.subscriptions[subscription.channel]
     subscription.active = False
     subscription.cut_stream()
     session.context.node.unsubscribe_channel(subscription)
-    await clear_traces(session, subscription)
 
 
 async def leave_and_push(session: Session, subscription: Subscription, reason: Unsubscribe) -> None:
@@ -66,8 +87,14 @@ def leave_all(session: Session) -> None:
         subscription.cut_stream()
         node.unsubscribe_channel(subscription)
     for subscription in subscriptions:
-        if subscription.options.presence or subscription.options.join_leave:
+        if _leaves_traces(subscription):
             session.context.run_in_background(clear_traces(session, subscription))
+
+
+def _leaves_traces(subscription: Subscription) -> bool:
+    """Whether others can tell that it was there."""
+    options = subscription.options
+    return options.presence or options.join_leave
 
 
 async def clear_traces(session: Session, subscription: Subscription) -> None:

@@ -62,7 +62,8 @@ class SubscribeRequest(Struct, frozen=True):
     asc: bool = False
 
     def __post_init__(self) -> None:
-        refuse_above_uint64(self.offset)
+        if self.offset:
+            refuse_above_uint64(self.offset)
 
 
 class ConnectRequest(Struct, frozen=True):
