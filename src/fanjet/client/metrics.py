@@ -143,7 +143,7 @@ class ConnectionMetrics:
 
     def _subscriptions_in(self, channel: str) -> tuple[Gauge, Counter]:
         metrics = self._metrics
-        namespace = metrics.node.namespace_of(channel)
+        namespace = metrics.node.namespace_of(channel) if self._by_namespace else ""
         cells = self._subscriptions.get(namespace)
         if cells is None:
             labels = (self._name, namespace, *self._labels)
