@@ -52,20 +52,20 @@ class ConnectionVerifier:
         if opened.is_expired(self._rules.clock()):
             raise TokenExpired
         meta = bytes(claims.meta)
-        own_labels = read_grant(opened.document, claims.labels, _labels_decoder)
+        own_labels = read_grant(opened.document, claims.labels, _labels_decoder) if claims.labels else None
         labels = None if own_labels is None else own_labels.labels
-        caps = read_grant(opened.document, claims.caps, _caps_decoder)
+        caps = read_grant(opened.document, claims.caps, _caps_decoder) if claims.caps else None
         if opened.mapping is not None:
             meta = opened.mapping.meta(opened.document, meta)
             labels = opened.mapping.labels(opened.document, labels)
         return ConnectionToken(
-            user=opened.user,
-            expire_at=opened.expire_at,
-            subs=self._subs(claims),
-            info=read_payload(claims.info, claims.b64info),
-            meta=meta,
-            labels=labels,
-            caps=None if caps is None else caps.caps,
+            opened.user,
+            opened.expire_at,
+            read_payload(claims.info, claims.b64info),
+            meta,
+            self._subs(claims) if claims.subs or claims.channels else {},
+            labels,
+            None if caps is None else caps.caps,
         )
 
     def _subs(self, claims: ConnectionClaims) -> dict[str, ServerSubscription]:

@@ -82,8 +82,11 @@ class TokenRules:
         """
         token = parse_token(text)
         claims = decode_json(token.claims, decoder)
-        audience = read_audience(claims.aud)
-        expires, not_before, _ = read_time(claims.exp), read_time(claims.nbf), read_time(claims.iat)
+        audience = read_audience(claims.aud) if claims.aud else ()
+        expires = read_time(claims.exp) if claims.exp else None
+        not_before = read_time(claims.nbf) if claims.nbf else None
+        if claims.iat:
+            read_time(claims.iat)
         named = _NOTHING_NAMED if self._patterns is None else self._patterns.match(claims.iss, audience)
         authority = self._authorities.find(claims.iss, audience)
         user = claims.sub if self._user_decoder is None else self._custom_user(token.claims, self._user_decoder)

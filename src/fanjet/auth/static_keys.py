@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from fanjet.config.tree.token import Token as TokenConfig
 
-from .hmac_verifier import HMACVerifier
+from .hmac_verifier import all_checks, current_checks
 from .jwt import Token
 from .signatures import Check
 
@@ -16,18 +16,15 @@ class StaticKeys:
     """
 
     def __init__(self, config: TokenConfig, clock: Callable[[], float]) -> None:
-        self._hmac = HMACVerifier(config, clock)
-        self._checks = _public_key_checks(config)
-
-    @property
-    def algorithms(self) -> tuple[str, ...]:
+        public = _public_key_checks(config)
+        self._checks = all_checks(config, clock) | public
+        self.algorithms = (*current_checks(config), *public)
         """What the current keys are good for."""
-        return (*self._hmac.algorithms, *self._checks)
 
     def accepts(self, token: Token, named: Mapping[str, str]) -> bool:
         """Whether the signature is right."""
         check = self._checks.get(token.algorithm)
-        return self._hmac.accepts(token) if check is None else check(token.signed, token.signature)
+        return check is not None and check(token.signed, token.signature)
 
 
 def _public_key_checks(config: TokenConfig) -> dict[str, Check]:
