@@ -352,12 +352,6 @@ async def test_cancelled_calls_disturb_nobody(server: Server, name: str) -> None
     assert "Traceback" not in server.log
 
 
-async def test_a_deadline_that_has_passed_is_exceeded(server: Server) -> None:
-    async with channel(PORT) as to:
-        error = await refused(api_call(to, "Info", {}, timeout=1e-9))
-        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-
-
 # ---------------------------------------------------------------------------------------------- TLS
 
 

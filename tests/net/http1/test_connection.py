@@ -379,6 +379,9 @@ class Recorder(asyncio.Transport):
     def can_write_eof(self):
         return False
 
+    def is_closing(self):
+        return self.closed
+
     def close(self):
         self.closed = True
 
