@@ -35,8 +35,8 @@ _CONFIRMATIONS: Final = frozenset((b"subscribe", b"unsubscribe", b"ssubscribe", 
 
 
 class _Batch(Struct, eq=False, gc=False):
-    """Names of one command, and who waits for the confirmation of each. `kind`: of confirmations. `confirmed`: how many
-    have come. `kept`: where the names are that are subscribed."""
+    """Names of one command, and who waits for each; they are told together. `kind`: of confirmations. `confirmed`: how
+    many have come. `kept`: where the names are that are subscribed."""
 
     command: str
     kind: bytes
@@ -48,7 +48,7 @@ class _Batch(Struct, eq=False, gc=False):
 
     def left(self) -> Iterator[asyncio.Future[None]]:
         """Who still waits. Those who have gone are done."""
-        return (future for future in self.waiting[self.confirmed :] if not future.done())
+        return (future for future in self.waiting if not future.done())
 
 
 class ListeningConnection(Connection):
@@ -190,15 +190,18 @@ class ListeningConnection(Connection):
         if batch is None or batch.kind != kind or batch.names[batch.confirmed] != name:
             self._take_expulsion(kind, name)
             return
-        future = batch.waiting[batch.confirmed]
         batch.confirmed += 1
-        if batch.confirmed == len(batch.waiting):
-            self._expected.popleft()
-        if batch.command is not self._subscribe:
-            batch.kept.pop(name, None)
-        elif name not in self._ears:
-            batch.kept[name] = None
-        if not future.done():
+        if batch.confirmed == len(batch.names):
+            self._settle(self._expected.popleft())
+
+    def _settle(self, batch: _Batch) -> None:
+        kept = batch.kept
+        if batch.command is self._subscribe:
+            kept.update((name, None) for name in batch.names if name not in self._ears)
+        else:
+            for name in batch.names:
+                kept.pop(name, None)
+        for future in batch.left():
             future.set_result(None)
 
     def _take_expulsion(self, kind: bytes, name: bytes) -> None:
