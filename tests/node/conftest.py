@@ -39,9 +39,6 @@ class RecordingSession:
     def disconnect(self, disconnect) -> None:
         self.disconnects.append(disconnect)
 
-    def count_subscription(self, channel: str, change: int) -> None:
-        pass
-
     def lose_position(self, subscriber: Subscriber) -> None:
         self.lost.append(subscriber)
         self.hub.remove(subscriber)

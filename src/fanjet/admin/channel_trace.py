@@ -76,9 +76,6 @@ class _Listener:
         for line in lines or ():
             self._stream.pass_on(line)
 
-    def count_subscription(self, channel: str, change: int) -> None:
-        """It is nobody's subscription."""
-
     def disconnect(self, disconnect: Disconnect) -> None:
         """Something could not be delivered, such as a publication that is too long."""
         self._stream.tell("disconnect", {"code": disconnect.code, "reason": disconnect.reason})

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import History
     from fanjet.protocol.publication import EncodedPublication, Publication
     from fanjet.protocol.tags_filter import TagsFilter
+    from fanjet.telemetry.metrics import Counter
 
     from .session import Session
 
@@ -76,6 +77,7 @@ class Establishing(Struct, eq=False, gc=False):
     _session: Session
     _wish: Wish
     _recovering: bool
+    _accepted: Counter
     _history: History | None = None
     _present: bool = False
     _publications: list[Publication] = []
@@ -97,17 +99,20 @@ class Establishing(Struct, eq=False, gc=False):
             options.push_join_leave,
             tags_filter,
         )
+        inflight, accepted = session.metrics.subscriptions_in(channel)
         subscription = Subscription(
             session=session,
             channel=channel,
             delivery=delivery,
+            inflight=inflight,
             options=options,
             server_side=server_side,
             chan_info=options.chan_info,
             expire_at=options.expire_at,
         )
         session.subscriptions[channel] = subscription
-        return cls(subscription, session, wish, options.recovery and (wish.recover or options.auto_recover))
+        recovering = options.recovery and (wish.recover or options.auto_recover)
+        return cls(subscription, session, wish, recovering, accepted)
 
     async def prepare(self) -> None:
         """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnected`."""
@@ -234,7 +239,7 @@ class Establishing(Struct, eq=False, gc=False):
         context = self._session.context
         subscription.active = True
         subscription.settle()
-        self._session.metrics.accept_subscription(subscription.channel)
+        self._accepted.value += 1
         if subscription.needs_ticks:
             self._session.keep_ticking()
         if recovered_first:

@@ -133,15 +133,8 @@ class ConnectionMetrics:
         namespace = self._metrics.node.namespace_of(channel)
         return self.traffic if not namespace else self._metrics.traffic(self._transport, namespace, self._labels)
 
-    def count_subscription(self, channel: str, change: int) -> None:
-        """A subscription was made or has ended."""
-        self._subscriptions_in(channel)[0].value += change
-
-    def accept_subscription(self, channel: str) -> None:
-        """A subscription has succeeded."""
-        self._subscriptions_in(channel)[1].value += 1
-
-    def _subscriptions_in(self, channel: str) -> tuple[Gauge, Counter]:
+    def subscriptions_in(self, channel: str) -> tuple[Gauge, Counter]:
+        """What counts the subscriptions that there are now in a channel, and those that have succeeded."""
         metrics = self._metrics
         namespace = metrics.node.namespace_of(channel) if self._by_namespace else ""
         cells = self._subscriptions.get(namespace)
@@ -272,17 +265,17 @@ class ClientMetrics:
         return self._of(transport, "", "unnamed", "unversioned", self._no_labels)
 
     def of_client(
-        self, transport: str, accepted: str, name: str, version: str, labels: Mapping[str, str] | None
+        self, transport: str, accepted: str, name: str, version: str, labels: tuple[str, ...]
     ) -> ConnectionMetrics:
         """For a connection of a client with this name and version. `accepted`: the version of HTTP that it came by, if
-        that is a label."""
+        that is a label; `labels`: see `label_values`."""
         known = name in self._client_names
         return self._of(
             transport,
             accepted,
             name if known or not name else "unregistered",
             version if known or not version else "unregistered",
-            self.label_values(labels),
+            labels,
         )
 
     def label_values(self, labels: Mapping[str, str] | None) -> tuple[str, ...]:

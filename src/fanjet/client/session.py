@@ -109,7 +109,9 @@ class Session(Outbox):
         self.labels: Mapping[str, str] | None = None
         self.capabilities: Sequence[Capability] = ()
         self.expire_at = 0
-        self._enter(CONNECTING)
+        self.state: State = CONNECTING
+        self.authenticated = self.closed = False
+        self.usable = True
         self.subscriptions: dict[str, Subscription] = {}
         self.ping_outstanding = False
         self.ticking = False
@@ -152,17 +154,19 @@ class Session(Outbox):
         self.labels = credentials.labels
         self.capabilities = credentials.capabilities
         self.expire_at = credentials.expire_at
-        self.agent = agent(name, version, int(self.context.unix_time()))
-        self._enter(AUTHENTICATED)
+        context = self.context
+        self.agent = agent(name, version, int(context.unix_time()))
+        self.state = AUTHENTICATED
+        self.authenticated = True
         self._count_in(name, version)
-        self.context.connecting.leave(self)
-        self.context.node.connections.add(self)
+        context.connecting.leave(self)
+        context.node.connections.add(self)
 
     def _count_in(self, name: str, version: str) -> None:
         """Count it among the connections, and from now on what it does as its labels have it."""
         metrics = self.context.metrics
-        self.metrics = metrics.of_client(self.transport.name, self.opening.http, name, version, self.labels)
         labels = metrics.label_values(self.labels)
+        self.metrics = metrics.of_client(self.transport.name, self.opening.http, name, version, labels)
         if any(labels):
             self.transport.wire = self.transport.wire.labelled(labels)
         self.metrics.enter()
@@ -178,7 +182,7 @@ class Session(Outbox):
         """The connect was answered: pings and the expiry begin."""
         if self.closed:
             return
-        self._enter(CONNECTED)
+        self.state = CONNECTED
         ping_interval = self.ping_interval
         if ping_interval:
             self.deadlines.ping = first_time(self.context.now(), ping_interval)
@@ -426,10 +430,6 @@ class Session(Outbox):
             self.asking.give_up()
 
     # ------------------------------------------------------------------------------------------ from the node
-
-    def count_subscription(self, channel: str, change: int) -> None:
-        """Count that it got, or lost, a subscription."""
-        self.metrics.count_subscription(channel, change)
 
     def run_commands(self, data: bytes) -> Coroutine[Any, Any, None]:
         """Run commands that came by a request of their own (02 §7.4). Raises `MalformedFrame`."""

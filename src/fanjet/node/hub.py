@@ -67,8 +67,8 @@ class Hub:
         channel.add(subscriber)
         subscriber.in_hub = True
         self.subscription_count += 1
-        channel.metrics.count("add_subscription")
-        subscriber.session.count_subscription(channel.name, 1)
+        channel.metrics.added.value += 1
+        subscriber.inflight.value += 1
         return channel
 
     def live(self, name: str) -> LiveChannel:
@@ -86,8 +86,8 @@ class Hub:
         channel = self.channels[subscriber.channel]
         channel.remove(subscriber)
         self.subscription_count -= 1
-        channel.metrics.count("remove_subscription")
-        subscriber.session.count_subscription(channel.name, -1)
+        channel.metrics.removed.value += 1
+        subscriber.inflight.value -= 1
         return channel if channel.count == 0 else None
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool = False, now: float = 0.0) -> None:

@@ -50,12 +50,14 @@ class ChannelMetrics:
         "_sent",
         "_wires",
         "actions",
+        "added",
         "broadcast",
         "filtered",
         "lag",
         "received_join",
         "received_leave",
         "received_publication",
+        "removed",
         "sent_join",
         "sent_leave",
         "sent_publication",
@@ -78,6 +80,8 @@ class ChannelMetrics:
         self.received_join = message(families.received, "join")
         self.received_leave = message(families.received, "leave")
         self.actions = {action: families.actions.cell(action, namespace) for action in ACTIONS}
+        self.added = self.actions["add_subscription"]
+        self.removed = self.actions["remove_subscription"]
         self.lag = families.lag.cell(namespace)
         self.broadcast = families.broadcast.cell("publication", namespace)
         self.filtered = families.filtered.cell(namespace)

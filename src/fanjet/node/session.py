@@ -36,9 +36,6 @@ class Session(Protocol):
     def labels(self) -> Mapping[str, str] | None:
         """What the application says of the connection, to be found by."""
 
-    def count_subscription(self, channel: str, change: int) -> None:
-        """Count that it got, or lost, a subscription."""
-
     def flush(self) -> None:
         """Write what the outbox holds, as far as the transport takes it."""
 

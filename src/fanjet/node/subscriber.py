@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+
+from fanjet.telemetry.metrics import Gauge
 
 if TYPE_CHECKING:
     from fanjet.protocol.publication import Publication
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from fanjet.protocol.wire import WireFormat
 
     from .session import Session
+
+
+NOBODYS: Final = Gauge()
+"""Counts subscribers that are no client's."""
 
 
 class Delivery(Struct, frozen=True, cache_hash=True, gc=False):
@@ -37,6 +43,8 @@ class Subscriber(Struct, eq=False, gc=False):
     session: Session
     channel: str
     delivery: Delivery
+    inflight: Gauge = NOBODYS
+    """Counts it among those that there are now."""
     buffer: list[Publication] | None = []
     buffered: int = 0
     offset: int = 0
