@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from fanjet.config import Config
 from fanjet.engines.shared.messages import Ping, encode
 from fanjet.engines.shared.process import serve
+from fanjet.engines.shared.welcome import hand_over, take_over
 from fanjet.net.binding import bind_unix
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ class Wire:
         try:
             if self._broken:
                 raise _Cut
-            far_reader, far = await asyncio.open_unix_connection(self._target)
+            far_reader, far = await self._reach_engine(writer)
             ends.append(far)
             pumps = self._pump("out", reader, far), self._pump("back", far_reader, writer)
             await asyncio.gather(*pumps)
@@ -168,6 +170,20 @@ class Wire:
             self._links.discard(link)
             for end in ends:
                 end.transport.abort()
+
+    async def _reach_engine(self, near: asyncio.StreamWriter) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The journal comes first: streams cannot carry it."""
+        far = connect_raw(self._target)
+        try:
+            far.setblocking(False)
+            descriptor = await take_over(far)
+            with socket.socket(fileno=os.dup(near.get_extra_info("socket").fileno())) as raw:
+                hand_over(raw, descriptor)
+            os.close(descriptor)
+            return await asyncio.open_unix_connection(sock=far)
+        except BaseException:
+            far.close()
+            raise
 
     async def _pump(self, direction: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):

@@ -12,6 +12,7 @@ import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.shared import EngineLink, SharedBroker, connection
+from fanjet.engines.shared import link as link_module
 from fanjet.protocol.publication import ClientInfo, StreamPosition
 from tests.engines.shared.conftest import Worker, working
 from tests.support.shared_engine import EngineProcess, Wire, engine_at, engine_within
@@ -41,7 +42,7 @@ def process(folder: Path) -> Iterator[EngineProcess]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that wait a short time for a silent engine."""
     monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 0.05)
-    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(link_module, "CONNECT_SECONDS", 0.5)
 
 
 async def restored(worker: Worker, times: int = 1) -> None:

@@ -20,7 +20,7 @@ def framed(*batches: list[bytes]) -> list[bytes]:
     sent: list[bytes] = []
 
     async def send() -> None:
-        writer = FrameWriter(asyncio.get_running_loop(), sent.append)
+        writer = FrameWriter(asyncio.get_running_loop(), sent.append, lambda: True)
         for batch in batches:
             for message in batch:
                 writer.add_whole(message, MOST_IN_FRAME)

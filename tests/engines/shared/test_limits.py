@@ -8,9 +8,9 @@ import pytest
 from msgspec import msgpack
 
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
-from fanjet.engines.shared import connection, messages, worker
+from fanjet.engines.shared import announcements, connection, journal, messages, tidings, worker
 from fanjet.engines.shared.frames import FrameReader
-from fanjet.engines.shared.messages import VERSION, Hello, Publish, ReadHistory, Stream, Subscribe, encode
+from fanjet.engines.shared.messages import VERSION, Hello, Ping, Publish, ReadHistory, Seat, Stream, encode
 from tests.engines.shared.conftest import working
 from tests.support.shared_engine import connect_raw
 from tests.support.waiting import until
@@ -33,6 +33,7 @@ class Raw:
         self.got: list = []
 
     async def __aenter__(self) -> Raw:
+        assert await asyncio.get_running_loop().sock_recv(self._socket, 1)  # with the journal
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -79,7 +80,7 @@ async def test_who_says_what_no_worker_says_is_dropped(engine, noise):
 
 async def test_nobody_is_served_who_has_not_said_who_it_is(engine):
     async with Raw(engine) as raw:
-        await raw.say(frame(Subscribe(["news"])))
+        await raw.say(frame(Ping()))
         await raw.read_until(1)
         assert raw.got == [messages.Refused("no introduction")]
 
@@ -98,31 +99,71 @@ async def test_fields_that_a_newer_version_adds_are_left_out(engine):
     async with Raw(engine) as raw:
         await raw.say(len(hello).to_bytes(4, "big") + hello)
         await raw.read_until(1)
-        assert raw.got == [1]
+        assert [type(each) for each in raw.got] == [Seat]
 
 
 async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engine, monkeypatch):
     monkeypatch.setattr(worker, "MOST_UNSENT", 4_000_000)
-    async with (
-        working(
-            engine,
-            "a",
-        ) as other,
-        Raw(engine) as raw,
-    ):
-        await raw.say(frame(Hello(VERSION, "raw", b"raw is gone"), Subscribe(["news"])))
+    async with working(engine, "a") as other, Raw(engine) as raw:
+        await raw.say(frame(Hello(VERSION, "raw", b"raw is gone")))
         await raw.read_until(1)
-        await other.broker.subscribe("news")
+        sent = 0
 
         async def dropped() -> bool:
-            await other.broker.publish("news", b"x" * 100_000, PublishOptions())
+            nonlocal sent
+            await other.controller.publish_control(b"x" * 100_000)
+            sent += 1
             return other.control == [b"raw is gone"]
 
         await until(dropped)
-        published = len(other.events.delivered)
-        await other.broker.publish("news", b"y", PublishOptions())
-        assert len(other.events.delivered) == published + 1
-        assert published < 100
+        assert sent < 100
+
+
+@pytest.fixture
+def small_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is soon full."""
+    monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
+    for module in (journal, tidings, announcements):
+        monkeypatch.setattr(module, "MOST_AT_ONCE", 16 * 1024)
+    monkeypatch.setattr(tidings, "FULL", 8 * 1024)
+
+
+@pytest.mark.usefixtures("small_journal")
+async def test_a_worker_that_has_fallen_behind_learns_that_it_has_missed_something(engine):
+    async with working(engine, "a") as quick, working(engine, "b") as slow:
+        for each in (quick, slow):
+            await each.broker.subscribe("news")
+        for _ in range(100):  # in one turn of the loop: nobody can read meanwhile
+            quick.broker.publish("news", b"x" * 1000, PublishOptions())
+        await quick.events.deliveries(100)
+
+        async def is_restored() -> bool:
+            return slow.events.restored == 1
+
+        await until(is_restored)
+        assert quick.events.restored == 0
+        await quick.broker.publish("news", b"y", PublishOptions())
+        await slow.broker.publish("news", b"z", PublishOptions())
+        assert [each.publication.data for each in await slow.events.deliveries(2)] == [b"y", b"z"]
+
+
+@pytest.mark.usefixtures("small_journal")
+async def test_what_who_has_fallen_behind_tells_reaches_the_others(engine):
+    async with working(engine, "a") as quick, working(engine, "b") as slow:
+        await quick.broker.subscribe("news")
+        for _ in range(100):
+            quick.broker.publish("other", b"x" * 1000, PublishOptions())
+        await slow.broker.publish("news", b"y", PublishOptions())
+        assert [each.publication.data for each in await quick.events.deliveries(1)] == [b"y"]
+
+
+@pytest.mark.usefixtures("small_journal")
+async def test_more_than_the_journal_takes_at_once_is_told_in_pieces(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        calls = [mine.broker.publish("news", b"x" * 1000, KEEP) for _ in range(40)]
+        await asyncio.gather(*calls)
+        assert [each.publication.offset for each in mine.events.delivered] == list(range(1, 41))
 
 
 async def test_what_a_worker_asks_for_and_does_not_read_is_not_collected(engine, monkeypatch):

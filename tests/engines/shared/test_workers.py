@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from fanjet.engines.interfaces import PublishOptions
+from fanjet.engines.interfaces import Published, PublishOptions
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.shared.conftest import Worker, working
 from tests.support.waiting import until
@@ -175,7 +175,18 @@ async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
         assert seen(a) == seen(b) == seen(c)
 
 
-@pytest.mark.parametrize("options", [NO_STREAM, KEEP, DELTA, PublishOptions(idempotency_key="k")])
+async def test_what_is_in_no_stream_reaches_its_publisher_with_the_turn_of_the_loop(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        assert mine.broker.publish("news", b"1", NO_STREAM) == Published()
+        await asyncio.sleep(0)
+        assert payloads(mine) == [b"1"]
+        mine.broker.publish("news", b"2", NO_STREAM)
+        await mine.broker.publish("other", b"3", KEEP)
+        assert payloads(mine) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("options", [KEEP, DELTA, PublishOptions(idempotency_key="k")])
 async def test_a_publisher_has_its_message_once_and_before_the_answer(engine, options):
     async with working(engine) as mine:
         await mine.broker.subscribe("news")

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from fanjet.engines.interfaces import History
+from fanjet.engines.interfaces import History, Published
 from fanjet.protocol.publication import StreamPosition
 
-from .messages import (
-    Broadcast,
-    Publish,
-    PublishJoin,
-    PublishLeave,
-    ReadHistory,
-    RemoveHistory,
-    Subscribe,
-    Unsubscribe,
-)
-from .publications import publication_at
+from .messages import Joined, Left, Publish, PublishJoin, PublishLeave, ReadHistory, RemoveHistory
+from .messages import Published as PublishedEvent
+from .publications import publication_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from fanjet.engines.interfaces import BrokerEvents, Published, PublishOptions
+    from fanjet.engines.interfaces import BrokerEvents, PublishOptions
     from fanjet.protocol.publication import ClientInfo
 
     from .link import EngineLink
 
 
+_DONE: Final = Published()
+
+
 class SharedBroker:
-    """See `MemoryBroker`, for several nodes. What is published reaches `events` before the publisher is answered."""
+    """See `MemoryBroker`, for several nodes.
+
+    What the engine need not look at is told the others directly. Unless a call to the engine that makes an event has
+    not been answered: then it goes the same way, so as not to overtake it.
+    """
 
     keeps_history = True
     keeps_order = True
@@ -54,35 +53,36 @@ class SharedBroker:
 
     async def subscribe(self, channel: str) -> None:
         """See `Broker.subscribe`."""
-        channels = self._link.channels
-        known = channel in channels
-        channels[channel] = None
-        try:
-            await self._link.call(Subscribe([channel]))
-        except BaseException:
-            if not known:
-                channels.pop(channel, None)
-            raise
+        await self._link.connected()
+        self._link.channels.add(channel)
 
     async def unsubscribe(self, channel: str) -> None:
         """See `Broker.unsubscribe`."""
-        self._link.channels.pop(channel, None)
-        if not self._link.lost:  # else nothing is subscribed anyway
-            await self._link.call(Unsubscribe(channel))
+        self._link.channels.discard(channel)
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
-        if options.keeps_history or options.idempotency_key:
+        tidings = self._link.tidings_in_order
+        if tidings is None or options.keeps_history or options.idempotency_key:
             return self._link.publish(Publish(channel, data, options))
-        return self._link.publish(Broadcast(channel, publication_at(data, options), options.use_delta))
+        tidings.tell(PublishedEvent(channel, publication_now(data, options), "", options.use_delta, None))
+        return _DONE
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`."""
-        await self._link.call(PublishJoin(channel, info))
+        tidings = self._link.tidings_in_order
+        if tidings is None:
+            await self._link.publish(PublishJoin(channel, info))
+        else:
+            tidings.tell(Joined(channel, info))
 
     async def publish_leave(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_leave`."""
-        await self._link.call(PublishLeave(channel, info))
+        tidings = self._link.tidings_in_order
+        if tidings is None:
+            await self._link.publish(PublishLeave(channel, info))
+        else:
+            tidings.tell(Left(channel, info))
 
     async def history(
         self,

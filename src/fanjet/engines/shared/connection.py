@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from fanjet.engines.interfaces import EngineUnavailable, Published
 from fanjet.telemetry.logging import get_logger
 
 from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
-from .messages import Answer, Call, Done, Event, Hello, Ping, Position, Refused, decode_answers
+from .journal import MOST_OF_PUBLICATION
+from .messages import Answer, Call, Control, Done, Ping, Position, Refused, decode_answers
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    from .messages import Broadcast, Publish
-
-    Own: TypeAlias = Broadcast | Publish
-    Waiting: TypeAlias = asyncio.Future[Any] | tuple[asyncio.Future[Any], Own]
-    """Who waits for an answer; with the call, if it is news, too."""
+    from .messages import Publish, PublishJoin, PublishLeave
 
 log = get_logger(__name__)
 
 KEEPALIVE_SECONDS: Final = 0.4
 TICKS_ALLOWED: Final = 10
 """Ticks of silence, one more than a ping has to be answered in: 4 s."""
-CONNECT_SECONDS: Final = 5.0
-"""For the first answer: the process may be starting."""
 MOST_UNSENT: Final = 64 * 1024 * 1024
 """Bytes that wait for an engine that does not read; beyond that calls are refused."""
 SLICE_SECONDS: Final = 0.002
 """Time for what comes until the loop gets its turn. What was read meanwhile waits, and nothing more is read."""
 SLICE_CHECK: Final = 16
 """Messages between two looks at the clock."""
-_EVENTS: Final = frozenset(get_args(Event))
+UNHEARD_SECONDS: Final = 0.001
+"""Until another look whether all that happened before an answer has been heard."""
 _DONE: Final = Published()
 
 
@@ -43,17 +37,22 @@ class ConnectionLost(EngineUnavailable):
 
 
 class Listener(Protocol):
-    """Takes what the engine tells."""
+    """Takes what the engine tells, and tells and hears what happens."""
 
-    def take(self, event: Event, /) -> None:
-        """Something has happened."""
+    @property
+    def has_told(self) -> bool:
+        """Whether all that happened here before the calls that are about to be sent stands in the journal."""
 
-    def take_own(self, call: Own, published: Published, /) -> None:
-        """What this worker published has been published."""
+    def hear(self) -> bool:
+        """Whether all that happened before the answers that have come has been delivered."""
+
+    def take(self, control: Control, /) -> None:
+        """A control message has come."""
 
 
 class EngineConnection(asyncio.Protocol):
-    """Calls made in one turn of the loop leave in one write; their answers come in the same order.
+    """Calls made in one turn of the loop leave in one write; their answers come in the same order, each after what
+    happened before it.
 
     After some silence it asks for a sign of life, and gives up when there is none: then, as when the connection breaks,
     every call under way fails with `ConnectionLost`. `lost` is done then.
@@ -64,42 +63,55 @@ class EngineConnection(asyncio.Protocol):
         self.lost: asyncio.Future[ConnectionLost] = self._loop.create_future()
         self._listener = listener
         self._refusal = ""
-        self._waiting: deque[Waiting] = deque()
-        self._reader: FrameReader[Done | Answer | Event] = FrameReader(decode_answers)
-        self._writer = FrameWriter(self._loop, self._write)
-        self._unread: deque[Done | Answer | Event] = deque()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._asked = self._answered = 0
+        self._published = 0
+        """The number of the last call that makes an event."""
+        self._reader: FrameReader[Done | Answer | Control] = FrameReader(decode_answers)
+        self._writer = FrameWriter(self._loop, self._write, lambda: listener.has_told)
+        self._unread: deque[Done | Answer | Control] = deque()
         self._transport: asyncio.Transport | None = None
         self._silent_ticks = 0
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
+    @property
+    def is_publishing(self) -> bool:
+        """Whether a call that makes an event has not been answered yet."""
+        return self._published > self._answered
+
+    def expect(self) -> asyncio.Future[Any]:
+        """The answer to come to a call."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.append(future)
+        self._asked += 1
+        return future
+
     def call(self, message: Call) -> asyncio.Future[Any]:
         """The answer to come, an empty `Published` for what is just done. Raises `EngineUnavailable`, here or when
         awaited."""
-        self._add(message)
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append(future)
-        return future
+        self._add(message, MOST_IN_FRAME // 2)
+        return self.expect()
 
-    def publish(self, message: Own, *, is_news: bool) -> asyncio.Future[Published]:
-        """The answer to a call that makes an event. If that `is_news` to this worker, it comes with the answer. Raises
-        `EngineUnavailable` when awaited."""
-        future: asyncio.Future[Published] = self._loop.create_future()
+    def publish(self, message: Publish | PublishJoin | PublishLeave) -> asyncio.Future[Published]:
+        """The answer to a call that makes an event. Raises `EngineUnavailable` when awaited."""
         try:
-            self._add(message)
+            self._add(message, min(MOST_OF_PUBLICATION, MOST_IN_FRAME // 2))
         except EngineUnavailable as error:
+            future: asyncio.Future[Published] = self._loop.create_future()
             future.set_exception(error)
-        else:
-            self._waiting.append((future, message) if is_news else future)
+            return future
+        future = self.expect()
+        self._published = self._asked
         return future
 
     def send(self, message: Call) -> None:
         """Call without waiting for the answer."""
         self.call(message).add_done_callback(asyncio.Future.exception)
 
-    def close(self) -> None:
+    def close(self, why: str = "connection closed") -> None:
         """Break it off."""
-        self._fail("connection closed")
+        self._fail(why)
 
     async def wait_closed(self) -> None:
         """Break it off, and wait until its socket is closed."""
@@ -141,11 +153,11 @@ class EngineConnection(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _add(self, message: Call) -> None:
+    def _add(self, message: Call, most: int) -> None:
         if self._refusal:
             raise ConnectionLost(self._refusal)
-        size = self._writer.add_whole(message, MOST_IN_FRAME // 2)
-        if size > MOST_IN_FRAME // 2:
+        size = self._writer.add_whole(message, most)
+        if size > most:
             raise EngineUnavailable(f"a message of {size} bytes is too long for the engine")
 
     def _write(self, frame: bytes) -> None:
@@ -153,19 +165,23 @@ class EngineConnection(asyncio.Protocol):
             self._transport.write(frame)
 
     def _read_on(self) -> None:
-        unread, take = self._unread, self._listener.take
+        unread, listener = self._unread, self._listener
         until = 0.0
         count = 0
+        if not listener.hear():
+            self._read_on_later(UNHEARD_SECONDS)
+            return
         while unread:
             message = unread.popleft()
             if type(message) is int:
                 done = min(message, SLICE_CHECK)
                 if message > done:
                     unread.appendleft(message - done)
-                self._take_done(done)
+                for _ in range(done):
+                    self._take_answer(_DONE)
                 count += done
-            elif type(message) in _EVENTS:
-                take(cast("Event", message))
+            elif type(message) is Control:
+                listener.take(message)
                 count += 1
             else:
                 self._take_answer(cast("Answer", message))
@@ -178,41 +194,22 @@ class EngineConnection(asyncio.Protocol):
                     self._read_on_later()
                     return
 
-    def _take_done(self, count: int) -> None:
-        """So many calls have been done."""
-        next_waiting, take_own = self._waiting.popleft, self._listener.take_own
-        for _ in range(count):
-            waiting = next_waiting()
-            if type(waiting) is tuple:
-                future, call = waiting
-                take_own(call, _DONE)
-            else:
-                future = cast("asyncio.Future[Any]", waiting)
-            if not future.done():  # else who waited has gone
-                future.set_result(_DONE)
-
-    def _take_answer(self, answer: Answer) -> None:
+    def _take_answer(self, answer: Answer | Published) -> None:
         waiting = self._waiting.popleft()
-        result: Answer | Published = answer
-        if type(answer) is Position:
-            result = Published(answer.offset, answer.epoch, answer.suppressed)
-        if type(waiting) is tuple:
-            future, call = waiting
-            if type(result) is Published and not result.suppressed:
-                self._listener.take_own(call, result)
-        else:
-            future = cast("asyncio.Future[Any]", waiting)
-        if future.done():
+        self._answered += 1
+        if waiting.done():  # who waited has gone
             return
-        if type(answer) is Refused:
-            future.set_exception(EngineUnavailable(answer.reason))
+        if type(answer) is Position:
+            waiting.set_result(Published(answer.offset, answer.epoch, answer.suppressed))
+        elif type(answer) is Refused:
+            waiting.set_exception(EngineUnavailable(answer.reason))
         else:
-            future.set_result(result)
+            waiting.set_result(answer)
 
-    def _read_on_later(self) -> None:
+    def _read_on_later(self, seconds: float = 0) -> None:
         if self._transport is not None and not self.lost.done():
             self._transport.pause_reading()
-            self._loop.call_soon(self._resume)
+            self._loop.call_later(seconds, self._resume)
 
     def _resume(self) -> None:
         if self._transport is not None and not self.lost.done():
@@ -224,6 +221,7 @@ class EngineConnection(asyncio.Protocol):
         """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""
         self._keepalive = self._loop.call_later(KEEPALIVE_SECONDS, self._tick)
         self._silent_ticks += 1
+        self._listener.hear()  # who called may have died before it rang
         if self._silent_ticks > TICKS_ALLOWED:
             self._fail("the engine does not answer")
         elif self._silent_ticks == 1 and not self._refusal:
@@ -239,24 +237,7 @@ class EngineConnection(asyncio.Protocol):
             self._transport.abort()
         self._unread.clear()
         all_waiting, self._waiting = self._waiting, deque()
-        for waiting in all_waiting:
-            future = waiting[0] if type(waiting) is tuple else cast("asyncio.Future[Any]", waiting)
+        for future in all_waiting:
             if not future.done():
                 future.set_exception(ConnectionLost(why))
         self.lost.set_result(ConnectionLost(why))
-
-
-async def connect(path: str, hello: Hello, listener: Listener) -> EngineConnection:
-    """Connect, and wait until the engine has answered. Raises `EngineUnavailable`. Needs a task."""
-    connection = EngineConnection(listener)
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await asyncio.get_running_loop().create_unix_connection(lambda: connection, path)
-            await connection.call(hello)
-    except (OSError, TimeoutError, EngineUnavailable) as error:
-        await connection.wait_closed()
-        raise EngineUnavailable(f"error connecting to the engine at {path}: {str(error) or 'timeout'}") from error
-    except BaseException:
-        await connection.wait_closed()
-        raise
-    return connection

@@ -1,4 +1,4 @@
-"""What the engine's process knows: the memory engine, and which worker wants to hear what."""
+"""What the engine's process knows: the memory engine, and which workers there are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.telemetry.logging import get_logger
 
 from . import messages
+from .announcements import Announcements
 from .messages import (
     Control,
     Joined,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from fanjet.protocol.publication import ClientInfo, Publication
 
-    from .messages import Answer, PassedOn, ServedCall
+    from .messages import Answer, Call, Seat
 
 log = get_logger(__name__)
 
@@ -36,12 +37,12 @@ class Worker(Protocol):
     """One worker, as long as it is connected. Hashed by identity."""
 
     introduction: messages.Hello | None
-    channels: set[str]
+    seat: Seat | None
     present: set[tuple[str, str]]
     """Channels and clients of its entries of presence."""
 
-    def tell(self, message: object, /) -> None:
-        """Send an event. What can come of one turn of the loop is no more than what has been read in it, from each."""
+    def tell(self, message: messages.Control, /) -> None:
+        """Send a control message."""
 
     def drop(self, why: str) -> None:
         """End the connection."""
@@ -50,15 +51,13 @@ class Worker(Protocol):
 class Engine:
     """Carries out calls, and passes on what comes of them. Nothing here waits."""
 
-    def __init__(self, *, history_meta_ttl: int) -> None:
+    def __init__(self, *, bells: str, history_meta_ttl: int) -> None:
+        """`bells`: see `Announcements`."""
+        self.announcements = Announcements(bells)
         self._broker = MemoryBroker(self, history_meta_ttl=history_meta_ttl)
         self._presence = MemoryPresenceManager()
-        self.listeners: dict[str, dict[Worker, None]] = {}
-        """Who is told of a channel."""
         self._nodes: dict[str, Worker] = {}
         self._workers: set[Worker] = set()
-        self._knowing: Worker | None = None
-        """Who knows what is being published, as it is its own."""
         self._closed = False
 
     async def start(self) -> None:
@@ -71,6 +70,7 @@ class Engine:
         for worker in self._workers:
             worker.drop("the engine ends")
         await self._broker.close()
+        self.announcements.close()
 
     def meet(self, worker: Worker) -> None:
         """It has connected."""
@@ -78,7 +78,7 @@ class Engine:
         if self._closed:
             worker.drop("the engine has ended")
 
-    def carry_out(self, worker: Worker, call: ServedCall | PassedOn) -> Answer | None:
+    def carry_out(self, worker: Worker, call: Call) -> Answer | None:
         """The answer, None when the call is done and there is nothing to say."""
         if worker.introduction is None and not isinstance(call, messages.Hello):
             return Refused("no introduction")
@@ -94,8 +94,8 @@ class Engine:
         hello, worker.introduction = worker.introduction, None
         if hello is None:
             return
-        for channel in worker.channels:
-            self._stop_listening(worker, channel)
+        if worker.seat is not None and not self._closed:
+            self.announcements.free_seat(worker.seat)
         for channel, client in worker.present:
             _result(self._presence.remove(channel, client, ""))
         if self._nodes.get(hello.node) is worker:
@@ -110,42 +110,37 @@ class Engine:
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
         """See `BrokerEvents`."""
-        listeners = self.listeners.get(channel)
-        if listeners is None:
-            return
-        event = Published(channel, publication, epoch, use_delta, previous)
-        knowing = self._knowing
-        for worker in listeners:
-            if worker is not knowing:
-                worker.tell(event)
+        self.announcements.tell(Published(channel, publication, epoch, use_delta, previous))
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """See `BrokerEvents`."""
-        self._tell_listeners(channel, Joined(channel, info))
+        self.announcements.tell(Joined(channel, info))
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """See `BrokerEvents`."""
-        self._tell_listeners(channel, Left(channel, info))
+        self.announcements.tell(Left(channel, info))
 
     def on_restored(self) -> None:
         """See `BrokerEvents`: memory is never lost."""
 
     # ------------------------------------------------------------------------------------------ calls
 
-    def _welcome(self, worker: Worker, call: messages.Hello) -> Refused | None:
+    def _welcome(self, worker: Worker, call: messages.Hello) -> Answer:
         if call.version != messages.VERSION:
             return Refused(f"the engine's process speaks version {messages.VERSION}, this worker {call.version}")
         earlier = self._nodes.get(call.node)
         if earlier is not None and earlier is not worker:
             earlier.drop("its node has connected anew")
             self.forget(earlier)
-        worker.introduction = call
+        seat = worker.seat or self.announcements.take_seat()
+        if seat is None:
+            return Refused("there are too many workers")
+        worker.introduction, worker.seat = call, seat
         self._nodes[call.node] = worker
         log.info("worker has come", node=call.node)
-        return None
+        return seat
 
-    def _publish(self, worker: Worker, call: messages.Publish) -> Position | None:
-        self._knowing = None if call.comes_back else worker
+    def _publish(self, _worker: Worker, call: messages.Publish) -> Position | None:
         published = self._broker.publish(call.channel, call.data, call.options)
         if not published.offset and not published.suppressed:
             return None
@@ -166,15 +161,6 @@ class Engine:
 
     def _remove_history(self, _worker: Worker, call: messages.RemoveHistory) -> None:
         _result(self._broker.remove_history(call.channel))
-
-    def _subscribe(self, worker: Worker, call: messages.Subscribe) -> None:
-        for channel in call.channels:
-            worker.channels.add(channel)
-            self.listeners.setdefault(channel, {})[worker] = None
-
-    def _unsubscribe(self, worker: Worker, call: messages.Unsubscribe) -> None:
-        worker.channels.discard(call.channel)
-        self._stop_listening(worker, call.channel)
 
     def _add_presence(self, worker: Worker, call: messages.AddPresence) -> None:
         worker.present.add((call.channel, call.client))
@@ -201,22 +187,11 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _tell_listeners(self, channel: str, event: Joined | Left) -> None:
-        listeners = self.listeners.get(channel)
-        if listeners is not None:
-            for worker in listeners:
-                worker.tell(event)
-
     def _tell_others(self, sender: Worker, message: bytes) -> None:
         event = Control(message)
         for worker in self._nodes.values():
             if worker is not sender:
                 worker.tell(event)
-
-    def _stop_listening(self, worker: Worker, channel: str) -> None:
-        listeners = self.listeners.get(channel)
-        if listeners is not None and listeners.pop(worker, worker) is None and not listeners:
-            del self.listeners[channel]
 
 
 _HANDLERS: Final[dict[type, Callable[[Engine, Worker, Any], Answer | None]]] = {
@@ -226,8 +201,6 @@ _HANDLERS: Final[dict[type, Callable[[Engine, Worker, Any], Answer | None]]] = {
     messages.PublishLeave: Engine._publish_leave,
     messages.ReadHistory: Engine._read_history,
     messages.RemoveHistory: Engine._remove_history,
-    messages.Subscribe: Engine._subscribe,
-    messages.Unsubscribe: Engine._unsubscribe,
     messages.AddPresence: Engine._add_presence,
     messages.RemovePresence: Engine._remove_presence,
     messages.ReadPresence: Engine._read_presence,

@@ -17,6 +17,9 @@ MOST_IN_FRAME: Final = 256 * 1024 * 1024
 FULL: Final = 256 * 1024
 """Bytes of those messages of a frame that may be long, if there are several."""
 
+WAIT_SECONDS: Final = 0.001
+"""For what has to happen before."""
+
 _LENGTH: Final = 4
 
 T = TypeVar("T")
@@ -64,12 +67,16 @@ class FrameReader(Generic[T]):
 
 
 class FrameWriter:
-    """Collects messages, encodes those of one turn of the loop together, and hands the frame to `send`."""
+    """Collects messages, encodes those of one turn of the loop together, and hands the frame to `send`, once whatever
+    has to happen before that `has_happened`."""
 
-    __slots__ = ("_call_soon", "_messages", "_send", "_size")
+    __slots__ = ("_has_happened", "_loop", "_messages", "_send", "_size")
 
-    def __init__(self, loop: AbstractEventLoop, send: Callable[[bytes], None]) -> None:
-        self._call_soon = loop.call_soon
+    def __init__(
+        self, loop: AbstractEventLoop, send: Callable[[bytes], None], has_happened: Callable[[], bool]
+    ) -> None:
+        self._loop = loop
+        self._has_happened = has_happened
         self._send = send
         self._messages: list[object] = []
         self._size = 0
@@ -78,7 +85,7 @@ class FrameWriter:
         """Send a message with the others of this turn."""
         messages = self._messages
         if not messages:
-            self._call_soon(self.flush)
+            self._loop.call_soon(self._end_turn)
         messages.append(message)
 
     def add_whole(self, message: object, most: int) -> int:
@@ -93,12 +100,19 @@ class FrameWriter:
             self._size += size
         return size
 
-    def flush(self) -> None:
-        """Send what there is now."""
+    def _end_turn(self) -> None:
+        if self._messages and not self.flush():
+            self._loop.call_later(WAIT_SECONDS, self._end_turn)
+
+    def flush(self) -> bool:
+        """Send what there is now; False if that has to wait."""
         messages = self._messages
         if not messages:
-            return
+            return True
+        if not self._has_happened():
+            return False
         self._messages = []
         self._size = 0
         frame = encode(messages)
         self._send(len(frame).to_bytes(_LENGTH, "big") + frame)
+        return True

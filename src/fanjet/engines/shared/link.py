@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .connection import EngineConnection, connect
-from .messages import (
-    VERSION,
-    AddPresence,
-    Broadcast,
-    Control,
-    Hello,
-    Joined,
-    Left,
-    Publish,
-    Published,
-    Subscribe,
-)
-from .publications import publication_at
+from .connection import EngineConnection
+from .journal import Journal
+from .messages import VERSION, AddPresence, Hello, Joined, Published, Seat
+from .tidings import Tidings
+from .welcome import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,30 +23,29 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import Published as BrokerPublished
     from fanjet.protocol.publication import ClientInfo
 
-    from .connection import Own
-    from .messages import Call, Event
+    from .messages import Call, Control, Event, Left, Publish, PublishJoin, PublishLeave
 
 log = get_logger(__name__)
 
 RETRY_SECONDS: Final = 0.1
 """Pause after an attempt that failed, doubled with each further one."""
 MOST_RETRY_SECONDS: Final = 1.0
-NAMES_AT_ONCE: Final = 512
-"""Channels in one message when all are subscribed anew."""
+CONNECT_SECONDS: Final = 5.0
+"""For the first answer: the process may be starting."""
 
 
 class EngineLink:
     """Shared by broker, presence manager and controller: opened with the first of them, closed with the last.
 
-    The engine forgets a worker whose connection ends. So the link keeps what it has told it, channels and entries of
-    presence, and tells it again, before anything else goes over a new connection. Calls that come while nothing is
-    connected wait for the attempt under way, and fail at once between two attempts; none is repeated.
+    The engine forgets a worker whose connection ends. So the link keeps the entries of presence that it has told it,
+    and tells them again, before anything else goes over a new connection. Calls that come while nothing is connected
+    wait for the attempt under way, and fail at once between two attempts; none is repeated.
     """
 
     def __init__(self, path: str, node: str) -> None:
         """`path` of the Unix socket, `node` the id of this worker's."""
-        self.channels: dict[str, None] = {}
-        """What this worker is subscribed to."""
+        self.channels: set[str] = set()
+        """What this worker is subscribed to. What happens in others is nothing to it."""
         self.present: dict[str, dict[str, ClientInfo]] = {}
         """Entries of this worker, by channel and client."""
         self.events: BrokerEvents | None = None
@@ -65,6 +57,7 @@ class EngineLink:
         self._users = 0
         self._running: asyncio.Task[NoReturn] | None = None
         self._connection: EngineConnection | None = None
+        self._tidings: Tidings | None = None
         self._attempt: asyncio.Future[EngineConnection] | None = None
         self._trouble = ""
 
@@ -95,13 +88,21 @@ class EngineLink:
         connection = self._connection
         return connection.call(message) if connection is not None else self._call_later(message)
 
-    def publish(self, message: Own) -> Awaitable[BrokerPublished]:
-        """The answer to a call that makes an event, which is reported to this worker, too, if it has subscribed. Raises
-        `EngineUnavailable` when awaited."""
+    def publish(self, message: Publish | PublishJoin | PublishLeave) -> Awaitable[BrokerPublished]:
+        """The answer to a call that makes an event. Raises `EngineUnavailable` when awaited."""
         connection = self._connection
-        if connection is None:
-            return self._publish_later(message)
-        return connection.publish(message, is_news=self._is_news(message))
+        return connection.publish(message) if connection is not None else self._publish_later(message)
+
+    @property
+    def tidings_in_order(self) -> Tidings | None:
+        """For telling what the engine need not know; None if that would overtake a call to the engine."""
+        connection = self._connection
+        return None if connection is None or connection.is_publishing else self._tidings
+
+    async def connected(self) -> None:
+        """Wait until there is a connection. Raises `EngineUnavailable`."""
+        if self._connection is None:
+            await self._next_connection()
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -109,19 +110,14 @@ class EngineLink:
         connection = await self._next_connection()
         return await connection.call(message)
 
-    async def _publish_later(self, message: Own) -> BrokerPublished:
+    async def _publish_later(self, message: Publish | PublishJoin | PublishLeave) -> BrokerPublished:
         connection = await self._next_connection()
-        return await connection.publish(message, is_news=self._is_news(message))
+        return await connection.publish(message)
 
     async def _next_connection(self) -> EngineConnection:
         if self._attempt is None:
             raise EngineUnavailable(self._trouble or "the engine is closed")
         return await asyncio.shield(self._attempt)
-
-    def _is_news(self, message: Own) -> bool:
-        """Whether it is reported with its answer. When the engine comes to a call, it knows what it has been told
-        before on the same connection, and no more."""
-        return message.channel in self.channels and not (type(message) is Publish and message.comes_back)
 
     async def _run(self) -> NoReturn:
         pause = RETRY_SECONDS
@@ -141,7 +137,53 @@ class EngineLink:
 
     async def _connect(self) -> EngineConnection:
         self._begin_attempt()
-        return await connect(self._path, Hello(VERSION, self._node, self.farewell), self)
+        connection = EngineConnection(self)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._take_seat(connection)
+        except (OSError, TimeoutError, EngineUnavailable) as error:
+            await self._leave(connection)
+            reason = str(error) or "timeout"
+            raise EngineUnavailable(f"error connecting to the engine at {self._path}: {reason}") from error
+        except BaseException:
+            await self._leave(connection)
+            raise
+        return connection
+
+    async def _take_seat(self, connection: EngineConnection) -> None:
+        """Connect, and go on hearing what happens."""
+        journal = Journal(await self._open(connection))
+        try:
+            seat = cast("Seat", await connection.call(Hello(VERSION, self._node, self.farewell)))
+            self._tidings = Tidings(journal, seat, self._report, connection.close)
+        except BaseException:
+            journal.close()
+            raise
+        await self._tidings.begin()
+
+    async def _open(self, connection: EngineConnection) -> int:
+        """Connect; the descriptor of the journal."""
+        loop = asyncio.get_running_loop()
+        raw = socket.socket(socket.AF_UNIX)
+        try:
+            raw.setblocking(False)
+            await loop.sock_connect(raw, self._path)
+            descriptor = await take_over(raw)
+            try:
+                await loop.create_unix_connection(lambda: connection, sock=raw)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except BaseException:
+            raw.close()
+            raise
+        return descriptor
+
+    async def _leave(self, connection: EngineConnection) -> None:
+        tidings, self._tidings = self._tidings, None
+        if tidings is not None:
+            tidings.close()
+        await connection.wait_closed()
 
     async def _work_with(self, connection: EngineConnection) -> None:
         """Until the connection is lost."""
@@ -155,12 +197,9 @@ class EngineLink:
             self._trouble = str(error)
         finally:
             self._connection = None
-            await connection.wait_closed()
+            await self._leave(connection)
 
     def _introduce(self, connection: EngineConnection) -> None:
-        names = list(self.channels)
-        for start in range(0, len(names), NAMES_AT_ONCE):
-            connection.send(Subscribe(names[start : start + NAMES_AT_ONCE]))
         for channel, entries in self.present.items():
             for client, info in entries.items():
                 connection.send(AddPresence(channel, client, info))
@@ -196,43 +235,38 @@ class EngineLink:
         if self.events is not None:
             self.events.on_restored()
 
+    def _report(self, event: Event) -> None:
+        """Something has happened."""
+        events = self.events
+        if events is None or event.channel not in self.channels:
+            return
+        try:
+            if type(event) is Published:
+                events.on_publication(
+                    event.channel, event.publication, event.epoch, use_delta=event.use_delta, previous=event.previous
+                )
+            elif type(event) is Joined:
+                events.on_join(event.channel, event.info)
+            else:
+                events.on_leave(event.channel, cast("Left", event).info)
+        except Exception:
+            log.exception("error handling an event")
+
     # ------------------------------------------------------------------------------------------ Listener
 
-    def take(self, event: Event) -> None:
+    @property
+    def has_told(self) -> bool:
         """See `Listener`."""
-        try:
-            if type(event) is Control:
-                if self.on_control is not None:
-                    self.on_control(event.message)
-            elif self.events is not None:
-                _report(event, self.events)
-        except Exception:
-            log.exception("error handling what the engine told")
+        return self._tidings is None or self._tidings.has_told
 
-    def take_own(self, call: Own, published: BrokerPublished) -> None:
+    def hear(self) -> bool:
         """See `Listener`."""
-        try:
-            if self.events is not None:
-                _report(call if isinstance(call, Broadcast) else _event_of(call, published), self.events)
-        except Exception:
-            log.exception("error handling what was published")
+        return self._tidings is None or self._tidings.hear()
 
-
-def _report(event: Event, events: BrokerEvents) -> None:
-    if type(event) is Broadcast:
-        events.on_publication(event.channel, event.publication, "", use_delta=event.use_delta, previous=None)
-    elif type(event) is Published:
-        events.on_publication(
-            event.channel, event.publication, event.epoch, use_delta=event.use_delta, previous=event.previous
-        )
-    elif type(event) is Joined:
-        events.on_join(event.channel, event.info)
-    elif type(event) is Left:
-        events.on_leave(event.channel, event.info)
-
-
-def _event_of(call: Publish, published: BrokerPublished) -> Published:
-    """What the engine has told the others."""
-    offset, epoch = published.offset, published.epoch
-    publication = publication_at(call.data, call.options, offset, epoch)
-    return Published(call.channel, publication, epoch, call.options.use_delta, None)
+    def take(self, control: Control) -> None:
+        """See `Listener`."""
+        if self.on_control is not None:
+            try:
+                self.on_control(control.message)
+            except Exception:
+                log.exception("error handling a control message")

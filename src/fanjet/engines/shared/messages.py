@@ -1,8 +1,7 @@
 """What workers and the engine's process say to each other: MessagePack arrays that begin with their kind.
 
-Every call has one answer, in the order of the calls, so that neither needs a number. Answers and events come in the
-order in which they happened. Who publishes gets no event of that: it knows what it was, and the answer says when it
-happened. Fields may be added at the end.
+Every call has one answer, in the order of the calls, so that neither needs a number. Events stand in the journal: those
+that the engine makes before the answer is given. Fields may be added at the end.
 """
 
 from __future__ import annotations
@@ -10,20 +9,21 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 # msgspec reads the annotations
 from fanjet.engines.interfaces import PublishOptions  # noqa: TC001
 from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition  # noqa: TC001
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Changes with what an older process would not understand: workers may be newer than the engine."""
 
 # ------------------------------------------------------------------------------------------------------ calls
 
 
 class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
-    """The first call: which node this is. `farewell`: what the other nodes are told when it is gone, if anything."""
+    """The first call, answered by `Seat`: which node this is. `farewell`: what the other nodes are told when it is
+    gone, if anything."""
 
     version: int
     node: str
@@ -31,17 +31,12 @@ class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
 
 
 class Publish(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """What the engine has to look at before it is published: with history or a key of idempotency. Answered by
-    `Position`, or as done where there is none."""
+    """What the engine has to look at before it is published: with history or a key of idempotency, or called after
+    something that has. Answered by `Position`, or as done where there is none."""
 
     channel: str
     data: bytes
     options: PublishOptions
-
-    @property
-    def comes_back(self) -> bool:
-        """Whether its publisher gets the event, too, since it does not know what was published before."""
-        return self.options.use_delta and self.options.keeps_history
 
 
 class PublishJoin(Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -70,18 +65,6 @@ class ReadHistory(Struct, frozen=True, array_like=True, gc=False, tag=4):
 
 class RemoveHistory(Struct, frozen=True, array_like=True, gc=False, tag=5):
     """See `Broker.remove_history`."""
-
-    channel: str
-
-
-class Subscribe(Struct, frozen=True, array_like=True, gc=False, tag=6):
-    """From now on the worker gets the events of these channels."""
-
-    channels: list[str]
-
-
-class Unsubscribe(Struct, frozen=True, array_like=True, gc=False, tag=7):
-    """The worker gets no more events of the channel."""
 
     channel: str
 
@@ -125,32 +108,13 @@ class Ping(Struct, frozen=True, array_like=True, gc=False, tag=13):
     """Asks for a sign of life."""
 
 
-class Broadcast(Struct, frozen=True, array_like=True, gc=False, tag=14):
-    """A publication for whoever listens, kept nowhere. It is the event as well."""
-
-    channel: str
-    publication: Publication
-    use_delta: bool
-
-
-class PassedOn(Struct, frozen=True, array_like=True, gc=False, tag=14):
-    """A `Broadcast` as the engine reads it, which does not look into the publication: that would take a quarter of what
-    it does for one."""
-
-    channel: str
-    publication: Raw
-    use_delta: bool
-
-
-ServedCall: TypeAlias = (
+Call: TypeAlias = (
     Hello
     | Publish
     | PublishJoin
     | PublishLeave
     | ReadHistory
     | RemoveHistory
-    | Subscribe
-    | Unsubscribe
     | AddPresence
     | RemovePresence
     | ReadPresence
@@ -158,8 +122,6 @@ ServedCall: TypeAlias = (
     | PublishControl
     | Ping
 )
-Call: TypeAlias = ServedCall | Broadcast
-
 # ------------------------------------------------------------------------------------------------------ answers
 
 Done: TypeAlias = int
@@ -201,7 +163,21 @@ class Refused(Struct, frozen=True, array_like=True, gc=False, tag=4):
     reason: str
 
 
-Answer: TypeAlias = Position | Stream | Presence | PresenceStats | Refused
+class Seat(Struct, frozen=True, array_like=True, gc=False, tag=5):
+    """Where the worker is called when there is something to read in the journal, and with which prefix all are."""
+
+    number: int
+    bells: str
+
+
+Answer: TypeAlias = Position | Stream | Presence | PresenceStats | Refused | Seat
+
+
+class Control(Struct, frozen=True, array_like=True, gc=False, tag=19):
+    """A control message of another node; no answer, though it stands among them."""
+
+    message: bytes
+
 
 # ------------------------------------------------------------------------------------------------------ events
 
@@ -230,17 +206,12 @@ class Left(Struct, frozen=True, array_like=True, gc=False, tag=18):
     info: ClientInfo
 
 
-class Control(Struct, frozen=True, array_like=True, gc=False, tag=19):
-    """A control message of another node."""
-
-    message: bytes
-
-
-Event: TypeAlias = Broadcast | Published | Joined | Left | Control
+Event: TypeAlias = Published | Joined | Left
 
 # ------------------------------------------------------------------------------------------------------ encoding
 
 encode: Final = msgspec.msgpack.Encoder().encode
 """A message, or a list of them."""
-decode_calls: Final = msgspec.msgpack.Decoder(list[ServedCall | PassedOn]).decode
-decode_answers: Final = msgspec.msgpack.Decoder(list[Done | Answer | Event]).decode
+decode_calls: Final = msgspec.msgpack.Decoder(list[Call]).decode
+decode_answers: Final = msgspec.msgpack.Decoder(list[Done | Answer | Control]).decode
+decode_event: Final = msgspec.msgpack.Decoder(Event).decode

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from fanjet.telemetry.logging import get_logger
 
 from .engine import Engine
+from .welcome import hand_over
 from .worker import WorkerConnection
 
 if TYPE_CHECKING:
@@ -14,20 +16,42 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config
 
+log = get_logger(__name__)
+
 BACKLOG: Final = 128
 
 
 async def serve(listening: socket.socket, config: Config) -> None:
-    """Serve workers on a Unix socket that is bound, until cancelled. Its file stays."""
-    engine = Engine(history_meta_ttl=int(config.channel.history_meta_ttl))
+    """Serve workers on a Unix socket that is bound, until cancelled. Its file stays. Beside it are the pipes that
+    workers are called by."""
+    engine = Engine(bells=f"{listening.getsockname()}.", history_meta_ttl=int(config.channel.history_meta_ttl))
     await engine.start()
     loop = asyncio.get_running_loop()
-    keep_file: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-    server = await loop.create_unix_server(
-        lambda: WorkerConnection(engine), sock=listening, backlog=BACKLOG, **keep_file
-    )
+    listening.setblocking(False)
+    listening.listen(BACKLOG)
+    connecting: set[asyncio.Task[object]] = set()
+
+    def accept() -> None:
+        try:
+            accepted, _ = listening.accept()
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                log.error("error accepting a worker", error=error)
+            return
+        accepted.setblocking(False)
+        try:
+            hand_over(accepted, engine.announcements.descriptor)
+        except OSError:  # it is gone
+            accepted.close()
+            return
+        task = loop.create_task(loop.connect_accepted_socket(lambda: WorkerConnection(engine), accepted))
+        connecting.add(task)
+        task.add_done_callback(connecting.discard)
+
+    loop.add_reader(listening, accept)
     try:
         await loop.create_future()
     finally:
-        server.close()
+        loop.remove_reader(listening)
+        listening.close()
         await engine.close()

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final, cast
 from fanjet.telemetry.logging import get_logger
 
 from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
-from .messages import PassedOn, Position, Refused, decode_calls
+from .messages import Position, Refused, decode_calls
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .messages import Answer, Hello, ServedCall
+    from .messages import Answer, Call, Hello, Seat
 
 log = get_logger(__name__)
 
 ENOUGH_UNSENT: Final = 1024 * 1024
-"""Bytes of answers and events that wait for a worker; beyond that no call of its own adds to them."""
+"""Bytes that wait for a worker; beyond that no call of its own adds to them."""
 MOST_UNSENT: Final = 64 * 1024 * 1024
 """Bytes beyond which a worker is dropped."""
 SLICE_SECONDS: Final = 0.002
@@ -28,7 +28,8 @@ SLICE_CHECK: Final = 16
 
 
 class WorkerConnection(asyncio.Protocol):
-    """Takes calls and answers them in order. Its answers and events of one turn of the loop leave in one write.
+    """Takes calls and answers them in order, once what comes of them stands in the journal. The answers of one turn of
+    the loop leave in one write.
 
     Who does not read what it asked for is not read from; who does not read at all is dropped when too much waits, and
     starts anew with another connection.
@@ -37,9 +38,9 @@ class WorkerConnection(asyncio.Protocol):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._loop = asyncio.get_running_loop()
-        self._reader: FrameReader[ServedCall | PassedOn] = FrameReader(decode_calls)
-        self._writer = FrameWriter(self._loop, self._write)
-        self._calls: deque[ServedCall | PassedOn] = deque()
+        self._reader: FrameReader[Call] = FrameReader(decode_calls)
+        self._writer = FrameWriter(self._loop, self._write, engine.announcements.flush)
+        self._calls: deque[Call] = deque()
         self._transport: asyncio.Transport | None = None
         self._stalled = False
         """Whether it does not read."""
@@ -47,7 +48,7 @@ class WorkerConnection(asyncio.Protocol):
         """Whether it is not read from."""
         self._dropped = False
         self.introduction: Hello | None = None
-        self.channels: set[str] = set()
+        self.seat: Seat | None = None
         self.present: set[tuple[str, str]] = set()
         self.tell = self._writer.add
 
@@ -96,23 +97,20 @@ class WorkerConnection(asyncio.Protocol):
 
     def _work(self) -> None:
         """Carry out what there is, for a while."""
-        calls, listeners_of, tell = self._calls, self._engine.listeners.get, self.tell
+        calls, tell = self._calls, self.tell
         until = 0.0
         done = 0
-        while calls and not self._stalled:
+        while calls and not self._stalled and not self._dropped:
             for _ in range(min(len(calls), SLICE_CHECK)):
                 call = calls.popleft()
-                if type(call) is PassedOn and self.introduction is not None:
-                    for listener in listeners_of(call.channel, ()):
-                        if listener is not self:  # who knows what it publishes
-                            listener.tell(call)
+                answer = self._engine.carry_out(self, call)
+                if answer is None:
                     done += 1
                     continue
-                if done:  # before what this call may bring about
+                if done:
                     tell(done)
                     done = 0
-                if self._carry_out(call):
-                    done = 1
+                self._answer(answer)
                 if self._stalled:
                     break
             if not calls:
@@ -127,16 +125,11 @@ class WorkerConnection(asyncio.Protocol):
         if calls or self._paused:
             self._pause_reading(bool(calls))
 
-    def _carry_out(self, call: ServedCall | PassedOn) -> bool:
-        """Whether it is just done; else it has been answered."""
-        answer = self._engine.carry_out(self, call)
-        if answer is None:
-            return True
+    def _answer(self, answer: Answer) -> None:
         if type(answer) is Position:
             self.tell(answer)
         else:
             self._answer_at_length(answer)
-        return False
 
     def _answer_at_length(self, answer: Answer) -> None:
         size = self._writer.add_whole(answer, MOST_IN_FRAME // 2)

@@ -1,0 +1,93 @@
+"""The journal as the engine keeps it: it gives away the seats, and tells what it has made happen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from itertools import count
+from typing import TYPE_CHECKING
+
+from .bells import Bells, bell_at
+from .journal import MOST_AT_ONCE, Busy, Journal
+from .messages import Seat
+from .tidings import framed
+
+if TYPE_CHECKING:
+    from .messages import Event
+
+
+class Announcements:
+    """What is told waits until `flush` has appended it; nothing that comes after it may be said before."""
+
+    def __init__(self, bells: str) -> None:
+        """`bells`: what the paths of the pipes begin with that the workers are called by."""
+        self._journal = Journal.create()
+        self._prefix = bells
+        self._bells = Bells(self._journal, bells)
+        self._generations = count(1)
+        self._frames: list[bytes] = []
+        self._size = 0
+
+    @property
+    def descriptor(self) -> int:
+        """Of the journal, for the workers."""
+        return self._journal.descriptor
+
+    def tell(self, event: Event) -> None:
+        """Let it happen."""
+        frame = framed(event)
+        self._frames.append(frame)
+        self._size += len(frame)
+
+    def flush(self) -> bool:
+        """Append what there is; False if that has to wait."""
+        while self._frames:
+            count = len(self._frames)
+            if self._size > MOST_AT_ONCE:
+                count = self._some()
+            own = b"".join(self._frames[:count])
+            try:
+                self._journal.exchange(None, own)
+            except Busy:
+                return False
+            del self._frames[:count]
+            self._size -= len(own)
+            self._bells.ring()
+        return True
+
+    def _some(self) -> int:
+        """How many may be appended at once; one always may."""
+        size = 0
+        for number, frame in enumerate(self._frames):
+            size += len(frame)
+            if size > MOST_AT_ONCE:
+                return number
+        return len(self._frames)
+
+    def take_seat(self) -> Seat | None:
+        """A place for one who reads, with a bell; None if there is none any more."""
+        number = self._journal.take_seat(next(self._generations))
+        if number is None:
+            return None
+        path = bell_at(self._prefix, number)
+        _remove(path)
+        os.mkfifo(path, 0o600)
+        return Seat(number, self._prefix)
+
+    def free_seat(self, seat: Seat) -> None:
+        """Who had it is gone."""
+        self._journal.free_seat(seat.number)
+        _remove(bell_at(self._prefix, seat.number))
+
+    def close(self) -> None:
+        """Tell no more. Those who read do so until they notice."""
+        self.flush()
+        for number in self._journal.seats:
+            _remove(bell_at(self._prefix, number))
+        self._bells.close()
+        self._journal.close()
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,70 @@
+"""How those who read the journal are called: by a byte in a pipe with a name, if they have not been called yet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .journal import Journal
+
+_NO_SEAT: Final = -1
+_MUCH: Final = 4096
+
+
+def bell_at(prefix: str, seat: int) -> str:
+    """The path of the pipe of a seat."""
+    return f"{prefix}{seat}"
+
+
+class Bell:
+    """One's own, hung by the engine."""
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # to write as well, so that it never ends
+
+    def take(self) -> None:
+        """What was rung has been heard."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.descriptor, _MUCH)
+
+    def close(self) -> None:
+        """Take it down."""
+        os.close(self.descriptor)
+
+
+class Bells:
+    """Those of all others. `own`: a seat that is left out."""
+
+    def __init__(self, journal: Journal, prefix: str, own: int = _NO_SEAT) -> None:
+        self._journal = journal
+        self._prefix = prefix
+        self._own = own
+        self._known: dict[int, tuple[int, int]] = {}
+        """Generation and descriptor, by seat."""
+
+    def ring(self) -> None:
+        """Call whoever has a seat, since something has been appended."""
+        journal = self._journal
+        for seat in journal.seats:
+            generation = journal.generation(seat)
+            if generation and seat != self._own and journal.call(seat):
+                self._ring_one(seat, generation)
+
+    def _ring_one(self, seat: int, generation: int) -> None:
+        known = self._known.get(seat)
+        if known is not None and known[0] != generation:
+            os.close(self._known.pop(seat)[1])
+            known = None
+        with contextlib.suppress(OSError):  # it is gone, or has not got as far as to listen: then it reads anyway
+            if known is None:
+                descriptor = os.open(bell_at(self._prefix, seat), os.O_WRONLY | os.O_NONBLOCK)
+                known = self._known[seat] = (generation, descriptor)
+            os.write(known[1], b"\0")
+
+    def close(self) -> None:
+        """Ring no more."""
+        for _, descriptor in self._known.values():
+            os.close(descriptor)
+        self._known.clear()

@@ -1,0 +1,194 @@
+"""What happens, as a worker tells it and hears of it, by way of the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from itertools import islice
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from msgspec import MsgspecError
+
+from fanjet.engines.interfaces import EngineUnavailable
+
+from .bells import Bell, Bells, bell_at
+from .journal import MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
+from .messages import decode_event, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .journal import Journal
+    from .messages import Event, Seat
+
+SLICE_SECONDS: Final = 0.002
+"""Time for delivering until the loop gets its turn."""
+SLICE_CHECK: Final = 16
+"""Events between two looks at the clock."""
+FULL: Final = 256 * 1024
+"""Bytes that are appended before the turn of the loop ends."""
+BUSY_SECONDS: Final = 0.001
+"""Until who has the lock is likely to have finished."""
+
+_LENGTH: Final = Struct("<I")
+
+
+def framed(event: Event) -> bytes:
+    """An event as it stands in the journal."""
+    encoded = encode(event)
+    return _LENGTH.pack(len(encoded)) + encoded
+
+
+class Tidings:
+    """Events told in one turn of the loop are appended to the journal together, and delivered here as everywhere: after
+    those that stand before them.
+
+    What has been told is as good as done, whatever becomes of the engine: with this turn of the loop it reaches
+    everybody, as with the engine in the same process.
+    """
+
+    def __init__(
+        self, journal: Journal, seat: Seat, take: Callable[[Event], None], lose: Callable[[str], None]
+    ) -> None:
+        """`take` an event that has happened. `lose`: events have been missed. Raises `EngineUnavailable`."""
+        self._loop = asyncio.get_running_loop()
+        self._journal = journal
+        self._seat = seat.number
+        self._take = take
+        self._lose = lose
+        self._bell = Bell(bell_at(seat.bells, seat.number))
+        self._bells = Bells(journal, seat.bells, seat.number)
+        self._position: int | None = None
+        self._own: list[bytes] = []
+        self._own_events: list[Event] = []
+        self._own_size = 0
+        self._undelivered: deque[Iterator[Event]] = deque()
+        self._delivering = False
+        self._next_turn: asyncio.Handle | None = None
+        self._closed = False
+        self._loop.add_reader(self._bell.descriptor, self._on_bell)
+
+    async def begin(self) -> None:
+        """Hear of what happens from now on."""
+        while self._position is None:
+            try:
+                self._position = self._journal.end
+            except Busy:
+                await asyncio.sleep(BUSY_SECONDS)
+        self._journal.come(self._seat)  # who called before the bell was up has not been heard
+
+    def tell(self, event: Event) -> None:
+        """Let it happen. Raises `EngineUnavailable`."""
+        frame = framed(event)
+        if len(frame) > MOST_OF_PUBLICATION:
+            raise EngineUnavailable(f"an event of {len(frame)} bytes is too long for the engine")
+        if self._own_size + len(frame) > FULL and self._own:
+            self._exchange()
+            if self._own_size + len(frame) > MOST_AT_ONCE:
+                raise EngineUnavailable("the others take too long to let go of the journal")
+        self._own.append(frame)
+        self._own_events.append(event)
+        self._own_size += len(frame)
+        if self._next_turn is None:
+            self._next_turn = self._loop.call_soon(self._turn)
+
+    @property
+    def has_told(self) -> bool:
+        """Whether all that was told stands in the journal now."""
+        return not self._own or self._exchange()
+
+    def hear(self) -> bool:
+        """Deliver what has happened; False if that takes another turn of the loop."""
+        if self._closed or self._delivering:
+            return self._closed
+        if (self._own or not self._undelivered) and not self._exchange():
+            return False
+        return self._deliver()
+
+    def close(self) -> None:
+        """Tell what there is to tell, and hear what there is to hear; no more from now on."""
+        if not self._closed:
+            self._exchange()
+            while self._undelivered and not self._deliver():
+                pass
+        self._closed = True
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+        self._loop.remove_reader(self._bell.descriptor)
+        self._bell.close()
+        self._bells.close()
+        self._journal.close()
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _on_bell(self) -> None:
+        self._bell.take()
+        self._journal.come(self._seat)
+        self.hear()
+
+    def _turn(self) -> None:
+        self._next_turn = None
+        self.hear()
+
+    def _turn_later(self, seconds: float = 0) -> None:
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+        self._next_turn = self._loop.call_later(seconds, self._turn) if seconds else self._loop.call_soon(self._turn)
+
+    def _exchange(self) -> bool:
+        """Append what was told, and take over what stands before it. False: it has to wait."""
+        own = b"".join(self._own)
+        try:
+            news, self._position = self._journal.exchange(self._position, own)
+        except Busy:
+            self._turn_later(BUSY_SECONDS)
+            return False
+        except FallenBehind:
+            self._position = None  # what is to come is still told and heard, until there is another beginning
+            self._lose("events came faster than they were delivered")
+            return self._exchange()
+        if news:
+            self._undelivered.append(_events_in(news))
+        if own:
+            self._undelivered.append(iter(self._own_events))
+            self._own, self._own_events, self._own_size = [], [], 0
+            self._bells.ring()
+        return True
+
+    def _deliver(self) -> bool:
+        """For a while; whether that was all."""
+        undelivered, take = self._undelivered, self._take
+        until = 0.0
+        self._delivering = True
+        try:
+            while undelivered:
+                count = 0
+                for event in islice(undelivered[0], SLICE_CHECK):
+                    take(event)
+                    count += 1
+                if count < SLICE_CHECK:
+                    undelivered.popleft()
+                    continue
+                now = self._loop.time()
+                until = until or now + SLICE_SECONDS
+                if now > until:
+                    self._turn_later()
+                    return False
+        except MsgspecError as error:
+            undelivered.clear()
+            self._lose(f"the journal holds what is no event: {error}")
+        finally:
+            self._delivering = False
+        return True
+
+
+def _events_in(news: bytes) -> Iterator[Event]:
+    """They are decoded as they are taken."""
+    length_at, size = _LENGTH.unpack_from, _LENGTH.size
+    begin, end = 0, len(news)
+    while begin < end:
+        begin += size
+        next_one = begin + length_at(news, begin - size)[0]
+        yield decode_event(news[begin:next_one])
+        begin = next_one

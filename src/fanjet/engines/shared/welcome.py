@@ -1,0 +1,34 @@
+"""The first thing that a connection to the engine carries: the journal's memory. Only the socket itself can."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final
+
+_MARK: Final = b"\0"
+
+
+def hand_over(connection: socket.socket, descriptor: int) -> None:
+    """Send it, before anything else. Raises `OSError`."""
+    socket.send_fds(connection, [_MARK], [descriptor])
+
+
+async def take_over(connection: socket.socket) -> int:
+    """Wait for it; the caller closes it. Raises `OSError`."""
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(connection, _set, readable)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(connection)
+    _, descriptors, _, _ = socket.recv_fds(connection, len(_MARK), 1)
+    if not descriptors:
+        raise ConnectionResetError("closed by the engine")
+    return descriptors[0]
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
