@@ -74,9 +74,10 @@ class KnownHeads:
 
     def handshake(self, raw: bytes) -> KnownHead | None:
         """Look up the head of a WebSocket handshake, as `get` does, whatever its key."""
-        around, key = _without_key(raw)
-        known = self._handshakes.get(around) if key else None
-        if known is None:
+        before, _, rest = raw.partition(_KEY_LINE)
+        key = rest[:_KEY_BYTES]
+        known = self._handshakes.get((before, rest[_KEY_BYTES:]))
+        if known is None or not _is_key(key):
             return None
         head = known.head
         return replace(known, head=replace(head, headers={**head.headers, _KEY: key}))
@@ -87,11 +88,13 @@ class KnownHeads:
         self._known[raw] = known
 
     def _keep_handshake(self, raw: bytes, known: KnownHead) -> None:
-        around, key = _without_key(raw)
-        if key and known.head.headers[_KEY] == key and _KEY not in known.head.repeated:
+        before, line, rest = raw.partition(_KEY_LINE)
+        key, after = rest[:_KEY_BYTES], rest[_KEY_BYTES:]
+        as_written = line and _is_key(key) and after[:2] in (b"", b"\r\n")
+        if as_written and known.head.headers[_KEY] == key and _KEY not in known.head.repeated:
             if len(self._handshakes) >= MAX_HANDSHAKES:
                 self._handshakes.clear()
-            self._handshakes[around] = known
+            self._handshakes[before, after] = known
 
     def _address(self, raw: bytes) -> KnownHead:
         head = parse_head(raw)
@@ -104,10 +107,6 @@ class KnownHeads:
         return KnownHead(head, route.endpoint, limit, whole, len(whole) + length if simple else 0, route.streamed)
 
 
-def _without_key(raw: bytes) -> tuple[tuple[bytes, bytes], bytes]:
-    """What stands around the key of a handshake, and the key; that is empty where the head has none as clients write
-    it: another one in its place would change nothing else about the head."""
-    before, line, rest = raw.partition(_KEY_LINE)
-    key, after = rest[:_KEY_BYTES], rest[_KEY_BYTES:]
-    is_key = line and len(key) == _KEY_BYTES and not key.translate(None, _BASE64) and after[:2] in (b"", b"\r\n")
-    return (before, after), key if is_key else b""
+def _is_key(text: bytes) -> bool:
+    """Whether it is written like a key, so that another one in its place would change nothing else about the head."""
+    return len(text) == _KEY_BYTES and not text.translate(None, _BASE64)
