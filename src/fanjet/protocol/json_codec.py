@@ -62,19 +62,12 @@ class _JSONCodec:
         self._push_end = push_end
 
     def decode(self, frame: bytes) -> Iterator[Command]:
-        is_ascii = frame.isascii()
-        if _NEWLINE not in frame:  # the usual frame: one command
-            yield _decode_line(frame, is_ascii)
-            return
-        lines = frame.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        for line in lines:
-            yield _decode_line(line, is_ascii)
+        for command, _ in self.commands(frame):
+            yield command
 
     def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
         if _NEWLINE in frame:
-            return zip(self.decode(frame), self.sizes(frame), strict=False)
+            return _decode_lines(frame)
         return iter(((_decode_line(frame, frame.isascii()), len(frame)),))
 
     def size(self, message: bytes) -> int:
@@ -144,6 +137,15 @@ class _JSONCodec:
             )
             for publication, patch in zip(publications, patches, strict=True)
         ]
+
+
+def _decode_lines(frame: bytes) -> Iterator[tuple[Command, int]]:
+    is_ascii = frame.isascii()
+    *lines, last = frame.split(b"\n")
+    for line in lines:
+        yield _decode_line(line, is_ascii), len(line) + 1
+    if last:
+        yield _decode_line(last, is_ascii), len(last)
 
 
 def _decode_line(line: bytes, is_ascii: bool) -> Command:
