@@ -202,6 +202,28 @@ class _Cut(Exception):  # noqa: N818 (says what has been done)
     """One end is gone, or is to think so."""
 
 
+LOCK_HOLDER = """
+import fcntl, sys, time
+fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def holding_lock(descriptor: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has locked the journal, killed in the end."""
+    command = [sys.executable, "-c", LOCK_HOLDER, str(descriptor)]
+    with subprocess.Popen(command, pass_fds=[descriptor], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
+            holder.wait()
+
+
 def connect_raw(path: str) -> socket.socket:
     """A connection to an engine, for who says what no worker would."""
     raw = socket.socket(socket.AF_UNIX)

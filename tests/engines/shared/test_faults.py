@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -13,9 +15,10 @@ import pytest
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.shared import EngineLink, SharedBroker, connection
 from fanjet.engines.shared import link as link_module
+from fanjet.engines.shared.welcome import take_over
 from fanjet.protocol.publication import ClientInfo, StreamPosition
 from tests.engines.shared.conftest import Worker, working
-from tests.support.shared_engine import EngineProcess, Wire, engine_at, engine_within
+from tests.support.shared_engine import EngineProcess, Wire, connect_raw, engine_at, engine_within, holding_lock
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import Publication
 
 KEEP = PublishOptions(history_size=10_000, history_ttl=300)
+NO_STREAM = PublishOptions()
 ALICE = ClientInfo("alice", "c1")
 BOB = ClientInfo("bob", "c2")
 SLOW = 30.0
@@ -399,3 +403,28 @@ async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, 
         missed = {each for each in acknowledged if each[1] not in follower.seen.get(each[0], ())}
         assert all(epoch != last for epoch, _ in missed)
         assert follower.unrecovered >= bool(missed)
+
+
+# ------------------------------------------------------------------------------------------------------ the journal
+
+
+async def test_who_stops_while_it_writes_holds_up_the_others_and_nothing_is_lost(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        for each in (a, b):
+            await each.broker.subscribe("news")
+        with connect_raw(engine) as raw:
+            raw.setblocking(False)
+            descriptor = await take_over(raw)
+        with holding_lock(descriptor) as holder:
+            os.close(descriptor)
+            holder.send_signal(signal.SIGSTOP)
+            await a.broker.publish("news", b"1", NO_STREAM)
+            kept = asyncio.ensure_future(a.broker.publish("news", b"2", KEEP))
+            await b.broker.publish("news", b"3", NO_STREAM)
+            await asyncio.sleep(0.1)
+            assert not kept.done()
+            assert a.events.delivered == b.events.delivered == []
+        await kept
+        payloads = [[each.publication.data for each in await worker.events.deliveries(3)] for worker in (a, b)]
+        assert payloads[0] == payloads[1]
+        assert payloads[0].index(b"1") < payloads[0].index(b"2")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,17 +11,11 @@ import pytest
 from fanjet.engines.shared import journal as module
 from fanjet.engines.shared.bells import Bell, Bells, bell_at
 from fanjet.engines.shared.journal import Busy, FallenBehind, Journal
+from tests.support.shared_engine import holding_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-HOLD = """
-import fcntl, sys, time
-fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX)
-print("held", flush=True)
-time.sleep(600)
-"""
 
 
 @pytest.fixture
@@ -72,17 +64,10 @@ def test_who_reads_too_late_is_told_and_nothing_is_appended(journal, another):
 
 
 def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(journal.descriptor)], pass_fds=[journal.descriptor], stdout=subprocess.PIPE
-    )
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+    with holding_lock(journal.descriptor) as holder:
         holder.send_signal(signal.SIGSTOP)
         with pytest.raises(Busy):
             journal.exchange(None, b"1")
-        holder.kill()
-        holder.wait()
     assert journal.exchange(None, b"1")[1] == 1
 
 

@@ -65,13 +65,17 @@ class Announcements:
         return len(self._frames)
 
     def take_seat(self) -> Seat | None:
-        """A place for one who reads, with a bell; None if there is none any more."""
+        """A place for one who reads, with a bell; None if there is none any more. Raises `OSError`."""
         number = self._journal.take_seat(next(self._generations))
         if number is None:
             return None
         path = bell_at(self._prefix, number)
-        _remove(path)
-        os.mkfifo(path, 0o600)
+        try:
+            _remove(path)
+            os.mkfifo(path, 0o600)
+        except OSError:
+            self._journal.free_seat(number)
+            raise
         return Seat(number, self._prefix)
 
     def free_seat(self, seat: Seat) -> None:

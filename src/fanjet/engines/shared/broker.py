@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fanjet.engines.interfaces import History, Published
+from fanjet.engines.interfaces import DONE, History, Published
 from fanjet.protocol.publication import StreamPosition
 
 from .messages import Joined, Left, Publish, PublishJoin, PublishLeave, ReadHistory, RemoveHistory
@@ -51,14 +51,21 @@ class SharedBroker:
         """See `Broker.close`."""
         await self._link.close()
 
-    async def subscribe(self, channel: str) -> None:
+    def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
+        if self._link.lost:
+            return self._subscribe_later(channel)
+        self._link.channels.add(channel)
+        return DONE
+
+    async def _subscribe_later(self, channel: str) -> None:
         await self._link.connected()
         self._link.channels.add(channel)
 
-    async def unsubscribe(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
         self._link.channels.discard(channel)
+        return DONE
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""

@@ -50,7 +50,11 @@ class Journal:
     def __init__(self, descriptor: int) -> None:
         """`descriptor` of the memory, which is closed with this."""
         self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, _HEAD + CAPACITY)
+        try:
+            self._memory = mmap.mmap(descriptor, _HEAD + CAPACITY)
+        except BaseException:
+            os.close(descriptor)
+            raise
         self._bytes = memoryview(self._memory)
         self._words = self._bytes[:_HEAD].cast("Q")
 

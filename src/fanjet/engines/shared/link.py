@@ -182,7 +182,7 @@ class EngineLink:
     async def _leave(self, connection: EngineConnection) -> None:
         tidings, self._tidings = self._tidings, None
         if tidings is not None:
-            tidings.close()
+            await tidings.close()
         await connection.wait_closed()
 
     async def _work_with(self, connection: EngineConnection) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import MsgspecError
 
 from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.telemetry.logging import get_logger
 
 from .bells import Bell, Bells, bell_at
 from .journal import MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .messages import Event, Seat
 
+log = get_logger(__name__)
+
 SLICE_SECONDS: Final = 0.002
 """Time for delivering until the loop gets its turn."""
 SLICE_CHECK: Final = 16
@@ -30,6 +33,8 @@ FULL: Final = 256 * 1024
 """Bytes that are appended before the turn of the loop ends."""
 BUSY_SECONDS: Final = 0.001
 """Until who has the lock is likely to have finished."""
+CLOSE_TRIES: Final = 1000
+"""To tell and hear what there is in the end, so many `BUSY_SECONDS` long."""
 
 _LENGTH: Final = Struct("<I")
 
@@ -106,12 +111,14 @@ class Tidings:
             return False
         return self._deliver()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Tell what there is to tell, and hear what there is to hear; no more from now on."""
-        if not self._closed:
-            self._exchange()
-            while self._undelivered and not self._deliver():
-                pass
+        for _ in range(CLOSE_TRIES):
+            if self._exchange() and self._deliver():
+                break
+            await asyncio.sleep(BUSY_SECONDS)
+        else:
+            log.error("events have not been told, or not been delivered, as this worker leaves")
         self._closed = True
         if self._next_turn is not None:
             self._next_turn.cancel()
