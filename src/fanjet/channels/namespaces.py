@@ -57,6 +57,7 @@ class _Namespace(Struct, frozen=True):
     options: ChannelOptions
     expressions: Expressions
     is_stream: bool
+    refusal: Error | None
     granted: Sequence[SubscriptionOptions]
     regex: Any  # of re2, which has no types
 
@@ -65,7 +66,9 @@ class _Namespace(Struct, frozen=True):
         options = _effective(configured, config)
         regex = re2.compile(options.channel_regex) if options.channel_regex else None
         granted = tuple(from_namespace(options, source) for source in Source)
-        return cls(name, options, expressions_of(options), is_stream(options), granted, regex)
+        stream = is_stream(options)
+        refusal = None if stream else ERROR_NOT_AVAILABLE
+        return cls(name, options, expressions_of(options), stream, refusal, granted, regex)
 
     def admits_name(self, channel: str, rest: str) -> bool:
         """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
@@ -120,7 +123,7 @@ class Namespaces:
             granted=namespace.granted,
             name_is_valid=name_is_valid,
             is_stream=namespace.is_stream,
-            refusal=_refusal(name_is_valid=name_is_valid, stream=namespace.is_stream),
+            refusal=namespace.refusal if name_is_valid else ERROR_BAD_REQUEST,
             is_private=bool(prefix) and channel.startswith(prefix),
             users=self._users(channel) if namespace.options.allow_user_limited_channels else None,
             variables=variables,
@@ -134,21 +137,17 @@ class Namespaces:
                 raise ReplyError(ERROR_UNKNOWN_CHANNEL)
             namespace, variables = found
             return namespace, channel, variables
-        name, rest = self._split(channel)
+        config = self._config
+        boundary = config.namespace_boundary
+        name, rest = "", channel  # without namespace the rest is the whole channel, private prefix included
+        if boundary and boundary in channel:
+            bare = channel.removeprefix(config.private_prefix)
+            if boundary in bare:
+                name, _, rest = bare.partition(boundary)
         known = self._namespaces.get(name)
         if known is None:
             raise ReplyError(ERROR_UNKNOWN_CHANNEL)
         return known, rest, _NO_VARIABLES
-
-    def _split(self, channel: str) -> tuple[str, str]:
-        """Namespace and rest. Without namespace the rest is the whole channel, private prefix included."""
-        config = self._config
-        boundary = config.namespace_boundary
-        name = channel.removeprefix(config.private_prefix)
-        if boundary and boundary in name:
-            namespace, _, rest = name.partition(boundary)
-            return namespace, rest
-        return "", channel
 
     def _users(self, channel: str) -> tuple[str, ...] | None:
         """The users listed after the last boundary; no trimming, empty items are kept."""
@@ -172,9 +171,3 @@ def _effective(options: ChannelOptions, config: Channel) -> ChannelOptions:
         "publication_data_format": options.publication_data_format or config.publication_data_format,
     }
     return plain(options.model_copy(update=inherited))
-
-
-def _refusal(*, name_is_valid: bool, stream: bool) -> Error | None:
-    if not name_is_valid:
-        return ERROR_BAD_REQUEST
-    return None if stream else ERROR_NOT_AVAILABLE
