@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
 from fanjet.engines.failures import log_failure
-from fanjet.engines.interfaces import HistoryNotAvailable
+from fanjet.engines.interfaces import DONE, HistoryNotAvailable
 from fanjet.node.subscriber import Delivery
 from fanjet.protocol.codes import (
     DISCONNECT_CONNECTION_CLOSED,
@@ -119,8 +119,10 @@ class Establishing(Struct, eq=False, gc=False):
         subscription = self.subscription
         node = self._session.context.node
         try:
-            await node.subscribe_channel(subscription)
-            self._check_still_open()
+            subscribing = node.subscribe_channel(subscription)
+            if subscribing is not DONE:
+                await subscribing
+                self._check_still_open()
             if subscription.options.presence:
                 self._present = True
                 await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())

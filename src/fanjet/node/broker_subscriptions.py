@@ -11,7 +11,7 @@ from fanjet.engines.interfaces import DONE, EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Iterable, Sequence
 
     from fanjet.engines.interfaces import Broker
 
@@ -48,26 +48,35 @@ class BrokerSubscriptions:
         self._failing = False
         self._closed = False
 
-    async def ensure(self, channel: LiveChannel) -> None:
-        """Return once the broker delivers `channel`. Raises what the broker raised."""
-        while not channel.subscribed:
-            if channel.changing:
-                answer = self._unread.get(channel.name)
-                if answer is not None and answer.done():
-                    self._read(channel)  # its turn comes in this turn of the loop, after ours
-                else:
-                    await self._wait(channel, answer)
-                continue
+    def ensure(self, channel: LiveChannel) -> Awaitable[None]:
+        """Done once the broker delivers `channel`, which may be at once (`DONE`); else to be awaited at once. Raises
+        what the broker raised."""
+        if channel.changing:
+            return self._ensure_later(channel)
+        if not channel.subscribed:
             asked = self._broker.subscribe(channel.name)
-            if asked is DONE:
-                channel.subscribed = True
-                return
-            channel.changing = True
-            try:
-                await asked
-                channel.subscribed = True
-            finally:
-                self._end_transition(channel)
+            if asked is not DONE:
+                return self._take(channel, asked)
+            channel.subscribed = True
+        return DONE
+
+    async def _take(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
+        channel.changing = True
+        try:
+            await asked
+            channel.subscribed = True
+        finally:
+            self._end_transition(channel)
+
+    async def _ensure_later(self, channel: LiveChannel) -> None:
+        """Look again when the transition has ended."""
+        while channel.changing:
+            answer = self._unread.get(channel.name)
+            if answer is not None and answer.done():
+                self._read(channel)  # its turn comes in this turn of the loop, after ours
+            else:
+                await self._wait(channel, answer)
+        await self.ensure(channel)
 
     async def _wait(self, channel: LiveChannel, answer: asyncio.Future[None] | None) -> None:
         """Wait until something about the transition has changed."""
