@@ -139,8 +139,6 @@ def with_wishes(
 
     Only for subscriptions that no proxy granted. Expressions have no say in this.
     """
-    if not (positioned or recoverable or join_leave):
-        return granted
     options, allowed = resolved.options, granted.allow
     reads_history = _reads_history(resolved, asker, True, insecure) or _is_capable(
         resolved, asker, capabilities.HISTORY, allowed

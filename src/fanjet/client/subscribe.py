@@ -152,6 +152,8 @@ def _permit(
         if source is None:
             raise ReplyError(ERROR_PERMISSION_DENIED)
         granted = resolved.granted[source]
+    if not (request.positioned or request.recoverable or request.join_leave):
+        return granted
     return with_wishes(
         granted,
         resolved,
