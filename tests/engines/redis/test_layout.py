@@ -1,5 +1,6 @@
 """What is in Redis, and what travels through it, as other nodes expect it (07 §5-7, §9, §10)."""
 
+import asyncio
 import socket
 import time
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.records import decode_info
 from fanjet.protocol.publication import ClientInfo, StreamPosition
+from tests.engines.conftest import Recorder
 from tests.engines.redis.conftest import opened, opened_presence
 from tests.support.redis import Redis
 from tests.support.redis_binaries import new_binary
@@ -56,6 +58,43 @@ async def published(broker, count: int) -> str:
     for number in range(count):
         position = (await broker.publish("news", b"%d" % number, KEEP)).position
     return position.epoch
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(PublishOptions(), id="bare"),
+        pytest.param(PublishOptions(info=ALICE, is_json=True), id="of-a-client"),
+        pytest.param(PublishOptions(tags={"a": "1"}, version=7), id="tags-and-version"),
+        pytest.param(PublishOptions(tags={}), id="no-tags"),
+        pytest.param(PublishOptions(use_delta=True), id="delta"),
+        pytest.param(replace(KEEP, info=ALICE), id="in-a-stream"),
+    ],
+)
+@pytest.mark.parametrize(
+    "data",
+    [pytest.param(b'{"a":1}', id="short"), pytest.param(b"", id="empty"), pytest.param(b"x" * 100_000, id="long")],
+)
+async def test_the_publisher_s_node_hears_what_others_hear(redis, events, options, data):
+    others = Recorder()
+    async with opened(redis.address, events) as broker, opened(redis.address, others) as other:
+        await asyncio.gather(broker.subscribe("news"), other.subscribe("news"))
+        for _ in range(2):
+            await broker.publish("news", data, options)
+        heard, heard_there = await events.deliveries(2), await others.deliveries(2)
+    for here, there in zip(heard, heard_there, strict=True):
+        assert replace(here.publication, is_json=False) == there.publication
+        assert (here.channel, here.epoch, here.use_delta) == (there.channel, there.epoch, there.use_delta)
+
+
+async def test_what_was_published_here_and_never_came_back_is_forgotten(redis, events):
+    async with opened(redis.address, events) as broker:
+        await broker.subscribe("news")
+        for number in range(1100):  # more than are remembered, all of them under way
+            last = broker.publish("news", b"%d" % number, PublishOptions(is_json=True))
+        await last
+        heard = await events.deliveries(1100)
+    assert [one.publication.data for one in heard] == [b"%d" % number for number in range(1100)]
 
 
 async def test_a_stream(redis, events, ear):  # 07-19, 07-20
