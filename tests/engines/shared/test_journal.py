@@ -86,20 +86,20 @@ def test_a_bell_is_rung_once_until_it_is_answered(journal, folder: Path):
         seat = journal.take_seat(generation)
         assert seat is not None
         os.mkfifo(bell_at(prefix, seat))
-    others = Bells(journal, prefix, own=1)
-    others.ring()  # nobody listens yet
+    others = Bells(journal, prefix)
+    others.ring([1])  # nobody listens yet
     journal.come(0)
     bell = Bell(bell_at(prefix, 0))
     for _ in range(3):
-        others.ring()
+        others.ring([1])
     assert os.read(bell.descriptor, 10) == b"\0"
     journal.come(0)
-    others.ring()
+    others.ring([1])
     assert os.read(bell.descriptor, 10) == b"\0"
     bell.take()  # which nobody has rung
     bell.close()
     journal.come(0)
-    others.ring()  # and nobody has any more
+    others.ring([1])  # and nobody has any more
     others.close()
 
 
@@ -111,7 +111,7 @@ def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, folder: Path):
         assert journal.take_seat(generation) == 0
         os.mkfifo(path)
         bell = Bell(path)
-        others.ring()
+        others.ring([1])
         assert os.read(bell.descriptor, 10) == b"\0"
         bell.close()
         os.unlink(path)

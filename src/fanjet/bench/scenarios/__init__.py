@@ -92,6 +92,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Workers("workers", "two workers beside one process: HTTP API publishes to channels of 10, 100, 400 subscribers"),
     Workers("workers-batch", "the same in batches of 100", batch=100),
     Workers("workers-client", "the same by clients", by_clients=True),
+    Workers("workers-history", "the same with history", prefix=f"{RECOVERED}:"),
     NodeRestart(),
     RollingRestart(),
 )

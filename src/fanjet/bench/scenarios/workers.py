@@ -49,6 +49,8 @@ class Workers:
     summary: str
     batch: int = 1
     by_clients: bool = False
+    prefix: str = ""
+    """Of the channels: with a namespace, for history."""
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure one process and several, with each number of subscribers."""
@@ -63,7 +65,7 @@ class Workers:
     async def _measure(self, stage: Stage, audience: int) -> Cost:
         """There are as many connections in each case; a channel has `audience` of them."""
         crowd = min(max(AUDIENCES), stage.scale.subscribers)
-        channels = [f"of-{audience}-{number}" for number in range(crowd // audience)]
+        channels = [f"{self.prefix}of-{audience}-{number}" for number in range(crowd // audience)]
         clients = await stage.clients([{"channel": channel}] for channel in channels for _ in range(audience))
         tally, latencies = Tally(), Latencies()
         attach_readers(clients, tally, latencies)

@@ -13,6 +13,8 @@ from .messages import Seat
 from .tidings import framed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .messages import Event
 
 
@@ -39,8 +41,11 @@ class Announcements:
         self._frames.append(frame)
         self._size += len(frame)
 
-    def flush(self) -> bool:
-        """Append what there is; False if that has to wait."""
+    def flush(self, answering: Iterable[Seat]) -> bool:
+        """Append what there is, and call all but those who are about to be answered; False if that has to wait."""
+        if not self._frames:
+            return True
+        without = {seat.number for seat in answering}
         while self._frames:
             count = len(self._frames)
             if self._size > MOST_AT_ONCE:
@@ -52,7 +57,7 @@ class Announcements:
                 return False
             del self._frames[:count]
             self._size -= len(own)
-            self._bells.ring()
+            self._bells.ring(without)
         return True
 
     def _some(self) -> int:
@@ -85,7 +90,7 @@ class Announcements:
 
     def close(self) -> None:
         """Tell no more. Those who read do so until they notice."""
-        self.flush()
+        self.flush(())
         for number in self._journal.seats:
             _remove(bell_at(self._prefix, number))
         self._bells.close()

@@ -7,9 +7,10 @@ import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .journal import Journal
 
-_NO_SEAT: Final = -1
 _MUCH: Final = 4096
 
 
@@ -35,21 +36,20 @@ class Bell:
 
 
 class Bells:
-    """Those of all others. `own`: a seat that is left out."""
+    """Those of all others."""
 
-    def __init__(self, journal: Journal, prefix: str, own: int = _NO_SEAT) -> None:
+    def __init__(self, journal: Journal, prefix: str) -> None:
         self._journal = journal
         self._prefix = prefix
-        self._own = own
         self._known: dict[int, tuple[int, int]] = {}
         """Generation and descriptor, by seat."""
 
-    def ring(self) -> None:
-        """Call whoever has a seat, since something has been appended."""
+    def ring(self, without: Collection[int]) -> None:
+        """Call whoever has a seat, since something has been appended, but for those who read it anyway."""
         journal = self._journal
         for seat in journal.seats:
             generation = journal.generation(seat)
-            if generation and seat != self._own and journal.call(seat):
+            if generation and seat not in without and journal.call(seat):
                 self._ring_one(seat, generation)
 
     def _ring_one(self, seat: int, generation: int) -> None:

@@ -38,6 +38,8 @@ class Worker(Protocol):
 
     introduction: messages.Hello | None
     seat: Seat | None
+    is_answering: bool
+    """Whether something is about to be sent, after `Engine.flush`."""
     present: set[tuple[str, str]]
     """Channels and clients of its entries of presence."""
 
@@ -53,7 +55,7 @@ class Engine:
 
     def __init__(self, *, bells: str, history_meta_ttl: int) -> None:
         """`bells`: see `Announcements`."""
-        self.announcements = Announcements(bells)
+        self._announcements = Announcements(bells)
         self._broker = MemoryBroker(self, history_meta_ttl=history_meta_ttl)
         self._presence = MemoryPresenceManager()
         self._nodes: dict[str, Worker] = {}
@@ -70,7 +72,19 @@ class Engine:
         for worker in self._workers:
             worker.drop("the engine ends")
         await self._broker.close()
-        self.announcements.close()
+        self._announcements.close()
+
+    @property
+    def journal(self) -> int:
+        """Its descriptor, for the workers."""
+        return self._announcements.descriptor
+
+    def flush(self) -> bool:
+        """Let what comes of the calls stand in the journal; until that returns True nothing that comes after may be
+        sent."""
+        return self._announcements.flush(
+            worker.seat for worker in self._nodes.values() if worker.is_answering and worker.seat is not None
+        )
 
     def meet(self, worker: Worker) -> None:
         """It has connected."""
@@ -95,7 +109,7 @@ class Engine:
         if hello is None:
             return
         if worker.seat is not None and not self._closed:
-            self.announcements.free_seat(worker.seat)
+            self._announcements.free_seat(worker.seat)
         for channel, client in worker.present:
             _result(self._presence.remove(channel, client, ""))
         if self._nodes.get(hello.node) is worker:
@@ -110,15 +124,15 @@ class Engine:
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
         """See `BrokerEvents`."""
-        self.announcements.tell(Published(channel, publication, epoch, use_delta, previous))
+        self._announcements.tell(Published(channel, publication, epoch, use_delta, previous))
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """See `BrokerEvents`."""
-        self.announcements.tell(Joined(channel, info))
+        self._announcements.tell(Joined(channel, info))
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """See `BrokerEvents`."""
-        self.announcements.tell(Left(channel, info))
+        self._announcements.tell(Left(channel, info))
 
     def on_restored(self) -> None:
         """See `BrokerEvents`: memory is never lost."""
@@ -132,7 +146,7 @@ class Engine:
         if earlier is not None and earlier is not worker:
             earlier.drop("its node has connected anew")
             self.forget(earlier)
-        seat = worker.seat or self.announcements.take_seat()
+        seat = worker.seat or self._announcements.take_seat()
         if seat is None:
             return Refused("there are too many workers")
         worker.introduction, worker.seat = call, seat

@@ -81,6 +81,11 @@ class FrameWriter:
         self._messages: list[object] = []
         self._size = 0
 
+    @property
+    def has_messages(self) -> bool:
+        """Whether something is to be sent with this turn."""
+        return bool(self._messages)
+
     def add(self, message: object) -> None:
         """Send a message with the others of this turn."""
         messages = self._messages

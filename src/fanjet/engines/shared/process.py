@@ -40,7 +40,7 @@ async def serve(listening: socket.socket, config: Config) -> None:
             return
         accepted.setblocking(False)
         try:
-            hand_over(accepted, engine.announcements.descriptor)
+            hand_over(accepted, engine.journal)
         except OSError:  # it is gone
             accepted.close()
             return

@@ -63,7 +63,7 @@ class Tidings:
         self._take = take
         self._lose = lose
         self._bell = Bell(bell_at(seat.bells, seat.number))
-        self._bells = Bells(journal, seat.bells, seat.number)
+        self._bells = Bells(journal, seat.bells)
         self._position: int | None = None
         self._own: list[bytes] = []
         self._own_events: list[Event] = []
@@ -160,7 +160,7 @@ class Tidings:
         if own:
             self._undelivered.append(iter(self._own_events))
             self._own, self._own_events, self._own_size = [], [], 0
-            self._bells.ring()
+            self._bells.ring((self._seat,))
         return True
 
     def _deliver(self) -> bool:

@@ -39,7 +39,7 @@ class WorkerConnection(asyncio.Protocol):
         self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._reader: FrameReader[Call] = FrameReader(decode_calls)
-        self._writer = FrameWriter(self._loop, self._write, engine.announcements.flush)
+        self._writer = FrameWriter(self._loop, self._write, engine.flush)
         self._calls: deque[Call] = deque()
         self._transport: asyncio.Transport | None = None
         self._stalled = False
@@ -51,6 +51,11 @@ class WorkerConnection(asyncio.Protocol):
         self.seat: Seat | None = None
         self.present: set[tuple[str, str]] = set()
         self.tell = self._writer.add
+
+    @property
+    def is_answering(self) -> bool:
+        """See `Worker`."""
+        return self._writer.has_messages
 
     def drop(self, why: str) -> None:
         """See `Worker`."""
