@@ -79,7 +79,9 @@ class Session(Outbox):
         "meta",
         "metrics",
         "opening",
+        "ping_interval",
         "ping_outstanding",
+        "pong_timeout",
         "session_id",
         "state",
         "subscriptions",
@@ -113,6 +115,10 @@ class Session(Outbox):
         self.authenticated = self.closed = False
         self.usable = True
         self.subscriptions: dict[str, Subscription] = {}
+        self.ping_interval = context.settings.ping_interval if transport.app_pings else 0.0
+        """Seconds between the session's own pings, 0 for none."""
+        self.pong_timeout = context.settings.pong_timeout if transport.app_pings else 0.0
+        """Seconds that the client has to answer one, 0 when it need not."""
         self.ping_outstanding = False
         self.ticking = False
         self.asking: Asking | None = None
@@ -132,16 +138,6 @@ class Session(Outbox):
         """Whether a subscription to `channel` is active, client-side or server-side."""
         subscription = self.subscriptions.get(channel)
         return subscription is not None and subscription.active
-
-    @property
-    def ping_interval(self) -> float:
-        """Seconds between the session's own pings, 0 for none."""
-        return self.context.settings.ping_interval if self.transport.app_pings else 0.0
-
-    @property
-    def pong_timeout(self) -> float:
-        """Seconds that the client has to answer one, 0 when it need not."""
-        return self.context.settings.pong_timeout if self.transport.app_pings else 0.0
 
     # ------------------------------------------------------------------------------------------ connecting
 
@@ -183,9 +179,8 @@ class Session(Outbox):
         if self.closed:
             return
         self.state = CONNECTED
-        ping_interval = self.ping_interval
-        if ping_interval:
-            self.deadlines.ping = first_time(self.context.now(), ping_interval)
+        if self.ping_interval:
+            self.deadlines.ping = first_time(self.context.now(), self.ping_interval)
         self.set_expiry(self.expire_at)
         self.arm()
 

@@ -49,7 +49,7 @@ class UnidirectionalSession(Session):
     come through the emulation endpoint.
     """
 
-    __slots__ = ("_ping_interval", "refused_with")
+    __slots__ = ("refused_with",)
 
     def __init__(
         self,
@@ -61,20 +61,11 @@ class UnidirectionalSession(Session):
     ) -> None:
         """`ping_interval` in seconds, that of the configuration unless given."""
         super().__init__(context, transport, opening, session_id=new_client_id())
-        self._ping_interval = context.settings.ping_interval if ping_interval is None else ping_interval
+        self.ping_interval = context.settings.ping_interval if ping_interval is None else ping_interval
+        self.pong_timeout = 0.0  # pings need no answer
         self.refused_with: Error | None = None
         """The error that the connect failed with, when the transport is told to end: the disconnect just stands for
         it."""
-
-    @property
-    def ping_interval(self) -> float:
-        """Seconds between pings, 0 for none."""
-        return self._ping_interval
-
-    @property
-    def pong_timeout(self) -> float:
-        """Pings need no answer."""
-        return 0.0
 
     def connect(self, request: ConnectRequest) -> None:
         """Connect. The first message is the connect push, or the connection ends with what stands for the failure."""

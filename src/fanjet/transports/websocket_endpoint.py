@@ -41,8 +41,8 @@ class WebSocketEndpoint:
             return
         subprotocol = select_subprotocol(request, SUBPROTOCOLS)
         protobuf, native_pings = subprotocol == PROTOBUF_SUBPROTOCOL, False
-        if request.query:
-            query = parse_qs(request.query.decode("latin-1"))
+        if request.head.query:
+            query = parse_qs(request.head.query.decode("latin-1"))
             protobuf = protobuf or "protobuf" in (_first(query, "format"), _first(query, "cf_protocol"))
             native_pings = _first(query, "cf_ws_frame_ping_pong") == "true"
         deflate = self._deflate is not None and offers_deflate(request)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from ..wheel import NOT_SCHEDULED
 from .errors import BadRequest
@@ -56,6 +56,8 @@ class HttpConnection(asyncio.Protocol):
         "wheel_slot",
     )
 
+    _transport: asyncio.Transport
+
     def __init__(self, server: "HttpServer") -> None:
         self._server = server
         self._reader = RequestReader(server.heads)
@@ -96,7 +98,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = transport  # type: ignore[assignment]  # a cast is a call
         server = self._server
         server.connections.add(self)
         self._started = server.wheel.clock()

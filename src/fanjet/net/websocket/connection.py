@@ -2,7 +2,7 @@
 
 import asyncio
 from enum import IntEnum
-from typing import Final, cast
+from typing import Final
 
 from ..wheel import NOT_SCHEDULED, TimingWheel
 from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_echo_frame, close_frame, ping_frame, pong_frame
@@ -173,7 +173,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket over."""
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = transport  # type: ignore[assignment]  # a cast is a call
         if transport.get_extra_info("sslcontext") is None:
             # At 0 the kernel's buffer alone decides; TLS transports would report a pause at every write.
             self.transport.set_write_buffer_limits(high=0)
