@@ -120,6 +120,8 @@ class LiveChannel(Struct, eq=False, gc=False):
             self.positioned += 1
         session = subscriber.session
         self.apart.pop(session, None)
+        if not self.apart:
+            self.apart = {}  # without a table, which is 160 bytes: the next channel gets that of the one before
         group = self.groups.get(subscriber.delivery)
         if group is None:
             group = self.groups[subscriber.delivery] = Group(subscriber.delivery)
