@@ -227,6 +227,18 @@ async def test_a_cut_within_a_frame_is_a_loss_and_nothing_else(folder, direction
         assert offsets == sorted(set(offsets))
 
 
+async def test_who_comes_back_is_called_for_what_it_has_subscribed_to(folder, monkeypatch):
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1000.0)  # or it would look by itself now and then
+    async with behind_wire(folder) as (worker, wire), working(str(folder / "wire"), "other") as other:
+        await worker.broker.subscribe("news")
+        await wire.cut()
+        await restored(worker)
+        await restored(other)
+        for count, options in enumerate((NO_STREAM, KEEP), 1):
+            await other.broker.publish("news", b"1", options)
+            await worker.events.deliveries(count)
+
+
 async def test_a_wait_that_is_given_up_leaves_the_others_alone(engine):
     async with working(engine) as worker:
         given_up = [asyncio.ensure_future(worker.broker.publish("news", b"1", KEEP)) for _ in range(3)]

@@ -11,6 +11,7 @@ import pytest
 from fanjet.engines.shared import journal as module
 from fanjet.engines.shared.bells import Bell, Bells, bell_at
 from fanjet.engines.shared.journal import Busy, FallenBehind, Journal
+from fanjet.engines.shared.seats import MOST_SEATS
 from tests.support.shared_engine import holding_lock
 
 if TYPE_CHECKING:
@@ -71,49 +72,86 @@ def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
     assert journal.exchange(None, b"1")[1] == 1
 
 
-def test_seats_are_given_again(journal):
-    seats = [journal.take_seat(generation) for generation in range(1, module.MOST_SEATS + 1)]
-    assert seats == list(range(module.MOST_SEATS))
-    assert journal.take_seat(1000) is None
-    journal.free_seat(7)
-    assert journal.take_seat(1001) == 7
-    assert journal.generation(7) == 1001
+def test_seats_are_given_again(journal, another):
+    seats = journal.seats
+    assert [seats.take(generation, 0) for generation in range(1, MOST_SEATS + 1)] == list(range(MOST_SEATS))
+    assert seats.take(1000, 0) is None
+    another.seats.wait_for(7, 1, waits=True)
+    seats.free(7)
+    assert seats.take(1001, 50) == 7
+    assert another.seats.generation(7) == 1001
+    assert not another.seats.waits_for(7, [1])
+    assert another.seats.position(7) == 50
+    assert list(another.seats) == list(range(MOST_SEATS))
 
 
-def test_a_bell_is_rung_once_until_it_is_answered(journal, folder: Path):
+@pytest.fixture
+def bells(journal: Journal, folder: Path) -> Iterator[Bells]:
+    """For the pipes of two seats, both of which wait for bucket 1."""
     prefix = str(folder / "bell.")
-    for generation in (1, 2):
-        seat = journal.take_seat(generation)
-        assert seat is not None
+    for seat in range(2):
+        assert journal.seats.take(seat + 1, 0) == seat
+        journal.seats.wait_for(seat, 1, waits=True)
         os.mkfifo(bell_at(prefix, seat))
-    others = Bells(journal, prefix)
-    others.ring([1])  # nobody listens yet
-    journal.come(0)
-    bell = Bell(bell_at(prefix, 0))
-    for _ in range(3):
-        others.ring([1])
-    assert os.read(bell.descriptor, 10) == b"\0"
-    journal.come(0)
-    others.ring([1])
-    assert os.read(bell.descriptor, 10) == b"\0"
+    rung = Bells(journal.seats, prefix)
+    yield rung
+    rung.close()
+
+
+def heard(bell: Bell) -> bytes:
+    try:
+        return os.read(bell.descriptor, 10)
+    except BlockingIOError:
+        return b""
+
+
+def test_a_bell_is_rung_once_until_it_is_answered(journal, bells, folder: Path):
+    bells.ring([1], 0, [1])  # nobody listens yet
+    journal.seats.come(0)
+    bell = Bell(bell_at(str(folder / "bell."), 0))
+    for _ in range(2):
+        for _ in range(3):
+            bells.ring([1], 0, [1])
+        assert heard(bell) == b"\0"
+        journal.seats.come(0)
     bell.take()  # which nobody has rung
     bell.close()
-    journal.come(0)
-    others.ring([1])  # and nobody has any more
-    others.close()
+    bells.ring([1], 0, [1])  # and nobody has any more
 
 
-def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, folder: Path):
-    prefix = str(folder / "bell.")
-    path = bell_at(prefix, 0)
-    others = Bells(journal, prefix)
-    for generation in (1, 2):
-        assert journal.take_seat(generation) == 0
+def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, bells, folder: Path):
+    mine, other = (Bell(bell_at(str(folder / "bell."), seat)) for seat in range(2))
+    journal.seats.wait_for(1, 2, waits=True)
+    journal.seats.wait_for(1, 1, waits=False)
+    for buckets, end, expected in (
+        ([1], 0, (b"\0", b"")),
+        ([2], 0, (b"", b"\0")),
+        ([3, 2, 1], 0, (b"\0", b"\0")),
+        ([3], 0, (b"", b"")),
+        ([3], module.FAR_BEHIND + 1, (b"\0", b"\0")),
+    ):
+        for seat in range(2):
+            journal.seats.come(seat)
+        bells.ring(buckets, end, ())
+        assert (heard(mine), heard(other)) == expected
+    journal.seats.note(0, 10)
+    for seat in range(2):
+        journal.seats.come(seat)
+    bells.ring([3], module.FAR_BEHIND + 1, ())
+    assert (heard(mine), heard(other)) == (b"", b"\0")
+    mine.close()
+    other.close()
+
+
+def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, bells, folder: Path):
+    path = bell_at(str(folder / "bell."), 0)
+    for generation in (10, 11):
+        journal.seats.free(0)
+        assert journal.seats.take(generation, 0) == 0
+        journal.seats.wait_for(0, 1, waits=True)
+        os.unlink(path)
         os.mkfifo(path)
         bell = Bell(path)
-        others.ring([1])
-        assert os.read(bell.descriptor, 10) == b"\0"
+        bells.ring([1], 0, ())
+        assert heard(bell) == b"\0"
         bell.close()
-        os.unlink(path)
-        journal.free_seat(0)
-    others.close()

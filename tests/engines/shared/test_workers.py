@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from fanjet.engines.interfaces import Published, PublishOptions
+from fanjet.engines.shared import connection
+from fanjet.engines.shared.seats import bucket_of
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.shared.conftest import Worker, working
 from tests.support.waiting import until
@@ -59,6 +61,29 @@ async def test_who_has_unsubscribed_gets_no_more(engine):
         await worker.broker.unsubscribe("never")
         await worker.broker.publish("news", b"1", KEEP)
         assert worker.events.delivered == []
+
+
+@pytest.fixture
+def rung_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers read what has happened when they are called, and only then."""
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1000.0)
+
+
+@pytest.mark.usefixtures("rung_for")
+@pytest.mark.parametrize("options", [PublishOptions(), KEEP])
+async def test_who_has_subscribed_is_called(engine, options):
+    alike = [each for each in map("news:{}".format, range(30_000)) if bucket_of(each) == 7]
+    assert len(alike) > 1
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        for channel in alike:
+            for _ in range(2):
+                await a.broker.subscribe(channel)
+        for channel in alike[1:]:
+            for _ in range(2):
+                await a.broker.unsubscribe(channel)
+        for channel in alike:
+            await b.broker.publish(channel, b"1", options)
+        assert [each.channel for each in await a.events.deliveries(1)] == alike[:1]
 
 
 # ------------------------------------------------------------------------------------------------------ control

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .bells import Bells, bell_at
 from .journal import MOST_AT_ONCE, Busy, Journal
 from .messages import Seat
+from .seats import bucket_of
 from .tidings import framed
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ class Announcements:
         """`bells`: what the paths of the pipes begin with that the workers are called by."""
         self._journal = Journal.create()
         self._prefix = bells
-        self._bells = Bells(self._journal, bells)
+        self._bells = Bells(self._journal.seats, bells)
         self._generations = count(1)
         self._frames: list[bytes] = []
         self._size = 0
+        self._buckets: set[int] = set()
 
     @property
     def descriptor(self) -> int:
@@ -40,6 +42,7 @@ class Announcements:
         frame = framed(event)
         self._frames.append(frame)
         self._size += len(frame)
+        self._buckets.add(bucket_of(event.channel))
 
     def flush(self, answering: Iterable[Seat]) -> bool:
         """Append what there is, and call all but those who are about to be answered; False if that has to wait."""
@@ -52,12 +55,13 @@ class Announcements:
                 count = self._some()
             own = b"".join(self._frames[:count])
             try:
-                self._journal.exchange(None, own)
+                _, end = self._journal.exchange(None, own)
             except Busy:
                 return False
             del self._frames[:count]
             self._size -= len(own)
-            self._bells.ring(without)
+            self._bells.ring(self._buckets, end, without)
+        self._buckets.clear()
         return True
 
     def _some(self) -> int:
@@ -71,7 +75,7 @@ class Announcements:
 
     def take_seat(self) -> Seat | None:
         """A place for one who reads, with a bell; None if there is none any more. Raises `OSError`."""
-        number = self._journal.take_seat(next(self._generations))
+        number = self._journal.seats.take(next(self._generations), self._journal.about_end)
         if number is None:
             return None
         path = bell_at(self._prefix, number)
@@ -79,13 +83,13 @@ class Announcements:
             _remove(path)
             os.mkfifo(path, 0o600)
         except OSError:
-            self._journal.free_seat(number)
+            self._journal.seats.free(number)
             raise
         return Seat(number, self._prefix)
 
     def free_seat(self, seat: Seat) -> None:
         """Who had it is gone."""
-        self._journal.free_seat(seat.number)
+        self._journal.seats.free(seat.number)
         _remove(bell_at(self._prefix, seat.number))
 
     def close(self) -> None:

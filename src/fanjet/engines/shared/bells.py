@@ -6,10 +6,12 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
+from .journal import FAR_BEHIND
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from .journal import Journal
+    from .seats import Seats
 
 _MUCH: Final = 4096
 
@@ -38,18 +40,24 @@ class Bell:
 class Bells:
     """Those of all others."""
 
-    def __init__(self, journal: Journal, prefix: str) -> None:
-        self._journal = journal
+    def __init__(self, seats: Seats, prefix: str) -> None:
+        self._seats = seats
         self._prefix = prefix
         self._known: dict[int, tuple[int, int]] = {}
         """Generation and descriptor, by seat."""
 
-    def ring(self, without: Collection[int]) -> None:
-        """Call whoever has a seat, since something has been appended, but for those who read it anyway."""
-        journal = self._journal
-        for seat in journal.seats:
-            generation = journal.generation(seat)
-            if generation and seat not in without and journal.call(seat):
+    def ring(self, buckets: Collection[int], end: int, without: Collection[int]) -> None:
+        """Call those who wait for channels of these buckets, since something has been appended up to `end`, but for
+        those who read it anyway."""
+        seats = self._seats
+        for seat in seats:
+            generation = seats.generation(seat)
+            if (
+                generation
+                and seat not in without
+                and (seats.waits_for(seat, buckets) or end - seats.position(seat) > FAR_BEHIND)
+                and seats.call(seat)
+            ):
                 self._ring_one(seat, generation)
 
     def _ring_one(self, seat: int, generation: int) -> None:

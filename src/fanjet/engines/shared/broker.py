@@ -55,16 +55,16 @@ class SharedBroker:
         """See `Broker.subscribe`."""
         if self._link.lost:
             return self._subscribe_later(channel)
-        self._link.channels.add(channel)
+        self._link.subscribe(channel)
         return DONE
 
     async def _subscribe_later(self, channel: str) -> None:
         await self._link.connected()
-        self._link.channels.add(channel)
+        self._link.subscribe(channel)
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
-        self._link.channels.discard(channel)
+        self._link.unsubscribe(channel)
         return DONE
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:

@@ -38,10 +38,12 @@ class Worker(Protocol):
 
     introduction: messages.Hello | None
     seat: Seat | None
-    is_answering: bool
-    """Whether something is about to be sent, after `Engine.flush`."""
     present: set[tuple[str, str]]
     """Channels and clients of its entries of presence."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether something is about to be sent, after `Engine.flush`."""
 
     def tell(self, message: messages.Control, /) -> None:
         """Send a control message."""

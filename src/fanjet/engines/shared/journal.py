@@ -12,25 +12,22 @@ import mmap
 import os
 from typing import Final, Self
 
+from .seats import SEATS_SIZE, Seats
+
 CAPACITY: Final = 64 * 1024 * 1024
 """Bytes. Memory is taken as it is first written to."""
 MOST_AT_ONCE: Final = CAPACITY // 4
 """Bytes that may be appended under one lock."""
 MOST_OF_PUBLICATION: Final = MOST_AT_ONCE // 2 - 1024
 """Bytes: one that is a change of another is told together with that."""
-MOST_SEATS: Final = 255
+FAR_BEHIND: Final = CAPACITY // 4
+"""Bytes: who has not read them is called, whatever it waits for."""
 
 _TRIES: Final = 4
 """The lock is held for a few µs; beyond that its holder is not running."""
-_END: Final = 0
-_SEATS_TAKEN: Final = 1
-_FIRST_SEAT: Final = 8
-_SEAT_WORDS: Final = 8
-"""A cache line for each seat."""
-_GENERATION: Final = 0
-_CALLED: Final = 1
-_HEAD: Final = (_FIRST_SEAT + MOST_SEATS * _SEAT_WORDS) * 8 + 4032 & ~4095
-"""Bytes before the ring."""
+_SEATS_AT: Final = 64
+_HEAD: Final = (_SEATS_AT + SEATS_SIZE + 4095) & ~4095
+"""Bytes before the ring: a word with its end, and the seats."""
 
 
 class Busy(Exception):  # noqa: N818 (says how it is)
@@ -42,10 +39,7 @@ class FallenBehind(Exception):  # noqa: N818 (says what happened)
 
 
 class Journal:
-    """The ring, and the seats of those who read it. Positions count bytes since the beginning.
-
-    A seat has a generation, 0 while nobody has it, and a mark that its owner has been called to read.
-    """
+    """The ring, and the seats of those who read it. Positions count bytes since the beginning."""
 
     def __init__(self, descriptor: int) -> None:
         """`descriptor` of the memory, which is closed with this."""
@@ -56,7 +50,8 @@ class Journal:
             os.close(descriptor)
             raise
         self._bytes = memoryview(self._memory)
-        self._words = self._bytes[:_HEAD].cast("Q")
+        self._end = self._bytes[:_SEATS_AT].cast("Q")
+        self.seats = Seats(self._bytes[_SEATS_AT:_HEAD])
 
     @classmethod
     def create(cls) -> Self:
@@ -67,7 +62,8 @@ class Journal:
 
     def close(self) -> None:
         """Let go of it."""
-        self._words.release()
+        self._end.release()
+        self.seats.release()
         self._bytes.release()
         self._memory.close()
         os.close(self.descriptor)
@@ -77,18 +73,22 @@ class Journal:
         """The position after what was appended last. Raises `Busy`."""
         return self.exchange(None, b"")[1]
 
+    @property
+    def about_end(self) -> int:
+        """The same where it may be out of date."""
+        return self._end[0]
+
     def exchange(self, position: int | None, own: bytes) -> tuple[bytes, int]:
         """Append `own`, `MOST_AT_ONCE` bytes at most; what others have appended since `position` (None: nothing), and
         the position after all of it. Raises `Busy` and `FallenBehind`: then nothing has been appended."""
-        words = self._words
         self._lock()
         try:
-            end = words[_END]
+            end = self._end[0]
             news = b"" if position is None or position == end else self._read(position, end)
             if own:
                 self._write(end, own)
                 end += len(own)
-                words[_END] = end  # the last thing: what somebody was writing who has died does not count
+                self._end[0] = end  # the last thing: what somebody was writing who has died does not count
         finally:
             fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
         return news, end
@@ -120,41 +120,3 @@ class Journal:
         else:
             self._bytes[_HEAD + start :] = own[:-beyond]
             self._bytes[_HEAD : _HEAD + beyond] = own[-beyond:]
-
-    # ------------------------------------------------------------------------------------------ seats
-
-    @property
-    def seats(self) -> range:
-        """Those that are or have been taken."""
-        return range(self._words[_SEATS_TAKEN])
-
-    def take_seat(self, generation: int) -> int | None:
-        """A free one, None if there is none. The engine alone gives seats away."""
-        taken = self._words[_SEATS_TAKEN]
-        free = next((seat for seat in range(taken) if not self.generation(seat)), taken)
-        if free == MOST_SEATS:
-            return None
-        self._words[_FIRST_SEAT + free * _SEAT_WORDS + _CALLED] = 0
-        self._words[_FIRST_SEAT + free * _SEAT_WORDS + _GENERATION] = generation
-        self._words[_SEATS_TAKEN] = max(taken, free + 1)
-        return free
-
-    def free_seat(self, seat: int) -> None:
-        """Nobody has it any more."""
-        self._words[_FIRST_SEAT + seat * _SEAT_WORDS + _GENERATION] = 0
-
-    def generation(self, seat: int) -> int:
-        """Which of those who have had the seat has it now, 0: nobody."""
-        return self._words[_FIRST_SEAT + seat * _SEAT_WORDS + _GENERATION]
-
-    def call(self, seat: int) -> bool:
-        """Mark that the seat's owner is called; False if it was already, and has not come yet."""
-        place = _FIRST_SEAT + seat * _SEAT_WORDS + _CALLED
-        if self._words[place]:
-            return False
-        self._words[place] = 1
-        return True
-
-    def come(self, seat: int) -> None:
-        """The seat's owner is about to read: it wants to be called for what is appended from now on."""
-        self._words[_FIRST_SEAT + seat * _SEAT_WORDS + _CALLED] = 0

@@ -44,7 +44,7 @@ class EngineLink:
 
     def __init__(self, path: str, node: str) -> None:
         """`path` of the Unix socket, `node` the id of this worker's."""
-        self.channels: set[str] = set()
+        self._channels: set[str] = set()
         """What this worker is subscribed to. What happens in others is nothing to it."""
         self.present: dict[str, dict[str, ClientInfo]] = {}
         """Entries of this worker, by channel and client."""
@@ -98,6 +98,20 @@ class EngineLink:
         """For telling what the engine need not know; None if that would overtake a call to the engine."""
         connection = self._connection
         return None if connection is None or connection.is_publishing else self._tidings
+
+    def subscribe(self, channel: str) -> None:
+        """Have what happens in a channel from now on reported."""
+        if channel not in self._channels:
+            if self._tidings is not None:
+                self._tidings.wait_for([channel])
+            self._channels.add(channel)
+
+    def unsubscribe(self, channel: str) -> None:
+        """Have nothing of it reported any more."""
+        if channel in self._channels:
+            self._channels.remove(channel)
+            if self._tidings is not None:
+                self._tidings.wait_no_more(channel)
 
     async def connected(self) -> None:
         """Wait until there is a connection. Raises `EngineUnavailable`."""
@@ -155,11 +169,17 @@ class EngineLink:
         journal = Journal(await self._open(connection))
         try:
             seat = cast("Seat", await connection.call(Hello(VERSION, self._node, self.farewell)))
-            self._tidings = Tidings(journal, seat, self._report, connection.close)
+            tidings = Tidings(journal, seat, self._report, connection.close)
         except BaseException:
             journal.close()
             raise
-        await self._tidings.begin()
+        try:
+            await tidings.begin()
+        except BaseException:
+            await tidings.close()
+            raise
+        self._tidings = tidings
+        tidings.wait_for(self._channels)
 
     async def _open(self, connection: EngineConnection) -> int:
         """Connect; the descriptor of the journal."""
@@ -231,14 +251,14 @@ class EngineLink:
         if not self._trouble:
             return
         self._trouble = ""
-        log.info("connected to the engine again", channels=len(self.channels))
+        log.info("connected to the engine again", channels=len(self._channels))
         if self.events is not None:
             self.events.on_restored()
 
     def _report(self, event: Event) -> None:
         """Something has happened."""
         events = self.events
-        if events is None or event.channel not in self.channels:
+        if events is None or event.channel not in self._channels:
             return
         try:
             if type(event) is Published:

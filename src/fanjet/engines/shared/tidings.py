@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from itertools import islice
 from struct import Struct
 from typing import TYPE_CHECKING, Final
@@ -16,9 +16,10 @@ from fanjet.telemetry.logging import get_logger
 from .bells import Bell, Bells, bell_at
 from .journal import MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
 from .messages import decode_event, encode
+from .seats import bucket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .journal import Journal
     from .messages import Event, Seat
@@ -63,11 +64,14 @@ class Tidings:
         self._take = take
         self._lose = lose
         self._bell = Bell(bell_at(seat.bells, seat.number))
-        self._bells = Bells(journal, seat.bells)
+        self._bells = Bells(journal.seats, seat.bells)
         self._position: int | None = None
         self._own: list[bytes] = []
         self._own_events: list[Event] = []
         self._own_size = 0
+        self._own_buckets: set[int] = set()
+        self._awaited: Counter[int] = Counter()
+        """How many channels are waited for, by bucket."""
         self._undelivered: deque[Iterator[Event]] = deque()
         self._delivering = False
         self._next_turn: asyncio.Handle | None = None
@@ -81,7 +85,23 @@ class Tidings:
                 self._position = self._journal.end
             except Busy:
                 await asyncio.sleep(BUSY_SECONDS)
-        self._journal.come(self._seat)  # who called before the bell was up has not been heard
+        self._journal.seats.come(self._seat)  # who called before the bell was up has not been heard
+
+    def wait_for(self, channels: Iterable[str]) -> None:
+        """Be called from now on when something happens in these channels, and hear what has happened before."""
+        for channel in channels:
+            bucket = bucket_of(channel)
+            self._awaited[bucket] += 1
+            self._journal.seats.wait_for(self._seat, bucket, waits=True)
+        self.hear()
+
+    def wait_no_more(self, channel: str) -> None:
+        """This one is of no interest any more."""
+        bucket = bucket_of(channel)
+        self._awaited[bucket] -= 1
+        if not self._awaited[bucket]:
+            del self._awaited[bucket]
+            self._journal.seats.wait_for(self._seat, bucket, waits=False)
 
     def tell(self, event: Event) -> None:
         """Let it happen. Raises `EngineUnavailable`."""
@@ -95,6 +115,7 @@ class Tidings:
         self._own.append(frame)
         self._own_events.append(event)
         self._own_size += len(frame)
+        self._own_buckets.add(bucket_of(event.channel))
         if self._next_turn is None:
             self._next_turn = self._loop.call_soon(self._turn)
 
@@ -131,7 +152,7 @@ class Tidings:
 
     def _on_bell(self) -> None:
         self._bell.take()
-        self._journal.come(self._seat)
+        self._journal.seats.come(self._seat)
         self.hear()
 
     def _turn(self) -> None:
@@ -155,12 +176,14 @@ class Tidings:
             self._position = None  # what is to come is still told and heard, until there is another beginning
             self._lose("events came faster than they were delivered")
             return self._exchange()
+        self._journal.seats.note(self._seat, self._position)
         if news:
             self._undelivered.append(_events_in(news))
         if own:
             self._undelivered.append(iter(self._own_events))
             self._own, self._own_events, self._own_size = [], [], 0
-            self._bells.ring((self._seat,))
+            self._bells.ring(self._own_buckets, self._position, (self._seat,))
+            self._own_buckets.clear()
         return True
 
     def _deliver(self) -> bool:

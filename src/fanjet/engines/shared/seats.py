@@ -1,0 +1,111 @@
+"""Those who read the journal, as everybody sees them in the memory before it: who is there, and waits for what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MOST_SEATS: Final = 255
+BUCKETS: Final = 8192
+"""Channels are told apart by so many; who waits for one of a bucket is called for all."""
+
+_WORD: Final = 8
+_SEAT_WORDS: Final = 8
+"""A cache line for each seat, and one before them."""
+_TAKEN: Final = 0
+_GENERATION: Final = 0
+_CALLED: Final = 1
+_POSITION: Final = 2
+_BUCKETS_AT: Final = (1 + MOST_SEATS) * _SEAT_WORDS * _WORD
+
+SEATS_SIZE: Final = _BUCKETS_AT + MOST_SEATS * BUCKETS
+"""Bytes."""
+
+
+def bucket_of(channel: str) -> int:
+    """The same in all processes."""
+    return crc32(channel.encode()) % BUCKETS
+
+
+class Seats:
+    """A seat has a generation, 0 while nobody has it; a mark that its owner has been called to read; the position that
+    it has read up to; and a byte for each bucket of channels that it waits for. Only its owner writes the last two."""
+
+    def __init__(self, memory: memoryview) -> None:
+        """`memory`: `SEATS_SIZE` bytes."""
+        self._words = memory[:_BUCKETS_AT].cast("Q")
+        self._buckets = memory[_BUCKETS_AT:SEATS_SIZE]
+
+    def release(self) -> None:
+        """Let go of the memory."""
+        self._words.release()
+        self._buckets.release()
+
+    def __iter__(self) -> Iterator[int]:
+        """Those that are or have been taken."""
+        return iter(range(self._words[_TAKEN]))
+
+    # ------------------------------------------------------------------------------------------ the engine
+
+    def take(self, generation: int, position: int) -> int | None:
+        """A free one for who will read from this position on, None if there is none."""
+        taken = self._words[_TAKEN]
+        free = next((seat for seat in range(taken) if not self.generation(seat)), taken)
+        if free == MOST_SEATS:
+            return None
+        start = free * BUCKETS
+        self._buckets[start : start + BUCKETS] = bytes(BUCKETS)
+        line = _line(free)
+        self._words[line + _CALLED] = 0
+        self._words[line + _POSITION] = position
+        self._words[line + _GENERATION] = generation
+        self._words[_TAKEN] = max(taken, free + 1)
+        return free
+
+    def free(self, seat: int) -> None:
+        """Nobody has it any more."""
+        self._words[_line(seat) + _GENERATION] = 0
+
+    # ------------------------------------------------------------------------------------------ its owner
+
+    def wait_for(self, seat: int, bucket: int, *, waits: bool) -> None:
+        """Whether it is to be called for channels of this bucket."""
+        self._buckets[seat * BUCKETS + bucket] = waits
+
+    def come(self, seat: int) -> None:
+        """It is about to read, and wants to be called for what is appended from now on."""
+        self._words[_line(seat) + _CALLED] = 0
+
+    def note(self, seat: int, position: int) -> None:
+        """It has read so far."""
+        self._words[_line(seat) + _POSITION] = position
+
+    # ------------------------------------------------------------------------------------------ the others
+
+    def generation(self, seat: int) -> int:
+        """Which of those who have had the seat has it now, 0: nobody."""
+        return self._words[_line(seat) + _GENERATION]
+
+    def position(self, seat: int) -> int:
+        """How far it has read."""
+        return self._words[_line(seat) + _POSITION]
+
+    def waits_for(self, seat: int, buckets: Iterable[int]) -> bool:
+        """Whether it waits for channels of any of them."""
+        memory, start = self._buckets, seat * BUCKETS
+        return any(memory[start + bucket] for bucket in buckets)
+
+    def call(self, seat: int) -> bool:
+        """Mark that it is called; False if it was already, and has not come yet."""
+        place = _line(seat) + _CALLED
+        if self._words[place]:
+            return False
+        self._words[place] = 1
+        return True
+
+
+def _line(seat: int) -> int:
+    return (1 + seat) * _SEAT_WORDS
