@@ -19,7 +19,7 @@ class Gate:
     def __init__(self) -> None:
         self._held: set[str] = set()
         self._failures: dict[str, Exception] = {}
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
         self.calls: list[tuple[str, str]] = []
 
     def hold(self, *calls: str) -> None:
@@ -29,13 +29,15 @@ class Gate:
         """Let go who waits, and who comes from now on."""
         self._held.difference_update(calls)
         for call in calls:
-            for waiting in self._waiting.pop(call, []):
+            for _, waiting in self._waiting.pop(call, []):
                 if not waiting.done():
                     waiting.set_result(None)
 
-    def release_one(self, call: str) -> None:
-        """Let the one go that has waited longest."""
-        self._waiting[call].pop(0).set_result(None)
+    def release_one(self, call: str, channel: str = "") -> None:
+        """Let the one go that has waited longest, or the first that is about a channel."""
+        waiting = self._waiting[call]
+        number = next(number for number, (about, _) in enumerate(waiting) if channel in ("", about))
+        waiting.pop(number)[1].set_result(None)
 
     def waiting(self, call: str) -> int:
         return len(self._waiting.get(call, []))
@@ -46,17 +48,17 @@ class Gate:
 
     async def through(self, call: str, channel: str, work: Callable[[], Awaitable[Any]]) -> Any:
         self.calls.append((call, channel))
-        await self._pass(call)
+        await self._pass(call, channel)
         if call in self._failures:
             raise self._failures.pop(call)
         result = await work()
-        await self._pass(f"{call} answer")
+        await self._pass(f"{call} answer", channel)
         return result
 
-    async def _pass(self, call: str) -> None:
+    async def _pass(self, call: str, channel: str) -> None:
         if call in self._held:
             waiting = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(call, []).append(waiting)
+            self._waiting.setdefault(call, []).append((channel, waiting))
             await waiting
 
     def channels(self, call: str) -> list[str]:

@@ -33,6 +33,19 @@ async def test_the_broker_is_asked_for_all_while_the_first_waits(rig: Rig) -> No
     assert rig.gate.channels("subscribe") == ["a", "b", "c"]
 
 
+async def test_the_replies_leave_in_one_write(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a", "b", "c")
+    await rig.settle()
+    writes = len(client.transport.writes)
+    for channel in ("b", "c", "a"):
+        rig.gate.release_one("subscribe", channel)
+        await rig.settle()
+    assert client.answered == [1, *ids]
+    assert len(client.transport.writes) == writes + 1
+
+
 async def test_what_is_not_permitted_is_not_asked_for(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")

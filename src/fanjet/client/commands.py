@@ -222,8 +222,8 @@ class CommandQueue(Struct, eq=False, gc=False):
         if running.operation.exclusive:
             self._exclusive = False
         running.end(error)
-        self._session.flush()
         self._go_on()
+        self._session.flush()  # what has not been written with the replies to the commands that waited
         if self._finishing:
             self._end_if_over()
 
