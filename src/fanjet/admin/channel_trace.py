@@ -39,6 +39,10 @@ class _Events:
         """What goes to a trace does not count."""
         return 0
 
+    def sizes(self, frame: bytes) -> tuple[int, ...]:
+        """Nor does anything come from it."""
+        return ()
+
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
         """A join or a leave."""
         return event_line(_NAMES.get(type(body), "push"), readable(body), channel=channel)

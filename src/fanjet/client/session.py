@@ -205,8 +205,9 @@ class Session(Outbox):
             return
         if self.context.traces_frames:
             trace_incoming(self.client_id, frame)
-        if self.ping_outstanding and frame == self.transport.wire.codec.ping and commands.idle:
-            self.metrics.traffic.pong.add(sum(self.transport.wire.codec.sizes(frame)))
+        wire = self.transport.wire
+        if self.ping_outstanding and frame == wire.codec.ping and commands.idle:
+            self.metrics.traffic.pong.add(wire.pong_size)
             self.take_pong()  # most of what idle clients send
         else:
             commands.take(frame)
@@ -341,7 +342,7 @@ class Session(Outbox):
             self.context.pongs.expect(self, until)
         self.ping_outstanding = True
         wire = self.transport.wire
-        self.metrics.traffic.ping.add(wire.codec.size(wire.codec.ping))
+        self.metrics.traffic.ping.add(wire.ping_size)
         self.send(wire.ping)
 
     def take_pong(self) -> bool:

@@ -12,7 +12,18 @@ class WireFormat:
     Whoever creates wire formats interns them; the hub groups subscribers by them and builds each frame once.
     """
 
-    __slots__ = ("_labelled", "codec", "frame", "labels", "malformed", "name", "ping", "transport")
+    __slots__ = (
+        "_labelled",
+        "codec",
+        "frame",
+        "labels",
+        "malformed",
+        "name",
+        "ping",
+        "ping_size",
+        "pong_size",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -34,6 +45,10 @@ class WireFormat:
         """Turns one message into the bytes to be written: header, delimiter, compression."""
         self.ping = frame(codec.ping)
         """The frame of a server ping."""
+        self.ping_size = codec.size(codec.ping)
+        """Bytes that a ping is counted with,"""
+        self.pong_size = sum(codec.sizes(codec.ping))
+        """and the pong that answers it, which is the same but for what parts commands."""
         self.malformed = malformed
         """How commands that cannot be decoded end the connection (01 §2.4)."""
 
