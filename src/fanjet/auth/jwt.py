@@ -16,7 +16,6 @@ S = TypeVar("S", bound=Struct)
 
 # The URL-safe alphabet becomes the standard one; what is foreign becomes something that strict decoding refuses.
 _STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
-_DOT: Final = ord(".")  # the search for a number is a tenth of that for bytes
 _LINE_BREAKS: Final = b"\r\n"
 _PADDING: Final = (b"", b"===", b"==", b"=")
 
@@ -49,12 +48,12 @@ _decode_header: Final = Decoder(Header)
 def parse_token(text: str) -> Token:
     """Take a token apart. Raises `TokenInvalid`."""
     token = text.encode()
-    signed, _, signature = token.rpartition(b".")
-    header_part, dot, claims = signed.partition(b".")
-    if not dot or _DOT in claims or not token.startswith(b"eyJ"):
+    parts = token.split(b".", 3)
+    if len(parts) != 3 or not token.startswith(b"eyJ"):
         raise TokenInvalid("not three parts of a token")
+    header_part, claims, signature = parts
     header = _known_header(header_part) if len(header_part) <= CACHED_HEADER_LENGTH else _read_header(header_part)
-    return Token(header.alg, header.kid, decode_part(claims), signed, decode_part(signature))
+    return Token(header.alg, header.kid, decode_part(claims), token[: -len(signature) - 1], decode_part(signature))
 
 
 def decode_part(part: bytes) -> bytes:

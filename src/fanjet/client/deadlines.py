@@ -32,7 +32,8 @@ def first_time(now: float, interval: float) -> float:
 
     Sessions that share a time are woken, pinged and answer together: at 5000 idle connections that halves their cost.
     """
-    grid = min(interval / GRID_STEPS, COARSEST_GRID)
-    earliest = now + interval / 2
-    when = (earliest + random() * interval / 2) // grid * grid
+    grid = interval / GRID_STEPS if interval < GRID_STEPS * COARSEST_GRID else COARSEST_GRID
+    half = interval / 2
+    earliest = now + half
+    when = (earliest + random() * half) // grid * grid
     return when if when >= earliest else when + grid

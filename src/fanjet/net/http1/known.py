@@ -80,7 +80,8 @@ class KnownHeads:
         if known is None or not _is_key(key):
             return None
         head = known.head
-        return replace(known, head=replace(head, headers={**head.headers, _KEY: key}))
+        head = replace(head, headers={**head.headers, _KEY: key})
+        return KnownHead(head, known.endpoint, known.max_body, known.raw, known.size, known.streamed)
 
     def _keep(self, raw: bytes, known: KnownHead) -> None:
         if len(self._known) >= MAX_KNOWN:
