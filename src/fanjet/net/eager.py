@@ -36,20 +36,52 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
     except BaseException as error:
         done(None, error)
         return None
-    return Suspended(coro, awaited, context).go_on_in_task(done)
+    return Suspended(coro, awaited, context).go_on(done)
 
 
-class Taskless:
+class Taskless(Struct, eq=False):
     """A coroutine, for `start`, in which nothing needs a current task and nobody will want to cancel: when it has to
     wait, what it waits for calls it on, which costs a third of a task."""
 
-    __slots__ = ("coro",)
+    _coro: Coroutine[Any, Any, None]
+    _steps: Generator[Any, Any, None] | None = None
+    _awaited: Any = None
+    _context: Context | None = None
+    _done: Done[Any] | None = None
 
-    def __init__(self, coro: Coroutine[Any, Any, None]) -> None:
-        self.coro = coro
+    def begin(self) -> bool:
+        """Step it; whether it has to wait. Then `go_on` has to be called at once."""
+        self._steps = steps = self._coro.__await__()
+        self._awaited = next(steps, _ENDED)
+        return self._awaited is not _ENDED
 
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self.coro.__await__()
+    def go_on(self, done: Done[Any]) -> None:
+        """See to the rest, and then call `done`."""
+        self._done = done
+        self._context = copy_context()
+        self._wait_for(self._awaited)
+
+    def _wait_for(self, awaited: Any) -> None:
+        if awaited is None:  # it only gave way
+            asyncio.get_running_loop().call_soon(self._step, None, context=self._context)
+        else:
+            awaited._asyncio_future_blocking = False  # see `Suspended`
+            awaited.add_done_callback(self._step, context=self._context)
+
+    def _step(self, _: object) -> None:
+        assert self._steps is not None
+        assert self._done is not None
+        try:
+            awaited = next(self._steps, _ENDED)  # what it waited for raises in it what there is to raise
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self._done(None, error)
+        else:
+            if awaited is _ENDED:
+                self._done(None, None)
+            else:
+                self._wait_for(awaited)
 
 
 class Following(Struct, eq=False):
@@ -91,67 +123,34 @@ async def _follow(awaited: Awaitable[T], follow: Callable[[T], None]) -> None:
     follow(await awaited)
 
 
-def start(work: Work) -> "Suspended | Following | None":
+def start(work: Work) -> "Suspended | Taskless | Following | None":
     """Step a coroutine, which has no result, as `run_eagerly` does, for callers with something to save. None when it
     has ended. Raises what it raised.
 
     It has no context of its own before it waits: whatever sets variables there makes a task (`in_task`).
     """
+    if isinstance(work, Taskless):
+        return work if work.begin() else None
     if isinstance(work, Following):
         return work
     # Unlike `send`, `next` with a default needs no exception to tell that the coroutine has ended: 1000 instructions.
     awaited = next(work.__await__(), _ENDED)
-    if awaited is _ENDED:
-        return None
-    if isinstance(work, Taskless):
-        return Suspended(work.coro, awaited, copy_context(), taskless=True)
-    return Suspended(work, awaited, copy_context())
+    return None if awaited is _ENDED else Suspended(work, awaited, copy_context())
 
 
 class Suspended:
-    """A coroutine that has been stepped and waits. `go_on` has to be called at once."""
+    """A coroutine that has been stepped and waits."""
 
-    __slots__ = ("_awaited", "_context", "_coro", "_done", "_taskless")
+    __slots__ = ("_awaited", "_context", "_coro")
 
-    _done: Done[Any]
-
-    def __init__(
-        self, coro: Coroutine[Any, Any, Any], awaited: Any, context: Context, *, taskless: bool = False
-    ) -> None:
+    def __init__(self, coro: Coroutine[Any, Any, Any], awaited: Any, context: Context) -> None:
         self._coro = coro
         self._awaited = awaited
         self._context = context
-        self._taskless = taskless
 
-    def go_on(self, done: Done[Any]) -> asyncio.Task[None] | None:
-        """See to the rest, and then call `done`. The task is to be kept, where there is one."""
-        if not self._taskless:
-            return self.go_on_in_task(done)
-        self._done = done
-        self._wait_for(self._awaited)
-        return None
-
-    def _wait_for(self, awaited: Any) -> None:
-        if awaited is None:  # it only gave way
-            asyncio.get_running_loop().call_soon(self._step, None, context=self._context)
-        else:
-            awaited._asyncio_future_blocking = False  # see `go_on_in_task`
-            awaited.add_done_callback(self._step, context=self._context)
-
-    def _step(self, _: object) -> None:
-        try:
-            awaited = self._coro.send(None)  # what it waited for raises in it what there is to raise
-        except StopIteration as finished:
-            self._done(finished.value, None)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            self._done(None, error)
-        else:
-            self._wait_for(awaited)
-
-    def go_on_in_task(self, done: Done[Any]) -> asyncio.Task[None]:
-        """Let a task take over the rest, and then call `done`; see `run_eagerly`."""
+    def go_on(self, done: Done[Any]) -> asyncio.Task[None]:
+        """Let a task take over the rest, and then call `done`; see `run_eagerly`. To be called at once; the task is to
+        be kept."""
         awaited = self._awaited
         if awaited is not None:
             # A future passes itself up with this mark, and the task that receives it takes the mark off at once: until
