@@ -49,16 +49,20 @@ class RoutedBroker:
         """See `Broker.close`."""
         await asyncio.gather(*(broker.close() for broker in self.by_name.values()))
 
-    async def subscribe(self, channel: str) -> None:
+    def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
         broker = self._broker_of(channel)
         if broker is not self.by_name[""]:
             self._subscribed[channel] = broker
-        await broker.subscribe(channel)
+        return broker.subscribe(channel)
 
-    async def unsubscribe(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
-        await self._subscribed.get(channel, self.by_name[""]).unsubscribe(channel)
+        broker = self._subscribed.get(channel)
+        return self.by_name[""].unsubscribe(channel) if broker is None else self._unsubscribe_at(broker, channel)
+
+    async def _unsubscribe_at(self, broker: Broker, channel: str) -> None:
+        await broker.unsubscribe(channel)
         self._subscribed.pop(channel, None)
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
