@@ -188,16 +188,21 @@ async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
     async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
         for each in (a, b, c):
             await each.broker.subscribe("news")
-        calls = [
-            each.broker.publish("news", b"%d" % number, options)
-            for number in range(100)
-            for each in (a, b)
-            for options in (NO_STREAM, KEEP, DELTA)
-        ]
+        told: dict[bytes, list[bytes]] = {b"a": [], b"b": []}
+        calls = []
+        for number in range(300):
+            for name, each in ((b"a", a), (b"b", b)):
+                told[name].append(b"%s%d" % (name, number))
+                options = (NO_STREAM, NO_STREAM, KEEP, DELTA)[number % 4]
+                calls.append(each.broker.publish("news", told[name][-1], options))
+            if not number % 30:
+                await asyncio.sleep(0)
         await asyncio.gather(*calls)
         for each in (a, b, c):
             await each.events.deliveries(600)
         assert seen(a) == seen(b) == seen(c)
+        for name, payloads_of in told.items():
+            assert [each for each in payloads(c) if each.startswith(name)] == payloads_of
 
 
 async def test_what_is_in_no_stream_reaches_its_publisher_with_the_turn_of_the_loop(engine):

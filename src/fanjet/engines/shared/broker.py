@@ -26,8 +26,8 @@ _DONE: Final = Published()
 class SharedBroker:
     """See `MemoryBroker`, for several nodes.
 
-    What the engine need not look at is told the others directly. Unless a call to the engine that makes an event has
-    not been answered: then it goes the same way, so as not to overtake it.
+    What the engine need not look at is told the others directly. Unless a call to the engine that makes an event in the
+    channel has not been answered: then it goes the same way, so as not to overtake it.
     """
 
     keeps_history = True
@@ -69,7 +69,7 @@ class SharedBroker:
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
-        tidings = self._link.tidings_in_order
+        tidings = self._link.tidings_for(channel)
         if tidings is None or options.keeps_history or options.idempotency_key:
             return self._link.publish(Publish(channel, data, options))
         tidings.tell(PublishedEvent(channel, publication_now(data, options), "", options.use_delta, None))
@@ -77,7 +77,7 @@ class SharedBroker:
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`."""
-        tidings = self._link.tidings_in_order
+        tidings = self._link.tidings_for(channel)
         if tidings is None:
             await self._link.publish(PublishJoin(channel, info))
         else:
@@ -85,7 +85,7 @@ class SharedBroker:
 
     async def publish_leave(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_leave`."""
-        tidings = self._link.tidings_in_order
+        tidings = self._link.tidings_for(channel)
         if tidings is None:
             await self._link.publish(PublishLeave(channel, info))
         else:

@@ -63,10 +63,10 @@ class EngineConnection(asyncio.Protocol):
         self.lost: asyncio.Future[ConnectionLost] = self._loop.create_future()
         self._listener = listener
         self._refusal = ""
-        self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._asked = self._answered = 0
-        self._published = 0
-        """The number of the last call that makes an event."""
+        self.publishing: dict[str, int] = {}
+        """How many calls that make an event have not been answered yet, by channel."""
+        self._waiting: deque[tuple[asyncio.Future[Any], str]] = deque()
+        """For the answers to come; with the channel, if the call makes an event."""
         self._reader: FrameReader[Done | Answer | Control] = FrameReader(decode_answers)
         self._writer = FrameWriter(self._loop, self._write, lambda: listener.has_told)
         self._unread: deque[Done | Answer | Control] = deque()
@@ -75,34 +75,25 @@ class EngineConnection(asyncio.Protocol):
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
-    @property
-    def is_publishing(self) -> bool:
-        """Whether a call that makes an event has not been answered yet."""
-        return self._published > self._answered
-
-    def expect(self) -> asyncio.Future[Any]:
-        """The answer to come to a call."""
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append(future)
-        self._asked += 1
-        return future
-
     def call(self, message: Call) -> asyncio.Future[Any]:
         """The answer to come, an empty `Published` for what is just done. Raises `EngineUnavailable`, here or when
         awaited."""
         self._add(message, MOST_IN_FRAME // 2)
-        return self.expect()
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.append((future, ""))
+        return future
 
     def publish(self, message: Publish | PublishJoin | PublishLeave) -> asyncio.Future[Published]:
         """The answer to a call that makes an event. Raises `EngineUnavailable` when awaited."""
+        future: asyncio.Future[Published] = self._loop.create_future()
         try:
             self._add(message, min(MOST_OF_PUBLICATION, MOST_IN_FRAME // 2))
         except EngineUnavailable as error:
-            future: asyncio.Future[Published] = self._loop.create_future()
             future.set_exception(error)
-            return future
-        future = self.expect()
-        self._published = self._asked
+        else:
+            channel = message.channel
+            self._waiting.append((future, channel))
+            self.publishing[channel] = self.publishing.get(channel, 0) + 1
         return future
 
     def send(self, message: Call) -> None:
@@ -195,8 +186,11 @@ class EngineConnection(asyncio.Protocol):
                     return
 
     def _take_answer(self, answer: Answer | Published) -> None:
-        waiting = self._waiting.popleft()
-        self._answered += 1
+        waiting, channel = self._waiting.popleft()
+        if channel:
+            left = self.publishing.pop(channel) - 1
+            if left:
+                self.publishing[channel] = left
         if waiting.done():  # who waited has gone
             return
         if type(answer) is Position:
@@ -237,7 +231,8 @@ class EngineConnection(asyncio.Protocol):
             self._transport.abort()
         self._unread.clear()
         all_waiting, self._waiting = self._waiting, deque()
-        for future in all_waiting:
+        self.publishing.clear()
+        for future, _ in all_waiting:
             if not future.done():
                 future.set_exception(ConnectionLost(why))
         self.lost.set_result(ConnectionLost(why))

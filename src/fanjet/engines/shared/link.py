@@ -93,11 +93,10 @@ class EngineLink:
         connection = self._connection
         return connection.publish(message) if connection is not None else self._publish_later(message)
 
-    @property
-    def tidings_in_order(self) -> Tidings | None:
+    def tidings_for(self, channel: str) -> Tidings | None:
         """For telling what the engine need not know; None if that would overtake a call to the engine."""
         connection = self._connection
-        return None if connection is None or connection.is_publishing else self._tidings
+        return None if connection is None or channel in connection.publishing else self._tidings
 
     def subscribe(self, channel: str) -> None:
         """Have what happens in a channel from now on reported."""
