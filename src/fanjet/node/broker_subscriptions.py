@@ -103,7 +103,7 @@ class BrokerSubscriptions:
                 self.release(channel)
             else:
                 channel.changing = True
-                self._unread[name] = asyncio.ensure_future(answer)
+                self._unread[name] = answer if isinstance(answer, asyncio.Future) else asyncio.ensure_future(answer)
                 asked.append(channel)
         self._read_later(asked)
 
@@ -180,14 +180,12 @@ class BrokerSubscriptions:
             if not self._due or self._under_way >= MOST_AT_ONCE:
                 break
             channel = self._due.popleft()
-            if self._is_to_be_left(channel) and self._leave(channel):
+            is_settled = channel.count or channel.changing or self._hub.channels.get(channel.name) is not channel
+            if not is_settled and self._leave(channel):
                 asked.append(channel)
         else:
             self._leave_more_soon()
         self._read_later(asked)
-
-    def _is_to_be_left(self, channel: LiveChannel) -> bool:
-        return channel.count == 0 and not channel.changing and self._hub.channels.get(channel.name) is channel
 
     def _leave_more_soon(self) -> None:
         if self._due and self._next is None:
@@ -211,7 +209,7 @@ class BrokerSubscriptions:
             return False
         channel.changing = channel.leaving = True
         self._under_way += 1
-        self._unread[channel.name] = asyncio.ensure_future(asked)
+        self._unread[channel.name] = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
         return True
 
     def _end_leaving(self, channel: LiveChannel, error: BaseException | None) -> None:
