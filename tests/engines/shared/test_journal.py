@@ -79,10 +79,8 @@ def test_seats_are_given_again(journal, another):
     another.seats.wait_for(7, 1, waits=True)
     seats.free(7)
     assert seats.take(1001, 50) == 7
-    assert another.seats.generation(7) == 1001
-    assert not another.seats.waits_for(7, [1])
-    assert another.seats.position(7) == 50
-    assert list(another.seats) == list(range(MOST_SEATS))
+    assert another.seats.call([1], 50, ()) == [(seat, seat + 1) for seat in range(MOST_SEATS) if seat != 7]
+    assert another.seats.call([1], 51, ()) == [(7, 1001)]
 
 
 @pytest.fixture

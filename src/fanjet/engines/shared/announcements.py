@@ -28,6 +28,8 @@ class Announcements:
         self._prefix = bells
         self._bells = Bells(self._journal.seats, bells)
         self._generations = count(1)
+        self._taken: set[int] = set()
+        """Seats."""
         self._frames: list[bytes] = []
         self._size = 0
         self._buckets: set[int] = set()
@@ -85,17 +87,19 @@ class Announcements:
         except OSError:
             self._journal.seats.free(number)
             raise
+        self._taken.add(number)
         return Seat(number, self._prefix)
 
     def free_seat(self, seat: Seat) -> None:
         """Who had it is gone."""
         self._journal.seats.free(seat.number)
+        self._taken.discard(seat.number)
         _remove(bell_at(self._prefix, seat.number))
 
     def close(self) -> None:
         """Tell no more. Those who read do so until they notice."""
         self.flush(())
-        for number in self._journal.seats:
+        for number in self._taken:
             _remove(bell_at(self._prefix, number))
         self._bells.close()
         self._journal.close()

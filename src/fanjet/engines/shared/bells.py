@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -29,8 +28,10 @@ class Bell:
 
     def take(self) -> None:
         """What was rung has been heard."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             os.read(self.descriptor, _MUCH)
+        except BlockingIOError:
+            return
 
     def close(self) -> None:
         """Take it down."""
@@ -49,27 +50,25 @@ class Bells:
     def ring(self, buckets: Collection[int], end: int, without: Collection[int]) -> None:
         """Call those who wait for channels of these buckets, since something has been appended up to `end`, but for
         those who read it anyway."""
-        seats = self._seats
-        for seat in seats:
-            generation = seats.generation(seat)
-            if (
-                generation
-                and seat not in without
-                and (seats.waits_for(seat, buckets) or end - seats.position(seat) > FAR_BEHIND)
-                and seats.call(seat)
-            ):
-                self._ring_one(seat, generation)
+        for seat, generation in self._seats.call(buckets, end - FAR_BEHIND, without):
+            self._ring_one(seat, generation)
 
     def _ring_one(self, seat: int, generation: int) -> None:
         known = self._known.get(seat)
-        if known is not None and known[0] != generation:
-            os.close(self._known.pop(seat)[1])
-            known = None
-        with contextlib.suppress(OSError):  # it is gone, or has not got as far as to listen: then it reads anyway
-            if known is None:
-                descriptor = os.open(bell_at(self._prefix, seat), os.O_WRONLY | os.O_NONBLOCK)
-                known = self._known[seat] = (generation, descriptor)
+        try:
+            if known is None or known[0] != generation:
+                known = self._open(seat, generation)
             os.write(known[1], b"\0")
+        except OSError:
+            return  # it is gone, or has not got as far as to listen: then it reads anyway
+
+    def _open(self, seat: int, generation: int) -> tuple[int, int]:
+        former = self._known.pop(seat, None)
+        if former is not None:
+            os.close(former[1])
+        descriptor = os.open(bell_at(self._prefix, seat), os.O_WRONLY | os.O_NONBLOCK)
+        known = self._known[seat] = (generation, descriptor)
+        return known
 
     def close(self) -> None:
         """Ring no more."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection
 
 MOST_SEATS: Final = 255
 BUCKETS: Final = 8192
@@ -44,16 +44,12 @@ class Seats:
         self._words.release()
         self._buckets.release()
 
-    def __iter__(self) -> Iterator[int]:
-        """Those that are or have been taken."""
-        return iter(range(self._words[_TAKEN]))
-
     # ------------------------------------------------------------------------------------------ the engine
 
     def take(self, generation: int, position: int) -> int | None:
         """A free one for who will read from this position on, None if there is none."""
         taken = self._words[_TAKEN]
-        free = next((seat for seat in range(taken) if not self.generation(seat)), taken)
+        free = next((seat for seat in range(taken) if not self._words[_line(seat) + _GENERATION]), taken)
         if free == MOST_SEATS:
             return None
         start = free * BUCKETS
@@ -85,26 +81,29 @@ class Seats:
 
     # ------------------------------------------------------------------------------------------ the others
 
-    def generation(self, seat: int) -> int:
-        """Which of those who have had the seat has it now, 0: nobody."""
-        return self._words[_line(seat) + _GENERATION]
-
-    def position(self, seat: int) -> int:
-        """How far it has read."""
-        return self._words[_line(seat) + _POSITION]
-
-    def waits_for(self, seat: int, buckets: Iterable[int]) -> bool:
-        """Whether it waits for channels of any of them."""
-        memory, start = self._buckets, seat * BUCKETS
-        return any(memory[start + bucket] for bucket in buckets)
-
-    def call(self, seat: int) -> bool:
-        """Mark that it is called; False if it was already, and has not come yet."""
-        place = _line(seat) + _CALLED
-        if self._words[place]:
-            return False
-        self._words[place] = 1
-        return True
+    def call(self, buckets: Collection[int], far: int, without: Collection[int]) -> list[tuple[int, int]]:
+        """Mark as called who waits for channels of any of these buckets, or has not even read up to the position
+        `far`; but none of those `without`, and nobody twice. Their seats and generations."""
+        words, waits = self._words, self._buckets
+        called = []
+        line = 0
+        for seat in range(
+            words[_TAKEN]
+        ):  # without calls: it is done in every turn of the loop in which something is told
+            line += _SEAT_WORDS
+            generation = words[line + _GENERATION]
+            if not generation or words[line + _CALLED] or seat in without:
+                continue
+            start = seat * BUCKETS
+            for bucket in buckets:
+                if waits[start + bucket]:
+                    break
+            else:
+                if words[line + _POSITION] >= far:
+                    continue
+            words[line + _CALLED] = 1
+            called.append((seat, generation))
+        return called
 
 
 def _line(seat: int) -> int:
