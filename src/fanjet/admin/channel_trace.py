@@ -95,7 +95,11 @@ async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
     node.resolve(channel)
     delivery = Delivery(_WIRE, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
     subscriber = Subscriber(cast("Session", _Listener(stream)), channel, delivery)
-    await node.subscribe_channel(subscriber)
+    try:
+        await node.subscribe_channel(subscriber)
+    except BaseException:
+        node.unsubscribe_channel(subscriber)
+        raise
     stream.on_end(lambda: node.unsubscribe_channel(subscriber))
     if stream.open:
         node.hub.go_live(subscriber)

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from fanjet.engines.failures import log_failure
-from fanjet.engines.interfaces import DONE, HistoryNotAvailable
+from fanjet.engines.interfaces import HistoryNotAvailable
 from fanjet.engines.metrics import add_silences
 from fanjet.net.glob import GlobError
 from fanjet.protocol.codes import (
@@ -155,26 +155,14 @@ class Node:
         return self.namespaces.resolve(channel).options
 
     def subscribe_channel(self, subscriber: Subscriber) -> Awaitable[None]:
-        """Register a subscriber; done once the broker delivers its channel, which may be at once (`DONE`). On failure
-        nothing stays behind."""
+        """Register a subscriber; done once the broker delivers its channel, which may be at once (`DONE`). After a
+        failure, too, it is `unsubscribe_channel` that ends it."""
         channel = self.hub.add(subscriber)
         if subscriber.delivery.delta:
             channel.keeps_latest = self.resolve(channel.name).keep_latest_publication
         if channel.count == 1:
             channel.metrics.count("broker_subscribe")
-        try:
-            asked = self._subscriptions.ensure(channel)
-        except Exception:
-            self.unsubscribe_channel(subscriber)
-            raise
-        return DONE if asked is DONE else self._wait_for_broker(subscriber, asked)
-
-    async def _wait_for_broker(self, subscriber: Subscriber, asked: Awaitable[None]) -> None:
-        try:
-            await asked
-        except BaseException:
-            self.unsubscribe_channel(subscriber)
-            raise
+        return self._subscriptions.ensure(channel)
 
     def is_subscribing(self, channel: str) -> bool:
         """Whether subscribers of a channel wait for the broker."""
