@@ -95,9 +95,9 @@ class Activated(Server):
     def __init__(self, config: Any, folder: Path, sockets: dict[str, socket.socket]) -> None:
         super().__init__(config, folder)
         descriptors = [each.fileno() for each in sockets.values()]
-        # To high numbers first: some may be in each other's way.
-        moves = [f"exec {20 + i}<&{fd}" for i, fd in enumerate(descriptors)]
-        moves += [f"exec {3 + i}<&{20 + i}" for i in range(len(descriptors))]
+        above = max(descriptors) + len(descriptors)  # first to where they are not in each other's way
+        moves = [f"exec {above + i}<&{fd}" for i, fd in enumerate(descriptors)]
+        moves += [f"exec {3 + i}<&{above + i}" for i in range(len(descriptors))]
         self.words = ["bash", "-c", "; ".join([*moves, "export LISTEN_PID=$$", 'exec "$@"']), "bash", *self.words]
         self.environment |= {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(sockets)}
         self.descriptors = descriptors

@@ -3,6 +3,7 @@
 import math
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from fanjet.bench.runner import Plan, run_plan
 from fanjet.bench.scenarios import ENCRYPTED, KERNEL, SCENARIOS, Scenario
 from fanjet.bench.server import Attached, Spawned
 from fanjet.bench.stage import Scale
+from tests.support.redis_binaries import old_binary
 
 SERVER = Spawned(os.environ.get("FANJET_BENCH_SERVER", "{python} -m fanjet -c {config}"))
 TINY = Scale(seconds=0.2, warm_up=0.05, idle_seconds=0.2, subscribers=50, crowd=100, storm=50, encrypted=10, drain=0.5)
@@ -17,10 +19,12 @@ ALWAYS_NONE = {"lost", "repeated", "not recovered"}
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
-async def test_a_scenario_yields_figures(scenario: Scenario) -> None:
+async def test_a_scenario_yields_figures(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     announced: list[str] = []
     if "webtransport" in scenario.name and find_spec("aioquic") is None:
         pytest.skip("the extra fanjet[http3] is not installed")
+    if scenario.name == "drain":
+        monkeypatch.setenv("PATH", str(Path(old_binary()).parent), prepend=os.pathsep)
     [result] = await run_plan(Plan([scenario], [SERVER], 1, TINY, yardstick=False), announced.append)
     assert result.outcomes[0].error == result.outcomes[0].unavailable == ""
     figures = result.outcomes[0].figures()

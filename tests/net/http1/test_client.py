@@ -69,7 +69,7 @@ def client() -> HttpClient:
 async def test_a_request_has_what_it_needs_and_no_more(client: HttpClient) -> None:
     async with peer(OK) as server:
         answer = await client.post(parse_target(f"{server.base}/a b?c=ü#d"), (("X-A", "ü"),), b"[1]")
-    client.close()
+        client.close()
     assert answer == (200, b"{}", "")
     host = server.base.removeprefix("http://")
     head = f"POST /a%20b?c=%C3%BC HTTP/1.1\r\nHost: {host}\r\nX-A: ü\r\nContent-Length: 3\r\n\r\n"

@@ -78,6 +78,7 @@ async def test_the_owner_hears_of_windows(served, owner):
     client.engine.increment_flow_control_window(10, number)
     client.flush()
     await owner.hears("writable")
+    await client.until(lambda: len(answer.body) == 26)
     assert answer.body == b"x" * 25 + b"y"
 
 
