@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,24 @@ from tests.support.shared_engine import holding_lock
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+APPENDER = """
+import sys
+from fanjet.engines.shared.journal import Busy, Journal
+
+descriptor, name, count, processes = int(sys.argv[1]), sys.argv[2].encode(), int(sys.argv[3]), int(sys.argv[4])
+journal, position, seen, number = Journal(descriptor), 0, b"", 0
+while len(seen) < 8 * count * processes:
+    own = b"%s%07d" % (name, number) if number < count else b""
+    try:
+        news, position = journal.exchange(position, own)
+    except Busy:
+        continue
+    seen += news + own
+    number += bool(own)
+sys.stdout.buffer.write(seen)
+"""
 
 
 @pytest.fixture
@@ -42,6 +62,30 @@ def test_who_appends_gets_what_stands_before_it(journal, another):
     assert another.exchange(start, b"two") == (b"one", start + 6)
     assert journal.exchange(start + 3, b"") == (b"two", start + 6)
     assert journal.exchange(start + 6, b"") == (b"", start + 6)
+
+
+def test_processes_see_all_that_each_appends_in_one_order():
+    count, names = 5000, "abc"
+    journal = Journal.create()
+    appending = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPENDER, str(journal.descriptor), name, str(count), str(len(names))],
+            pass_fds=[journal.descriptor],
+            stdout=subprocess.PIPE,
+        )
+        for name in names
+    ]
+    try:
+        seen = [process.communicate(timeout=60)[0] for process in appending]
+    finally:
+        for process in appending:
+            process.kill()
+            process.wait()
+        journal.close()
+    assert seen[0] == seen[1] == seen[2]
+    told = [seen[0][start : start + 8] for start in range(0, len(seen[0]), 8)]
+    for name in names.encode():
+        assert [each[1:] for each in told if each[0] == name] == [b"%07d" % number for number in range(count)]
 
 
 def test_it_goes_round(journal, another):
