@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.interfaces import DONE, EngineUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -34,19 +34,16 @@ class Ear:
         connection = self.connection
         if connection is None or not self.is_heard:
             raise EngineUnavailable("pub/sub connection temporary unavailable")
-        return connection.subscribe(name, self)
+        return connection.ask(name, self, subscribe=True)
 
     def unsubscribe(self, name: bytes) -> Awaitable[None]:
         """Done when Redis has confirmed it. While there is no connection nothing is subscribed anyway. Raises
         `EngineUnavailable`, here or when awaited."""
         self.names.pop(name, None)
-        return _nothing() if self.connection is None else self.connection.unsubscribe(name, self)
+        connection = self.connection
+        return DONE if connection is None else connection.ask(name, self, subscribe=False)
 
     def lose(self) -> None:
         """The connection is gone, or is not the right one any more."""
         self.connection = None
         self.is_heard = False
-
-
-async def _nothing() -> None:
-    """What there is to wait for where nothing has to be done."""

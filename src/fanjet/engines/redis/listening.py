@@ -89,7 +89,7 @@ class ListeningConnection(Connection):
         """Subscribe the ear's own names. Raises `CommandRefused`, `ConnectionLost`."""
         ear.connection = self
         self._ears |= dict.fromkeys(ear.own, ear)
-        await asyncio.gather(*(self.subscribe(name, ear) for name in ear.own))
+        await asyncio.gather(*(self.ask(name, ear, subscribe=True) for name in ear.own))
 
     async def subscribe_again(self, ear: Ear) -> None:
         """All names of the ear, some thousands at a time. Those that are given up meanwhile are left out. Raises
@@ -98,7 +98,7 @@ class ListeningConnection(Connection):
         window = MOST_NAMES * COMMANDS_AT_ONCE
         for start in range(0, len(names), window):
             wanted = [name for name in names[start : start + window] if name in ear.names]
-            await asyncio.gather(*(self.subscribe(name, ear) for name in wanted))
+            await asyncio.gather(*(self.ask(name, ear, subscribe=True) for name in wanted))
 
     def detach(self, ear: Ear) -> None:
         """The ear listens elsewhere from now on. Who waits for a confirmation gets `ConnectionLost`."""
@@ -110,18 +110,12 @@ class ListeningConnection(Connection):
                 for future in batch.left():
                     future.set_exception(ConnectionLost(f"{self.address}: what was heard there has moved"))
 
-    def subscribe(self, name: bytes, ear: Ear) -> asyncio.Future[None]:
-        """Done when Redis has confirmed it. Raises `CommandRefused`, `ConnectionLost`. Names of one iteration of the
-        loop share commands."""
-        return self._ask(self._subscribe, name, ear)
-
-    def unsubscribe(self, name: bytes, ear: Ear) -> asyncio.Future[None]:
-        """Done when Redis has confirmed it; see `subscribe`."""
-        return self._ask(self._unsubscribe, name, ear)
-
-    def _ask(self, command: str, name: bytes, ear: Ear) -> asyncio.Future[None]:
+    def ask(self, name: bytes, ear: Ear, *, subscribe: bool) -> asyncio.Future[None]:
+        """Subscribe to a name, or unsubscribe from it. Done when Redis has confirmed it. Raises `CommandRefused`,
+        `ConnectionLost`. Names of one iteration of the loop share commands."""
         if self._refusal:
             raise ConnectionLost(self._refusal)
+        command = self._subscribe if subscribe else self._unsubscribe
         future: asyncio.Future[None] = self.loop.create_future()
         batch = self._last.get(ear)
         if batch is not None and batch.command is command and len(batch.names) < MOST_NAMES:
