@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from operator import length_hint
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -209,7 +210,7 @@ class CommandQueue(Struct, eq=False, gc=False):
         running = Running(session, command.id, operation, channel, timed, began)
         self._running += 1
         self._exclusive = operation.exclusive
-        task = suspended.go_on(lambda _, error: self._ended(running, error))
+        task = suspended.go_on(partial(self._ended, running))
         if task is not None:
             if self._tasks is None:
                 self._tasks = set()
@@ -217,7 +218,7 @@ class CommandQueue(Struct, eq=False, gc=False):
             task.add_done_callback(self._tasks.discard)
         return self._may_start()
 
-    def _ended(self, running: Running, error: BaseException | None) -> None:
+    def _ended(self, running: Running, _result: None, error: BaseException | None) -> None:
         self._running -= 1
         if running.operation.exclusive:
             self._exclusive = False

@@ -49,8 +49,8 @@ class RequestCommands(CommandQueue):
         super()._go_on()
         self._report()
 
-    def _ended(self, running: Running, error: BaseException | None) -> None:
-        super()._ended(running, error)
+    def _ended(self, running: Running, _result: None, error: BaseException | None) -> None:
+        super()._ended(running, _result, error)
         self._report()
 
     def _report(self) -> None:
