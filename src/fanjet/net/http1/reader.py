@@ -21,7 +21,7 @@ _LEADING_BYTES: Final = 4
 
 
 class RequestReader:
-    """Cuts the bytes of one connection into requests, which are pulled one by one.
+    """Cuts the bytes of one connection into requests, which are pulled one by one. An idle connection needs no reader.
 
     After an exception, or an `UnreadableBody`, the reader must not be used any more.
     """
@@ -34,16 +34,13 @@ class RequestReader:
         "_line_checked",
         "_scanned",
         "_start",
-        "between_requests",
         "previous",
     )
 
-    def __init__(self, heads: "KnownHeads") -> None:
+    def __init__(self, heads: "KnownHeads", previous: Head | None = None) -> None:
         self._heads = heads
-        self.previous: Head | None = None
-        """The head of the last request of the connection; to be set for requests that did not come this way."""
-        self.between_requests = True
-        """Whether nothing was received behind the last request, or at all."""
+        self.previous = previous
+        """The head of the last request of the connection."""
         self._buffer: bytes | bytearray = b""
         self._start = 0
         self._scanned = 0  # where the search for the end of a head goes on
@@ -58,7 +55,7 @@ class RequestReader:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has begun."""
+        """Whether nothing was received behind the last request: the reader may be let go."""
         return self._known is None and len(self._buffer) == self._start
 
     @property
@@ -73,7 +70,6 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Append what was received."""
-        self.between_requests = False
         buffer = self._buffer
         if len(buffer) == self._start:
             self._buffer = data
@@ -92,10 +88,6 @@ class RequestReader:
         received = self._receive()
         if received is not None:
             self.previous = received[0].head
-            if self.is_idle:
-                self.between_requests = True
-                self._buffer = b""  # an idle connection keeps nothing of what it received
-                self._start = self._scanned = 0
         return received
 
     def next_piece(self) -> tuple[bytes, bool]:
@@ -110,7 +102,6 @@ class RequestReader:
             return body.take(), False
         self._buffer = rest
         self._known = self._body = None
-        self.between_requests = not rest
         return body.take(), True
 
     def _receive(self) -> "tuple[KnownHead, bytes | type[BodyNotThere]] | None":
