@@ -157,7 +157,8 @@ class RedisBroker:
             own = self._own
             if len(own) >= _MOST_OWN:
                 own.clear()  # what has not come back by now was lost on the way
-            own[record] = _as_heard(data, options, now)
+            tags, version = options.tags or None, options.version
+            own[record] = Publication(data, 0, options.info, tags, now, version=version, is_json=options.is_json)
         return route.send(record)
 
     async def _publish_unless_repeated(self, channel: str, record: bytes, idempotency_key: str) -> Published:
@@ -256,9 +257,3 @@ class RedisBroker:
 
 def _done(_receivers: int) -> Published:
     return _DONE
-
-
-def _as_heard(data: bytes, options: PublishOptions, time_: int) -> Publication:
-    """What the record of a publication says, and whether the data is JSON, which it does not say."""
-    tags = options.tags or None
-    return Publication(data, 0, options.info, tags, time_, version=options.version, is_json=options.is_json)
