@@ -68,6 +68,8 @@ def _admit(session: Session, credentials: Credentials, request: ConnectRequest) 
     if credentials.expire_at and credentials.expire_at <= int(context.unix_time()):
         raise ReplyError(ERROR_EXPIRED)
     session.authenticate(credentials, request.name, request.version)
+    if not credentials.subscriptions:
+        return []
     return [
         Establishing.reserve(session, channel, options, _wish(request, channel), server_side=True)
         for channel, options in credentials.subscriptions.items()

@@ -166,13 +166,13 @@ class Session(Outbox):
         if any(labels):
             self.transport.wire = self.transport.wire.labelled(labels)
         self.metrics.enter()
-        self.context.node.metrics.count("add_client")
+        self.context.node.metrics.added_clients.value += 1
 
     def _leave_node(self) -> None:
         """The node cannot reach it any more, nor is it counted."""
         if self.context.node.connections.remove(self):
             self.metrics.inflight.value -= 1
-            self.context.node.metrics.count("remove_client")
+            self.context.node.metrics.removed_clients.value += 1
 
     def start_connected(self) -> None:
         """The connect was answered: pings and the expiry begin."""

@@ -170,6 +170,8 @@ class NodeMetrics:
         numbers = ("clients", "users", "subscriptions", "channels", "nodes")
         self._numbers = [registry.gauge(f"node_num_{name}", f"Number of {name}").cell(shown=True) for name in numbers]
         self._build = registry.gauge("node_build", "Always 1: the version is in the label", "version")
+        self.added_clients = self.any_channel.actions["add_client"]
+        self.removed_clients = self.any_channel.actions["remove_client"]
 
     def of(self, channel: str) -> ChannelMetrics:
         """What is counted about a channel."""
