@@ -14,7 +14,7 @@ from .seats import bucket_of
 from .tidings import framed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from .messages import Event
 
@@ -46,15 +46,16 @@ class Announcements:
         self._size += len(frame)
         self._buckets.add(bucket_of(event.channel))
 
-    def flush(self, answering: Iterable[Seat]) -> bool:
-        """Append what there is, and call all but those who are about to be answered; False if that has to wait."""
-        if not self._frames:
-            return True
-        without = {seat.number for seat in answering}
+    @property
+    def waiting(self) -> bool:
+        """Whether something has been told that is not appended yet."""
+        return bool(self._frames)
+
+    def flush(self, answering: Collection[int]) -> bool:
+        """Append what there is, and call all but those in these seats, who are about to be answered; False if that has
+        to wait."""
         while self._frames:
-            count = len(self._frames)
-            if self._size > MOST_AT_ONCE:
-                count = self._some()
+            count = len(self._frames) if self._size <= MOST_AT_ONCE else self._some()
             own = b"".join(self._frames[:count])
             try:
                 _, end = self._journal.exchange(None, own)
@@ -62,7 +63,7 @@ class Announcements:
                 return False
             del self._frames[:count]
             self._size -= len(own)
-            self._bells.ring(self._buckets, end, without)
+            self._bells.ring(self._buckets, end, answering)
         self._buckets.clear()
         return True
 

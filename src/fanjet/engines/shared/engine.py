@@ -84,9 +84,11 @@ class Engine:
     def flush(self) -> bool:
         """Let what comes of the calls stand in the journal; until that returns True nothing that comes after may be
         sent."""
-        return self._announcements.flush(
-            worker.seat for worker in self._nodes.values() if worker.is_answering and worker.seat is not None
-        )
+        announcements = self._announcements
+        if not announcements.waiting:
+            return True
+        answering = [each.seat.number for each in self._nodes.values() if each.seat is not None and each.is_answering]
+        return announcements.flush(answering)
 
     def meet(self, worker: Worker) -> None:
         """It has connected."""
