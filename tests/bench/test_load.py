@@ -48,6 +48,14 @@ def test_memory_of_all_processes_counts() -> None:
         assert 0 < one.memory().pss <= one.memory().rss
 
 
+def test_writes_of_all_processes_count() -> None:
+    with process_that_is_done(SPIN_IN_CHILD) as tree:
+        before = tree.writes()
+        assert before > 0
+    with process_that_is_done("import os\nfor _ in range(1000): os.write(1, b'')\n" + SAY) as tree:
+        assert tree.writes() > 1000
+
+
 def test_there_must_be_such_a_process() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()

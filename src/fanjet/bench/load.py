@@ -15,6 +15,7 @@ from .errors import BenchError
 _PROC: Final = Path("/proc")
 _TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_WRITES: Final = re.compile(r"^syscw: (\d+)$", re.MULTILINE)
 _PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -42,6 +43,10 @@ class ProcessTree:
     def cpu_ns_of(self, role: str) -> int:
         """The same of those processes alone that are `worker` or `engine`."""
         return sum(_process_cpu_ns(pid) for pid in self._pids() if role_in(_environment(pid)) == role)
+
+    def writes(self) -> int:
+        """System calls by which the processes have written so far, to whatever it was; 0 where that is not told."""
+        return sum(map(_process_writes, self._pids()))
 
     def memory(self) -> Memory:
         """Memory of all processes now."""
@@ -93,6 +98,14 @@ def _process_cpu_ns(pid: int) -> int:
 def _ended_children_ns(pid: int) -> int:
     fields = _stat_fields(pid)
     return (int(fields[13]) + int(fields[14])) * _TICK_NS if fields else 0
+
+
+def _process_writes(pid: int) -> int:
+    try:
+        found = _WRITES.search((_PROC / str(pid) / "io").read_text())
+    except OSError:
+        found = None
+    return int(found[1]) if found else 0
 
 
 def _process_memory(pid: int) -> Memory:

@@ -38,6 +38,7 @@ class Cost(NamedTuple):
     seconds: float
     serving_ns: int
     engine_ns: int
+    writes: int
     latencies: Latencies
 
 
@@ -93,12 +94,14 @@ class Workers:
         await publishing(stage.scale.warm_up)
         await stage.settle()
         latencies.clear()
-        meter, engine_before = stage.meter(), stage.tree.cpu_ns_of("engine")
+        meter, engine_before, writes_before = stage.meter(), stage.tree.cpu_ns_of("engine"), stage.tree.writes()
         published = await publishing(stage.scale.seconds)
         meter.stop()
         engine_ns = stage.tree.cpu_ns_of("engine") - engine_before
+        writes = stage.tree.writes() - writes_before
         await stage.close()
-        return Cost(published, published * audience, meter.seconds, meter.cpu_ns - engine_ns, engine_ns, latencies)
+        delivered = published * audience
+        return Cost(published, delivered, meter.seconds, meter.cpu_ns - engine_ns, engine_ns, writes, latencies)
 
     def _by_api(self, pool: Pool, channels: list[str]) -> Action:
         turn = cycle(channels)
@@ -127,11 +130,14 @@ class Workers:
 
 def _figures(audience: int, alone: Cost, together: Cost) -> list[Figure]:
     who = f"{audience} subscribers"
+    writes, all_writes = (cost.writes / max(1, cost.delivered) for cost in (alone, together))
     one, all_of_them = (cost.serving_ns / 1000 / max(1, cost.delivered) for cost in (alone, together))
     engine = together.engine_ns / 1000 / max(1, together.published)
     return [
         Figure(f"{who}, one process, CPU per message", one, Unit.MICROSECONDS),
         Figure(f"{who}, {WORKERS} workers, CPU per message", all_of_them, Unit.MICROSECONDS),
+        Figure(f"{who}, one process, writes per message", writes, Unit.TIMES),
+        Figure(f"{who}, {WORKERS} workers, writes per message", all_writes, Unit.TIMES),
         Figure(f"{who}, {WORKERS} workers deliver", WORKERS * one / all_of_them, Unit.TIMES),
         Figure(f"{who}, engine, CPU per publish", engine, Unit.MICROSECONDS),
         Figure(
