@@ -275,6 +275,8 @@ def test_audience_and_issuer(verify, config, claims, accepted):
         pytest.param({"sub": "a", "uid": "u"}, "u", id="string"),
         pytest.param({"sub": "a"}, "", id="sub-is-no-fallback"),
         pytest.param({"uid": {"a": 1}}, '{"a": 1}', id="object"),
+        pytest.param(b'{"uid":1e400}', "+Inf", id="too-large"),
+        pytest.param(b'{"uid":-1e400}', "-Inf", id="too-small"),
         pytest.param(b'{"uid":"u","deep":' + b"[" * 5000 + b"]" * 5000 + b"}", "u", id="deep"),
         pytest.param({"sub": "a", "x": {"uid": 1}}, "", id="top-level-only"),
     ],

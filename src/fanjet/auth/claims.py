@@ -3,7 +3,7 @@
 import json
 import re
 from decimal import Decimal
-from math import inf
+from math import inf, isinf
 from typing import Final, TypeVar
 
 from msgspec import Raw, Struct
@@ -195,6 +195,8 @@ def read_string(text: bytes) -> str:
 
 
 def _plain_decimal(number: float) -> str:
-    """The shortest digits that give this number, without exponent."""
+    """The shortest digits that give this number, without exponent; what is too large for one is infinite."""
+    if isinf(number):
+        return "+Inf" if number > 0 else "-Inf"
     text = format(Decimal(repr(number)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
