@@ -151,6 +151,7 @@ class Tidings:
     # ------------------------------------------------------------------------------------------ inside
 
     def _on_bell(self) -> None:
+        # In this order: who appends after the look into the journal, under its lock, finds the mark gone and rings again.
         self._bell.take()
         self._journal.seats.come(self._seat)
         self.hear()
