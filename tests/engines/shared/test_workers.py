@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -84,6 +86,25 @@ async def test_who_has_subscribed_is_called(engine, options):
         for channel in alike:
             await b.broker.publish(channel, b"1", options)
         assert [each.channel for each in await a.events.deliveries(1)] == alike[:1]
+
+
+@pytest.mark.usefixtures("rung_for")
+async def test_what_happens_while_much_is_being_delivered_is_not_forgotten(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        await a.broker.subscribe("news")
+        record = a.events.on_publication
+
+        def deliver_slowly(*args: Any, **kwargs: Any) -> None:
+            time.sleep(0.001)
+            record(*args, **kwargs)
+
+        a.events.on_publication = deliver_slowly  # type: ignore[method-assign]
+        for _ in range(100):
+            b.broker.publish("news", b"1", PublishOptions())
+        await a.events.deliveries(1)
+        assert len(a.events.delivered) < 100
+        b.broker.publish("news", b"2", PublishOptions())
+        await a.events.deliveries(101)
 
 
 # ------------------------------------------------------------------------------------------------------ control

@@ -128,9 +128,11 @@ class Tidings:
         """Deliver what has happened; False if that takes another turn of the loop."""
         if self._closed or self._delivering:
             return self._closed
-        if (self._own or not self._undelivered) and not self._exchange():
+        # Nothing more is taken over while there is something to deliver, unless something of one's own goes behind it:
+        # who cannot keep up is to fall behind in the journal, not to collect it.
+        if self._undelivered and not self._own and not self._deliver():
             return False
-        return self._deliver()
+        return self._exchange() and self._deliver()
 
     async def close(self) -> None:
         """Tell what there is to tell, and hear what there is to hear; no more from now on."""
@@ -151,7 +153,7 @@ class Tidings:
     # ------------------------------------------------------------------------------------------ inside
 
     def _on_bell(self) -> None:
-        # In this order: who appends after the look into the journal, under its lock, finds the mark gone and rings again.
+        # In this order: who appends after the look into the journal, under its lock, finds the mark gone, and rings.
         self._bell.take()
         self._journal.seats.come(self._seat)
         self.hear()
