@@ -166,6 +166,34 @@ async def test_who_comes_back_does_not_wait_for_the_channels_that_were_left_alon
     assert rig.broker.subscribed == {"one", "two", "three"}
 
 
+async def test_an_answer_that_comes_late_is_not_taken_for_one_about_a_newer_channel(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("unsubscribe")
+    for channel in ("one", "late"):
+        client.call(subscribe={"channel": channel})
+        client.call(unsubscribe={"channel": channel})
+    await rig.pass_time(1.1)
+    rig.gate.release_one("unsubscribe", "one")
+    for command in ("subscribe", "unsubscribe"):
+        client.send({command: {"channel": "one"}})
+        await rig.settle()
+    await rig.pass_time(1.1)
+    rig.gate.release_one("unsubscribe", "one")
+    await rig.settle()
+    assert "one" not in rig.node.hub.channels
+    rig.gate.hold("subscribe")
+    first, second = client.send({"subscribe": {"channel": "zero"}}, {"subscribe": {"channel": "one"}})
+    await rig.settle()
+    rig.gate.release("unsubscribe")
+    rig.gate.release_one("subscribe", "one")
+    await rig.settle()
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert "subscribe" in client.reply(first)
+    assert "subscribe" in client.reply(second)
+    assert rig.broker.subscribed == {"zero", "one"}
+
+
 async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)

@@ -38,8 +38,8 @@ class BrokerSubscriptions:
         self._hub = hub
         self._broker = broker
         self._loop = asyncio.get_running_loop()
-        self._unread: dict[str, asyncio.Future[None]] = {}
-        """What the broker was asked for many channels together, by channel, until the answer is read."""
+        self._unread: dict[LiveChannel, asyncio.Future[None]] = {}
+        """What the broker was asked for many channels together, until the answer is read."""
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.TimerHandle | None = None
         self._due: deque[LiveChannel] = deque()
@@ -71,7 +71,7 @@ class BrokerSubscriptions:
     async def _ensure_later(self, channel: LiveChannel) -> None:
         """Look again when the transition has ended."""
         while channel.changing:
-            answer = self._unread.get(channel.name)
+            answer = self._unread.get(channel)
             if answer is not None and answer.done():
                 self._read(channel)  # its turn comes in this turn of the loop, after ours
             else:
@@ -103,36 +103,39 @@ class BrokerSubscriptions:
                 self.release(channel)
             else:
                 channel.changing = True
-                self._unread[name] = answer if isinstance(answer, asyncio.Future) else asyncio.ensure_future(answer)
+                self._unread[channel] = answer if isinstance(answer, asyncio.Future) else asyncio.ensure_future(answer)
                 asked.append(channel)
         self._read_later(asked)
 
     def _read_later(self, asked: Sequence[LiveChannel]) -> None:
         """See to it that answers are read that nobody waits for. They come together, mostly: one callback will do."""
         if asked:
-            self._unread[asked[-1].name].add_done_callback(lambda _: self._read_all(asked))
+            self._unread[asked[-1]].add_done_callback(lambda _: self._read_all(asked))
 
     def _read_all(self, asked: Sequence[LiveChannel]) -> None:
         for channel in asked:
-            answer = self._unread.get(channel.name)
+            answer = self._unread.get(channel)
             if answer is None:
                 continue  # somebody was in a hurry
             if answer.done():
                 self._read(channel)
             else:
                 self._read_later((channel,))
+        self._leave_more_soon()
 
     def _read(self, channel: LiveChannel) -> None:
         """End the transition as the broker has answered."""
-        answer = self._unread.pop(channel.name)
+        answer = self._unread.pop(channel)
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
         if channel.leaving:
-            self._end_leaving(channel, error)
-            return
-        channel.subscribed = error is None
+            channel.leaving = False
+            self._under_way -= 1
+            self._take_outcome(channel, error)
+        else:
+            channel.subscribed = error is None
+            if not channel.count:
+                self.release(channel)
         self._end_transition(channel)
-        if not channel.count:
-            self.release(channel)
 
     @staticmethod
     def _end_transition(channel: LiveChannel) -> None:
@@ -209,15 +212,8 @@ class BrokerSubscriptions:
             return False
         channel.changing = channel.leaving = True
         self._under_way += 1
-        self._unread[channel.name] = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
+        self._unread[channel] = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
         return True
-
-    def _end_leaving(self, channel: LiveChannel, error: BaseException | None) -> None:
-        self._under_way -= 1
-        channel.leaving = False
-        self._take_outcome(channel, error)
-        self._end_transition(channel)
-        self._leave_more_soon()
 
     def _take_outcome(self, channel: LiveChannel, error: BaseException | None) -> None:
         """Forget the channel, unless it has subscribers again or the broker has failed."""
