@@ -1,0 +1,15 @@
+"""Run a coroutine synchronously until it has to wait; only then make a task, or have it called on by what it waits for.
+
+A task costs some 3 µs, stepping a coroutine by hand 0.2. Most commands are answered from memory and never wait, yet the
+same code has to serve remote engines, which do.
+
+`run_eagerly` is the usual way, `start` for those who have a microsecond to save, `in_task` for code that is not ours,
+`Begun` for many at once.
+"""
+
+from .begun import Begun
+from .in_task import begin, in_task
+from .stepping import Work, run_eagerly, start
+from .taskless import Taskless, after
+
+__all__ = ["Begun", "Taskless", "Work", "after", "begin", "in_task", "run_eagerly", "start"]
