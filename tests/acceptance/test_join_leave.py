@@ -83,3 +83,17 @@ async def test_pushes_need_the_right_to_them(
         events = [event(push) for push in await client.pushes_so_far()]
         expected = [about("join", client), about("join", other), about("leave", other)]
         assert events == (expected if seen else [])
+
+
+@pytest.mark.parametrize("namespace", ["joins", "asks"])
+async def test_what_is_no_json_closes_all_json_subscribers(server: Server, name: str, namespace: str) -> None:
+    """01 §2.2: whether they would have got the push or not."""
+    channel = f"{namespace}:{name}"
+    no_json = token("u2", b64info="//4A")
+    async with connected(server) as client, connected(server, is_protobuf=True) as binary:
+        await client.subscribe(channel)
+        await binary.subscribe(channel)
+        async with connected(server, no_json, is_protobuf=True) as other:
+            await other.subscribe(channel)
+            assert await client.closed() == (3506, "inappropriate protocol")
+        assert await binary.error(presence={"channel": "nosuchns:x"}) == 102  # still there

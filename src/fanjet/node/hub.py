@@ -278,13 +278,14 @@ class Hub:
         if live is None or not live.count:
             return
         json_ok = info_is_json(body.info)
+        if not json_ok:
+            self._refuse_json(live)
         frames: dict[object, Frame] = {}
         for members, wants in _listening(live):
             delivery = wants.delivery
-            flow = live.metrics.sent(frame_type, delivery.wire)
             if not json_ok and delivery.wire.codec.pushes_json:
-                self._deliver(members, DISCONNECT_INAPPROPRIATE_PROTOCOL, flow)
                 continue
+            flow = live.metrics.sent(frame_type, delivery.wire)
             key = (delivery.wire, delivery.compact)
             frame = frames.get(key)
             if frame is None:
@@ -293,6 +294,16 @@ class Hub:
                 frame = frames[key] = delivery.wire.frame(message), delivery.wire.codec.size(message)
             self._deliver(members, frame, flow)
         self._settle()
+
+    def _refuse_json(self, live: LiveChannel) -> None:
+        """End everybody in the channel who is sent JSON, also who gets no join and leave pushes (01 §2.2)."""
+        for group in live.groups.values():
+            if group.delivery.wire.codec.pushes_json:
+                for members in (group.members, group.fresh):
+                    self._refused += [(session, DISCONNECT_INAPPROPRIATE_PROTOCOL) for session in members]
+        for session, subscriber in live.apart.items():
+            if subscriber.delivery.wire.codec.pushes_json:
+                self._refused.append((session, DISCONNECT_INAPPROPRIATE_PROTOCOL))
 
     def _settle(self) -> None:
         """After a delivery: write soon, and end what could not take it in the next turn of the loop, since that changes
