@@ -106,6 +106,8 @@ def _refuse_what_cannot_be_served(config: Config) -> None:
         log.fatal("error validating config", error=error)
     for refusal in refusals(config):
         log.fatal(refusal.message, **refusal.fields)
+    if config.fanjet.workers > 1 and keeps_in_memory(config) and not hasattr(os, "memfd_create"):
+        log.fatal("fanjet.workers: several share what is in memory on Linux only; let an engine outside keep it")
 
 
 # -------------------------------------------------------------------------------------------------- one process
