@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -244,6 +245,15 @@ async def test_payloads_keep_their_spelling(server: Server, name: str) -> None: 
         await client.receive()
         await client.push()
         assert f'"data":{lines}'.replace("\n", "") in client.text
+
+
+async def test_line_breaks_are_removed_within_strings_too(server: Server, name: str) -> None:  # 01 §2.2
+    async with connected(server) as client, connected(server, is_protobuf=True) as binary:
+        await client.subscribe(name)
+        await binary.subscribe(name)
+        await server.api("publish", {"channel": name, "b64data": b64encode(b'"a\nb"').decode()})
+        assert (await client.push())["pub"]["data"] == "ab"
+        assert (await binary.publication())["data"] == b'"a\nb"'
 
 
 async def test_null_is_a_payload_and_none_is_a_bad_request(server: Server, name: str) -> None:  # 01-20

@@ -12,7 +12,8 @@ from msgspec import Raw, structs
 from fanjet.protocol.codec import MalformedFrame, PayloadNotJSON
 from fanjet.protocol.codes import ERROR_INTERNAL, ERROR_PERMISSION_DENIED
 from fanjet.protocol.fossil import apply_delta, create_delta
-from fanjet.protocol.json_codec import JSON, json_payload_ok
+from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encode import json_payload_ok
 from fanjet.protocol.messages import (
     Command,
     ConnectRequest,
@@ -421,6 +422,14 @@ def test_payloads_that_are_not_json_are_refused(payload: bytes) -> None:
     with pytest.raises(PayloadNotJSON):
         JSON.recovered_deltas([Publication(b"1", info=info)])
     assert not json_payload_ok(payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "sent"), [(b'"a\nb"', b'"ab"'), (b'{"a":"\n","b" :\n1}', b'{"a":"","b" :1}'), (b"1\n2", b"12")]
+)
+def test_a_line_break_that_makes_a_payload_no_json_does_no_harm(payload: bytes, sent: bytes) -> None:
+    assert json_payload_ok(payload)
+    assert JSON.reply(1, RPCResult(payload)) == b'{"id":1,"rpc":{"data":%b}}' % sent
 
 
 def test_lone_surrogates_leave_as_replacement_characters() -> None:

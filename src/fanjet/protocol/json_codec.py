@@ -10,7 +10,7 @@ from .codec import Codec, MalformedFrame
 from .codes import Error
 from .fossil import consecutive_deltas
 from .json_encode import json_encoder, json_string, json_string_of_bytes
-from .json_scan import MalformedJSON, is_json, require_utf8
+from .json_scan import MalformedJSON, require_utf8
 from .lenient_json import decode as decode_carefully
 from .messages import Command, ConnectPush, ConnectResult, PublishResult, PushBody, Result, UnsubscribeResult
 from .publication import ClientInfo, EncodedPublication, Publication
@@ -31,9 +31,6 @@ _RESULTS: Final = {
 }
 _PUSHES: Final = {body: (b'"' + name.encode() + b'":', json_encoder(body)) for body, (_, name) in PUSH_FIELDS.items()}
 _encode_error: Final = json_encoder(Error)
-
-json_payload_ok: Final = is_json
-"""Whether a payload may stand in a JSON message; `publication_push` and `delta_push` leave the check to the caller."""
 
 
 def _verbatim(payload: bytes) -> bytes:
