@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.server import ApiError
 from tests.support.tokens import token
 from tests.support.wire_client import WireClient, connected
 
@@ -97,3 +98,14 @@ async def test_what_is_no_json_closes_all_json_subscribers(server: Server, name:
             await other.subscribe(channel)
             assert await client.closed() == (3506, "inappropriate protocol")
         assert await binary.error(presence={"channel": "nosuchns:x"}) == 102  # still there
+
+
+async def test_no_join_where_the_subscriber_could_not_be_told(server: Server, name: str) -> None:
+    channel = f"joins:{name}"
+    async with connected(server) as client, connected(server, token(name)) as other:
+        await client.subscribe(channel)
+        subscribe = {"user": name, "channel": channel, "b64data": "//4A"}
+        with pytest.raises(ApiError, match="internal server error"):
+            await server.api("subscribe", subscribe)
+        await other.call(unsubscribe={"channel": channel})
+        assert [event(await client.push()) for _ in range(2)] == [about("join", client), about("leave", other)]

@@ -62,9 +62,9 @@ async def subscribe(
         return
     pushed = _push(session, channel, result)
     attempt.activate(recovered_first=True)
-    await attempt.announce()
     if not pushed:
         raise ReplyError(ERROR_INTERNAL)
+    await attempt.announce()
 
 
 async def _release(session: Session, channel: str) -> Subscription | None:
@@ -88,7 +88,8 @@ async def _drop_presence(session: Session, old: Subscription | None, options: Su
 
 
 def _push(session: Session, channel: str, result: SubscribeResult) -> bool:
-    """Tell the client. False when the data is not JSON, as the connection wants it: it is subscribed all the same."""
+    """Tell the client. False when the data is not JSON, as the connection wants it: it is subscribed all the same, but
+    not announced."""
     push = SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data)
     try:
         session.push(channel, push)
