@@ -182,7 +182,8 @@ class CommandQueue(Struct, eq=False, gc=False):
         operation, request = select(command)
         channel = request.channel if operation.on_channel else ""
         name = session.last_command = operation.name
-        traffic = session.metrics.traffic_in(channel)
+        metrics = session.metrics
+        traffic = metrics.traffic_in(channel) if metrics.by_namespace else metrics.traffic
         counted = size != NO_FRAME
         if counted:
             flow = traffic.received[name]

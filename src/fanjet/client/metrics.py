@@ -88,7 +88,6 @@ class ConnectionMetrics:
     of a transport."""
 
     __slots__ = (
-        "_by_namespace",
         "_identity",
         "_labels",
         "_metrics",
@@ -96,6 +95,7 @@ class ConnectionMetrics:
         "_subscriptions",
         "_transport",
         "accepted",
+        "by_namespace",
         "inflight",
         "pongs",
         "traffic",
@@ -106,7 +106,7 @@ class ConnectionMetrics:
     ) -> None:
         """`identity`: version of HTTP, name and version of the client."""
         self._metrics = metrics
-        self._by_namespace = metrics.node.tells_namespaces
+        self.by_namespace = metrics.node.tells_namespaces
         self._transport = transport
         self._name = identity[1]
         self._labels = labels
@@ -127,8 +127,9 @@ class ConnectionMetrics:
             self._metrics.inflight.cell(*self._identity, shown=True)
 
     def traffic_in(self, channel: str) -> Traffic:
-        """Messages that have to do with a channel."""
-        if not self._by_namespace:
+        """Messages that have to do with a channel. Unless they are counted `by_namespace`, all are in `traffic`, where
+        who is in a hurry looks first."""
+        if not self.by_namespace:
             return self.traffic
         namespace = self._metrics.node.namespace_of(channel)
         return self.traffic if not namespace else self._metrics.traffic(self._transport, namespace, self._labels)
@@ -136,7 +137,7 @@ class ConnectionMetrics:
     def subscriptions_in(self, channel: str) -> tuple[Gauge, Counter]:
         """What counts the subscriptions that there are now in a channel, and those that have succeeded."""
         metrics = self._metrics
-        namespace = metrics.node.namespace_of(channel) if self._by_namespace else ""
+        namespace = metrics.node.namespace_of(channel) if self.by_namespace else ""
         cells = self._subscriptions.get(namespace)
         if cells is None:
             labels = (self._name, namespace, *self._labels)

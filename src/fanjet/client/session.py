@@ -205,9 +205,8 @@ class Session(Outbox):
             return
         if self.context.traces_frames:
             trace_incoming(self.client_id, frame)
-        wire = self.transport.wire
-        if self.ping_outstanding and frame == wire.codec.ping and commands.idle:
-            self.metrics.traffic.pong.add(wire.pong_size)
+        if self.ping_outstanding and frame == self.transport.wire.codec.ping and commands.idle:
+            self.metrics.traffic.pong.add(self.transport.wire.pong_size)
             self.take_pong()  # most of what idle clients send
         else:
             commands.take(frame)
@@ -251,7 +250,8 @@ class Session(Outbox):
         if limit and len(message) > limit:
             raise Disconnected(DISCONNECT_SLOW)
         if not self.closed:
-            flow = self.metrics.traffic_in(channel).sent[type(result)]
+            metrics = self.metrics
+            flow = (metrics.traffic_in(channel) if metrics.by_namespace else metrics.traffic).sent[type(result)]
             flow.count += 1
             flow.size += wire.codec.size(message)
             self.send(wire.frame(message))

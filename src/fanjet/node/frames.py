@@ -12,7 +12,6 @@ from fanjet.protocol.json_encode import json_payload_ok
 
 if TYPE_CHECKING:
     from fanjet.protocol.publication import ClientInfo, Publication
-    from fanjet.protocol.wire import WireFormat
 
     from .channel import LiveChannel
     from .subscriber import Delivery
@@ -42,8 +41,18 @@ class PublicationFrames(Struct, eq=False, gc=False):
         wire = delivery.wire
         key = (wire, True) if delivery.compact else wire
         frame = self._cache.get(key)
-        if frame is None:
-            frame = self._cache[key] = self._encode_plain(delivery)
+        if frame is None:  # every publication comes here, so these are no functions of their own
+            codec, channel = wire.codec, self.channel
+            if codec.pushes_json and not (self._json_ok or self._is_json()):
+                frame = DISCONNECT_INAPPROPRIATE_PROTOCOL
+            else:
+                prefix = channel.prefix(codec, channel.numeric_id if delivery.compact else 0)
+                message = codec.publication_push(prefix, self.publication)
+                if self.limit and len(message) > self.limit:
+                    frame = DISCONNECT_SLOW
+                else:
+                    frame = wire.frame(message), codec.size(message)
+            self._cache[key] = frame
         return frame
 
     def delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
@@ -54,26 +63,16 @@ class PublicationFrames(Struct, eq=False, gc=False):
             frame = self._cache[key] = self._encode_delta(delivery, fresh=fresh)
         return frame
 
-    def _encode_plain(self, delivery: Delivery) -> Frame:
-        wire, channel = delivery.wire, self.channel
-        codec = wire.codec
-        if codec.pushes_json and not self._is_json():
-            return DISCONNECT_INAPPROPRIATE_PROTOCOL
-        prefix = channel.prefix(codec, channel.numeric_id if delivery.compact else 0)
-        return self._framed(wire, codec.publication_push(prefix, self.publication))
-
     def _encode_delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
         codec = delivery.wire.codec
         if codec.pushes_json and not info_is_json(self.publication.info):
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
         patch, tried = (None, False) if fresh or self.base is None else (self._make_patch(), True)
         prefix = self.channel.prefix(codec, self.channel.numeric_id if delivery.compact else 0)
-        return self._framed(delivery.wire, codec.delta_push(prefix, self.publication, patch, tried=tried))
-
-    def _framed(self, wire: WireFormat, message: bytes) -> Frame:
+        message = codec.delta_push(prefix, self.publication, patch, tried=tried)
         if self.limit and len(message) > self.limit:
             return DISCONNECT_SLOW
-        return wire.frame(message), wire.codec.size(message)
+        return delivery.wire.frame(message), codec.size(message)
 
     def _is_json(self) -> bool:
         if self._json_ok is None:

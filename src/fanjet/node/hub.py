@@ -147,7 +147,8 @@ class Hub:
                 self._deliver(group.members, frames.plain(delivery), group.flow)
         if live.apart:
             self._deliver_apart(live, publication, epoch, frames, late)
-        self._settle()
+        if self._flusher.dirty or self._refused or self._lost:
+            self._settle()
         metrics.broadcast.observe(time.perf_counter() - started)
 
     def on_join(self, channel: str, info: ClientInfo) -> None:

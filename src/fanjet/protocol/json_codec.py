@@ -53,6 +53,7 @@ class _JSONCodec:
     name = "json"
     ping = b"{}"
     pushes_json = True
+    size = staticmethod(len)  # of every message that is written
 
     def __init__(self, *, push_start: bytes = b'{"push":{', push_end: bytes = b"}}") -> None:
         self._push_start = push_start
@@ -66,9 +67,6 @@ class _JSONCodec:
         if _NEWLINE in frame:
             return _decode_lines(frame)
         return iter(((_decode_line(frame, frame.isascii()), len(frame)),))
-
-    def size(self, message: bytes) -> int:
-        return len(message)
 
     def sizes(self, frame: bytes) -> Iterable[int]:
         if _NEWLINE not in frame:
