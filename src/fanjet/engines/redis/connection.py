@@ -159,8 +159,13 @@ class Connection(asyncio.Protocol):
                 continue  # who waited has gone
             if isinstance(reply, CommandRefused):
                 future.set_exception(reply)
+            elif reading is None:
+                future.set_result(reply)
             else:
-                future.set_result(reply if reading is None else reading(reply))
+                try:
+                    future.set_result(reading(reply))
+                except Exception as error:  # a reply of another form fails its own command alone
+                    future.set_exception(error)
 
     def _tick(self) -> None:
         """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""

@@ -56,7 +56,7 @@ class StandaloneShard:
         self.replica_login = target.login
         self.places = Places((target.seeds[0],))
         self._link = Link(self._find_address, target.login)
-        self.execute = self._link.execute
+        self.execute = self._link.execute  # without a call in between
 
     async def start(self) -> None:
         """See `Shard.start`."""
