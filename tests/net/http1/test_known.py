@@ -97,6 +97,7 @@ def test_a_handshake_is_known_but_for_its_key(heads, after):
     found = heads.handshake(handshake(OTHER_KEY, after=after))
     assert found.head == parse_head(handshake(OTHER_KEY, after=after))
     assert (found.endpoint, found.max_body, found.size) == (first, 10, first_come.size)
+    assert found.raw == handshake(OTHER_KEY, after=after) + b"\r\n\r\n"
     assert first_come.head.headers[b"sec-websocket-key"] == KEY
 
 

@@ -83,7 +83,7 @@ class KnownHeads:
             return None
         head = known.head
         head = replace(head, headers={**head.headers, _KEY: key})
-        return KnownHead(head, known.endpoint, known.max_body, known.raw, known.size, known.streamed)
+        return KnownHead(head, known.endpoint, known.max_body, raw + END_OF_HEAD, known.size, known.streamed)
 
     def _keep(self, raw: bytes, known: KnownHead) -> None:
         if len(self._known) >= MAX_KNOWN:
