@@ -39,12 +39,12 @@ class ConnectionLost(EngineUnavailable):
 class Listener(Protocol):
     """Takes what the engine tells, and tells and hears what happens."""
 
-    @property
-    def has_told(self) -> bool:
-        """Whether all that happened here before the calls that are about to be sent stands in the journal."""
+    def flush(self) -> bool:
+        """Let all that happened here before the calls that are about to be sent stand in the journal; False if that has
+        to wait."""
 
     def hear(self) -> bool:
-        """Whether all that happened before the answers that have come has been delivered."""
+        """Deliver all that happened before the answers that have come; False if that has to wait."""
 
     def take(self, control: Control, /) -> None:
         """A control message has come."""
@@ -68,7 +68,7 @@ class EngineConnection(asyncio.Protocol):
         self._waiting: deque[tuple[asyncio.Future[Any], str]] = deque()
         """For the answers to come; with the channel, if the call makes an event."""
         self._reader: FrameReader[Done | Answer | Control] = FrameReader(decode_answers)
-        self._writer = FrameWriter(self._loop, self._write, lambda: listener.has_told)
+        self._writer = FrameWriter(self._loop, self._write, listener.flush)
         self._unread: deque[Done | Answer | Control] = deque()
         self._transport: asyncio.Transport | None = None
         self._silent_ticks = 0

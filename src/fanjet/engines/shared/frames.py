@@ -67,16 +67,16 @@ class FrameReader(Generic[T]):
 
 
 class FrameWriter:
-    """Collects messages, encodes those of one turn of the loop together, and hands the frame to `send`, once whatever
-    has to happen before that `has_happened`."""
+    """Collects messages, encodes those of one turn of the loop together, and hands the frame to `send`, after what
+    `flush_before` flushes; that returns False if it has to wait."""
 
-    __slots__ = ("_has_happened", "_loop", "_messages", "_send", "_size")
+    __slots__ = ("_flush_before", "_loop", "_messages", "_send", "_size")
 
     def __init__(
-        self, loop: AbstractEventLoop, send: Callable[[bytes], None], has_happened: Callable[[], bool]
+        self, loop: AbstractEventLoop, send: Callable[[bytes], None], flush_before: Callable[[], bool]
     ) -> None:
         self._loop = loop
-        self._has_happened = has_happened
+        self._flush_before = flush_before
         self._send = send
         self._messages: list[object] = []
         self._size = 0
@@ -114,7 +114,7 @@ class FrameWriter:
         messages = self._messages
         if not messages:
             return True
-        if not self._has_happened():
+        if not self._flush_before():
             return False
         self._messages = []
         self._size = 0

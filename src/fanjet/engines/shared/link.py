@@ -273,10 +273,9 @@ class EngineLink:
 
     # ------------------------------------------------------------------------------------------ Listener
 
-    @property
-    def has_told(self) -> bool:
+    def flush(self) -> bool:
         """See `Listener`."""
-        return self._tidings is None or self._tidings.has_told
+        return self._tidings is None or self._tidings.flush()
 
     def hear(self) -> bool:
         """See `Listener`."""

@@ -119,9 +119,8 @@ class Tidings:
         if self._next_turn is None:
             self._next_turn = self._loop.call_soon(self._turn)
 
-    @property
-    def has_told(self) -> bool:
-        """Whether all that was told stands in the journal now."""
+    def flush(self) -> bool:
+        """Let all that was told stand in the journal now; False if that has to wait."""
         return not self._own or self._exchange()
 
     def hear(self) -> bool:
