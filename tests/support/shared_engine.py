@@ -203,8 +203,8 @@ class _Cut(Exception):  # noqa: N818 (says what has been done)
 
 
 LOCK_HOLDER = """
-import fcntl, sys, time
-fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX)
+import fcntl, os, sys, time
+fcntl.flock(os.open("/proc/self/fd/" + sys.argv[1], os.O_RDWR), fcntl.LOCK_EX)
 print("held", flush=True)
 time.sleep(600)
 """

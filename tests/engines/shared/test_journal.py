@@ -13,13 +13,16 @@ import pytest
 from fanjet.engines.shared import journal as module
 from fanjet.engines.shared.bells import Bell, Bells, bell_at
 from fanjet.engines.shared.journal import Busy, FallenBehind, Journal
-from fanjet.engines.shared.seats import MOST_SEATS
+from fanjet.engines.shared.seats import MOST_SEATS, bucket_of
 from tests.support.shared_engine import holding_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+
+ONE, TWO, THREE = "one", "two", "three"
+"""Channels, of different buckets."""
 
 APPENDER = """
 import sys
@@ -120,20 +123,20 @@ def test_seats_are_given_again(journal, another):
     seats = journal.seats
     assert [seats.take(generation, 0) for generation in range(1, MOST_SEATS + 1)] == list(range(MOST_SEATS))
     assert seats.take(1000, 0) is None
-    another.seats.wait_for(7, 1, waits=True)
+    another.seats.wait_for(7, bucket_of(ONE), waits=True)
     seats.free(7)
     assert seats.take(1001, 50) == 7
-    assert another.seats.call([1], 50, ()) == [(seat, seat + 1) for seat in range(MOST_SEATS) if seat != 7]
-    assert another.seats.call([1], 51, ()) == [(7, 1001)]
+    assert another.seats.call([ONE], 50, ()) == [(seat, seat + 1) for seat in range(MOST_SEATS) if seat != 7]
+    assert another.seats.call([ONE], 51, ()) == [(7, 1001)]
 
 
 @pytest.fixture
 def bells(journal: Journal, folder: Path) -> Iterator[Bells]:
-    """For the pipes of two seats, both of which wait for bucket 1."""
+    """For the pipes of two seats, both of which wait for a channel."""
     prefix = str(folder / "bell.")
     for seat in range(2):
         assert journal.seats.take(seat + 1, 0) == seat
-        journal.seats.wait_for(seat, 1, waits=True)
+        journal.seats.wait_for(seat, bucket_of(ONE), waits=True)
         os.mkfifo(bell_at(prefix, seat))
     rung = Bells(journal.seats, prefix)
     yield rung
@@ -148,38 +151,38 @@ def heard(bell: Bell) -> bytes:
 
 
 def test_a_bell_is_rung_once_until_it_is_answered(journal, bells, folder: Path):
-    bells.ring([1], 0, [1])  # nobody listens yet
+    bells.ring([ONE], 0, [1])  # nobody listens yet
     journal.seats.come(0)
     bell = Bell(bell_at(str(folder / "bell."), 0))
     for _ in range(2):
         for _ in range(3):
-            bells.ring([1], 0, [1])
+            bells.ring([ONE], 0, [1])
         assert heard(bell) == b"\0"
         journal.seats.come(0)
     bell.take()  # which nobody has rung
     bell.close()
-    bells.ring([1], 0, [1])  # and nobody has any more
+    bells.ring([ONE], 0, [1])  # and nobody has any more
 
 
 def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, bells, folder: Path):
     mine, other = (Bell(bell_at(str(folder / "bell."), seat)) for seat in range(2))
-    journal.seats.wait_for(1, 2, waits=True)
-    journal.seats.wait_for(1, 1, waits=False)
-    for buckets, end, expected in (
-        ([1], 0, (b"\0", b"")),
-        ([2], 0, (b"", b"\0")),
-        ([3, 2, 1], 0, (b"\0", b"\0")),
-        ([3], 0, (b"", b"")),
-        ([3], module.FAR_BEHIND + 1, (b"\0", b"\0")),
+    journal.seats.wait_for(1, bucket_of(TWO), waits=True)
+    journal.seats.wait_for(1, bucket_of(ONE), waits=False)
+    for channels, end, expected in (
+        ([ONE], 0, (b"\0", b"")),
+        ([TWO], 0, (b"", b"\0")),
+        ([THREE, TWO, ONE], 0, (b"\0", b"\0")),
+        ([THREE], 0, (b"", b"")),
+        ([THREE], module.FAR_BEHIND + 1, (b"\0", b"\0")),
     ):
         for seat in range(2):
             journal.seats.come(seat)
-        bells.ring(buckets, end, ())
+        bells.ring(channels, end, ())
         assert (heard(mine), heard(other)) == expected
     journal.seats.note(0, 10)
     for seat in range(2):
         journal.seats.come(seat)
-    bells.ring([3], module.FAR_BEHIND + 1, ())
+    bells.ring([THREE], module.FAR_BEHIND + 1, ())
     assert (heard(mine), heard(other)) == (b"", b"\0")
     mine.close()
     other.close()
@@ -190,10 +193,10 @@ def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, bells, folder: Pa
     for generation in (10, 11):
         journal.seats.free(0)
         assert journal.seats.take(generation, 0) == 0
-        journal.seats.wait_for(0, 1, waits=True)
+        journal.seats.wait_for(0, bucket_of(ONE), waits=True)
         os.unlink(path)
         os.mkfifo(path)
         bell = Bell(path)
-        bells.ring([1], 0, ())
+        bells.ring([ONE], 0, ())
         assert heard(bell) == b"\0"
         bell.close()

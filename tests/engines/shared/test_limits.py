@@ -123,9 +123,10 @@ async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engin
 def small_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is soon full."""
     monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
-    for module in (journal, tidings, announcements):
+    for module in (journal, tidings):
         monkeypatch.setattr(module, "MOST_AT_ONCE", 16 * 1024)
-    monkeypatch.setattr(tidings, "FULL", 8 * 1024)
+    for module in (tidings, announcements):
+        monkeypatch.setattr(module, "FULL", 8 * 1024)
 
 
 @pytest.mark.usefixtures("small_journal")

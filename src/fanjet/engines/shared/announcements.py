@@ -8,10 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .bells import Bells, bell_at
-from .journal import MOST_AT_ONCE, Busy, Journal
-from .messages import Seat
-from .seats import bucket_of
-from .tidings import framed
+from .entries import FULL, entry
+from .journal import Busy, Journal
+from .messages import Seat, encode
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,9 +29,11 @@ class Announcements:
         self._generations = count(1)
         self._taken: set[int] = set()
         """Seats."""
-        self._frames: list[bytes] = []
+        self._events: list[bytes] = []
+        """Encoded."""
+        self._channels: list[str] = []
+        """Of each of them."""
         self._size = 0
-        self._buckets: set[int] = set()
 
     @property
     def descriptor(self) -> int:
@@ -41,40 +42,39 @@ class Announcements:
 
     def tell(self, event: Event) -> None:
         """Let it happen."""
-        frame = framed(event)
-        self._frames.append(frame)
-        self._size += len(frame)
-        self._buckets.add(bucket_of(event.channel))
+        encoded = encode(event)
+        self._events.append(encoded)
+        self._channels.append(event.channel)
+        self._size += len(encoded)
 
     @property
     def waiting(self) -> bool:
         """Whether something has been told that is not appended yet."""
-        return bool(self._frames)
+        return bool(self._events)
 
     def flush(self, answering: Collection[int]) -> bool:
         """Append what there is, and call all but those in these seats, who are about to be answered; False if that has
         to wait."""
-        while self._frames:
-            count = len(self._frames) if self._size <= MOST_AT_ONCE else self._some()
-            own = b"".join(self._frames[:count])
+        while self._events:
+            count = len(self._events) if self._size <= FULL else self._some()
+            encoded, channels = self._events[:count], self._channels[:count]
             try:
-                _, end = self._journal.exchange(None, own)
+                _, end = self._journal.exchange(None, entry(encoded))
             except Busy:
                 return False
-            del self._frames[:count]
-            self._size -= len(own)
-            self._bells.ring(self._buckets, end, answering)
-        self._buckets.clear()
+            del self._events[:count], self._channels[:count]
+            self._size -= sum(map(len, encoded))
+            self._bells.ring(channels, end, answering)
         return True
 
     def _some(self) -> int:
-        """How many may be appended at once; one always may."""
+        """How many fit into an entry; one always does."""
         size = 0
-        for number, frame in enumerate(self._frames):
-            size += len(frame)
-            if size > MOST_AT_ONCE:
-                return number
-        return len(self._frames)
+        for number, encoded in enumerate(self._events):
+            size += len(encoded)
+            if size > FULL:
+                return max(1, number)
+        return len(self._events)
 
     def take_seat(self) -> Seat | None:
         """A place for one who reads, with a bell; None if there is none any more. Raises `OSError`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .journal import FAR_BEHIND
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from .seats import Seats
 
@@ -47,10 +47,10 @@ class Bells:
         self._known: dict[int, tuple[int, int]] = {}
         """Generation and descriptor, by seat."""
 
-    def ring(self, buckets: Collection[int], end: int, without: Collection[int]) -> None:
-        """Call those who wait for channels of these buckets, since something has been appended up to `end`, but for
+    def ring(self, channels: Iterable[str], end: int, without: Collection[int]) -> None:
+        """Call those who wait for any of these channels, since something has been appended up to `end`, but for
         those who read it anyway."""
-        for seat, generation in self._seats.call(buckets, end - FAR_BEHIND, without):
+        for seat, generation in self._seats.call(channels, end - FAR_BEHIND, without):
             self._ring_one(seat, generation)
 
     def _ring_one(self, seat: int, generation: int) -> None:

@@ -69,9 +69,15 @@ class SharedBroker:
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """See `Broker.publish`."""
-        tidings = self._link.tidings_for(channel)
-        if tidings is None or options.keeps_history or options.idempotency_key:
-            return self._link.publish(Publish(channel, data, options))
+        link = self._link
+        tidings = link.told_by
+        if (
+            tidings is None
+            or channel in link.publishing
+            or (options.history_size > 0 and options.history_ttl > 0)
+            or options.idempotency_key
+        ):
+            return link.publish(Publish(channel, data, options))
         tidings.tell(PublishedEvent(channel, publication_now(data, options), "", options.use_delta, None))
         return _DONE
 

@@ -17,7 +17,7 @@ from .tidings import Tidings
 from .welcome import take_over
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.engines.interfaces import Published as BrokerPublished
@@ -52,6 +52,10 @@ class EngineLink:
         self.on_control: Callable[[bytes], None] | None = None
         self.farewell = b""
         """What other nodes are told when this one is gone, if anything."""
+        self.told_by: Tidings | None = None
+        """For what the engine need not know, as long as it is connected."""
+        self.publishing: Mapping[str, int] = {}
+        """Channels in which that would overtake a call to the engine."""
         self._path = path
         self._node = node
         self._users = 0
@@ -95,8 +99,7 @@ class EngineLink:
 
     def tidings_for(self, channel: str) -> Tidings | None:
         """For telling what the engine need not know; None if that would overtake a call to the engine."""
-        connection = self._connection
-        return None if connection is None or channel in connection.publishing else self._tidings
+        return None if channel in self.publishing else self.told_by
 
     def subscribe(self, channel: str) -> None:
         """Have what happens in a channel from now on reported."""
@@ -208,14 +211,14 @@ class EngineLink:
         """Until the connection is lost."""
         try:
             self._introduce(connection)
-            self._connection = connection
+            self._connection, self.told_by, self.publishing = connection, self._tidings, connection.publishing
             self._end_attempt(connection)
             self._note_return()
             error = await asyncio.shield(connection.lost)
             log.error("connection to the engine lost", error=error)
             self._trouble = str(error)
         finally:
-            self._connection = None
+            self._connection = self.told_by = None
             await self._leave(connection)
 
     def _introduce(self, connection: EngineConnection) -> None:
@@ -254,22 +257,26 @@ class EngineLink:
         if self.events is not None:
             self.events.on_restored()
 
-    def _report(self, event: Event) -> None:
-        """Something has happened."""
-        events = self.events
-        if events is None or event.channel not in self._channels:
+    def _report(self, happened: Sequence[Event]) -> None:
+        """Let the node know, as far as it is subscribed."""
+        events, channels = self.events, self._channels
+        if events is None:
             return
-        try:
-            if type(event) is Published:
-                events.on_publication(
-                    event.channel, event.publication, event.epoch, use_delta=event.use_delta, previous=event.previous
-                )
-            elif type(event) is Joined:
-                events.on_join(event.channel, event.info)
-            else:
-                events.on_leave(event.channel, cast("Left", event).info)
-        except Exception:
-            log.exception("error handling an event")
+        for event in happened:
+            channel = event.channel
+            if channel not in channels:
+                continue
+            try:
+                if type(event) is Published:
+                    events.on_publication(
+                        channel, event.publication, event.epoch, use_delta=event.use_delta, previous=event.previous
+                    )
+                elif type(event) is Joined:
+                    events.on_join(channel, event.info)
+                else:
+                    events.on_leave(channel, cast("Left", event).info)
+            except Exception:
+                log.exception("error handling an event")
 
     # ------------------------------------------------------------------------------------------ Listener
 

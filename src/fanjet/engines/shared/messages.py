@@ -15,7 +15,7 @@ from msgspec import Struct
 from fanjet.engines.interfaces import PublishOptions  # noqa: TC001
 from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition  # noqa: TC001
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Changes with what an older process would not understand: workers may be newer than the engine."""
 
 # ------------------------------------------------------------------------------------------------------ calls
@@ -214,4 +214,4 @@ encode: Final = msgspec.msgpack.Encoder().encode
 """A message, or a list of them."""
 decode_calls: Final = msgspec.msgpack.Decoder(list[Call]).decode
 decode_answers: Final = msgspec.msgpack.Decoder(list[Done | Answer | Control]).decode
-decode_event: Final = msgspec.msgpack.Decoder(Event).decode
+decode_events: Final = msgspec.msgpack.Decoder(list[Event]).decode

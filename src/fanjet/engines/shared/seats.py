@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 MOST_SEATS: Final = 255
 BUCKETS: Final = 8192
@@ -73,19 +73,20 @@ class Seats:
 
     def come(self, seat: int) -> None:
         """It is about to read, and wants to be called for what is appended from now on."""
-        self._words[_line(seat) + _CALLED] = 0
+        self._words[(1 + seat) * _SEAT_WORDS + _CALLED] = 0
 
     def note(self, seat: int, position: int) -> None:
         """It has read so far."""
-        self._words[_line(seat) + _POSITION] = position
+        self._words[(1 + seat) * _SEAT_WORDS + _POSITION] = position
 
     # ------------------------------------------------------------------------------------------ the others
 
-    def call(self, buckets: Collection[int], far: int, without: Collection[int]) -> list[tuple[int, int]]:
-        """Mark as called who waits for channels of any of these buckets, or has not even read up to the position
-        `far`; but none of those `without`, and nobody twice. Their seats and generations."""
+    def call(self, channels: Iterable[str], far: int, without: Collection[int]) -> list[tuple[int, int]]:
+        """Mark as called who waits for any of these channels, or has not even read up to the position `far`; but none
+        of those `without`, and nobody twice. Their seats and generations."""
         words, waits = self._words, self._buckets
-        called = []
+        called: list[tuple[int, int]] = []
+        buckets: set[int] | None = None
         line = 0
         for seat in range(
             words[_TAKEN]
@@ -94,6 +95,8 @@ class Seats:
             generation = words[line + _GENERATION]
             if not generation or words[line + _CALLED] or seat in without:
                 continue
+            if buckets is None:  # who is busy has been called already: then they need not be known
+                buckets = set(map(bucket_of, channels))
             start = seat * BUCKETS
             for bucket in buckets:
                 if waits[start + bucket]:

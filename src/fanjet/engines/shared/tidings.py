@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from itertools import islice
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from msgspec import MsgspecError
@@ -14,12 +12,13 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from .bells import Bell, Bells, bell_at
+from .entries import FULL, HEAD_SIZE, entry, events_in, parts
 from .journal import MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
-from .messages import decode_event, encode
+from .messages import encode
 from .seats import bucket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .journal import Journal
     from .messages import Event, Seat
@@ -30,20 +29,10 @@ SLICE_SECONDS: Final = 0.002
 """Time for delivering until the loop gets its turn."""
 SLICE_CHECK: Final = 16
 """Events between two looks at the clock."""
-FULL: Final = 256 * 1024
-"""Bytes that are appended before the turn of the loop ends."""
 BUSY_SECONDS: Final = 0.001
 """Until who has the lock is likely to have finished."""
 CLOSE_TRIES: Final = 1000
 """To tell and hear what there is in the end, so many `BUSY_SECONDS` long."""
-
-_LENGTH: Final = Struct("<I")
-
-
-def framed(event: Event) -> bytes:
-    """An event as it stands in the journal."""
-    encoded = encode(event)
-    return _LENGTH.pack(len(encoded)) + encoded
 
 
 class Tidings:
@@ -55,9 +44,10 @@ class Tidings:
     """
 
     def __init__(
-        self, journal: Journal, seat: Seat, take: Callable[[Event], None], lose: Callable[[str], None]
+        self, journal: Journal, seat: Seat, take: Callable[[Sequence[Event]], None], lose: Callable[[str], None]
     ) -> None:
-        """`take` an event that has happened. `lose`: events have been missed. Raises `EngineUnavailable`."""
+        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed. Raises
+        `EngineUnavailable`."""
         self._loop = asyncio.get_running_loop()
         self._journal = journal
         self._seat = seat.number
@@ -68,11 +58,10 @@ class Tidings:
         self._position: int | None = None
         self._own: list[bytes] = []
         self._own_events: list[Event] = []
-        self._own_size = 0
-        self._own_buckets: set[int] = set()
+        self._own_size = HEAD_SIZE
         self._awaited: Counter[int] = Counter()
         """How many channels are waited for, by bucket."""
-        self._undelivered: deque[Iterator[Event]] = deque()
+        self._undelivered: deque[Iterator[Sequence[Event]]] = deque()
         self._delivering = False
         self._next_turn: asyncio.Handle | None = None
         self._closed = False
@@ -105,17 +94,13 @@ class Tidings:
 
     def tell(self, event: Event) -> None:
         """Let it happen. Raises `EngineUnavailable`."""
-        frame = framed(event)
-        if len(frame) > MOST_OF_PUBLICATION:
-            raise EngineUnavailable(f"an event of {len(frame)} bytes is too long for the engine")
-        if self._own_size + len(frame) > FULL and self._own:
-            self._exchange()
-            if self._own_size + len(frame) > MOST_AT_ONCE:
-                raise EngineUnavailable("the others take too long to let go of the journal")
-        self._own.append(frame)
+        encoded = encode(event)
+        size = len(encoded)
+        if self._own_size + size > FULL:
+            self._make_room(size)
+        self._own.append(encoded)
         self._own_events.append(event)
-        self._own_size += len(frame)
-        self._own_buckets.add(bucket_of(event.channel))
+        self._own_size += size
         if self._next_turn is None:
             self._next_turn = self._loop.call_soon(self._turn)
 
@@ -166,9 +151,17 @@ class Tidings:
             self._next_turn.cancel()
         self._next_turn = self._loop.call_later(seconds, self._turn) if seconds else self._loop.call_soon(self._turn)
 
+    def _make_room(self, size: int) -> None:
+        if size > MOST_OF_PUBLICATION:
+            raise EngineUnavailable(f"an event of {size} bytes is too long for the engine")
+        if self._own:
+            self._exchange()
+            if self._own_size + size > MOST_AT_ONCE:
+                raise EngineUnavailable("the others take too long to let go of the journal")
+
     def _exchange(self) -> bool:
         """Append what was told, and take over what stands before it. False: it has to wait."""
-        own = b"".join(self._own)
+        own = entry(self._own) if self._own else b""
         try:
             news, self._position = self._journal.exchange(self._position, own)
         except Busy:
@@ -180,47 +173,37 @@ class Tidings:
             return self._exchange()
         self._journal.seats.note(self._seat, self._position)
         if news:
-            self._undelivered.append(_events_in(news))
+            self._undelivered.append(events_in(news, SLICE_CHECK))
         if own:
-            self._undelivered.append(iter(self._own_events))
-            self._own, self._own_events, self._own_size = [], [], 0
-            self._bells.ring(self._own_buckets, self._position, (self._seat,))
-            self._own_buckets.clear()
+            events = self._own_events
+            self._undelivered.append(parts(events, SLICE_CHECK))
+            self._own, self._own_events, self._own_size = [], [], HEAD_SIZE
+            self._bells.ring((event.channel for event in events), self._position, (self._seat,))
         return True
 
     def _deliver(self) -> bool:
         """For a while; whether that was all."""
         undelivered, take = self._undelivered, self._take
         until = 0.0
+        count = 0
         self._delivering = True
         try:
             while undelivered:
-                count = 0
-                for event in islice(undelivered[0], SLICE_CHECK):
-                    take(event)
-                    count += 1
-                if count < SLICE_CHECK:
-                    undelivered.popleft()
-                    continue
-                now = self._loop.time()
-                until = until or now + SLICE_SECONDS
-                if now > until:
-                    self._turn_later()
-                    return False
+                for events in undelivered[0]:
+                    take(events)
+                    count += len(events)
+                    if count < SLICE_CHECK:
+                        continue
+                    count = 0
+                    now = self._loop.time()
+                    until = until or now + SLICE_SECONDS
+                    if now > until:
+                        self._turn_later()
+                        return False
+                undelivered.popleft()
         except MsgspecError as error:
             undelivered.clear()
             self._lose(f"the journal holds what is no event: {error}")
         finally:
             self._delivering = False
         return True
-
-
-def _events_in(news: bytes) -> Iterator[Event]:
-    """They are decoded as they are taken."""
-    length_at, size = _LENGTH.unpack_from, _LENGTH.size
-    begin, end = 0, len(news)
-    while begin < end:
-        begin += size
-        next_one = begin + length_at(news, begin - size)[0]
-        yield decode_event(news[begin:next_one])
-        begin = next_one
