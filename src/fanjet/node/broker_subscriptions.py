@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.engines.failures import log_failure
@@ -11,7 +12,7 @@ from fanjet.engines.interfaces import DONE, EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Sequence
+    from collections.abc import Awaitable, Iterable
 
     from fanjet.engines.interfaces import Broker
 
@@ -38,8 +39,9 @@ class BrokerSubscriptions:
         self._hub = hub
         self._broker = broker
         self._loop = asyncio.get_running_loop()
-        self._unread: dict[LiveChannel, asyncio.Future[None]] = {}
-        """What the broker was asked for many channels together, until the answer is read."""
+        self._latest: asyncio.Future[None] | None = None
+        """What the broker has promised last: mostly an answer to many questions, read by one callback."""
+        self._concerned: list[LiveChannel] = []
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.TimerHandle | None = None
         self._due: deque[LiveChannel] = deque()
@@ -51,81 +53,71 @@ class BrokerSubscriptions:
     def ensure(self, channel: LiveChannel) -> Awaitable[None]:
         """Done once the broker delivers `channel`, which may be at once (`DONE`); else to be awaited at once. Raises
         what the broker raised."""
-        if channel.changing:
-            return self._ensure_later(channel)
-        if not channel.subscribed:
-            asked = self._broker.subscribe(channel.name)
-            if asked is not DONE:
-                return self._take(channel, asked)
+        answer = channel.answer
+        if answer is not None:
+            if not answer.done():
+                return self._ensure_later(channel, answer)
+            self._read(channel, answer)  # its turn comes in this turn of the loop, after ours
+        if channel.subscribed:
+            return DONE
+        asked = self._broker.subscribe(channel.name)
+        if asked is DONE:
             channel.subscribed = True
-        return DONE
+        elif isinstance(asked, asyncio.Future):
+            self._read_later(channel, asked)
+        else:
+            return self._take(channel, asked)
+        return asked
 
     async def _take(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
-        channel.changing = True
+        """By a call that is a coroutine. Meanwhile others wait for an answer that tells them to look again."""
+        channel.answer = answer = self._loop.create_future()
         try:
             await asked
             channel.subscribed = True
         finally:
-            self._end_transition(channel)
+            channel.answer = None
+            answer.set_result(None)
 
-    async def _ensure_later(self, channel: LiveChannel) -> None:
+    async def _ensure_later(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
         """Look again when the transition has ended."""
-        while channel.changing:
-            answer = self._unread.get(channel)
-            if answer is not None and answer.done():
-                self._read(channel)  # its turn comes in this turn of the loop, after ours
-            else:
-                await self._wait(channel, answer)
+        await asyncio.wait([answer])
         await self.ensure(channel)
-
-    async def _wait(self, channel: LiveChannel, answer: asyncio.Future[None] | None) -> None:
-        """Wait until something about the transition has changed."""
-        if answer is not None:
-            await asyncio.wait([answer])
-            return
-        if channel.changed is None:
-            channel.changed = self._loop.create_future()
-        await asyncio.shield(channel.changed)
 
     def expect(self, names: Iterable[str]) -> None:
         """Subscribe to channels before their first subscribers come. If nobody does, or if it fails, that is as if the
         last one had left."""
         if self._closed:
             return
-        asked: list[LiveChannel] = []
+        live, subscribe = self._hub.live, self._broker.subscribe
         for name in names:
-            channel = self._hub.live(name)
-            if channel.subscribed or channel.changing:
+            channel = live(name)
+            if channel.subscribed or channel.answer is not None:
                 continue
             try:
-                answer = self._broker.subscribe(name)
+                self._read_later(channel, subscribe(name))
             except EngineUnavailable:
                 self.release(channel)
-            else:
-                channel.changing = True
-                self._unread[channel] = answer if isinstance(answer, asyncio.Future) else asyncio.ensure_future(answer)
-                asked.append(channel)
-        self._read_later(asked)
 
-    def _read_later(self, asked: Sequence[LiveChannel]) -> None:
-        """See to it that answers are read that nobody waits for. They come together, mostly: one callback will do."""
-        if asked:
-            self._unread[asked[-1]].add_done_callback(lambda _: self._read_all(asked))
+    def _read_later(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
+        """Begin a transition. The answer is read before anybody else acts on it, and also if nobody does."""
+        answer = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
+        channel.answer = answer
+        if answer is self._latest:
+            self._concerned.append(channel)
+        else:
+            self._latest, self._concerned = answer, [channel]
+            answer.add_done_callback(partial(self._read_all, self._concerned))
 
-    def _read_all(self, asked: Sequence[LiveChannel]) -> None:
-        for channel in asked:
-            answer = self._unread.get(channel)
-            if answer is None:
-                continue  # somebody was in a hurry
-            if answer.done():
-                self._read(channel)
-            else:
-                self._read_later((channel,))
+    def _read_all(self, concerned: list[LiveChannel], answer: asyncio.Future[None]) -> None:
+        for channel in concerned:
+            if channel.answer is answer:  # else somebody was in a hurry
+                self._read(channel, answer)
         self._leave_more_soon()
 
-    def _read(self, channel: LiveChannel) -> None:
+    def _read(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
         """End the transition as the broker has answered."""
-        answer = self._unread.pop(channel)
+        channel.answer = None
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
         if channel.leaving:
             channel.leaving = False
@@ -135,15 +127,6 @@ class BrokerSubscriptions:
             channel.subscribed = error is None
             if not channel.count:
                 self.release(channel)
-        self._end_transition(channel)
-
-    @staticmethod
-    def _end_transition(channel: LiveChannel) -> None:
-        """Let those go on who wait for it."""
-        channel.changing = False
-        if channel.changed is not None:
-            channel.changed.set_result(None)
-            channel.changed = None
 
     def release(self, channel: LiveChannel) -> None:
         """The last subscriber has left: unsubscribe in a while, unless someone comes back."""
@@ -160,15 +143,16 @@ class BrokerSubscriptions:
         if self._cleaner is not None:
             self._cleaner.cancel()
         self._due.clear()
-        for answer in self._unread.values():
-            answer.cancel()
+        for channel in self._hub.channels.values():
+            if isinstance(channel.answer, asyncio.Task):
+                channel.answer.cancel()
 
     def _clean(self) -> None:
         self._cleaner = None
         empty, now = self._empty, self._loop.time()
         while empty and empty[0][0] <= now:
             channel = empty.popleft()[1]
-            if channel.count == 0 and not channel.changing:
+            if channel.count == 0 and channel.answer is None:
                 self._due.append(channel)
         if empty:
             self._cleaner = self._loop.call_at(empty[0][0], self._clean)
@@ -178,17 +162,15 @@ class BrokerSubscriptions:
         """Begin to leave channels, as many as may be under way. What is asked of a remote broker at the same time
         travels together, and a call that hangs does not hold up the rest. The memory broker never waits: others get
         their turn after a slice."""
-        asked: list[LiveChannel] = []
         for _ in range(SLICE):
             if not self._due or self._under_way >= MOST_AT_ONCE:
                 break
             channel = self._due.popleft()
-            is_settled = channel.count or channel.changing or self._hub.channels.get(channel.name) is not channel
-            if not is_settled and self._leave(channel):
-                asked.append(channel)
+            is_changing = channel.count or channel.answer is not None
+            if not is_changing and self._hub.channels.get(channel.name) is channel:
+                self._leave(channel)
         else:
             self._leave_more_soon()
-        self._read_later(asked)
 
     def _leave_more_soon(self) -> None:
         if self._due and self._next is None:
@@ -198,22 +180,20 @@ class BrokerSubscriptions:
         self._next = None
         self._leave_due()
 
-    def _leave(self, channel: LiveChannel) -> bool:
-        """Whether the broker has yet to answer."""
+    def _leave(self, channel: LiveChannel) -> None:
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
         channel.metrics.count("broker_unsubscribe")
         try:
             asked = self._broker.unsubscribe(channel.name)
         except Exception as error:
             self._take_outcome(channel, error)
-            return False
+            return
         if asked is DONE:
             self._take_outcome(channel, None)
-            return False
-        channel.changing = channel.leaving = True
-        self._under_way += 1
-        self._unread[channel] = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
-        return True
+        else:
+            channel.leaving = True
+            self._under_way += 1
+            self._read_later(channel, asked)
 
     def _take_outcome(self, channel: LiveChannel, error: BaseException | None) -> None:
         """Forget the channel, unless it has subscribers again or the broker has failed."""

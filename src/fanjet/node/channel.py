@@ -52,8 +52,8 @@ class LiveChannel(Struct, eq=False, gc=False):
 
     `offset` and `epoch` are the position of all positioned subscribers in `groups`; meaningless while there are none.
     `apart` holds who does not share it: those still subscribing, and those who have read the stream further than this
-    node has received it. `subscribed` tells whether the broker delivers the channel, `changing` whether the broker has
-    yet to answer about that, and `leaving` what it was asked; `changed` is only set while somebody waits for it.
+    node has received it. `subscribed` tells whether the broker delivers the channel, `answer` is what the broker
+    has yet to say about that, or what has yet to be read, and `leaving` tells what it was asked.
 
     Where the namespace `keeps_latest`, the `latest` publication that was delivered here is what patches for subscribers
     without positions are based on (07 §21).
@@ -72,9 +72,8 @@ class LiveChannel(Struct, eq=False, gc=False):
     checked_at: float = 0.0
     numeric_id: int = 0
     subscribed: bool = False
-    changing: bool = False
     leaving: bool = False
-    changed: asyncio.Future[None] | None = None
+    answer: asyncio.Future[None] | None = None
     _prefixes: dict[object, bytes] | None = None
 
     def prefix(self, codec: Codec, numeric_id: int) -> bytes:

@@ -167,7 +167,7 @@ class Node:
     def is_subscribing(self, channel: str) -> bool:
         """Whether subscribers of a channel wait for the broker."""
         live = self.hub.channels.get(channel)
-        return live is not None and live.changing
+        return live is not None and live.answer is not None
 
     def expect_channels(self, channels: Iterable[str]) -> None:
         """Subscribers of these channels are about to come."""

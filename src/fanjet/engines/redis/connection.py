@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
-        if self._transport is not None and not self.lost.done():
+        if outgoing and self._transport is not None and not self.lost.done():
             self._transport.write(b"".join(outgoing))
 
     def _take_replies(self) -> None:

@@ -11,19 +11,20 @@ from msgspec import Struct
 from fanjet.telemetry.logging import get_logger
 
 from .connection import NOTHING, Connection, pack
+from .ear import MOST_NAMES
 from .errors import CommandRefused, ConnectionLost
 from .slots import slot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from fanjet.engines.interfaces import EngineUnavailable
 
     from .address import Address
     from .ear import Ear
 
 log = get_logger(__name__)
 
-MOST_NAMES: Final = 512
-"""Names in one command (07 §8.1)."""
 COMMANDS_AT_ONCE: Final = 16
 SLICE_SECONDS: Final = 0.002
 """Time for messages until the loop gets its turn; what was read meanwhile waits, and Redis is not read from."""
@@ -34,21 +35,30 @@ SLICE_CHECK: Final = 16
 _CONFIRMATIONS: Final = frozenset((b"subscribe", b"unsubscribe", b"ssubscribe", b"sunsubscribe"))
 
 
-class _Batch(Struct, eq=False, gc=False):
-    """Names of one command, and who waits for each; they are told together. `kind`: of confirmations. `confirmed`: how
-    many have come. `kept`: where the names are that are subscribed."""
+class Answer(asyncio.Future[None]):
+    """What many wait for: who is cancelled ends when it has come, and the others get it, too."""
 
-    command: str
+    def cancel(self, msg: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
+class Batch(Struct, eq=False, gc=False):
+    """Names of one command, of which Redis confirms each, and one answer to all who have asked. `kind`: of
+    confirmations. `confirmed`: how many have come. `kept`: where the names are that are subscribed."""
+
+    subscribes: bool
     kind: bytes
     ear: Ear
     kept: dict[bytes, None]
     names: list[bytes]
-    waiting: list[asyncio.Future[None]]
+    answer: Answer
     confirmed: int = 0
 
-    def left(self) -> Iterator[asyncio.Future[None]]:
-        """Who still waits. Those who have gone are done."""
-        return (future for future in self.waiting if not future.done())
+    def fail(self, error: EngineUnavailable) -> None:
+        """Tell those who wait for it."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class ListeningConnection(Connection):
@@ -64,11 +74,12 @@ class ListeningConnection(Connection):
         self.heard_at = 0.0
         self._take: Callable[[bytes, bytes], None] | None = None
         self._on_moved: Callable[[Ear], None] = self._end
-        self._message, self._subscribe, self._unsubscribe = b"message", "SUBSCRIBE", "UNSUBSCRIBE"
+        self._message = b"message"
+        self._subscribe, self._unsubscribe = "SUBSCRIBE", "UNSUBSCRIBE"
+        self._subscribed, self._unsubscribed = b"subscribe", b"unsubscribe"
         self._ears: dict[bytes, Ear] = {}
-        self._unsent: list[_Batch] = []
-        self._last: dict[Ear, _Batch] = {}
-        self._expected: deque[_Batch] = deque()
+        self._unsent: list[Batch] = []
+        self._expected: deque[Batch] = deque()
 
     def listen(
         self,
@@ -83,13 +94,15 @@ class ListeningConnection(Connection):
         self._take = take
         self._on_moved = on_moved or self._end
         if sharded:
-            self._message, self._subscribe, self._unsubscribe = b"smessage", "SSUBSCRIBE", "SUNSUBSCRIBE"
+            self._message = b"smessage"
+            self._subscribe, self._unsubscribe = "SSUBSCRIBE", "SUNSUBSCRIBE"
+            self._subscribed, self._unsubscribed = b"ssubscribe", b"sunsubscribe"
 
     async def attach(self, ear: Ear) -> None:
         """Subscribe the ear's own names. Raises `CommandRefused`, `ConnectionLost`."""
         ear.connection = self
         self._ears |= dict.fromkeys(ear.own, ear)
-        await asyncio.gather(*(self.ask(name, ear, subscribe=True) for name in ear.own))
+        await asyncio.shield(self.ask(list(ear.own), ear, subscribe=True, kept={}).answer)
 
     async def subscribe_again(self, ear: Ear) -> None:
         """All names of the ear, some thousands at a time. Those that are given up meanwhile are left out. Raises
@@ -98,7 +111,9 @@ class ListeningConnection(Connection):
         window = MOST_NAMES * COMMANDS_AT_ONCE
         for start in range(0, len(names), window):
             wanted = [name for name in names[start : start + window] if name in ear.names]
-            await asyncio.gather(*(self.ask(name, ear, subscribe=True) for name in wanted))
+            shares = (wanted[place : place + MOST_NAMES] for place in range(0, len(wanted), MOST_NAMES))
+            answers = [self.ask(share, ear, subscribe=True).answer for share in shares]
+            await asyncio.shield(asyncio.gather(*answers))
 
     def detach(self, ear: Ear) -> None:
         """The ear listens elsewhere from now on. Who waits for a confirmation gets `ConnectionLost`."""
@@ -107,36 +122,27 @@ class ListeningConnection(Connection):
         for batch in (*self._expected, *self._unsent):
             if batch.ear is ear:
                 batch.kept = {}
-                for future in batch.left():
-                    future.set_exception(ConnectionLost(f"{self.address}: what was heard there has moved"))
+                batch.fail(ConnectionLost(f"{self.address}: what was heard there has moved"))
 
-    def ask(self, name: bytes, ear: Ear, *, subscribe: bool) -> asyncio.Future[None]:
-        """Subscribe to a name, or unsubscribe from it. Done when Redis has confirmed it. Raises `CommandRefused`,
-        `ConnectionLost`. Names of one iteration of the loop share commands."""
+    def ask(self, names: list[bytes], ear: Ear, *, subscribe: bool, kept: dict[bytes, None] | None = None) -> Batch:
+        """Subscribe to names, or unsubscribe from them, by a command that more may join until this iteration of the
+        loop ends. Answered when Redis has confirmed all. Raises `ConnectionLost`, the answer `CommandRefused`, too."""
         if self._refusal:
             raise ConnectionLost(self._refusal)
-        command = self._subscribe if subscribe else self._unsubscribe
-        future: asyncio.Future[None] = self.loop.create_future()
-        batch = self._last.get(ear)
-        if batch is not None and batch.command is command and len(batch.names) < MOST_NAMES:
-            batch.names.append(name)
-            batch.waiting.append(future)
-        else:
-            if not self._unsent:
-                self.loop.call_soon(self._send_batches)
-            kind = command.lower().encode()
-            self._last[ear] = batch = _Batch(command, kind, ear, ear.names, [name], [future])
-            self._unsent.append(batch)
-        return future
+        kind = self._subscribed if subscribe else self._unsubscribed
+        batch = Batch(subscribe, kind, ear, ear.names if kept is None else kept, names, Answer(loop=self.loop))
+        if not self._unsent:
+            self.loop.call_soon(self._flush)
+        self._unsent.append(batch)
+        return batch
 
-    def _send_batches(self) -> None:
-        unsent, self._unsent = self._unsent, []
-        self._last.clear()
-        self._expected.extend(unsent)
-        for batch in unsent:
-            self._send(pack((batch.command, *batch.names)))
-        if self.lost.done():
-            self._give_up()
+    def _flush(self) -> None:
+        for batch in self._unsent:
+            batch.ear.unsent = None
+            self._outgoing.append(pack((self._subscribe if batch.subscribes else self._unsubscribe, *batch.names)))
+        self._expected.extend(self._unsent)
+        self._unsent.clear()
+        super()._flush()
 
     # ------------------------------------------------------------------------------------------ replies
 
@@ -147,7 +153,8 @@ class ListeningConnection(Connection):
         gets, take, message = self._reader.gets, self._take, self._message
         until = 0.0
         count = 0
-        while (reply := gets()) is not NOTHING:
+        reply = gets()
+        while reply is not NOTHING:
             if not isinstance(reply, list):
                 self._take_other(reply)
             elif reply[0] == message:
@@ -163,7 +170,9 @@ class ListeningConnection(Connection):
                         self._go_on_later()
                         break
             elif reply[0] in _CONFIRMATIONS:
-                self._take_confirmation(reply[0], reply[1])
+                reply = self._take_confirmations(reply)
+                continue
+            reply = gets()
         if count:
             self.heard_at = self.loop.time()
 
@@ -178,25 +187,33 @@ class ListeningConnection(Connection):
         self._transport.resume_reading()
         self.data_received(b"")
 
-    def _take_confirmation(self, kind: bytes, name: bytes) -> None:
-        """Confirmations come in the order of the names."""
+    def _take_confirmations(self, reply: Any) -> Any:
+        """Of the names of a command, in their order, most often one behind the other. Returns the first reply that is
+        something else."""
+        gets = self._reader.gets
         batch = self._expected[0] if self._expected else None
-        if batch is None or batch.kind != kind or batch.names[batch.confirmed] != name:
-            self._take_expulsion(kind, name)
-            return
-        batch.confirmed += 1
-        if batch.confirmed == len(batch.names):
+        if batch is None or reply[0] != batch.kind or reply[1] != batch.names[batch.confirmed]:
+            self._take_expulsion(reply[0], reply[1])
+            return gets()
+        kind, names = batch.kind, batch.names
+        left = len(names) - batch.confirmed
+        while left and isinstance(reply, list) and reply[1] == names[-left] and reply[0] == kind:
+            left -= 1
+            reply = gets()
+        batch.confirmed = len(names) - left
+        if not left:
             self._settle(self._expected.popleft())
+        return reply
 
-    def _settle(self, batch: _Batch) -> None:
-        kept = batch.kept
-        if batch.command is self._subscribe:
-            kept.update((name, None) for name in batch.names if name not in self._ears)
+    @staticmethod
+    def _settle(batch: Batch) -> None:
+        if batch.subscribes:
+            batch.kept.update(dict.fromkeys(batch.names))
         else:
             for name in batch.names:
-                kept.pop(name, None)
-        for future in batch.left():
-            future.set_result(None)
+                batch.kept.pop(name, None)
+        if not batch.answer.done():
+            batch.answer.set_result(None)
 
     def _take_expulsion(self, kind: bytes, name: bytes) -> None:
         """A node that gives a slot away ends what is subscribed there without being asked."""
@@ -211,8 +228,7 @@ class ListeningConnection(Connection):
     def _take_other(self, reply: Any) -> None:
         """Refusals, and pongs."""
         if isinstance(reply, CommandRefused) and self._expected and not self._is_late(reply):
-            for future in self._expected.popleft().left():
-                future.set_exception(reply)
+            self._expected.popleft().fail(reply)
 
     def _is_late(self, reply: CommandRefused) -> bool:
         """Whether this refuses to end subscriptions that Redis had ended by itself, so that nobody waits any more."""
@@ -233,6 +249,6 @@ class ListeningConnection(Connection):
     def _give_up(self) -> None:
         batches = (*self._expected, *self._unsent)
         self._expected, self._unsent = deque(), []
-        self._last.clear()
-        for future in (future for batch in batches for future in batch.left()):
-            future.set_exception(ConnectionLost(self._refusal))
+        for batch in batches:
+            batch.ear.unsent = None
+            batch.fail(ConnectionLost(self._refusal))

@@ -181,7 +181,7 @@ class SentinelShard:
                 continue
             try:
                 connection.listen(take)
-                await connection.ask(b"+switch-master", Ear((), ""), subscribe=True)
+                await asyncio.shield(connection.ask([b"+switch-master"], Ear((), ""), subscribe=True).answer)
                 await asyncio.wait([connection.lost])
             except EngineUnavailable as error:
                 log.warn("cannot listen to a Sentinel", error=error)
