@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import weakref
@@ -164,9 +165,12 @@ ENDINGS = [
 async def test_sessions_are_freed_without_the_collector(rig: Rig, end: Callable[[Client], None], waits: bool) -> None:
     alive: list[weakref.ref[FakeTransport]] = []
     for _ in range(300):
-        client = rig.connected()
-        client.call(subscribe={"channel": "full:a"})
-        client.call(subscribe={"channel": "news", "recover": True})
+        client = rig.open()
+        client.send({"connect": {"token": token("ann")}})
+        client.send({"subscribe": {"channel": "full:a"}})
+        client.send({"subscribe": {"channel": "news", "recover": True}})
+        await asyncio.sleep(0)
+        assert client.answered == [1, 2, 3]
         if waits:
             rig.gate.hold("publish")
             client.send({"publish": {"channel": "news", "data": 1}})

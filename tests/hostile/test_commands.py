@@ -193,3 +193,21 @@ async def test_a_message_over_the_limit_closes_and_the_largest_allowed_does_not(
         assert (await client.receive())["id"] == 2
         await client.socket.send(head + "x" * (65537 - len(head) - 3) + '"}}')
         assert (await client.closed())[0] == 1009
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        pytest.param(frame((1000).to_bytes(2, "big"), opcode=0x8), 1000, id="a-close-frame"),
+        pytest.param(frame(b"{}", opcode=0x3), 1002, id="a-broken-frame"),
+        pytest.param(frame(b"[1]"), 3501, id="a-malformed-command"),
+    ],
+)
+async def test_what_came_before_the_end_in_the_same_packet_is_answered(server: Server, end: bytes, code: int) -> None:
+    pings = [json.dumps({"id": number, "rpc": {"method": "ping"}}).encode() for number in range(2, 102)]
+    async with websocket(server) as raw:
+        await raw.send(b"".join(map(frame, [hello(), *pings])) + end)
+        ending = await raw.ending()
+    assert ending.code == code
+    answers = [json.loads(line) for message in ending.messages for line in message.splitlines()]
+    assert [answer["id"] for answer in answers] == list(range(1, 102))

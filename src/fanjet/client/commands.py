@@ -120,7 +120,7 @@ class CommandQueue(Struct, eq=False, gc=False):
         except MalformedFrame:
             self._end_by_malformed()
         finally:
-            session.flush()
+            session.uncork()
 
     def _end_by_malformed(self) -> None:
         session = self._session
@@ -225,7 +225,7 @@ class CommandQueue(Struct, eq=False, gc=False):
             self._exclusive = False
         running.end(error)
         self._go_on()
-        self._session.flush()  # what has not been written with the replies to the commands that waited
+        self._session.uncork()
         if self._finishing:
             self._end_if_over()
 

@@ -41,10 +41,16 @@ class Outbox:
             self.outbox.append(frame)
 
     def cork(self) -> None:
-        """Collect what is sent until `flush`, which the caller promises to call in this turn of the loop: the flusher
-        need not know."""
+        """Collect what is sent until `uncork`, which the caller promises to call: the flusher need not know."""
         if self.outbox is None:
             self.outbox = []
+
+    def uncork(self) -> None:
+        """Have what was sent written in this turn of the loop, ahead of what other sessions made."""
+        if self.outbox:
+            self._flusher.answer(self)  # type: ignore[arg-type]
+        else:
+            self.outbox = None
 
     def flush(self) -> None:
         """Write what the outbox holds, or add it to the backlog of a slow client."""

@@ -15,6 +15,8 @@ SLICE_SECONDS = 0.0005
 costs 3 µs; computing a large patch takes up to 1.5 ms, and a command should not wait for a long slice on top."""
 WRITES_PER_LOOK = 25
 """Sessions that are written between two looks at the clock."""
+ANSWERED_AT_ONCE = 31
+"""Answers that are written at once after one that was the only one of its turn."""
 
 
 class Flusher:
@@ -22,20 +24,51 @@ class Flusher:
 
     The busier the server, the longer a session waits for its turn and the more frames one write carries. Whoever
     appends to an outbox that was None adds the session to `dirty` and calls `schedule()` once per batch.
+
+    Answers to a session's own commands go first. When many clients send, all that one look at their sockets brings is
+    carried out before the answers are written, one after the other: a client that waits is woken once for many answers
+    and not for each, and waking is a quarter of what a `send()` costs.
     """
 
-    __slots__ = ("_call", "_scheduled", "dirty")
+    __slots__ = ("_answered", "_at_once", "_call", "_scheduled", "dirty")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.dirty: list[Session] = []
+        self._answered: list[Session] = []
+        self._at_once = ANSWERED_AT_ONCE
         self._call = loop.call_soon
         self._scheduled = False
+
+    def answer(self, session: Session) -> None:
+        """Write what the session holds in this turn of the loop: at once while sessions are answered one by one, which
+        is tried anew now and then, since a call at the end of the turn costs 1 µs."""
+        if self._at_once:
+            self._at_once -= 1
+            session.flush()
+            return
+        if not self._answered:
+            self._call(self._write_answers)
+        self._answered.append(session)
 
     def schedule(self) -> None:
         """Make sure that the dirty sessions are written soon."""
         if not self._scheduled:
             self._scheduled = True
             self._call(self._write_slice)
+
+    def _write_answers(self) -> None:
+        answered, self._answered = self._answered, []
+        if len(answered) == 1:
+            self._at_once = ANSWERED_AT_ONCE
+        done = 0
+        try:
+            for session in answered:
+                done += 1
+                session.flush()
+        finally:
+            if done < len(answered):
+                for session in answered[done:]:
+                    self.answer(session)
 
     def _write_slice(self) -> None:
         dirty = self.dirty

@@ -104,6 +104,11 @@ class WebSocketTransport(WebSocketConnection):
         if self._session is not None:
             self._session.on_writable()
 
+    def on_last_chance(self) -> None:
+        """A close frame follows: what commands before it were answered with is still wanted."""
+        if self._session is not None:
+            self._session.flush()
+
     def on_corrupt_message(self) -> None:
         """A message that does not inflate is a malformed frame of commands."""
         if self._session is not None:

@@ -98,14 +98,16 @@ class WebTransportTransport(WebTransportConnection):
         try:
             commands = self._commands.feed(data)
         except CommandTooLong:
+            session.flush()
             session.on_lost()
             return
         if commands:
             session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
 
     def on_finished(self) -> None:
-        """The client has no more commands, which ends its connection."""
+        """The client has no more commands, which ends its connection. It may still read what they were answered with."""
         if self._session is not None:
+            self._session.flush()
             self._session.on_lost()
 
     def on_blocked(self) -> None:

@@ -96,6 +96,9 @@ class WebSocketConnection(asyncio.Protocol):
     def on_close_sent(self, code: int) -> None:
         """The server was first to send a close frame, with this code."""
 
+    def on_last_chance(self) -> None:
+        """A close frame is about to be written, because of what the peer sent: nothing can be written after it."""
+
     def on_peer_gone(self) -> None:
         """The connection has ended; called exactly once, in every case.
 
@@ -322,6 +325,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _on_close_frame(self, payload: bytes) -> None:
         if self._state is not _CLOSING:
+            self.on_last_chance()
             self.transport.write(close_echo_frame(payload))
             self._report_gone()
         self._end()
@@ -331,6 +335,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._state is not _OPEN:
             self._end()
             return
+        self.on_last_chance()
         self._state = _ENDED
         self.transport.write(close_frame(failure.code, failure.reason))
         self.on_close_sent(failure.code)

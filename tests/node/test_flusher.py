@@ -1,0 +1,87 @@
+"""In which order outboxes are written, and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fanjet.node.flusher import ANSWERED_AT_ONCE, WRITES_PER_LOOK, Flusher
+
+
+class Outbox:
+    """Writes down when it was flushed, in a list that all share."""
+
+    def __init__(self, name: str, written: list[str], *, breaks: bool = False) -> None:
+        self.name = name
+        self._written = written
+        self._breaks = breaks
+
+    def flush(self) -> None:
+        self._written.append(self.name)
+        if self._breaks:
+            raise OSError(self.name)
+
+
+@pytest.fixture
+async def flusher() -> Flusher:
+    return Flusher(asyncio.get_running_loop())
+
+
+def take_turns(flusher: Flusher, outboxes: list[Outbox]) -> None:
+    for outbox in outboxes:
+        flusher.answer(outbox)  # type: ignore[arg-type]
+
+
+def be_busy(flusher: Flusher) -> list[str]:
+    """Answer until answers wait for the end of the turn. Returns where they will be written down."""
+    written: list[str] = []
+    busy = Outbox("busy", written)
+    take_turns(flusher, [busy] * ANSWERED_AT_ONCE)
+    assert written == ["busy"] * ANSWERED_AT_ONCE
+    written.clear()
+    return written
+
+
+async def test_while_many_are_answered_they_are_written_at_the_end_of_the_turn_in_order(flusher: Flusher) -> None:
+    written = be_busy(flusher)
+    for _ in range(3):
+        take_turns(flusher, [Outbox(name, written) for name in "abc"])
+        assert written == []
+        await asyncio.sleep(0)
+        assert written == ["a", "b", "c"]
+        written.clear()
+
+
+async def test_who_is_answered_alone_is_answered_at_once_the_next_times(flusher: Flusher) -> None:
+    written = be_busy(flusher)
+    for _ in range(3):
+        take_turns(flusher, [Outbox("tried", written)])
+        assert written == []
+        await asyncio.sleep(0)
+        take_turns(flusher, [Outbox("alone", written)] * ANSWERED_AT_ONCE)
+        assert written == ["tried"] + ["alone"] * ANSWERED_AT_ONCE
+        written.clear()
+
+
+async def test_answers_go_before_the_rest_of_a_long_fan_out(flusher: Flusher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fanjet.node.flusher.SLICE_SECONDS", 0.0)
+    written = be_busy(flusher)
+    flusher.dirty = [Outbox("push", written) for _ in range(1000)]  # type: ignore[misc]
+    flusher.schedule()
+    take_turns(flusher, [Outbox("answer", written)] * 2)
+    while flusher.dirty:
+        await asyncio.sleep(0)
+    assert written.count("push") == 1000
+    assert written.index("answer") == WRITES_PER_LOOK
+
+
+async def test_one_that_cannot_be_written_does_not_keep_the_others(flusher: Flusher) -> None:
+    written = be_busy(flusher)
+    failures: list[BaseException | None] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context.get("exception")))
+    take_turns(flusher, [Outbox("a", written), Outbox("broken", written, breaks=True), Outbox("b", written)])
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert written == ["a", "broken", "b"]
+    assert [str(failure) for failure in failures] == ["broken"]
