@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +62,22 @@ async def test_one_ping_takes_one_pong(quick: Server) -> None:  # 01-24
         await client.pong()
         await client.pong()
         assert await client.closed() == (3501, "bad request")
+
+
+async def test_nobody_is_lost_by_a_server_that_was_stopped_for_a_while(private_server: StartServer) -> None:
+    settings = {"allow_anonymous_connect_without_token": True, "ping_interval": "1500ms", "pong_timeout": "1s"}
+    server = private_server({"client": settings})
+    async with connected(server, answers_pings=False) as client:
+        await client.ping()
+        os.kill(server.pid, signal.SIGSTOP)
+        await client.pong()
+        await asyncio.sleep(3.2)
+        os.kill(server.pid, signal.SIGCONT)
+        for _ in range(2):
+            await client.ping()
+            await asyncio.sleep(0.2)  # as far away as clients are
+            await client.pong()
+        await client.call(unsubscribe={"channel": "x"})
 
 
 async def test_pings_and_pongs_may_be_switched_off(private_server: StartServer) -> None:  # 02-44

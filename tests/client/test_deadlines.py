@@ -103,6 +103,22 @@ async def test_pings_follow_in_the_interval_and_each_wants_a_pong(rig: Rig) -> N
     assert client.code is None
 
 
+@pytest.mark.parametrize("seconds", [20, 24.9, 25.2, 60, 1000])
+async def test_after_a_sleep_the_next_ping_waits_for_the_pong(rig: Rig, seconds: float) -> None:
+    client = rig.connected()
+    await first_ping(rig, client)
+    client.pong()
+    rig.clock.now += 24 + seconds  # a process that is stopped, a machine that is suspended
+    await rig.pass_time(0.1)
+    assert client.pings == 2
+    await rig.pass_time(7.8)
+    assert client.pings == 2
+    client.pong()
+    await rig.pass_time(17.5)
+    assert client.pings == 3
+    assert client.code is None
+
+
 async def test_other_commands_are_no_pong(rig: Rig) -> None:
     client = rig.connected()
     await first_ping(rig, client)

@@ -43,3 +43,17 @@ def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
     assert not late.missed_at
     wheel.advance(16.1)
     assert late.missed_at == [16.0]
+
+
+def test_after_a_sleep_what_came_meanwhile_is_read_first() -> None:
+    wheel = TimingWheel(clock=lambda: 0.0)
+    watch = PongWatch(wheel)
+    quick, silent = Pinged(answered=False), Pinged(answered=False)
+    for one in (quick, silent):
+        watch.expect(cast("Session", one), 8.0)
+
+    wheel.advance(30.0)
+    quick.answered = True
+    wheel.advance(30.1)
+    assert not quick.missed_at
+    assert silent.missed_at == [8.0]

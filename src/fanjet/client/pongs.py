@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE: Final = 200
 """Sessions that are closed in one turn of the loop."""
+ASLEEP_SECONDS: Final = 1.0
+"""So late only who did not run at all: pongs may lie unread."""
 
 
 class PongWatch:
@@ -24,11 +26,12 @@ class PongWatch:
     connection costs outside the kernel.
     """
 
-    __slots__ = ("_pinged", "_wheel", "wheel_slot")
+    __slots__ = ("_has_waited", "_pinged", "_wheel", "wheel_slot")
 
     def __init__(self, wheel: TimingWheel) -> None:
         self._wheel = wheel
         self._pinged: deque[tuple[float, Session]] = deque()
+        self._has_waited = False
         self.wheel_slot = NOT_SCHEDULED
 
     def expect(self, session: Session, until: float) -> None:
@@ -38,8 +41,13 @@ class PongWatch:
             self._wheel.schedule(self, until)
 
     def on_timer(self, now: float) -> None:
-        """Close those who have not answered."""
+        """Close those who have not answered; after a sleep, not before what came meanwhile has been read."""
         pinged = self._pinged
+        if now - pinged[0][0] > ASLEEP_SECONDS and not self._has_waited:
+            self._has_waited = True
+            self._wheel.schedule(self, now)
+            return
+        self._has_waited = False
         closed = 0
         while pinged and pinged[0][0] <= now and closed < MOST_AT_ONCE:
             until, session = pinged.popleft()

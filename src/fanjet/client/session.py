@@ -335,8 +335,13 @@ class Session(Outbox):
         self.transport.abort()
 
     def _ping(self, now: float) -> None:
-        self.deadlines.ping = max(self.deadlines.ping + self.ping_interval, now)
+        # There is one pong to wait for at a time, also when the process has slept: a second would be a bad request.
         pong_timeout = self.pong_timeout
+        if pong_timeout and self.ping_outstanding:
+            self.deadlines.ping = now  # in the next slot of the wheel: by then the pong has been read or missed
+            return
+        due = self.deadlines.ping + self.ping_interval
+        self.deadlines.ping = due if due > now + pong_timeout else now + self.ping_interval
         if pong_timeout:
             self.deadlines.pong = until = now + pong_timeout
             self.context.pongs.expect(self, until)
