@@ -105,7 +105,7 @@ class WebTransportTransport(WebTransportConnection):
             session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
 
     def on_finished(self) -> None:
-        """The client has no more commands, which ends its connection. It may still read what they were answered with."""
+        """The client has no more commands, which ends its connection. It may still read the answers to them."""
         if self._session is not None:
             self._session.flush()
             self._session.on_lost()
