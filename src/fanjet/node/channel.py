@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from .metrics import PUBLICATION
+
 if TYPE_CHECKING:
     import asyncio
 
-    from fanjet.protocol.codec import Codec
     from fanjet.protocol.publication import Publication
     from fanjet.telemetry.metrics import Flow
 
@@ -22,12 +23,15 @@ Members = dict["Session", "Subscriber"]
 
 class Group(Struct, eq=False, gc=False):
     """Live subscribers that get the same bytes. Of a delta group, `fresh` holds those whose next publication must be
-    full. `flow`: what counts the publications that they get, once they have got any.
+    full. `is_plain`: they get every publication, in full. `prefix` and `flow`: what precedes a publication in a push to
+    them and what counts those, once there has been any.
     """
 
     delivery: Delivery
+    is_plain: bool
     members: Members = {}
     fresh: Members = {}
+    prefix: bytes = b""
     flow: Flow | None = None
 
     def __len__(self) -> int:
@@ -74,18 +78,16 @@ class LiveChannel(Struct, eq=False, gc=False):
     subscribed: bool = False
     leaving: bool = False
     answer: asyncio.Future[None] | None = None
-    _prefixes: dict[object, bytes] | None = None
 
-    def prefix(self, codec: Codec, numeric_id: int) -> bytes:
-        """What precedes a publication in a push of this channel, made at the first publication."""
-        prefixes = self._prefixes
-        if prefixes is None:
-            prefixes = self._prefixes = {}
-        key = (codec, numeric_id) if numeric_id else codec
-        prefix = prefixes.get(key)
-        if prefix is None:
-            prefix = prefixes[key] = codec.publication_prefix(self.name, numeric_id)
-        return prefix
+    def prefix(self, delivery: Delivery) -> bytes:
+        """What precedes a publication in a push of this channel."""
+        return delivery.wire.codec.publication_prefix(self.name, self.numeric_id if delivery.compact else 0)
+
+    def begin(self, group: Group) -> Flow:
+        """Make what a group needs that is about to get its first publication. Returns what counts them."""
+        group.prefix = self.prefix(group.delivery)
+        flow = group.flow = self.metrics.sent(PUBLICATION, group.delivery.wire)
+        return flow
 
     def add(self, subscriber: Subscriber) -> None:
         """Take in a subscriber that is still subscribing."""
@@ -123,7 +125,9 @@ class LiveChannel(Struct, eq=False, gc=False):
             self.apart = {}  # without a table, which is 160 bytes: the next channel gets that of the one before
         group = self.groups.get(subscriber.delivery)
         if group is None:
-            group = self.groups[subscriber.delivery] = Group(subscriber.delivery)
+            delivery = subscriber.delivery
+            is_plain = not delivery.delta and delivery.tags_filter is None
+            group = self.groups[delivery] = Group(delivery, is_plain)
         if subscriber.delivery.delta and not delta_ready:
             group.fresh[session] = subscriber
         else:

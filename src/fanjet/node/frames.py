@@ -12,8 +12,8 @@ from fanjet.protocol.json_encode import json_payload_ok
 
 if TYPE_CHECKING:
     from fanjet.protocol.publication import ClientInfo, Publication
+    from fanjet.protocol.wire import WireFormat
 
-    from .channel import LiveChannel
     from .subscriber import Delivery
 
 Frame = tuple[bytes, int] | Disconnect
@@ -23,63 +23,60 @@ Frame = tuple[bytes, int] | Disconnect
 class PublicationFrames(Struct, eq=False, gc=False):
     """Encodes a publication for whoever asks, and remembers what it made.
 
-    `base`: the publication before, when patches are wanted. `limit`: the longest message, 0 for none. A struct, as one
-    is made for every publication.
+    `base`: the publication before, when patches are wanted. `limit`: bytes of the longest message. A struct, as one is
+    made for every publication.
     """
 
-    channel: LiveChannel
     publication: Publication
     base: Publication | None
     limit: int
-    _cache: dict[object, Frame] = {}
+    _plain: list[tuple[WireFormat, bool, Frame]] = []
+    _deltas: dict[object, Frame] = {}
     _json_ok: bool | None = None
     _patch: bytes | None = None
     _tried: bool = False
 
-    def plain(self, delivery: Delivery) -> Frame:
-        """The publication for subscribers without delta."""
-        wire = delivery.wire
-        key = (wire, True) if delivery.compact else wire
-        frame = self._cache.get(key)
-        if frame is None:  # every publication comes here, so these are no functions of their own
-            codec, channel = wire.codec, self.channel
-            if codec.pushes_json and not (self._json_ok or self._is_json()):
-                frame = DISCONNECT_INAPPROPRIATE_PROTOCOL
-            else:
-                prefix = channel.prefix(codec, channel.numeric_id if delivery.compact else 0)
-                message = codec.publication_push(prefix, self.publication)
-                if self.limit and len(message) > self.limit:
-                    frame = DISCONNECT_SLOW
-                else:
-                    frame = wire.frame(message), codec.size(message)
-            self._cache[key] = frame
-        return frame
+    def plain(self, delivery: Delivery, prefix: bytes) -> Frame:
+        """The publication for subscribers without delta. `prefix` follows from delivery and channel."""
+        wire, compact = delivery.wire, delivery.compact
+        for other_wire, other_compact, frame in self._plain:  # a handful at most: a dict takes longer to make
+            if other_wire is wire and other_compact is compact:
+                return frame
+        # Every publication comes here, so this is no function of its own.
+        codec, publication = wire.codec, self.publication
+        made: Frame
+        if codec.pushes_json and not (publication.is_json or self._is_json()):
+            made = DISCONNECT_INAPPROPRIATE_PROTOCOL
+        else:
+            message = codec.publication_push(prefix, publication)
+            made = DISCONNECT_SLOW if len(message) > self.limit else (wire.frame(message), codec.size(message))
+        self._plain.append((wire, compact, made))
+        return made
 
-    def delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
+    def delta(self, delivery: Delivery, prefix: bytes, *, fresh: bool) -> Frame:
         """The publication for delta subscribers: in full for fresh ones, else as a patch where that is shorter."""
         key = (delivery.wire, delivery.compact, fresh)
-        frame = self._cache.get(key)
+        frame = self._deltas.get(key)
         if frame is None:
-            frame = self._cache[key] = self._encode_delta(delivery, fresh=fresh)
+            frame = self._deltas[key] = self._encode_delta(delivery, prefix, fresh=fresh)
         return frame
 
-    def _encode_delta(self, delivery: Delivery, *, fresh: bool) -> Frame:
+    def _encode_delta(self, delivery: Delivery, prefix: bytes, *, fresh: bool) -> Frame:
         codec = delivery.wire.codec
-        if codec.pushes_json and not info_is_json(self.publication.info):
+        publication = self.publication
+        if codec.pushes_json and not (publication.is_json or info_is_json(publication.info)):
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
         patch, tried = (None, False) if fresh or self.base is None else (self._make_patch(), True)
-        prefix = self.channel.prefix(codec, self.channel.numeric_id if delivery.compact else 0)
-        message = codec.delta_push(prefix, self.publication, patch, tried=tried)
-        if self.limit and len(message) > self.limit:
+        message = codec.delta_push(prefix, publication, patch, tried=tried)
+        if len(message) > self.limit:
             return DISCONNECT_SLOW
         return delivery.wire.frame(message), codec.size(message)
 
     def _is_json(self) -> bool:
         if self._json_ok is None:
             publication = self.publication
-            info = publication.info
-            data_ok = publication.is_json or not publication.data or json_payload_ok(publication.data)
-            self._json_ok = data_ok and (info is None or not (info.conn_info or info.chan_info) or info_is_json(info))
+            data_ok = not publication.data or json_payload_ok(publication.data)
+            self._json_ok = data_ok and info_is_json(publication.info)
         return self._json_ok
 
     def _make_patch(self) -> bytes | None:

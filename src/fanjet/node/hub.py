@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
+import sys
 from math import inf
+from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING
 
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
@@ -16,7 +17,7 @@ from .frames import PublicationFrames, info_is_json
 from .metrics import JOIN, LEAVE, PUBLICATION, NodeMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from fanjet.protocol.publication import ClientInfo, Publication
     from fanjet.telemetry.metrics import Flow
@@ -47,12 +48,14 @@ class Hub:
         self.channels: dict[str, LiveChannel] = {}
         self._metrics = NodeMetrics() if metrics is None else metrics
         self._flusher = flusher
-        self._max_message = max_message
+        self._dirty = flusher.dirty
+        self._max_message = max_message or sys.maxsize
         self._max_kept = max(max_message, LEAST_KEPT) if max_message else inf
-        self._max_lag = max_lag
+        self._max_lag = max_lag or inf
         self._numeric_ids = itertools.count(1)
         self._refused: list[tuple[Session, Disconnect]] = []
         self._lost: list[Subscriber] = []
+        self._ending = False
         self.subscription_count = 0
         self.when_restored: Callable[[], None] | None = None
         """What is to be done when the broker comes back after a loss."""
@@ -116,40 +119,42 @@ class Hub:
     ) -> None:
         """Deliver a publication to every subscriber of the channel that it is for (01 §8.6)."""
         live = self.channels.get(channel)
-        metrics = (self._metrics.every_channel or self._metrics.of(channel)) if live is None else live.metrics
-        metrics.received_publication.value += 1
         if live is None or not live.count:
+            (self._metrics.every_channel or self._metrics.of(channel)).received_publication.value += 1
             return
-        started = time.perf_counter()
-        age = 0.0
-        if publication.time:  # not every publisher tells when it was (07 §15.5, §16)
-            age = time.time() - publication.time / 1000
-            metrics.lag.observe(abs(age))
+        metrics = live.metrics
+        metrics.received_publication.value += 1
+        started = perf_counter()
+        late = False
+        sent_at = publication.time
+        if sent_at:  # not every publisher tells when it was (07 §15.5, §16)
+            age = time() - sent_at / 1000
+            metrics.lag.observe(age if age > 0 else -age)
+            late = age > self._max_lag
         offset = publication.offset
-        late = 0 < self._max_lag < age
         to_positioned = self._accept(live, publication, epoch, late) if offset and live.positioned else not offset
         base = previous if use_delta and offset else None
-        frames = PublicationFrames(live, publication, base, self._max_message)
+        frames = PublicationFrames(publication, base, self._max_message)
         local = self._frames_after_latest(live, publication, use_delta) if live.keeps_latest else frames
         for group in live.groups.values():
             delivery = group.delivery
-            if delivery.positioned and not to_positioned:
+            if not to_positioned and delivery.positioned:
                 continue
-            if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
+            flow = group.flow or live.begin(group)
+            if group.is_plain:
+                self._deliver(group.members, frames.plain(delivery, group.prefix), flow)
+            elif delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
                 metrics.filtered.value += len(group)
-                continue
-            if group.flow is None:
-                group.flow = metrics.sent(PUBLICATION, delivery.wire)
-            if delivery.delta:
+            elif delivery.delta:
                 has_base = offset > 0 if delivery.positioned else live.keeps_latest
-                self._deliver_delta(group, group.flow, frames if delivery.positioned else local, has_base=has_base)
+                self._deliver_delta(group, flow, frames if delivery.positioned else local, has_base=has_base)
             else:
-                self._deliver(group.members, frames.plain(delivery), group.flow)
+                self._deliver(group.members, frames.plain(delivery, group.prefix), flow)
         if live.apart:
             self._deliver_apart(live, publication, epoch, frames, late)
-        if self._flusher.dirty or self._refused or self._lost:
-            self._settle()
-        metrics.broadcast.observe(time.perf_counter() - started)
+        if self._dirty:
+            self._flusher.schedule()
+        metrics.broadcast.observe(perf_counter() - started)
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """Tell those who want to know that someone joined."""
@@ -175,24 +180,25 @@ class Hub:
         if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
             live.metrics.filtered.value += 1
             return
-        frames = PublicationFrames(live, publication, None, self._max_message)
-        frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
-        self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
+        frames = PublicationFrames(publication, None, self._max_message)
+        self._deliver_fresh(live, subscriber, frames)
         if delivery.delta:
             live.refresh(subscriber)
-        self._settle()
+        if self._dirty:
+            self._flusher.schedule()
 
     # ------------------------------------------------------------------------------------------ inside
 
     def _deliver(self, members: Members, frame: Frame, flow: Flow) -> bool:
         """Put one frame into the outbox of each member (DESIGN rule 2). False when the members were closed instead."""
         if isinstance(frame, Disconnect):
-            self._refused += [(session, frame) for session in members]
+            self._refuse(members, frame)
             return False
         content, size = frame
-        flow.count += len(members)
-        flow.size += len(members) * size
-        mark_dirty = self._flusher.dirty.append
+        count = len(members)
+        flow.count += count
+        flow.size += count * size
+        mark_dirty = self._dirty.append
         for session in members:
             outbox = session.outbox
             if outbox is None:
@@ -205,17 +211,17 @@ class Hub:
     def _frames_after_latest(self, live: LiveChannel, publication: Publication, use_delta: bool) -> PublicationFrames:
         """Patches based on what was delivered here last, which is this one from now on (07 §21)."""
         base, live.latest = live.latest if use_delta else None, publication
-        return PublicationFrames(live, publication, base, self._max_message)
+        return PublicationFrames(publication, base, self._max_message)
 
     def _deliver_delta(self, group: Group, flow: Flow, frames: PublicationFrames, *, has_base: bool) -> None:
         """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
         can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
-        delivery = group.delivery
+        delivery, prefix = group.delivery, group.prefix
         if group.members and not has_base:
             group.refresh_all()
-        delivered = not group.members or self._deliver(group.members, frames.delta(delivery, fresh=False), flow)
+        delivered = not group.members or self._deliver(group.members, frames.delta(delivery, prefix, fresh=False), flow)
         if delivered and group.fresh:
-            delivered = self._deliver(group.fresh, frames.delta(delivery, fresh=True), flow)
+            delivered = self._deliver(group.fresh, frames.delta(delivery, prefix, fresh=True), flow)
             if delivered and has_base and delivery.tags_filter is None:
                 group.make_ready()
 
@@ -223,10 +229,10 @@ class Hub:
         """Judge a publication of the stream once for all positioned subscribers (01 §8.6)."""
         accepted = None if late else live.accept(publication.offset, epoch)
         if accepted is None:
-            self._lost += live.positioned_subscribers()
+            self._lose(live.positioned_subscribers())
             return False
         if accepted:
-            live.checked_at = time.monotonic()
+            live.checked_at = monotonic()
         return accepted
 
     def _deliver_apart(
@@ -238,13 +244,18 @@ class Hub:
             elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch, late):
                 delivery = subscriber.delivery
                 if delivery.tags_filter is None or delivery.tags_filter.matches(publication.tags):
-                    frame = frames.delta(delivery, fresh=True) if delivery.delta else frames.plain(delivery)
-                    flow = live.metrics.sent(PUBLICATION, delivery.wire)
-                    self._deliver({subscriber.session: subscriber}, frame, flow)
+                    self._deliver_fresh(live, subscriber, frames)
                 else:
                     live.metrics.filtered.value += 1
                 if subscriber.in_hub:
-                    live.go_live(subscriber, delta_ready=False, now=time.monotonic())
+                    live.go_live(subscriber, delta_ready=False, now=monotonic())
+
+    def _deliver_fresh(self, live: LiveChannel, subscriber: Subscriber, frames: PublicationFrames) -> None:
+        """Deliver a publication in full to one subscriber, whatever its group gets."""
+        delivery = subscriber.delivery
+        prefix = live.prefix(delivery)
+        frame = frames.delta(delivery, prefix, fresh=True) if delivery.delta else frames.plain(delivery, prefix)
+        self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
 
     def _keep(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication) -> None:
         """Keep a publication for who is still subscribing. While an engine hangs this goes on and on: who has more
@@ -254,7 +265,7 @@ class Hub:
         if subscriber.buffered > self._max_kept:
             buffer.clear()
             subscriber.buffered = 0
-            self._refused.append((subscriber.session, DISCONNECT_SLOW))
+            self._refuse((subscriber.session,), DISCONNECT_SLOW)
 
     def _accept_apart(
         self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str, late: bool
@@ -265,11 +276,11 @@ class Hub:
             return True
         foreign = bool(subscriber.epoch) and subscriber.epoch != epoch
         if late or foreign or offset > subscriber.offset + 1:
-            self._lost.append(subscriber)
+            self._lose([subscriber])
             return False
         subscriber.epoch = epoch
         if offset <= subscriber.offset:
-            live.go_live(subscriber, delta_ready=False, now=time.monotonic())
+            live.go_live(subscriber, delta_ready=False, now=monotonic())
             return False
         subscriber.offset = offset
         return True
@@ -294,33 +305,43 @@ class Hub:
                 message = delivery.wire.codec.push(channel, body, numeric_id)
                 frame = frames[key] = delivery.wire.frame(message), delivery.wire.codec.size(message)
             self._deliver(members, frame, flow)
-        self._settle()
+        if self._dirty:
+            self._flusher.schedule()
 
     def _refuse_json(self, live: LiveChannel) -> None:
         """End everybody in the channel who is sent JSON, also who gets no join and leave pushes (01 §2.2)."""
         for group in live.groups.values():
             if group.delivery.wire.codec.pushes_json:
-                for members in (group.members, group.fresh):
-                    self._refused += [(session, DISCONNECT_INAPPROPRIATE_PROTOCOL) for session in members]
-        for session, subscriber in live.apart.items():
-            if subscriber.delivery.wire.codec.pushes_json:
-                self._refused.append((session, DISCONNECT_INAPPROPRIATE_PROTOCOL))
+                self._refuse((*group.members, *group.fresh), DISCONNECT_INAPPROPRIATE_PROTOCOL)
+        sent_json = [
+            session for session, subscriber in live.apart.items() if subscriber.delivery.wire.codec.pushes_json
+        ]
+        self._refuse(sent_json, DISCONNECT_INAPPROPRIATE_PROTOCOL)
 
-    def _settle(self) -> None:
-        """After a delivery: write soon, and end what could not take it in the next turn of the loop, since that changes
-        the groups, and a publisher among them is answered first."""
-        if self._refused or self._lost:
-            asyncio.get_running_loop().call_soon(_end_casualties, self._refused, self._lost)
-            self._refused, self._lost = [], []
-        if self._flusher.dirty:
-            self._flusher.schedule()
+    def _refuse(self, sessions: Iterable[Session], disconnect: Disconnect) -> None:
+        """End connections that could not take a delivery."""
+        self._refused += [(session, disconnect) for session in sessions]
+        self._end_soon()
 
+    def _lose(self, subscribers: list[Subscriber]) -> None:
+        """End subscriptions that have missed something."""
+        self._lost += subscribers
+        self._end_soon()
 
-def _end_casualties(refused: list[tuple[Session, Disconnect]], lost: list[Subscriber]) -> None:
-    for session, disconnect in refused:
-        session.disconnect(disconnect)
-    for subscriber in lost:
-        subscriber.session.lose_position(subscriber)
+    def _end_soon(self) -> None:
+        """In the next turn of the loop, since it changes the groups, and a publisher among them is answered first."""
+        if not self._ending:
+            self._ending = True
+            asyncio.get_running_loop().call_soon(self._end_casualties)
+
+    def _end_casualties(self) -> None:
+        self._ending = False
+        refused, self._refused = self._refused, []
+        lost, self._lost = self._lost, []
+        for session, disconnect in refused:
+            session.disconnect(disconnect)
+        for subscriber in lost:
+            subscriber.session.lose_position(subscriber)
 
 
 def _listening(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:

@@ -1,6 +1,7 @@
 """The JSON encoding (01 §2.2): commands and messages are lines, payloads travel as the text they came in."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import DecodeError, Struct
@@ -10,7 +11,7 @@ from .codec import Codec, MalformedFrame
 from .codes import Error
 from .fossil import consecutive_deltas
 from .json_encode import json_encoder, json_string, json_string_of_bytes
-from .json_scan import MalformedJSON, require_utf8
+from .json_scan import MalformedJSON
 from .lenient_json import decode as decode_carefully
 from .messages import Command, ConnectPush, ConnectResult, PublishResult, PushBody, Result, UnsubscribeResult
 from .publication import ClientInfo, EncodedPublication, Publication
@@ -66,7 +67,7 @@ class _JSONCodec:
     def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
         if _NEWLINE in frame:
             return _decode_lines(frame)
-        return iter(((_decode_line(frame, frame.isascii()), len(frame)),))
+        return iter(((_decode_line(frame), len(frame)),))
 
     def sizes(self, frame: bytes) -> Iterable[int]:
         if _NEWLINE not in frame:
@@ -117,7 +118,7 @@ class _JSONCodec:
         offset = b',"offset":%d}' % publication.offset if publication.offset else b"}"
         if publication.info is None:
             return b"".join((prefix, b'"data":', data, offset, self._push_end))
-        info = _info_live(publication.info)
+        info = _remembered_info(publication.info)
         return b"".join((prefix, b'"data":', data, b',"info":', info, offset, self._push_end))
 
     def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
@@ -135,20 +136,19 @@ class _JSONCodec:
 
 
 def _decode_lines(frame: bytes) -> Iterator[tuple[Command, int]]:
-    is_ascii = frame.isascii()
     *lines, last = frame.split(b"\n")
     for line in lines:
-        yield _decode_line(line, is_ascii), len(line) + 1
+        yield _decode_line(line), len(line) + 1
     if last:
-        yield _decode_line(last, is_ascii), len(last)
+        yield _decode_line(last), len(last)
 
 
-def _decode_line(line: bytes, is_ascii: bool) -> Command:
+def _decode_line(line: bytes) -> Command:
     try:
-        if not is_ascii:
-            require_utf8(line)  # msgspec lets other bytes pass inside payloads and unknown keys
+        if not line.isascii():
+            line.decode()  # msgspec lets what is not UTF-8 pass inside payloads and unknown keys
         return _decode_command(line)
-    except MalformedJSON as error:
+    except UnicodeDecodeError as error:
         raise MalformedFrame from error
     except (DecodeError, RecursionError):
         return _decode_what_msgspec_refuses(line)
@@ -183,6 +183,10 @@ def _info_live(info: ClientInfo) -> bytes:
     if info.chan_info:
         text += b',"chan_info":' + _without_newlines(info.chan_info)
     return text + b"}"
+
+
+_remembered_info: Final = lru_cache(512)(_info_live)
+"""Who publishes does so again. Infos come from tokens and backends, which keep them short."""
 
 
 def _delta_data(data: bytes, patch: bytes | None) -> bytes:

@@ -2,6 +2,8 @@
 
 Incoming payloads are `msgspec.Raw` (the JSON text or the Protobuf bytes as sent); outgoing ones are `bytes`. A field
 that is `None` or has its zero value is absent on the wire, but for the few that 01 §2.2 lists as always present.
+
+What is decoded holds itself nowhere, so the collector need not look at it.
 """
 
 from collections.abc import Sequence
@@ -29,7 +31,7 @@ def refuse_above_uint64(number: int) -> None:
 # ---------------------------------------------------------------------------------------------- client to server
 
 
-class FilterNode(Struct, frozen=True):
+class FilterNode(Struct, frozen=True, gc=False):
     """A node of a tags filter (01 §11). A `None` among `nodes` is a `null` that validation refuses."""
 
     op: str = ""
@@ -40,7 +42,7 @@ class FilterNode(Struct, frozen=True):
     nodes: list["FilterNode | None"] = []
 
 
-class SubscribeRequest(Struct, frozen=True):
+class SubscribeRequest(Struct, frozen=True, gc=False):
     """Command `subscribe`, and the recovery wish for one server-side subscription inside `connect`."""
 
     channel: str = ""
@@ -66,7 +68,7 @@ class SubscribeRequest(Struct, frozen=True):
             refuse_above_uint64(self.offset)
 
 
-class ConnectRequest(Struct, frozen=True):
+class ConnectRequest(Struct, frozen=True, gc=False):
     """Command `connect`."""
 
     token: str = ""
@@ -78,13 +80,13 @@ class ConnectRequest(Struct, frozen=True):
     flag: Int64 = 0
 
 
-class UnsubscribeRequest(Struct, frozen=True):
+class UnsubscribeRequest(Struct, frozen=True, gc=False):
     """Command `unsubscribe`."""
 
     channel: str = ""
 
 
-class PublishRequest(Struct, frozen=True):
+class PublishRequest(Struct, frozen=True, gc=False):
     """Command `publish`; `type` 1 is a map publish."""
 
     channel: str = ""
@@ -94,19 +96,19 @@ class PublishRequest(Struct, frozen=True):
     removed: bool = False
 
 
-class PresenceRequest(Struct, frozen=True):
+class PresenceRequest(Struct, frozen=True, gc=False):
     """Command `presence`."""
 
     channel: str = ""
 
 
-class PresenceStatsRequest(Struct, frozen=True):
+class PresenceStatsRequest(Struct, frozen=True, gc=False):
     """Command `presence_stats`."""
 
     channel: str = ""
 
 
-class HistoryRequest(Struct, frozen=True):
+class HistoryRequest(Struct, frozen=True, gc=False):
     """Command `history`."""
 
     channel: str = ""
@@ -119,30 +121,30 @@ class HistoryRequest(Struct, frozen=True):
             refuse_above_uint64(self.since.offset)
 
 
-class PingRequest(Struct, frozen=True):
+class PingRequest(Struct, frozen=True, gc=False):
     """Command `ping`: known, never available."""
 
 
-class SendRequest(Struct, frozen=True):
+class SendRequest(Struct, frozen=True, gc=False):
     """Command `send`: known, never available."""
 
     data: Raw = NO_PAYLOAD
 
 
-class RPCRequest(Struct, frozen=True):
+class RPCRequest(Struct, frozen=True, gc=False):
     """Command `rpc`."""
 
     data: Raw = NO_PAYLOAD
     method: str = ""
 
 
-class RefreshRequest(Struct, frozen=True):
+class RefreshRequest(Struct, frozen=True, gc=False):
     """Command `refresh`."""
 
     token: str = ""
 
 
-class KeyedItem(Struct, frozen=True):
+class KeyedItem(Struct, frozen=True, gc=False):
     """One key to track on a shared-poll subscription."""
 
     key: str = ""
@@ -152,14 +154,14 @@ class KeyedItem(Struct, frozen=True):
         refuse_above_uint64(self.version)
 
 
-class TrackBatch(Struct, frozen=True):
+class TrackBatch(Struct, frozen=True, gc=False):
     """Keys to track together with the signature that allows them."""
 
     signature: str = ""
     items: list[KeyedItem] = []
 
 
-class SubRefreshRequest(Struct, frozen=True):
+class SubRefreshRequest(Struct, frozen=True, gc=False):
     """Command `sub_refresh`."""
 
     channel: str = ""
@@ -169,7 +171,7 @@ class SubRefreshRequest(Struct, frozen=True):
     untrack: list[str] = []
 
 
-class Command(Struct, frozen=True):
+class Command(Struct, frozen=True, gc=False):
     """One incoming command. Without `id` and `send` it is a pong (01 §4.1)."""
 
     id: UInt32 = 0
@@ -187,7 +189,7 @@ class Command(Struct, frozen=True):
     sub_refresh: SubRefreshRequest | None = None
 
 
-class EmulationRequest(Struct, frozen=True):
+class EmulationRequest(Struct, frozen=True, gc=False):
     """Commands that come by a request of their own (02 §7.4), with the node and the session that they are for."""
 
     node: str = ""
