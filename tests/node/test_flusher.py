@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fanjet.node.flusher import ANSWERED_AT_ONCE, WRITES_PER_LOOK, Flusher
+from fanjet.node.flusher import ANSWERED_AT_ONCE, WORTH_WAITING, WRITES_PER_LOOK, Flusher
 
 
 class Outbox:
@@ -46,21 +46,23 @@ def be_busy(flusher: Flusher) -> list[str]:
 async def test_while_many_are_answered_they_are_written_at_the_end_of_the_turn_in_order(flusher: Flusher) -> None:
     written = be_busy(flusher)
     for _ in range(3):
-        take_turns(flusher, [Outbox(name, written) for name in "abc"])
+        names = [str(number) for number in range(WORTH_WAITING)]
+        take_turns(flusher, [Outbox(name, written) for name in names])
         assert written == []
         await asyncio.sleep(0)
-        assert written == ["a", "b", "c"]
+        assert written == names
         written.clear()
 
 
-async def test_who_is_answered_alone_is_answered_at_once_the_next_times(flusher: Flusher) -> None:
+async def test_few_are_answered_at_once_after_it_was_tried_to_have_them_wait(flusher: Flusher) -> None:
     written = be_busy(flusher)
+    few = WORTH_WAITING - 1
     for _ in range(3):
-        take_turns(flusher, [Outbox("tried", written)])
+        take_turns(flusher, [Outbox("tried", written)] * few)
         assert written == []
         await asyncio.sleep(0)
-        take_turns(flusher, [Outbox("alone", written)] * ANSWERED_AT_ONCE)
-        assert written == ["tried"] + ["alone"] * ANSWERED_AT_ONCE
+        take_turns(flusher, [Outbox("at once", written)] * ANSWERED_AT_ONCE)
+        assert written == ["tried"] * few + ["at once"] * ANSWERED_AT_ONCE
         written.clear()
 
 
