@@ -165,7 +165,7 @@ def test_bare_line_feeds_and_folded_lines_are_understood():
     ],
 )
 def test_when_the_ordinary_response_fits(raw, fits):
-    assert parse_head(raw).takes_ordinary is fits
+    assert parse_head(raw).ordinary is fits
 
 
 TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=8).map(str.encode)

@@ -47,7 +47,7 @@ def parse_scope(scope: Scope) -> Head:
         content_length=_declared_length(headers),
         keep_alive=True,
         expects_continue=b"100-continue" in headers.get(b"expect", b"").lower(),
-        takes_ordinary=False,
+        ordinary=False,
     )
 
 

@@ -41,6 +41,7 @@ class HttpConnection(asyncio.Protocol):
         "_deadline",
         "_exchange",
         "_incoming",
+        "_ordinary",
         "_paused",
         "_peer_finished",
         "_previous",
@@ -78,6 +79,7 @@ class HttpConnection(asyncio.Protocol):
         self._paused = False
         self._write_blocked = False
         self._peer_finished = False
+        self._ordinary = False  # whole requests come one by one, their answers are taken, and none is the last
         self.wheel_slot = NOT_SCHEDULED
 
     @property
@@ -88,13 +90,21 @@ class HttpConnection(asyncio.Protocol):
     def close(self) -> None:
         """Serve no more; close the socket once what was written is out, within the time a response may take."""
         self._stopped = True
+        self._ordinary = False
         self._expect_within(WRITE_SECONDS)
         if not self._transport.is_closing():  # asyncio's TLS takes no abort after two of them, up to Python 3.11.2
             self._transport.close()
 
+    def drain(self) -> None:
+        """Serve no more than what is being answered."""
+        self._ordinary = False
+        if self.is_idle:
+            self.close()
+
     def abort(self) -> None:
         """Tear the socket down."""
         self._stopped = True
+        self._ordinary = False
         self._transport.abort()
 
     # What the event loop and the wheel call.
@@ -110,24 +120,35 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Serve what is complete."""
-        if self._stopped:
-            return
+        # Nearly every read of a busy connection is one whole request with the head of the one before.
+        known = self._repeated
+        if (
+            self._ordinary
+            and known is not None
+            and self._exchange is None
+            and len(data) == known.size
+            and data.startswith(known.raw)
+        ):
+            self._start_exchange(known, Request(known.head, data[known.body_at :], self._transport, self._server.tls))
+        elif not self._stopped:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Serve what is complete, whatever has come before and whatever this is."""
         reader = self._reader
         ready = self._exchange is None and self._stream is None and not self._write_blocked
-        # Nearly every read of a busy connection is one whole request with a head seen before. Such requests go past the
-        # reader: an exchange takes 1.6 µs instead of 3.6.
+        # A head seen before goes past the reader, too: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader is None:
-            known = self._repeated
-            if known is None or not data.startswith(known.raw):
-                known = self._find_known(data)
+            known = self._find_known(data)
             if known is not None and len(data) == known.size:
                 self._repeated = known
                 self._previous = known.head
-                body = data[len(known.raw) :]
+                body = data[known.body_at :]
                 self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
                 return
         if self._unread and self._incoming is None:
             return
+        self._ordinary = False
         if reader is None:
             reader = self._reader = RequestReader(self._server.heads, self._previous)
         reader.feed(data)
@@ -154,6 +175,7 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer will send no more; what it asked for is still answered."""
         self._peer_finished = True
+        self._ordinary = False
         if self._stream is not None:
             self.abort()  # whoever listens to a stream keeps its side open (02 section 14)
             return False
@@ -178,6 +200,7 @@ class HttpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not take its answers: no more of them until it has."""
         self._write_blocked = True
+        self._ordinary = False
         if self._stream is not None:
             self._stream.owner.on_blocked()  # and who owns it decides how long it waits
         else:
@@ -207,22 +230,28 @@ class HttpConnection(asyncio.Protocol):
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
         """Write the response to the current exchange, then serve what waits."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is None or self._stopped:
-            return
-        head = exchange.request.head
-        server = self._server
-        if server.common_headers:
-            headers = (*headers, *server.common_headers)
-        close = server.stopping or self._peer_finished or self._unread
-        if status == 200 and head.takes_ordinary and not headers and not close:
-            now = server.wheel.clock()
+        exchange = self._exchange
+        if self._ordinary and exchange is not None and status == 200 and not headers and exchange.request.head.ordinary:
+            self._exchange = None
+            now = self._server.wheel.clock()
+            deadline = self._deadline = now + IDLE_SECONDS
+            if deadline < self._scheduled_for:
+                self._schedule(deadline)
             self._transport.write(ordinary_response(body, content_type, now))
-            self._go_on(now)
-            return
+        elif exchange is not None and not self._stopped:
+            self._exchange = None
+            self._respond(exchange.request.head, status, body, content_type, headers)
+
+    def _respond(
+        self, head: "Head", status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Write any response to any request."""
+        server = self._server
+        close = server.stopping or self._peer_finished or self._unread
         close = close or not head.keep_alive or CLOSE_CONNECTION in headers
         modern = head.version != "1.0"
         connection = b"close" if close and modern else b"" if close or modern else b"keep-alive"
+        headers = (*headers, *server.common_headers)
         version, send_body = head.version, head.method != "HEAD"
         self._transport.write(
             response(status, body, content_type, headers, version=version, connection=connection, send_body=send_body)
@@ -253,6 +282,7 @@ class HttpConnection(asyncio.Protocol):
         if exchange is None or self._stopped:
             asyncio.get_running_loop().call_soon(owner.on_lost)
             return stream
+        self._ordinary = False
         keep = framing is chunked and exchange.request.keep_alive and not self._unread
         self._close_after_stream = not keep
         self._stream = stream
@@ -399,14 +429,14 @@ class HttpConnection(asyncio.Protocol):
         """An answer is written: serve what has come meanwhile, or wait for it."""
         if self._write_blocked:
             return
-        deadline = self._deadline = now + IDLE_SECONDS
-        if deadline < self._scheduled_for:
-            self._schedule(deadline)
+        self._expect_until(now + IDLE_SECONDS)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
         if self._reader is not None:
             self._serve()
+        elif not self._stopped:
+            self._ordinary = not self._server.common_headers and not self._server.stopping
 
     def _wait_for_rest(self) -> None:
         """Set the deadline of the request that has begun."""
@@ -434,6 +464,7 @@ class HttpConnection(asyncio.Protocol):
         moment, until the peer has closed, too.
         """
         self._stopped = True
+        self._ordinary = False
         if self._paused:
             self._paused = False
             self._transport.resume_reading()

@@ -50,7 +50,7 @@ class Head(msgspec.Struct, frozen=True):
     """Bytes of body, or `CHUNKED`."""
     keep_alive: bool
     expects_continue: bool
-    takes_ordinary: bool
+    ordinary: bool
     """Whether the ordinary response fits: HTTP/1.1, the connection is kept, the body is wanted."""
 
 
@@ -83,7 +83,7 @@ def parse_head(head: bytes) -> Head:
         content_length=length,
         keep_alive=keep_alive,
         expects_continue=_expects_continue(headers, modern=modern) and length != 0,
-        takes_ordinary=keep_alive and modern and method != "HEAD",
+        ordinary=keep_alive and modern and method != "HEAD",
     )
 
 

@@ -41,6 +41,8 @@ class KnownHead(msgspec.Struct, frozen=True, eq=False):
     """Bytes, None for any number."""
     raw: bytes
     """As it was received, with the empty line that ends it."""
+    body_at: int
+    """Its length."""
     size: int
     """Bytes of the whole request, if such a request needs nothing but to be there: a body of declared length, within
     the limit, that no leave is asked for. Else 0, which is never right."""
@@ -83,7 +85,8 @@ class KnownHeads:
             return None
         head = known.head
         head = replace(head, headers={**head.headers, _KEY: key})
-        return KnownHead(head, known.endpoint, known.max_body, raw + END_OF_HEAD, known.size, known.streamed)
+        whole = raw + END_OF_HEAD
+        return KnownHead(head, known.endpoint, known.max_body, whole, len(whole), known.size, known.streamed)
 
     def _keep(self, raw: bytes, known: KnownHead) -> None:
         if len(self._known) >= MAX_KNOWN:
@@ -107,4 +110,5 @@ class KnownHeads:
         simple = length >= 0 and not head.expects_continue and (limit is None or length <= limit)
         if length and route.streamed:
             simple = False
-        return KnownHead(head, route.endpoint, limit, whole, len(whole) + length if simple else 0, route.streamed)
+        size = len(whole) + length if simple else 0
+        return KnownHead(head, route.endpoint, limit, whole, len(whole), size, route.streamed)

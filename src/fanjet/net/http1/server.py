@@ -52,8 +52,7 @@ class HttpServer:
         """Close idle connections and wait for the others, each of which closes after the answer it owes."""
         self.stopping = True
         for connection in list(self.connections):
-            if connection.is_idle:
-                connection.close()
+            connection.drain()
         if self.connections:
             self._emptied = asyncio.Event()
             await self._emptied.wait()
