@@ -91,7 +91,7 @@ class Calls:
         return run if self._traces is None else self._described(run, self._traces)
 
     def _timed(self, method: Method) -> Run:
-        node, run = self.node, method.run
+        node, run, result_type = self.node, method.run, method.result_type
         observe = self._metrics.durations.cell(self._protocol, method.name).observe
 
         def timed(request: Any) -> Awaitable[Result]:
@@ -101,7 +101,7 @@ class Calls:
             except BaseException:
                 observe(perf_counter() - began)
                 raise
-            if not isinstance(answer, Result):
+            if not isinstance(answer, result_type):  # takes a quarter of what it takes to ask about all `Result`s
                 return timed_to_the_end(answer, began)
             observe(perf_counter() - began)
             return answer

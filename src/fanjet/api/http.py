@@ -19,7 +19,6 @@ from .encoding import PayloadNotJSON, encode_error, encode_failure, encode_succe
 from .legacy import run_legacy
 from .methods import METHODS
 from .requests import BatchRequest
-from .results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .methods import Method
     from .metrics import ApiMetrics
     from .node import Node
+    from .results import Result
 
     T = TypeVar("T")
     Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | Taskless | None]
@@ -115,12 +115,12 @@ class HttpApi:
     # ------------------------------------------------------------------------------------------ methods
 
     def _work_of(self, method: Method) -> Work[Any]:
-        calls, run, name = self._calls, self._calls.runner(method), method.name
+        calls, run, name, result_type = self._calls, self._calls.runner(method), method.name, method.result_type
 
         def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | Taskless | None:
             try:
                 answer = run(request)
-                if not isinstance(answer, Result):
+                if not isinstance(answer, result_type):
                     rest = wait(exchange, answer)
                     return Taskless(rest) if method.of_engine else rest
                 exchange.respond(200, encode_success(answer), JSON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from . import cluster, connections, history, presence, publication, requests, state
+from . import cluster, connections, history, presence, publication, requests, results, state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method. `run` takes the node and a `request_type`, and returns the result itself where it need not
+    """One method. `run` takes the node and a `request_type`, and returns the `result_type` itself where it need not
     wait; see `Calls` for who calls it."""
 
     name: str
     request_type: type[Request]
+    result_type: type[Result]
     run: Callable[[Node, Any], Awaitable[Result]]
     of_engine: bool = False
     """Whether it waits for an engine alone: no task is made for it."""
@@ -30,25 +31,31 @@ class Method:
 METHODS: Final = {
     method.name: method
     for method in (
-        Method("publish", requests.PublishRequest, publication.publish, of_engine=True),
-        Method("broadcast", requests.BroadcastRequest, publication.broadcast),
-        Method("subscribe", requests.SubscribeRequest, connections.subscribe),
-        Method("unsubscribe", requests.UnsubscribeRequest, connections.unsubscribe),
-        Method("disconnect", requests.DisconnectRequest, connections.disconnect),
-        Method("history", requests.HistoryRequest, history.history, of_engine=True),
-        Method("history_remove", requests.HistoryRemoveRequest, history.history_remove, of_engine=True),
-        Method("presence", requests.PresenceRequest, presence.presence, of_engine=True),
-        Method("presence_stats", requests.PresenceStatsRequest, presence.presence_stats, of_engine=True),
-        Method("info", requests.InfoRequest, cluster.info),
-        Method("rpc", requests.RPCRequest, cluster.rpc),
-        Method("refresh", requests.RefreshRequest, connections.refresh),
-        Method("channels", requests.ChannelsRequest, cluster.channels),
-        Method("map_publish", requests.MapPublishRequest, state.map_write),
-        Method("map_remove", requests.MapRemoveRequest, state.map_write),
-        Method("map_read_state", requests.MapReadStateRequest, state.map_read),
-        Method("map_read_stream", requests.MapReadStreamRequest, state.map_read),
-        Method("map_stats", requests.MapStatsRequest, state.map_read),
-        Method("map_clear", requests.MapClearRequest, state.map_read),
-        Method("shared_poll_publish", requests.SharedPollPublishRequest, state.shared_poll_publish),
+        Method("publish", requests.PublishRequest, results.PublishResult, publication.publish, of_engine=True),
+        Method("broadcast", requests.BroadcastRequest, results.BroadcastResult, publication.broadcast),
+        Method("subscribe", requests.SubscribeRequest, results.Done, connections.subscribe),
+        Method("unsubscribe", requests.UnsubscribeRequest, results.Done, connections.unsubscribe),
+        Method("disconnect", requests.DisconnectRequest, results.Done, connections.disconnect),
+        Method("history", requests.HistoryRequest, results.HistoryResult, history.history, of_engine=True),
+        Method("history_remove", requests.HistoryRemoveRequest, results.Done, history.history_remove, of_engine=True),
+        Method("presence", requests.PresenceRequest, results.PresenceResult, presence.presence, of_engine=True),
+        Method(
+            "presence_stats",
+            requests.PresenceStatsRequest,
+            results.PresenceStatsResult,
+            presence.presence_stats,
+            of_engine=True,
+        ),
+        Method("info", requests.InfoRequest, results.InfoResult, cluster.info),
+        Method("rpc", requests.RPCRequest, results.RPCResult, cluster.rpc),
+        Method("refresh", requests.RefreshRequest, results.Done, connections.refresh),
+        Method("channels", requests.ChannelsRequest, results.ChannelsResult, cluster.channels),
+        Method("map_publish", requests.MapPublishRequest, results.Done, state.map_write),
+        Method("map_remove", requests.MapRemoveRequest, results.Done, state.map_write),
+        Method("map_read_state", requests.MapReadStateRequest, results.Done, state.map_read),
+        Method("map_read_stream", requests.MapReadStreamRequest, results.Done, state.map_read),
+        Method("map_stats", requests.MapStatsRequest, results.Done, state.map_read),
+        Method("map_clear", requests.MapClearRequest, results.Done, state.map_read),
+        Method("shared_poll_publish", requests.SharedPollPublishRequest, results.Done, state.shared_poll_publish),
     )
 }
