@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from tests.support.redis import Redis, RedisCluster, RedisSentinel
 from tests.support.redis_binaries import new_binary
 from tests.support.relay import Relay
 from tests.support.server import ApiError, Server, merge
+from tests.support.tokens import token
 from tests.support.waiting import until
 from tests.support.wire_client import connected
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import StartServer
+    from tests.support.wire_client import WireClient
 
 QUICK = {
     "client": {
@@ -55,6 +58,7 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     redis.stop()
 
 
+LIGHT = {"channel": {"without_namespace": {"presence": False}}}
 WITH_LONG = {"channel": {"namespaces": [*CONFIG["channel"]["namespaces"], LONG]}}
 PATIENCE = 60.0
 
@@ -173,6 +177,58 @@ async def test_a_replica_takes_over_in_a_cluster(
             await until(replaced, PATIENCE)
     finally:
         cluster.stop()
+
+
+async def test_messages_go_through_any_node_of_a_cluster(
+    tmp_path: Path, private_server: StartServer, name: str
+) -> None:
+    """Nodes are well as long as one node of the cluster is, whichever it is."""
+    cluster = RedisCluster(tmp_path)
+    try:
+        await asyncio.to_thread(cluster.start)
+        dead = cluster.owner("centrifugo.control")
+        channel = next(one for one in (f"{name}{number}" for number in range(100)) if cluster.owner(one) is dead)
+        config = merge(config_on({"cluster_address": [cluster.addresses]}), LIGHT)
+        one, other = private_server(config), await asyncio.to_thread(private_server, config)
+        async with connected(other, token("alice")) as alice, connected(other) as client:
+            await client.subscribe(channel)
+            await asyncio.to_thread(dead.stop, signal.SIGKILL)
+            await until(lambda: arrives(one, channel, client), PATIENCE)
+
+            async def gone() -> bool:
+                await one.api("disconnect", {"user": "alice", "disconnect": {"code": 4001, "reason": "x"}})
+                return alice.socket.close_code == 4001
+
+            await until(gone, PATIENCE)
+    finally:
+        cluster.stop()
+
+
+async def test_without_sentinels_things_are_where_they_were(
+    tmp_path: Path, private_server: StartServer, name: str
+) -> None:
+    sentinel = RedisSentinel(tmp_path)
+    try:
+        await asyncio.to_thread(sentinel.start)
+        redis = {"sentinel_address": [sentinel.sentinel.address], "sentinel_master_name": sentinel.MASTER}
+        config = merge(config_on(redis), LIGHT)
+        one, other = private_server(config), await asyncio.to_thread(private_server, config)
+        async with connected(other) as client:
+            await client.subscribe(name)
+            await asyncio.to_thread(sentinel.sentinel.stop, signal.SIGKILL)
+            for kind in ("pubsub", "normal"):
+                sentinel.one.call("CLIENT", "KILL", "TYPE", kind)
+            await until(lambda: arrives(one, name, client), PATIENCE)
+    finally:
+        sentinel.stop()
+
+
+async def arrives(publisher: Server, channel: str, client: WireClient) -> bool:
+    """Whether a publication of one node comes to a client of another."""
+    with contextlib.suppress(ApiError):
+        await publisher.api("publish", {"channel": channel, "data": 1})
+        return any("pub" in push for push in await client.pushes_so_far())
+    return False
 
 
 @asynccontextmanager

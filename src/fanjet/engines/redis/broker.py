@@ -45,16 +45,16 @@ _REPEATED: Final = Published(suppressed="idempotency")
 
 
 class _Route(Struct, frozen=True):
-    """Where messages of a channel go: the shard, their name, and the command up to the message. Finding out and packing
-    for each takes 0.4 µs."""
+    """Where messages of a channel go: what executes, their name, and the command up to the message. Finding out and
+    packing for each takes 0.4 µs."""
 
-    shard: Shard
+    execute: Callable[[bytes, bytes, Callable[[int], Published]], Awaitable[Published]]
     name: bytes
     opening: bytes
 
     def send(self, message: bytes) -> Awaitable[Published]:
         """Publish it to all nodes that hear the channel."""
-        return self.shard.execute(b"%b$%d\r\n%b\r\n" % (self.opening, len(message), message), self.name, _done)
+        return self.execute(b"%b$%d\r\n%b\r\n" % (self.opening, len(message), message), self.name, _done)
 
 
 class RedisBroker:
@@ -208,7 +208,8 @@ class RedisBroker:
     def _find_route(self, channel: str) -> _Route:
         home = self._home_of(channel)
         name = home.names.messages(channel)
-        return _Route(home.shard, name.encode(), b"*3\r\n" + pack_words(self._publish, name))
+        execute = home.shard.execute if self._hearing_options.tags else home.shard.publish
+        return _Route(execute, name.encode(), b"*3\r\n" + pack_words(self._publish, name))
 
     def _home_of(self, channel: str) -> Home:
         return self._homes[self._shards.number_of(channel)]

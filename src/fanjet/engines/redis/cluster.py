@@ -20,7 +20,7 @@ from .slots import SLOTS, slot_of
 from .sources import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from .address import Login, Target
     from .connection import Command, Reading
@@ -91,9 +91,18 @@ class ClusterShard:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(self._readers.close(), *(node.close() for node in self._nodes.values()))
 
-    async def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Any:
+    def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
         """See `Shard.execute`."""
+        return self._execute_at(self._owners[slot_of(key)], command, reading)
+
+    def publish(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
+        """See `Shard.publish`."""
         node = self._owners[slot_of(key)]
+        if node is None or node.is_lost:
+            node = next((other for other in self._nodes.values() if not other.is_lost), node)
+        return self._execute_at(node, command, reading)
+
+    async def _execute_at(self, node: _Node | None, command: Command, reading: Reading | None) -> Any:
         if node is None:
             self.look_soon()
             raise EngineUnavailable(_UNSERVED)

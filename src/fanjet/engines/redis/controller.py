@@ -77,7 +77,7 @@ class RedisController:
         """See `Controller.publish_control`."""
         name = self._names.node(node) if node else self._names.control
         shards = list(self._shards)
-        await shards[next(self._turns) % len(shards)].execute(("PUBLISH", name, message), name)
+        await shards[next(self._turns) % len(shards)].publish(("PUBLISH", name, message), name)
 
     async def close(self) -> None:
         """See `Controller.close`."""

@@ -42,6 +42,7 @@ class SentinelShard:
         self._sentinels = list(target.seeds)
         self._link = Link(self._find_primary, target.login, self._ask_soon, self._is_primary)
         self.replica_login = target.login
+        self.publish = self.execute
         self._readers = Readers(self.replica_login, self._ask_soon)
         self._reading: tuple[Replica, ...] = ()
         self._asked = asyncio.Event()
@@ -76,7 +77,15 @@ class SentinelShard:
         return read(self._reading, command, lambda: self.execute(command, key))
 
     async def find_places(self) -> Places:
-        """See `Place.find_places`. Asks the Sentinels."""
+        """See `Place.find_places`. Asks the Sentinels; while none of them answers, things are where they were."""
+        try:
+            return await self._ask_all()
+        except EngineUnavailable:
+            if self.places.primaries:
+                return self.places
+            raise
+
+    async def _ask_all(self) -> Places:
         errors = []
         for sentinel in list(self._sentinels):
             try:
@@ -124,7 +133,7 @@ class SentinelShard:
 
     async def _follow(self) -> None:
         try:
-            await self.find_places()
+            await self._ask_all()
         except EngineUnavailable as error:
             log.error("no Sentinel tells where the primary is", error=error)
 

@@ -37,6 +37,10 @@ class Shard(Place, Protocol):
         """Execute a command at the primary that has the key. The result is the reply, or what `reading` makes of it.
         Raises `EngineUnavailable`, here or when awaited."""
 
+    def publish(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
+        """Execute a command that every primary passes on to all, a PUBLISH: like any other, but while the primary that
+        has the key is lost, at another one."""
+
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """Execute a command that writes nothing on a replica that has the key; where there is none, or it is not well,
         on the primary. Raises `EngineUnavailable` when awaited."""
@@ -56,7 +60,7 @@ class StandaloneShard:
         self.replica_login = target.login
         self.places = Places((target.seeds[0],))
         self._link = Link(self._find_address, target.login)
-        self.execute = self._link.execute  # without a call in between
+        self.execute = self.publish = self._link.execute  # without a call in between
 
     async def start(self) -> None:
         """See `Shard.start`."""
