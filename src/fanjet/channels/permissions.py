@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from fanjet.config.tree.channel import ChannelOptions
 from fanjet.protocol.codes import ERROR_PERMISSION_DENIED, Error
 
 from . import capabilities
@@ -22,17 +23,21 @@ def may_publish(
     resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
 ) -> bool:
     """Whether a client may publish (03 §4.3 steps 5 to 9). `allowed`: capabilities of its active subscription."""
-    options = resolved.options
     return (
         insecure
-        or _may(
-            options.allow_publish_for_client,
-            options.allow_publish_for_subscriber and subscribed,
-            options.allow_publish_for_anonymous,
-            asker.user,
-        )
+        or may_publish_by_options(resolved.options, asker.user, subscribed=subscribed)
         or _is_capable(resolved, asker, capabilities.PUBLISH, allowed)
         or _expressed(resolved.expressions.publish, resolved, asker, subscribed=subscribed)
+    )
+
+
+def may_publish_by_options(options: ChannelOptions, user: str, *, subscribed: bool) -> bool:
+    """Whether the namespace's options alone let a client publish."""
+    return _may(
+        options.allow_publish_for_client,
+        options.allow_publish_for_subscriber and subscribed,
+        options.allow_publish_for_anonymous,
+        user,
     )
 
 

@@ -60,10 +60,8 @@ class Outbox:
             return
         if self._blocked or len(frames) > MESSAGES_PER_WRITE:
             self._queue(frames)
-        elif len(frames) == 1:
-            self.transport.write(frames[0])
         else:
-            self.transport.write(b"".join(frames))
+            self.transport.write(b"".join(frames))  # one alone is not copied
 
     def write_everything(self) -> None:
         """Hand all that waits to the transport, blocked or not: the connection is about to be closed."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.data_format import data_fits
-from fanjet.channels.permissions import may_publish
+from fanjet.channels.permissions import may_publish, may_publish_by_options
 from fanjet.engines.interfaces import Published, PublishOptions
 from fanjet.net.eager import after
+from fanjet.node.frames import info_is_json
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
 from .application import decides_publication, publish_by_application
 from .channel_checks import active_subscription, resolved_channel
+from .subscription import PublishingTerms
 
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.messages import PublishRequest
 
     from .session import Session
+    from .subscription import Subscription
 
 DONE = PublishResult()
 MAP_PUBLISH = 1
@@ -31,16 +34,40 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Work 
     """Publish in the client's name, with the namespace's history options."""
     channel = request.channel
     resolved = resolved_channel(session, channel)
-    options = resolved.options
+    data = bytes(request.data)
+    subscription = active_subscription(session, channel)
+    if (
+        subscription is None
+        or (terms := subscription.publishing) is None
+        or terms.resolved is not resolved
+        or terms.info.conn_info is not session.info
+        or terms.info.chan_info is not subscription.chan_info
+        or not data
+        or request.type == MAP_PUBLISH
+    ):
+        _check_form(session, request, resolved, data)
+        if decides_publication(resolved.options):
+            return _publish_by_application(session, command_id, resolved, data)
+        terms = _agree(session, resolved, subscription)
+    published = session.context.node.publish(channel, data, terms.how)
+    if not isinstance(published, Published):
+        return after(published, lambda _: session.reply(command_id, DONE, channel))
+    session.reply(command_id, DONE, channel)
+    return None
+
+
+def _check_form(session: Session, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
+    """Raises `ReplyError` when it is no publication for this channel."""
     if request.type == MAP_PUBLISH:
         raise ReplyError(_refuse_map_publish(session, request))
-    data = bytes(request.data)
-    data_format = options.publication_data_format
+    data_format = resolved.options.publication_data_format
     if (data_format or not data) and not data_fits(data_format, data):
         raise ReplyError(ERROR_BAD_REQUEST)
-    if decides_publication(options):
-        return _publish_by_application(session, command_id, resolved, data)
-    subscription = active_subscription(session, channel)
+
+
+def _agree(session: Session, resolved: Resolved, subscription: Subscription | None) -> PublishingTerms:
+    """How the client publishes to the channel. Kept where it may because it is subscribed, and publications have any
+    form. Raises error 103."""
     if not may_publish(
         resolved,
         session,
@@ -49,26 +76,26 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Work 
         allowed=() if subscription is None else subscription.options.allow,
     ):
         raise ReplyError(ERROR_PERMISSION_DENIED)
+    options = resolved.options
     chan_info = b"" if subscription is None else subscription.chan_info
     info = ClientInfo(session.user, session.client_id, session.info, chan_info)
-    delta = options.delta_publish
-    is_json = session.transport.wire.codec.pushes_json  # then commands are JSON, too
-    if options.history_size:
-        how = PublishOptions(
-            options.history_size,
-            int(options.history_ttl),
-            int(options.history_meta_ttl),
-            info=info,
-            use_delta=delta,
-            is_json=is_json,
-        )
-    else:
-        how = PublishOptions(info=info, use_delta=delta, is_json=is_json)
-    published = session.context.node.publish(channel, data, how)
-    if not isinstance(published, Published):
-        return after(published, lambda _: session.reply(command_id, DONE, channel))
-    session.reply(command_id, DONE, channel)
-    return None
+    size = options.history_size
+    how = PublishOptions(
+        size,
+        int(options.history_ttl) if size else 0,
+        int(options.history_meta_ttl) if size else 0,
+        info=info,
+        use_delta=options.delta_publish,
+        is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON, too
+    )
+    terms = PublishingTerms(resolved, info, how)
+    if (
+        subscription is not None
+        and may_publish_by_options(options, session.user, subscribed=True)
+        and not options.publication_data_format
+    ):
+        subscription.publishing = terms
+    return terms
 
 
 async def _publish_by_application(session: Session, command_id: int, resolved: Resolved, data: bytes) -> None:

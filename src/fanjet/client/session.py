@@ -242,8 +242,9 @@ class Session(Outbox):
         """Queue a command's result, which may have to do with a channel. Raises `Disconnected` when it cannot be
         written in this connection's encoding."""
         wire = self.transport.wire
+        codec = wire.codec
         try:
-            message = wire.codec.reply(command_id, result)
+            message = codec.reply(command_id, result)
         except PayloadNotJSON:
             raise Disconnected(DISCONNECT_INAPPROPRIATE_PROTOCOL) from None
         limit = self.context.settings.queue_max_size
@@ -253,8 +254,12 @@ class Session(Outbox):
             metrics = self.metrics
             flow = (metrics.traffic_in(channel) if metrics.by_namespace else metrics.traffic).sent[type(result)]
             flow.count += 1
-            flow.size += wire.codec.size(message)
-            self.send(wire.frame(message))
+            flow.size += codec.size(message)
+            frame = wire.frame(message)
+            if self.outbox is None:
+                self.send(frame)
+            else:
+                self.outbox.append(frame)  # as nearly always, since commands run with a corked outbox
 
     def reply_error(self, command_id: int, error: Error, method: str, channel: str = "") -> None:
         """Queue the error that answers a command."""

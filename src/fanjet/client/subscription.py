@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from fanjet.node.subscriber import Subscriber
 from fanjet.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
 from fanjet.protocol.publication import ClientInfo, Publication
@@ -11,18 +13,30 @@ from fanjet.protocol.publication import ClientInfo, Publication
 if TYPE_CHECKING:
     import asyncio
 
+    from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.engines.interfaces import PublishOptions
     from fanjet.events.stream import SubscriptionStream
 
     from .session import Session
+
+
+class PublishingTerms(Struct, frozen=True, gc=False):
+    """How a subscriber publishes, found out once: whether it may and as whom takes longer than to hand it to the node.
+    Good for as long as the channel resolves to the same object and both infos are the same."""
+
+    resolved: Resolved
+    info: ClientInfo
+    how: PublishOptions
 
 
 class Subscription(Subscriber, kw_only=True):
     """A subscription from its reservation to its end. Every attempt is an object of its own, so that what completes
     late cannot touch a newer one (01 §14).
 
-    `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `settled` is only
-    set while somebody waits for an attempt to end, `stream` where the application feeds the subscription.
+    `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `publishing` is set
+    once it has published, `settled` only while somebody waits for an attempt to end, `stream` where the application
+    feeds the subscription.
     """
 
     session: Session
@@ -31,6 +45,7 @@ class Subscription(Subscriber, kw_only=True):
     chan_info: bytes = b""
     expire_at: int = 0
     active: bool = False
+    publishing: PublishingTerms | None = None
     settled: asyncio.Future[None] | None = None
     stream: SubscriptionStream | None = None
 
