@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fanjet.engines.redis.address import Address, Login
 from fanjet.engines.redis.connection import Connection, connect
+from tests.support.redis import Redis
 
 if TYPE_CHECKING:
-    from tests.support.redis import Redis
+    from pathlib import Path
 
 
 def epoch_of(reply: list[Any]) -> bytes:
@@ -34,3 +36,18 @@ async def test_a_reply_of_another_form_fails_its_own_command_alone(redis: Redis)
         assert not connection.lost.done()
     finally:
         await connection.wait_closed()
+
+
+async def test_why_redis_takes_no_connection_is_told(tmp_path: Path) -> None:
+    server = Redis(tmp_path)
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as only:
+            only.sendall(b"CONFIG SET maxclients 1\r\n")
+            assert only.recv(100) == b"+OK\r\n"
+            connection = Connection(Address("127.0.0.1", server.port), 5)
+            await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", server.port)
+            assert "max number of clients reached" in str(await connection.lost)
+            await connection.wait_closed()
+    finally:
+        server.stop()

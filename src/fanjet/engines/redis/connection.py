@@ -154,7 +154,11 @@ class Connection(asyncio.Protocol):
         gets = self._reader.gets
         pending = self._pending
         while (reply := gets()) is not NOTHING:
-            future, reading = pending.popleft()
+            try:
+                future, reading = pending.popleft()
+            except IndexError:  # told without being asked: why it is about to close the connection
+                self._fail(str(reply))
+                return
             if future.done():
                 continue  # who waited has gone
             if isinstance(reply, CommandRefused):
