@@ -25,6 +25,9 @@ class Resolved(Struct, frozen=True, gc=False):
     opened by nothing but a subscription token. `refusal`: why no command of a client may name this channel; types that
     are not built answer 108 to everything. `granted`: what a subscription is made with that only the namespace
     decides about, shared by all such subscriptions, by source. `variables`: those of the namespace's pattern.
+
+    `open_to_users`, `open_to_anonymous`: what a client gets that subscribes without token and wishes, where nothing has
+    to be found out about it but whether it has a user; None where more has to be.
     """
 
     channel: str
@@ -39,6 +42,8 @@ class Resolved(Struct, frozen=True, gc=False):
     is_private: bool
     users: tuple[str, ...] | None
     variables: Mapping[str, str]
+    open_to_users: SubscriptionOptions | None
+    open_to_anonymous: SubscriptionOptions | None
 
     @property
     def is_user_limited(self) -> bool:
@@ -59,6 +64,8 @@ class _Namespace(Struct, frozen=True):
     is_stream: bool
     refusal: Error | None
     granted: Sequence[SubscriptionOptions]
+    open_to_users: SubscriptionOptions | None
+    open_to_anonymous: SubscriptionOptions | None
     regex: Any  # of re2, which has no types
 
     @classmethod
@@ -66,9 +73,14 @@ class _Namespace(Struct, frozen=True):
         options = _effective(configured, config)
         regex = re2.compile(options.channel_regex) if options.channel_regex else None
         granted = tuple(from_namespace(options, source) for source in Source)
+        expressions = expressions_of(options)
         stream = is_stream(options)
         refusal = None if stream else ERROR_NOT_AVAILABLE
-        return cls(name, options, expressions_of(options), stream, refusal, granted, regex)
+        asked = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
+        is_open = options.allow_subscribe_for_client and not asked and expressions.subscribe is None
+        to_users = granted[Source.CLIENT_ALLOWED] if is_open else None
+        to_anonymous = to_users if options.allow_subscribe_for_anonymous else None
+        return cls(name, options, expressions, stream, refusal, granted, to_users, to_anonymous, regex)
 
     def admits_name(self, channel: str, rest: str) -> bool:
         """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
@@ -113,20 +125,26 @@ class Namespaces:
     def _resolve(self, channel: str) -> Resolved:
         namespace, rest, variables = self._find(channel)
         name_is_valid = namespace.admits_name(channel, rest)
+        refusal = namespace.refusal if name_is_valid else ERROR_BAD_REQUEST
         prefix = self._config.private_prefix
+        is_private = bool(prefix) and channel.startswith(prefix)
+        users = self._users(channel) if namespace.options.allow_user_limited_channels else None
+        is_open = refusal is None and not is_private and users is None
         return Resolved(
-            channel=channel,
-            namespace=namespace.name,
-            rest=rest,
-            options=namespace.options,
-            expressions=namespace.expressions,
-            granted=namespace.granted,
-            name_is_valid=name_is_valid,
-            is_stream=namespace.is_stream,
-            refusal=namespace.refusal if name_is_valid else ERROR_BAD_REQUEST,
-            is_private=bool(prefix) and channel.startswith(prefix),
-            users=self._users(channel) if namespace.options.allow_user_limited_channels else None,
-            variables=variables,
+            channel,
+            namespace.name,
+            rest,
+            namespace.options,
+            namespace.expressions,
+            namespace.granted,
+            name_is_valid,
+            namespace.is_stream,
+            refusal,
+            is_private,
+            users,
+            variables,
+            namespace.open_to_users if is_open else None,
+            namespace.open_to_anonymous if is_open else None,
         )
 
     def _find(self, channel: str) -> tuple[_Namespace, str, Mapping[str, str]]:

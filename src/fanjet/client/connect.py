@@ -19,7 +19,7 @@ from fanjet.protocol.messages import ConnectResult
 
 from .authenticate import authenticate
 from .concurrently import all_of
-from .establish import Establishing, Wish
+from .establish import NO_WISH, Establishing, Wish
 from .state import CONNECTING
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _admit(session: Session, credentials: Credentials, request: ConnectRequest) 
 def _wish(request: ConnectRequest, channel: str) -> Wish:
     entry = request.subs.get(channel)
     if entry is None:
-        return Wish()
+        return NO_WISH
     return Wish(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
 
 

@@ -21,14 +21,15 @@ from fanjet.protocol.codes import (
     Disconnected,
     ReplyError,
 )
-from fanjet.protocol.messages import SubscribeResult
+from fanjet.protocol.messages import SUBSCRIBED, SubscribeResult
 from fanjet.protocol.publication import StreamPosition
 from fanjet.telemetry.logging import get_logger
 
 from .subscription import Subscription
+from .unsubscribe import remove_presence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from fanjet.channels.recovery import Recovery
     from fanjet.channels.subscription import SubscriptionOptions
@@ -65,12 +66,18 @@ class Wish(Struct, frozen=True, gc=False):
         return StreamPosition(self.offset, self.epoch)
 
 
+NO_WISH: Final = Wish()
+
+
 class Establishing(Struct, eq=False, gc=False):
     """One attempt to subscribe.
 
     `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without
     waiting in between: `complete`, queueing the reply, `activate`. `announce` tells the others. After a failure
     `abandon` undoes what was done, whatever had been reached.
+
+    Where `is_plain`, registering is all that has to be waited for, so that no coroutine need do it: `register` is
+    followed by `check_still_open` if it has taken time, and a failure by `fail`.
     """
 
     subscription: Subscription
@@ -80,7 +87,7 @@ class Establishing(Struct, eq=False, gc=False):
     _accepted: Counter
     _history: History | None = None
     _present: bool = False
-    _publications: list[Publication] = []
+    _publications: Sequence[Publication] = ()
 
     @classmethod
     def reserve(
@@ -93,7 +100,7 @@ class Establishing(Struct, eq=False, gc=False):
         make = _shared_delivery if tags_filter is None else Delivery
         delivery = make(
             session.transport.wire,
-            options.positioned,
+            options.positioning or options.recovery,
             bool(wish.delta) and wish.delta in options.allowed_delta_types and tags_filter is None,
             wish.compact and options.allow_channel_compaction,
             options.push_join_leave,
@@ -101,10 +108,10 @@ class Establishing(Struct, eq=False, gc=False):
         )
         inflight, accepted = session.metrics.subscriptions_in(channel)
         subscription = Subscription(
+            channel,
+            delivery,
+            inflight,
             session=session,
-            channel=channel,
-            delivery=delivery,
-            inflight=inflight,
             options=options,
             server_side=server_side,
             chan_info=options.chan_info,
@@ -114,35 +121,48 @@ class Establishing(Struct, eq=False, gc=False):
         recovering = options.recovery and (wish.recover or options.auto_recover)
         return cls(subscription, session, wish, recovering, accepted)
 
-    async def prepare(self) -> None:
-        """Register for publications, enter presence, read the stream. Raises `ReplyError` or `Disconnected`."""
+    @property
+    def is_plain(self) -> bool:
+        """Whether the broker's subscription is all that it takes."""
+        options = self.subscription.options
+        return not (options.presence or options.join_leave or options.positioning or options.recovery)
+
+    def register(self) -> Awaitable[None]:
+        """Register for publications, which are kept until they can follow the reply. See `Node.subscribe_channel`."""
+        return self._session.context.node.subscribe_channel(self.subscription)
+
+    async def prepare(self, registering: Awaitable[None] | None = None) -> None:
+        """Register for publications unless that has begun, enter presence, read the stream. Raises `ReplyError` or
+        `Disconnected`."""
         subscription = self.subscription
         node = self._session.context.node
         try:
-            subscribing = node.subscribe_channel(subscription)
-            if subscribing is not DONE:
-                await subscribing
-                self._check_still_open()
+            if registering is None:
+                registering = self.register()
+            if registering is not DONE:
+                await registering
+                self.check_still_open()
             if subscription.options.presence:
                 self._present = True
                 await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
-                self._check_still_open()
+                self.check_still_open()
             if subscription.delivery.positioned:
                 self._history = await self._read()
-                self._check_still_open()
-        except Disconnected:
-            raise
-        except ReplyError as failure:
-            if failure.error is ERROR_INTERNAL:
-                raise Disconnected(DISCONNECT_INTERNAL) from failure
-            raise
-        except HistoryNotAvailable:
-            raise ReplyError(ERROR_NOT_AVAILABLE) from None
+                self.check_still_open()
         except Exception as error:
-            log_failure(log, "error subscribing", error, channel=subscription.channel)
-            raise Disconnected(DISCONNECT_INTERNAL) from None
+            raise self._told(error) from None
 
-    def _check_still_open(self) -> None:
+    def _told(self, error: Exception) -> Exception:
+        """What the client is told of it."""
+        if isinstance(error, HistoryNotAvailable):
+            return ReplyError(ERROR_NOT_AVAILABLE)
+        if isinstance(error, Disconnected) or (isinstance(error, ReplyError) and error.error is not ERROR_INTERNAL):
+            return error
+        if not isinstance(error, ReplyError):
+            log_failure(log, "error subscribing", error, channel=self.subscription.channel)
+        return Disconnected(DISCONNECT_INTERNAL)
+
+    def check_still_open(self) -> None:
         """The connection may have ended while this waited."""
         if self._session.closed:
             raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
@@ -176,6 +196,8 @@ class Establishing(Struct, eq=False, gc=False):
         recovered, offset = False, 0
         if self._history is not None:
             recovered, offset = self._recover(self._history)
+        elif self._wish is NO_WISH and not (options.data or subscription.expire_at or self._recovering):
+            return SUBSCRIBED
         left = self._seconds_left()
         return SubscribeResult(
             expires=left > 0,
@@ -261,16 +283,20 @@ class Establishing(Struct, eq=False, gc=False):
 
     async def abandon(self) -> None:
         """Undo everything: registration, presence, the reserved channel."""
+        self._withdraw()
+        if self._present:
+            self._present = False
+            await remove_presence(self._session, self.subscription)
+        self.subscription.settle()
+
+    def fail(self, error: BaseException) -> BaseException:
+        """Undo everything of a plain attempt, and return what the client is told of the error."""
+        self._withdraw()
+        self.subscription.settle()
+        return self._told(error) if isinstance(error, Exception) else error
+
+    def _withdraw(self) -> None:
         session, subscription = self._session, self.subscription
         if session.subscriptions.get(subscription.channel) is subscription:
             del session.subscriptions[subscription.channel]
         session.context.node.unsubscribe_channel(subscription)
-        if self._present:
-            self._present = False
-            try:
-                await session.context.node.presence_manager.remove(
-                    subscription.channel, session.client_id, session.user
-                )
-            except Exception as error:
-                log_failure(log, "error removing presence", error, channel=subscription.channel)
-        subscription.settle()

@@ -15,7 +15,7 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubscribePush
 
-from .establish import Establishing, Wish
+from .establish import NO_WISH, Establishing, Wish
 from .unsubscribe import clear_traces, remove_presence, settled
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def subscribe(
         old = await _release(session, channel)
     except Disconnected:
         return
-    wish = Wish() if recover_since is None else Wish(True, recover_since.offset, recover_since.epoch)
+    wish = NO_WISH if recover_since is None else Wish(True, recover_since.offset, recover_since.epoch)
     attempt = Establishing.reserve(session, channel, options, wish, server_side=True)
     try:
         await attempt.prepare()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from asyncio import Future
+from functools import partial
+from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
 from fanjet.channels.subscription import Source, from_grant
-from fanjet.net.eager import Taskless
+from fanjet.engines.interfaces import DONE
+from fanjet.net.eager import Following, Taskless
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_CLOSED,
@@ -26,24 +29,25 @@ from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
 
 from .application import ask_for_subscription, decides_subscription
-from .establish import Establishing, Wish
+from .establish import NO_WISH, Establishing, Wish
 from .server_filter import invalid_server_filter
 from .sub_refresh import is_for_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
     from fanjet.auth import SubscriptionToken
     from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.events.stream import SubscriptionStream
+    from fanjet.net.eager import Work
     from fanjet.protocol.messages import SubscribeRequest
 
     from .session import Session
 
 log = get_logger(__name__)
 
-KNOWN_DELTA_TYPES = ("", "fossil")
+KNOWN_DELTA_TYPES = ("fossil",)
 STREAM = 0
 SHARED_POLL = 4
 LAST_TYPE = SHARED_POLL
@@ -51,16 +55,42 @@ FLAG_COMPACTION = 1
 FLAG_REJECT_UNRECOVERED = 2
 
 
-def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> Coroutine[Any, Any, None] | Taskless:
+def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> Work | None:
     """Check, ask for permission, subscribe, reply; then publish the join."""
     _check_request(session, request)
-    resolved = _resolve(session, request)
-    if request.token:
-        return _subscribe_by_token(session, command_id, request, resolved)
-    if decides_subscription(resolved):
-        return _subscribe_by_application(session, command_id, request, resolved)
-    options = _permit(session, request, resolved, None)
-    return Taskless(_subscribe(session, command_id, request, options))
+    resolved = session.context.node.namespaces.resolve(request.channel)
+    options = resolved.open_to_users if session.user else resolved.open_to_anonymous
+    if options is None or session.capabilities or _has_more_to_decide(request):
+        _refuse(request, resolved)
+        if request.token:
+            return _subscribe_by_token(session, command_id, request, resolved)
+        if decides_subscription(resolved):
+            return _subscribe_by_application(session, command_id, request, resolved)
+        options = _permit(session, request, resolved, None)
+    attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
+    if not attempt.is_plain:
+        return Taskless(_establish(session, command_id, attempt))
+    try:
+        registering = attempt.register()
+        if isinstance(registering, Future):
+            return Following(registering, partial(_go_live_later, session, command_id, attempt), attempt.fail)
+        if registering is DONE:
+            _go_live(session, command_id, attempt)
+            return None
+    except BaseException as error:
+        raise attempt.fail(error) from None
+    return Taskless(_establish(session, command_id, attempt, registering))
+
+
+def _go_live(session: Session, command_id: int, attempt: Establishing) -> None:
+    _reply(session, command_id, attempt)
+    attempt.activate()
+
+
+def _go_live_later(session: Session, command_id: int, attempt: Establishing, _registered: None) -> None:
+    attempt.check_still_open()
+    session.cork()  # the command has not ended yet: with its end this is written
+    _go_live(session, command_id, attempt)
 
 
 async def _subscribe_by_token(session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved) -> None:
@@ -83,60 +113,83 @@ async def _subscribe(
     stream: SubscriptionStream | None = None,
 ) -> None:
     """Subscribe as was permitted, fed by a stream if there is one."""
-    attempt = None
     try:
         if 0 < options.expire_at <= int(session.context.unix_time()):
             raise ReplyError(ERROR_EXPIRED)
         attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
-        await attempt.prepare()
-        session.reply(command_id, attempt.complete(), request.channel)
     except BaseException:
         if stream is not None:
             stream.cancel()
-        if attempt is not None:
-            await attempt.abandon()
+        raise
+    await _establish(session, command_id, attempt, stream=stream)
+
+
+async def _establish(
+    session: Session,
+    command_id: int,
+    attempt: Establishing,
+    registering: Awaitable[None] | None = None,
+    *,
+    stream: SubscriptionStream | None = None,
+) -> None:
+    """Wait for what it takes, go live, and tell the others. `registering`: see `Establishing.prepare`."""
+    try:
+        await attempt.prepare(registering)
+        _reply(session, command_id, attempt)
+    except BaseException:
+        if stream is not None:
+            stream.cancel()
+        await attempt.abandon()
         raise
     attempt.activate()
     if stream is not None:
         attempt.subscription.stream = stream
         stream.start(attempt.subscription)
-    if options.join_leave:
+    if attempt.subscription.options.join_leave:
         await attempt.announce()
+
+
+def _reply(session: Session, command_id: int, attempt: Establishing) -> None:
+    session.reply(command_id, attempt.complete(), attempt.subscription.channel)
 
 
 def _check_request(session: Session, request: SubscribeRequest) -> None:
     """What is wrong whoever asks (steps 1 to 6)."""
     channel = request.channel
-    settings = session.context.settings
     if not channel:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if request.type == SHARED_POLL:
         raise ReplyError(ERROR_NOT_AVAILABLE)
     if request.type > LAST_TYPE:
         raise ReplyError(ERROR_BAD_REQUEST)
-    if request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
+    if request.delta and request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
-    if settings.channel_max_length and len(channel.encode()) > settings.channel_max_length:
+    most = session.context.settings.channel_max_length
+    if most and len(channel.encode()) > most:
         raise ReplyError(ERROR_BAD_REQUEST)
     _check_room(session, channel)
 
 
 def _check_room(session: Session, channel: str) -> None:
     """The channel can be added to the subscriptions of this connection."""
-    limit = session.context.settings.channel_limit
-    if channel in session.subscriptions:
+    subscriptions = session.subscriptions
+    if channel in subscriptions:
         raise ReplyError(ERROR_ALREADY_SUBSCRIBED)
-    if limit and len(session.subscriptions) >= limit:
+    limit = session.context.settings.channel_limit
+    if limit and len(subscriptions) >= limit:
         raise ReplyError(ERROR_LIMIT_EXCEEDED)
 
 
-def _resolve(session: Session, request: SubscribeRequest) -> Resolved:
-    """Find out about the channel, and whether it can be subscribed like this at all (step 7)."""
-    resolved = session.context.node.namespaces.resolve(request.channel)
+def _has_more_to_decide(request: SubscribeRequest) -> bool:
+    """Whether the namespace's options alone do not tell what is asked for."""
+    return bool(request.token or request.type or request.positioned or request.recoverable or request.join_leave)
+
+
+def _refuse(request: SubscribeRequest, resolved: Resolved) -> None:
+    """Refuse what cannot be subscribed like this at all (step 7)."""
     refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
     if refusal is not None:
         raise ReplyError(refusal)
-    return resolved
 
 
 def _permit(
@@ -197,6 +250,8 @@ async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionTo
 
 def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
     """Read the recovery position and the other wishes. Raises error 107 for a filter that is not allowed or invalid."""
+    if not (request.recover or request.epoch or request.offset or request.delta or request.flag or request.tf):
+        return NO_WISH
     tags_filter = None
     if request.tf is not None:
         if not options.allow_tags_filter:

@@ -67,7 +67,8 @@ def _end(session: Session, subscription: Subscription) -> None:
     if session.subscriptions.get(subscription.channel) is subscription:
         del session.subscriptions[subscription.channel]
     subscription.active = False
-    subscription.cut_stream()
+    if subscription.stream is not None:
+        subscription.cut_stream()
     session.context.node.unsubscribe_channel(subscription)
 
 

@@ -161,7 +161,7 @@ class Node:
         if subscriber.delivery.delta:
             channel.keeps_latest = self.resolve(channel.name).keep_latest_publication
         if channel.count == 1:
-            channel.metrics.count("broker_subscribe")
+            channel.metrics.actions["broker_subscribe"].value += 1
         return self._subscriptions.ensure(channel)
 
     def is_subscribing(self, channel: str) -> bool:

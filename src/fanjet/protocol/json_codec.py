@@ -13,7 +13,16 @@ from .fossil import consecutive_deltas
 from .json_encode import json_encoder, json_string, json_string_of_bytes
 from .json_scan import MalformedJSON
 from .lenient_json import decode as decode_carefully
-from .messages import Command, ConnectPush, ConnectResult, PublishResult, PushBody, Result, UnsubscribeResult
+from .messages import (
+    SUBSCRIBED,
+    Command,
+    ConnectPush,
+    ConnectResult,
+    PublishResult,
+    PushBody,
+    Result,
+    UnsubscribeResult,
+)
 from .publication import ClientInfo, EncodedPublication, Publication
 from .schema import PUSH_FIELDS, RESULT_FIELDS
 
@@ -79,6 +88,8 @@ class _JSONCodec:
         template = _EMPTY_REPLIES.get(type(result))
         if template is not None:
             return template % id
+        if result is SUBSCRIBED:
+            return b'{"id":%d,"subscribe":{}}' % id
         name, encode = _RESULTS[type(result)]
         return _without_newlines(b'{"id":%d%b%b}' % (id, name, encode(result)))
 

@@ -7,7 +7,7 @@ What is decoded holds itself nowhere, so the collector need not look at it.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 
@@ -218,6 +218,10 @@ class SubscribeResult(Struct, frozen=True, omit_defaults=True):
     delta: bool = False
     id: int = 0
     type: int = 0
+
+
+SUBSCRIBED: Final = SubscribeResult()
+"""That there is nothing more to tell, as with most."""
 
 
 class ConnectResult(Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,6 @@ same code has to serve remote engines, which do.
 from .begun import Begun
 from .in_task import begin, in_task
 from .stepping import Work, run_eagerly, start
-from .taskless import Taskless, after
+from .taskless import Following, Taskless, after
 
-__all__ = ["Begun", "Taskless", "Work", "after", "begin", "in_task", "run_eagerly", "start"]
+__all__ = ["Begun", "Following", "Taskless", "Work", "after", "begin", "in_task", "run_eagerly", "start"]

@@ -64,10 +64,12 @@ class Taskless(Struct, eq=False):
 
 
 class Following(Struct, eq=False):
-    """For `start`: a future that is waited for, and what follows it, with no coroutine around them."""
+    """For `start`: a future that is waited for, and what follows it, with no coroutine around them. What it or the
+    future raises `fail` takes, and returns what is to be told instead."""
 
     _future: asyncio.Future[Any]
     _follow: Callable[[Any], None]
+    _fail: Callable[[BaseException], BaseException] | None = None
     _done: Done[Any] | None = None
 
     def go_on(self, done: Done[Any]) -> None:
@@ -82,7 +84,7 @@ class Following(Struct, eq=False):
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            self._done(None, error)
+            self._done(None, error if self._fail is None else self._fail(error))
         else:
             self._done(None, None)
 
