@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import nats as nats_client
@@ -152,17 +154,40 @@ async def test_subscriptions_survive_an_outage(
         await asyncio.to_thread(nats.stop)
         with pytest.raises(ApiError):
             await server.api("publish", {"channel": name, "data": 1})
+        for channel in (f"{name}-given-up", f"{name}-later"):
+            await client.subscribe(channel)
+        await client.call(unsubscribe={"channel": f"{name}-given-up"})
         await asyncio.to_thread(nats.start)
 
-        async def delivered() -> bool:
+        async def published() -> bool:
             try:
                 await server.api("publish", {"channel": name, "data": 2})
             except ApiError:
                 return False
             return True
 
-        await until(delivered)
+        await until(published)
         assert (await client.push())["pub"]["data"] == 2
+        await server.api("publish", {"channel": f"{name}-later", "data": 3})
+        assert (await client.push())["pub"]["data"] == 3
+    server.stop()
+    nats.stop()
+
+
+async def test_a_nats_that_was_stopped_for_a_while_is_heard_again_at_once(
+    private_server: StartServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    nats = Nats(tmp_path_factory.mktemp("nats"))
+    nats.start()
+    server = private_server(config_for(nats))
+    async with connected(server) as client:
+        await client.subscribe(name)
+        os.kill(nats.pid, signal.SIGSTOP)
+        await client.subscribe(f"{name}-meanwhile")
+        os.kill(nats.pid, signal.SIGCONT)
+        for channel in (name, f"{name}-meanwhile"):
+            await server.api("publish", {"channel": channel, "data": channel})
+            assert (await client.push())["pub"]["data"] == channel
     server.stop()
     nats.stop()
 

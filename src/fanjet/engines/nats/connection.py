@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from nats import errors
@@ -42,9 +42,19 @@ class NotPermitted(EngineUnavailable):
     """The server lets this node not hear a subject."""
 
 
+class _Client(Client):
+    """Goes on when the answer to a flush comes after its time, which ends the reader of the library's client."""
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs.pop(0)
+        else:
+            await super()._process_pong()
+
+
 class NatsConnection:
-    """Connects, reconnects for ever, subscribes anew what was subscribed. Nothing is kept for later while it is lost:
-    what is published then fails.
+    """Connects, reconnects for ever, subscribes anew what was subscribed, and what is subscribed while it is lost. No
+    message is kept for later: what is published then fails.
 
     After `probe_seconds` without any message it publishes one to the node itself, whose id is `uid`; when that does not
     come back, the connection is deaf, however alive it looks, and another one takes its place.
@@ -59,9 +69,11 @@ class NatsConnection:
         self.on_restored: Callable[[], None] = _nothing
         """Called when everything is heard again after a loss."""
         self._config = config
-        self._client = Client()
+        self._client: Client = _Client()
         self._receivers: dict[str, Receive] = {}
         self._subscriptions: dict[str, Subscription] = {}
+        self._postponed: dict[str, None] = {}
+        """Subjects to subscribe to when the connection is back."""
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
         self._denied: set[str] = set()
@@ -124,20 +136,24 @@ class NatsConnection:
             await self._client.publish(subject, payload)
 
     async def subscribe(self, subject: str, receive: Receive) -> None:
-        """Receive what is published to a subject from now on; returns when the server knows. Once is enough. Raises
-        `NotPermitted` for what the server refuses, except the subject of this node itself, which it can do without."""
+        """Receive what is published to a subject from now on; returns when the server knows. While it cannot be reached
+        or does not answer in time the subscription is as good as those made before: it brings something afterwards.
+        Once is enough. Raises `NotPermitted` for what the server refuses, except the subject of this node itself, which
+        it can do without."""
         if subject in self._receivers:
             return
         if not is_subject(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
-        if not self._client.is_connected:
-            raise EngineUnavailable("not connected to NATS")
         self._receivers[subject] = receive
         self._denied.discard(subject.lower())
+        if not self._client.is_connected:
+            self._postponed[subject] = None
+            return
         try:
             with _failures(f"error subscribing to NATS subject {subject!r}"):
                 await self._subscribe(self._client, subject)
-                await asyncio.shield(self._flush_soon())
+                with suppress(errors.FlushTimeoutError):
+                    await asyncio.shield(self._flush_soon())
         except BaseException:
             self._receivers.pop(subject, None)
             raise
@@ -148,6 +164,7 @@ class NatsConnection:
     async def unsubscribe(self, subject: str) -> None:
         """Receive no more of a subject."""
         self._receivers.pop(subject, None)
+        self._postponed.pop(subject, None)
         subscription = self._subscriptions.pop(subject, None)
         if subscription is not None:
             with _failures(f"error unsubscribing from NATS subject {subject!r}"):
@@ -240,6 +257,9 @@ class NatsConnection:
         self._gone.set()
 
     async def _on_reconnected(self) -> None:
+        while self._postponed:
+            subject, _ = self._postponed.popitem()
+            await self._subscribe(self._client, subject)
         await self._note_return()
 
     async def _note_return(self) -> None:
@@ -294,12 +314,13 @@ class NatsConnection:
 
     async def _replace(self) -> None:
         """Connect anew beside the old connection, then let that go: closing it may take as long as it is stuck."""
-        client = Client()
+        client = _Client()
         self._refusal = ""
         try:
             await self._connect(client)
             old, self._client = self._client, client
             self._gone.clear()
+            self._postponed.clear()
             task = asyncio.get_running_loop().create_task(old.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
