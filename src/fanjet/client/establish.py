@@ -87,7 +87,7 @@ class Establishing(Struct, eq=False, gc=False):
     _accepted: Counter
     _history: History | None = None
     _present: bool = False
-    _publications: Sequence[Publication] = ()
+    _publications: list[Publication] = []
 
     @classmethod
     def reserve(
