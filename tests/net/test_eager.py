@@ -3,7 +3,7 @@ import contextvars
 
 import pytest
 
-from fanjet.net.eager import Begun, Taskless, after, run_eagerly, start
+from fanjet.net.eager import Begun, Promise, Taskless, after, run_eagerly, start
 
 
 class Outcome:
@@ -402,42 +402,123 @@ async def test_a_coroutine_that_goes_on_without_a_task_keeps_its_context():
     assert variable.get() == 3
 
 
-@pytest.mark.parametrize("as_future", [pytest.param(True, id="future"), pytest.param(False, id="coroutine")])
-async def test_the_result_of_a_call_is_followed_without_a_task(as_future):
-    future = asyncio.get_running_loop().create_future()
-    seen = []
+@pytest.fixture(params=["future", "promise", "coroutine"])
+async def call(request):
+    """What an engine's call may return, and what answers it."""
+    loop = asyncio.get_running_loop()
+    answer = Promise(loop) if request.param == "promise" else loop.create_future()
 
     async def waits():
-        return await future
+        return await answer
 
+    return answer, waits() if request.param == "coroutine" else answer
+
+
+async def test_the_result_of_a_call_is_followed_without_a_task(call):
+    answer, awaited = call
+    seen = []
     outcome = Outcome()
     tasks = len(asyncio.all_tasks())
-    suspended = start(after(future if as_future else waits(), seen.append))
+    suspended = start(after(awaited, seen.append))
     assert suspended.go_on(outcome) is None
     assert len(asyncio.all_tasks()) == tasks
-    future.set_result(1)
+    answer.set_result(1)
     await outcome.reported.wait()
     assert seen == [1]
     assert outcome.calls == [(None, None)]
 
 
-@pytest.mark.parametrize("as_future", [pytest.param(True, id="future"), pytest.param(False, id="coroutine")])
 @pytest.mark.parametrize("call_fails", [pytest.param(True, id="call"), pytest.param(False, id="what-follows")])
-async def test_what_a_call_or_what_follows_it_raises_is_reported(as_future, call_fails):
-    future = asyncio.get_running_loop().create_future()
+async def test_what_a_call_or_what_follows_it_raises_is_reported(call, call_fails):
+    answer, awaited = call
     error = ValueError("no")
-
-    async def waits():
-        return await future
 
     def fail(_result):
         raise error
 
     outcome = Outcome()
-    start(after(future if as_future else waits(), fail)).go_on(outcome)
+    start(after(awaited, fail)).go_on(outcome)
     if call_fails:
-        future.set_exception(error)
+        answer.set_exception(error)
     else:
-        future.set_result(1)
+        answer.set_result(1)
     await outcome.reported.wait()
     assert outcome.calls == [(None, error)]
+
+
+async def test_what_follows_a_promise_is_called_by_the_answer():
+    promise = Promise(asyncio.get_running_loop())
+    seen, outcome = [], Outcome()
+    start(after(promise, seen.append)).go_on(outcome)
+    promise.set_result(1)
+    assert (seen, outcome.calls) == ([1], [(None, None)])
+
+
+async def test_a_broken_promise_disturbs_nobodys_step():
+    promise = Promise(asyncio.get_running_loop())
+    outcome = Outcome()
+    start(after(promise, print)).go_on(outcome)
+    promise.set_exception(error := ValueError("no"))
+    assert outcome.calls == []
+    await outcome.reported.wait()
+    assert outcome.calls == [(None, error)]
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["answered-before", "answered-later"])
+@pytest.mark.parametrize("fails", [True, False], ids=["fails", "succeeds"])
+async def test_a_promise_can_be_awaited(early, fails):
+    loop = asyncio.get_running_loop()
+    promise = Promise(loop)
+    answer, value = (promise.set_exception, ValueError("no")) if fails else (promise.set_result, 1)
+    if early:
+        answer(value)
+    else:
+        loop.call_soon(answer, value)
+    if fails:
+        with pytest.raises(ValueError, match="no"):
+            await promise
+    else:
+        assert await promise == value
+    assert promise.done()
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["fails", "succeeds"])
+async def test_who_asks_late_is_told_what_a_promise_came_to(fails):
+    promise = Promise(asyncio.get_running_loop())
+    error = ValueError("no")
+    seen, outcome = [], Outcome()
+    if fails:
+        promise.set_exception(error)
+    else:
+        promise.set_result(1)
+    start(after(promise, seen.append)).go_on(outcome)
+    await outcome.reported.wait()
+    assert (seen, outcome.calls) == (([], [(None, error)]) if fails else ([1], [(None, None)]))
+
+
+async def test_a_promise_that_nobody_waits_for_any_more_is_done():
+    promise = Promise(asyncio.get_running_loop())
+
+    async def waits():
+        await promise
+
+    task = asyncio.create_task(waits())
+    await asyncio.sleep(0)
+    assert not promise.done()
+    task.cancel()
+    await asyncio.wait([task])
+    assert promise.done()
+
+
+async def test_an_error_in_who_is_told_is_reported_and_stays_with_it():
+    loop = asyncio.get_running_loop()
+    promise = Promise(loop)
+
+    def tell(_result, _error):
+        raise ValueError("a mistake")
+
+    reported = []
+    loop.set_exception_handler(lambda _loop, context: reported.append(str(context["exception"])))
+    start(after(promise, str)).go_on(tell)
+    promise.set_result(1)
+    assert reported == ["a mistake"]

@@ -224,8 +224,9 @@ class CommandQueue(Struct, eq=False, gc=False):
         if running.operation.exclusive:
             self._exclusive = False
         running.end(error)
-        self._go_on()
-        self._session.uncork()
+        if self._waiting:
+            self._go_on()
+        self._session.uncork_later()
         if self._finishing:
             self._end_if_over()
 

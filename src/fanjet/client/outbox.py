@@ -52,6 +52,14 @@ class Outbox:
         else:
             self.outbox = None
 
+    def uncork_later(self) -> None:
+        """As `uncork`, for what somebody else's answer brought, who may have more: a publisher's own publication comes
+        back about then, and goes with the reply."""
+        if self.outbox:
+            self._flusher.answer_later(self)  # type: ignore[arg-type]
+        else:
+            self.outbox = None
+
     def flush(self) -> None:
         """Write what the outbox holds, or add it to the backlog of a slow client."""
         frames = self.outbox

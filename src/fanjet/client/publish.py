@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.channels.data_format import data_fits
@@ -51,9 +52,14 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Work 
         terms = _agree(session, resolved, subscription)
     published = session.context.node.publish(channel, data, terms.how)
     if not isinstance(published, Published):
-        return after(published, lambda _: session.reply(command_id, DONE, channel))
+        return after(published, partial(_answer, session, command_id, channel))
     session.reply(command_id, DONE, channel)
     return None
+
+
+def _answer(session: Session, command_id: int, channel: str, _published: Published) -> None:
+    session.cork()  # the command has not ended yet, and with its end this is written
+    session.reply(command_id, DONE, channel)
 
 
 def _check_form(session: Session, request: PublishRequest, resolved: Resolved, data: bytes) -> None:

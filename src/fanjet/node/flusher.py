@@ -48,7 +48,11 @@ class Flusher:
         if self._at_once:
             self._at_once -= 1
             session.flush()
-            return
+        else:
+            self.answer_later(session)
+
+    def answer_later(self, session: Session) -> None:
+        """Write what the session holds at the end of this turn of the loop."""
         if not self._answered:
             self._call(self._write_answers)
         self._answered.append(session)

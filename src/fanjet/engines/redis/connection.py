@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import hiredis
 
 from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.net.eager import Promise
 
 from .errors import CommandRefused, ConnectionLost
 
@@ -47,7 +48,7 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = self.loop.create_future()
         self._refusal = ""
-        self._pending: deque[tuple[asyncio.Future[Any], Reading | None]] = deque()
+        self._pending: deque[tuple[asyncio.Future[Any] | Promise[Any], Reading | None]] = deque()
         self._outgoing: list[bytes] = []
         self._reader = hiredis.Reader(replyError=CommandRefused, notEnoughData=NOTHING)
         self._transport: asyncio.Transport | None = None
@@ -59,16 +60,15 @@ class Connection(asyncio.Protocol):
     def execute(self, command: Command, reading: Reading | None = None) -> asyncio.Future[Any]:
         """Send a command; the result is the reply, or what `reading` makes of it. The future raises `CommandRefused` or
         `ConnectionLost`; so does this call, at once."""
-        if self._refusal:
-            raise ConnectionLost(self._refusal)
-        packed = command if isinstance(command, bytes) else pack(command)
         future = self.loop.create_future()
-        self._pending.append((future, reading))
-        outgoing = self._outgoing  # as `_send` does
-        if not outgoing:
-            self.loop.call_soon(self._flush)
-        outgoing.append(packed)
+        self._issue(command, future, reading)
         return future
+
+    def promise(self, command: Command, reading: Reading | None = None) -> Promise[Any]:
+        """As `execute`, for commands that are sent ten thousand times a second."""
+        promise: Promise[Any] = Promise(self.loop)
+        self._issue(command, promise, reading)
+        return promise
 
     def close(self) -> None:
         """Break it off."""
@@ -139,6 +139,16 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------------ inside
 
+    def _issue(self, command: Command, expected: asyncio.Future[Any] | Promise[Any], reading: Reading | None) -> None:
+        if self._refusal:
+            raise ConnectionLost(self._refusal)
+        packed = command if isinstance(command, bytes) else pack(command)
+        self._pending.append((expected, reading))
+        outgoing = self._outgoing  # as `_send` does
+        if not outgoing:
+            self.loop.call_soon(self._flush)
+        outgoing.append(packed)
+
     def _send(self, packed: bytes) -> None:
         outgoing = self._outgoing
         if not outgoing:
@@ -167,9 +177,11 @@ class Connection(asyncio.Protocol):
                 future.set_result(reply)
             else:
                 try:
-                    future.set_result(reading(reply))
+                    result = reading(reply)
                 except Exception as error:  # a reply of another form fails its own command alone
                     future.set_exception(error)
+                else:
+                    future.set_result(result)
 
     def _tick(self) -> None:
         """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""

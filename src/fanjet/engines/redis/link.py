@@ -60,6 +60,11 @@ class Link:
         connection = self._connection
         return self._execute_later(command, reading) if connection is None else connection.execute(command, reading)
 
+    def publish(self, command: Command, key: bytes | str = "", reading: Reading | None = None) -> Awaitable[Any]:
+        """See `Shard.publish`."""
+        connection = self._connection
+        return self._execute_later(command, reading) if connection is None else connection.promise(command, reading)
+
     async def connection(self) -> Connection:
         """The connection, opened if need be. Raises `EngineUnavailable`."""
         if self._connection is not None:

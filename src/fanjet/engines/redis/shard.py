@@ -60,7 +60,7 @@ class StandaloneShard:
         self.replica_login = target.login
         self.places = Places((target.seeds[0],))
         self._link = Link(self._find_address, target.login)
-        self.execute = self.publish = self._link.execute  # without a call in between
+        self.execute, self.publish = self._link.execute, self._link.publish  # without a call in between
 
     async def start(self) -> None:
         """See `Shard.start`."""

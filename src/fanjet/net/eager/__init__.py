@@ -9,7 +9,8 @@ same code has to serve remote engines, which do.
 
 from .begun import Begun
 from .in_task import begin, in_task
+from .promise import Promise
 from .stepping import Work, run_eagerly, start
 from .taskless import Following, Taskless, after
 
-__all__ = ["Begun", "Following", "Taskless", "Work", "after", "begin", "in_task", "run_eagerly", "start"]
+__all__ = ["Begun", "Following", "Promise", "Taskless", "Work", "after", "begin", "in_task", "run_eagerly", "start"]

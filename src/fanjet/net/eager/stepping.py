@@ -7,11 +7,12 @@ from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
+from .promise import Promise
 from .rest import Done, Rest
 from .taskless import ENDED, Following, Taskless
 
 T = TypeVar("T")
-Work = Coroutine[Any, Any, None] | Taskless | Following
+Work = Coroutine[Any, Any, None] | Taskless | Following | Promise[Any]
 """What can be left to do when a call returns."""
 
 
@@ -37,7 +38,7 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
     return Suspended(coro, awaited, context).go_on(done)
 
 
-def start(work: Work) -> Suspended | Taskless | Following | None:
+def start(work: Work) -> Suspended | Taskless | Following | Promise[Any] | None:
     """Step a coroutine, which has no result, as `run_eagerly` does, for callers with something to save. None when it
     has ended. Raises what it raised.
 
@@ -45,7 +46,7 @@ def start(work: Work) -> Suspended | Taskless | Following | None:
     """
     if isinstance(work, Taskless):
         return work if work.begin() else None
-    if isinstance(work, Following):
+    if isinstance(work, (Promise, Following)):
         return work
     awaited = next(work.__await__(), ENDED)
     return None if awaited is ENDED else Suspended(work, awaited, copy_context())

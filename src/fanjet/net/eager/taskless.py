@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
+from .promise import Promise
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
@@ -89,8 +91,11 @@ class Following(Struct, eq=False):
             self._done(None, None)
 
 
-def after(awaited: Awaitable[T], follow: Callable[[T], None]) -> Taskless | Following:
+def after(awaited: Awaitable[T], follow: Callable[[T], None]) -> Taskless | Following | Promise[T]:
     """For `start`: hand the result of an engine's call to `follow`."""
+    if isinstance(awaited, Promise):
+        awaited.then(follow)
+        return awaited
     if isinstance(awaited, asyncio.Future):
         return Following(awaited, follow)
     return Taskless(_follow(awaited, follow))
