@@ -76,8 +76,8 @@ class Establishing(Struct, eq=False, gc=False):
     waiting in between: `complete`, queueing the reply, `activate`. `announce` tells the others. After a failure
     `abandon` undoes what was done, whatever had been reached.
 
-    Where `is_plain`, registering is all that has to be waited for, so that no coroutine need do it: `register` is
-    followed by `check_still_open` if it has taken time, and a failure by `fail`.
+    Where registering is all that has to be waited for, no coroutine need do it: `subscribe` does, and calls `fail`
+    after a failure.
     """
 
     subscription: Subscription
@@ -121,16 +121,6 @@ class Establishing(Struct, eq=False, gc=False):
         recovering = options.recovery and (wish.recover or options.auto_recover)
         return cls(subscription, session, wish, recovering, accepted)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the broker's subscription is all that it takes."""
-        options = self.subscription.options
-        return not (options.presence or options.join_leave or options.positioning or options.recovery)
-
-    def register(self) -> Awaitable[None]:
-        """Register for publications, which are kept until they can follow the reply. See `Node.subscribe_channel`."""
-        return self._session.context.node.subscribe_channel(self.subscription)
-
     async def prepare(self, registering: Awaitable[None] | None = None) -> None:
         """Register for publications unless that has begun, enter presence, read the stream. Raises `ReplyError` or
         `Disconnected`."""
@@ -138,17 +128,17 @@ class Establishing(Struct, eq=False, gc=False):
         node = self._session.context.node
         try:
             if registering is None:
-                registering = self.register()
+                registering = node.subscribe_channel(subscription)
             if registering is not DONE:
                 await registering
-                self.check_still_open()
+                self._check_still_open()
             if subscription.options.presence:
                 self._present = True
                 await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
-                self.check_still_open()
+                self._check_still_open()
             if subscription.delivery.positioned:
                 self._history = await self._read()
-                self.check_still_open()
+                self._check_still_open()
         except Exception as error:
             raise self._told(error) from None
 
@@ -162,7 +152,7 @@ class Establishing(Struct, eq=False, gc=False):
             log_failure(log, "error subscribing", error, channel=self.subscription.channel)
         return Disconnected(DISCONNECT_INTERNAL)
 
-    def check_still_open(self) -> None:
+    def _check_still_open(self) -> None:
         """The connection may have ended while this waited."""
         if self._session.closed:
             raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
@@ -262,7 +252,8 @@ class Establishing(Struct, eq=False, gc=False):
         subscription = self.subscription
         context = self._session.context
         subscription.active = True
-        subscription.settle()
+        if subscription.settled is not None:
+            subscription.settle()
         self._accepted.value += 1
         if subscription.needs_ticks:
             self._session.keep_ticking()
@@ -290,7 +281,7 @@ class Establishing(Struct, eq=False, gc=False):
         self.subscription.settle()
 
     def fail(self, error: BaseException) -> BaseException:
-        """Undo everything of a plain attempt, and return what the client is told of the error."""
+        """Undo the registration, and return what the client is told of the error."""
         self._withdraw()
         self.subscription.settle()
         return self._told(error) if isinstance(error, Exception) else error

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-KNOWN_DELTA_TYPES = ("fossil",)
+KNOWN_DELTA_TYPES = ("", "fossil")
 STREAM = 0
 SHARED_POLL = 4
 LAST_TYPE = SHARED_POLL
@@ -57,21 +57,30 @@ FLAG_REJECT_UNRECOVERED = 2
 
 def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> Work | None:
     """Check, ask for permission, subscribe, reply; then publish the join."""
-    _check_request(session, request)
-    resolved = session.context.node.namespaces.resolve(request.channel)
+    channel = request.channel
+    if not channel:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    is_bare = _is_bare(request)
+    if not is_bare:
+        _check_kind(request)
+    _check_room(session, channel)
+    node = session.context.node
+    resolved = node.namespaces.resolve(channel)
     options = resolved.open_to_users if session.user else resolved.open_to_anonymous
-    if options is None or session.capabilities or _has_more_to_decide(request):
+    if options is None or not is_bare or session.capabilities:
         _refuse(request, resolved)
         if request.token:
             return _subscribe_by_token(session, command_id, request, resolved)
         if decides_subscription(resolved):
             return _subscribe_by_application(session, command_id, request, resolved)
         options = _permit(session, request, resolved, None)
-    attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
-    if not attempt.is_plain:
+    wish = NO_WISH if is_bare else _wish(request, options)
+    attempt = Establishing.reserve(session, channel, options, wish, server_side=False)
+    if options.presence or options.join_leave or options.positioning or options.recovery:
         return Taskless(_establish(session, command_id, attempt))
+    # For most there is nothing but the broker to wait for, which takes no coroutine.
     try:
-        registering = attempt.register()
+        registering = node.subscribe_channel(attempt.subscription)
         if isinstance(registering, Future):
             return Following(registering, partial(_go_live_later, session, command_id, attempt), attempt.fail)
         if registering is DONE:
@@ -83,14 +92,16 @@ def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> W
 
 
 def _go_live(session: Session, command_id: int, attempt: Establishing) -> None:
-    _reply(session, command_id, attempt)
+    session.reply(command_id, attempt.complete(), attempt.subscription.channel)
     attempt.activate()
 
 
 def _go_live_later(session: Session, command_id: int, attempt: Establishing, _registered: None) -> None:
-    attempt.check_still_open()
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
     session.cork()  # the command has not ended yet: with its end this is written
-    _go_live(session, command_id, attempt)
+    session.reply(command_id, attempt.complete(), attempt.subscription.channel)
+    attempt.activate()
 
 
 async def _subscribe_by_token(session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved) -> None:
@@ -135,7 +146,7 @@ async def _establish(
     """Wait for what it takes, go live, and tell the others. `registering`: see `Establishing.prepare`."""
     try:
         await attempt.prepare(registering)
-        _reply(session, command_id, attempt)
+        session.reply(command_id, attempt.complete(), attempt.subscription.channel)
     except BaseException:
         if stream is not None:
             stream.cancel()
@@ -149,40 +160,44 @@ async def _establish(
         await attempt.announce()
 
 
-def _reply(session: Session, command_id: int, attempt: Establishing) -> None:
-    session.reply(command_id, attempt.complete(), attempt.subscription.channel)
+def _is_bare(request: SubscribeRequest) -> bool:
+    """Whether it names a channel and wishes for nothing, as most do."""
+    return not (
+        request.token
+        or request.type
+        or request.positioned
+        or request.recoverable
+        or request.join_leave
+        or request.recover
+        or request.epoch
+        or request.offset
+        or request.delta
+        or request.flag
+        or request.tf
+    )
 
 
-def _check_request(session: Session, request: SubscribeRequest) -> None:
-    """What is wrong whoever asks (steps 1 to 6)."""
-    channel = request.channel
-    if not channel:
-        raise Disconnected(DISCONNECT_BAD_REQUEST)
+def _check_kind(request: SubscribeRequest) -> None:
+    """What cannot be asked for, whatever the channel (steps 2 to 4)."""
     if request.type == SHARED_POLL:
         raise ReplyError(ERROR_NOT_AVAILABLE)
     if request.type > LAST_TYPE:
         raise ReplyError(ERROR_BAD_REQUEST)
-    if request.delta and request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
+    if request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
-    most = session.context.settings.channel_max_length
-    if most and len(channel.encode()) > most:
-        raise ReplyError(ERROR_BAD_REQUEST)
-    _check_room(session, channel)
 
 
 def _check_room(session: Session, channel: str) -> None:
-    """The channel can be added to the subscriptions of this connection."""
-    subscriptions = session.subscriptions
-    if channel in subscriptions:
+    """The channel can be added to the subscriptions of this connection (steps 5 and 6)."""
+    settings = session.context.settings
+    most = settings.channel_max_length
+    if most and len(channel.encode()) > most:
+        raise ReplyError(ERROR_BAD_REQUEST)
+    if channel in session.subscriptions:
         raise ReplyError(ERROR_ALREADY_SUBSCRIBED)
-    limit = session.context.settings.channel_limit
-    if limit and len(subscriptions) >= limit:
+    limit = settings.channel_limit
+    if limit and len(session.subscriptions) >= limit:
         raise ReplyError(ERROR_LIMIT_EXCEEDED)
-
-
-def _has_more_to_decide(request: SubscribeRequest) -> bool:
-    """Whether the namespace's options alone do not tell what is asked for."""
-    return bool(request.token or request.type or request.positioned or request.recoverable or request.join_leave)
 
 
 def _refuse(request: SubscribeRequest, resolved: Resolved) -> None:
@@ -250,8 +265,6 @@ async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionTo
 
 def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
     """Read the recovery position and the other wishes. Raises error 107 for a filter that is not allowed or invalid."""
-    if not (request.recover or request.epoch or request.offset or request.delta or request.flag or request.tf):
-        return NO_WISH
     tags_filter = None
     if request.tf is not None:
         if not options.allow_tags_filter:

@@ -62,7 +62,7 @@ class BrokerSubscriptions:
         if asked is DONE:
             channel.subscribed = True
         elif isinstance(asked, asyncio.Future):
-            self._read_later(channel, asked)
+            self._await(channel, asked)
         else:
             return self._take(channel, asked)
         return asked
@@ -93,13 +93,12 @@ class BrokerSubscriptions:
             if channel.subscribed or channel.answer is not None:
                 continue
             try:
-                self._read_later(channel, subscribe(name))
+                self._await(channel, asyncio.ensure_future(subscribe(name)))
             except EngineUnavailable:
                 self.release(channel)
 
-    def _read_later(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
+    def _await(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
         """Begin a transition. The answer is read before anybody else acts on it, and also if nobody does."""
-        answer = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
         channel.answer = answer
         if answer is self._latest:
             self._concerned.append(channel)
@@ -169,7 +168,7 @@ class BrokerSubscriptions:
 
     def _leave(self, channel: LiveChannel) -> None:
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
-        channel.metrics.count("broker_unsubscribe")
+        channel.metrics.actions["broker_unsubscribe"].value += 1
         try:
             asked = self._broker.unsubscribe(channel.name)
         except Exception as error:
@@ -180,7 +179,7 @@ class BrokerSubscriptions:
         else:
             channel.leaving = True
             self._under_way += 1
-            self._read_later(channel, asked)
+            self._await(channel, asyncio.ensure_future(asked))
 
     def _take_outcome(self, channel: LiveChannel, error: BaseException | None) -> None:
         """Forget the channel, unless it has subscribers again or the broker has failed."""

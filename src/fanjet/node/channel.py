@@ -96,17 +96,20 @@ class LiveChannel(Struct, eq=False, gc=False):
 
     def remove(self, subscriber: Subscriber) -> None:
         """Let a subscriber go, wherever it stands."""
+        self.count -= 1
+        if not self.count:  # the only one, as most are
+            self.apart, self.groups, self.positioned = {}, {}, 0
+            return
         session = subscriber.session
         if self.apart.get(session) is subscriber:
             del self.apart[session]
-        else:
-            group = self.groups[subscriber.delivery]
-            (group.members if session in group.members else group.fresh).pop(session)
-            if not group:
-                del self.groups[subscriber.delivery]
-            if subscriber.delivery.positioned:
-                self.positioned -= 1
-        self.count -= 1
+            return
+        group = self.groups[subscriber.delivery]
+        (group.members if session in group.members else group.fresh).pop(session)
+        if not group:
+            del self.groups[subscriber.delivery]
+        if subscriber.delivery.positioned:
+            self.positioned -= 1
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool, now: float) -> None:
         """Move a subscriber whose reply is in the outbox into its group, or keep it apart while its position differs.

@@ -78,7 +78,7 @@ class Hub:
         """The state of a channel, made if there is none."""
         channel = self.channels.get(name)
         if channel is None:
-            channel = self.channels[name] = LiveChannel(name, self._metrics.of(name))
+            channel = self.channels[name] = LiveChannel(name, self._metrics.every_channel or self._metrics.of(name))
         return channel
 
     def remove(self, subscriber: Subscriber) -> LiveChannel | None:
