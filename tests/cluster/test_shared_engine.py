@@ -80,7 +80,7 @@ async def test_a_paused_engine_fails_calls_in_time_and_is_no_reason_to_miss_anyt
         engine = family.engine()
         family.kill(engine, signal.SIGSTOP)
         with pytest.raises(ApiError, match="100"):
-            await asyncio.wait_for(server.api("publish", {"channel": name, "data": 0}), 20)
+            await asyncio.wait_for(server.api("history", {"channel": name}), 20)
 
         async def is_not_ready() -> bool:
             return not await is_ready(server)

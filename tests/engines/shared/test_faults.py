@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import Publication
 
 KEEP = PublishOptions(history_size=10_000, history_ttl=300)
+ASK = PublishOptions(history_size=10_000, history_ttl=300, use_delta=True)
+"""For what the engine is asked about."""
 NO_STREAM = PublishOptions()
 ALICE = ClientInfo("alice", "c1")
 BOB = ClientInfo("bob", "c2")
@@ -99,7 +101,7 @@ async def test_when_the_engine_is_killed_everything_begins_anew(process):
         old = (await worker.broker.publish("news", b"1", KEEP)).position
         await worker.presence.add("news", "c1", ALICE)
         process.freeze()  # so that the calls are certainly under way
-        under_way = [asyncio.ensure_future(worker.broker.publish("news", b"2", KEEP)) for _ in range(3)]
+        under_way = [asyncio.ensure_future(worker.broker.publish("news", b"2", ASK)) for _ in range(3)]
         await asyncio.sleep(0)
         process.kill()
         results = await asyncio.gather(*under_way, return_exceptions=True)
@@ -136,7 +138,7 @@ async def test_a_paused_engine_fails_calls_in_time_and_nothing_is_lost_or_twice_
         process.freeze()
         began = time.monotonic()
         with pytest.raises(EngineUnavailable):
-            await worker.broker.publish("news", b"2", KEEP)
+            await worker.broker.publish("news", b"2", ASK)
         assert time.monotonic() - began < 10
         with pytest.raises(EngineUnavailable):  # the attempt to come back fails as well
             await worker.broker.history("news")
@@ -218,7 +220,7 @@ async def test_a_cut_within_a_frame_is_a_loss_and_nothing_else(folder, direction
         await worker.broker.subscribe("news")
         await worker.broker.publish("news", b"1", KEEP)
         wire.cut_after(direction, count)
-        calls = [worker.broker.publish("news", b"x" * 50, KEEP) for _ in range(10)]
+        calls = [worker.broker.publish("news", b"x" * 50, ASK) for _ in range(10)]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert isinstance(results[-1], EngineUnavailable)
         await restored(worker)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from fanjet.engines.shared import journal as module
 from fanjet.engines.shared.bells import Bell, Bells, bell_at
 from fanjet.engines.shared.journal import Busy, FallenBehind, Journal
+from fanjet.engines.shared.places import Place
 from fanjet.engines.shared.seats import MOST_SEATS, bucket_of
 from tests.support.shared_engine import holding_lock
 
@@ -39,6 +42,19 @@ while len(seen) < 8 * count * processes:
     seen += news + own
     number += bool(own)
 sys.stdout.buffer.write(seen)
+"""
+
+
+NUMBERER = """
+import os, sys
+from fanjet.engines.shared.journal import Busy, Journal
+
+journal = Journal(int(sys.argv[1]))
+while True:
+    try:
+        journal.append_next(3, 5, lambda offset: b"%d " % offset)
+    except Busy:
+        os.sched_yield()
 """
 
 
@@ -128,6 +144,92 @@ def test_seats_are_given_again(journal, another):
     assert seats.take(1001, 50) == 7
     assert another.seats.call([ONE], 50, ()) == [(seat, seat + 1) for seat in range(MOST_SEATS) if seat != 7]
     assert another.seats.call([ONE], 51, ()) == [(7, 1001)]
+
+
+def append_next(journal: Journal, generation: int = 5) -> int:
+    return journal.append_next(3, generation, lambda offset: b"<%d>" % offset)
+
+
+def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another):
+    place = Place(3, 5)
+    assert append_next(another) == 0
+    assert journal.keep(0, b"made", [(place, 10)]) == (b"", 4)
+    assert [append_next(another), append_next(journal), append_next(another)] == [11, 12, 13]
+    assert append_next(another, 6) == 0
+    assert journal.keep(4, b"", (), [place]) == (b"<11><12><13>", 16)
+    assert append_next(another) == 0
+    assert another.exchange(0, b"")[0] == b"made<11><12><13>"
+
+
+def test_an_engine_far_behind_is_asked_for_offsets(journal, another, monkeypatch):
+    monkeypatch.setattr(module, "MOST_UNKEPT", 3)
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    assert [append_next(another) for _ in range(3)] == [1, 2, 0]
+    journal.keep(0, b"")
+    assert append_next(another) == 3
+
+
+def test_what_the_engine_need_not_keep_cannot_overrun_it(journal, another):
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    append_next(another)
+    assert journal.keep(0, b"") == (b"<1>", 3)
+    for _ in range(20):
+        another.exchange(None, b"x" * 100)
+    assert journal.keep(3, b"") == (b"", 2003)
+    append_next(another)
+    for _ in range(6):
+        another.exchange(None, b"x" * 100)
+    with pytest.raises(FallenBehind):
+        journal.keep(2003, b"")
+
+
+def test_an_offset_whose_publication_does_not_count_is_given_again(journal, another, monkeypatch):
+    journal.keep(0, b"", [(Place(3, 5), 0), (Place(4, 6), 0)])
+    append_next(another)
+
+    def die(end: int, own: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(another, "_write", die)
+    with pytest.raises(KeyboardInterrupt):
+        append_next(another)
+    journal.exchange(None, b"something else")
+    assert append_next(journal) == 2
+    assert journal.append_next(4, 6, lambda offset: b"%d" % offset) == 1
+
+
+def test_offsets_have_no_gap_whoever_is_killed():
+    journal = Journal.create()
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    position, seen, killed = 0, b"", 0
+    command = [sys.executable, "-c", NUMBERER, str(journal.descriptor)]
+    start = partial(subprocess.Popen, command, pass_fds=[journal.descriptor])
+    processes = [start() for _ in range(3)]
+    while killed < 6:
+        before = len(seen)
+        while len(seen) < before + 20_000:
+            with contextlib.suppress(Busy):
+                news, position = journal.keep(position, b"")
+                seen += news
+        processes[0].kill()
+        processes.pop(0).wait()
+        killed += 1
+        processes.append(start())
+    for process in processes:
+        process.kill()
+        process.wait()
+    seen += journal.keep(position, b"")[0]
+    offsets = [int(each) for each in seen.split()]
+    assert offsets == list(range(1, len(offsets) + 1))
+    assert append_next(journal) == len(offsets) + 1
+    journal.close()
+
+
+def test_an_offset_that_could_not_be_used_is_given_again(journal):
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    with pytest.raises(ZeroDivisionError):
+        journal.append_next(3, 5, lambda offset: b"%d" % (offset // 0))
+    assert append_next(journal) == 1
 
 
 @pytest.fixture

@@ -48,11 +48,11 @@ async def test_who_has_subscribed_gets_what_others_publish(engine):
         assert [each.channel for each in await c.events.deliveries(1)] == ["other"]
 
 
-async def test_a_publisher_has_its_message_before_the_answer(engine):
+async def test_a_publisher_has_its_message_before_the_engine_s_answer(engine):
     async with working(engine) as worker:
         await worker.broker.subscribe("news")
         for number in range(1, 100):
-            await worker.broker.publish("news", b"1", KEEP)
+            await worker.broker.publish("news", b"1", DELTA)
             assert len(worker.events.delivered) == number
 
 
@@ -213,7 +213,8 @@ async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
         for number in range(300):
             for name, each in ((b"a", a), (b"b", b)):
                 told[name].append(b"%s%d" % (name, number))
-                options = (NO_STREAM, NO_STREAM, KEEP, DELTA)[number % 4]
+                once = replace(KEEP, idempotency_key=f"{each.link}-{number}")
+                options = (NO_STREAM, NO_STREAM, KEEP, DELTA, KEEP, KEEP, once)[number % 7]
                 calls.append(each.broker.publish("news", told[name][-1], options))
             if not number % 30:
                 await asyncio.sleep(0)
@@ -221,6 +222,8 @@ async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
         for each in (a, b, c):
             await each.events.deliveries(600)
         assert seen(a) == seen(b) == seen(c)
+        offsets = [each.publication.offset for each in c.events.delivered if each.publication.offset]
+        assert offsets == list(range(1, len(offsets) + 1))
         for name, payloads_of in told.items():
             assert [each for each in payloads(c) if each.startswith(name)] == payloads_of
 

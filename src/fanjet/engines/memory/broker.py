@@ -143,7 +143,7 @@ class MemoryBroker:
         now = int(self._clock() * 1000)
         for channel, stream in self._expiry.due(now):
             if stream.meta_expires_at <= now:
-                del self._streams[channel]
+                self._drop(channel, stream, now)
                 continue
             stream.clear()
             stream.expires_at = NEVER
@@ -154,6 +154,10 @@ class MemoryBroker:
         loop = asyncio.get_running_loop()
         self._sweeper = loop.call_at(next_second(loop), self._sweep_again)
         self.sweep()
+
+    def _drop(self, channel: str, stream: Stream, now: int) -> None:
+        """Its time is over."""
+        del self._streams[channel]
 
     def _touch(self, channel: str, now: int, meta_ttl: int) -> Stream:
         """The channel's stream, made if there is none, with a new lease of life. The caller watches it."""

@@ -1,4 +1,5 @@
-"""The journal as the engine keeps it: it gives away the seats, and tells what it has made happen."""
+"""The journal as the engine keeps it: it gives away the seats, tells what it has made happen, and takes what it has to
+keep of what workers have."""
 
 from __future__ import annotations
 
@@ -8,22 +9,28 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .bells import Bells, bell_at
-from .entries import FULL, entry
+from .entries import FULL, entry, events_to_keep
 from .journal import Busy, Journal
-from .messages import Seat, encode
+from .messages import Published, Seat, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from .messages import Event
+    from .places import Place
 
 
 class Announcements:
     """What is told waits until `flush` has appended it; nothing that comes after it may be said before."""
 
-    def __init__(self, bells: str) -> None:
-        """`bells`: what the paths of the pipes begin with that the workers are called by."""
+    def __init__(self, bells: str, keep: Callable[[Published], None]) -> None:
+        """`bells`: what the paths of the pipes begin with that the workers are called by. `keep` what a worker has
+        published."""
         self._journal = Journal.create()
+        self._position = 0
+        self._keep = keep
+        self._opening: dict[Place, int] = {}
+        """Places to be opened with what waits, and the offsets reached."""
         self._prefix = bells
         self._bells = Bells(self._journal.seats, bells)
         self._generations = count(1)
@@ -54,18 +61,44 @@ class Announcements:
 
     def flush(self, answering: Collection[int]) -> bool:
         """Append what there is, and call all but those in these seats, who are about to be answered; False if that has
-        to wait."""
+        to wait. Raises as `keep_up`."""
         while self._events:
             count = len(self._events) if self._size <= FULL else self._some()
             encoded, channels = self._events[:count], self._channels[:count]
+            opened = list(self._opening.items()) if count == len(self._events) else []
             try:
-                _, end = self._journal.exchange(None, entry(encoded))
+                self._exchange(entry(encoded), opened)
             except Busy:
                 return False
+            if opened:
+                self._opening.clear()
             del self._events[:count], self._channels[:count]
             self._size -= sum(map(len, encoded))
-            self._bells.ring(channels, end, answering)
+            self._bells.ring(channels, self._position, answering)
         return True
+
+    def open(self, place: Place, top: int) -> None:
+        """Let workers give offsets after `top` at this place, once what waits is appended."""
+        self._opening[place] = top
+
+    def close_place(self, place: Place) -> None:
+        """Let no worker do so any more, and keep what they have published. Raises as `keep_up`."""
+        self._opening.pop(place, None)
+        if place.is_open:
+            self._exchange(b"", closed=(place,))
+
+    def keep_up(self) -> bool:
+        """Keep all that workers have published; whether there was any. Raises `Busy`, `FallenBehind` if some of it is
+        lost, and `MsgspecError`."""
+        before = self._position
+        self._exchange(b"")
+        return self._position > before
+
+    def _exchange(self, own: bytes, opened: Collection[tuple[Place, int]] = (), closed: Collection[Place] = ()) -> None:
+        news, self._position = self._journal.keep(self._position, own, opened, closed)
+        for event in events_to_keep(news):
+            if type(event) is Published and event.keep is not None:
+                self._keep(event)
 
     def _some(self) -> int:
         """How many fit into an entry; one always does."""

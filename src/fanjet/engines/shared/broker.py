@@ -9,7 +9,7 @@ from fanjet.protocol.publication import StreamPosition
 
 from .messages import Joined, Left, Publish, PublishJoin, PublishLeave, ReadHistory, RemoveHistory
 from .messages import Published as PublishedEvent
-from .publications import publication_now
+from .publications import can_be_numbered, publication_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -71,12 +71,14 @@ class SharedBroker:
         """See `Broker.publish`."""
         link = self._link
         tidings = link.told_by
-        if (
-            tidings is None
-            or channel in link.publishing
-            or (options.history_size > 0 and options.history_ttl > 0)
-            or options.idempotency_key
-        ):
+        if tidings is None or channel in link.publishing or options.idempotency_key:
+            return link.publish(Publish(channel, data, options))
+        if options.history_size > 0 and options.history_ttl > 0:
+            place = link.places.get(channel)
+            if place is not None and can_be_numbered(options):
+                published = tidings.tell_next(place, channel, data, options)
+                if published is not None:
+                    return published
             return link.publish(Publish(channel, data, options))
         tidings.tell(PublishedEvent(channel, publication_now(data, options), "", options.use_delta, None))
         return _DONE

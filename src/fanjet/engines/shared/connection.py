@@ -12,6 +12,7 @@ from fanjet.telemetry.logging import get_logger
 from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
 from .journal import MOST_OF_PUBLICATION
 from .messages import Answer, Call, Control, Done, Ping, Position, Refused, decode_answers
+from .tops import MOST_PLACES
 
 if TYPE_CHECKING:
     from .messages import Publish, PublishJoin, PublishLeave
@@ -65,6 +66,8 @@ class EngineConnection(asyncio.Protocol):
         self._refusal = ""
         self.publishing: dict[str, int] = {}
         """How many calls that make an event have not been answered yet, by channel."""
+        self.places: dict[str, Position] = {}
+        """Where this worker may give the next offsets itself, by channel, as was answered last."""
         self._waiting: deque[tuple[asyncio.Future[Any], str]] = deque()
         """For the answers to come; with the channel, if the call makes an event."""
         self._reader: FrameReader[Done | Answer | Control] = FrameReader(decode_answers)
@@ -194,11 +197,18 @@ class EngineConnection(asyncio.Protocol):
         if waiting.done():  # who waited has gone
             return
         if type(answer) is Position:
+            if answer.generation:
+                self._note_place(channel, answer)
             waiting.set_result(Published(answer.offset, answer.epoch, answer.suppressed))
         elif type(answer) is Refused:
             waiting.set_exception(EngineUnavailable(answer.reason))
         else:
             waiting.set_result(answer)
+
+    def _note_place(self, channel: str, answer: Position) -> None:
+        if len(self.places) > MOST_PLACES:  # most of them are of streams that are gone
+            self.places.clear()
+        self.places[channel] = answer
 
     def _read_on_later(self, seconds: float = 0) -> None:
         if self._transport is not None and not self.lost.done():
@@ -232,6 +242,7 @@ class EngineConnection(asyncio.Protocol):
         self._unread.clear()
         all_waiting, self._waiting = self._waiting, deque()
         self.publishing.clear()
+        self.places.clear()
         for future, _ in all_waiting:
             if not future.done():
                 future.set_exception(ConnectionLost(why))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from msgspec import MsgspecError
+
+from fanjet.engines.memory import MemoryPresenceManager
 from fanjet.telemetry.logging import get_logger
 
 from . import messages
 from .announcements import Announcements
+from .journal import Busy, FallenBehind
 from .messages import (
     Control,
     Joined,
@@ -20,6 +24,9 @@ from .messages import (
     Refused,
     Stream,
 )
+from .places import Places
+from .publications import can_be_numbered
+from .streams import OutOfStep, SharedStreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,6 +38,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+FOLLOW_SECONDS: Final = 0.05
+"""Between two looks at what workers publish, while they do."""
+IDLE_SECONDS: Final = 0.5
+"""Between two looks whether they do."""
 
 
 class Worker(Protocol):
@@ -57,20 +69,27 @@ class Engine:
 
     def __init__(self, *, bells: str, history_meta_ttl: int) -> None:
         """`bells`: see `Announcements`."""
-        self._announcements = Announcements(bells)
-        self._broker = MemoryBroker(self, history_meta_ttl=history_meta_ttl)
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets an exception when what is known is not what has happened."""
+        self._broker = SharedStreams(self, history_meta_ttl=history_meta_ttl)
+        self._announcements = Announcements(bells, self._broker.keep)
+        self._places = Places()
+        self._following: asyncio.TimerHandle | None = None
         self._presence = MemoryPresenceManager()
         self._nodes: dict[str, Worker] = {}
         self._workers: set[Worker] = set()
         self._closed = False
 
     async def start(self) -> None:
-        """Begin to drop what expires."""
+        """Begin to keep what is published, and to drop what expires."""
         await self._broker.start()
+        self._follow()
 
     async def close(self) -> None:
         """Let go of the workers."""
         self._closed = True
+        if self._following is not None:
+            self._following.cancel()
         for worker in self._workers:
             worker.drop("the engine ends")
         await self._broker.close()
@@ -88,7 +107,10 @@ class Engine:
         if not announcements.waiting:
             return True
         answering = [each.seat.number for each in self._nodes.values() if each.seat is not None and each.is_answering]
-        return announcements.flush(answering)
+        try:
+            return announcements.flush(answering)
+        except _FATAL as error:
+            return self._fail(error)
 
     def meet(self, worker: Worker) -> None:
         """It has connected."""
@@ -97,11 +119,16 @@ class Engine:
             worker.drop("the engine has ended")
 
     def carry_out(self, worker: Worker, call: Call) -> Answer | None:
-        """The answer, None when the call is done and there is nothing to say."""
+        """The answer, None when the call is done and there is nothing to say. Raises `Busy`: it has to wait."""
         if worker.introduction is None and not isinstance(call, messages.Hello):
             return Refused("no introduction")
         try:
             return _HANDLERS[type(call)](self, worker, call)
+        except Busy:
+            raise
+        except _FATAL as error:
+            self._fail(error)
+            return Refused("the engine has failed")
         except Exception:
             log.exception("error carrying out a call", call=type(call).__name__)
             return Refused("internal error of the engine")
@@ -121,6 +148,35 @@ class Engine:
         log.info("worker has left", node=hello.node)
         if hello.farewell:
             self._tell_others(worker, hello.farewell)
+
+    # ------------------------------------------------------------------------------------------ Custodian
+
+    def keep_up(self) -> bool:
+        """See `Custodian`."""
+        try:
+            self._announcements.keep_up()
+        except Busy:
+            return False
+        except _FATAL as error:
+            return self._fail(error)
+        return True
+
+    def withdraw(self, channel: str) -> bool:
+        """See `Custodian`."""
+        place = self._places.find(channel)
+        if place is None:
+            return True
+        try:
+            self._announcements.close_place(place)
+        except Busy:
+            return False
+        except _FATAL as error:
+            return self._fail(error)
+        return True
+
+    def forget_stream(self, channel: str) -> None:
+        """See `Custodian`."""
+        self._places.free(channel)
 
     # ------------------------------------------------------------------------------------------ BrokerEvents
 
@@ -159,10 +215,20 @@ class Engine:
         return seat
 
     def _publish(self, _worker: Worker, call: messages.Publish) -> Position | None:
-        published = self._broker.publish(call.channel, call.data, call.options)
+        channel, options = call.channel, call.options
+        place = self._places.find(channel)
+        if place is not None:
+            self._announcements.close_place(place)
+        published = self._broker.publish(channel, call.data, options)
         if not published.offset and not published.suppressed:
             return None
-        return Position(published.offset, published.epoch, published.suppressed)
+        if published.suppressed or not can_be_numbered(options):
+            return Position(published.offset, published.epoch, published.suppressed)
+        place = place or self._places.take(channel)
+        if place is None:
+            return Position(published.offset, published.epoch, "")
+        self._announcements.open(place, published.offset)
+        return Position(published.offset, published.epoch, "", place.number, place.generation)
 
     def _publish_join(self, _worker: Worker, call: messages.PublishJoin) -> None:
         self.on_join(call.channel, call.info)
@@ -171,6 +237,7 @@ class Engine:
         self.on_leave(call.channel, call.info)
 
     def _read_history(self, _worker: Worker, call: messages.ReadHistory) -> Stream:
+        self._announcements.keep_up()
         read = self._broker.history(
             call.channel, since=call.since, limit=call.limit, reverse=call.reverse, meta_ttl=call.meta_ttl
         )
@@ -178,6 +245,7 @@ class Engine:
         return Stream(history.publications, history.top.offset, history.top.epoch)
 
     def _remove_history(self, _worker: Worker, call: messages.RemoveHistory) -> None:
+        self._announcements.keep_up()
         _result(self._broker.remove_history(call.channel))
 
     def _add_presence(self, worker: Worker, call: messages.AddPresence) -> None:
@@ -205,12 +273,33 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ inside
 
+    def _follow(self) -> None:
+        pause = IDLE_SECONDS
+        try:
+            if self._announcements.keep_up():
+                pause = FOLLOW_SECONDS
+        except Busy:
+            pause = FOLLOW_SECONDS
+        except _FATAL as error:
+            self._fail(error)
+            return
+        self._following = asyncio.get_running_loop().call_later(pause, self._follow)
+
+    def _fail(self, error: Exception) -> bool:
+        """Streams that are not what workers have published: better none, with new epochs."""
+        if not self.failed.done():
+            log.error("streams are not what workers have published", error=error)
+            self.failed.set_exception(error)
+        return False
+
     def _tell_others(self, sender: Worker, message: bytes) -> None:
         event = Control(message)
         for worker in self._nodes.values():
             if worker is not sender:
                 worker.tell(event)
 
+
+_FATAL: Final = (FallenBehind, MsgspecError, OutOfStep)
 
 _HANDLERS: Final[dict[type, Callable[[Engine, Worker, Any], Answer | None]]] = {
     messages.Hello: Engine._welcome,

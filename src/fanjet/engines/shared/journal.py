@@ -10,9 +10,15 @@ from __future__ import annotations
 import mmap
 import os
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from .seats import SEATS_SIZE, Seats
+from .tops import GENERATION, PLACE_WORDS, TOP, TOPS_SIZE, Tops
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .places import Place
 
 CAPACITY: Final = 64 * 1024 * 1024
 """Bytes. Memory is taken as it is first written to."""
@@ -26,9 +32,22 @@ FAR_BEHIND: Final = CAPACITY // 4
 _TAKE: Final = LOCK_EX | LOCK_NB
 _TRIES: Final = 4
 """The lock is held for a few µs; beyond that its holder is not running."""
+MOST_UNKEPT: Final = CAPACITY // 4
+"""Bytes: an engine that is further behind is waited for by who has something for it to keep."""
+
 _SEATS_AT: Final = 64
-_HEAD: Final = (_SEATS_AT + SEATS_SIZE + 4095) & ~4095
-"""Bytes before the ring: a word with its end, and the seats."""
+_TOPS_AT: Final = _SEATS_AT + SEATS_SIZE
+_HEAD: Final = (_TOPS_AT + TOPS_SIZE + 4095) & ~4095
+"""Bytes before the ring: some words, the seats, and what the streams have reached."""
+_END: Final = 0
+_KEPT: Final = 1
+"""How far the engine has read."""
+_TO_KEEP: Final = 2
+"""The end of what was appended last for it to keep."""
+_UNDER_WAY: Final = 3
+"""The place, counted from 1, whose next publication is being appended; with its offset and the position of that."""
+_OFFSET: Final = 4
+_BEGUN_AT: Final = 5
 
 
 class Busy(Exception):  # noqa: N818 (says how it is)
@@ -53,8 +72,9 @@ class Journal:
             os.close(descriptor)
             raise
         self._bytes = memoryview(self._memory)
-        self._end = self._bytes[:_SEATS_AT].cast("Q")
-        self.seats = Seats(self._bytes[_SEATS_AT:_HEAD])
+        self._words = self._bytes[:_SEATS_AT].cast("Q")
+        self.seats = Seats(self._bytes[_SEATS_AT:_TOPS_AT])
+        self.tops = Tops(self._bytes[_TOPS_AT : _TOPS_AT + TOPS_SIZE])
 
     @classmethod
     def create(cls) -> Self:
@@ -65,8 +85,9 @@ class Journal:
 
     def close(self) -> None:
         """Let go of it."""
-        self._end.release()
+        self._words.release()
         self.seats.release()
+        self.tops.release()
         self._bytes.release()
         self._memory.close()
         os.close(self._lock)
@@ -80,29 +101,94 @@ class Journal:
     @property
     def about_end(self) -> int:
         """The same where it may be out of date."""
-        return self._end[0]
+        return self._words[_END]
 
     def exchange(self, position: int | None, own: bytes) -> tuple[bytes, int]:
         """Append `own`, `MOST_AT_ONCE` bytes at most; what others have appended since `position` (None: nothing), and
         the position after all of it. Raises `Busy` and `FallenBehind`: then nothing has been appended."""
-        lock = self._lock
+        self._take_lock()
+        try:
+            return self._exchange(position, own)
+        finally:
+            flock(self._lock, LOCK_UN)
+
+    def append_next(self, place: int, generation: int, own_with: Callable[[int], bytes]) -> int:
+        """Append what the engine is to keep, `own_with` the next offset of this place, which is returned. 0: the place
+        is closed or another's, or the engine too far behind. Raises `Busy`."""
+        self._take_lock()
+        words, tops = self._words, self.tops.words
+        line = place * PLACE_WORDS
+        try:
+            if words[_UNDER_WAY]:
+                self._mend()
+            end = words[_END]
+            if tops[line + GENERATION] != generation or end - words[_KEPT] > MOST_UNKEPT:
+                return 0
+            offset = tops[line + TOP] + 1
+            own = own_with(offset)
+            words[_OFFSET], words[_BEGUN_AT] = offset, end
+            words[_UNDER_WAY] = 1 + place
+            tops[line + TOP] = offset
+            self._write(end, own)
+            end += len(own)
+            words[_TO_KEEP] = end
+            words[_END] = end
+            words[_UNDER_WAY] = 0
+            return offset
+        finally:
+            flock(self._lock, LOCK_UN)
+
+    # ------------------------------------------------------------------------------------------ the engine
+
+    def keep(
+        self, position: int, own: bytes, opened: Iterable[tuple[Place, int]] = (), closed: Iterable[Place] = ()
+    ) -> tuple[bytes, int]:
+        """The same as `exchange`, where only what is to be kept is of interest; places are `opened` with the offset
+        that their streams have reached, others `closed`."""
+        self._take_lock()
+        try:
+            if self._words[_TO_KEEP] <= position:
+                position = self._words[_END]
+            news, end = self._exchange(position, own)
+            for place, top in opened:
+                self.tops.open(place.number, place.generation, top)
+                place.is_open = True
+            for place in closed:
+                self.tops.close(place.number)
+                place.is_open = False
+            self._words[_KEPT] = end
+            return news, end
+        finally:
+            flock(self._lock, LOCK_UN)
+
+    # ------------------------------------------------------------------------------------------ under the lock
+
+    def _take_lock(self) -> None:
         for _ in range(_TRIES):
             try:
-                flock(lock, _TAKE)
-                break
+                flock(self._lock, _TAKE)
             except BlockingIOError:
                 continue
-        else:
-            raise Busy
-        try:
-            end = self._end[0]
-            news = b"" if position is None or position == end else self._read(position, end)
-            if own:
-                self._write(end, own)
-                end += len(own)
-                self._end[0] = end  # the last thing: what somebody was writing who has died does not count
-        finally:
-            flock(lock, LOCK_UN)
+            return
+        raise Busy
+
+    def _mend(self) -> None:
+        """Who was giving an offset has died. What it was for does not count, unless the end is already behind it."""
+        words = self._words
+        if words[_END] == words[_BEGUN_AT]:
+            self.tops.words[(words[_UNDER_WAY] - 1) * PLACE_WORDS + TOP] = words[_OFFSET] - 1
+        words[_UNDER_WAY] = 0
+
+    def _exchange(self, position: int | None, own: bytes) -> tuple[bytes, int]:
+        words = self._words
+        if words[_UNDER_WAY]:
+            self._mend()
+        end = words[_END]
+        news = b"" if position is None or position == end else self._read(position, end)
+        if own:
+            self._write(end, own)
+            end += len(own)
+            words[_END] = end  # the last thing: what somebody was writing who has died does not count
         return news, end
 
     def _read(self, position: int, end: int) -> bytes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import Published as BrokerPublished
     from fanjet.protocol.publication import ClientInfo
 
-    from .messages import Call, Control, Event, Left, Publish, PublishJoin, PublishLeave
+    from .messages import Call, Control, Event, Left, Position, Publish, PublishJoin, PublishLeave
 
 log = get_logger(__name__)
 
@@ -56,6 +56,8 @@ class EngineLink:
         """For what the engine need not know, as long as it is connected."""
         self.publishing: Mapping[str, int] = {}
         """Channels in which that would overtake a call to the engine."""
+        self.places: Mapping[str, Position] = {}
+        """Where this worker gives the next offsets itself, by channel."""
         self._path = path
         self._node = node
         self._users = 0
@@ -211,7 +213,8 @@ class EngineLink:
         """Until the connection is lost."""
         try:
             self._introduce(connection)
-            self._connection, self.told_by, self.publishing = connection, self._tidings, connection.publishing
+            self._connection, self.told_by = connection, self._tidings
+            self.publishing, self.places = connection.publishing, connection.places
             self._end_attempt(connection)
             self._note_return()
             error = await asyncio.shield(connection.lost)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from fanjet.engines.interfaces import PublishOptions  # noqa: TC001
 from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition  # noqa: TC001
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Changes with what an older process would not understand: workers may be newer than the engine."""
 
 # ------------------------------------------------------------------------------------------------------ calls
@@ -134,6 +134,9 @@ class Position(Struct, frozen=True, array_like=True, gc=False, tag=0):
     offset: int
     epoch: str
     suppressed: str
+    place: int = 0
+    generation: int = 0
+    """Where the worker may give the next offsets itself, if this is not 0: see `Tops`."""
 
 
 class Stream(Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -190,6 +193,8 @@ class Published(Struct, frozen=True, array_like=True, gc=False, tag=16):
     epoch: str
     use_delta: bool
     previous: Publication | None
+    keep: tuple[int, int, int] | None = None
+    """How the engine is to keep what it has not made itself: size, time to live of publications and of the stream."""
 
 
 class Joined(Struct, frozen=True, array_like=True, gc=False, tag=17):

@@ -50,7 +50,7 @@ async def serve(listening: socket.socket, config: Config) -> None:
 
     loop.add_reader(listening, accept)
     try:
-        await loop.create_future()
+        await engine.failed
     finally:
         loop.remove_reader(listening)
         listening.close()

@@ -1,4 +1,4 @@
-"""Publications in no stream, made by their publisher: what the memory broker makes of the same publish (07 §2.3)."""
+"""Publications made by their publisher: what the memory broker makes of the same publish (07 §2.3)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import PublishOptions
 
 
-def publication_now(data: bytes, options: PublishOptions) -> Publication:
-    """What is published now, in no stream."""
+def can_be_numbered(options: PublishOptions) -> bool:
+    """Whether a publication in a stream depends on nothing but the one before being there."""
+    return not (options.version or options.idempotency_key or options.use_delta)
+
+
+def publication_now(data: bytes, options: PublishOptions, offset: int = 0) -> Publication:
+    """What is published now, with this offset, after the first, or in no stream."""
+    now = floor(time() * 1000)
     return Publication(
-        data, 0, options.info, options.tags, floor(time() * 1000), "", False, 0, "", options.version, options.is_json
+        data, offset, options.info, options.tags, now, "", False, 0, "", options.version, options.is_json
     )

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Final
 from msgspec import MsgspecError
 
 from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.engines.interfaces import Published as Placed
 from fanjet.telemetry.logging import get_logger
 
 from .bells import Bell, Bells, bell_at
 from .entries import FULL, HEAD_SIZE, entry, events_in, parts
 from .journal import MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
-from .messages import encode
+from .messages import Published, encode
+from .publications import publication_now
 from .seats import bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from fanjet.engines.interfaces import PublishOptions
+
     from .journal import Journal
-    from .messages import Event, Seat
+    from .messages import Event, Position, Seat
 
 log = get_logger(__name__)
 
@@ -59,6 +63,8 @@ class Tidings:
         self._own: list[bytes] = []
         self._own_events: list[Event] = []
         self._own_size = HEAD_SIZE
+        self._rings: list[str] = []
+        """Channels in which there is something that others have not been called for yet."""
         self._awaited: Counter[int] = Counter()
         """How many channels are waited for, by bucket."""
         self._undelivered: deque[Iterator[Sequence[Event]]] = deque()
@@ -101,8 +107,35 @@ class Tidings:
         self._own.append(encoded)
         self._own_events.append(event)
         self._own_size += size
+        self._rings.append(event.channel)
         if self._next_turn is None:
             self._next_turn = self._loop.call_soon(self._turn)
+
+    def tell_next(self, place: Position, channel: str, data: bytes, options: PublishOptions) -> Placed | None:
+        """Let a publication happen that the engine is to keep, with the next offset of its stream: it is appended at
+        once, since the offset is. None: the engine has to be asked. Raises `EngineUnavailable`."""
+        if self._own_size + len(data) > FULL:
+            return None
+        keep = (options.history_size, options.history_ttl, options.history_meta_ttl)
+
+        def own_with(offset: int) -> bytes:
+            publication = publication_now(data, options, offset)
+            event = encode(Published(channel, publication, place.epoch, False, None, keep))
+            if len(event) > MOST_OF_PUBLICATION:
+                raise EngineUnavailable(f"an event of {len(event)} bytes is too long for the engine")
+            return entry([*self._own, event] if self._own else (event,), keep=True)
+
+        try:
+            offset = self._journal.append_next(place.place, place.generation, own_with)
+        except Busy:
+            return None
+        if not offset:
+            return None
+        self._forget_own()  # it comes back with what others have appended
+        self._rings.append(channel)
+        if self._next_turn is None:
+            self._next_turn = self._loop.call_soon(self._turn)
+        return Placed(offset, place.epoch)
 
     def flush(self) -> bool:
         """Let all that was told stand in the journal now; False if that has to wait."""
@@ -163,7 +196,7 @@ class Tidings:
         """Append what was told, and take over what stands before it. False: it has to wait."""
         own = entry(self._own) if self._own else b""
         try:
-            news, self._position = self._journal.exchange(self._position, own)
+            news, end = self._journal.exchange(self._position, own)
         except Busy:
             self._turn_later(BUSY_SECONDS)
             return False
@@ -171,15 +204,20 @@ class Tidings:
             self._position = None  # what is to come is still told and heard, until there is another beginning
             self._lose("events came faster than they were delivered")
             return self._exchange()
-        self._journal.seats.note(self._seat, self._position)
+        self._position = end
+        self._journal.seats.note(self._seat, end)
         if news:
             self._undelivered.append(events_in(news, SLICE_CHECK))
         if own:
-            events = self._own_events
-            self._undelivered.append(parts(events, SLICE_CHECK))
-            self._own, self._own_events, self._own_size = [], [], HEAD_SIZE
-            self._bells.ring((event.channel for event in events), self._position, (self._seat,))
+            self._undelivered.append(parts(self._own_events, SLICE_CHECK))
+            self._forget_own()
+        if self._rings:
+            self._bells.ring(self._rings, end, (self._seat,))
+            self._rings.clear()
         return True
+
+    def _forget_own(self) -> None:
+        self._own, self._own_events, self._own_size = [], [], HEAD_SIZE
 
     def _deliver(self) -> bool:
         """For a while; whether that was all."""

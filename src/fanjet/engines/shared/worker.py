@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from fanjet.telemetry.logging import get_logger
 
 from .frames import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from .journal import Busy
 from .messages import Position, Refused, decode_calls
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ SLICE_SECONDS: Final = 0.002
 """Time for the calls of one worker until others get their turn."""
 SLICE_CHECK: Final = 16
 """Calls between two looks at the clock."""
+BUSY_SECONDS: Final = 0.001
+"""Until the journal is likely to be free."""
 
 
 class WorkerConnection(asyncio.Protocol):
@@ -105,10 +108,15 @@ class WorkerConnection(asyncio.Protocol):
         calls, tell = self._calls, self.tell
         until = 0.0
         done = 0
+        is_busy = False
         while calls and not self._stalled and not self._dropped:
             for _ in range(min(len(calls), SLICE_CHECK)):
-                call = calls.popleft()
-                answer = self._engine.carry_out(self, call)
+                try:
+                    answer = self._engine.carry_out(self, calls[0])
+                except Busy:
+                    is_busy = True
+                    break
+                calls.popleft()
                 if answer is None:
                     done += 1
                     continue
@@ -118,6 +126,9 @@ class WorkerConnection(asyncio.Protocol):
                 self._answer(answer)
                 if self._stalled:
                     break
+            if is_busy:
+                self._loop.call_later(BUSY_SECONDS, self._work)
+                break
             if not calls:
                 break
             now = self._loop.time()
