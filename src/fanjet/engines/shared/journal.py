@@ -31,7 +31,8 @@ FAR_BEHIND: Final = CAPACITY // 4
 
 _TAKE: Final = LOCK_EX | LOCK_NB
 _TRIES: Final = 4
-"""The lock is held for a few µs; beyond that its holder is not running."""
+_YIELDS: Final = 16
+"""The lock is held for a few µs; beyond that its holder is not running, and gets the processor."""
 MOST_UNKEPT: Final = CAPACITY // 4
 """Bytes: an engine that is further behind is waited for by who has something for it to keep."""
 
@@ -164,10 +165,12 @@ class Journal:
     # ------------------------------------------------------------------------------------------ under the lock
 
     def _take_lock(self) -> None:
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES + _YIELDS):
             try:
                 flock(self._lock, _TAKE)
             except BlockingIOError:
+                if attempt >= _TRIES:
+                    os.sched_yield()
                 continue
             return
         raise Busy

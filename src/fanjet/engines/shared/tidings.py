@@ -147,7 +147,7 @@ class Tidings:
             return self._closed
         # Nothing more is taken over while there is something to deliver, unless something of one's own goes behind it:
         # who cannot keep up is to fall behind in the journal, not to collect it.
-        if self._undelivered and not self._own and not self._deliver():
+        if self._undelivered and not self._rings and not self._deliver():
             return False
         return self._exchange() and self._deliver()
 
