@@ -32,7 +32,8 @@ async def test_while_a_command_waits_nothing_after_it_is_started(
     client = rig.connected()
     rig.gate.hold("publish")
     ids = client.send(PUBLISH, PING, PUBLISH)
-    late = client.send(PING)
+    assert not client.transport.paused
+    late = [*client.send(PING), *client.send(PING)]
     await rig.settle()
     assert client.answered == [1]
     assert client.transport.paused
@@ -49,18 +50,19 @@ async def test_two_commands_run_at_once_and_the_third_waits(make_rig: Callable[.
     client = rig.connected()
     rig.gate.hold("publish", "history")
     publish, history, ping = client.send(PUBLISH, {"history": {"channel": "full:a"}}, PING)
+    (late,) = client.send(PING)
     await rig.settle()
     assert client.answered == [1]
     assert client.transport.paused
 
     rig.gate.release("history")
     await rig.settle()
-    assert client.answered == [1, history, ping]
+    assert client.answered == [1, history, ping, late]
     assert not client.transport.paused
 
     rig.gate.release("publish")
     await rig.settle()
-    assert client.answered == [1, history, ping, publish]
+    assert client.answered == [1, history, ping, late, publish]
 
 
 async def test_below_the_limit_commands_pass_one_that_waits(make_rig: Callable[..., Rig]) -> None:

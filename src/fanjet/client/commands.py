@@ -51,8 +51,8 @@ class CommandQueue(Struct, eq=False, gc=False):
     """The reading half of a session.
 
     One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
-    unsubscribe), just that one. Until another may start, nothing more is read from the transport, and what had been
-    read already waits here in order.
+    unsubscribe), just that one. Until another may start, what comes waits here in order, and with the first frame that
+    does nothing more is read from the transport: most clients send none before they are answered.
     """
 
     _session: Session
@@ -76,6 +76,7 @@ class CommandQueue(Struct, eq=False, gc=False):
         if self._waiting:
             if self._frames is None:
                 self._frames = deque()
+                self._hold_input()
             self._frames.append(frame)
         elif session.usable:
             try:
@@ -130,7 +131,6 @@ class CommandQueue(Struct, eq=False, gc=False):
     def _wait(self, commands: Iterator[tuple[Command, int]] | None) -> None:
         self._waiting = True
         self._commands = commands
-        self._hold_input()
 
     def _give_way(self, commands: Iterator[tuple[Command, int]]) -> None:
         """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
@@ -146,16 +146,22 @@ class CommandQueue(Struct, eq=False, gc=False):
             return
         self._waiting = False
         commands, self._commands = self._commands, None
-        if not session.usable:  # the connect failed: what was sent along with it counts for nothing
-            commands = self._frames = None
-        if commands is not None:
+        if commands is not None and session.usable:  # else the connect failed, and what came with it counts for nothing
             self._run(commands)
-        while self._frames and not self._waiting:
-            self.take(self._frames.popleft())
+        if self._frames is not None and not self._waiting:
+            self._go_on_with_frames(self._frames)
+        if self._finishing and not self._waiting and not session.closed:
+            self._end_if_over()
+
+    def _go_on_with_frames(self, frames: deque[bytes]) -> None:
+        session = self._session
+        if not session.usable:
+            frames.clear()
+        while frames and not self._waiting:
+            self.take(frames.popleft())
         if not self._waiting and not session.closed:
-            if self._finishing:
-                self._end_if_over()
-            else:
+            self._frames = None
+            if not self._finishing:
                 self._release_input()
 
     def _end_if_over(self) -> None:
