@@ -156,9 +156,16 @@ async def test_a_replica_that_is_killed_is_missed_by_nobody(
 BY_NODE = ON_REPLICA | {"sharded_pub_sub_partitions": 8, "group_sharded_pub_sub_by_node": True}
 
 
-@pytest.mark.parametrize("how", [pytest.param({}, id="whole"), pytest.param(BY_NODE, id="by-node-at-replicas")])
+@pytest.mark.parametrize(
+    ("how", "is_killed"),
+    [
+        pytest.param({}, True, id="whole"),
+        pytest.param({}, False, id="whole-frozen"),
+        pytest.param(BY_NODE, True, id="by-node-at-replicas"),
+    ],
+)
 async def test_a_replica_takes_over_in_a_cluster(
-    tmp_path: Path, private_server: StartServer, name: str, how: dict[str, Any]
+    tmp_path: Path, private_server: StartServer, name: str, how: dict[str, Any], is_killed: bool
 ) -> None:
     cluster = RedisCluster(tmp_path, new_binary() if how else "")
     try:
@@ -169,7 +176,10 @@ async def test_a_replica_takes_over_in_a_cluster(
         config = merge(config_on({"cluster_address": [cluster.addresses], **how}), WITH_LONG)
         publisher, other = private_server(config), await asyncio.to_thread(private_server, config)
         async with everything_arrives(publisher, other, channel):
-            await asyncio.to_thread(primary.stop, signal.SIGKILL)
+            if is_killed:
+                await asyncio.to_thread(primary.stop, signal.SIGKILL)
+            else:
+                primary.freeze()
 
             async def replaced() -> bool:
                 return b"role:master" in replica.call("INFO", "replication")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -388,6 +389,25 @@ async def test_redirections_are_followed(tmp_path, events):
         await delivered_again(broker, events)
     finally:
         await broker.close()
+        cluster.stop()
+
+
+async def test_after_a_loss_another_primary_of_a_cluster_is_heard(tmp_path):
+    """The one before may be stuck, with its connections open."""
+    cluster = RedisCluster(tmp_path)
+    await asyncio.to_thread(cluster.start)
+    [target] = targets(EngineRedis.model_validate({"cluster_address": [cluster.addresses]}))
+    shard = await open_shard(target)
+    try:
+        source = AtPrimary(shard)
+        addresses = []
+        for _ in range(8):
+            connection = await source.open()
+            addresses.append(connection.address)
+            await connection.wait_closed()
+        assert all(one != other for one, other in itertools.pairwise(addresses))
+    finally:
+        await shard.close()
         cluster.stop()
 
 

@@ -29,6 +29,8 @@ log = get_logger(__name__)
 
 MOST_REDIRECTS: Final = 5
 PAUSE_BETWEEN_LOOKS: Final = 0.25
+LOOK_AGAIN_SECONDS: Final = 1.0
+"""When it is learnt anew while a node is lost."""
 POLL_SECONDS: Final = 30.0
 """How often the topology is learnt anew where it matters even while all is well (07 §22.4)."""
 
@@ -72,6 +74,7 @@ class ClusterShard:
         self._reading: dict[Address, tuple[Replica, ...]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0
+        self._next_look: asyncio.TimerHandle | None = None
         self._polling: asyncio.Task[NoReturn] | None = None
         self._lookers: list[Callable[[], None]] = []
         self._closed = False
@@ -190,12 +193,17 @@ class ClusterShard:
         finally:
             self._looked_at = time()
             self._looking = None
+            if self._next_look is not None:
+                self._next_look.cancel()
+            if self.is_lost:
+                self._next_look = asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.look_soon)
         for look in self._lookers:
             look()
 
     async def _look(self) -> None:
-        """Ask any node that answers for the topology, known ones first."""
+        """Ask any node that answers for the topology, known ones first, and those that are lost last of these."""
         known = random.sample(self.places.primaries, len(self.places.primaries))
+        known.sort(key=lambda address: self._node(address).is_lost)
         errors = []
         for address in dict.fromkeys((*known, *self._nodes, *self.target.seeds)):
             try:

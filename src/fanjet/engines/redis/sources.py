@@ -80,17 +80,21 @@ class Distrust:
 
 
 class AtPrimary:
-    """A connection to a primary."""
+    """A connection to a primary: where there are several, to another one each time, as the last may not be well."""
 
     def __init__(self, place: Place) -> None:
         self.target = place.target
         self.execute = place.execute
         self.follow = place.follow
         self._place = place
+        self._last: Address | None = None
 
     async def open(self) -> ListeningConnection:
         """See `Source.open`."""
-        return await _open_at_primary(await self._place.find_places(), self.target, self.target.login)
+        places = await self._place.find_places()
+        others = tuple(address for address in places.primaries if address != self._last)
+        self._last = random.choice(others or places.primaries or (None,))
+        return await _open_at_primary(self._last, self.target, self.target.login)
 
     def distrust(self, address: Address) -> None:
         """See `Source.distrust`. There is nothing else to trust."""
@@ -145,7 +149,8 @@ class AtReplica:
         self._distrust.add(address)
 
     async def _open_at_primary(self, places: Places) -> ListeningConnection:
-        return await _open_at_primary(places, self.target, self._place.replica_login)  # it may become a replica
+        address = random.choice(places.primaries or (None,))
+        return await _open_at_primary(address, self.target, self._place.replica_login)  # it may become a replica
 
     async def _open_at_replica(self, places: Places) -> ListeningConnection | None:
         connection = await open_at_replica(self._distrust.others(places.replicas), self._place.replica_login)
@@ -215,10 +220,10 @@ async def _open_if_replica(address: Address, login: Login) -> ListeningConnectio
     return connection
 
 
-async def _open_at_primary(places: Places, target: Target, login: Login) -> ListeningConnection:
-    if not places.primaries:
+async def _open_at_primary(address: Address | None, target: Target, login: Login) -> ListeningConnection:
+    if address is None:
         raise EngineUnavailable(f"Redis at {target} has no primary now")
-    return await connect(random.choice(places.primaries), login, ListeningConnection)
+    return await connect(address, login, ListeningConnection)
 
 
 def _stay(_why: str) -> None:
