@@ -90,15 +90,14 @@ class Announcements:
     def keep_up(self) -> bool:
         """Keep all that workers have published; whether there was any. Raises `Busy`, `FallenBehind` if some of it is
         lost, and `MsgspecError`."""
-        before = self._position
-        self._exchange(b"")
-        return self._position > before
+        return self._exchange(b"")
 
-    def _exchange(self, own: bytes, opened: Collection[tuple[Place, int]] = (), closed: Collection[Place] = ()) -> None:
+    def _exchange(self, own: bytes, opened: Collection[tuple[Place, int]] = (), closed: Collection[Place] = ()) -> bool:
         news, self._position = self._journal.keep(self._position, own, opened, closed)
         for event in events_to_keep(news):
             if type(event) is Published and event.keep is not None:
                 self._keep(event)
+        return bool(news)
 
     def _some(self) -> int:
         """How many fit into an entry; one always does."""
@@ -132,7 +131,6 @@ class Announcements:
 
     def close(self) -> None:
         """Tell no more. Those who read do so until they notice."""
-        self.flush(())
         for number in self._taken:
             _remove(bell_at(self._prefix, number))
         self._bells.close()

@@ -93,6 +93,7 @@ class Engine:
         for worker in self._workers:
             worker.drop("the engine ends")
         await self._broker.close()
+        self.flush()
         self._announcements.close()
 
     @property
