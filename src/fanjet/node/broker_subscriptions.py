@@ -55,7 +55,7 @@ class BrokerSubscriptions:
         if answer is not None:
             if not answer.done():
                 return self._ensure_later(channel, answer)
-            self._read(channel, answer)  # its turn comes in this turn of the loop, after ours
+            self._read(channel, _error_of(answer))  # its turn comes in this turn of the loop, after ours
         if channel.subscribed:
             return DONE
         asked = self._broker.subscribe(channel.name)
@@ -107,15 +107,15 @@ class BrokerSubscriptions:
             answer.add_done_callback(partial(self._read_all, self._concerned))
 
     def _read_all(self, concerned: list[LiveChannel], answer: asyncio.Future[None]) -> None:
+        error = _error_of(answer)
         for channel in concerned:
             if channel.answer is answer:  # else somebody was in a hurry
-                self._read(channel, answer)
+                self._read(channel, error)
         self._clean_soon()
 
-    def _read(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
+    def _read(self, channel: LiveChannel, error: BaseException | None) -> None:
         """End the transition as the broker has answered."""
         channel.answer = None
-        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
         if channel.leaving:
             channel.leaving = False
             self._under_way -= 1
@@ -192,6 +192,10 @@ class BrokerSubscriptions:
             self._failing = False
             if channel.count == 0:
                 del self._hub.channels[channel.name]
+
+
+def _error_of(answer: asyncio.Future[None]) -> BaseException | None:
+    return asyncio.CancelledError() if answer.cancelled() else answer.exception()
 
 
 def _log_failure(channel: LiveChannel, error: Exception) -> None:
