@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from fanjet.engines.interfaces import DONE
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.net.eager import run_eagerly
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from fanjet.engines.interfaces import BrokerEvents
 
@@ -106,7 +108,10 @@ class LateEvents:
 
 
 class GatedBroker:
-    """A memory broker behind a gate. `subscribed` are the channels that this node is subscribed to."""
+    """A memory broker behind a gate. `subscribed` are the channels that this node is subscribed to.
+
+    `answers_by_futures`: what has to be waited for it tells by futures when it is asked for channels.
+    """
 
     keeps_history = True
 
@@ -116,15 +121,30 @@ class GatedBroker:
         self.gate = gate
         self.delivers_reliably = False
         self.subscribed: set[str] = set()
+        self.answers_by_futures = False
 
-    async def subscribe(self, channel: str) -> None:
-        await self.gate.through("subscribe", channel, lambda: self._subscribe(channel))
+    def subscribe(self, channel: str) -> Awaitable[None]:
+        return self._answer(self.gate.through("subscribe", channel, lambda: self._subscribe(channel)))
 
     async def _subscribe(self, channel: str) -> None:
         self.subscribed.add(channel)
 
-    async def unsubscribe(self, channel: str) -> None:
-        await self.gate.through("unsubscribe", channel, lambda: self._unsubscribe(channel))
+    def unsubscribe(self, channel: str) -> Awaitable[None]:
+        return self._answer(self.gate.through("unsubscribe", channel, lambda: self._unsubscribe(channel)))
+
+    def _answer(self, call: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        if not self.answers_by_futures:
+            return call
+        answer = asyncio.get_running_loop().create_future()
+
+        def tell(_: None, error: BaseException | None) -> None:
+            if error is None:
+                answer.set_result(None)
+            else:
+                answer.set_exception(error)
+
+        task = run_eagerly(call, tell)
+        return DONE if task is None and answer.exception() is None else answer
 
     async def _unsubscribe(self, channel: str) -> None:
         self.subscribed.discard(channel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
@@ -11,9 +13,29 @@ SUBSCRIBE = {"subscribe": {"channel": "news"}}
 UNSUBSCRIBE = {"unsubscribe": {"channel": "news"}}
 
 
+@pytest.fixture(params=["coroutines", "futures"])
+async def rig(request: pytest.FixtureRequest) -> Rig:
+    rig = Rig()
+    rig.broker.answers_by_futures = request.param == "futures"
+    return rig
+
+
 @pytest.fixture
-async def rig() -> Rig:
-    return Rig()
+async def answers(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Future[None]]:
+    """What the broker has yet to answer, once for all that it is asked in one turn of the loop."""
+    given: list[asyncio.Future[None]] = []
+    loop = asyncio.get_running_loop()
+    turns: list[object] = []
+
+    def answer(_channel: str) -> asyncio.Future[None]:
+        if not turns:
+            turns.append(loop.call_soon(turns.clear))
+            given.append(loop.create_future())
+        return given[-1]
+
+    monkeypatch.setattr(rig.broker, "subscribe", answer)
+    monkeypatch.setattr(rig.broker, "unsubscribe", answer)
+    return given
 
 
 async def test_the_first_subscriber_subscribes_the_node_and_others_do_not(rig: Rig) -> None:
@@ -122,6 +144,7 @@ async def test_a_failed_subscribe_leaves_no_channel_behind(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.fail("subscribe", EngineUnavailable("x"))
     client.send(SUBSCRIBE)
+    await rig.settle()
     assert client.code == 3004
     await rig.pass_time(3)
     assert rig.node.hub.channels == {}
@@ -200,3 +223,59 @@ async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
     await rig.node.shut_down()
     await rig.pass_time(3)
     assert rig.gate.channels("unsubscribe") == []
+
+
+async def test_one_answer_does_for_all_who_have_asked_together(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
+    clients = [rig.connected(user) for user in ("ann", "bob", "cid")]
+    for client in clients:
+        client.send(
+            {"subscribe": {"channel": client.session.user}}, {"subscribe": {"channel": f"{client.session.user}-too"}}
+        )
+    await rig.settle()
+    assert all(client.answered == [1] for client in clients)
+    (answer,) = answers
+    answer.set_result(None)
+    await rig.settle()
+    assert all(client.answered == [1, 2, 3] for client in clients)
+    for client in clients:
+        client.call(unsubscribe={"channel": client.session.user})
+    await rig.pass_time(1.1)
+    answers[1].set_result(None)
+    await rig.settle()
+    assert sorted(rig.node.hub.channels) == ["ann-too", "bob-too", "cid-too"]
+
+
+async def test_an_error_for_all_ends_those_who_have_asked(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
+    first, second = rig.connected("ann"), rig.connected("bob")
+    for client in (first, second):
+        client.send({"subscribe": {"channel": client.session.user}})
+    late = rig.connected("cid")
+    late.send({"subscribe": {"channel": "ann"}})
+    await rig.settle()
+    answers[0].set_exception(EngineUnavailable("x"))
+    await rig.settle()
+    assert (first.code, second.code, late.code) == (3004, 3004, None)
+    answers[1].set_result(None)
+    await rig.settle()
+    assert "subscribe" in late.reply(2)
+    await rig.pass_time(1.1)
+    answers[2].set_result(None)
+    await rig.settle()
+    assert list(rig.node.hub.channels) == ["ann"]
+
+
+async def test_who_has_gone_when_the_answer_comes_leaves_nothing(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
+    first, second = rig.connected("ann"), rig.connected("bob")
+    for client in (first, second):
+        client.send({"subscribe": {"channel": client.session.user}})
+    first.transport.lose()
+    await rig.settle()
+    answers[0].set_result(None)
+    await rig.settle()
+    assert first.answered == [1]
+    assert second.answered == [1, 2]
+    assert [channel.name for channel in rig.node.hub.active_channels()] == ["bob"]
+    await rig.pass_time(1.1)
+    answers[1].set_result(None)
+    await rig.settle()
+    assert list(rig.node.hub.channels) == ["bob"]

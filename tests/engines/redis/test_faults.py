@@ -15,6 +15,7 @@ from fanjet.engines.redis import RedisBroker, Shards, connection, history, prese
 from fanjet.engines.redis.address import Address, targets
 from fanjet.engines.redis.ear import Ear
 from fanjet.engines.redis.listener import Listener
+from fanjet.engines.redis.names import NodeNames
 from fanjet.engines.redis.shard import open_shard
 from fanjet.engines.redis.sources import AtPrimary, Places
 from fanjet.protocol.publication import ClientInfo
@@ -150,6 +151,32 @@ async def test_a_wait_that_is_given_up_leaves_the_others_alone(redis, events):
         await asyncio.gather(*others)
         await asyncio.gather(*given_up, return_exceptions=True)
         assert (await broker.publish("news", b"1", KEEP)).position.offset == 8
+
+
+async def test_who_is_cancelled_while_subscribing_leaves_the_others_alone(redis, events):
+    async with opened(redis.address, events) as broker:
+
+        async def subscribe(channel: str) -> None:
+            await broker.subscribe(channel)
+
+        given_up, *others = [asyncio.create_task(subscribe(channel)) for channel in ("other", "news", "more")]
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(*others)
+        assert (await asyncio.gather(given_up, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+        await delivered_again(broker, events)
+
+
+async def test_a_channel_that_redis_refuses_keeps_no_other_from_coming_back(redis, events):
+    names = NodeNames("p", "me")
+    heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
+    redis.call("ACL", "SETUSER", "some", "on", ">x", "+@all", "~*", "resetchannels", *heard)
+    async with opened(f"redis://some:x@127.0.0.1:{redis.port}", events) as broker:
+        await broker.subscribe("news")
+        with pytest.raises(EngineUnavailable, match="NOPERM"):
+            await broker.subscribe("other")
+        redis.call("CLIENT", "KILL", "TYPE", "pubsub")
+        await delivered_again(broker, events)
 
 
 async def test_scripts_that_redis_has_forgotten_are_sent_again(redis, events):
