@@ -9,6 +9,7 @@ import pytest
 
 from fanjet.channels.namespaces import Namespaces
 from fanjet.config import Config
+from fanjet.protocol.codes import Unsubscribe
 from tests.support.tokens import token
 
 if TYPE_CHECKING:
@@ -66,6 +67,18 @@ async def test_who_has_unsubscribed_publishes_no_more(talk: Rig) -> None:
     assert publishes(client) == 0
     client.call(unsubscribe={"channel": "talk:a"})
     assert publishes(client) == 103
+
+
+async def test_who_is_about_to_be_unsubscribed_publishes_no_more(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig({"channel": {"namespaces": [{**TALK, "presence": True}]}})
+    client = subscribed(rig)
+    assert publishes(client) == 0
+    rig.gate.hold("remove")
+    ending = rig.start(client.session.unsubscribe_by_server("talk:a", Unsubscribe(2000, "server unsubscribe")))
+    await rig.settle()
+    assert publishes(client) == 103
+    rig.gate.release("remove")
+    await ending
 
 
 async def test_a_reload_decides_anew(talk: Rig) -> None:

@@ -90,9 +90,12 @@ class _Namespace(Struct, frozen=True):
 
 
 class Namespaces:
-    """The configured namespaces. A reload makes a new one, so what was resolved is never stale."""
+    """The configured namespaces. A reload makes a new one, so what was resolved is never stale. Who keeps what follows
+    from them keeps `edition`, too, to see whether they are still the same ones.
+    """
 
     def __init__(self, config: Channel) -> None:
+        self.edition = object()
         self._config = config
         self._namespaces = {"": _Namespace.from_config("", config.without_namespace, config)}
         patterns = []

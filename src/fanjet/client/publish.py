@@ -33,24 +33,24 @@ MAP_PUBLISH = 1
 
 def publish(session: Session, command_id: int, request: PublishRequest) -> Work | None:
     """Publish in the client's name, with the namespace's history options."""
-    channel = request.channel
-    resolved = resolved_channel(session, channel)
-    data = bytes(request.data)
-    subscription = active_subscription(session, channel)
+    channel, data = request.channel, bytes(request.data)
+    node = session.context.node
+    subscription = session.subscriptions.get(channel)
     if (
         subscription is None
         or (terms := subscription.publishing) is None
-        or terms.resolved is not resolved
+        or terms.edition is not node.namespaces.edition
         or terms.info.conn_info is not session.info
         or terms.info.chan_info is not subscription.chan_info
         or not data
         or request.type == MAP_PUBLISH
     ):
+        resolved = resolved_channel(session, channel)
         _check_form(session, request, resolved, data)
         if decides_publication(resolved.options):
             return _publish_by_application(session, command_id, resolved, data)
-        terms = _agree(session, resolved, subscription)
-    published = session.context.node.publish(channel, data, terms.how)
+        terms = _agree(session, resolved, active_subscription(session, channel))
+    published = node.publish(channel, data, terms.how)
     if not isinstance(published, Published):
         return after(published, partial(_answer, session, command_id, channel))
     session.reply(command_id, DONE, channel)
@@ -94,7 +94,7 @@ def _agree(session: Session, resolved: Resolved, subscription: Subscription | No
         use_delta=options.delta_publish,
         is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON, too
     )
-    terms = PublishingTerms(resolved, info, how)
+    terms = PublishingTerms(session.context.node.namespaces.edition, info, how)
     if (
         subscription is not None
         and may_publish_by_options(options, session.user, subscribed=True)

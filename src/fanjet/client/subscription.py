@@ -13,7 +13,6 @@ from fanjet.protocol.publication import ClientInfo, Publication
 if TYPE_CHECKING:
     import asyncio
 
-    from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import PublishOptions
     from fanjet.events.stream import SubscriptionStream
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
 
 class PublishingTerms(Struct, frozen=True, gc=False):
     """How a subscriber publishes, found out once: whether it may and as whom takes longer than to hand it to the node.
-    Good for as long as the channel resolves to the same object and both infos are the same."""
+    Good for as long as the subscription is one of the session's, the namespaces are of the same edition, and both infos
+    are the same."""
 
-    resolved: Resolved
+    edition: object
     info: ClientInfo
     how: PublishOptions
 

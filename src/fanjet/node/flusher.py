@@ -16,8 +16,8 @@ costs 3 µs; computing a large patch takes up to 1.5 ms, and a command should no
 WRITES_PER_LOOK = 25
 """Sessions that are written between two looks at the clock."""
 WORTH_WAITING = 16
-"""Answers in one turn from which on it costs less to write them together: half a µs each less where they are 32, but 1.5
-more where they are four, as clients and server then wait for each other."""
+"""Answers in one turn from which on it costs less to write them together: half a µs each less where they are 32, but
+1.5 more where they are four, as clients and server then wait for each other."""
 ANSWERED_AT_ONCE = 31
 """Answers that are written at once after a turn that had fewer."""
 
