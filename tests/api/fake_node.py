@@ -72,6 +72,9 @@ class FakeNode:
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         raise NotImplementedError
 
+    def on_told(self) -> None:
+        raise NotImplementedError
+
     def on_restored(self) -> None:
         raise NotImplementedError
 

@@ -30,6 +30,7 @@ class Recorder:
 
     delivered: list[Delivered] = field(default_factory=list)
     members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
+    told: int = 0
     restored: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -46,6 +47,9 @@ class Recorder:
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         self.members.append(("leave", channel, info))
         self.changed.set()
+
+    def on_told(self) -> None:
+        self.told += 1
 
     def on_restored(self) -> None:
         self.restored += 1

@@ -66,6 +66,18 @@ async def test_few_are_answered_at_once_after_it_was_tried_to_have_them_wait(flu
         written.clear()
 
 
+async def test_answers_wait_for_what_is_to_come_in_this_turn(flusher: Flusher) -> None:
+    written: list[str] = []
+    for _ in range(3):
+        flusher.wait()
+        take_turns(flusher, [Outbox("waits", written)])
+        assert written == []
+        await asyncio.sleep(0)
+        take_turns(flusher, [Outbox("does not", written)])
+        assert written == ["waits", "does not"]
+        written.clear()
+
+
 async def test_answers_go_before_the_rest_of_a_long_fan_out(flusher: Flusher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fanjet.node.flusher.SLICE_SECONDS", 0.0)
     written = be_busy(flusher)

@@ -89,6 +89,9 @@ class BrokerEvents(Protocol):
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """Someone's subscription ended."""
 
+    def on_told(self) -> None:
+        """Something that has been published here is going to be reported later in this turn of the loop."""
+
     def on_restored(self) -> None:
         """The backend was lost and is back: what happened meanwhile has not been reported, and streams may be new."""
 

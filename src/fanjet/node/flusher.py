@@ -51,6 +51,10 @@ class Flusher:
         else:
             self.answer_later(session)
 
+    def wait(self) -> None:
+        """Write answers at the end of this turn, when there is more for those who get them."""
+        self._at_once = 0
+
     def answer_later(self, session: Session) -> None:
         """Write what the session holds at the end of this turn of the loop."""
         if not self._answered:

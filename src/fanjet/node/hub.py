@@ -166,6 +166,10 @@ class Hub:
         self._metrics.of(channel).received_leave.value += 1
         self._deliver_presence_event(channel, LeavePush(info), LEAVE)
 
+    def on_told(self) -> None:
+        """See `BrokerEvents`: publishers get their own publications with their answers."""
+        self._flusher.wait()
+
     def on_restored(self) -> None:
         """See `BrokerEvents`."""
         if self.when_restored is not None:

@@ -298,6 +298,9 @@ class Follower:
 
     def on_leave(self, *_: object) -> None: ...
 
+    def on_told(self) -> None:
+        pass
+
     def on_restored(self) -> None:
         """What comes from now on is kept until the stream has been read."""
         if self._early is None:

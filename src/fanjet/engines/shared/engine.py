@@ -195,6 +195,9 @@ class Engine:
         """See `BrokerEvents`."""
         self._announcements.tell(Left(channel, info))
 
+    def on_told(self) -> None:
+        """See `BrokerEvents`: in memory what is published is reported at once."""
+
     def on_restored(self) -> None:
         """See `BrokerEvents`: memory is never lost."""
 

@@ -173,7 +173,7 @@ class EngineLink:
         journal = Journal(await self._open(connection))
         try:
             seat = cast("Seat", await connection.call(Hello(VERSION, self._node, self.farewell)))
-            tidings = Tidings(journal, seat, self._report, connection.close)
+            tidings = Tidings(journal, seat, take=self._report, lose=connection.close, on_told=self._announce)
         except BaseException:
             journal.close()
             raise
@@ -259,6 +259,10 @@ class EngineLink:
         log.info("connected to the engine again", channels=len(self._channels))
         if self.events is not None:
             self.events.on_restored()
+
+    def _announce(self) -> None:
+        if self.events is not None:
+            self.events.on_told()
 
     def _report(self, happened: Sequence[Event]) -> None:
         """Let the node know, as far as it is subscribed."""

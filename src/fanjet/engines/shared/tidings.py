@@ -48,15 +48,22 @@ class Tidings:
     """
 
     def __init__(
-        self, journal: Journal, seat: Seat, take: Callable[[Sequence[Event]], None], lose: Callable[[str], None]
+        self,
+        journal: Journal,
+        seat: Seat,
+        *,
+        take: Callable[[Sequence[Event]], None],
+        lose: Callable[[str], None],
+        on_told: Callable[[], None],
     ) -> None:
-        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed. Raises
-        `EngineUnavailable`."""
+        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed. `on_told`:
+        something has been told, to be taken with this turn. Raises `EngineUnavailable`."""
         self._loop = asyncio.get_running_loop()
         self._journal = journal
         self._seat = seat.number
         self._take = take
         self._lose = lose
+        self._on_told = on_told
         self._bell = Bell(bell_at(seat.bells, seat.number))
         self._bells = Bells(journal.seats, seat.bells)
         self._position: int | None = None
@@ -109,7 +116,7 @@ class Tidings:
         self._own_size += size
         self._rings.append(event.channel)
         if self._next_turn is None:
-            self._next_turn = self._loop.call_soon(self._turn)
+            self._begin_turn()
 
     def tell_next(self, place: Position, channel: str, data: bytes, options: PublishOptions) -> Placed | None:
         """Let a publication happen that the engine is to keep, with the next offset of its stream: it is appended at
@@ -134,7 +141,7 @@ class Tidings:
         self._forget_own()  # it comes back with what others have appended
         self._rings.append(channel)
         if self._next_turn is None:
-            self._next_turn = self._loop.call_soon(self._turn)
+            self._begin_turn()
         return Placed(offset, place.epoch)
 
     def flush(self) -> bool:
@@ -174,6 +181,10 @@ class Tidings:
         self._bell.take()
         self._journal.seats.come(self._seat)
         self.hear()
+
+    def _begin_turn(self) -> None:
+        self._next_turn = self._loop.call_soon(self._turn)
+        self._on_told()
 
     def _turn(self) -> None:
         self._next_turn = None
