@@ -65,5 +65,7 @@ def _is_permitted(session: Session, request: SubscribeRequest) -> bool:
         resolved = context.node.namespaces.resolve(request.channel)
     except ReplyError:
         return False
+    if (resolved.open_to_users if session.user else resolved.open_to_anonymous) is not None:
+        return True
     insecure = context.config.insecure
     return not decides_subscription(resolved) and may_subscribe(resolved, session, insecure=insecure) is not None
