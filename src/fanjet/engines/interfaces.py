@@ -116,7 +116,8 @@ class Broker(Protocol):
 
     def subscribe(self, channel: str) -> Awaitable[None]:
         """Start receiving `channel` on this node; done once it is effective, which may be at once (`DONE`). Idempotent.
-        After a failure, too, what may have been done is undone by `unsubscribe`."""
+        After a failure, too, what may have been done is undone by `unsubscribe`. Channels that are asked for together
+        may get the same future, which is not to be cancelled."""
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """Stop receiving `channel`. Idempotent. See `subscribe`."""
