@@ -147,7 +147,7 @@ def test_seats_are_given_again(journal, another):
 
 
 def append_next(journal: Journal, generation: int = 5) -> int:
-    return journal.append_next(3, generation, lambda offset: b"<%d>" % offset)
+    return journal.append_next(3, generation, lambda offset: b"<%d>" % offset)[0]
 
 
 def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another):
@@ -159,6 +159,12 @@ def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another)
     assert journal.keep(4, b"", (), [place]) == (b"<11><12><13>", 16)
     assert append_next(another) == 0
     assert another.exchange(0, b"")[0] == b"made<11><12><13>"
+
+
+def test_who_gives_an_offset_learns_where_it_stands(journal):
+    journal.keep(0, b"made", [(Place(3, 5), 0)])
+    assert journal.append_next(3, 5, lambda _: b"12345") == (1, 4, 9)
+    assert journal.append_next(3, 6, lambda _: b"12345") == (0, 9, 9)
 
 
 def test_an_engine_far_behind_is_asked_for_offsets(journal, another, monkeypatch):
@@ -195,7 +201,7 @@ def test_an_offset_whose_publication_does_not_count_is_given_again(journal, anot
         append_next(another)
     journal.exchange(None, b"something else")
     assert append_next(journal) == 2
-    assert journal.append_next(4, 6, lambda offset: b"%d" % offset) == 1
+    assert journal.append_next(4, 6, lambda offset: b"%d" % offset)[0] == 1
 
 
 def test_offsets_have_no_gap_whoever_is_killed():

@@ -107,16 +107,22 @@ class Journal:
     def exchange(self, position: int | None, own: bytes) -> tuple[bytes, int]:
         """Append `own`, `MOST_AT_ONCE` bytes at most; what others have appended since `position` (None: nothing), and
         the position after all of it. Raises `Busy` and `FallenBehind`: then nothing has been appended."""
-        self._take_lock()
+        try:
+            flock(self._lock, _TAKE)
+        except BlockingIOError:
+            self._try_again()
         try:
             return self._exchange(position, own)
         finally:
             flock(self._lock, LOCK_UN)
 
-    def append_next(self, place: int, generation: int, own_with: Callable[[int], bytes]) -> int:
-        """Append what the engine is to keep, `own_with` the next offset of this place, which is returned. 0: the place
-        is closed or another's, or the engine too far behind. Raises `Busy`."""
-        self._take_lock()
+    def append_next(self, place: int, generation: int, own_with: Callable[[int], bytes]) -> tuple[int, int, int]:
+        """Append what the engine is to keep, `own_with` the next offset of this place; that offset, and the positions
+        before and after it. Offset 0: the place is closed or another's, or the engine too far behind. Raises `Busy`."""
+        try:
+            flock(self._lock, _TAKE)
+        except BlockingIOError:
+            self._try_again()
         words, tops = self._words, self.tops.words
         line = place * PLACE_WORDS
         try:
@@ -124,18 +130,19 @@ class Journal:
                 self._mend()
             end = words[_END]
             if tops[line + GENERATION] != generation or end - words[_KEPT] > MOST_UNKEPT:
-                return 0
+                return 0, end, end
             offset = tops[line + TOP] + 1
             own = own_with(offset)
-            words[_OFFSET], words[_BEGUN_AT] = offset, end
+            begin = end
+            words[_OFFSET], words[_BEGUN_AT] = offset, begin
             words[_UNDER_WAY] = 1 + place
             tops[line + TOP] = offset
-            self._write(end, own)
+            self._write(begin, own)
             end += len(own)
             words[_TO_KEEP] = end
             words[_END] = end
             words[_UNDER_WAY] = 0
-            return offset
+            return offset, begin, end
         finally:
             flock(self._lock, LOCK_UN)
 
@@ -146,7 +153,10 @@ class Journal:
     ) -> tuple[bytes, int]:
         """The same as `exchange`, where only what is to be kept is of interest; places are `opened` with the offset
         that their streams have reached, others `closed`."""
-        self._take_lock()
+        try:
+            flock(self._lock, _TAKE)
+        except BlockingIOError:
+            self._try_again()
         try:
             if self._words[_TO_KEEP] <= position:
                 position = self._words[_END]
@@ -164,13 +174,13 @@ class Journal:
 
     # ------------------------------------------------------------------------------------------ under the lock
 
-    def _take_lock(self) -> None:
+    def _try_again(self) -> None:
         for attempt in range(_TRIES + _YIELDS):
+            if attempt >= _TRIES:
+                os.sched_yield()
             try:
                 flock(self._lock, _TAKE)
             except BlockingIOError:
-                if attempt >= _TRIES:
-                    os.sched_yield()
                 continue
             return
         raise Busy

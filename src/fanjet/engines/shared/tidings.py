@@ -70,6 +70,8 @@ class Tidings:
         self._own: list[bytes] = []
         self._own_events: list[Event] = []
         self._own_size = HEAD_SIZE
+        self._appended: list[Event] = []
+        """Of one's own, before what others append after `position`."""
         self._rings: list[str] = []
         """Channels in which there is something that others have not been called for yet."""
         self._awaited: Counter[int] = Counter()
@@ -123,22 +125,31 @@ class Tidings:
         once, since the offset is. None: the engine has to be asked. Raises `EngineUnavailable`."""
         if self._own_size + len(data) > FULL:
             return None
-        keep = (options.history_size, options.history_ttl, options.history_meta_ttl)
+        own, events = self._own, self._own_events
 
         def own_with(offset: int) -> bytes:
-            publication = publication_now(data, options, offset)
-            event = encode(Published(channel, publication, place.epoch, False, None, keep))
-            if len(event) > MOST_OF_PUBLICATION:
-                raise EngineUnavailable(f"an event of {len(event)} bytes is too long for the engine")
-            return entry([*self._own, event] if self._own else (event,), keep=True)
+            keep = (options.history_size, options.history_ttl, options.history_meta_ttl)
+            event = Published(channel, publication_now(data, options, offset), place.epoch, False, None, keep)
+            encoded = encode(event)
+            if len(encoded) > MOST_OF_PUBLICATION:
+                raise EngineUnavailable(f"an event of {len(encoded)} bytes is too long for the engine")
+            events.append(event)
+            return entry([*own, encoded] if own else (encoded,), keep=True)
 
         try:
-            offset = self._journal.append_next(place.place, place.generation, own_with)
+            offset, begin, end = self._journal.append_next(place.place, place.generation, own_with)
         except Busy:
             return None
         if not offset:
             return None
-        self._forget_own()  # it comes back with what others have appended
+        if begin == self._position:
+            self._position = end
+            self._appended += events
+        # else it comes back with what others have appended before
+        if own:
+            self._forget_own()
+        else:
+            events.clear()
         self._rings.append(channel)
         if self._next_turn is None:
             self._begin_turn()
@@ -217,6 +228,9 @@ class Tidings:
             return self._exchange()
         self._position = end
         self._journal.seats.note(self._seat, end)
+        if self._appended:
+            self._undelivered.append(parts(self._appended, SLICE_CHECK))
+            self._appended = []
         if news:
             self._undelivered.append(events_in(news, SLICE_CHECK))
         if own:
