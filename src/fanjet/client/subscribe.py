@@ -76,13 +76,18 @@ def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> W
         options = _permit(session, request, resolved, None)
     wish = NO_WISH if is_bare else _wish(request, options)
     attempt = Establishing.reserve(session, channel, options, wish, server_side=False)
+    return _begin(session, command_id, attempt)
+
+
+def _begin(session: Session, command_id: int, attempt: Establishing) -> Work | None:
+    """Make the subscription. For most there is nothing but the broker to wait for, which takes no coroutine."""
+    options = attempt.subscription.options
     if options.presence or options.join_leave or options.positioning or options.recovery:
         return Taskless(_establish(session, command_id, attempt))
-    # For most there is nothing but the broker to wait for, which takes no coroutine.
     try:
-        registering = node.subscribe_channel(attempt.subscription)
+        registering = session.context.node.subscribe_channel(attempt.subscription)
         if isinstance(registering, Future):
-            return Following(registering, partial(_go_live_later, session, command_id, attempt), attempt.fail)
+            return Following(registering, partial(_go_live, session, command_id, attempt), attempt.fail)
         if registering is DONE:
             _go_live(session, command_id, attempt)
             return None
@@ -91,12 +96,7 @@ def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> W
     return Taskless(_establish(session, command_id, attempt, registering))
 
 
-def _go_live(session: Session, command_id: int, attempt: Establishing) -> None:
-    session.reply(command_id, attempt.complete(), attempt.subscription.channel)
-    attempt.activate()
-
-
-def _go_live_later(session: Session, command_id: int, attempt: Establishing, _registered: None) -> None:
+def _go_live(session: Session, command_id: int, attempt: Establishing, _registered: None = None) -> None:
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
     session.cork()  # the command has not ended yet: with its end this is written
