@@ -155,7 +155,7 @@ async def test_an_engine_that_has_missed_publications_fails(folder: Path, monkey
     monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
     monkeypatch.setattr(journal, "MOST_AT_ONCE", 16 * 1024)
     monkeypatch.setattr(link, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(module, "FOLLOW_SECONDS", 0.001)
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     engine = Engine(bells=str(folder / "engine."), history_meta_ttl=0)
     await engine.start()
     another = Journal(os.dup(engine.journal))
