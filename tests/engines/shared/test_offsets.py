@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.shared import engine as module
-from fanjet.engines.shared import journal, link, places
+from fanjet.engines.shared import journal, places
 from fanjet.engines.shared.engine import Engine
 from fanjet.engines.shared.journal import FallenBehind, Journal
 from fanjet.engines.shared.welcome import take_over
@@ -154,7 +154,6 @@ async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
 async def test_an_engine_that_has_missed_publications_fails(folder: Path, monkeypatch):
     monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
     monkeypatch.setattr(journal, "MOST_AT_ONCE", 16 * 1024)
-    monkeypatch.setattr(link, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     engine = Engine(bells=str(folder / "engine."), history_meta_ttl=0)
     await engine.start()
