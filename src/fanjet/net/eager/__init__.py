@@ -4,7 +4,7 @@ A task costs some 3 µs, stepping a coroutine by hand 0.2. Most commands are ans
 same code has to serve remote engines, which do.
 
 `run_eagerly` is the usual way, `start` for those who have a microsecond to save, `in_task` for code that is not ours,
-`Begun` for many at once.
+`Begun` for many at once, `Promise` for an engine to answer with.
 """
 
 from .begun import Begun
