@@ -42,6 +42,7 @@ class BrokerSubscriptions:
         self._latest: asyncio.Future[None] | None = None
         """What the broker has promised last: mostly an answer to many questions, read by one callback."""
         self._concerned: list[LiveChannel] = []
+        self._unused: list[LiveChannel] = []
         self._empty: deque[tuple[float, LiveChannel]] = deque()
         self._cleaner: asyncio.Handle | None = None
         self._under_way = 0
@@ -93,13 +94,13 @@ class BrokerSubscriptions:
             if channel.subscribed or channel.answer is not None:
                 continue
             try:
-                self._await(channel, asyncio.ensure_future(subscribe(name)))
+                self._await(channel, subscribe(name))
             except EngineUnavailable:
                 self.release(channel)
 
-    def _await(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
+    def _await(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
         """Begin a transition. The answer is read before anybody else acts on it, and also if nobody does."""
-        channel.answer = answer
+        channel.answer = answer = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
         if answer is self._latest:
             self._concerned.append(channel)
         else:
@@ -122,6 +123,18 @@ class BrokerSubscriptions:
             self._take_outcome(channel, error)
         else:
             channel.subscribed = error is None
+            if not channel.count:
+                self._release_later(channel)
+
+    def _release_later(self, channel: LiveChannel) -> None:
+        """Unless those come in this turn of the loop who were expected, as they mostly do."""
+        if not self._unused:
+            self._loop.call_soon(self._release_unused)
+        self._unused.append(channel)
+
+    def _release_unused(self) -> None:
+        unused, self._unused = self._unused, []
+        for channel in unused:
             if not channel.count:
                 self.release(channel)
 
@@ -179,7 +192,7 @@ class BrokerSubscriptions:
         else:
             channel.leaving = True
             self._under_way += 1
-            self._await(channel, asyncio.ensure_future(asked))
+            self._await(channel, asked)
 
     def _take_outcome(self, channel: LiveChannel, error: BaseException | None) -> None:
         """Forget the channel, unless it has subscribers again or the broker has failed."""
