@@ -203,12 +203,24 @@ async def test_thousands_of_commands_let_others_have_their_turn(rig: Rig, frames
     assert not client.transport.paused
 
 
-async def test_commands_that_wait_are_forgotten_when_the_connection_closes(rig: Rig) -> None:
+async def test_commands_that_wait_are_carried_out_though_the_client_goes(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("publish")
     client.send(PUBLISH, PUBLISH)
     client.send(PUBLISH)
     client.transport.lose()
+    rig.gate.release("publish")
+    await rig.settle()
+    assert rig.gate.channels("publish") == ["news"] * 3
+    rig.assert_nothing_left()
+
+
+async def test_commands_that_wait_are_forgotten_when_the_server_closes(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("publish")
+    client.send(PUBLISH, PUBLISH)
+    client.send(PUBLISH)
+    client.session.disconnect(DISCONNECT_FORCE)
     rig.gate.release("publish")
     await rig.settle()
     assert rig.gate.channels("publish") == ["news"]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.hostile.raw import frame, websocket
+from tests.hostile.waiting import until
 from tests.support.tokens import token
 from tests.support.wire_client import connected, opened
 
@@ -211,3 +212,23 @@ async def test_what_came_before_the_end_in_the_same_packet_is_answered(server: S
     assert ending.code == code
     answers = [json.loads(line) for message in ending.messages for line in message.splitlines()]
     assert [answer["id"] for answer in answers] == list(range(1, 102))
+
+
+@pytest.mark.parametrize("end", ["a-close-frame", "the-end-of-the-stream"])
+async def test_what_was_sent_before_the_client_left_is_carried_out(server: Server, end: str) -> None:
+    channel = f"left-by-{end}"
+    publishes = [{"id": number, "publish": {"channel": channel, "data": {}}} for number in range(2, 302)]
+    async with websocket(server) as raw:
+        await raw.send(frame(hello()))
+        await raw.reader.read(65536)
+        close = frame((1000).to_bytes(2, "big"), opcode=0x8) if end == "a-close-frame" else b""
+        await raw.send(frame("\n".join(map(json.dumps, publishes)).encode()) + close)
+        if end == "the-end-of-the-stream":
+            raw.writer.write_eof()
+        await raw.rest()
+
+    async def is_done() -> bool:
+        stream = await server.api("history", {"channel": channel, "limit": 0})
+        return bool(stream["offset"] == len(publishes))
+
+    await until(is_done)

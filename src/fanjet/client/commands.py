@@ -51,8 +51,9 @@ class CommandQueue(Struct, eq=False, gc=False):
     """The reading half of a session.
 
     One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
-    unsubscribe), just that one. Until another may start, what comes waits here in order, and with the first frame that
-    does nothing more is read from the transport: most clients send none before they are answered.
+    unsubscribe), just that one. Until another may start, the rest of its frame waits here, and what comes, in order.
+    With the first further frame nothing more is read from the transport: most clients send none before they are
+    answered.
     """
 
     _session: Session
@@ -91,6 +92,11 @@ class CommandQueue(Struct, eq=False, gc=False):
     def take_command(self, command: Command) -> None:
         """Run the first command, when no frame has brought it: it is not counted as one that was received."""
         self._run(iter(((command, NO_FRAME),)))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether commands have come that have not begun."""
+        return self._commands is not None or bool(self._frames)
 
     def finish(self) -> None:
         """The client has gone: run what has come from it, then close."""

@@ -223,10 +223,11 @@ class Session(Outbox):
         self.take_writable()
 
     def on_lost(self) -> None:
-        """The connection has ended. What came before is done first, while the application is asked for a part of it
-        (06 §4.5)."""
-        if self._commands is not None and self.asking is not None and self.asking.inline:
-            self._commands.finish()
+        """The connection has ended. What came before is done first, if some of it has not begun, or while the
+        application is asked for a part of it (06 §4.5)."""
+        commands = self._commands
+        if commands is not None and (commands.has_more or (self.asking is not None and self.asking.inline)):
+            commands.finish()
         else:
             self.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
