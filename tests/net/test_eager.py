@@ -1,5 +1,7 @@
 import asyncio
 import contextvars
+import gc
+import weakref
 
 import pytest
 
@@ -480,6 +482,34 @@ async def test_a_promise_can_be_awaited(early, fails):
     else:
         assert await promise == value
     assert promise.done()
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["answered-before", "answered-later"])
+async def test_a_broken_promise_is_forgotten_with_its_error(early):
+    class BrokenError(Exception):
+        pass
+
+    async def wait(errors):
+        loop = asyncio.get_running_loop()
+        promise = Promise(loop)
+        if early:
+            promise.set_exception(BrokenError())
+        else:
+            loop.call_soon(lambda: promise.set_exception(BrokenError()))
+        try:
+            await promise
+        except BrokenError as error:
+            errors.append(weakref.ref(error))
+
+    errors = []
+    gc.disable()
+    try:
+        for _ in range(10):
+            await asyncio.create_task(wait(errors))
+        await asyncio.sleep(0)
+        assert [error() for error in errors] == [None] * 10
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("fails", [True, False], ids=["fails", "succeeds"])

@@ -43,10 +43,21 @@ class Promise(Struct, Generic[T], eq=False, gc=False):
     def __await__(self) -> Generator[Any, Any, T]:
         if not self._over:
             self._awaited = self._loop.create_future()
-            return (yield from self._awaited)
+            try:
+                return (yield from self._awaited)
+            finally:
+                self._let_go()
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._let_go()
         return self._result  # type: ignore[return-value]  # it is over
+
+    def _let_go(self) -> None:
+        """An exception knows the frames that it has passed, hence the promise: nobody else would part the two."""
+        self._over = True
+        self._awaited = self._error = None
 
     # Who answers.
 
