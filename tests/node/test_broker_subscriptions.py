@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.node.broker_subscriptions import MOST_AT_ONCE
 from tests.client.rig import Rig
 
 SUBSCRIBE = {"subscribe": {"channel": "news"}}
@@ -160,6 +161,22 @@ async def test_thousands_of_channels_leave_nothing_behind(rig: Rig) -> None:
     await rig.pass_time(3)
     assert rig.node.hub.channels == {}
     assert rig.broker.subscribed == set()
+
+
+async def test_leaving_many_channels_goes_on_as_calls_are_answered_whoever_else_leaves(rig: Rig) -> None:
+    client = rig.connected()
+    for number in range(3 * MOST_AT_ONCE):
+        for command in ("subscribe", "unsubscribe"):
+            client.send({command: {"channel": f"c{number}"}})
+            await rig.settle()
+    rig.gate.hold("unsubscribe")
+    await rig.pass_time(1.1)
+    assert rig.gate.waiting("unsubscribe") == MOST_AT_ONCE
+    client.send({"subscribe": {"channel": "another"}}, {"unsubscribe": {"channel": "another"}})
+    rig.gate.release("unsubscribe")
+    for _ in range(10):
+        await rig.settle()
+    assert rig.broker.subscribed == {"another"}
 
 
 async def test_an_unsubscribe_that_hangs_holds_up_no_other(rig: Rig) -> None:

@@ -144,7 +144,7 @@ class BrokerSubscriptions:
             return
         self._empty.append((self._loop.time() + LINGER, channel))
         if self._cleaner is None:
-            self._cleaner = self._loop.call_later(LINGER, self._clean)
+            self._cleaner = self._loop.call_at(self._empty[0][0], self._clean)
 
     def close(self) -> None:
         """Drop what is queued: closing the broker ends its subscriptions."""
