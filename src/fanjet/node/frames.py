@@ -39,7 +39,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
     def plain(self, delivery: Delivery, prefix: bytes) -> Frame:
         """The publication for subscribers without delta. `prefix` follows from delivery and channel."""
         wire, compact = delivery.wire, delivery.compact
-        for other_wire, other_compact, frame in self._plain:  # a handful at most: a dict takes longer to make
+        for other_wire, other_compact, frame in self._plain:  # mostly one or two: a dict takes longer to make
             if other_wire is wire and other_compact is compact:
                 return frame
         # Every publication comes here, so this is no function of its own.

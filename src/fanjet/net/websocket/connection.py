@@ -326,6 +326,7 @@ class WebSocketConnection(asyncio.Protocol):
     def _on_close_frame(self, payload: bytes) -> None:
         if self._state is not _CLOSING:
             self.on_last_chance()
+        if self._state is not _CLOSING:  # which that may have begun
             self.transport.write(close_echo_frame(payload))
             self._report_gone()
         self._end()
@@ -336,6 +337,9 @@ class WebSocketConnection(asyncio.Protocol):
             self._end()
             return
         self.on_last_chance()
+        if self._state is not _OPEN:
+            self._end()
+            return
         self._state = _ENDED
         self.transport.write(close_frame(failure.code, failure.reason))
         self.on_close_sent(failure.code)
