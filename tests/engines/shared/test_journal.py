@@ -16,7 +16,7 @@ from fanjet.engines.shared import journal as module
 from fanjet.engines.shared.bells import Bell, Bells, bell_at
 from fanjet.engines.shared.journal import Busy, FallenBehind, Journal
 from fanjet.engines.shared.places import Place
-from fanjet.engines.shared.seats import MOST_SEATS, bucket_of
+from fanjet.engines.shared.seats import ENGINE_SEAT, MOST_SEATS, bucket_of
 from tests.support.shared_engine import holding_lock
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
 
 def test_seats_are_given_again(journal, another):
     seats = journal.seats
+    seats.note(ENGINE_SEAT, 51)
     assert [seats.take(generation, 0) for generation in range(1, MOST_SEATS + 1)] == list(range(MOST_SEATS))
     assert seats.take(1000, 0) is None
     another.seats.wait_for(7, bucket_of(ONE), waits=True)
@@ -183,10 +184,13 @@ def test_what_the_engine_need_not_keep_cannot_overrun_it(journal, another):
         another.exchange(None, b"x" * 100)
     assert journal.keep(3, b"") == (b"", 2003)
     append_next(another)
-    for _ in range(6):
+    for _ in range(4):
         another.exchange(None, b"x" * 100)
-    with pytest.raises(FallenBehind):
-        journal.keep(2003, b"")
+    with pytest.raises(Busy):
+        another.exchange(None, b"x" * 100)
+    news, end = journal.keep(2003, b"")
+    assert news == b"<2>" + b"x" * 400
+    assert another.exchange(None, b"x" * 100) == (b"", end + 100)
 
 
 def test_an_offset_whose_publication_does_not_count_is_given_again(journal, another, monkeypatch):

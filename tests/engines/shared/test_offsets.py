@@ -11,10 +11,14 @@ from msgspec.structs import replace
 
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.shared import engine as module
-from fanjet.engines.shared import journal, places
+from fanjet.engines.shared import places
+from fanjet.engines.shared.announcements import NotKept
 from fanjet.engines.shared.engine import Engine
-from fanjet.engines.shared.journal import FallenBehind, Journal
+from fanjet.engines.shared.entries import entry
+from fanjet.engines.shared.journal import Journal
+from fanjet.engines.shared.messages import Published, encode
 from fanjet.engines.shared.welcome import take_over
+from fanjet.protocol.publication import Publication
 from tests.engines.shared.conftest import Worker, working
 from tests.support.shared_engine import EngineProcess, connect_raw, holding_lock
 from tests.support.waiting import until
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 KEEP = PublishOptions(history_size=10, history_ttl=300)
 DELTA = replace(KEEP, use_delta=True)
 SLOW = 30.0
+UNKNOWN = Published("unknown", Publication(b"1", offset=1), "epoch", False, None, (1, 1, 1))
+"""In a stream that the engine does not know."""
 
 
 async def numbered(worker: Worker, channel: str = "news") -> bool:
@@ -151,18 +157,31 @@ async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
         assert await history(worker) == [(1, b"?"), (2, b"2")]
 
 
-async def test_an_engine_that_has_missed_publications_fails(folder: Path, monkeypatch):
-    monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
-    monkeypatch.setattr(journal, "MOST_AT_ONCE", 16 * 1024)
+async def test_plain_publications_leave_the_engine_what_it_has_to_keep(engine, monkeypatch):
+    monkeypatch.setattr(module, "IDLE_SECONDS", 300.0)
+    monkeypatch.setattr(module, "FOLLOW_SECONDS", 300.0)
+    async with working(engine) as worker:
+
+        async def appended() -> bool:
+            return worker.link.flush()
+
+        await numbered(worker)
+        await numbered(worker)
+        for number in range(100):  # 100 MB, as fast as they are taken
+            worker.broker.publish(f"other{number}", b"x" * 1_000_000, PublishOptions())
+            await until(appended, SLOW)
+        assert await history(worker) == [(1, b"?"), (2, b"?")]
+
+
+@pytest.mark.parametrize("appended", [b"x", entry([b"x"], keep=True), entry([encode(UNKNOWN)], keep=True)])
+async def test_an_engine_that_cannot_keep_what_was_published_fails(folder: Path, monkeypatch, appended):
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     engine = Engine(bells=str(folder / "engine."), history_meta_ttl=0)
     await engine.start()
     another = Journal(os.dup(engine.journal))
     another.tops.open(0, 1, 0)
-    another.append_next(0, 1, lambda _: b"x")
-    for _ in range(4):
-        another.exchange(None, b"x" * 16 * 1024)
-    with pytest.raises(FallenBehind):
+    another.append_next(0, 1, lambda _: appended)
+    with pytest.raises(NotKept):
         await asyncio.wait_for(engine.failed, SLOW)
     await engine.close()
     another.close()

@@ -8,16 +8,21 @@ import os
 from itertools import count
 from typing import TYPE_CHECKING
 
-from .bells import Bells, bell_at
+from .bells import Bell, Bells, bell_at
 from .entries import FULL, entry, events_to_keep
 from .journal import Busy, Journal
 from .messages import Published, Seat, encode
+from .seats import ENGINE_SEAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from .messages import Event
     from .places import Place
+
+
+class NotKept(Exception):  # noqa: N818 (says what happened)
+    """Something that a worker has published could not be kept."""
 
 
 class Announcements:
@@ -33,6 +38,7 @@ class Announcements:
         """Places to be opened with what waits, and the offsets reached."""
         self._prefix = bells
         self._bells = Bells(self._journal.seats, bells)
+        self._bell = Bell(_hung(bells, ENGINE_SEAT))
         self._generations = count(1)
         self._taken: set[int] = set()
         """Seats."""
@@ -53,6 +59,16 @@ class Announcements:
         self._events.append(encoded)
         self._channels.append(event.channel)
         self._size += len(encoded)
+
+    @property
+    def bell(self) -> int:
+        """The descriptor of what is rung when there is much to keep up with; see `answer_bell`."""
+        return self._bell.descriptor
+
+    def answer_bell(self) -> None:
+        """Be about to keep up, and want to be called again."""
+        self._bell.take()
+        self._journal.seats.come(ENGINE_SEAT)
 
     @property
     def waiting(self) -> bool:
@@ -88,15 +104,19 @@ class Announcements:
             self._exchange(b"", closed=(place,))
 
     def keep_up(self) -> bool:
-        """Keep all that workers have published; whether there was any. Raises `Busy`, `FallenBehind` if some of it is
-        lost, and `MsgspecError`."""
+        """Keep all that workers have published; whether there was any. Raises `Busy`, and `FallenBehind` or
+        `NotKept` if some of it is lost."""
         return self._exchange(b"")
 
     def _exchange(self, own: bytes, opened: Collection[tuple[Place, int]] = (), closed: Collection[Place] = ()) -> bool:
         news, self._position = self._journal.keep(self._position, own, opened, closed)
-        for event in events_to_keep(news):
-            if type(event) is Published and event.keep is not None:
-                self._keep(event)
+        self._journal.seats.note(ENGINE_SEAT, self._position)
+        try:
+            for event in events_to_keep(news):
+                if type(event) is Published and event.keep is not None:
+                    self._keep(event)
+        except Exception as error:
+            raise NotKept(f"{type(error).__name__}: {error}") from error
         return bool(news)
 
     def _some(self) -> int:
@@ -113,10 +133,8 @@ class Announcements:
         number = self._journal.seats.take(next(self._generations), self._journal.about_end)
         if number is None:
             return None
-        path = bell_at(self._prefix, number)
         try:
-            _remove(path)
-            os.mkfifo(path, 0o600)
+            _hung(self._prefix, number)
         except OSError:
             self._journal.seats.free(number)
             raise
@@ -134,7 +152,17 @@ class Announcements:
         for number in self._taken:
             _remove(bell_at(self._prefix, number))
         self._bells.close()
+        self._bell.close()
+        _remove(bell_at(self._prefix, ENGINE_SEAT))
         self._journal.close()
+
+
+def _hung(prefix: str, seat: int) -> str:
+    """The path of a new pipe."""
+    path = bell_at(prefix, seat)
+    _remove(path)
+    os.mkfifo(path, 0o600)
+    return path
 
 
 def _remove(path: str) -> None:

@@ -21,7 +21,7 @@ def bell_at(prefix: str, seat: int) -> str:
 
 
 class Bell:
-    """One's own, hung by the engine."""
+    """One's own, at a pipe that the engine has made."""
 
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # to write as well, so that it never ends

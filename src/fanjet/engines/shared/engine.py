@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from msgspec import MsgspecError
-
 from fanjet.engines.memory import MemoryPresenceManager
 from fanjet.telemetry.logging import get_logger
 
 from . import messages
-from .announcements import Announcements
+from .announcements import Announcements, NotKept
 from .journal import Busy, FallenBehind
 from .messages import (
     Control,
@@ -26,7 +24,7 @@ from .messages import (
 )
 from .places import Places
 from .publications import can_be_numbered
-from .streams import OutOfStep, SharedStreams
+from .streams import SharedStreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -84,12 +82,14 @@ class Engine:
         """Begin to keep what is published, and to drop what expires."""
         await self._broker.start()
         self._follow()
+        asyncio.get_running_loop().add_reader(self._announcements.bell, self._on_bell)
 
     async def close(self) -> None:
         """Let go of the workers."""
         self._closed = True
         if self._following is not None:
             self._following.cancel()
+            asyncio.get_running_loop().remove_reader(self._announcements.bell)
         for worker in self._workers:
             worker.drop("the engine ends")
         await self._broker.close()
@@ -277,6 +277,13 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ inside
 
+    def _on_bell(self) -> None:
+        # In this order: see `Tidings`.
+        self._announcements.answer_bell()
+        if self._following is not None:
+            self._following.cancel()
+        self._follow()
+
     def _follow(self) -> None:
         pause = IDLE_SECONDS
         try:
@@ -303,7 +310,7 @@ class Engine:
                 worker.tell(event)
 
 
-_FATAL: Final = (FallenBehind, MsgspecError, OutOfStep)
+_FATAL: Final = (FallenBehind, NotKept)
 
 _HANDLERS: Final[dict[type, Callable[[Engine, Worker, Any], Answer | None]]] = {
     messages.Hello: Engine._welcome,

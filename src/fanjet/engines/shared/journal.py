@@ -1,8 +1,8 @@
 """What has happened, in one order for all: a ring of bytes in memory that the engine and its workers share.
 
 Each appends, and each reads what the others have appended. A lock that the kernel takes from who dies holding it makes
-the order, and makes what was written before visible to whoever takes it next. Nobody waits for those who read: who has
-fallen behind by more than the ring holds, has missed something.
+the order, and makes what was written before visible to whoever takes it next. Nobody waits for workers that read:
+who has fallen behind by more than the ring holds, has missed something. Over what the engine has to keep nobody writes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _BEGUN_AT: Final = 5
 
 
 class Busy(Exception):  # noqa: N818 (says how it is)
-    """Another process has the lock for longer than it is worth trying."""
+    """Another process has the lock for longer than it is worth trying, or the engine has to read first."""
 
 
 class FallenBehind(Exception):  # noqa: N818 (says what happened)
@@ -111,7 +111,11 @@ class Journal:
             flock(self._lock, _TAKE)
         except BlockingIOError:
             self._try_again()
+        words = self._words
         try:
+            kept = words[_KEPT]
+            if own and words[_TO_KEEP] > kept and words[_END] + len(own) - kept > CAPACITY - MOST_AT_ONCE:
+                raise Busy
             return self._exchange(position, own)
         finally:
             flock(self._lock, LOCK_UN)

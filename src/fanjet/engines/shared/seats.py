@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 MOST_SEATS: Final = 255
 BUCKETS: Final = 8192
 """Channels are told apart by so many; who waits for one of a bucket is called for all."""
+ENGINE_SEAT: Final = -1
+"""The engine's own, in the line before those that it gives: it waits for no channel, only to be called when it is far
+behind."""
 
 _WORD: Final = 8
 _SEAT_WORDS: Final = 8
@@ -88,6 +91,9 @@ class Seats:
         called: list[tuple[int, int]] = []
         buckets: set[int] | None = None
         line = 0
+        if words[_POSITION] < far and not words[_CALLED]:
+            words[_CALLED] = 1
+            called.append((ENGINE_SEAT, 0))
         for seat in range(
             words[_TAKEN]
         ):  # without calls: it is done in every turn of the loop in which something is told

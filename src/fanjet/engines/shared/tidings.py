@@ -212,7 +212,7 @@ class Tidings:
         if self._own:
             self._exchange()
             if self._own_size + size > MOST_AT_ONCE:
-                raise EngineUnavailable("the others take too long to let go of the journal")
+                raise EngineUnavailable("the engine, or another worker, takes too long with the journal")
 
     def _exchange(self) -> bool:
         """Append what was told, and take over what stands before it. False: it has to wait."""
