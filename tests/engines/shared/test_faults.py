@@ -116,6 +116,35 @@ async def test_when_the_engine_is_killed_everything_begins_anew(process):
         assert await worker.presence.presence("news") == {"c1": ALICE}
 
 
+@pytest.mark.parametrize(("count", "size"), [(400, 10_000), (2_000, 10)])
+async def test_presence_that_is_more_than_may_wait_for_an_engine_is_told_again(process, monkeypatch, count, size):
+    monkeypatch.setattr(connection, "MOST_UNSENT", 1_000_000)
+    monkeypatch.setattr(link_module, "MOST_UNANSWERED", 1_000)
+    async with working(process.path) as worker:
+        for number in range(count):
+            client = f"c{number}"
+            info = ClientInfo("alice", client, b'"%s"' % (b"x" * size))
+            await worker.presence.add(f"channel{number % 7}", client, info)
+        process.kill()
+        process.start()
+        await restored(worker)
+        stats = [await worker.presence.presence_stats(f"channel{number}") for number in range(7)]
+        assert sum(clients for clients, _ in stats) == count
+
+
+async def test_an_engine_that_is_lost_while_it_is_told_who_is_present_is_tried_again(folder, monkeypatch):
+    monkeypatch.setattr(link_module, "MOST_UNANSWERED", 10)
+    path, wired = str(folder / "engine"), str(folder / "wire")
+    async with engine_at(path), Wire(wired, path) as wire, working(wired) as worker:
+        for number in range(100):
+            await worker.presence.add("news", f"c{number}", ALICE)
+        for count in (200, 1_000, 2_000):
+            wire.cut_after("out", count)
+            await wire.cut()
+            await restored(worker, worker.events.restored + 1)
+            assert (await worker.presence.presence_stats("news"))[0] == 100
+
+
 async def test_calls_that_come_while_another_engine_starts_wait_for_it(process):
     async with working(process.path) as worker:
         process.kill()

@@ -99,9 +99,16 @@ class EngineConnection(asyncio.Protocol):
             self.publishing[channel] = self.publishing.get(channel, 0) + 1
         return future
 
-    def send(self, message: Call) -> None:
-        """Call without waiting for the answer."""
-        self.call(message).add_done_callback(asyncio.Future.exception)
+    def send(self, message: Call) -> asyncio.Future[Any]:
+        """Call without caring for the answer to come. Raises as `call`."""
+        answer = self.call(message)
+        answer.add_done_callback(asyncio.Future.exception)
+        return answer
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether who has much to send had better wait for an answer."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > MOST_UNSENT // 16
 
     def close(self, why: str = "connection closed") -> None:
         """Break it off."""

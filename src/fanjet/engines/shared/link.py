@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .connection import EngineConnection
+from .connection import ConnectionLost, EngineConnection
 from .journal import Journal
 from .messages import VERSION, AddPresence, Hello, Joined, Published, Seat
 from .tidings import Tidings
@@ -32,6 +32,8 @@ RETRY_SECONDS: Final = 0.1
 MOST_RETRY_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 5.0
 """For the first answer: the process may be starting."""
+MOST_UNANSWERED: Final = 256
+"""Entries of presence that are told without waiting for the engine."""
 
 
 class EngineLink:
@@ -142,14 +144,13 @@ class EngineLink:
         try:
             while True:
                 try:
-                    connection = await self._connect()
+                    await self._work_with(await self._connect())
                 except EngineUnavailable as error:
                     self._note_failure(error)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, MOST_RETRY_SECONDS)
                 else:
                     pause = RETRY_SECONDS
-                    await self._work_with(connection)
         finally:
             self._end_attempt(EngineUnavailable("the engine is closed"))
 
@@ -210,9 +211,9 @@ class EngineLink:
         await connection.wait_closed()
 
     async def _work_with(self, connection: EngineConnection) -> None:
-        """Until the connection is lost."""
+        """Until the connection is lost. Raises `EngineUnavailable` if it is before anything else could be done."""
         try:
-            self._introduce(connection)
+            await self._introduce(connection)
             self._connection, self.told_by = connection, self._tidings
             self.publishing, self.places = connection.publishing, connection.places
             self._end_attempt(connection)
@@ -224,10 +225,24 @@ class EngineLink:
             self._connection = self.told_by = None
             await self._leave(connection)
 
-    def _introduce(self, connection: EngineConnection) -> None:
-        for channel, entries in self.present.items():
-            for client, info in entries.items():
-                connection.send(AddPresence(channel, client, info))
+    async def _introduce(self, connection: EngineConnection) -> None:
+        """Tell which entries of presence there are. What changes meanwhile is called for afterwards."""
+        told = 0
+        for channel, entries in list(self.present.items()):
+            for client, info in list(entries.items()):
+                if entries.get(client) is not info:
+                    continue
+                try:
+                    answer = connection.send(AddPresence(channel, client, info))
+                except ConnectionLost:
+                    raise
+                except EngineUnavailable:  # too long: it is refused to who adds it, which is still under way
+                    continue
+                told += 1
+                if not told % MOST_UNANSWERED or connection.is_ahead:
+                    await asyncio.wait([answer])
+        if connection.lost.done():
+            raise connection.lost.result()
 
     def _begin_attempt(self) -> asyncio.Future[EngineConnection]:
         if self._attempt is None:
