@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import msgpack
@@ -11,9 +13,13 @@ from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.shared import announcements, connection, journal, messages, tidings, worker
 from fanjet.engines.shared.frames import FrameReader
 from fanjet.engines.shared.messages import VERSION, Hello, Ping, Publish, ReadHistory, Seat, Stream, encode
+from fanjet.engines.shared.welcome import take_over
 from tests.engines.shared.conftest import working
-from tests.support.shared_engine import connect_raw
+from tests.support.shared_engine import connect_raw, holding_lock
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 KEEP = PublishOptions(history_size=10, history_ttl=300)
 
@@ -119,6 +125,15 @@ async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engin
         assert sent < 100
 
 
+async def until_in_turns(condition: Callable[[], Awaitable[bool]]) -> None:
+    """In one turn of the loop after the other."""
+    for _ in range(100_000):
+        if await condition():
+            return
+        await asyncio.sleep(0)
+    raise TimeoutError
+
+
 @pytest.fixture
 def small_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is soon full."""
@@ -146,6 +161,63 @@ async def test_a_worker_that_has_fallen_behind_learns_that_it_has_missed_somethi
         await quick.broker.publish("news", b"y", PublishOptions())
         await slow.broker.publish("news", b"z", PublishOptions())
         assert [each.publication.data for each in await slow.events.deliveries(2)] == [b"y", b"z"]
+
+
+@pytest.mark.usefixtures("small_journal")
+async def test_a_worker_that_delivers_too_slowly_and_publishes_itself_does_not_collect_what_comes(engine, monkeypatch):
+    monkeypatch.setattr(tidings, "SLICE_SECONDS", -1)  # a few events in each turn of the loop
+    monkeypatch.setattr(tidings, "MOST_UNHEARD", 48 * 1024)
+    async with working(engine, "a") as quick, working(engine, "b") as slow:
+        await slow.broker.subscribe("news")
+
+        async def is_restored() -> bool:
+            for _ in range(40):
+                quick.broker.publish("news", b"x" * 800, PublishOptions())
+            if not slow.broker.lost:
+                slow.broker.publish("other", b"1", PublishOptions())
+            return slow.events.restored == 1
+
+        await until_in_turns(is_restored)
+
+
+@pytest.mark.usefixtures("small_journal")
+async def test_a_worker_that_leaves_takes_nothing_more_in(engine, monkeypatch):
+    monkeypatch.setattr(tidings, "SLICE_SECONDS", -1)
+    async with working(engine, "a") as quick:
+        async with working(engine, "b") as slow:
+            await slow.broker.subscribe("news")
+            for number in range(40):
+                quick.broker.publish("news", b"%d" % number, PublishOptions())
+            slow.broker.publish("other", b"1", PublishOptions())
+            quick.link.flush()
+            leaving = asyncio.create_task(slow.link._tidings.close())
+
+            async def has_left() -> bool:
+                for _ in range(40):
+                    quick.broker.publish("news", b"more", PublishOptions())
+                return leaving.done()
+
+            await until_in_turns(has_left)
+            slow.link._tidings = None
+        told = [each.publication.data for each in slow.events.delivered]
+        assert told[:40] == [b"%d" % number for number in range(40)]
+        assert len(told) <= 80
+
+
+async def test_what_is_told_while_the_lock_is_held_is_announced_again(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        with connect_raw(engine) as raw:
+            raw.setblocking(False)
+            descriptor = await take_over(raw)
+        with holding_lock(descriptor):
+            os.close(descriptor)
+            for number in range(1, 4):
+                mine.broker.publish("news", b"%d" % number, PublishOptions())
+                assert mine.events.told == number
+                for _ in range(2):
+                    await asyncio.sleep(0)
+        assert [each.publication.data for each in await mine.events.deliveries(3)] == [b"1", b"2", b"3"]
 
 
 @pytest.mark.usefixtures("small_journal")

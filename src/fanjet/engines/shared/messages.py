@@ -31,8 +31,9 @@ class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
 
 
 class Publish(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """What the engine has to look at before it is published: with history or a key of idempotency, or called after
-    something that has. Answered by `Position`, or as done where there is none."""
+    """What the engine has to look at before it is published: with a key of idempotency, a version or a delta, with
+    history where the worker cannot give the offset itself, or called after something of that kind. Answered by
+    `Position`, or as done where there is none."""
 
     channel: str
     data: bytes

@@ -14,7 +14,7 @@ from fanjet.telemetry.logging import get_logger
 
 from .bells import Bell, Bells, bell_at
 from .entries import FULL, HEAD_SIZE, entry, events_in, parts
-from .journal import MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
+from .journal import CAPACITY, MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
 from .messages import Published, encode
 from .publications import publication_now
 from .seats import bucket_of
@@ -35,13 +35,15 @@ SLICE_CHECK: Final = 16
 """Events between two looks at the clock."""
 BUSY_SECONDS: Final = 0.001
 """Until who has the lock is likely to have finished."""
+MOST_UNHEARD: Final = CAPACITY - MOST_AT_ONCE
+"""Bytes of others: who is further behind with delivering, misses some."""
 CLOSE_TRIES: Final = 1000
 """To tell and hear what there is in the end, so many `BUSY_SECONDS` long."""
 
 
 class Tidings:
-    """Events told in one turn of the loop are appended to the journal together, and delivered here as everywhere: after
-    those that stand before them.
+    """Events told in one turn of the loop are appended to the journal together, at its end, or before what needs an
+    offset at once. They are delivered with that turn, here as everywhere: after those that stand before them.
 
     What has been told is as good as done, whatever becomes of the engine: with this turn of the loop it reaches
     everybody, as with the engine in the same process.
@@ -76,10 +78,15 @@ class Tidings:
         """Channels in which there is something that others have not been called for yet."""
         self._awaited: Counter[int] = Counter()
         """How many channels are waited for, by bucket."""
-        self._undelivered: deque[Iterator[Sequence[Event]]] = deque()
+        self._undelivered: deque[tuple[Iterator[Sequence[Event]], int]] = deque()
+        """With how many bytes of others that is."""
+        self._unheard = 0
+        """Bytes of others in all of it."""
         self._delivering = False
         self._next_turn: asyncio.Handle | None = None
-        self._closed = False
+        self._is_announced = False
+        """Whether it has been said that something is delivered with that turn."""
+        self._leaving = False
         self._loop.add_reader(self._bell.descriptor, self._on_bell)
 
     async def begin(self) -> None:
@@ -117,7 +124,7 @@ class Tidings:
         self._own_events.append(event)
         self._own_size += size
         self._rings.append(event.channel)
-        if self._next_turn is None:
+        if not self._is_announced:
             self._begin_turn()
 
     def tell_next(self, place: Position, channel: str, data: bytes, options: PublishOptions) -> Placed | None:
@@ -151,7 +158,7 @@ class Tidings:
         else:
             events.clear()
         self._rings.append(channel)
-        if self._next_turn is None:
+        if not self._is_announced:
             self._begin_turn()
         return Placed(offset, place.epoch)
 
@@ -161,23 +168,26 @@ class Tidings:
 
     def hear(self) -> bool:
         """Deliver what has happened; False if that takes another turn of the loop."""
-        if self._closed or self._delivering:
-            return self._closed
+        if self._leaving or self._delivering:
+            return self._leaving
         # Nothing more is taken over while there is something to deliver, unless something of one's own goes behind it:
-        # who cannot keep up is to fall behind in the journal, not to collect it.
+        # who cannot keep up is to fall behind in the journal, not to collect it; that has a limit as well.
         if self._undelivered and not self._rings and not self._deliver():
             return False
         return self._exchange() and self._deliver()
 
     async def close(self) -> None:
         """Tell what there is to tell, and hear what there is to hear; no more from now on."""
+        self._leaving = True
+        is_told = False
         for _ in range(CLOSE_TRIES):
-            if self._exchange() and self._deliver():
+            if not is_told or self._own:  # else there would be more to deliver each time
+                is_told = self._exchange()
+            if is_told and self._deliver() and not self._own:
                 break
-            await asyncio.sleep(BUSY_SECONDS)
+            await asyncio.sleep(0 if is_told else BUSY_SECONDS)
         else:
             log.error("events have not been told, or not been delivered, as this worker leaves")
-        self._closed = True
         if self._next_turn is not None:
             self._next_turn.cancel()
         self._loop.remove_reader(self._bell.descriptor)
@@ -194,16 +204,21 @@ class Tidings:
         self.hear()
 
     def _begin_turn(self) -> None:
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         self._next_turn = self._loop.call_soon(self._turn)
+        self._is_announced = True
         self._on_told()
 
     def _turn(self) -> None:
         self._next_turn = None
+        self._is_announced = False
         self.hear()
 
     def _turn_later(self, seconds: float = 0) -> None:
         if self._next_turn is not None:
             self._next_turn.cancel()
+        self._is_announced = False
         self._next_turn = self._loop.call_later(seconds, self._turn) if seconds else self._loop.call_soon(self._turn)
 
     def _make_room(self, size: int) -> None:
@@ -217,8 +232,11 @@ class Tidings:
     def _exchange(self) -> bool:
         """Append what was told, and take over what stands before it. False: it has to wait."""
         own = entry(self._own) if self._own else b""
+        position, unheard = self._position, self._unheard
         try:
-            news, end = self._journal.exchange(self._position, own)
+            if unheard and position is not None and unheard + self._journal.about_end - position > MOST_UNHEARD:
+                raise FallenBehind
+            news, end = self._journal.exchange(position, own)
         except Busy:
             self._turn_later(BUSY_SECONDS)
             return False
@@ -229,12 +247,13 @@ class Tidings:
         self._position = end
         self._journal.seats.note(self._seat, end)
         if self._appended:
-            self._undelivered.append(parts(self._appended, SLICE_CHECK))
+            self._undelivered.append((parts(self._appended, SLICE_CHECK), 0))
             self._appended = []
         if news:
-            self._undelivered.append(events_in(news, SLICE_CHECK))
+            self._undelivered.append((events_in(news, SLICE_CHECK), len(news)))
+            self._unheard += len(news)
         if own:
-            self._undelivered.append(parts(self._own_events, SLICE_CHECK))
+            self._undelivered.append((parts(self._own_events, SLICE_CHECK), 0))
             self._forget_own()
         if self._rings:
             self._bells.ring(self._rings, end, (self._seat,))
@@ -252,7 +271,7 @@ class Tidings:
         self._delivering = True
         try:
             while undelivered:
-                for events in undelivered[0]:
+                for events in undelivered[0][0]:
                     take(events)
                     count += len(events)
                     if count < SLICE_CHECK:
@@ -263,9 +282,10 @@ class Tidings:
                     if now > until:
                         self._turn_later()
                         return False
-                undelivered.popleft()
+                self._unheard -= undelivered.popleft()[1]
         except MsgspecError as error:
             undelivered.clear()
+            self._unheard = 0
             self._lose(f"the journal holds what is no event: {error}")
         finally:
             self._delivering = False
