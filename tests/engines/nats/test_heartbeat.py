@@ -199,3 +199,57 @@ async def test_a_probe_is_no_control_message(nats: Nats) -> None:
     await until(complete)
     assert received == [b"for all", b"for me"]
     await controller.close()
+
+
+@asynccontextmanager
+async def connected_through(relay: Relay) -> AsyncIterator[NatsConnection]:
+    settings = BrokerNats.model_validate({"url": f"nats://127.0.0.1:{relay.port}", "prefix": "r"})
+    connection = NatsConnection(settings, "me", probe_seconds=60.0)
+    await connection.start()
+    try:
+        yield connection
+    finally:
+        relay.flow()
+        await connection.close()
+
+
+async def test_who_gives_up_subscribing_receives_nothing(nats: Nats) -> None:
+    async with Relay(nats.port) as relay, connected_through(relay) as connection:
+        received: list[bytes] = []
+        relay.stall()
+        subscribing = asyncio.create_task(connection.subscribe("given.up", lambda _, data: received.append(data)))
+
+        async def waits_for_the_server() -> bool:
+            return "given.up" in connection._subscriptions
+
+        await until(waits_for_the_server)
+        subscribing.cancel()
+        await asyncio.gather(subscribing, return_exceptions=True)
+        assert subscribing.cancelled()
+        relay.flow()
+        await connection.subscribe("kept", lambda _, data: received.append(data))
+        await connection.publish("given.up", b"1")
+        await connection.publish("kept", b"2")
+
+        async def complete() -> bool:
+            return b"2" in received
+
+        await until(complete)
+        assert received == [b"2"]
+
+
+async def test_a_late_answer_is_a_sign_of_life_as_well(nats: Nats) -> None:
+    async with Relay(nats.port) as relay, connected_through(relay) as connection:
+        client = connection._client
+        relay.stall()
+        flushing = asyncio.create_task(client.flush())
+        await asyncio.sleep(0)
+        flushing.cancel()
+        await asyncio.gather(flushing, return_exceptions=True)
+        client._pings_outstanding = 2
+        relay.flow()
+
+        async def heard() -> bool:
+            return not client._pings_outstanding
+
+        await until(heard)

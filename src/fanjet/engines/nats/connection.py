@@ -48,6 +48,7 @@ class _Client(Client):
     async def _process_pong(self) -> None:
         if self._pongs and self._pongs[0].done():
             self._pongs.pop(0)
+            self._pings_outstanding = 0
         else:
             await super()._process_pong()
 
@@ -155,7 +156,8 @@ class NatsConnection:
                 with suppress(errors.FlushTimeoutError):
                     await asyncio.shield(self._flush_soon())
         except BaseException:
-            self._receivers.pop(subject, None)
+            with suppress(EngineUnavailable):  # then there is nothing left that could be received
+                await self.unsubscribe(subject)
             raise
         if subject.lower() in self._denied and subject != self.subjects.own:
             await self.unsubscribe(subject)
