@@ -5,12 +5,15 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from fanjet.node.frames import FEW
 from fanjet.node.subscriber import Subscriber  # noqa: TC001
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL
 from fanjet.protocol.fossil import apply_delta
+from fanjet.protocol.json_codec import JSON
 from fanjet.protocol.messages import FilterNode
 from fanjet.protocol.publication import ClientInfo, Publication
 from fanjet.protocol.tags_filter import TagsFilter
+from fanjet.protocol.wire import WireFormat
 
 from .conftest import Room
 
@@ -34,6 +37,30 @@ async def test_every_subscriber_gets_the_same_bytes_object(room: Room) -> None:
     await publish(room)
     assert one.data == two.data == [0]
     assert one.frames[0] is two.frames[0]
+
+
+async def test_each_of_many_wire_formats_is_encoded_once(room: Room) -> None:
+    encoded: list[str] = []
+
+    def wire(name: str) -> WireFormat:
+        def frame(message: bytes) -> bytes:
+            encoded.append(name)
+            return message
+
+        return WireFormat(name, JSON, frame)
+
+    names = [f"wire {number}" for number in range(3 * FEW)]
+    sessions = []
+    for name in names:
+        spoken = wire(name)
+        sessions += [
+            room.subscribe(f"{name} {positioned}", wire=spoken, positioned=positioned)[0]
+            for positioned in (False, True)
+        ]
+    encoded.clear()  # a wire format frames its pings as it is made
+    await publish(room, 1)
+    assert sorted(encoded) == sorted(names)
+    assert all(session.data == [1] for session in sessions)
 
 
 async def test_a_publication_for_nobody_is_discarded(room: Room) -> None:
