@@ -69,7 +69,7 @@ async def test_few_are_answered_at_once_after_it_was_tried_to_have_them_wait(flu
 async def test_answers_wait_for_what_is_to_come_in_this_turn(flusher: Flusher) -> None:
     written: list[str] = []
     for _ in range(3):
-        flusher.wait()
+        flusher.answer_together()
         take_turns(flusher, [Outbox("waits", written)])
         assert written == []
         await asyncio.sleep(0)

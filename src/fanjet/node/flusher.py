@@ -51,7 +51,7 @@ class Flusher:
         else:
             self.answer_later(session)
 
-    def wait(self) -> None:
+    def answer_together(self) -> None:
         """Write answers at the end of this turn, when there is more for those who get them."""
         self._at_once = 0
 

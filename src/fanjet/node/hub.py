@@ -168,7 +168,7 @@ class Hub:
 
     def on_told(self) -> None:
         """See `BrokerEvents`: publishers get their own publications with their answers."""
-        self._flusher.wait()
+        self._flusher.answer_together()
 
     def on_restored(self) -> None:
         """See `BrokerEvents`."""
