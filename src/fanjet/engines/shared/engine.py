@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from fanjet.engines.memory import MemoryPresenceManager
@@ -154,26 +155,12 @@ class Engine:
 
     def keep_up(self) -> bool:
         """See `Custodian`."""
-        try:
-            self._announcements.keep_up()
-        except Busy:
-            return False
-        except _FATAL as error:
-            return self._fail(error)
-        return True
+        return self._succeeds(self._announcements.keep_up)
 
     def withdraw(self, channel: str) -> bool:
         """See `Custodian`."""
         place = self._places.find(channel)
-        if place is None:
-            return True
-        try:
-            self._announcements.close_place(place)
-        except Busy:
-            return False
-        except _FATAL as error:
-            return self._fail(error)
-        return True
+        return place is None or self._succeeds(partial(self._announcements.close_place, place))
 
     def forget_stream(self, channel: str) -> None:
         """See `Custodian`."""
@@ -295,6 +282,16 @@ class Engine:
             self._fail(error)
             return
         self._following = asyncio.get_running_loop().call_later(pause, self._follow)
+
+    def _succeeds(self, work: Callable[[], object]) -> bool:
+        """Whether it is done; False if it has to wait, or has failed for good."""
+        try:
+            work()
+        except Busy:
+            return False
+        except _FATAL as error:
+            return self._fail(error)
+        return True
 
     def _fail(self, error: Exception) -> bool:
         """Streams that are not what workers have published: better none, with new epochs."""
