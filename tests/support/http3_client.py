@@ -206,6 +206,12 @@ class Session:
             self.open()
         self.client.send_raw(self.stream_id, data, end=end)
 
+    async def received(self) -> None:
+        """Wait until the server has got all that was sent on the stream."""
+        sender = self.client._quic._streams[self.stream_id].sender
+        while sender._buffer_start < sender._buffer_stop or (sender._buffer_fin is not None and not sender.is_finished):
+            await self.client.ping()
+
     async def line(self) -> bytes:
         """The next line, without its end."""
         await self.client.until(lambda: b"\n" in self.stream.data[self._taken :] or self.stream.over)

@@ -16,11 +16,14 @@ from tests.acceptance.configs import OPEN
 from tests.support import protobuf
 from tests.support.certificates import Pair, issue
 from tests.support.http3_client import connected
+from tests.support.redis import Redis
+from tests.support.relay import Relay
 from tests.support.server import API_KEY, merge
 from tests.support.tokens import token
 from tests.support.webtransport_client import NAMELESS, session_opened
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.conftest import StartServer
@@ -55,6 +58,23 @@ def config(pair: Pair) -> dict[str, Any]:
 @pytest.fixture
 def server(shared_server: StartServer, config: dict[str, Any]) -> Server:
     return shared_server(config)
+
+
+@pytest.fixture
+async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
+    """The way to a Redis."""
+    redis = Redis(tmp_path)
+    redis.start()
+    async with Relay(redis.port) as relay:
+        yield relay
+    redis.stop()
+
+
+@pytest.fixture
+async def over_redis(private_server: StartServer, config: dict[str, Any], relay: Relay) -> Server:
+    """A server with its engine there."""
+    redis = {"address": f"127.0.0.1:{relay.port}"}
+    return await asyncio.to_thread(private_server, merge(config, {"engine": {"type": "redis", "redis": redis}}))
 
 
 def line(*commands: dict[str, Any]) -> bytes:
@@ -165,6 +185,23 @@ async def test_the_client_s_end_ends_the_connection(server: Server) -> None:
         client.session.send(b"", end=True)
         assert await client.closed() == NAMELESS
         assert client.disconnect == (None, None)
+
+
+@pytest.mark.parametrize("behind", [b"", b"not json\n", b"x" * (LIMIT + 1)], ids=["end", "malformed", "too-long"])
+async def test_what_waits_for_the_engine_is_answered_before_the_end(
+    over_redis: Server, relay: Relay, behind: bytes
+) -> None:
+    async with connected(over_redis.port) as client:
+        session = await client.session()
+        session.send(line(CONNECT))
+        assert json.loads(await session.line())["id"] == 1
+        relay.stall()
+        session.send(line({"id": 2, "publish": {"channel": "behind", "data": 1}}))
+        session.send(behind, end=not behind)
+        await session.received()
+        relay.flow()
+        assert json.loads(await session.line()) == {"id": 2, "publish": {}}
+        assert await session.rest() == b""
 
 
 async def test_the_error_of_a_connect_is_delivered(server: Server) -> None:

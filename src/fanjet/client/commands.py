@@ -99,8 +99,9 @@ class CommandQueue(Struct, eq=False, gc=False):
         return self._commands is not None or bool(self._frames)
 
     def finish(self) -> None:
-        """The client has gone: run what has come from it, then close."""
+        """Nothing more comes from the client: run what has come, then close."""
         self._finishing = True
+        self._end_if_over()
 
     def stop(self) -> None:
         """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
@@ -172,6 +173,7 @@ class CommandQueue(Struct, eq=False, gc=False):
 
     def _end_if_over(self) -> None:
         if self.idle:
+            self._session.write_everything()  # for a client that still reads
             self._session.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
     def _hold_input(self) -> None:

@@ -57,8 +57,8 @@ CLOSED_WITHOUT_FLUSH = (DISCONNECT_CONNECTION_CLOSED.code, DISCONNECT_SLOW.code)
 
 
 class Session(Outbox):
-    """One connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable` and `on_lost`; the node everything
-    that the server API or another node asks for.
+    """One connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished` and `on_lost`; the node
+    everything that the server API or another node asks for.
     """
 
     __slots__ = (
@@ -230,6 +230,12 @@ class Session(Outbox):
             commands.finish()
         else:
             self.disconnect(DISCONNECT_CONNECTION_CLOSED)
+
+    def on_finished(self) -> None:
+        """The client sends no more, but may still read: what it has sent is done and answered, then the connection
+        ends."""
+        if self._commands is not None:
+            self._commands.finish()
 
     def on_backlog(self) -> None:
         """Close a client that is too far behind."""

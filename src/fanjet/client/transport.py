@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """One client connection's way out (02 §4). It calls the session's on_bytes, on_blocked, on_writable and on_lost."""
+    """One client connection's way out (02 §4). It calls the session's on_bytes, on_blocked, on_writable, on_finished
+    (where it can still write then) and on_lost."""
 
     name: str
     """As in logs, metrics and proxy requests: `websocket`, …"""

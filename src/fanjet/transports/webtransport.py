@@ -98,17 +98,16 @@ class WebTransportTransport(WebTransportConnection):
         try:
             commands = self._commands.feed(data)
         except CommandTooLong:
-            session.flush()
-            session.on_lost()
+            self.on_finished()
             return
         if commands:
             session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
 
     def on_finished(self) -> None:
-        """The client has no more commands, which ends its connection. It may still read the answers to them."""
+        """The client has no more commands, which ends its connection once they are answered."""
         if self._session is not None:
-            self._session.flush()
-            self._session.on_lost()
+            self.pause_reading()  # when it only broke its stream off, more could come
+            self._session.on_finished()
 
     def on_blocked(self) -> None:
         """The client does not take what was written."""
