@@ -57,8 +57,8 @@ CLOSED_WITHOUT_FLUSH = (DISCONNECT_CONNECTION_CLOSED.code, DISCONNECT_SLOW.code)
 
 
 class Session(Outbox):
-    """One connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished` and `on_lost`; the node
-    everything that the server API or another node asks for.
+    """One connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished` and `on_lost`; the
+    node everything that the server API or another node asks for.
     """
 
     __slots__ = (
