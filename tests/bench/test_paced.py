@@ -24,7 +24,7 @@ async def test_what_cannot_be_done_is_tried_again() -> None:
 
 async def test_a_connection_has_one_request_at_a_time_and_failures_are_told() -> None:
     async with SERVER.running(frozenset((0,))) as running:
-        stage = Stage(running, FULL, lambda workers: SERVER.running(frozenset((0,)), workers=workers))
+        stage = Stage(running, FULL, lambda own: SERVER.running(frozenset((0,)), own=own))
         pool = Pool([await stage.api() for _ in range(2)])
         assert [pool.request(INFO, b"{}") for _ in range(3)] == [True, True, False]
         async with asyncio.timeout(20):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fanjet.bench.errors import NotAvailable
 from fanjet.bench.runner import Plan, run_plan
-from fanjet.bench.scenarios import ENCRYPTED, KERNEL, SCENARIOS, Scenario
+from fanjet.bench.scenarios import ENCRYPTED, KERNEL, ON_REDIS, SCENARIOS, Scenario
 from fanjet.bench.server import Attached, Spawned
 from fanjet.bench.stage import Scale
 from tests.support.redis_binaries import old_binary
@@ -23,7 +24,7 @@ async def test_a_scenario_yields_figures(scenario: Scenario, monkeypatch: pytest
     announced: list[str] = []
     if "webtransport" in scenario.name and find_spec("aioquic") is None:
         pytest.skip("the extra fanjet[http3] is not installed")
-    if scenario.name == "drain":
+    if scenario.name == "drain" or scenario in ON_REDIS:
         monkeypatch.setenv("PATH", str(Path(old_binary()).parent), prepend=os.pathsep)
     [result] = await run_plan(Plan([scenario], [SERVER], 1, TINY, yardstick=False), announced.append)
     assert result.outcomes[0].error == result.outcomes[0].unavailable == ""
@@ -48,6 +49,19 @@ async def test_a_running_server_is_measured_where_it_is() -> None:
     assert len(plain.rounds) == 2
     assert (encrypted.rounds, encrypted.error) == ([], "")
     assert encrypted.unavailable == "a server that runs already is on settings without TLS"
+
+
+async def test_a_running_server_gets_no_other_settings() -> None:
+    attached = Attached(("127.0.0.1", 1), os.getpid())
+    with pytest.raises(NotAvailable, match="has other settings of engine"):
+        async with attached.running(frozenset((0,)), own={"engine": {"type": "redis"}}):
+            pytest.fail("it is handed out")
+
+
+async def test_where_there_is_no_redis_what_needs_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    [result] = await run_plan(Plan(ON_REDIS[:1], [SERVER], 1, TINY, yardstick=False), lambda _: None)
+    assert (result.outcomes[0].unavailable, result.outcomes[0].error) == ("there is no redis-server on the PATH", "")
 
 
 async def test_two_servers_take_turns_and_one_that_fails_does_not_stop_the_other() -> None:

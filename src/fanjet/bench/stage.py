@@ -14,7 +14,7 @@ from .client import Client, Reply, abort_all, hello, open_clients
 from .errors import NotAvailable
 from .load import ProcessTree
 from .server import RunningServer
-from .settings import API_KEY, TOKEN_SECRET
+from .settings import API_KEY, TOKEN_SECRET, Settings
 from .streams import EmulationLink, pong_request
 from .tokens import connection_token
 
@@ -65,8 +65,8 @@ class Meter:
         self.seconds = asyncio.get_running_loop().time() - self._clock
 
 
-Another = Callable[[int], AbstractAsyncContextManager[RunningServer]]
-"""Starts one more server, with so many workers."""
+Another = Callable[[Settings], AbstractAsyncContextManager[RunningServer]]
+"""Starts one more server, with these settings over those that all have."""
 
 
 class Stage:
@@ -75,6 +75,8 @@ class Stage:
     def __init__(self, server: RunningServer, scale: Scale, another: Another) -> None:
         self._another = another
         self.address = server.address
+        self.api_address = server.address
+        """Where the HTTP API is called: in a cluster, it may be another node's."""
         self.command = server.command
         self.certificate = server.certificate
         self.tree = server.tree
@@ -110,27 +112,33 @@ class Stage:
 
     async def api(self) -> ApiConnection:
         """Open a connection to the HTTP API."""
-        connection = await open_api(self.address, API_KEY, self.certificate)
+        connection = await open_api(self.api_address, API_KEY, self.certificate)
         self._apis.append(connection)
         return connection
 
     async def caller(self, door: ApiDoor) -> ApiCaller:
         """Open a connection to the API behind `door`."""
-        connection = await door.open(self.address, API_KEY)
+        connection = await door.open(self.api_address, API_KEY)
         self._apis.append(connection)
         return connection
 
     @asynccontextmanager
-    async def with_workers(self, count: int) -> AsyncIterator["Stage"]:
-        """A stage with a server of its own, whose workers, so many, are there. Raises `NotAvailable` if none can be
-        started."""
-        async with self._another(count) as running:
+    async def another(self, own: Settings) -> AsyncIterator["Stage"]:
+        """A stage with one more server, on these settings over those that all have. Raises `NotAvailable` if none can
+        be started."""
+        async with self._another(own) as running:
             stage = Stage(running, self.scale, self._another)
             try:
-                await stage._workers_are_there(count)
                 yield stage
             finally:
                 await stage.close()
+
+    @asynccontextmanager
+    async def with_workers(self, count: int) -> AsyncIterator["Stage"]:
+        """The same with so many workers, all of which are there."""
+        async with self.another({"fanjet": {"workers": count}}) as stage:
+            await stage._workers_are_there(count)
+            yield stage
 
     async def _workers_are_there(self, count: int) -> None:
         """Raises `NotAvailable` if there are not so many after some seconds."""

@@ -1,6 +1,6 @@
 """The scenarios, one module per family."""
 
-from typing import Final, Protocol
+from typing import Final
 
 from fanjet.bench.carriers import (
     HTTP_STREAM,
@@ -11,10 +11,9 @@ from fanjet.bench.carriers import (
     UNI_WEBSOCKET,
     WEBTRANSPORT,
 )
-from fanjet.bench.figures import Figure
 from fanjet.bench.grpc_api import GRPC_API
+from fanjet.bench.scenario import Scenario
 from fanjet.bench.settings import RECOVERED
-from fanjet.bench.stage import Stage
 
 from .commands import ClientPublish, CommandRoundTrip
 from .connections import ConnectStorm, IdleConnections, ReconnectStorm
@@ -22,27 +21,18 @@ from .draining import NodeRestart, RollingRestart
 from .fanout import FanOut, ManyChannels
 from .kernel import SENDER, KernelLimit
 from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
+from .on_redis import OverRedis
 from .proxies import ConnectProxy
 from .publishing import ApiPublish
+from .subscribing import CHANNELS, Subscribing
 from .workers import Workers
 
-__all__ = ["ENCRYPTED", "KERNEL", "SCENARIOS", "SENDER", "Scenario"]
+__all__ = ["ENCRYPTED", "KERNEL", "ON_REDIS", "SCENARIOS", "SENDER", "Scenario"]
 
 
-class Scenario(Protocol):
-    """Something to measure on a server that runs on `settings.server_settings`."""
-
-    @property
-    def name(self) -> str:
-        """What the scenario is called on the command line."""
-
-    @property
-    def summary(self) -> str:
-        """What it does, in one line."""
-
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure once; the same figures in the same order every time. Raises `BenchError` if the server fails it."""
-
+API_PUBLISH: Final = ApiPublish("api-publish", "HTTP API publish, nobody subscribed")
+API_PUBLISH_HISTORY: Final = ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED)
+CLIENT_PUBLISH: Final = ClientPublish()
 
 KERNEL: Final = KernelLimit()
 """The yardstick; it runs on `SENDER`, never on the servers compared."""
@@ -54,6 +44,32 @@ ENCRYPTED: Final[tuple[Scenario, ...]] = (
     FanOut("fanout-max-webtransport", "the same over WebTransport", carrier=WEBTRANSPORT),
 )
 """Those that run on `settings.encrypted_settings`; with few subscribers, since WebTransport occupies the generator."""
+
+ON_REDIS: Final[tuple[Scenario, ...]] = (
+    OverRedis(API_PUBLISH),
+    OverRedis(API_PUBLISH_HISTORY),
+    OverRedis(CLIENT_PUBLISH),
+    Subscribing(
+        "redis-subscribe",
+        "100 clients subscribe to 100 channels each, then unsubscribe, all in one frame; with the Redis engine",
+        in_a_frame=CHANNELS,
+    ),
+    Subscribing(
+        "redis-subscribe-frames", "the same, a frame for each command, without waiting for answers", at_once=CHANNELS
+    ),
+    Subscribing("redis-subscribe-in-turn", "the same, each command when the last one is answered"),
+    OverRedis(
+        FanOut(
+            "intake",
+            "1 channel x 100 subscribers, one publish per 10 ms on another node",
+            interval=0.01,
+            subscribers=100,
+        ),
+        from_elsewhere=True,
+    ),
+    OverRedis(FanOut("intake-max", "the same, back to back", subscribers=100), from_elsewhere=True),
+)
+"""Those of one node of a cluster; each has a Redis of its own."""
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout", "1 channel x 1000 subscribers, one publish per 10 ms", interval=0.01),
@@ -70,13 +86,13 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     FanOut("fanout-max-uni-grpc", "back to back over the unidirectional gRPC stream", carrier=UNI_GRPC),
     *ENCRYPTED,
     ManyChannels(),
-    ApiPublish("api-publish", "HTTP API publish, nobody subscribed"),
-    ApiPublish("api-publish-history", "the same with history", namespace=RECOVERED),
+    API_PUBLISH,
+    API_PUBLISH_HISTORY,
     ApiPublish("api-batch", "HTTP API batch of 100 publishes, nobody subscribed", batch=100),
     ApiPublish("api-batch-history", "the same with history", namespace=RECOVERED, batch=100),
     ApiPublish("grpc-publish", "gRPC API publish, nobody subscribed", door=GRPC_API),
     ApiPublish("grpc-batch", "gRPC API batch of 100 publishes, nobody subscribed", batch=100, door=GRPC_API),
-    ClientPublish(),
+    CLIENT_PUBLISH,
     CommandRoundTrip(),
     IdleConnections("idle", "idle connections, JWT and one subscription each, 100 in a channel", members=100),
     IdleConnections("idle-alone", "the same, each in a channel of its own", members=1),
@@ -93,6 +109,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Workers("workers-batch", "the same in batches of 100", batch=100),
     Workers("workers-client", "the same by clients", by_clients=True),
     Workers("workers-history", "the same with history", prefix=f"{RECOVERED}:"),
+    *ON_REDIS,
     NodeRestart(),
     RollingRestart(),
 )

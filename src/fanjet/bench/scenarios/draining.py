@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import itertools
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,8 +16,9 @@ from fanjet.bench.client import TIMEOUT
 from fanjet.bench.errors import BenchError, NotAvailable
 from fanjet.bench.figures import Figure, Unit, latency_figures
 from fanjet.bench.latency import Latencies
-from fanjet.bench.node import Node, node_settings, redis
+from fanjet.bench.node import node_settings, running_node
 from fanjet.bench.payload import stamped
+from fanjet.bench.redis import running_redis
 from fanjet.bench.returning import Balancer, Book, Crowd, Returning
 from fanjet.bench.server import free_port
 from fanjet.bench.settings import API_KEY, RECOVERED, TOKEN_SECRET
@@ -171,10 +170,6 @@ async def _publishing(play: Play, scale: Scale) -> AsyncIterator[None]:
     await play.settle()
 
 
-def _folder(stack: contextlib.AsyncExitStack) -> Path:
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-
-
 def _command(stage: Stage) -> str:
     if not stage.command:
         raise NotAvailable("a server that runs already cannot be restarted")
@@ -192,9 +187,11 @@ class NodeRestart:
         """Measure before, from the signal until all clients are elsewhere, and until the node is there again."""
         command, scale = _command(stage), stage.scale
         async with contextlib.AsyncExitStack() as stack:
-            engine = await stack.enter_async_context(redis(free_port(), _folder(stack)))
+            redis = await stack.enter_async_context(running_redis())
             ours, other = [
-                await stack.enter_async_context(_running(command, _folder(stack), scale.drain, engine))
+                await stack.enter_async_context(
+                    running_node(command, node_settings(free_port(), scale.drain, **redis.settings))
+                )
                 for _ in range(2)
             ]
             balancer = Balancer([ours.address, other.address])
@@ -227,8 +224,8 @@ class RollingRestart:
         """Measure before, and from the signal until both have been replaced and all clients are back."""
         command, scale = _command(stage), stage.scale
         async with contextlib.AsyncExitStack() as stack:
-            workers = {"fanjet": {"workers": 2}}
-            server = await stack.enter_async_context(_running(command, _folder(stack), scale.drain, workers))
+            settings = node_settings(free_port(), scale.drain, fanjet={"workers": 2})
+            server = await stack.enter_async_context(running_node(command, settings))
             balancer = Balancer([server.address])
             play = await stack.enter_async_context(_playing(balancer, 2 * scale.subscribers))
             await play.crowd.add(play.clients(2 * scale.subscribers), server.address)
@@ -241,13 +238,3 @@ class RollingRestart:
                     await server.logged("rolling restart is done", 2 * scale.drain + PATIENCE)
                     await play.book.all_back(TIMEOUT)
             return play.figures(await watchers.finish())
-
-
-@contextlib.asynccontextmanager
-async def _running(command: str, folder: Path, drain: float, more: dict[str, Any]) -> AsyncIterator[Node]:
-    node = Node.of_server(command, node_settings(free_port(), drain, **more), folder)
-    try:
-        await node.start()
-        yield node
-    finally:
-        await node.kill()

@@ -27,12 +27,14 @@ class FanOut:
     summary: str
     channel: str = "fan"
     interval: float = 0.0
+    subscribers: int = 1000
+    """At most: fewer on a smaller scale."""
     batch: int = 1
     carrier: Carrier = WEBSOCKET
 
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure from the first publication to the last delivery."""
-        count = stage.scale.encrypted if stage.certificate else stage.scale.subscribers
+        count = min(self.subscribers, stage.scale.encrypted if stage.certificate else stage.scale.subscribers)
         clients = await stage.clients(([{"channel": self.channel}] for _ in range(count)), self.carrier)
         tally, latencies = Tally(), Latencies()
         attach_readers(clients, tally, latencies)

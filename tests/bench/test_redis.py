@@ -1,0 +1,22 @@
+"""The Redis of a run."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from fanjet.bench.redis import running_redis
+from tests.support.redis_binaries import old_binary
+
+
+async def test_it_tells_how_many_channels_somebody_is_subscribed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(old_binary()).parent), prepend=os.pathsep)
+    async with running_redis() as redis:
+        host, port = redis.settings["engine"]["redis"]["address"].split(":")
+        assert await redis.channels() == 0
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"SUBSCRIBE one two\r\n")
+        await redis.channels_are(2)
+        writer.close()
+        await redis.channels_are(0)
