@@ -275,3 +275,22 @@ async def test_nothing_is_delivered_after_an_unsubscribe(rig: Rig) -> None:
     await rig.settle()
     assert client.data("full:a") == [1]
     assert client.messages[-1] == {"id": number, "unsubscribe": {}}
+
+
+async def test_who_is_in_a_channel_that_the_broker_comes_to_refuse_may_ask_again(rig: Rig) -> None:
+    live, subscribing, elsewhere = rig.connected(), rig.connected(), rig.connected()
+    live.call(**SUBSCRIBE)
+    elsewhere.call(subscribe={"channel": "news"})
+    rig.gate.hold("add")
+    subscribing.send(SUBSCRIBE)
+    await rig.settle()
+    rig.node.hub.on_refused("full:a")
+    rig.node.hub.on_refused("nobody's")
+    rig.gate.release("add")
+    await rig.settle()
+    assert live.messages[-1]["push"]["unsubscribe"]["code"] == 2500
+    assert subscribing.code == 3010
+    assert elsewhere.code is None
+    assert rig.gate.channels("subscribe") == ["full:a", "news"]
+    live.call(**SUBSCRIBE)
+    assert rig.gate.channels("subscribe") == ["full:a", "news", "full:a"]

@@ -192,6 +192,39 @@ async def test_a_nats_that_was_stopped_for_a_while_is_heard_again_at_once(
     nats.stop()
 
 
+async def test_who_may_hear_a_channel_no_more_is_told(
+    private_server: StartServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("nats")
+
+    def deny(*subjects: str) -> None:
+        permissions = json.dumps({"subscribe": {"deny": ["none", *subjects]}})
+        users = f"[{{ user: u, permissions: {permissions} }}]"
+        (folder / "conf").write_text(f"authorization {{ users: {users} }}\nno_auth_user: u\n")
+
+    deny()
+    nats = Nats(folder, "-c", str(folder / "conf"))
+    nats.start()
+    server = private_server(config_for(nats))
+    secret = f'Se"cret-{name}'
+    async with connected(server) as first, connected(server, is_protobuf=True) as second:
+        for client in (first, second):
+            await client.subscribe(name)
+            await client.subscribe(secret)
+        deny(f"centrifugo.client.{secret}")
+        os.kill(nats.pid, signal.SIGHUP)
+        for client in (first, second):
+            push = await client.push()
+            assert (push["channel"], push["unsubscribe"]["code"]) == (secret, 2500)
+        await server.api("publish", {"channel": name, "data": 1})
+        assert (await second.push())["channel"] == name
+        await first.send({"id": 9, "subscribe": {"channel": secret}})
+        assert (await first.closed())[0] == 3004
+    assert "NATS does not permit a subscription any more" in server.log
+    server.stop()
+    nats.stop()
+
+
 async def test_a_server_that_cannot_reach_nats_does_not_start(private_server: StartServer, nats: Nats) -> None:
     with pytest.raises(RuntimeError, match="error connecting to NATS"):
         private_server(merge(config_for(nats), {"broker": {"nats": {"url": "nats://127.0.0.1:1"}}}))

@@ -26,12 +26,13 @@ class Delivered:
 
 @dataclass
 class Recorder:
-    """BrokerEvents that keep everything; engines with a network deliver later, so tests wait for a number of events."""
+    """RefusableEvents that keep everything. Engines with a network report later: tests wait for a number of events."""
 
     delivered: list[Delivered] = field(default_factory=list)
     members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
     told: int = 0
     restored: int = 0
+    refused: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def on_publication(
@@ -54,6 +55,15 @@ class Recorder:
     def on_restored(self) -> None:
         self.restored += 1
         self.changed.set()
+
+    def on_refused(self, channel: str) -> None:
+        self.refused.append(channel)
+        self.changed.set()
+
+    async def refusals(self, count: int) -> list[str]:
+        """The channels refused so far, once there are `count`."""
+        await self._reached(self.refused, count)
+        return self.refused
 
     async def deliveries(self, count: int) -> list[Delivered]:
         """The publications delivered so far, once there are `count`."""

@@ -96,6 +96,13 @@ class BrokerEvents(Protocol):
         """The backend was lost and is back: what happened meanwhile has not been reported, and streams may be new."""
 
 
+class RefusableEvents(BrokerEvents, Protocol):
+    """What brokers report to whose backend may refuse a channel to which it has subscribed the node."""
+
+    def on_refused(self, channel: str) -> None:
+        """Nothing more is reported of this channel: the node is not subscribed to it any more."""
+
+
 class Broker(Protocol):
     """Carries publications, joins and leaves between nodes and keeps the channels' streams (07 §1.1).
 

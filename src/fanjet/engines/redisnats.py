@@ -14,7 +14,7 @@ from .nats.subjects import has_wildcard
 if TYPE_CHECKING:
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
-    from .interfaces import BrokerEvents, History, Published, PublishOptions
+    from .interfaces import History, Published, PublishOptions, RefusableEvents
     from .nats import NatsBroker
     from .redis import RedisBroker
 
@@ -31,7 +31,7 @@ class RedisNatsBroker:
     keeps_history = True
     delivers_reliably = False
 
-    def __init__(self, redis: RedisBroker, nats: NatsBroker, events: BrokerEvents) -> None:
+    def __init__(self, redis: RedisBroker, nats: NatsBroker, events: RefusableEvents) -> None:
         self._redis = redis
         self._nats = nats
         nats.when_restored(events.on_restored)

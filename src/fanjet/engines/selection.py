@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.presence_manager import PresenceManagerRedis
     from fanjet.config.tree.redis import BrokerRedisConnection, RedisConnection
 
-    from .interfaces import Broker, BrokerEvents, Controller, PresenceManager
+    from .interfaces import Broker, Controller, PresenceManager, RefusableEvents
     from .metrics import EngineMetrics
     from .redis import RedisBroker, RedisController, Shards
     from .shared import EngineLink
@@ -58,7 +58,13 @@ class Engines(Struct, frozen=True):
 
 
 def open_engines(
-    config: Config, events: BrokerEvents, uid: str, metrics: EngineMetrics, options_of: OptionsOf, *, shared: str = ""
+    config: Config,
+    events: RefusableEvents,
+    uid: str,
+    metrics: EngineMetrics,
+    options_of: OptionsOf,
+    *,
+    shared: str = "",
 ) -> Engines:
     """Make the engines, which connect when they are started. The configuration is valid; `uid` is the node's id, by
     which others address it. `options_of` a channel may raise error 102. `shared`: the Unix socket of the process that
@@ -108,7 +114,7 @@ class _Opener(Struct, frozen=True):
     """What the engines of one node need to know."""
 
     config: Config
-    events: BrokerEvents
+    events: RefusableEvents
     uid: str
     metrics: EngineMetrics
     link: EngineLink | None

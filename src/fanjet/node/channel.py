@@ -10,6 +10,7 @@ from .metrics import PUBLICATION
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable
 
     from fanjet.protocol.publication import Publication
     from fanjet.telemetry.metrics import Flow
@@ -167,15 +168,13 @@ class LiveChannel(Struct, eq=False, gc=False):
             return True
         return None if offset > expected else False
 
+    def live_subscribers(self) -> list[Subscriber]:
+        """All who are not still subscribing."""
+        return _all_in(self.groups.values()) + [one for one in self.apart.values() if one.buffer is None]
+
     def positioned_subscribers(self) -> list[Subscriber]:
         """All who share the position."""
-        return [
-            subscriber
-            for group in self.groups.values()
-            if group.delivery.positioned
-            for members in (group.members, group.fresh)
-            for subscriber in members.values()
-        ]
+        return _all_in(group for group in self.groups.values() if group.delivery.positioned)
 
     def subscribers_astray(self, offset: int, epoch: str) -> list[Subscriber]:
         """All live positioned subscribers who are not at the top of the stream as it was read a moment ago. Who is
@@ -188,3 +187,9 @@ class LiveChannel(Struct, eq=False, gc=False):
         if (self.offset, self.epoch) != (offset, epoch):
             astray += self.positioned_subscribers()
         return astray
+
+
+def _all_in(groups: Iterable[Group]) -> list[Subscriber]:
+    return [
+        subscriber for group in groups for members in (group.members, group.fresh) for subscriber in members.values()
+    ]

@@ -9,7 +9,12 @@ from math import inf
 from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING
 
-from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
+from fanjet.protocol.codes import (
+    DISCONNECT_INAPPROPRIATE_PROTOCOL,
+    DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_SLOW,
+    Disconnect,
+)
 from fanjet.protocol.messages import JoinPush, LeavePush
 
 from .channel import LiveChannel
@@ -174,6 +179,16 @@ class Hub:
         """See `BrokerEvents`."""
         if self.when_restored is not None:
             self.when_restored()
+
+    def on_refused(self, channel: str) -> None:
+        """See `RefusableEvents`: everybody is told, and may try again. Who is still subscribing cannot be told other
+        than by the end of the connection."""
+        live = self.channels.get(channel)
+        if live is not None:
+            live.subscribed = False
+            self._lose(live.live_subscribers())
+            subscribing = [one.session for one in live.apart.values() if one.buffer is not None]
+            self._refuse(subscribing, DISCONNECT_INSUFFICIENT_STATE)
 
     # ------------------------------------------------------------------------------------------ one subscriber
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
-    from fanjet.engines.interfaces import BrokerEvents, Controller, History, Published, PublishOptions
+    from fanjet.engines.interfaces import Controller, History, Published, PublishOptions, RefusableEvents
     from fanjet.engines.selection import Engines
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.messages import EmulationRequest
@@ -74,7 +74,7 @@ class Node:
         name: str,
         version: str,
         namespaces: Namespaces,
-        open_engines: Callable[[BrokerEvents, str], Engines],
+        open_engines: Callable[[RefusableEvents, str], Engines],
         max_message: int = 0,
         max_lag: float = 0.0,
         metrics: NodeMetrics | None = None,

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+
+import pytest
 
 from fanjet.config.tree.broker import BrokerNats
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
@@ -27,9 +31,9 @@ numbers = itertools.count()
 
 
 @asynccontextmanager
-async def opened(url: str, events: Recorder) -> AsyncIterator[NatsBroker]:
+async def opened(url: str, events: Recorder, *, probe_seconds: float = PROBE_SECONDS) -> AsyncIterator[NatsBroker]:
     settings = BrokerNats.model_validate({"url": url, "prefix": "p"})
-    broker = NatsBroker(NatsConnection(settings, "me", probe_seconds=PROBE_SECONDS), settings, events)
+    broker = NatsBroker(NatsConnection(settings, "me", probe_seconds=probe_seconds), settings, events)
     await broker.start()
     try:
         yield broker
@@ -162,6 +166,55 @@ async def test_what_the_server_refuses_is_told(tmp_path: Path, events: Recorder)
         server.stop()
 
 
+async def test_what_the_server_refuses_too_late_is_told_afterwards(tmp_path: Path, events: Recorder) -> None:
+    permissions = '{ subscribe: ["p.client.news", "p.node.>"], publish: ">" }'
+    users = f"[{{ user: u, password: p, permissions: {permissions} }}]"
+    (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
+    server = Nats(tmp_path, "-c", str(tmp_path / "conf"))
+    server.start()
+    try:
+        async with Relay(server.port) as relay:
+            url = f"nats://u:p@127.0.0.1:{relay.port}"
+            async with opened(url, events, probe_seconds=60.0) as broker:
+                relay.stall()
+                await asyncio.gather(*map(broker.subscribe, ("news", "Secret")))
+                assert not events.refused
+                relay.flow()
+                assert await events.refusals(1) == ["Secret"]
+                await delivered_again(broker, events)
+                await broker.unsubscribe("Secret")
+                with pytest.raises(EngineUnavailable, match="does not permit"):
+                    await broker.subscribe("Secret")
+                assert events.refused == ["Secret"]
+    finally:
+        server.stop()
+
+
+async def test_who_is_allowed_to_hear_orders_no_more_is_not_well(tmp_path: Path) -> None:
+    def permit(subjects: str) -> None:
+        users = f"[{{ user: u, password: p, permissions: {{ subscribe: {subjects}, publish: '>' }} }}]"
+        (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
+
+    permit("['p.>']")
+    server = Nats(tmp_path, "-c", str(tmp_path / "conf"))
+    server.start()
+    settings = BrokerNats.model_validate({"url": f"nats://u:p@127.0.0.1:{server.port}", "prefix": "p"})
+    controller = NatsController(NatsConnection(settings, "me", probe_seconds=60.0))
+    try:
+        await controller.start(lambda _: None)
+        assert not controller.lost
+        permit("['p.node.me']")
+        os.kill(server.pid, signal.SIGHUP)
+
+        async def deaf() -> bool:
+            return controller.lost == "control messages of NATS"
+
+        await until(deaf)
+    finally:
+        await controller.close()
+        server.stop()
+
+
 async def test_a_client_that_gives_up_is_replaced_at_once(nats: Nats, events: Recorder) -> None:
     settings = BrokerNats.model_validate({"url": nats.nats_url, "prefix": "p"})
     broker = NatsBroker(NatsConnection(settings, "me", probe_seconds=60.0), settings, events)
@@ -217,7 +270,9 @@ async def test_who_gives_up_subscribing_receives_nothing(nats: Nats) -> None:
     async with Relay(nats.port) as relay, connected_through(relay) as connection:
         received: list[bytes] = []
         relay.stall()
-        subscribing = asyncio.create_task(connection.subscribe("given.up", lambda _, data: received.append(data)))
+        subscribing = asyncio.create_task(
+            connection.subscribe("given.up", lambda _, data: received.append(data), lambda: None)
+        )
 
         async def waits_for_the_server() -> bool:
             return "given.up" in connection._subscriptions
@@ -227,7 +282,7 @@ async def test_who_gives_up_subscribing_receives_nothing(nats: Nats) -> None:
         await asyncio.gather(subscribing, return_exceptions=True)
         assert subscribing.cancelled()
         relay.flow()
-        await connection.subscribe("kept", lambda _, data: received.append(data))
+        await connection.subscribe("kept", lambda _, data: received.append(data), lambda: None)
         await connection.publish("given.up", b"1")
         await connection.publish("kept", b"2")
 

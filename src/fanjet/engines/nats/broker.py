@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.config.tree.broker import BrokerNats
-    from fanjet.engines.interfaces import BrokerEvents
+    from fanjet.engines.interfaces import RefusableEvents
     from fanjet.protocol.publication import ClientInfo
 
     from .connection import NatsConnection
@@ -44,7 +44,7 @@ class NatsBroker:
     keeps_history = False
     delivers_reliably = False
 
-    def __init__(self, connection: NatsConnection, config: BrokerNats, events: BrokerEvents) -> None:
+    def __init__(self, connection: NatsConnection, config: BrokerNats, events: RefusableEvents) -> None:
         self._connection = connection
         self._events = events
         self._wildcards = config.allow_wildcards
@@ -83,7 +83,9 @@ class NatsBroker:
         if has_wildcard(channel) and not self._wildcards:
             raise ReplyError(ERROR_BAD_REQUEST)
         receive = self._receive_raw if self.is_raw else self._receive
-        await self._connection.subscribe(self._subjects.subject(channel), partial(receive, channel))
+        await self._connection.subscribe(
+            self._subjects.subject(channel), partial(receive, channel), partial(self._events.on_refused, channel)
+        )
 
     async def unsubscribe(self, channel: str) -> None:
         """See `Broker.unsubscribe`."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nats import errors
 from nats.aio.client import Client
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.tls import client_context
+from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
-from .subjects import NodeSubjects, is_subject, is_writable
+from .subjects import NodeSubjects, as_told, is_subject, is_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from typing import Any
 
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
@@ -27,15 +29,24 @@ if TYPE_CHECKING:
     Receive = Callable[[str, bytes], None]
 
 log = get_logger(__name__)
+refusals = LimitedLog(log, 20)
+"""Of subscriptions: when the server's permissions change it may be all."""
 
 RECONNECT_SECONDS: Final = 2
-_DENIED: Final = re.compile(r'permissions violation for subscription to "(.*)"')
+_DENIED: Final = re.compile(r'permissions violation for subscription to "((?:[^"\\]|\\.)*)"')
 PROBE: Final = b"probe"
 PROBE_SECONDS: Final = 10.0
 DEAF_AFTER: Final = 2.5
 """Probe intervals of silence: one until the probe, one for it to come back."""
 MOST_PAUSE: Final = 10
 """Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
+
+
+class Interest(NamedTuple):
+    """Who wants to hear a subject: gets every message, or is told that there will be none."""
+
+    receive: Receive
+    refused: Callable[[], None]
 
 
 class NotPermitted(EngineUnavailable):
@@ -71,14 +82,17 @@ class NatsConnection:
         """Called when everything is heard again after a loss."""
         self._config = config
         self._client: Client = _Client()
-        self._receivers: dict[str, Receive] = {}
+        self._interests: dict[str, Interest] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._postponed: dict[str, None] = {}
         """Subjects to subscribe to when the connection is back."""
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
+        self._asking: set[str] = set()
+        """Subjects that somebody waits to be subscribed to."""
         self._denied: set[str] = set()
-        """Subjects that the server has refused, in lower case, as it is told."""
+        """Subjects that the server has refused, as it told them."""
+        self._judging = False
         self._gone = asyncio.Event()
         """Set when the client has given up, which it does when the server complains of anything."""
         self._is_lost = False
@@ -88,7 +102,7 @@ class NatsConnection:
         self._flushing: asyncio.Task[None] | None = None
         self._heard_at = 0.0
         self._watching: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._errands: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect, for the first of those who share this. Raises `EngineUnavailable`, `TLSError`."""
@@ -97,7 +111,7 @@ class NatsConnection:
             return
         await self._connect(self._client)
         self._heard_at = asyncio.get_running_loop().time()
-        await self.subscribe(self.subjects.own, self._receive_own)
+        await self.subscribe(self.subjects.own, self._receive_own, _nothing)
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
@@ -105,7 +119,7 @@ class NatsConnection:
         self._users -= 1
         if self._users:
             return
-        running = [task for task in (self._watching, self._flushing, *self._closing) if task is not None]
+        running = [task for task in (self._watching, self._flushing, *self._errands) if task is not None]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -136,20 +150,22 @@ class NatsConnection:
         with _failures(f"error publishing to NATS subject {subject!r}"):
             await self._client.publish(subject, payload)
 
-    async def subscribe(self, subject: str, receive: Receive) -> None:
+    async def subscribe(self, subject: str, receive: Receive, refused: Callable[[], None]) -> None:
         """Receive what is published to a subject from now on; returns when the server knows. While it cannot be reached
         or does not answer in time the subscription is as good as those made before: it brings something afterwards.
         Once is enough. Raises `NotPermitted` for what the server refuses, except the subject of this node itself, which
-        it can do without."""
-        if subject in self._receivers:
+        it can do without. If it refuses later on, be it because it does not permit any more what it did, `refused` is
+        called, and there is no subscription."""
+        if subject in self._interests:
             return
         if not is_subject(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
-        self._receivers[subject] = receive
-        self._denied.discard(subject.lower())
+        self._interests[subject] = Interest(receive, refused)
+        self._denied.discard(as_told(subject))
         if not self._client.is_connected:
             self._postponed[subject] = None
             return
+        self._asking.add(subject)
         try:
             with _failures(f"error subscribing to NATS subject {subject!r}"):
                 await self._subscribe(self._client, subject)
@@ -159,15 +175,15 @@ class NatsConnection:
             with suppress(EngineUnavailable):  # then there is nothing left that could be received
                 await self.unsubscribe(subject)
             raise
-        if subject.lower() in self._denied and subject != self.subjects.own:
+        finally:
+            self._asking.discard(subject)
+        if as_told(subject) in self._denied and subject != self.subjects.own:
             await self.unsubscribe(subject)
             raise NotPermitted(f"NATS does not permit a subscription to {subject!r}")
 
     async def unsubscribe(self, subject: str) -> None:
         """Receive no more of a subject."""
-        self._receivers.pop(subject, None)
-        self._postponed.pop(subject, None)
-        subscription = self._subscriptions.pop(subject, None)
+        subscription = self._forget(subject)
         if subscription is not None:
             with _failures(f"error unsubscribing from NATS subject {subject!r}"):
                 await subscription.unsubscribe()
@@ -207,8 +223,14 @@ class NatsConnection:
 
         return tell_of_current
 
+    def _forget(self, subject: str) -> Subscription | None:
+        """Nobody wants to hear it any more. Returns what is to be ended."""
+        self._interests.pop(subject, None)
+        self._postponed.pop(subject, None)
+        return self._subscriptions.pop(subject, None)
+
     async def _subscribe(self, client: Client, subject: str) -> None:
-        receive = self._receivers[subject]
+        receive = self._interests[subject].receive
         time = asyncio.get_running_loop().time
 
         async def take(message: Msg) -> None:
@@ -245,10 +267,34 @@ class NatsConnection:
         text = str(error).lower()
         if denied := _DENIED.search(text):
             self._denied.add(denied[1])
+            if not self._judging:
+                self._judging = True
+                asyncio.get_running_loop().call_soon(self._take_denials)
         if self.subjects.own.lower() in text and "permissions violation" in text:
             self._may_probe = False
         if not self._is_lost:  # else it is one of the attempts to come back, told once
             log.error("NATS error", error=error)
+
+    def _take_denials(self) -> None:
+        """End the subscriptions that have been refused and for which nobody waits. All at once, since a server whose
+        permissions have changed refuses many, and it takes a look at every subscription to find them."""
+        self._judging = False
+        for subject in [one for one in self._interests if as_told(one) in self._denied]:
+            if subject not in self._asking and subject != self.subjects.own:
+                self._refuse(subject)
+        self._denied.intersection_update(map(as_told, self._asking))
+
+    def _refuse(self, subject: str) -> None:
+        interest, subscription = self._interests[subject], self._forget(subject)
+        refusals.error("NATS does not permit a subscription any more", subject=subject)
+        if subscription is not None:
+            self._run(_end(subscription))
+        interest.refused()
+
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     async def _on_disconnected(self) -> None:
         if not self._client.is_closed and not self._is_lost:
@@ -266,7 +312,7 @@ class NatsConnection:
 
     async def _note_return(self) -> None:
         self._is_lost = False
-        log.info("NATS connection restored", subscriptions=len(self._receivers))
+        log.info("NATS connection restored", subscriptions=len(self._interests))
         self.on_restored()
         await self._probe()
 
@@ -323,17 +369,20 @@ class NatsConnection:
             old, self._client = self._client, client
             self._gone.clear()
             self._postponed.clear()
-            task = asyncio.get_running_loop().create_task(old.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-            for subject in list(self._receivers):
-                if subject in self._receivers:
+            self._run(old.close())
+            for subject in list(self._interests):
+                if subject in self._interests:
                     await self._subscribe(client, subject)
             await self._flush(client)
         except (EngineUnavailable, errors.Error, OSError, TimeoutError) as error:
             log.error("cannot replace the connection to NATS", error=error)
             return
         await self._note_return()
+
+
+async def _end(subscription: Subscription) -> None:
+    with suppress(errors.Error, OSError):  # it has gone with its connection
+        await subscription.unsubscribe()
 
 
 def _take_note(flush: asyncio.Task[None]) -> None:

@@ -43,10 +43,13 @@ class NatsController:
 
         await connection.start()
         try:
-            await connection.subscribe(connection.subjects.control, receive)
-        except NotPermitted as error:
-            self._is_permitted = False
-            log.error("the node hears no control messages", error=error)
+            await connection.subscribe(connection.subjects.control, receive, self._note_refusal)
+        except NotPermitted:
+            self._note_refusal()
+
+    def _note_refusal(self) -> None:
+        self._is_permitted = False
+        log.error("NATS does not permit the node to hear control messages")
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""

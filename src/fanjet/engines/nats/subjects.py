@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 _SPACE: Final = re.compile(r"[ \t\r\n]")
+_SHORT: Final = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\v": r"\v", '"': r"\"", "\\": r"\\"}
 
 
 def is_writable(subject: str) -> bool:
@@ -20,6 +21,23 @@ def is_writable(subject: str) -> bool:
 def is_subject(subject: str) -> bool:
     """Whether the server takes this for a subject: no token of it is empty."""
     return is_writable(subject) and all(subject.split("."))
+
+
+def as_told(subject: str) -> str:
+    """How a subject stands in an error of the server, which quotes it as Go does, once that is in lower case."""
+    lower = subject.lower()
+    if lower.isprintable() and '"' not in lower and "\\" not in lower:
+        return lower
+    return "".join(map(_quoted, lower))
+
+
+def _quoted(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:0{4 if code < 0x10000 else 8}x}"
 
 
 class NodeSubjects:
