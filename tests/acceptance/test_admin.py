@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from fanjet.admin.login_token import issue
 from tests.support.server import Server, free_port
@@ -152,6 +153,15 @@ async def test_everything_is_below_the_prefix(shared_server: StartServer) -> Non
     assert (await ask(f"{server.url}/ops/admin/init"))[0] == 200
     assert (await ask(f"{server.url}/ops"))[0] == 307
     assert (await ask(f"{server.url}/admin/init"))[0] == 404
+
+
+async def test_the_page_by_its_name_leads_to_its_folder_with_the_query(server: Server) -> None:
+    asked = f"{server.url}/index.html?code=1&state=a%20b"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(URL(asked, encoded=True), allow_redirects=False) as answer,
+    ):
+        assert (answer.status, answer.headers["Location"]) == (301, "./?code=1&state=a%20b")
 
 
 async def test_the_pages_come_under_a_strict_policy(server: Server) -> None:

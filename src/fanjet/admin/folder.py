@@ -30,7 +30,7 @@ class Folder:
         """Answer any method with the file."""
         below = exchange.request.path.removeprefix(self._prefix)
         if below.endswith("/index.html") or below == "index.html":
-            _redirect(exchange, "./")
+            redirect(exchange, "./")
             return
         segments = [part for part in below.split("/") if part]
         if any(part == ".." or "\0" in part for part in segments):
@@ -42,9 +42,7 @@ class Folder:
         try:
             if path.is_dir() != is_folder:
                 name = quote(path.name)
-                _redirect(exchange, f"../{name}" if is_folder else f"{name}/") if path.exists() else _not_found(
-                    exchange
-                )
+                redirect(exchange, f"../{name}" if is_folder else f"{name}/") if path.exists() else _not_found(exchange)
             elif not is_folder:
                 _send(exchange, path)
             elif (path / "index.html").is_file():
@@ -106,7 +104,8 @@ def _listing(folder: Path) -> bytes:
     return f"{head}<pre>\n{lines}</pre>\n".encode("utf-8", "surrogateescape")
 
 
-def _redirect(exchange: Exchange, to: str) -> None:
+def redirect(exchange: Exchange, to: str) -> None:
+    """Send the browser to the relative address `to`, with the query it came with."""
     query = exchange.request.query
     location = to.encode() + (b"?" + query if query else b"")
     exchange.respond(301, headers=((b"Location", location),))

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from fanjet.net.assets import assets_of, headers
 from fanjet.net.http1.response import NO_SNIFFING, TEXT
 
+from .folder import redirect
+
 if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
 
@@ -37,7 +39,7 @@ class Interface:
         """Answer any method with the file."""
         below = "/" + exchange.request.path.removeprefix(self._prefix)
         if below == "/index.html":
-            exchange.respond(301, headers=((b"Location", b"./"),))
+            redirect(exchange, "./")
             return
         asset = self._assets.get("/index.html" if below == "/" else below)
         if asset is None:
