@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from fanjet.api import publish_options as module
@@ -15,15 +16,15 @@ from fanjet.config.tree.channel import ChannelOptions
 from fanjet.engines.interfaces import PublishOptions
 
 HISTORY = ChannelOptions(history_size=10, history_ttl=60.9, history_meta_ttl=3600)
-OF_HISTORY = PublishOptions(history_size=10, history_ttl=60, history_meta_ttl=3600)
+OF_HISTORY = PublishOptions(history_size=10, history_ttl=60, history_meta_ttl=3600, is_json=True)
 
 
 @pytest.mark.parametrize(
     ("namespace", "expected"),
     [
-        pytest.param(ChannelOptions(), PublishOptions(), id="nothing"),
+        pytest.param(ChannelOptions(), PublishOptions(is_json=True), id="nothing"),
         pytest.param(HISTORY, OF_HISTORY, id="history-in-whole-seconds"),
-        pytest.param(ChannelOptions(delta_publish=True), PublishOptions(use_delta=True), id="delta"),
+        pytest.param(ChannelOptions(delta_publish=True), PublishOptions(use_delta=True, is_json=True), id="delta"),
     ],
 )
 def test_a_plain_request_publishes_as_its_namespace_says(namespace: ChannelOptions, expected: PublishOptions) -> None:
@@ -46,6 +47,20 @@ def test_a_plain_request_publishes_as_its_namespace_says(namespace: ChannelOptio
 def test_what_a_request_says_changes_that(fields: dict[str, Any], changes: dict[str, Any]) -> None:
     assert publish_options(HISTORY, PublishRequest(**fields), b"1") == replace(OF_HISTORY, **changes)
     assert publish_options(HISTORY, PublishRequest(), b"1") == OF_HISTORY
+
+
+@pytest.mark.parametrize("tags", [{}, {"a": "b"}], ids=["plain", "tags"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"b64data": "MQ=="}, id="base64"),
+        pytest.param({"data": b"1"}, id="from-a-way-in-that-carries-any-bytes"),
+    ],
+)
+def test_what_did_not_come_as_json_text_is_not_known_to_be_json(fields: dict[str, Any], tags: dict[str, str]) -> None:
+    request = PublishRequest(**fields, tags=tags)
+    assert not publish_options(HISTORY, request, b"1").is_json
+    assert publish_options(HISTORY, PublishRequest(data=Raw(b"1"), tags=tags), b"1").is_json
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from fanjet.channels.subscription import is_stream
 from fanjet.engines.interfaces import PublishOptions
 
 from .errors import BadRequest
+from .payloads import is_json_text
 from .requests import Publishing
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def publish_options(namespace: ChannelOptions, request: Publishing, data: bytes)
         or request.version
         or request.version_epoch
     ):
-        return _combine(namespace, request)
-    return rules.plain
+        return _combine(namespace, request, is_json=is_json_text(request.data, request.b64data))
+    return rules.plain_json if is_json_text(request.data, request.b64data) else rules.plain
 
 
 class _Rules(Struct, frozen=True, eq=False):
@@ -44,6 +45,8 @@ class _Rules(Struct, frozen=True, eq=False):
     """Whether it takes whatever is not empty."""
     plain: PublishOptions
     """For requests that say nothing but channel and data."""
+    plain_json: PublishOptions
+    """The same where the data came as JSON."""
 
 
 _MAX_KEPT: Final = 1000
@@ -56,12 +59,13 @@ def _read(namespace: ChannelOptions) -> _Rules:
         _rules.clear()
     stream, data_format = is_stream(namespace), namespace.publication_data_format
     takes_any = stream and data_format in ("", "binary")
-    rules = _Rules(namespace, stream, data_format, takes_any, plain=_combine(namespace, Publishing()))
+    plain, plain_json = (_combine(namespace, Publishing(), is_json=is_json) for is_json in (False, True))
+    rules = _Rules(namespace, stream, data_format, takes_any, plain, plain_json)
     _rules[id(namespace)] = rules
     return rules
 
 
-def _combine(namespace: ChannelOptions, request: Publishing) -> PublishOptions:
+def _combine(namespace: ChannelOptions, request: Publishing, *, is_json: bool) -> PublishOptions:
     keeps = not request.skip_history
     return PublishOptions(
         history_size=namespace.history_size if keeps else 0,
@@ -72,4 +76,5 @@ def _combine(namespace: ChannelOptions, request: Publishing) -> PublishOptions:
         use_delta=request.delta or namespace.delta_publish,
         version=request.version,
         version_epoch=request.version_epoch,
+        is_json=is_json,
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
-
-from msgspec import Raw
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 
 from fanjet.api import cluster, connections, history, presence, publication, requests
 from fanjet.api.errors import as_api_error
@@ -13,6 +11,8 @@ from fanjet.events.handlers.payloads import payload_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Iterable, Mapping
     from typing import Unpack
+
+    from msgspec import Raw
 
     from fanjet.api import results
     from fanjet.api.node import Node
@@ -50,7 +50,7 @@ class ServerApi:
 
     async def publish(self, channel: str, data: Any, **options: Unpack[PublishOptions]) -> results.PublishResult:
         """Publish into a channel; the result has the publication's position if it went into a stream."""
-        request = requests.PublishRequest(channel=channel, data=_raw(data), **options)
+        request = requests.PublishRequest(channel=channel, data=_payload(data), **options)
         return await _run("publish", self._publish(request))
 
     async def _publish(self, request: requests.PublishRequest) -> results.PublishResult:
@@ -60,7 +60,7 @@ class ServerApi:
         self, channels: Iterable[str], data: Any, **options: Unpack[PublishOptions]
     ) -> results.BroadcastResult:
         """Publish the same into many channels; the result has a response for each, in their order."""
-        request = requests.BroadcastRequest(channels=list(channels), data=_raw(data), **options)
+        request = requests.BroadcastRequest(channels=list(channels), data=_payload(data), **options)
         return await _run("broadcast", publication.broadcast(self._node, request))
 
     async def subscribe(
@@ -83,8 +83,8 @@ class ServerApi:
             session=session,
             channel=channel,
             expire_at=expire_at,
-            info=_raw(info),
-            data=_raw(data),
+            info=_payload(info),
+            data=_payload(data),
             recover_since=_position(recover_since),
             override=None if override is None else _request_override(override),
         )
@@ -130,7 +130,7 @@ class ServerApi:
             session=session,
             expired=expired,
             expire_at=expire_at,
-            info=_raw(info),
+            info=_payload(info),
         )
         await _run("refresh", connections.refresh(self._node, request))
 
@@ -174,8 +174,8 @@ async def _run(name: str, call: Coroutine[Any, Any, T]) -> T:
         raise as_api_error(error, name) from error
 
 
-def _raw(payload: Any) -> Raw:
-    return Raw(payload_bytes(payload))
+def _payload(payload: Any) -> Raw:
+    return cast("Raw", payload_bytes(payload))  # see `requests`: any bytes, not known to be JSON
 
 
 def _position(position: Position | None) -> requests.StreamPosition | None:

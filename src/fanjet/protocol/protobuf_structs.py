@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from msgspec import Raw, Struct, inspect, structs
+from msgspec import Struct, inspect, structs
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -18,7 +18,8 @@ _Convert = Callable[[Any], Any]
 def struct_reader(message_class: type[Message], struct: type[T]) -> Callable[[Message], T]:
     """Make the function that turns messages into structs.
 
-    Bytes become `Raw`. What the struct has no field for is passed over, as if it came from a newer schema.
+    Bytes stay bytes, also where the struct says `Raw`. What it has no field for is passed over, as if it came from a
+    newer schema.
     """
     return _reader(cast("Descriptor", message_class.DESCRIPTOR), struct, {})
 
@@ -51,7 +52,7 @@ def _converter(field: FieldDescriptor, info: inspect.Type, known: dict[type[Stru
     if message is None:
         if field.is_repeated:
             return list
-        return Raw if field.type == field.TYPE_BYTES else _unchanged
+        return _unchanged
     if message.GetOptions().map_entry:
         value = message.fields_by_name["value"]
         if value.message_type is None:
