@@ -213,7 +213,14 @@ class Tidings:
     def _turn(self) -> None:
         self._next_turn = None
         self._is_announced = False
-        self.hear()
+        end = self._journal.about_end
+        if self._appended and end == self._position and not (self._own or self._undelivered or self._leaving):
+            # Nothing of others stands before it: that need not be asked for under the lock. Who has appended since has
+            # rung, or finds that it has been rung.
+            self._take_over(b"", end)
+            self._deliver()
+        else:
+            self.hear()
 
     def _turn_later(self, seconds: float = 0) -> None:
         if self._next_turn is not None:
@@ -244,6 +251,11 @@ class Tidings:
             self._position = None  # what is to come is still told and heard, until there is another beginning
             self._lose("events came faster than they were delivered")
             return self._exchange()
+        self._take_over(news, end)
+        return True
+
+    def _take_over(self, news: bytes, end: int) -> None:
+        """All is to be delivered that stands in the journal up to `end`, what was told included; others are called."""
         self._position = end
         self._journal.seats.note(self._seat, end)
         if self._appended:
@@ -252,13 +264,12 @@ class Tidings:
         if news:
             self._undelivered.append((events_in(news, SLICE_CHECK), len(news)))
             self._unheard += len(news)
-        if own:
+        if self._own:
             self._undelivered.append((parts(self._own_events, SLICE_CHECK), 0))
             self._forget_own()
         if self._rings:
             self._bells.ring(self._rings, end, (self._seat,))
             self._rings.clear()
-        return True
 
     def _forget_own(self) -> None:
         self._own, self._own_events, self._own_size = [], [], HEAD_SIZE
