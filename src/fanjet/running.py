@@ -28,6 +28,7 @@ from fanjet.open_files import LOW, raise_limit
 from fanjet.operating import graphite_exporter
 from fanjet.servable import check, refusals
 from fanjet.telemetry.logging import configure, get_logger
+from fanjet.workers.engine import answer_supervisor
 from fanjet.workers.link import Link
 from fanjet.workers.place import Engine, Worker, take_place
 from fanjet.workers.supervisor import NotStarted, Supervisor
@@ -189,6 +190,7 @@ async def _keep_for_workers(place: Engine, config: Config) -> int:
 
     loop = asyncio.get_running_loop()
     serving = loop.create_task(serve(place.listening, config))
+    await answer_supervisor(place)
     loop.add_reader(place.life, serving.cancel)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

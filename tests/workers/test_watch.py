@@ -12,9 +12,10 @@ import pytest
 
 from fanjet.workers import watch as module
 from fanjet.workers.watch import ROUNDS, Watch
-from tests.support.family import Family, is_running
+from tests.support.family import SLOW, Family, is_running
 from tests.support.following import Publisher, following
 from tests.support.server import Server, merge
+from tests.support.waiting import until
 from tests.support.wire_client import connected
 from tests.workers.conftest import CONFIG, started
 from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
@@ -79,6 +80,27 @@ async def test_a_worker_whose_loop_is_stuck_tells_where(tmp_path: Path) -> None:
         await asyncio.to_thread(server.stop)
 
 
+async def test_an_engine_that_hangs_is_replaced(private_server: StartServer, name: str) -> None:
+    server = await started(private_server, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}})
+    family, publisher = Family(server), Publisher(server, name)
+    hanging, workers = family.engine(), family.workers()
+    async with following(server, name, 4) as followers:
+        await publisher.publish()
+        await all_have(publisher, followers)
+        family.kill(hanging, signal.SIGSTOP)
+        await family.logged("engine does not answer, killing it")
+
+        async def have_begun_anew() -> bool:
+            return all(follower.unrecovered for follower in followers)
+
+        await until(have_begun_anew, SLOW)
+        assert not is_running(hanging)
+        await publisher.publish()
+        await all_have(publisher, followers)
+    assert family.engine() not in (0, hanging)
+    assert family.workers() == workers
+
+
 async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_server: StartServer) -> None:
     server = await started(private_server, {"fanjet": {"worker_timeout": "2s"}})
     family = Family(server)
@@ -90,15 +112,17 @@ async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_serve
     for pid in reversed(stopped):
         family.kill(pid, signal.SIGCONT)
     await server.api("info")
-    assert HANGS not in server.log
+    assert "does not answer" not in server.log
     assert family.workers() == before
 
 
 class Hanging:
     """A worker that answers only when the test says so."""
 
+    title = "worker"
+
     def __init__(self, number: int) -> None:
-        self.number = number
+        self.details = {"number": number}
         self.is_ready = True
         self.unanswered = 0
         self.killed = 0
@@ -117,7 +141,7 @@ def _kills_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def look(workers: list[Hanging], times: int, *answering: Hanging) -> None:
-    watch = Watch(cast("Any", workers), lambda: 1.0)
+    watch = Watch(lambda: cast("Any", workers), lambda: 1.0)
     for _ in range(times):
         watch.look(1.0)
         for worker in answering:
@@ -132,6 +156,12 @@ async def test_who_answers_in_the_end_is_left_alone() -> None:
     await look(workers, ROUNDS - 1, workers[1])
     await look(workers, 100, *workers)
     assert [worker.killed for worker in workers] == [0, 0]
+
+
+async def test_of_all_that_hang_the_first_goes_first() -> None:
+    workers = [Hanging(1), Hanging(2)]
+    await look(workers, ROUNDS + 1)
+    assert [worker.killed for worker in workers] == [1, 0]
 
 
 async def test_when_all_hang_they_go_one_by_one() -> None:

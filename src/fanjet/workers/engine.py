@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
-from .child import describe, spawn
+from .child import describe, show_stacks_when_asked, spawn
+from .line import Alive, Ask, Line, Ready
 from .place import EnginePlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .child import Child
+    from .line import Message
+    from .place import Engine
 
 PAUSE: Final = 1.0
 """Seconds before the engine is started again, when it did not live long."""
@@ -27,6 +30,53 @@ LOOK_SECONDS: Final = 0.02
 STOP_SECONDS: Final = 5.0
 
 log = get_logger(__name__)
+
+
+class EngineProcess:
+    """One such process, as the supervisor sees it (`watch.Watched`)."""
+
+    title = "engine"
+    details: Mapping[str, object] = {}
+
+    def __init__(self) -> None:
+        self.unanswered = 0
+        self._ready = False
+        self._line = Line(self._take, self._lost)
+        self._child: Child | None = None
+
+    async def start(self, environment: Mapping[str, str], listening: int, ends: int) -> None:
+        """Start it. Descriptors: what it listens on, and what tells it that nobody is left."""
+        line, its_line = socket.socketpair()
+        with its_line:
+            place = EnginePlace(listening, ends, its_line.fileno())
+            self._child = await spawn(place, environment, [listening, ends, its_line.fileno()])
+        line.setblocking(False)
+        await self._line.open(line)
+
+    @property
+    def child(self) -> Child:
+        """Its process, once it has been started."""
+        if self._child is None:
+            raise RuntimeError("the engine has not been started")
+        return self._child
+
+    @property
+    def is_ready(self) -> bool:
+        """See `Watched`."""
+        return self._ready and self.child.running
+
+    def ask(self) -> None:
+        """See `Watched`."""
+        self.unanswered += 1
+        self._line.send(Ask())
+
+    def _take(self, message: Message) -> None:
+        self.unanswered = 0
+        if isinstance(message, Ready):
+            self._ready = True
+
+    def _lost(self) -> None:
+        self._ready = False
 
 
 class EngineKeeper:
@@ -40,7 +90,8 @@ class EngineKeeper:
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listening.bind(self.path)
         self._ends, self.life = os.pipe()
-        self._child: Child | None = None
+        self.process: EngineProcess | None = None
+        """The one that is, or is coming to be, the engine."""
 
     async def listens(self) -> None:
         """Wait until the first one listens. Later ones are awaited by the workers, as is whatever they lose."""
@@ -48,24 +99,36 @@ class EngineKeeper:
             while probe.connect_ex(self.path):  # noqa: ASYNC110 - another process cannot set an event here
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def _spawn(self) -> Child:
-        place = EnginePlace(self._listening.fileno(), self._ends)
-        return await spawn(place, self._environment, [self._listening.fileno(), self._ends])
-
     async def keep(self) -> None:
         """Start another one whenever it has ended, for ever. What it kept is lost."""
         while True:
-            self._child = await self._spawn()
+            process = EngineProcess()
+            await process.start(self._environment, self._listening.fileno(), self._ends)
+            self.process = process
             await asyncio.sleep(PAUSE)
-            status = await self._child.exited()
-            log.error("engine has ended, starting another", pid=self._child.pid, status=describe(status))
+            status = await process.child.exited()
+            log.error("engine has ended, starting another", pid=process.child.pid, status=describe(status))
 
     async def stop(self) -> None:
         """Let it end, and wait for that: no worker is left."""
         os.close(self.life)
         os.close(self._ends)
-        if self._child is not None:
-            await self._child.ended_within(STOP_SECONDS)
+        if self.process is not None:
+            await self.process.child.ended_within(STOP_SECONDS)
         self._listening.close()
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
+
+
+async def answer_supervisor(place: Engine) -> None:
+    """In the engine's process: tell the supervisor that it has begun, and whenever it asks, that it is still alive."""
+
+    def take(message: Message) -> None:
+        if isinstance(message, Ask):
+            line.send(Alive())
+
+    show_stacks_when_asked()
+    place.line.setblocking(False)
+    line = Line(take, lambda: None)
+    await line.open(place.line)
+    line.send(Ready())

@@ -1,5 +1,5 @@
-"""What supervisor and workers say to each other, and workers among themselves: messages over a stream, each behind its
-length."""
+"""What the supervisor and those it has started say to each other, and workers among themselves: messages over a
+stream, each behind its length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LENGTH_BYTES: Final = 4
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """From a worker: connections are accepted."""
+    """From a worker: connections are accepted. From the engine: it has begun."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -57,11 +57,11 @@ class Gathered(msgspec.Struct, frozen=True, tag="gathered"):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """To a worker: give a sign of life."""
+    """To a worker, or the engine: give a sign of life."""
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """From a worker: this is one."""
+    """This is one."""
 
 
 class Stray(msgspec.Struct, frozen=True, tag="stray"):

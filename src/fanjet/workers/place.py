@@ -50,6 +50,8 @@ class EnginePlace(msgspec.Struct, frozen=True, tag="engine"):
     """A bound Unix socket."""
     life: int
     """A pipe that ends when nobody is left to serve."""
+    line: int
+    """Messages to and from the supervisor (`line.Line`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Engine:
 
     listening: socket.socket
     life: int
+    line: socket.socket
 
 
 Place: TypeAlias = Worker | Engine | None
@@ -87,7 +90,7 @@ def take_place(environment: MutableMapping[str, str]) -> Place:
     place = msgspec.json.decode(told, type=WorkerPlace | EnginePlace)
     if isinstance(place, EnginePlace):
         os.set_inheritable(place.life, False)
-        return Engine(_socket(place.listening), place.life)
+        return Engine(_socket(place.listening), place.life, _socket(place.line))
     return Worker(place.number, _socket(place.line), _socket(place.keeper), place.engine, place.post)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fanjet.telemetry.metrics.graphite import GraphiteExporter
 
     from .line import Message
+    from .watch import Watched
 
 GRACE: Final = 5.0
 """Seconds beyond the timeout of shutdowns, in which a worker gives up by itself."""
@@ -73,12 +74,17 @@ class Supervisor:
         self._folder = tempfile.mkdtemp(prefix="fanjet-")
         """Where workers have the sockets by which they reach each other."""
         self._key = os.urandom(KEY_BYTES)
-        self._watch = Watch(self._workers, lambda: self._config.fanjet.worker_timeout)
+        self._watch = Watch(self._watched, lambda: self._config.fanjet.worker_timeout)
         self._gathering = Gathering(self._workers)
         self._exporter = None if exporter is None else exporter(self._all_metrics())
         self._stop_requested = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._rolling = False
+
+    def _watched(self) -> list[Watched]:
+        """The engine last: when everything seems to hang, a worker is the smaller loss."""
+        engine = None if self._engine is None else self._engine.process
+        return [*self._workers, *([] if engine is None else [engine])]
 
     def _all_metrics(self) -> AllMetrics:
         return AllMetrics(

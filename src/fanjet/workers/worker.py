@@ -31,14 +31,16 @@ class WorkerGone(Exception):  # noqa: N818 (says what happened)
 
 
 class Worker:
-    """One process. `on_message` gets what is not answered here."""
+    """One process (`watch.Watched`). `on_message` gets what is not answered here."""
+
+    title = "worker"
 
     def __init__(self, number: int, keeper: Keeper, on_message: Callable[[Worker, Message], None]) -> None:
         self.number = number
         self.last_metrics = b""
         """What it has told of its metrics most recently."""
         self.unanswered = 0
-        """How many times it has been asked for a sign of life since it gave one."""
+        """See `Watched`."""
         self._keeper = keeper
         self._on_message = on_message
         self._ready = asyncio.Event()
@@ -46,6 +48,11 @@ class Worker:
         self._line_ended = asyncio.Event()
         self._reports: dict[int, asyncio.Future[bytes]] = {}
         self._child: Child | None = None
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """See `Watched`."""
+        return {"number": self.number}
 
     @property
     def child(self) -> Child:
