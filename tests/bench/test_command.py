@@ -1,12 +1,17 @@
 """The command line of `fanjet bench`."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from fanjet.bench.scenarios import SCENARIOS
 from fanjet.cli.main import main
+from tests.support.family import is_running
 
 
 def test_scenarios_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,3 +49,23 @@ def test_a_server_that_fails_makes_status_1_and_is_named_in_table_and_json(
     kernel, fanout = json.loads(file.read_text())["results"]
     assert kernel["outcomes"][0]["rounds"]
     assert fanout["outcomes"][0]["error"]
+
+
+PROGRAM = "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid())); os.execv(sys.executable, sys.argv[2:])"
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_whoever_ends_it_no_server_is_left(tmp_path: Path, how: signal.Signals, status: int) -> None:
+    told = tmp_path / "pid"
+    server = f'{{python}} -c "{PROGRAM}" {told} {{python}} -m fanjet -c {{config}}'
+    words = [sys.executable, "-m", "fanjet", "bench", "idle", "--quick", "--server", server]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as bench:
+        assert bench.stderr is not None
+        while b"idle, server" not in bench.stderr.readline():
+            pass
+        while not told.exists() or not told.read_text():
+            assert bench.poll() is None
+            time.sleep(0.02)
+        bench.send_signal(how)
+        assert bench.wait(30) == status
+    assert not is_running(int(told.read_text()))

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -102,4 +104,25 @@ def _run(plan: Plan) -> list[Result]:
     for library in VERBOSE:
         logging.getLogger(library).setLevel(logging.ERROR)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run_plan(plan, lambda step: print(step, file=sys.stderr)))
+        return runner.run(_until_told_to_end(run_plan(plan, lambda step: print(step, file=sys.stderr))))
+
+
+async def _until_told_to_end(running: Coroutine[Any, Any, list[Result]]) -> list[Result]:
+    """On a signal, too, leave no server behind: they are in sessions of their own."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(running)
+    told: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        if not told:  # a second one would break off the cleaning up
+            told.append(number)
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        raise typer.Exit(128 + told[0]) from None
