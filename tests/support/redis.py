@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import hiredis
 
-from tests.support.redis_binaries import new_binary, old_binary
+from tests.support.redis_binaries import new_binary, old_binary, valkey_binary
 from tests.support.server import Process, free_port
 
 if TYPE_CHECKING:
@@ -227,8 +227,8 @@ class Installations:
             sentinel = RedisSentinel(folder)
             settings = {"sentinel_address": [sentinel.sentinel.address], "sentinel_master_name": sentinel.MASTER}
             self._take(form, sentinel, [sentinel.one], settings)
-        elif form == "new":
-            server = Redis(folder, binary=new_binary())
+        elif form in ("new", "valkey"):
+            server = Redis(folder, binary=valkey_binary() if form == "valkey" else new_binary())
             self._take(form, server, [server], {"address": [server.address]})
         else:
             first, second = Redis(folder), Redis(self._make_folder("redis-second"))

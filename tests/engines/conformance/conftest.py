@@ -28,6 +28,8 @@ REDIS: dict[str, dict[str, Any]] = {
     "sentinel": {},
     "shards": {},
     "new": {},
+    "valkey": {},
+    "valkey-lists": {"history_use_lists": True},
     "new cluster-partitions": {
         "sharded_pub_sub_partitions": 16,
         "use_precomputed_partition_tags": True,
@@ -45,6 +47,8 @@ REDIS_PRESENCE: dict[str, dict[str, Any]] = {
     "cluster-users": {"presence_user_mapping": True},
     "sentinel": {},
     "shards": {},
+    "valkey": {},
+    "valkey-users": {"presence_user_mapping": True},
     "new-field-ttl": {"presence_hash_field_ttl": True},
     "new-field-ttl-users": {"presence_hash_field_ttl": True, "presence_user_mapping": True},
 }
