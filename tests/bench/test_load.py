@@ -65,7 +65,7 @@ def test_there_must_be_such_a_process() -> None:
 
 
 def test_processes_are_told_apart_by_what_they_were_started_as() -> None:
-    place = environment_for(EnginePlace(listening=3, life=4), os.environ)
+    place = environment_for(EnginePlace(listening=3, life=4, line=5), os.environ)
     child = [sys.executable, "-c", SPIN + SAY]
     code = f"import subprocess\nsubprocess.Popen({child!r}, env={place!r}).wait()\n"
     with process_that_is_done(code) as tree:

@@ -13,7 +13,7 @@ from .payload import now_us
 class Series:
     """Sends frames on a client's connection, which it takes over, until everything in them is answered.
 
-    Each frame leaves by a `send()` of its own, as from an SDK; collected, they would reach the server all at once.
+    Each frame leaves by a `send()` of its own, as from an SDK.
     """
 
     def __init__(self, transport: asyncio.Transport, frames: Sequence[bytes], commands: int, *, at_once: int) -> None:
@@ -26,7 +26,6 @@ class Series:
         self._latencies = Latencies()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._began = 0
-        transport.set_write_buffer_limits(high=0)  # or uvloop would collect them
         Answers(transport, self._on_answer, self._failed)
 
     def start(self, latencies: Latencies) -> None:

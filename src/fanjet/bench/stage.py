@@ -46,22 +46,25 @@ QUICK: Final = Scale(
 
 
 class Meter:
-    """CPU time of the server and time on the clock between `start` and `stop`."""
+    """CPU time and writes of the server and time on the clock between `start` and `stop`."""
 
     def __init__(self, tree: ProcessTree) -> None:
         self._tree = tree
         self.cpu_ns = 0
         self.seconds = 0.0
+        self.writes = 0
         self.start()
 
     def start(self) -> None:
         """Measure from now on."""
         self._clock = asyncio.get_running_loop().time()
+        self._writes = self._tree.writes()
         self._cpu = self._tree.cpu_ns()
 
     def stop(self) -> None:
         """Measure until now."""
         self.cpu_ns = self._tree.cpu_ns() - self._cpu
+        self.writes = self._tree.writes() - self._writes
         self.seconds = asyncio.get_running_loop().time() - self._clock
 
 

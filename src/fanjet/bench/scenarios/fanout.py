@@ -8,7 +8,7 @@ from typing import Final
 from fanjet.bench.api import BATCH, PUBLISH, ApiConnection, batch_body, publish_body
 from fanjet.bench.carriers import WEBSOCKET, Carrier
 from fanjet.bench.client import TIMEOUT
-from fanjet.bench.figures import Figure, cpu_per, latency_figures, throughput
+from fanjet.bench.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.latency import Latencies
 from fanjet.bench.loops import ApiLoop
 from fanjet.bench.payload import stamped
@@ -45,7 +45,8 @@ class FanOut:
         warmed_up, meter = tally.count, stage.meter()
         await self._publish(api, tally, count, stage.scale.seconds)
         meter.stop()
-        return delivery_figures(meter, tally.count - warmed_up, latencies)
+        figures = delivery_figures(meter, tally.count - warmed_up, latencies)
+        return figures if self.carrier.quic else [*figures, _writes_figure(meter, tally.count - warmed_up)]
 
     async def _publish(self, api: ApiConnection, tally: Tally, subscribers: int, seconds: float) -> None:
         """Publish for that long and wait until everything has arrived."""
@@ -84,6 +85,11 @@ def delivery_figures(meter: Meter, delivered: int, latencies: Latencies) -> list
     ]
 
 
+def _writes_figure(meter: Meter, delivered: int) -> Figure:
+    """Tell how much is sent together, as by a server that is behind. Datagrams are not counted."""
+    return Figure("writes per message", meter.writes / max(1, delivered), Unit.TIMES)
+
+
 @dataclass(frozen=True, slots=True)
 class ManyChannels:
     """Publish through the API, round and round, to as many channels as there are clients, ten subscribers each."""
@@ -106,7 +112,8 @@ class ManyChannels:
         warmed_up, meter = tally.count, stage.meter()
         await _publish_around(api, count, tally, stage.scale.seconds)
         meter.stop()
-        return delivery_figures(meter, tally.count - warmed_up, latencies)
+        delivered = tally.count - warmed_up
+        return [*delivery_figures(meter, delivered, latencies), _writes_figure(meter, delivered)]
 
 
 def _ten_of(count: int, index: int) -> range:

@@ -94,14 +94,13 @@ class Workers:
         await publishing(stage.scale.warm_up)
         await stage.settle()
         latencies.clear()
-        meter, engine_before, writes_before = stage.meter(), stage.tree.cpu_ns_of("engine"), stage.tree.writes()
+        meter, engine_before = stage.meter(), stage.tree.cpu_ns_of("engine")
         published = await publishing(stage.scale.seconds)
         meter.stop()
         engine_ns = stage.tree.cpu_ns_of("engine") - engine_before
-        writes = stage.tree.writes() - writes_before
         await stage.close()
         delivered = published * audience
-        return Cost(published, delivered, meter.seconds, meter.cpu_ns - engine_ns, engine_ns, writes, latencies)
+        return Cost(published, delivered, meter.seconds, meter.cpu_ns - engine_ns, engine_ns, meter.writes, latencies)
 
     def _by_api(self, pool: Pool, channels: list[str]) -> Action:
         turn = cycle(channels)
