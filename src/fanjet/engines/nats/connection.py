@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,7 +14,8 @@ from fanjet.net.tls import client_context
 from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
-from .subjects import NodeSubjects, as_told, is_subject, is_writable
+from .denials import Denials
+from .subjects import NodeSubjects, is_subject, is_writable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -33,7 +33,6 @@ refusals = LimitedLog(log, 20)
 """Of subscriptions: when the server's permissions change it may be all."""
 
 RECONNECT_SECONDS: Final = 2
-_DENIED: Final = re.compile(r'permissions violation for subscription to "((?:[^"\\]|\\.)*)"')
 PROBE: Final = b"probe"
 PROBE_SECONDS: Final = 10.0
 DEAF_AFTER: Final = 2.5
@@ -88,11 +87,7 @@ class NatsConnection:
         """Subjects to subscribe to when the connection is back."""
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
-        self._asking: set[str] = set()
-        """Subjects that somebody waits to be subscribed to."""
-        self._denied: set[str] = set()
-        """Subjects that the server has refused, as it told them."""
-        self._judging = False
+        self._denials = Denials(self._interests, self._refuse)
         self._gone = asyncio.Event()
         """Set when the client has given up, which it does when the server complains of anything."""
         self._is_lost = False
@@ -161,13 +156,12 @@ class NatsConnection:
         if not is_subject(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
         self._interests[subject] = Interest(receive, refused)
-        self._denied.discard(as_told(subject))
+        self._denials.forget(subject)
         if not self._client.is_connected:
             self._postponed[subject] = None
             return
-        self._asking.add(subject)
         try:
-            with _failures(f"error subscribing to NATS subject {subject!r}"):
+            with _failures(f"error subscribing to NATS subject {subject!r}"), self._denials.awaited(subject):
                 await self._subscribe(self._client, subject)
                 with suppress(errors.FlushTimeoutError):
                     await asyncio.shield(self._flush_soon())
@@ -175,9 +169,7 @@ class NatsConnection:
             with suppress(EngineUnavailable):  # then there is nothing left that could be received
                 await self.unsubscribe(subject)
             raise
-        finally:
-            self._asking.discard(subject)
-        if as_told(subject) in self._denied and subject != self.subjects.own:
+        if subject in self._denials and subject != self.subjects.own:
             await self.unsubscribe(subject)
             raise NotPermitted(f"NATS does not permit a subscription to {subject!r}")
 
@@ -265,26 +257,16 @@ class NatsConnection:
     async def _on_error(self, error: Exception) -> None:
         self._refusal = self._refusal or str(error)
         text = str(error).lower()
-        if denied := _DENIED.search(text):
-            self._denied.add(denied[1])
-            if not self._judging:
-                self._judging = True
-                asyncio.get_running_loop().call_soon(self._take_denials)
+        self._denials.take(text)
         if self.subjects.own.lower() in text and "permissions violation" in text:
             self._may_probe = False
         if not self._is_lost:  # else it is one of the attempts to come back, told once
             log.error("NATS error", error=error)
 
-    def _take_denials(self) -> None:
-        """End the subscriptions that have been refused and for which nobody waits. All at once, since a server whose
-        permissions have changed refuses many, and it takes a look at every subscription to find them."""
-        self._judging = False
-        for subject in [one for one in self._interests if as_told(one) in self._denied]:
-            if subject not in self._asking and subject != self.subjects.own:
-                self._refuse(subject)
-        self._denied.intersection_update(map(as_told, self._asking))
-
     def _refuse(self, subject: str) -> None:
+        """It is not permitted, after all or any more. The node can do without its own subject."""
+        if subject == self.subjects.own:
+            return
         interest, subscription = self._interests[subject], self._forget(subject)
         refusals.error("NATS does not permit a subscription any more", subject=subject)
         if subscription is not None:
