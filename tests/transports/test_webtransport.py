@@ -148,7 +148,9 @@ async def test_what_cannot_be_decoded_ends_the_session_without_a_word(server: Se
 async def test_protobuf_that_cannot_be_decoded_ends_it_just_so(server: Server, malformed: bytes) -> None:
     async with session_opened(server.url, is_protobuf=True) as client:
         await client.connect()
-        client.session.send(malformed, end=malformed == b"\x02\x08")
+        before = protobuf.encoded({"id": 2, "rpc": {"method": "before"}})
+        client.session.send(before + malformed, end=malformed == b"\x02\x08")
+        assert (await client.receive())["id"] == 2
         assert await client.closed() == NAMELESS
         assert client.disconnect == (None, None)
 

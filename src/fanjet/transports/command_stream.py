@@ -11,7 +11,14 @@ MAX_PREFIX_BYTES: Final = 10
 
 
 class CommandTooLong(Exception):  # noqa: N818 (says what is wrong, like the protocol's codes)
-    """A command is longer than the transport allows."""
+    """A command is longer than the transport allows, or nothing tells how long it is."""
+
+    def __init__(self, begins: int) -> None:
+        """`begins`: where it does among the bytes that were looked at."""
+        super().__init__()
+        self.begins = begins
+        self.before = b""
+        """The commands before it."""
 
 
 class CommandStream:
@@ -29,24 +36,31 @@ class CommandStream:
     def feed(self, data: bytes) -> bytes:
         """Return the commands that are complete now, one after another as a frame has them; empty when none is.
 
-        Raises `CommandTooLong`.
+        Raises `CommandTooLong`, after which nothing more can be fed.
         """
         rest = self._rest
         if rest is None:
-            end, self._searched = self._cut(data, 0, self._limit)
+            end, self._searched = self._whole(data, 0)
             if end == len(data):
                 return data
             self._rest = bytearray(data[end:])
             self._searched -= end
             return data[:end]
         rest += data
-        end, searched = self._cut(rest, self._searched, self._limit)
+        end, searched = self._whole(rest, self._searched)
         commands = bytes(rest[:end])
         del rest[:end]
         self._searched = searched - end
         if not rest:
             self._rest = None
         return commands
+
+    def _whole(self, data: bytes | bytearray, searched: int) -> tuple[int, int]:
+        try:
+            return self._cut(data, searched, self._limit)
+        except CommandTooLong as fault:
+            fault.before = bytes(data[: fault.begins])
+            raise
 
 
 def cut_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
@@ -61,10 +75,10 @@ def cut_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, 
         while start < end:
             newline = data.find(b"\n", max(start, searched))
             if newline - start > limit:
-                raise CommandTooLong
+                raise CommandTooLong(start)
             start = newline + 1
         if size - end > limit:
-            raise CommandTooLong
+            raise CommandTooLong(end)
     return end, size
 
 
@@ -83,10 +97,10 @@ def cut_prefixed(data: bytes | bytearray, searched: int, limit: int) -> tuple[in
             shift += 7
         else:
             if size - end >= MAX_PREFIX_BYTES:
-                raise CommandTooLong
+                raise CommandTooLong(end)
             break
         if length > limit:
-            raise CommandTooLong
+            raise CommandTooLong(end)
         if at + length > size:
             break
         end = at + length

@@ -92,16 +92,15 @@ class WebTransportTransport(WebTransportConnection):
 
     def on_data(self, data: bytes) -> None:
         """A piece of the stream of commands."""
-        session = self._session
-        if session is None:
-            return
         try:
-            commands = self._commands.feed(data)
-        except CommandTooLong:
+            self._run(self._commands.feed(data))
+        except CommandTooLong as fault:
+            self._run(fault.before)
             self.on_finished()
-            return
-        if commands:
-            session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
+
+    def _run(self, commands: bytes) -> None:
+        if commands and self._session is not None:
+            self._session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
 
     def on_finished(self) -> None:
         """The client has no more commands, which ends its connection once they are answered."""
