@@ -13,7 +13,9 @@ from fanjet.bench.series import Series
 from fanjet.bench.stage import Stage
 from fanjet.bench.wire import commands_frame
 
-CLIENTS: Final = 100
+SHARE: Final = 10
+"""Clients are one in so many of the scale's subscribers."""
+
 CHANNELS: Final = 100
 """Of each client, and of nobody else."""
 
@@ -36,7 +38,7 @@ class Subscribing:
     async def run(self, stage: Stage) -> list[Figure]:
         """Measure until nothing is left to do after the last answer."""
         async with running_redis() as redis, stage.another(redis.settings) as server:
-            clients = await server.clients(() for _ in range(min(CLIENTS, stage.scale.subscribers)))
+            clients = await server.clients(() for _ in range(stage.scale.subscribers // SHARE))
             await server.settle()
             idle = await redis.channels()  # the server's own
             subscribe, unsubscribe = (_Step(command, self, server, redis) for command in ("subscribe", "unsubscribe"))
