@@ -70,7 +70,7 @@ class _Step:
 
     def forget(self) -> None:
         """Begin anew, after warming up."""
-        self.count = self.cpu_ns = 0
+        self.count = self.cpu_ns = self._writes = 0
         self._seconds = 0.0
         self._latencies = Latencies()
 
@@ -91,6 +91,7 @@ class _Step:
         await self._stage.settle()
         meter.stop()
         self.cpu_ns += meter.cpu_ns
+        self._writes += meter.writes
         self.count += sum(map(len, names))
 
     def _frames(self, names: Sequence[str]) -> Iterator[bytes]:
@@ -99,9 +100,13 @@ class _Step:
             yield commands_frame(*commands[start : start + self._form.in_a_frame])
 
     def figures(self) -> list[Figure]:
-        """Return what a command costs, how many are answered in a second, and how long all those of a client take."""
+        """Return what a command costs, how many are answered in a second, and how long all those of a client take.
+
+        Writes are those to clients and to Redis.
+        """
         return [
             cpu_per(self._command, self.cpu_ns, self.count),
+            Figure(f"writes per {self._command}", self._writes / self.count, Unit.TIMES),
             throughput(f"{self._command}s", self.count, self._seconds),
             *latency_figures(f"{CHANNELS} {self._command}s of a client", self._latencies),
         ]
