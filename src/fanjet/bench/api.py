@@ -93,7 +93,8 @@ class ApiConnection(asyncio.Protocol):
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.request(path, body, answer.set_result, answer.set_exception)
         try:
-            return await asyncio.wait_for(answer, TIMEOUT)
+            async with asyncio.timeout(TIMEOUT):  # `wait_for` forgets a cancellation that comes with the answer
+                return await answer
         except TimeoutError as error:
             raise BenchError(f"no answer from {path.decode()} within {TIMEOUT:.0f} s") from error
         finally:
