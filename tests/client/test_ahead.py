@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from fanjet.client.ahead import LONGEST, MOST
 from fanjet.engines.interfaces import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -82,6 +85,82 @@ async def test_what_is_malformed_ends_the_connection_in_its_turn(rig: Rig) -> No
     rig.gate.release("subscribe")
     await rig.settle()
     assert client.code == 3501
+
+
+async def test_further_frames_are_looked_at_as_they_come(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a") + subscribe_to(client, "b", "c") + subscribe_to(client, "d")
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a", "b", "c", "d"]
+    assert not client.transport.paused
+    writes = len(client.transport.writes)
+    for channel in ("b", "c", "d", "a"):
+        rig.gate.release_one("subscribe", channel)
+        await rig.settle()
+    assert client.answered == [1, *ids]
+    assert len(client.transport.writes) == writes + 1
+    assert rig.gate.channels("subscribe") == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param({"rpc": {"method": "ping"}}, id="another-command"),
+        pytest.param({"subscribe": {"channel": "b", "token": "x" * LONGEST}}, id="a-long-frame"),
+    ],
+)
+async def test_a_frame_with_anything_else_holds_the_input(rig: Rig, command: dict[str, Any]) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a") + client.send(command) + subscribe_to(client, "c")
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a"]
+    assert client.transport.paused
+    assert client.transport.unread == 1
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, *ids]
+    assert not client.transport.paused
+
+
+async def test_so_many_frames_are_looked_at_and_not_more(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = [number for count in range(2 * MOST) for number in subscribe_to(client, f"room{count}")]
+    await rig.settle()
+    assert len(rig.gate.channels("subscribe")) == 1 + MOST
+    assert client.transport.paused
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, *ids]
+    assert client.transport.unread == 0
+
+
+async def test_a_malformed_frame_ends_the_connection_in_its_turn(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a") + subscribe_to(client, "b")
+    client.transport.receive(b'{"id":')
+    await rig.settle()
+    assert client.code is None
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, *ids]
+    assert client.code == 3501
+
+
+async def test_behind_what_does_not_wait_for_the_broker_nothing_is_looked_at(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("publish")
+    client.send({"publish": {"channel": "news", "data": 1}})
+    subscribe_to(client, "a")
+    await rig.settle()
+    assert not rig.gate.channels("subscribe")
+    assert client.transport.paused
+    rig.gate.release("publish")
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a"]
 
 
 async def test_others_wait_for_their_own_channel_alone(rig: Rig) -> None:

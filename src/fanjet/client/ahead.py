@@ -1,7 +1,8 @@
 """What comes next is asked for while a subscribe waits for the broker, so that it need not wait in its turn.
 
-Clients that come back send their subscribes together. They are carried out one after the other (01 §4.4), but the
-channels that the node does not hear yet travel to the broker together: one round trip for a hundred, no task for each.
+Clients that come back send their subscribes together, in one frame or in many. They are carried out one after the
+other (01 §4.4), but the channels that the node does not hear yet travel to the broker together: one round trip for a
+hundred, no task for each.
 """
 
 from __future__ import annotations
@@ -25,28 +26,45 @@ if TYPE_CHECKING:
     Commands = Iterator[tuple[Command, int]]
 
 MOST: Final = 100
-"""Commands to look at."""
+"""Commands to look at, and further frames."""
+LONGEST: Final = 1024
+"""Bytes of such a frame: what has been looked at waits in memory."""
 
 
-def look_ahead(session: Session, waiting: Command, commands: Commands) -> Commands:
-    """The commands again, of which the first ones have been looked at if `waiting` is a subscribe that waits for the
-    broker."""
+def waits_for_broker(session: Session, waiting: Command) -> bool:
+    """Whether this command is a subscribe that waits for the broker."""
     request = waiting.subscribe
-    if request is None or not session.context.node.is_subscribing(request.channel):
-        return commands
+    return request is not None and session.context.node.is_subscribing(request.channel)
+
+
+def look_at(session: Session, commands: Commands) -> tuple[Commands, bool]:
+    """The commands again, whose subscribes, up to the first that is none, the broker has been asked for; and whether
+    that was all of them."""
     seen: list[tuple[Command, int]] = []
     expected: list[str] = []
+    is_all = True
     try:
         for command, size in commands:
             seen.append((command, size))
             if command.subscribe is None or len(seen) == MOST:
+                is_all = False
                 break
             if _is_permitted(session, command.subscribe):
                 expected.append(command.subscribe.channel)
     except MalformedFrame as error:
+        is_all = False
         commands = _failing(error)
     session.context.node.expect_channels(expected)
-    return chain(seen, commands)
+    return (iter(seen) if is_all else chain(seen, commands)), is_all
+
+
+def look_at_frame(session: Session, frame: bytes) -> tuple[Commands, bool]:
+    """The same for a frame."""
+    try:
+        commands = session.transport.wire.codec.commands(frame)
+    except MalformedFrame as error:
+        return _failing(error), False
+    return look_at(session, commands)
 
 
 def _failing(error: MalformedFrame) -> Commands:

@@ -25,16 +25,15 @@ from fanjet.protocol.codes import (
 from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
-from .ahead import look_ahead
+from .ahead import LONGEST, MOST, look_at, look_at_frame, waits_for_broker
 from .context import log_failure
 from .dispatch import CONNECT, PONG, UNKNOWN, Operation, select
 from .state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fanjet.protocol.messages import Command
 
+    from .ahead import Commands
     from .session import Session
 
 log = get_logger(__name__)
@@ -53,12 +52,15 @@ class CommandQueue(Struct, eq=False, gc=False):
     One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
     unsubscribe), just that one. Until another may start, the rest of its frame waits here, and what comes, in order.
     With the first further frame nothing more is read from the transport: most clients send none before they are
-    answered.
+    answered. Unless it brings subscribes behind one that waits for the broker, which are asked for together.
     """
 
     _session: Session
-    _commands: Iterator[tuple[Command, int]] | None = None
-    _frames: deque[bytes] | None = None
+    _commands: Commands | None = None
+    _awaited: Command | None = None
+    _frames: deque[bytes | Commands] | None = None
+    _ahead: int = 0
+    _held: bool = False
     _tasks: set[asyncio.Task[None]] | None = None
     _left: int = COMMANDS_PER_SLICE
     _running: int = 0
@@ -75,23 +77,25 @@ class CommandQueue(Struct, eq=False, gc=False):
         """Run a frame's commands, or keep the frame until the ones before have run."""
         session = self._session
         if self._waiting:
-            if self._frames is None:
-                self._frames = deque()
-                self._hold_input()
-            self._frames.append(frame)
+            self._keep(frame)
         elif session.usable:
+            session.cork()
             try:
-                commands = session.transport.wire.codec.commands(frame)
+                self._run(session.transport.wire.codec.commands(frame))
             except MalformedFrame:
                 self._end_by_malformed()
-            else:
-                self._run(commands)
+            finally:
+                session.uncork()
         elif not session.closed:
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def take_command(self, command: Command) -> None:
         """Run the first command, when no frame has brought it: it is not counted as one that was received."""
-        self._run(iter(((command, NO_FRAME),)))
+        self._session.cork()
+        try:
+            self._run(iter(((command, NO_FRAME),)))
+        finally:
+            self._session.uncork()
 
     @property
     def has_more(self) -> bool:
@@ -108,38 +112,66 @@ class CommandQueue(Struct, eq=False, gc=False):
         self._commands = None
         self._frames = None
 
-    def _run(self, commands: Iterator[tuple[Command, int]]) -> None:
-        """Run commands, each with its size in bytes."""
+    def _keep(self, frame: bytes) -> None:
+        """Until its turn comes."""
+        frames = self._frames
+        if frames is None:
+            frames = self._frames = deque()
+            awaited = self._awaited
+            self._ahead = MOST if awaited is not None and waits_for_broker(self._session, awaited) else 0
+        if self._ahead and len(frame) <= LONGEST:
+            commands, is_all = look_at_frame(self._session, frame)
+            frames.append(commands)
+            self._ahead = self._ahead - 1 if is_all else 0
+        else:
+            frames.append(frame)
+            self._ahead = 0
+        if not (self._ahead or self._held):
+            self._held = True
+            self._hold_input()
+
+    def _run_kept(self, frame: bytes | Commands) -> None:
         session = self._session
-        session.cork()
-        try:
-            for command, size in commands:
-                may_continue = self._start(command, size)
-                if not session.usable:
-                    break
-                if not may_continue:
-                    # Most frames hold one command, and their iterators know that nothing is left.
-                    self._wait(look_ahead(session, command, commands) if length_hint(commands, 1) else None)
-                    break
-                self._left -= 1
-                if not self._left:
-                    self._give_way(commands)
-                    break
-        except MalformedFrame:
-            self._end_by_malformed()
-        finally:
-            session.uncork()
+        if session.usable:
+            try:
+                self._run(session.transport.wire.codec.commands(frame) if isinstance(frame, bytes) else frame)
+            except MalformedFrame:
+                self._end_by_malformed()
+        elif not session.closed:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
+
+    def _run(self, commands: Commands) -> None:
+        """Run commands, each with its size in bytes. Raises `MalformedFrame`."""
+        session = self._session
+        for command, size in commands:
+            may_continue = self._start(command, size)
+            if not session.usable:
+                break
+            if not may_continue:
+                # Most frames hold one command, and their iterators know that nothing is left.
+                if not length_hint(commands, 1):
+                    self._wait(None, command)
+                elif waits_for_broker(session, command):
+                    self._wait(look_at(session, commands)[0], command)
+                else:
+                    self._wait(commands, command)
+                break
+            self._left -= 1
+            if not self._left:
+                self._give_way(commands)
+                break
 
     def _end_by_malformed(self) -> None:
         session = self._session
         session.flush()  # the replies to what came before, which not every disconnect does
         session.disconnect(session.transport.wire.malformed)
 
-    def _wait(self, commands: Iterator[tuple[Command, int]] | None) -> None:
+    def _wait(self, commands: Commands | None, awaited: Command | None = None) -> None:
         self._waiting = True
         self._commands = commands
+        self._awaited = awaited
 
-    def _give_way(self, commands: Iterator[tuple[Command, int]]) -> None:
+    def _give_way(self, commands: Commands) -> None:
         """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
         client that sends now and then gives way once in a hundred commands, for nothing."""
         self._left = COMMANDS_PER_SLICE
@@ -152,24 +184,31 @@ class CommandQueue(Struct, eq=False, gc=False):
         if not self._waiting or not self._may_start() or session.closed:
             return
         self._waiting = False
+        self._awaited = None
         commands, self._commands = self._commands, None
-        if commands is not None and session.usable:  # else the connect failed, and what came with it counts for nothing
-            self._run(commands)
-        if self._frames is not None and not self._waiting:
-            self._go_on_with_frames(self._frames)
-        if self._finishing and not self._waiting and not session.closed:
+        session.cork()
+        try:
+            if commands is not None and session.usable:  # else the connect failed: what came with it counts for nothing
+                self._run_kept(commands)
+            if self._frames is not None and not self._waiting:
+                self._go_on_with_frames(self._frames)
+        finally:
+            session.uncork()
+        if self._waiting or session.closed:
+            return
+        if self._finishing:
             self._end_if_over()
+        elif self._held:
+            self._held = False
+            self._release_input()
 
-    def _go_on_with_frames(self, frames: deque[bytes]) -> None:
-        session = self._session
-        if not session.usable:
+    def _go_on_with_frames(self, frames: deque[bytes | Commands]) -> None:
+        if not self._session.usable:
             frames.clear()
         while frames and not self._waiting:
-            self.take(frames.popleft())
-        if not self._waiting and not session.closed:
+            self._run_kept(frames.popleft())
+        if not frames:
             self._frames = None
-            if not self._finishing:
-                self._release_input()
 
     def _end_if_over(self) -> None:
         if self.idle:
