@@ -48,4 +48,4 @@ async def test_clients_are_told_of_a_shutdown_and_come_back(server: Server, clie
     await asyncio.to_thread(server.stop)
     await ann.journal.expect("connecting", code=3001, reason="shutdown")
     await asyncio.to_thread(server.start)
-    await ann.journal.expect("connected")
+    await ann.journal.expect("connected", patience=40)  # SDKs wait up to 20 s between two attempts
