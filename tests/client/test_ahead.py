@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,6 +139,22 @@ async def test_so_many_frames_are_looked_at_and_not_more(rig: Rig) -> None:
     assert client.transport.unread == 0
 
 
+async def test_no_more_commands_are_looked_at_when_fewer_frames_bring_them(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a")
+    for count in range(20):
+        ids += subscribe_to(client, *(f"room{count}-{number}" for number in range(MOST // 5)))
+    await rig.settle()
+    assert len(rig.gate.channels("subscribe")) == 1 + MOST
+    assert client.transport.paused
+    assert client.transport.unread == 15
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, *ids]
+    assert client.transport.unread == 0
+
+
 async def test_a_malformed_frame_ends_the_connection_in_its_turn(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
@@ -144,6 +162,39 @@ async def test_a_malformed_frame_ends_the_connection_in_its_turn(rig: Rig) -> No
     client.transport.receive(b'{"id":')
     await rig.settle()
     assert client.code is None
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.answered == [1, *ids]
+    assert client.code == 3501
+
+
+@pytest.mark.parametrize("frame", [b'{"id":', b'{"id":9,"subscribe":{"channel":"b"}}\n{"id":'], ids=["alone", "behind"])
+async def test_a_malformed_frame_that_has_waited_keeps_no_session_alive(rig: Rig, frame: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        client = rig.connected()
+        rig.gate.hold("subscribe")
+        subscribe_to(client, "a")
+        client.transport.receive(frame)
+        rig.gate.release("subscribe")
+        await rig.settle()
+        assert client.code == 3501
+        alive = weakref.ref(client.transport)
+        del client
+        await rig.settle()
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+async def test_without_a_channel_the_broker_is_not_asked(rig: Rig) -> None:
+    client = rig.connected()
+    rig.gate.hold("subscribe")
+    ids = subscribe_to(client, "a") + subscribe_to(client, "b")
+    subscribe_to(client, "")
+    await rig.settle()
+    assert rig.gate.channels("subscribe") == ["a", "b"]
     rig.gate.release("subscribe")
     await rig.settle()
     assert client.answered == [1, *ids]

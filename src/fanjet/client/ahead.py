@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     Commands = Iterator[tuple[Command, int]]
 
 MOST: Final = 100
-"""Commands to look at, and further frames."""
+"""Commands to look at in a frame, and in those behind it: what has been looked at waits in memory, a hundred times as
+large as it came, and took its time."""
 LONGEST: Final = 1024
-"""Bytes of such a frame: what has been looked at waits in memory."""
+"""Bytes of a frame behind it."""
 
 
 def waits_for_broker(session: Session, waiting: Command) -> bool:
@@ -37,39 +38,41 @@ def waits_for_broker(session: Session, waiting: Command) -> bool:
     return request is not None and session.context.node.is_subscribing(request.channel)
 
 
-def look_at(session: Session, commands: Commands) -> tuple[Commands, bool]:
-    """The commands again, whose subscribes, up to the first that is none, the broker has been asked for; and whether
-    that was all of them."""
+def look_at(session: Session, commands: Commands, most: int = MOST) -> tuple[Commands, int]:
+    """The commands again, whose subscribes, up to the first that is none, the broker has been asked for; and how many
+    more may be looked at behind them, 0 unless that was all of them."""
     seen: list[tuple[Command, int]] = []
     expected: list[str] = []
-    is_all = True
     try:
         for command, size in commands:
             seen.append((command, size))
-            if command.subscribe is None or len(seen) == MOST:
-                is_all = False
+            if command.subscribe is None:
+                most = 0
+            else:
+                most -= 1
+                if _is_permitted(session, command.subscribe):
+                    expected.append(command.subscribe.channel)
+            if not most:
                 break
-            if _is_permitted(session, command.subscribe):
-                expected.append(command.subscribe.channel)
-    except MalformedFrame as error:
-        is_all = False
-        commands = _failing(error)
+    except MalformedFrame:
+        most = 0
+        commands = _failing()
     session.context.node.expect_channels(expected)
-    return (iter(seen) if is_all else chain(seen, commands)), is_all
+    return (iter(seen) if most else chain(seen, commands)), most
 
 
-def look_at_frame(session: Session, frame: bytes) -> tuple[Commands, bool]:
+def look_at_frame(session: Session, frame: bytes, most: int) -> tuple[Commands, int]:
     """The same for a frame."""
     try:
         commands = session.transport.wire.codec.commands(frame)
-    except MalformedFrame as error:
-        return _failing(error), False
-    return look_at(session, commands)
+    except MalformedFrame:
+        return _failing(), 0
+    return look_at(session, commands, most)
 
 
-def _failing(error: MalformedFrame) -> Commands:
-    """The mistake, in its turn."""
-    raise error
+def _failing() -> Commands:
+    """The mistake, in its turn. An exception that was kept until then would hold the session, by its frames."""
+    raise MalformedFrame
     yield
 
 
@@ -77,10 +80,11 @@ def _is_permitted(session: Session, request: SubscribeRequest) -> bool:
     """Whether it will hardly be refused. Where a token or the application decides it is not foreseen."""
     context = session.context
     limit = context.settings.channel_max_length
-    if request.token or request.channel in session.subscriptions or 0 < limit < len(request.channel):
+    channel = request.channel
+    if not channel or request.token or channel in session.subscriptions or 0 < limit < len(channel):
         return False
     try:
-        resolved = context.node.namespaces.resolve(request.channel)
+        resolved = context.node.namespaces.resolve(channel)
     except ReplyError:
         return False
     if (resolved.open_to_users if session.user else resolved.open_to_anonymous) is not None:

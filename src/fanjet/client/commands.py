@@ -120,9 +120,9 @@ class CommandQueue(Struct, eq=False, gc=False):
             awaited = self._awaited
             self._ahead = MOST if awaited is not None and waits_for_broker(self._session, awaited) else 0
         if self._ahead and len(frame) <= LONGEST:
-            commands, is_all = look_at_frame(self._session, frame)
+            commands, left = look_at_frame(self._session, frame, self._ahead)
             frames.append(commands)
-            self._ahead = self._ahead - 1 if is_all else 0
+            self._ahead = min(left, self._ahead - 1)  # there are frames without commands, too
         else:
             frames.append(frame)
             self._ahead = 0
