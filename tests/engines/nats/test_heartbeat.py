@@ -166,6 +166,24 @@ async def test_what_the_server_refuses_is_told(tmp_path: Path, events: Recorder)
         server.stop()
 
 
+async def test_a_refusal_ends_no_subscription_that_differs_by_case_alone(tmp_path: Path, events: Recorder) -> None:
+    permissions = '{ subscribe: ["p.client.news", "p.client.Upper", "p.node.>"], publish: ">" }'
+    users = f"[{{ user: u, password: p, permissions: {permissions} }}]"
+    (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
+    server = Nats(tmp_path, "-c", str(tmp_path / "conf"))
+    server.start()
+    try:
+        async with opened(f"nats://u:p@127.0.0.1:{server.port}", events) as broker:
+            await broker.subscribe("news")
+            together = ("News", "upper", "Upper")
+            outcomes = await asyncio.gather(*map(broker.subscribe, together), return_exceptions=True)
+            assert [isinstance(one, EngineUnavailable) for one in outcomes] == [True, True, False]
+            await delivered_again(broker, events)
+            assert not events.refused
+    finally:
+        server.stop()
+
+
 async def test_what_the_server_refuses_too_late_is_told_afterwards(tmp_path: Path, events: Recorder) -> None:
     permissions = '{ subscribe: ["p.client.news", "p.node.>"], publish: ">" }'
     users = f"[{{ user: u, password: p, permissions: {permissions} }}]"

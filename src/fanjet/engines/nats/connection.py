@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nats import errors
@@ -53,7 +54,19 @@ class NotPermitted(EngineUnavailable):
 
 
 class _Client(Client):
-    """Goes on when the answer to a flush comes after its time, which ends the reader of the library's client."""
+    """Goes on when the answer to a flush comes after its time, which ends the reader of the library's client, and keeps
+    errors as the server has told them: the library hands them on in lower case, in which subjects are not told apart.
+    """
+
+    told = ""
+    """The error that is being handed on, if it is the server's."""
+
+    async def _process_err(self, err_msg: str) -> None:
+        self.told = self._ps.buf.partition(b"\r\n")[0].decode()  # its parser still has it
+        try:
+            await super()._process_err(err_msg)
+        finally:
+            self.told = ""
 
     async def _process_pong(self) -> None:
         if self._pongs and self._pongs[0].done():
@@ -80,7 +93,7 @@ class NatsConnection:
         self.on_restored: Callable[[], None] = _nothing
         """Called when everything is heard again after a loss."""
         self._config = config
-        self._client: Client = _Client()
+        self._client = _Client()
         self._interests: dict[str, Interest] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._postponed: dict[str, None] = {}
@@ -182,7 +195,7 @@ class NatsConnection:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    async def _connect(self, client: Client) -> None:
+    async def _connect(self, client: _Client) -> None:
         config = self._config
         tls = client_context(config.tls, "nats") if config.tls.enabled else None
         connecting = client.connect(
@@ -194,7 +207,7 @@ class NatsConnection:
             skip_subject_validation=True,  # it refuses a "*" within a token, which is no wildcard for the server
             tls=tls,
             tls_hostname=config.tls.server_name or None,
-            error_cb=self._on_error,
+            error_cb=partial(self._on_error, client),
             disconnected_cb=self._for(client, self._on_disconnected),
             closed_cb=self._for(client, self._on_closed),
             reconnected_cb=self._for(client, self._on_reconnected),
@@ -254,11 +267,10 @@ class NatsConnection:
         if payload != PROBE:
             self.on_node_message(payload)
 
-    async def _on_error(self, error: Exception) -> None:
+    async def _on_error(self, client: _Client, error: Exception) -> None:
         self._refusal = self._refusal or str(error)
-        text = str(error).lower()
-        self._denials.take(text)
-        if self.subjects.own.lower() in text and "permissions violation" in text:
+        self._denials.take(client.told)
+        if self.subjects.own in client.told and "Permissions Violation" in client.told:
             self._may_probe = False
         if not self._is_lost:  # else it is one of the attempts to come back, told once
             log.error("NATS error", error=error)

@@ -12,7 +12,7 @@ from .subjects import as_told
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-_DENIED: Final = re.compile(r'permissions violation for subscription to "((?:[^"\\]|\\.)*)"')
+_DENIED: Final = re.compile(r'Permissions Violation for Subscription to "((?:[^"\\]|\\.)*)"')
 
 
 class Denials:
@@ -48,7 +48,7 @@ class Denials:
             self._awaited.discard(subject)
 
     def take(self, error: str) -> None:
-        """The server complains, about this or something else; in lower case, as the library has it."""
+        """The server complains, about this or something else."""
         denied = _DENIED.search(error)
         if denied is None:
             return

@@ -24,11 +24,10 @@ def is_subject(subject: str) -> bool:
 
 
 def as_told(subject: str) -> str:
-    """How a subject stands in an error of the server, which quotes it as Go does, once that is in lower case."""
-    lower = subject.lower()
-    if lower.isprintable() and '"' not in lower and "\\" not in lower:
-        return lower
-    return "".join(map(_quoted, lower))
+    """How a subject stands in an error of the server, which quotes it as Go does."""
+    if subject.isprintable() and '"' not in subject and "\\" not in subject:
+        return subject
+    return "".join(map(_quoted, subject))
 
 
 def _quoted(character: str) -> str:
