@@ -255,6 +255,20 @@ async def test_an_expired_subscription_ends_after_its_grace(rig: Rig) -> None:
     assert await rig.present("full:a") == set()
 
 
+async def test_the_last_second_of_the_grace_is_a_whole_one(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig({"client": {"expired_sub_close_delay": 3, "presence_update_interval": 0.2}})
+    client = rig.connected()
+    expires = int(rig.clock.unix()) + 2
+    client.call(subscribe={"channel": "full:a", "token": token("ann", channel="full:a", exp=expires)})
+    while rig.clock.unix() < expires + 3.7:
+        await rig.pass_time(0.2)
+    assert unsubscribes(client) == []
+    await rig.pass_time(0.2)
+    await rig.pass_time(0.2)
+    await rig.pass_time(0.2)
+    assert unsubscribes(client) == [2501]
+
+
 async def test_a_refreshed_subscription_lives_on(rig: Rig) -> None:
     client = rig.connected()
     expiring = token("ann", channel="full:a", exp=int(rig.clock.unix()) + 10)

@@ -94,9 +94,9 @@ async def _check_position(session: Session, channel: LiveChannel, meta_ttl: int)
 
 async def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:
     """End what has not been refreshed in time and the application does not prolong: a client-side subscription alone, a
-    server-side one with its connection.
+    server-side one with its connection. In whole seconds, as expiries are: what expires within a second has all of it.
     """
-    latest = session.context.unix_time() - session.context.settings.expired_sub_close_delay
+    latest = int(session.context.unix_time()) - int(session.context.settings.expired_sub_close_delay)
     for subscription in subscriptions:
         if not subscription.active or not 0 < subscription.expire_at < latest:
             continue
