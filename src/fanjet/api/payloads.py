@@ -15,9 +15,3 @@ def payload_of(plain: Raw, base64: str) -> bytes:
         return decode_base64(base64)
     except ValueError as error:
         raise BadRequest from error
-
-
-def is_json_text(plain: Raw, base64: str) -> bool:
-    """Whether a payload is known to be JSON: a `Raw` is, cut out of a JSON document. Ways in that carry any bytes put
-    bytes in its place."""
-    return type(plain) is Raw and not base64

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.subscription import is_stream
 from fanjet.engines.interfaces import PublishOptions
 
 from .errors import BadRequest
-from .payloads import is_json_text
 from .requests import Publishing
 
 if TYPE_CHECKING:
@@ -30,9 +29,11 @@ def publish_options(namespace: ChannelOptions, request: Publishing, data: bytes)
         or request.idempotency_key
         or request.version
         or request.version_epoch
+        or request.b64data
+        or type(request.data) is not Raw
     ):
-        return _combine(namespace, request, is_json=is_json_text(request.data, request.b64data))
-    return rules.plain_json if is_json_text(request.data, request.b64data) else rules.plain
+        return _combine(namespace, request)
+    return rules.plain
 
 
 class _Rules(Struct, frozen=True, eq=False):
@@ -44,9 +45,7 @@ class _Rules(Struct, frozen=True, eq=False):
     takes_any: bool
     """Whether it takes whatever is not empty."""
     plain: PublishOptions
-    """For requests that say nothing but channel and data."""
-    plain_json: PublishOptions
-    """The same where the data came as JSON."""
+    """For requests that say nothing but channel and data, as JSON."""
 
 
 _MAX_KEPT: Final = 1000
@@ -59,13 +58,12 @@ def _read(namespace: ChannelOptions) -> _Rules:
         _rules.clear()
     stream, data_format = is_stream(namespace), namespace.publication_data_format
     takes_any = stream and data_format in ("", "binary")
-    plain, plain_json = (_combine(namespace, Publishing(), is_json=is_json) for is_json in (False, True))
-    rules = _Rules(namespace, stream, data_format, takes_any, plain, plain_json)
+    rules = _Rules(namespace, stream, data_format, takes_any, plain=_combine(namespace, Publishing()))
     _rules[id(namespace)] = rules
     return rules
 
 
-def _combine(namespace: ChannelOptions, request: Publishing, *, is_json: bool) -> PublishOptions:
+def _combine(namespace: ChannelOptions, request: Publishing) -> PublishOptions:
     keeps = not request.skip_history
     return PublishOptions(
         history_size=namespace.history_size if keeps else 0,
@@ -76,5 +74,5 @@ def _combine(namespace: ChannelOptions, request: Publishing, *, is_json: bool) -
         use_delta=request.delta or namespace.delta_publish,
         version=request.version,
         version_epoch=request.version_epoch,
-        is_json=is_json,
+        is_json=type(request.data) is Raw and not request.b64data,  # see `requests`
     )

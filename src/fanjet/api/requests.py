@@ -1,7 +1,7 @@
 """Requests of the server API (05 §10), the same for every way in.
 
 Payloads are `msgspec.Raw`: the text of the JSON value as it was sent, `null` included; empty when the field is absent.
-Ways in that carry any bytes (gRPC, Python) put `bytes` in their place, which `payloads` tells apart.
+Ways in that carry any bytes (gRPC, Python) put `bytes` in their place: what is `Raw` is known to be JSON.
 `label_filter` and `all_users` are decoded, so that wrong types are refused, and not used yet (05 §6.3).
 """
 
