@@ -23,6 +23,8 @@ CONNECTIONS: Final = 32
 MOST_PUBLISHES: Final = 10_000
 MOST_DELIVERIES: Final = 100_000
 """A second, whichever of both is less: where one process is busy with that, two are not."""
+MOST_IN_BATCHES: Final = 1_000_000
+"""The same of what costs a tenth."""
 MOST_BEHIND: Final = 10_000
 """Deliveries that may be missing before nothing more is published."""
 
@@ -72,7 +74,8 @@ class Workers:
         attach_readers(clients, tally, latencies)
         pool = Pool([] if self.by_clients else [await stage.api() for _ in range(CONNECTIONS)])
         publish = self._by_clients(clients, channels) if self.by_clients else self._by_api(pool, channels)
-        rate = min(MOST_PUBLISHES, MOST_DELIVERIES / audience)
+        most = MOST_DELIVERIES if self.batch == 1 else MOST_IN_BATCHES
+        rate = min(MOST_PUBLISHES, most / audience)
 
         async def publishing(seconds: float) -> int:
             before = tally.count
