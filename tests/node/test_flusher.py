@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fanjet.node.flusher import ANSWERED_AT_ONCE, WORTH_WAITING, WRITES_PER_LOOK, Flusher
+from fanjet.node.flusher import ANSWERED_AT_ONCE, HOT_AFTER, WORTH_WAITING, WRITES_PER_LOOK, Flusher
 
 
 class Outbox:
@@ -99,3 +99,68 @@ async def test_one_that_cannot_be_written_does_not_keep_the_others(flusher: Flus
         await asyncio.sleep(0)
     assert written == ["a", "broken", "b"]
     assert [str(failure) for failure in failures] == ["broken"]
+
+
+class Member:
+    """Of an audience; counts how many frames each of its writes carries."""
+
+    def __init__(self, flusher: Flusher) -> None:
+        self.outbox: list[bytes] | None = None
+        self.writes: list[int] = []
+        self._flusher = flusher
+        self._written = asyncio.Event()
+
+    def send(self) -> None:
+        if self.outbox is None:
+            self.outbox = []
+            self._written.clear()
+            self._flusher.dirty.append(self)  # type: ignore[arg-type]
+            self._flusher.schedule()
+        self.outbox.append(b"")
+
+    def flush(self) -> None:
+        self.writes.append(len(self.outbox or ()))
+        self.outbox = None
+        self._written.set()
+
+    async def heat(self) -> None:
+        """Send one after the other, each in a turn of its own, until it has to wait."""
+        while self.outbox is None:
+            self.send()
+            await asyncio.sleep(0)
+
+    async def written(self) -> None:
+        async with asyncio.timeout(10):
+            await self._written.wait()
+
+
+async def test_what_a_hot_audience_gets_is_written_together(flusher: Flusher) -> None:
+    member = Member(flusher)
+    await member.heat()
+    assert set(member.writes) == {1}
+    assert len(member.writes) > HOT_AFTER
+    for count in (5, 7):
+        while len(member.outbox or ()) < count:
+            member.send()
+        await member.written()
+        assert member.writes[-1] == count
+        await member.heat()
+
+
+async def test_an_audience_is_not_hot_any_more_when_waiting_has_brought_nothing(flusher: Flusher) -> None:
+    member = Member(flusher)
+    await member.heat()
+    await member.written()
+    assert member.writes[-1] == 1
+    member.send()
+    await asyncio.sleep(0)
+    assert member.outbox is None
+
+
+async def test_who_gets_something_now_and_then_does_not_wait(flusher: Flusher) -> None:
+    members = [Member(flusher), Member(flusher)]
+    for _ in range(5 * HOT_AFTER):
+        for member in members:
+            member.send()
+            await asyncio.sleep(0)
+            assert member.outbox is None

@@ -20,6 +20,10 @@ WORTH_WAITING = 16
 1.5 more where they are four, as clients and server then wait for each other."""
 ANSWERED_AT_ONCE = 31
 """Answers that are written at once after a turn that had fewer."""
+HOT_SECONDS = 0.001
+"""Between two writes to an audience that is hot, as short as the loop's timers are."""
+HOT_AFTER = 16
+"""Times in a row that an audience gets something sooner than that, before it is hot."""
 
 
 class Flusher:
@@ -28,19 +32,40 @@ class Flusher:
     The busier the server, the longer a session waits for its turn and the more frames one write carries. Whoever
     appends to an outbox that was None adds the session to `dirty` and calls `schedule()` once per batch.
 
+    An audience that gets something several times a millisecond is hot: it gets it once a millisecond, together, since a
+    frame more in a write costs next to nothing, and a write 4 µs. That it is the same audience is told by the session
+    that comes first; that it is worth waiting, by what has gathered for that session.
+
     Answers to a session's own commands go first. While many clients send, all that one look at their sockets brings is
     carried out before the answers are written, one after the other: who waits for them is woken once for many and not
     for each, and waking is a quarter of what a `send()` costs.
     """
 
-    __slots__ = ("_answered", "_at_once", "_call", "_scheduled", "dirty")
+    __slots__ = (
+        "_answered",
+        "_at_once",
+        "_audience",
+        "_call",
+        "_call_later",
+        "_early",
+        "_next_at",
+        "_scheduled",
+        "dirty",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.dirty: list[Session] = []
         self._answered: list[Session] = []
         self._at_once = ANSWERED_AT_ONCE
         self._call = loop.call_soon
+        self._call_later = loop.call_later
         self._scheduled = False
+        self._audience = 0
+        """Identity of its first session. It is not held, and whoever comes to have the same one loses a millisecond."""
+        self._next_at = 0.0
+        """Before that it gets something early."""
+        self._early = 0
+        """How often it has, one after the other."""
 
     def answer(self, session: Session) -> None:
         """Write what the session holds in this turn of the loop: at its end while many are answered in one, which is
@@ -65,7 +90,7 @@ class Flusher:
         """Make sure that the dirty sessions are written soon."""
         if not self._scheduled:
             self._scheduled = True
-            self._call(self._write_slice)
+            self._call(self._begin)
 
     def _write_answers(self) -> None:
         answered, self._answered = self._answered, []
@@ -80,6 +105,27 @@ class Flusher:
             if done < len(answered):
                 for session in answered[done:]:
                     self.answer(session)
+
+    def _begin(self) -> None:
+        audience, now = id(self.dirty[0]), perf_counter()
+        if audience != self._audience:
+            self._early = 0
+        elif now < self._next_at:
+            self._early += 1
+            if self._early > HOT_AFTER:
+                self._call_later(HOT_SECONDS, self._begin_hot)
+                return
+        else:
+            self._early = 0
+        self._audience, self._next_at = audience, now + HOT_SECONDS
+        self._write_slice()
+
+    def _begin_hot(self) -> None:
+        first = self.dirty[0]
+        if first.outbox is None or len(first.outbox) < 2:
+            self._early = 0
+        self._audience, self._next_at = id(first), perf_counter() + HOT_SECONDS
+        self._write_slice()
 
     def _write_slice(self) -> None:
         dirty = self.dirty
