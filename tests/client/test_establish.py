@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fanjet.protocol.publication import Publication
 from tests.client.rig import Rig
 
 if TYPE_CHECKING:
@@ -143,3 +144,37 @@ async def test_what_is_kept_for_who_is_subscribing_has_a_limit() -> None:
     rig.gate.release("history")
     await rig.settle()
     rig.assert_nothing_left()
+
+
+def deliver(rig: Rig, offset: int, epoch: str) -> None:
+    """A publication of a stream that the broker may not have any more."""
+    rig.node.hub.on_publication(CHANNEL, Publication(b"0", offset), epoch, use_delta=False, previous=None)
+
+
+async def test_what_came_meanwhile_of_another_stream_is_no_position_in_this_one(rig: Rig) -> None:
+    await rig.publish("full:a")
+    client = rig.connected()
+    rig.gate.hold("history")
+    client.send({"subscribe": {"channel": "full:a"}})
+    await rig.settle()
+    deliver(rig, 29, "gone")
+    rig.gate.release("history")
+    await rig.settle()
+    assert client.code == 3010
+    rig.assert_nothing_left()
+
+
+async def test_what_came_meanwhile_of_a_stream_that_is_gone_does_not_count(rig: Rig) -> None:
+    epoch = (await rig.publish("full:a")).epoch
+    client = rig.connected()
+    rig.gate.hold("history")
+    (number,) = client.send({"subscribe": {"channel": "full:a"}})
+    await rig.settle()
+    deliver(rig, 29, "gone")
+    deliver(rig, 1, epoch)
+    rig.gate.release("history")
+    await rig.settle()
+    assert client.reply(number)["subscribe"]["offset"] == 1
+    await rig.publish("full:a", b"2")
+    await rig.settle()
+    assert client.data("full:a") == [2]

@@ -218,6 +218,8 @@ class Establishing(Struct, eq=False, gc=False):
         """Whether it recovered, and the offset that the client is told; what it gets and its position are set."""
         subscription = self.subscription
         options, wish = subscription.options, self._wish
+        if subscription.epoch and subscription.epoch != history.top.epoch:  # what came meanwhile is of another stream
+            raise Disconnected(DISCONNECT_INSUFFICIENT_STATE)
         recovery = self._decide(history)
         if wish.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
             raise ReplyError(ERROR_UNRECOVERABLE_POSITION)

@@ -259,7 +259,7 @@ class Hub:
     ) -> None:
         for subscriber in list(live.apart.values()):
             if subscriber.buffer is not None:
-                self._keep(subscriber, subscriber.buffer, publication)
+                self._keep(subscriber, subscriber.buffer, publication, epoch)
             elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch, late):
                 delivery = subscriber.delivery
                 if delivery.tags_filter is None or delivery.tags_filter.matches(publication.tags):
@@ -276,9 +276,13 @@ class Hub:
         frame = frames.delta(delivery, prefix, fresh=True) if delivery.delta else frames.plain(delivery, prefix)
         self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
 
-    def _keep(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication) -> None:
+    def _keep(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication, epoch: str) -> None:
         """Keep a publication for who is still subscribing. While an engine hangs this goes on and on: who has more
         coming than may wait in an outbox is closed, like everybody else."""
+        if publication.offset and subscriber.delivery.positioned and subscriber.epoch != epoch:
+            if subscriber.epoch:  # of a stream that is gone
+                buffer[:] = [each for each in buffer if not each.offset]
+            subscriber.epoch = epoch
         buffer.append(publication)
         subscriber.buffered += len(publication.data) + KEPT_OVERHEAD
         if subscriber.buffered > self._max_kept:
