@@ -18,6 +18,7 @@ from fanjet.protocol.codes import (
     DISCONNECT_INTERNAL,
     DISCONNECT_INVALID_TOKEN,
     DISCONNECT_PERMISSION_DENIED,
+    ERROR_INTERNAL,
     ERROR_TOKEN_EXPIRED,
     Disconnected,
     ReplyError,
@@ -136,16 +137,20 @@ def _from_answer(context: ClientContext, answer: ConnectAnswer) -> Credentials:
 
 
 def _granted(context: ClientContext, grants: Mapping[str, Grant]) -> dict[str, SubscriptionOptions]:
-    """Options of the channels that the application grants. Raises error 102 for an unknown namespace, 100 for an
-    invalid filter."""
+    """Options of the channels that the application grants. Raises error 102 for an unknown namespace, then 100 for what
+    cannot be read in any of them or filters that are invalid."""
     resolve = context.node.namespaces.resolve
-    subscriptions = {}
+    streams = [channel for channel in grants if _is_stream(context, channel) and channel]
     for channel, grant in grants.items():
-        if _is_stream(context, channel) and channel:
-            try:
-                subscriptions[channel] = from_connect_grant(resolve(channel).options, grant)
-            except InvalidFilter as error:
-                raise invalid_server_filter(channel, error) from None
+        if grant.unreadable:
+            log.error("unreadable payload of a server-side subscription", channel=channel, error=grant.unreadable)
+            raise ReplyError(ERROR_INTERNAL)
+    subscriptions = {}
+    for channel in streams:
+        try:
+            subscriptions[channel] = from_connect_grant(resolve(channel).options, grants[channel])
+        except InvalidFilter as error:
+            raise invalid_server_filter(channel, error) from None
     return subscriptions
 
 

@@ -28,6 +28,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     """A server-side subscription made when a client connects.
 
     `cache_recover`: deliver the latest publication at once, in cache mode. `server_tags_filter` is not validated.
+    `unreadable`: why its payloads could not be decoded, if so; which channels there are counts before that (06 §5).
     """
 
     info: bytes = b""
@@ -35,6 +36,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     override: Override | None = None
     server_tags_filter: FilterNode | None = None
     cache_recover: bool = False
+    unreadable: str = ""
 
 
 class ConnectAnswer(Struct, frozen=True, kw_only=True):

@@ -169,6 +169,22 @@ async def test_base64_that_is_none_is_an_error(server: Server, backend: Backend,
         assert await client.error(connect={}) == 100
 
 
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        pytest.param({"channels": ["zz:1"], "subs": {"open:x": {"b64info": "*"}}}, 102, id="another-is-unknown"),
+        pytest.param({"subs": {"open:x": {"b64info": "*"}, "zz:1": {"b64data": "*"}}}, 102, id="one-is-unknown"),
+        pytest.param({"b64data": "*", "channels": ["zz:1"]}, 100, id="the-clients-own"),
+    ],
+)
+async def test_an_unknown_channel_counts_before_base64_of_subscriptions(
+    server: Server, backend: Backend, result: dict[str, Any], code: int
+) -> None:
+    backend.on("connect", accepted(**result))
+    async with opened(server) as client:
+        assert await client.error(connect={}) == code
+
+
 async def test_data_for_the_client_is_passed_on(server: Server, backend: Backend) -> None:
     backend.on("connect", accepted(user="7", data={"plain": 1}, b64data=encoded(b'{"b64":1}')))
     async with opened(server) as client:

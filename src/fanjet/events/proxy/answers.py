@@ -55,10 +55,15 @@ def _grants(result: ConnectResult) -> dict[str, Grant]:
 
 
 def _grant(options: SubscribeOptions) -> Grant:
-    """Its `expire_at` is passed over (06 P7)."""
+    """Its `expire_at` is passed over (06 P7). Does not raise."""
+    try:
+        info = payload_of(options.info, options.b64info)
+        data = payload_of(options.data, options.b64data)
+    except ValueError as error:
+        return Grant(unreadable=str(error))
     return Grant(
-        info=payload_of(options.info, options.b64info),
-        data=payload_of(options.data, options.b64data),
+        info=info,
+        data=data,
         override=options.override,
         server_tags_filter=options.server_tags_filter,
         cache_recover=options.cache_recover,
