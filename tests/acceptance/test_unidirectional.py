@@ -427,6 +427,14 @@ async def test_a_bad_request_in_the_query_is_refused_before_the_handshake(server
         assert (answer.status, await answer.text()) == (400, "Bad Request\n")
 
 
+@pytest.mark.parametrize("query", ["?cf_connect=", "?cf_connect=null", "?cf_connect=%20null%20"])
+async def test_without_a_request_in_the_query_the_first_message_is_it(server: Server, name: str, query: str) -> None:
+    url = f"{server.url}/connection/uni_websocket{query}"
+    async with aiohttp.ClientSession() as http, http.ws_connect(url) as websocket:
+        await websocket.send_str(json.dumps({"subs": {name: {}}}))
+        assert json.loads((await websocket.receive()).data)["connect"]["subs"] == {name: {}}
+
+
 async def test_what_a_listener_says_later_means_nothing_but_has_its_limit(server: Server, name: str) -> None:
     async with raw_websocket(server) as websocket:
         await websocket.send_str(json.dumps({"subs": {name: {}}}))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.unidirectional import UniWebsocket
     from fanjet.net.http1 import Exchange
     from fanjet.net.origin import OriginPredicate
+    from fanjet.protocol.messages import ConnectRequest
 
     from .doorway import Arrival
 
@@ -43,14 +44,11 @@ class UniWebSocketEndpoint:
     def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
         """Refuse, or switch protocols and begin a session, with the connect request of the query if it has one."""
         request = exchange.request
-        wanted = None
-        text = query_value(request.query, b"cf_connect") if request.query else b""
-        if text:
-            try:
-                wanted = connect_request_of_json(text)
-            except MalformedFrame:
-                exchange.respond(400, b"invalid connect request\n", TEXT, (*arrival.headers, NO_SNIFFING))
-                return
+        try:
+            wanted = _request_of_query(request.query) if request.query else None
+        except MalformedFrame:
+            exchange.respond(400, b"invalid connect request\n", TEXT, (*arrival.headers, NO_SNIFFING))
+            return
         if refuse_handshake(exchange, arrival, self._origin_allowed):
             return
         terms = self._deflating if self._deflating.websocket.inflate and offers_deflate(request) else self._plain
@@ -60,6 +58,16 @@ class UniWebSocketEndpoint:
             lambda _: self._transport(self._context, terms, arrival.opening, wanted),
             deflate=terms.websocket.inflate,
         )
+
+
+def _request_of_query(query: bytes) -> ConnectRequest | None:
+    """The connect request that came with the handshake. Without one, and for `null`, it is the first message. Raises
+    `MalformedFrame`."""
+    text = query_value(query, b"cf_connect")
+    if not text:
+        return None
+    wanted = connect_request_of_json(text)
+    return None if text.lstrip().startswith(b"null") else wanted
 
 
 def terms_of(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniTerms:
