@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -185,9 +186,41 @@ async def test_what_was_missed_comes_after_the_subscribe_push(server: Server, na
 
 
 async def test_a_subscription_that_has_expired_already_is_an_internal_error(server: Server, name: str) -> None:
-    async with connected(server, name):
+    async with connected(server, name) as client:
         with pytest.raises(ApiError, match="100"):
             await server.api("subscribe", {"user": name, "channel": name, "expire_at": 1})
+        await client.subscribe(name)
+        with pytest.raises(ApiError, match="100"):
+            await server.api("subscribe", {"user": name, "channel": name, "expire_at": 1})
+        await server.api("publish", {"channel": name, "data": "still there"})
+        assert (await client.push())["pub"]["data"] == "still there"
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        pytest.param({"disconnect": {}}, (3503, "force disconnect"), id="disconnect"),
+        pytest.param({"refresh": {"expired": True}}, (3005, "connection expired"), id="expired"),
+    ],
+)
+async def test_in_a_batch_a_connection_has_ended_for_what_follows(
+    server: Server, name: str, ending: dict[str, Any], outcome: tuple[int, str]
+) -> None:
+    channel = f"ns:{name}"
+    ((method, request),) = ending.items()
+    async with connected(server, name) as client:
+        await client.subscribe(name)
+        commands = [
+            {"publish": {"channel": name, "data": 1}},
+            {method: {**request, "user": name}},
+            {"publish": {"channel": name, "data": 2}},
+            {"subscribe": {"channel": channel, "user": name}},
+            {"presence_stats": {"channel": channel}},
+        ]
+        _, answer = await post(server, "batch", json.dumps({"commands": commands}).encode())
+        assert answer["replies"][-1] == {"presence_stats": {"num_clients": 0, "num_users": 0}}
+        assert (await client.push())["pub"]["data"] == 1
+        assert await client.closed() == outcome
 
 
 async def test_disconnect_spares_the_whitelist(server: Server, name: str) -> None:
