@@ -42,7 +42,6 @@ class Received(Struct, frozen=True, gc=False):
     epoch: str = ""
     use_delta: bool = False
     previous: Publication | None = None
-    channel: str = ""
 
 
 def info_record(info: ClientInfo) -> pb.ClientInfo:
@@ -128,7 +127,6 @@ def received_of(record: pb.Publication, offset: int = 0, epoch: str = "") -> Rec
         epoch,
         record.delta or previous is not None,
         previous,
-        record.channel,
     )
 
 
@@ -142,7 +140,16 @@ def publication_of(record: pb.Publication, offset: int) -> Publication:
     info = info_of(record.info) if record.HasField("info") else None
     tags = dict(record.tags) if len(record.tags) else None  # asked first: 1 µs less
     return Publication(
-        record.data, offset, info, tags, record.time, record.key, record.removed, record.score, "", record.version
+        record.data,
+        offset,
+        info,
+        tags,
+        record.time,
+        record.key,
+        record.removed,
+        record.score,
+        version=record.version,
+        channel=record.channel,
     )
 
 

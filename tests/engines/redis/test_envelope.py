@@ -71,6 +71,11 @@ def test_joins_and_leaves_have_the_contract_s_bytes():
             Delivered("news", Publication(b'{"a":1}', time=TIME), "", True, Publication(b"p")),
             id="previous-data-of-its-own",
         ),
+        pytest.param(
+            b"__p1:7:abcdEFGH__" + BARE + b"\x52\x06news.a",
+            Delivered("news", Publication(b'{"a":1}', 7, time=TIME, channel="news.a"), "abcdEFGH", False, None),
+            id="channel-of-its-own",
+        ),
         pytest.param(b"", Delivered("news", Publication(b""), "", False, None), id="empty"),
     ],
 )
