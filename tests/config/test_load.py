@@ -86,9 +86,17 @@ def test_values_of_the_file_are_weakly_typed(load, key, value, expected):
     [
         pytest.param({"client": {"channel_limit": "abc"}}, 'client.channel_limit: cannot use "abc" as int', id="int"),
         pytest.param({"client": {"channel_limit": [1]}}, "client.channel_limit: cannot use list as int", id="list"),
-        pytest.param({"client": {"channel_limit": 10**20}}, "value out of range", id="int-range"),
+        pytest.param({"client": {"channel_limit": 2**63}}, f"cannot use {2**63} as int: value out", id="int-range"),
+        pytest.param({"client": {"channel_limit": 1e30}}, r"cannot use 1e\+30 as int: value out", id="int-range-float"),
+        pytest.param(
+            {"client": {"channel_limit": "0x8000000000000000"}},
+            'cannot use "0x8000000000000000" as int: value out of range',
+            id="int-range-text",
+        ),
         pytest.param({"client": {"insecure": "yes"}}, 'client.insecure: cannot use "yes" as bool', id="bool"),
         pytest.param({"client": {"ping_interval": ""}}, "client.ping_interval: ", id="empty-duration"),
+        pytest.param({"client": {"ping_interval": True}}, "cannot use true as duration: expected", id="duration-bool"),
+        pytest.param({"client": {"ping_interval": 2**63}}, "duration out of range", id="duration-range"),
         pytest.param({"client": {"ping_interval": "-1"}}, "missing unit", id="duration-without-unit"),
         pytest.param({"client": 1}, "client: expected an object, got number", id="object"),
         pytest.param({"client": []}, "client: expected an object, got list", id="object-from-list"),
@@ -120,6 +128,10 @@ def test_secrets_are_not_shown(load):
         load({}, {"FANJET_PROXIES": '[{"name": "aa", "endpoint": "s3cret", "timeout": 1.5}]'})
     assert "s3cret" not in str(error.value)
     assert "FANJET_PROXIES" in str(error.value)
+    with pytest.raises(ConfigError) as error:
+        load({}, {"FANJET_PROXIES": '[{"name": "aa", "endpoint": 90125}]'})
+    assert "90125" not in str(error.value)
+    assert "[0].endpoint: cannot use <redacted> as string" in str(error.value)
 
 
 def test_an_unquoted_yaml_date_is_no_string(load):

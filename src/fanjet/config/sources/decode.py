@@ -75,7 +75,10 @@ def decode_key(key: Key, raw: object, rules: Rules) -> object:
         raise
     except ValueError as error:
         raise MisfitError(_no_value(key, raw, str(error))) from None
-    return _in_range(key, value)
+    low, high = INT_RANGES.get(key.type, (0, 0))
+    if isinstance(value, int) and key.type in INT_RANGES and not low <= value <= high:
+        raise MisfitError(_no_value(key, raw, "value out of range"))
+    return value
 
 
 def is_zero(value: object) -> bool:
@@ -85,13 +88,6 @@ def is_zero(value: object) -> bool:
 
 def _decode_member(member: Group | Key, raw: object, rules: Rules) -> object:
     return decode_group(member, raw, rules) if isinstance(member, Group) else decode_key(member, raw, rules)
-
-
-def _in_range(key: Key, value: object) -> object:
-    low, high = INT_RANGES.get(key.type, (0, 0))
-    if isinstance(value, int) and key.type in INT_RANGES and not low <= value <= high:
-        raise MisfitError(_no_value(key, value, "value out of range"))
-    return value
 
 
 def _no_value(key: Key, raw: object, reason: str) -> str:

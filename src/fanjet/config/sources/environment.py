@@ -72,7 +72,7 @@ class Environment:
         except ValueError as error:
             secret = is_secret(path)
             shown = REDACTED if secret else clean_text(value)
-            reason = "invalid value" if secret else error
+            reason = "invalid value" if secret and key.item is None else error  # of a list it names no secret
             raise ConfigError(
                 f"error processing {prefix}: envconfig.Process: assigning {name} to {path[-1].upper()}: "
                 f"converting '{shown}' to type {key.type.value}. details: {reason}"
