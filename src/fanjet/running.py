@@ -28,6 +28,7 @@ from fanjet.open_files import LOW, raise_limit
 from fanjet.operating import graphite_exporter
 from fanjet.servable import check, refusals
 from fanjet.telemetry.logging import configure, get_logger
+from fanjet.workers.child import show_stacks_when_asked
 from fanjet.workers.engine import answer_supervisor
 from fanjet.workers.link import Link
 from fanjet.workers.place import Engine, Worker, take_place
@@ -50,6 +51,8 @@ FREEZE_SECONDS = 1.0
 def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
     """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated."""
     place = take_place(os.environ)
+    if place is not None:
+        show_stacks_when_asked()
     config = loaded.config
     try:
         output = configure(config.log.level, config.log.file, _log_fields(place))

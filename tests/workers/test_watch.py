@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fanjet.workers import watch as module
-from fanjet.workers.watch import ROUNDS, Watch
+from fanjet.workers.watch import ROUNDS, START_SECONDS, Watch
 from tests.support.family import SLOW, Family, is_running
 from tests.support.following import Publisher, following
 from tests.support.server import Server, merge
@@ -40,6 +39,23 @@ async def never_returns(event):
 
 
 sys.exit(server.run())
+"""
+HANGING_PROGRAM = """
+import json
+import os
+import pathlib
+import signal
+import sys
+import fanjet
+from fanjet.workers import watch
+
+watch.START_SECONDS = 6.0
+told = json.loads(os.environ.get("_FANJET_PLACE", "{}"))
+hung = pathlib.Path(sys.argv[1]).with_name("hung")
+if told.get("type") == sys.argv[2] and not hung.exists():
+    hung.touch()
+    signal.pause()
+sys.exit(fanjet.Server(sys.argv[1]).run())
 """
 TIMEOUT_SECONDS = 3
 """A healthy worker on a busy machine answers within this."""
@@ -76,6 +92,23 @@ async def test_a_worker_whose_loop_is_stuck_tells_where(tmp_path: Path) -> None:
             await family.logged(HANGS)
             await family.logged("serving", 3)
         assert "in never_returns" in server.log
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.parametrize("hanging", ["engine", "worker"])
+async def test_one_that_hangs_while_it_starts_is_replaced(tmp_path: Path, hanging: str) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(HANGING_PROGRAM)
+    server = Server(merge(CONFIG, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}}), tmp_path)
+    server.words = [sys.executable, str(program), str(tmp_path / "config.json"), hanging]
+    await asyncio.to_thread(server.start)
+    try:
+        family = Family(server)
+        await family.complete()
+        assert f"{hanging} does not come up, killing it" in server.log
+        assert set(family.workers()) == {1, 2}
+        assert (await server.api("info"))["nodes"]
     finally:
         await asyncio.to_thread(server.stop)
 
@@ -124,9 +157,10 @@ class Hanging:
     def __init__(self, number: int) -> None:
         self.details = {"number": number}
         self.is_ready = True
+        self.is_starting = False
         self.unanswered = 0
         self.killed = 0
-        self.child = SimpleNamespace(pid=number, show_stacks=lambda: None, kill=self._kill)
+        self.child = SimpleNamespace(pid=number, give_up=self._kill)
 
     def ask(self) -> None:
         self.unanswered += 1
@@ -135,50 +169,57 @@ class Hanging:
         self.killed += 1
 
 
-@pytest.fixture(autouse=True)
-def _kills_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WRITING_SECONDS", 0.0)
-
-
-async def look(workers: list[Hanging], times: int, *answering: Hanging) -> None:
-    watch = Watch(lambda: cast("Any", workers), lambda: 1.0)
+def look(workers: list[Hanging], times: int, *answering: Hanging, patience: float = 1.0) -> None:
+    watch = Watch(lambda: cast("Any", workers), lambda: patience)
     for _ in range(times):
-        watch.look(1.0)
+        watch.look(patience)
         for worker in answering:
             worker.unanswered = 0
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
 
 
-async def test_who_answers_in_the_end_is_left_alone() -> None:
+def test_who_answers_in_the_end_is_left_alone() -> None:
     workers = [Hanging(1), Hanging(2)]
-    await look(workers, ROUNDS - 1, workers[0])
-    await look(workers, ROUNDS - 1, workers[1])
-    await look(workers, 100, *workers)
+    look(workers, ROUNDS - 1, workers[0])
+    look(workers, ROUNDS - 1, workers[1])
+    look(workers, 100, *workers)
     assert [worker.killed for worker in workers] == [0, 0]
 
 
-async def test_of_all_that_hang_the_first_goes_first() -> None:
+def test_of_all_that_hang_the_first_goes_first() -> None:
     workers = [Hanging(1), Hanging(2)]
-    await look(workers, ROUNDS + 1)
+    look(workers, ROUNDS + 1)
     assert [worker.killed for worker in workers] == [1, 0]
 
 
-async def test_when_all_hang_they_go_one_by_one() -> None:
+def test_when_all_hang_they_go_one_by_one() -> None:
     workers = [Hanging(1), Hanging(2), Hanging(3)]
-    await look(workers, ROUNDS)
+    look(workers, ROUNDS)
     assert sum(worker.killed for worker in workers) == 0
-    await look(workers, 1)
+    look(workers, 1)
     assert sum(worker.killed for worker in workers) == 1
     workers = [worker for worker in workers if not worker.killed]
-    await look(workers, ROUNDS - 1)
+    look(workers, ROUNDS - 1)
     assert sum(worker.killed for worker in workers) == 0
-    await look(workers, 1)
+    look(workers, 1)
     assert sum(worker.killed for worker in workers) == 1
 
 
-async def test_who_does_not_accept_connections_yet_or_any_more_is_not_asked() -> None:
+def test_who_is_ending_is_not_asked() -> None:
     worker = Hanging(1)
     worker.is_ready = False
-    await look([worker], 100)
+    look([worker], 100)
     assert (worker.unanswered, worker.killed) == (0, 0)
+
+
+@pytest.mark.parametrize("patience", [START_SECONDS / 10, START_SECONDS, START_SECONDS * 2])
+def test_who_is_starting_has_time_and_others_need_not_wait_for_it(patience: float) -> None:
+    starting, answering, hanging = workers = [Hanging(1), Hanging(2), Hanging(3)]
+    starting.is_ready, starting.is_starting = False, True
+    in_vain = round(ROUNDS * max(1.0, START_SECONDS / patience))
+    look(workers, in_vain, answering, hanging, patience=patience)
+    assert starting.killed == 0
+    look(workers, 1, answering, hanging, patience=patience)
+    assert starting.killed == 1
+    starting.is_starting = False
+    look(workers, ROUNDS + 1, answering, patience=patience)
+    assert (starting.killed, answering.killed, hanging.killed) == (1, 0, 1)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 STACKS_SIGNAL: Final = signal.SIGUSR1
+WRITING_SECONDS: Final = 0.5
+"""Time in which one that hangs may tell where."""
 
 
 def show_stacks_when_asked() -> None:
@@ -33,6 +35,8 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._exited = asyncio.ensure_future(process.wait())
+        self.hung = False
+        """Whether it was ended because it hung."""
 
     @property
     def pid(self) -> int:
@@ -52,11 +56,13 @@ class Child:
         """Call once it has ended."""
         self._exited.add_done_callback(lambda _: call())
 
-    def show_stacks(self) -> None:
-        """Have it write to standard error where it is, if it has prepared for that; else it ends."""
+    def give_up(self) -> None:
+        """End it because it hangs. First it writes to standard error where it is, if it has prepared for that."""
+        self.hung = True
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(STACKS_SIGNAL)
+            asyncio.get_running_loop().call_later(WRITING_SECONDS, self.kill)
 
     def kill(self) -> None:
         """End it at once."""

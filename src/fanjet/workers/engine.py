@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
-from .child import describe, show_stacks_when_asked, spawn
+from .child import describe, spawn
 from .line import Alive, Ask, Line, Ready
 from .place import EnginePlace
 
@@ -40,7 +40,7 @@ class EngineProcess:
 
     def __init__(self) -> None:
         self.unanswered = 0
-        self._ready = False
+        self._ready = self._ended = False
         self._line = Line(self._take, self._lost)
         self._child: Child | None = None
 
@@ -63,7 +63,16 @@ class EngineProcess:
     @property
     def is_ready(self) -> bool:
         """See `Watched`."""
-        return self._ready and self.child.running
+        return self._ready and self._runs
+
+    @property
+    def is_starting(self) -> bool:
+        """See `Watched`."""
+        return not self._ready and self._runs
+
+    @property
+    def _runs(self) -> bool:
+        return self.child.running and not self._ended
 
     def ask(self) -> None:
         """See `Watched`."""
@@ -76,7 +85,7 @@ class EngineProcess:
             self._ready = True
 
     def _lost(self) -> None:
-        self._ready = False
+        self._ended = True
 
 
 class EngineKeeper:
@@ -127,7 +136,6 @@ async def answer_supervisor(place: Engine) -> None:
         if isinstance(message, Ask):
             line.send(Alive())
 
-    show_stacks_when_asked()
     place.line.setblocking(False)
     line = Line(take, lambda: None)
     await line.open(place.line)

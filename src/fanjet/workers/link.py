@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from fanjet.telemetry.logging import get_logger
 
 from .asking import KeptAddresses
-from .child import show_stacks_when_asked
 from .line import Alive, Ask, Gather, Gathered, Line, Ready, Reload, Report, Reported, Stop
 from .post import Post
 
@@ -47,7 +46,6 @@ class Link:
     async def open(self, *, stop: Callable[[], None], reload: Callable[[], None], metrics: Callable[[], bytes]) -> None:
         """Listen to the supervisor. `stop` is called when it wants that, and when it is no more."""
         self._stop, self._reload, self._metrics = stop, reload, metrics
-        show_stacks_when_asked()
         self._place.line.setblocking(False)
         await self._line.open(self._place.line)
 

@@ -46,9 +46,14 @@ class Slot:
         return self._worker
 
     async def start(self) -> bool:
-        """Start the first worker. False: it has ended before it accepted connections, and said why."""
-        await self._begin()
-        return await self.worker.came_up()
+        """Start the first worker, and another one if it hangs. False: it has ended before it accepted connections, and
+        said why."""
+        while True:
+            await self._begin()
+            if await self.worker.came_up():
+                return True
+            if not self.worker.child.hung:
+                return False
 
     async def _begin(self) -> None:
         self._started_at = time.monotonic()

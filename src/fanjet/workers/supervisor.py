@@ -129,6 +129,7 @@ class Supervisor:
 
     async def _start(self) -> None:
         """The first worker alone: what is wrong is so said once."""
+        self._run(self._watch.keep())
         if self._engine is not None:
             self._run(self._engine.keep())
             await self._engine.listens()
@@ -140,7 +141,6 @@ class Supervisor:
                 raise NotStarted
         for slot in self._slots:
             self._run(slot.keep())
-        self._run(self._watch.keep())
 
     async def _start_worker(self, number: int) -> Worker:
         worker = Worker(number, self._keeper, self._take)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 10
 """Signs of life that a process is asked for one after the other, before it is given up."""
+START_SECONDS: Final = 120.0
+"""Time that one has at least until it gives the first: many start at once on a small machine, and each runs the whole
+program that embeds the server, whatever that loads."""
 IDLE_SECONDS: Final = 1.0
-WRITING_SECONDS: Final = 0.5
-"""Time in which one that hangs may tell where."""
 
 log = get_logger(__name__)
 
@@ -35,7 +36,11 @@ class Watched(Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has come so far as to give any, and still runs."""
+        """Whether it serves."""
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it runs but does not serve yet. It is asked all the same: it answers as soon as it can."""
 
     @property
     def child(self) -> Child:
@@ -46,8 +51,8 @@ class Watched(Protocol):
 
 
 class Watch:
-    """Kills those that do not answer for `patience()` seconds, so that they are replaced; 0: none. The first is the one
-    to go where several hang.
+    """Kills those that do not answer for `patience()` seconds, so that they are replaced; 0: none. Who is starting has
+    `START_SECONDS` at least. The first is the one to go where several hang.
 
     Patience is counted in questions, not by the clock: when the whole machine was asleep, or this process stopped with
     all others, no time has passed. And after one was killed, all others have their full time again: a machine
@@ -68,18 +73,23 @@ class Watch:
 
     def look(self, patience: float) -> None:
         """Ask everybody once more; first give up the one who has been asked in vain most often, if that is enough."""
-        ready = [one for one in self._watched() if one.is_ready]
-        longest = max(ready, key=lambda one: one.unanswered, default=None)
-        if longest is not None and longest.unanswered >= ROUNDS:
-            log.error(
-                f"{longest.title} does not answer, killing it",
-                **longest.details,
-                pid=longest.child.pid,
-                seconds=patience,
-            )
-            longest.child.show_stacks()
-            asyncio.get_running_loop().call_later(WRITING_SECONDS, longest.child.kill)
-            for one in ready:
+        asked = [one for one in self._watched() if one.is_ready or one.is_starting]
+        longest = max(asked, key=lambda one: one.unanswered / _rounds(one, patience), default=None)
+        if longest is not None and longest.unanswered >= _rounds(longest, patience):
+            _give_up(longest, patience)
+            for one in asked:
                 one.unanswered = 0
-        for one in ready:
+        for one in asked:
             one.ask()
+
+
+def _rounds(one: Watched, patience: float) -> float:
+    """How many questions may be in vain."""
+    return ROUNDS if one.is_ready else ROUNDS * max(1.0, START_SECONDS / patience)
+
+
+def _give_up(one: Watched, patience: float) -> None:
+    what = "answer" if one.is_ready else "come up"
+    seconds = _rounds(one, patience) * patience / ROUNDS
+    log.error(f"{one.title} does not {what}, killing it", **one.details, pid=one.child.pid, seconds=seconds)
+    one.child.give_up()

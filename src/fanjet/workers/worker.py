@@ -64,7 +64,16 @@ class Worker:
     @property
     def is_ready(self) -> bool:
         """Whether it has come to accept connections, and still runs and listens to this process."""
-        return self._ready.is_set() and self.child.running and not self._line_ended.is_set()
+        return self._ready.is_set() and self._runs
+
+    @property
+    def is_starting(self) -> bool:
+        """See `Watched`."""
+        return not self._ready.is_set() and self._runs
+
+    @property
+    def _runs(self) -> bool:
+        return self.child.running and not self._line_ended.is_set()
 
     async def start(self, environment: Mapping[str, str], engine: EngineKeeper | None, post: PostPlace) -> None:
         """Start it."""
@@ -132,10 +141,10 @@ class Worker:
             del self._reports[number]
 
     def _take(self, message: Message) -> None:
-        if isinstance(message, Ready):
-            self._ready.set()
-        elif isinstance(message, Alive):
+        if isinstance(message, Ready | Alive):
             self.unanswered = 0
+            if isinstance(message, Ready):
+                self._ready.set()
         elif isinstance(message, Reported):
             self.last_metrics = message.metrics
             asked = self._reports.get(message.number)

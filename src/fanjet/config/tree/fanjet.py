@@ -20,7 +20,8 @@ class Fanjet(Section):
     )
     worker_timeout: Duration = option(
         30.0,
-        "time after which a worker, or their engine, that gives no sign of life is killed and replaced; 0 = never",
+        "time after which a worker, or their engine, that gives no sign of life is killed and replaced; 0 = never. "
+        "The first sign has at least 2m",
     )
     drain_time: Duration = option(
         0.0,
