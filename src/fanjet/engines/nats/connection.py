@@ -8,14 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nats import errors
-from nats.aio.client import Client
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.tls import client_context
 from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
+from .client import NatsClient
 from .denials import Denials
+from .heartbeat import PROBE_SECONDS, Heartbeat
 from .subjects import NodeSubjects, is_subject, is_writable
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ refusals = LimitedLog(log, 20)
 
 RECONNECT_SECONDS: Final = 2
 PROBE: Final = b"probe"
-PROBE_SECONDS: Final = 10.0
-DEAF_AFTER: Final = 2.5
-"""Probe intervals of silence: one until the probe, one for it to come back."""
-MOST_PAUSE: Final = 10
-"""Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
 
 
 class Interest(NamedTuple):
@@ -51,29 +47,6 @@ class Interest(NamedTuple):
 
 class NotPermitted(EngineUnavailable):
     """The server lets this node not hear a subject."""
-
-
-class _Client(Client):
-    """Goes on when the answer to a flush comes after its time, which ends the reader of the library's client, and keeps
-    errors as the server has told them: the library hands them on in lower case, in which subjects are not told apart.
-    """
-
-    told = ""
-    """The error that is being handed on, if it is the server's."""
-
-    async def _process_err(self, err_msg: str) -> None:
-        self.told = self._ps.buf.partition(b"\r\n")[0].decode()  # its parser still has it
-        try:
-            await super()._process_err(err_msg)
-        finally:
-            self.told = ""
-
-    async def _process_pong(self) -> None:
-        if self._pongs and self._pongs[0].done():
-            self._pongs.pop(0)
-            self._pings_outstanding = 0
-        else:
-            await super()._process_pong()
 
 
 class NatsConnection:
@@ -93,7 +66,7 @@ class NatsConnection:
         self.on_restored: Callable[[], None] = _nothing
         """Called when everything is heard again after a loss."""
         self._config = config
-        self._client = _Client()
+        self._client = NatsClient()
         self._interests: dict[str, Interest] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._postponed: dict[str, None] = {}
@@ -101,14 +74,10 @@ class NatsConnection:
         self._refusal = ""
         """Why the first attempt to connect failed: what the server said, before it closed the connection."""
         self._denials = Denials(self._interests, self._refuse)
-        self._gone = asyncio.Event()
-        """Set when the client has given up, which it does when the server complains of anything."""
+        self._heartbeat = Heartbeat(self, probe_seconds)
         self._is_lost = False
         self._users = 0
-        self._probe_seconds = probe_seconds
-        self._may_probe = True
         self._flushing: asyncio.Task[None] | None = None
-        self._heard_at = 0.0
         self._watching: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -118,9 +87,9 @@ class NatsConnection:
         if self._users > 1:
             return
         await self._connect(self._client)
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heartbeat.heard_at = asyncio.get_running_loop().time()
         await self.subscribe(self.subjects.own, self._receive_own, _nothing)
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self._watching = asyncio.get_running_loop().create_task(self._heartbeat.keep())
 
     async def close(self) -> None:
         """Disconnect, with the last of those who share this."""
@@ -139,15 +108,12 @@ class NatsConnection:
         """What cannot be reached or is not heard now, empty while all is well."""
         if not self._client.is_connected:
             return "NATS"
-        if self._may_probe and self.silence > DEAF_AFTER * self._probe_seconds:
-            return "messages of NATS"
-        return ""
+        return "messages of NATS" if self._heartbeat.has_stopped else ""
 
     @property
     def silence(self) -> float:
-        """Seconds since anything was heard. Where there are no messages there are probes, so that it grows beyond
-        twice the probe interval only while the node is deaf."""
-        return asyncio.get_running_loop().time() - self._heard_at
+        """See `Heard`."""
+        return self._heartbeat.silence
 
     async def publish(self, subject: str, payload: bytes) -> None:
         """Send a message."""
@@ -193,9 +159,42 @@ class NatsConnection:
             with _failures(f"error unsubscribing from NATS subject {subject!r}"):
                 await subscription.unsubscribe()
 
+    # ------------------------------------------------------------------------------------------ for the heartbeat
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether the client has, which it does when the server complains of anything."""
+        return self._client.is_closed
+
+    async def probe(self) -> bool:
+        """Publish a message to the node itself. Whether the client took it."""
+        try:
+            await self.publish(self.subjects.own, PROBE)
+        except EngineUnavailable:
+            return False
+        return True
+
+    async def replace(self) -> None:
+        """Connect anew beside the old connection, then let that go: closing it may take as long as it is stuck."""
+        client = NatsClient()
+        self._refusal = ""
+        try:
+            await self._connect(client)
+            old, self._client = self._client, client
+            self._postponed.clear()
+            self._run(old.close())
+            for subject in list(self._interests):
+                if subject in self._interests:
+                    await self._subscribe(client, subject)
+            await self._flush(client)
+        except (EngineUnavailable, errors.Error, OSError, TimeoutError) as error:
+            log.error("cannot replace the connection to NATS", error=error)
+            return
+        await self._note_return()
+
     # ------------------------------------------------------------------------------------------ inside
 
-    async def _connect(self, client: _Client) -> None:
+    async def _connect(self, client: NatsClient) -> None:
         config = self._config
         tls = client_context(config.tls, "nats") if config.tls.enabled else None
         connecting = client.connect(
@@ -219,7 +218,7 @@ class NatsConnection:
             reason = self._refusal or str(error) or type(error).__name__
             raise EngineUnavailable(f"error connecting to NATS: {reason}") from error
 
-    def _for(self, client: Client, tell: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    def _for(self, client: NatsClient, tell: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """What happens to a client counts only while it is the one in use."""
 
         async def tell_of_current() -> None:
@@ -234,12 +233,12 @@ class NatsConnection:
         self._postponed.pop(subject, None)
         return self._subscriptions.pop(subject, None)
 
-    async def _subscribe(self, client: Client, subject: str) -> None:
-        receive = self._interests[subject].receive
+    async def _subscribe(self, client: NatsClient, subject: str) -> None:
+        receive, heartbeat = self._interests[subject].receive, self._heartbeat
         time = asyncio.get_running_loop().time
 
         async def take(message: Msg) -> None:
-            self._heard_at = time()
+            heartbeat.heard_at = time()
             try:
                 receive(message.subject, message.data)
             except Exception:
@@ -260,18 +259,18 @@ class NatsConnection:
         self._flushing = None  # who comes now has sent what this one may not carry
         await self._flush(self._client)
 
-    async def _flush(self, client: Client) -> None:
+    async def _flush(self, client: NatsClient) -> None:
         await client.flush(max(1, round(self._config.write_timeout)))
 
     def _receive_own(self, _subject: str, payload: bytes) -> None:
         if payload != PROBE:
             self.on_node_message(payload)
 
-    async def _on_error(self, client: _Client, error: Exception) -> None:
+    async def _on_error(self, client: NatsClient, error: Exception) -> None:
         self._refusal = self._refusal or str(error)
         self._denials.take(client.told)
         if self.subjects.own in client.told and "Permissions Violation" in client.told:
-            self._may_probe = False
+            self._heartbeat.may_probe = False
         if not self._is_lost:  # else it is one of the attempts to come back, told once
             log.error("NATS error", error=error)
 
@@ -296,7 +295,7 @@ class NatsConnection:
             log.warn("NATS connection lost")
 
     async def _on_closed(self) -> None:
-        self._gone.set()
+        self._heartbeat.wake()
 
     async def _on_reconnected(self) -> None:
         while self._postponed:
@@ -308,70 +307,7 @@ class NatsConnection:
         self._is_lost = False
         log.info("NATS connection restored", subscriptions=len(self._interests))
         self.on_restored()
-        await self._probe()
-
-    # ------------------------------------------------------------------------------------------ heartbeat
-
-    async def _watch(self) -> None:
-        """Replace the connection when it is deaf."""
-        vain = 0
-        while True:
-            if not await self._is_deaf():
-                vain = 0
-                continue
-            log.error("NATS connection is deaf, making another one", silence=round(self.silence, 1))
-            await asyncio.sleep(min(2**vain - 1, MOST_PAUSE) * self._probe_seconds)
-            vain += 1
-            await self._replace()
-
-    async def _is_deaf(self) -> bool:
-        """Whether it has given up, or hears nothing although something was published. Takes its time to find out."""
-        heard_at = self._heard_at
-        if await self._gives_up_within(max(0.0, self._probe_seconds - self.silence)):
-            return True
-        if self._heard_at > heard_at:
-            return False
-        accepted = await self._probe()
-        if await self._gives_up_within(self._probe_seconds):
-            return True
-        return accepted and self._may_probe and self._heard_at == heard_at
-
-    async def _gives_up_within(self, seconds: float) -> bool:
-        """Whether the client has given up; waits so many seconds for that."""
-        if not self._client.is_closed:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._gone.wait()
-            except TimeoutError:
-                pass
-        return self._client.is_closed
-
-    async def _probe(self) -> bool:
-        """Whether the client took it."""
-        try:
-            await self.publish(self.subjects.own, PROBE)
-        except EngineUnavailable:
-            return False
-        return True
-
-    async def _replace(self) -> None:
-        """Connect anew beside the old connection, then let that go: closing it may take as long as it is stuck."""
-        client = _Client()
-        self._refusal = ""
-        try:
-            await self._connect(client)
-            old, self._client = self._client, client
-            self._gone.clear()
-            self._postponed.clear()
-            self._run(old.close())
-            for subject in list(self._interests):
-                if subject in self._interests:
-                    await self._subscribe(client, subject)
-            await self._flush(client)
-        except (EngineUnavailable, errors.Error, OSError, TimeoutError) as error:
-            log.error("cannot replace the connection to NATS", error=error)
-            return
-        await self._note_return()
+        await self.probe()
 
 
 async def _end(subscription: Subscription) -> None:
