@@ -157,6 +157,27 @@ async def test_an_audience_is_not_hot_any_more_when_waiting_has_brought_nothing(
     assert member.outbox is None
 
 
+async def test_who_gets_more_while_others_are_written_waits_for_the_next_round(
+    flusher: Flusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fanjet.node.flusher.SLICE_SECONDS", 0.0)
+    first = Member(flusher)
+    await first.heat()
+    await first.written()
+    others = [Member(flusher) for _ in range(3 * WRITES_PER_LOOK)]
+    for member in (first, *others):
+        member.send()
+    while first.outbox is not None:
+        await asyncio.sleep(0)
+    written = len(first.writes)
+    while others[-1].outbox is not None:
+        first.send()
+        await asyncio.sleep(0)
+        assert len(first.writes) == written
+    await first.written()
+    assert first.writes[-1] > 1
+
+
 async def test_who_gets_something_now_and_then_does_not_wait(flusher: Flusher) -> None:
     members = [Member(flusher), Member(flusher)]
     for _ in range(5 * HOT_AFTER):

@@ -66,7 +66,7 @@ class Outbox:
         self.outbox = None
         if not frames:
             return
-        if self._blocked or len(frames) > MESSAGES_PER_WRITE:
+        if self._blocked or (len(frames) > MESSAGES_PER_WRITE and sum(map(len, frames)) > BYTES_PER_WRITE):
             self._queue(frames)
         else:
             self.transport.write(b"".join(frames))  # one alone is not copied

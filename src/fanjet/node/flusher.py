@@ -20,8 +20,11 @@ WORTH_WAITING = 16
 1.5 more where they are four, as clients and server then wait for each other."""
 ANSWERED_AT_ONCE = 31
 """Answers that are written at once after a turn that had fewer."""
-HOT_SECONDS = 0.001
-"""Between two writes to an audience that is hot, as short as the loop's timers are."""
+SHORTEST_WAIT = 0.001
+"""Seconds between two writes to an audience that is hot, as short as the loop's timers are."""
+LONGEST_WAIT = 0.002
+WAIT_FOR_WRITING = 4
+"""Times as long as it took to write to an audience, it waits while it is hot, within these bounds."""
 HOT_AFTER = 16
 """Times in a row that an audience gets something sooner than that, before it is hot."""
 
@@ -32,9 +35,9 @@ class Flusher:
     The busier the server, the longer a session waits for its turn and the more frames one write carries. Whoever
     appends to an outbox that was None adds the session to `dirty` and calls `schedule()` once per batch.
 
-    An audience that gets something several times a millisecond is hot: it gets it once a millisecond, together, since a
-    frame more in a write costs next to nothing, and a write 4 µs. That it is the same audience is told by the session
-    that comes first; that it is worth waiting, by what has gathered for that session.
+    An audience that gets something again and again within a millisecond or two is hot: it gets together what comes in
+    such a time, since a frame more in a write costs next to nothing, and a write 4 µs. That it is the same audience is
+    told by the session that comes first; that it is worth waiting, by what has gathered for that session.
 
     Answers to a session's own commands go first. While many clients send, all that one look at their sockets brings is
     carried out before the answers are written, one after the other: who waits for them is woken once for many and not
@@ -47,9 +50,12 @@ class Flusher:
         "_audience",
         "_call",
         "_call_later",
+        "_due",
         "_early",
         "_next_at",
         "_scheduled",
+        "_wait",
+        "_written_seconds",
         "dirty",
     )
 
@@ -66,6 +72,12 @@ class Flusher:
         """Before that it gets something early."""
         self._early = 0
         """How often it has, one after the other."""
+        self._wait = SHORTEST_WAIT
+        """Of the audience that was written last, if it is hot."""
+        self._due = 0
+        """Sessions at the head of `dirty` that are being written: who gets more meanwhile comes again behind them."""
+        self._written_seconds = 0.0
+        """What they have taken."""
 
     def answer(self, session: Session) -> None:
         """Write what the session holds in this turn of the loop: at its end while many are answered in one, which is
@@ -107,41 +119,53 @@ class Flusher:
                     self.answer(session)
 
     def _begin(self) -> None:
-        audience, now = id(self.dirty[0]), perf_counter()
+        audience = id(self.dirty[0])
         if audience != self._audience:
             self._early = 0
-        elif now < self._next_at:
+        elif perf_counter() < self._next_at:
             self._early += 1
             if self._early > HOT_AFTER:
-                self._call_later(HOT_SECONDS, self._begin_hot)
+                self._call_later(self._wait, self._begin_hot)
                 return
         else:
             self._early = 0
-        self._audience, self._next_at = audience, now + HOT_SECONDS
-        self._write_slice()
+        self._write_round(audience)
 
     def _begin_hot(self) -> None:
         first = self.dirty[0]
         if first.outbox is None or len(first.outbox) < 2:
             self._early = 0
-        self._audience, self._next_at = id(first), perf_counter() + HOT_SECONDS
+        self._write_round(id(first))
+
+    def _write_round(self, audience: int) -> None:
+        self._audience = audience
+        self._due = len(self.dirty)
+        self._written_seconds = 0.0
         self._write_slice()
 
     def _write_slice(self) -> None:
-        dirty = self.dirty
-        until = perf_counter() + SLICE_SECONDS
+        dirty, due = self.dirty, self._due
+        begun = now = perf_counter()
+        until = begun + SLICE_SECONDS
         done = 0
         try:
-            while done < len(dirty):
-                batch = dirty[done : done + WRITES_PER_LOOK]
+            while done < due:
+                batch = dirty[done : min(done + WRITES_PER_LOOK, due)]
                 done += len(batch)
                 for session in batch:
                     session.flush()
-                if perf_counter() >= until:
+                now = perf_counter()
+                if now >= until:
                     break
         finally:
             del dirty[:done]
-            if dirty:
+            self._due = due - done
+            self._written_seconds += now - begun
+            if self._due:
                 self._call(self._write_slice)
             else:
-                self._scheduled = False
+                self._wait = min(max(SHORTEST_WAIT, WAIT_FOR_WRITING * self._written_seconds), LONGEST_WAIT)
+                self._next_at = now + self._wait
+                self._scheduled = bool(dirty)
+                if dirty:
+                    self._call(self._begin)
