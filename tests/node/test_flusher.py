@@ -167,8 +167,7 @@ async def test_who_gets_more_while_others_are_written_waits_for_the_next_round(
     others = [Member(flusher) for _ in range(3 * WRITES_PER_LOOK)]
     for member in (first, *others):
         member.send()
-    while first.outbox is not None:
-        await asyncio.sleep(0)
+    await first.written()
     written = len(first.writes)
     while others[-1].outbox is not None:
         first.send()
