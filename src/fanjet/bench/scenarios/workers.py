@@ -22,7 +22,7 @@ CONNECTIONS: Final = 32
 """To the API."""
 MOST_PUBLISHES: Final = 10_000
 MOST_DELIVERIES: Final = 100_000
-"""A second, whichever of both is less: where one process is busy with that, two are not."""
+"""A second, whichever of both is less: where one process is busy with that, two are half as busy."""
 MOST_IN_BATCHES: Final = 1_000_000
 """The same of what costs a tenth."""
 MOST_BEHIND: Final = 10_000
@@ -46,7 +46,8 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The same publications to clients of one process and of two, at the same rate."""
+    """The same publications to clients of one process and of several, at the same rate, and to those of one process as
+    many as each of several has to do with: who is busier has more to carry out in one turn, and to put in one write."""
 
     name: str
     summary: str
@@ -61,11 +62,12 @@ class Workers:
         async with stage.with_workers(WORKERS) as several:
             for audience in sorted({min(each, stage.scale.subscribers) for each in AUDIENCES}):
                 alone = await self._measure(stage, audience)
+                as_busy = await self._measure(stage, audience, 1 / WORKERS)
                 together = await self._measure(several, audience)
-                figures += _figures(audience, alone, together)
+                figures += _figures(audience, alone, as_busy, together)
         return figures
 
-    async def _measure(self, stage: Stage, audience: int) -> Cost:
+    async def _measure(self, stage: Stage, audience: int, share: float = 1.0) -> Cost:
         """There are as many connections in each case; a channel has `audience` of them."""
         crowd = min(max(AUDIENCES), stage.scale.subscribers)
         channels = [f"{self.prefix}of-{audience}-{number}" for number in range(crowd // audience)]
@@ -75,7 +77,7 @@ class Workers:
         pool = Pool([] if self.by_clients else [await stage.api() for _ in range(CONNECTIONS)])
         publish = self._by_clients(clients, channels) if self.by_clients else self._by_api(pool, channels)
         most = MOST_DELIVERIES if self.batch == 1 else MOST_IN_BATCHES
-        rate = min(MOST_PUBLISHES, most / audience)
+        rate = share * min(MOST_PUBLISHES, most / audience)
 
         async def publishing(seconds: float) -> int:
             before = tally.count
@@ -130,17 +132,19 @@ class Workers:
         return publish
 
 
-def _figures(audience: int, alone: Cost, together: Cost) -> list[Figure]:
+def _figures(audience: int, alone: Cost, as_busy: Cost, together: Cost) -> list[Figure]:
     who = f"{audience} subscribers"
     writes, all_writes = (cost.writes / max(1, cost.delivered) for cost in (alone, together))
-    one, all_of_them = (cost.serving_ns / 1000 / max(1, cost.delivered) for cost in (alone, together))
+    one, busy, all_of_them = (cost.serving_ns / 1000 / max(1, cost.delivered) for cost in (alone, as_busy, together))
     engine = together.engine_ns / 1000 / max(1, together.published)
     return [
         Figure(f"{who}, one process, CPU per message", one, Unit.MICROSECONDS),
+        Figure(f"{who}, one process with 1/{WORKERS} of it, CPU per message", busy, Unit.MICROSECONDS),
         Figure(f"{who}, {WORKERS} workers, CPU per message", all_of_them, Unit.MICROSECONDS),
         Figure(f"{who}, one process, writes per message", writes, Unit.TIMES),
         Figure(f"{who}, {WORKERS} workers, writes per message", all_writes, Unit.TIMES),
-        Figure(f"{who}, {WORKERS} workers deliver", WORKERS * one / all_of_them, Unit.TIMES),
+        Figure(f"{who}, {WORKERS} workers deliver, at the same rate", WORKERS * one / all_of_them, Unit.TIMES),
+        Figure(f"{who}, {WORKERS} workers deliver, each as busy", WORKERS * busy / all_of_them, Unit.TIMES),
         Figure(f"{who}, engine, CPU per publish", engine, Unit.MICROSECONDS),
         Figure(
             f"{who}, engine, of what a worker uses",
