@@ -204,6 +204,18 @@ async def test_a_foreign_entry_that_cannot_be_read_fails_the_call_alone(redis, e
         assert (await broker.history("news", limit=0)).top.offset == 1
 
 
+async def test_a_position_that_is_none_fails_the_call(redis, events):
+    async with opened(redis.address, events) as broker:
+        redis.call("HSET", "p.stream.meta.news", "e", "abcdefgh", "s", "many")
+        redis.call("HSET", "p.result.news.key", "e", "abcdefgh", "s", "many")
+        for call in (
+            broker.history("news", limit=0),
+            broker.publish("news", b"1", replace(KEEP, idempotency_key="key")),
+        ):
+            with pytest.raises(EngineUnavailable, match="no position"):
+                await call
+
+
 async def test_names_that_collide_fail_the_call_alone(redis, events):  # 07 §5.1
     async with opened(redis.address, events) as broker:
         await broker.publish("x", b"1", KEEP)

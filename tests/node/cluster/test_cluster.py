@@ -298,6 +298,17 @@ async def test_odd_messages_harm_nobody(join, message):
     assert await names(a) == ["a"]
 
 
+async def test_of_several_contents_the_first_of_the_contract_s_order_counts(join):  # 07 §14.3
+    a = await join("a")
+    a.cluster.on_control(
+        pb.Command(uid="b", node=pb.Node(uid="b", name="b"), shutdown=pb.Shutdown()).SerializeToString()
+    )
+    assert await names(a) == ["a", "b"]
+    both = pb.Command(uid="b", shutdown=pb.Shutdown(), unsubscribe=pb.Unsubscribe(channel="news"))
+    a.cluster.on_control(both.SerializeToString())
+    assert await names(a) == ["a"]
+
+
 async def test_unknown_questions_are_answered_with_3(join, bus):
     a = await join("a")
     heard = []

@@ -117,7 +117,7 @@ class Streams:
         offset, epoch, entries = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), direction, first, most)
         with _decoding(channel):
             publications = await make_all(_publication_in, entries)
-        return History(publications, StreamPosition(int(offset), epoch.decode()))
+        return History(publications, _position(offset, epoch))
 
     def key(self, names: ChannelNames, channel: str) -> str:
         """See `Storage.key`."""
@@ -163,7 +163,7 @@ class Lists:
         """See `Storage.read`."""
         keys = (home.names.list(channel), home.names.list_meta(channel))
         offset, epoch, elements = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), "1" if limit else "")
-        top = StreamPosition(int(offset), epoch.decode())
+        top = _position(offset, epoch)
         with _decoding(channel):
             publications = await make_all(_publication_of, elements[::-1])
         return History(_after(publications, since, limit, top), top)
@@ -216,7 +216,15 @@ def _appended(answer: list[Any]) -> Published:
 
 def _published(answer: list[Any]) -> Published:
     offset, epoch, suppressed = answer
-    return Published(int(offset), epoch.decode(), suppressed.decode())
+    position = _position(offset, epoch)
+    return Published(position.offset, position.epoch, suppressed.decode())
+
+
+def _position(offset: bytes | int, epoch: bytes) -> StreamPosition:
+    try:
+        return StreamPosition(int(offset), epoch.decode())
+    except ValueError as error:
+        raise EngineUnavailable(f"Redis holds no position of a stream: {offset!r}, {epoch!r}") from error
 
 
 @contextmanager

@@ -228,11 +228,11 @@ class Cluster:
             return
         if message.uid == self._uid:
             return
-        content = message.WhichOneof("content")
-        if content is None:
-            log.warn("unknown control message", node=message.uid)
-            return
-        self._handlers[content](message)
+        for content, handle in self._handlers.items():
+            if message.HasField(content):
+                handle(message)
+                return
+        log.warn("unknown control message", node=message.uid)
 
     def _on_node(self, message: pb.Command) -> None:
         if self.registry.hear(node_of(message.node)):
