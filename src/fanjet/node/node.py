@@ -132,7 +132,7 @@ class Node:
 
         cluster = Cluster(
             controller,
-            self._stock.taken,
+            self._stock.take,
             orders=self._orders,
             questions=self._questions,
             inquiries=self.inquiries,

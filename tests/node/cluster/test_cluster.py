@@ -124,6 +124,14 @@ async def test_nodes_know_each_other_at_once_and_until_they_leave(join):
     assert await names(a) == ["a", "c"]
 
 
+async def test_a_new_node_is_told_what_there_is_now(join):
+    a = await join("a")
+    a.connections.add(Connection("u", "a1"))
+    b = await join("b")
+    assert [info.num_clients for info in await b.info() if info.name == "a"] == [1]
+    assert [info.num_clients for info in await a.info() if info.name == "a"] == [1]
+
+
 async def test_a_node_that_falls_silent_is_forgotten(join, bus, monkeypatch):
     a, b = await join("a"), await join("b")
     now = a.cluster.registry._clock()

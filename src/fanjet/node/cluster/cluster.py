@@ -51,19 +51,21 @@ BEATS_PER_SWEEP: Final = 3
 class Cluster:
     """Talks with the other nodes.
 
-    `beat` is called every 3 s. What other nodes want done runs in tasks: nothing here waits for a connection.
+    `take_stock` counts what there is on this one. `beat` is called every 3 s. What other nodes want done runs in tasks:
+    nothing here waits for a connection.
     """
 
     def __init__(
         self,
         controller: Controller,
-        own: NodeInfo,
+        take_stock: Callable[[], NodeInfo],
         *,
         orders: Orders,
         questions: Questions,
         inquiries: Inquiries,
         metrics: NodeMetrics,
     ) -> None:
+        own = take_stock()
         self.registry = Registry(own, time.monotonic)
         self._controller = controller
         self._orders = orders
@@ -71,7 +73,7 @@ class Cluster:
         self._inquiries = inquiries
         self._metrics = metrics
         self._uid = own.uid
-        self._own = own
+        self._take_stock = take_stock
         self._surveys = Surveys()
         self._metrics_sent: object = None
         self._beats = 0
@@ -93,7 +95,6 @@ class Cluster:
 
     async def announce(self, own: NodeInfo) -> None:
         """Tell everybody of this node. Raises what the controller raises."""
-        self._own = own
         self.registry.hear(own)
         fresh = own.metrics is not self._metrics_sent
         await self._tell(node=node_message(own, with_metrics=fresh))
@@ -236,7 +237,7 @@ class Cluster:
 
     def _on_node(self, message: pb.Command) -> None:
         if self.registry.hear(node_of(message.node)):
-            own = node_message(self._own, with_metrics=True)
+            own = node_message(self._take_stock(), with_metrics=True)
             self._run("error announcing node", self._tell(message.node.uid, node=own))
 
     def _on_shutdown(self, message: pb.Command) -> None:
