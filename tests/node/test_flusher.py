@@ -101,6 +101,19 @@ async def test_one_that_cannot_be_written_does_not_keep_the_others(flusher: Flus
     assert [str(failure) for failure in failures] == ["broken"]
 
 
+async def test_one_of_an_audience_that_cannot_be_written_does_not_keep_the_others(flusher: Flusher) -> None:
+    written: list[str] = []
+    failures: list[BaseException | None] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context.get("exception")))
+    names = [str(number) for number in range(2 * WRITES_PER_LOOK)]
+    flusher.dirty = [Outbox(name, written, breaks=name in {"0", "3"}) for name in names]  # type: ignore[misc]
+    flusher.schedule()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert written == names
+    assert [str(failure) for failure in failures] == ["0", "3"]
+
+
 class Member:
     """Of an audience; counts how many frames each of its writes carries."""
 

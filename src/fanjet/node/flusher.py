@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterator
 
     from .session import Session
 
@@ -148,18 +149,21 @@ class Flusher:
         begun = now = perf_counter()
         until = begun + SLICE_SECONDS
         done = 0
+        batch: Iterator[Session] = iter(())
         try:
             while done < due:
-                batch = dirty[done : min(done + WRITES_PER_LOOK, due)]
-                done += len(batch)
+                sessions = dirty[done : min(done + WRITES_PER_LOOK, due)]
+                done += len(sessions)
+                batch = iter(sessions)
                 for session in batch:
                     session.flush()
                 now = perf_counter()
                 if now >= until:
                     break
         finally:
-            del dirty[:done]
-            self._due = due - done
+            left = list(batch)  # where one could not be written: else nobody would write those behind it, ever
+            dirty[:done] = left
+            self._due = due - done + len(left)
             self._written_seconds += now - begun
             if self._due:
                 self._call(self._write_slice)
