@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from resource import RLIMIT_NOFILE, prlimit
 from typing import TYPE_CHECKING, Any
 
 from tests.support.family import SLOW, Family, is_running
@@ -14,6 +16,8 @@ from tests.support.wire_client import connected
 from tests.workers.conftest import started
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import StartServer
     from tests.support.server import Server
 
@@ -82,6 +86,33 @@ async def test_a_worker_that_is_asked_to_end_does_so_and_another_takes_its_place
         await publisher.publish()
         await all_have(publisher, followers)
     nothing_is_missing_or_twice(followers)
+
+
+@contextlib.contextmanager
+def without_room(pid: int) -> Iterator[None]:
+    """Let a process open nothing more, and so start nothing."""
+    before = prlimit(pid, RLIMIT_NOFILE)
+    prlimit(pid, RLIMIT_NOFILE, (3, before[1]))
+    yield
+    prlimit(pid, RLIMIT_NOFILE, before)
+
+
+async def test_what_cannot_be_started_again_for_lack_of_room_is_tried_until_there_is_some(own: Server) -> None:
+    family = Family(own)
+    before, engine = family.workers(), family.engine()
+    with without_room(family.parent):
+        if engine:
+            family.kill(engine)
+            await family.logged("cannot start the engine")
+        family.kill(family.worker(2))
+        await family.logged("cannot start a worker", 2)
+        assert family.workers() == {1: before[1]}
+    await family.logged("serving", 3)
+
+    async def all_is_well() -> bool:
+        return bool(family.engine()) == bool(engine) and len((await own.api("info"))["nodes"]) == 2
+
+    await until(all_is_well, SLOW)
 
 
 async def test_when_the_engine_is_killed_channels_begin_anew(private_server: StartServer, name: str) -> None:

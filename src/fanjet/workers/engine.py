@@ -111,12 +111,22 @@ class EngineKeeper:
     async def keep(self) -> None:
         """Start another one whenever it has ended, for ever. What it kept is lost."""
         while True:
+            process = await self._started()
+            await asyncio.sleep(PAUSE)
+            if process is not None:
+                status = await process.child.exited()
+                log.error("engine has ended, starting another", pid=process.child.pid, status=describe(status))
+
+    async def _started(self) -> EngineProcess | None:
+        """A new one; None: the system has no room for it, as when it has run out of memory or files."""
+        try:
             process = EngineProcess()
             await process.start(self._environment, self._listening.fileno(), self._ends)
-            self.process = process
-            await asyncio.sleep(PAUSE)
-            status = await process.child.exited()
-            log.error("engine has ended, starting another", pid=process.child.pid, status=describe(status))
+        except OSError as error:
+            log.error("cannot start the engine", error=error)
+            return None
+        self.process = process
+        return process
 
     async def stop(self) -> None:
         """Let it end, and wait for that: no worker is left."""

@@ -47,17 +47,29 @@ class Slot:
 
     async def start(self) -> bool:
         """Start the first worker, and another one if it hangs. False: it has ended before it accepted connections, and
-        said why."""
-        while True:
-            await self._begin()
+        said why, or could not be started at all."""
+        while await self._begin():
             if await self.worker.came_up():
                 return True
             if not self.worker.child.hung:
-                return False
+                break
+        return False
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> bool:
+        """Start a worker. False: that is not possible now."""
         self._started_at = time.monotonic()
-        self._worker = await self._start(self.number)
+        worker = await self._started()
+        if worker is not None:
+            self._worker = worker
+        return worker is not None
+
+    async def _started(self) -> Worker | None:
+        """A new worker; None: the system has no room for one, as when it has run out of memory or files."""
+        try:
+            return await self._start(self.number)
+        except OSError as error:
+            log.error("cannot start a worker", number=self.number, error=error)
+            return None
 
     async def keep(self) -> None:
         """Start another worker whenever the present one has ended, for ever."""
@@ -79,7 +91,8 @@ class Slot:
         )
         self._keeper.let_go(self.number)  # so that clients come to the others rather than wait for the next
         await asyncio.sleep(pause)
-        await self._begin()
+        while not await self._begin():
+            await asyncio.sleep(self._next_pause())
 
     def _next_pause(self) -> float:
         """The first time none, and then longer and longer."""
@@ -93,7 +106,9 @@ class Slot:
         """Start another worker, and once it accepts connections have the present one shut down, which may take
         `patience` seconds. False: the other one does not come up, and the present one stays."""
         async with self._changing:
-            new = await self._start(self.number)
+            new = await self._started()
+            if new is None:
+                return False
             if not await new.came_up(START_SECONDS):
                 new.child.kill()
                 return False
