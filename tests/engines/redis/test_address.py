@@ -52,6 +52,11 @@ def test_what_a_url_leaves_out_comes_from_the_other_keys():
     assert (login.user, login.password, login.db, login.tls) == ("alice", "x", 1, None)
 
 
+def test_no_timeout_in_a_url_means_that_of_the_keys():
+    login = target_of("redis://h:1?connect_timeout=0s&io_timeout=0s", connect_timeout=3, io_timeout=5).login
+    assert (login.connect_timeout, login.io_timeout) == (3, 5)
+
+
 @pytest.mark.parametrize("enabled", [False, True])
 def test_replicas_are_used_where_that_is_allowed(enabled):
     client = {"replica_client": {"enabled": enabled}}

@@ -7,12 +7,14 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 
 from fanjet.engines.redis.address import Address, Login
 from fanjet.engines.redis.connection import Connection, connect
 from tests.support.redis import Redis
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -51,3 +53,29 @@ async def test_why_redis_takes_no_connection_is_told(tmp_path: Path) -> None:
             await connection.wait_closed()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_whoever_gives_up_as_the_connection_is_made_is_let_go(
+    redis: Redis, make_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    class Made(Connection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            attempt.cancel()
+
+    async def give_up() -> None:
+        nonlocal attempt
+        attempt = asyncio.create_task(connect(Address("127.0.0.1", redis.port), Login(5, 5), Made))
+        await asyncio.wait([attempt], timeout=10)
+        assert attempt.cancelled()
+
+    attempt: asyncio.Task[Made]
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(give_up())
+
+
+async def test_the_shortest_timeout_will_do_while_redis_answers(redis: Redis) -> None:
+    connection = await connect(Address("127.0.0.1", redis.port), Login(5, 1e-9), Connection)
+    assert await connection.execute(("PING",)) == b"PONG"
+    await connection.wait_closed()

@@ -192,9 +192,9 @@ def _login_for_url(login: Login, url: SplitResult, query: dict[str, list[str]]) 
     if url.path and url.scheme != "unix":
         login = replace(login, db=_database(url.path))
     if "connect_timeout" in query:
-        login = replace(login, connect_timeout=_timeout(query, "connect_timeout"))
+        login = replace(login, connect_timeout=_timeout(query, "connect_timeout") or login.connect_timeout)
     if "io_timeout" in query:
-        login = replace(login, io_timeout=_timeout(query, "io_timeout"))
+        login = replace(login, io_timeout=_timeout(query, "io_timeout") or login.io_timeout)
     if "force_resp2" in query:
         login = replace(login, force_resp2=_flag(query, "force_resp2"))
     return _with_tls(login, query, "tls_enabled", always=url.scheme.startswith("rediss"))

@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader(replyError=CommandRefused, notEnoughData=NOTHING)
         self._transport: asyncio.Transport | None = None
         self._silent_ticks = 0
-        self._ticks_allowed = 1 + round(io_timeout / KEEPALIVE_SECONDS)
+        self._ticks_allowed = 1 + max(0, round(io_timeout / KEEPALIVE_SECONDS))
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
@@ -214,19 +214,11 @@ class Connection(asyncio.Protocol):
 
 async def connect(address: Address, login: Login, make: type[C]) -> C:
     """Connect and log in. Raises `EngineUnavailable`. Needs a task."""
-    loop = asyncio.get_running_loop()
     connection = make(address, login.io_timeout)
     try:
         async with asyncio.timeout(login.connect_timeout):
-            if address.path:
-                await loop.create_unix_connection(lambda: connection, address.path)
-            else:
-                name = (login.server_name or address.host) if login.tls else None
-                await loop.create_connection(
-                    lambda: connection, address.host, address.port, ssl=login.tls, server_hostname=name
-                )
-        async with asyncio.timeout(login.io_timeout):
-            await connection.greet(login)
+            await _open(connection, login)
+        await connection.greet(login)  # which ends as any command does when Redis is silent
     except ConnectionLost as error:
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {error}") from error
@@ -237,3 +229,19 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
         await connection.wait_closed()
         raise
     return connection
+
+
+async def _open(connection: Connection, login: Login) -> None:
+    address = connection.address
+    loop = asyncio.get_running_loop()
+    try:
+        if address.path:
+            await loop.create_unix_connection(lambda: connection, address.path)
+        else:
+            name = (login.server_name or address.host) if login.tls else None
+            await loop.create_connection(
+                lambda: connection, address.host, address.port, ssl=login.tls, server_hostname=name
+            )
+    except BaseException:
+        connection.connection_lost(None)  # uvloop closes what it gives up without telling that
+        raise
