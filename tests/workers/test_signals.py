@@ -106,10 +106,11 @@ async def test_a_rolling_restart_that_cannot_go_on_leaves_the_old_workers(
 
 async def test_new_addresses_come_with_a_rolling_restart_and_old_ones_go(own: Server) -> None:
     family = Family(own)
-    port = free_port()
-    rewrite(own, {"http_server": {"internal_port": str(port)}})
+    port, path = free_port(), own.folder / "sock"
+    rewrite(own, {"http_server": {"internal_port": str(port)}, "fanjet": {"http_unix_socket": str(path)}})
     family.kill(family.parent, signal.SIGUSR2)
     await family.logged("rolling restart is done")
+    assert path.is_socket()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
@@ -119,6 +120,17 @@ async def test_new_addresses_come_with_a_rolling_restart_and_old_ones_go(own: Se
     await family.logged("rolling restart is done", 2)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+    assert not path.exists()
+
+
+async def test_a_worker_that_is_only_starting_binds_nothing_once_all_are_to_end(own: Server) -> None:
+    family = Family(own)
+    path = own.folder / "sock"
+    rewrite(own, {"fanjet": {"http_unix_socket": str(path)}})
+    family.kill(family.parent, signal.SIGUSR2)
+    await family.logged("rolling restart begins")
+    assert await asyncio.to_thread(own.stop) == 0
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

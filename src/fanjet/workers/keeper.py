@@ -34,7 +34,9 @@ class Keeper:
         """What all workers accept from: what was passed, and Unix sockets."""
         self._own: defaultdict[int, dict[Key, Bound]] = defaultdict(dict)
         self._asked: defaultdict[int, set[Key]] = defaultdict(set)
-        self._files: list[SocketFile] = []
+        self._files: dict[Unix, SocketFile] = {}
+        self.is_closed = False
+        """Whether nothing is bound any more."""
 
     def answer(self, worker: int, question: Question) -> tuple[Answer, list[socket.socket]]:
         """The answer, and the sockets to go with it."""
@@ -85,7 +87,7 @@ class Keeper:
         sockets = self._passed.take_unix(wanted.name, wanted.path)
         if wanted.path and not any(each.getsockname() == wanted.path for each in sockets):
             sockets.append(bind_unix(wanted.path, wanted.mode))
-            self._files.append(SocketFile(wanted.path))
+            self._files[wanted] = SocketFile(wanted.path)
         return self._share(wanted, Bound(sockets, ", ".join(map(bound_address, sockets))))
 
     def _share(self, wanted: Key, bound: Bound) -> Bound:
@@ -110,10 +112,15 @@ class Keeper:
         self._asked[worker].clear()
 
     def drop_unasked(self, worker: int) -> None:
-        """Close what the process in this worker's place has not asked for: the one before has gone."""
+        """Close what the process in this worker's place has not asked for: the one before has gone. Unix sockets, if
+        no worker has."""
         held = self._own[worker]
         for key in [key for key in held if key not in self._asked[worker]]:
             _close(held.pop(key))
+        wanted = set().union(*self._asked.values())
+        for unix in [unix for unix in self._files if unix not in wanted]:
+            _close(self._common.pop(unix))
+            self._files.pop(unix).remove()
 
     def let_go(self, worker: int) -> None:
         """Close this worker's own sockets: nobody will accept for a while, so that others have to."""
@@ -121,13 +128,14 @@ class Keeper:
             _close(bound)
 
     def close(self) -> None:
-        """Close everything, and remove the files of Unix sockets."""
+        """Close everything, and remove the files of Unix sockets. Who asks from now on has come too late."""
+        self.is_closed = True
         for worker in list(self._own):
             self.let_go(worker)
         for bound in self._common.values():
             _close(bound)
         self._common.clear()
-        for file in self._files:
+        for file in self._files.values():
             file.remove()
 
 

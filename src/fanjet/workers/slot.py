@@ -91,8 +91,10 @@ class Slot:
         )
         self._keeper.let_go(self.number)  # so that clients come to the others rather than wait for the next
         await asyncio.sleep(pause)
-        while not await self._begin():
+        begun = await self._begin()
+        while not begun:
             await asyncio.sleep(self._next_pause())
+            begun = await self._begin()
 
     def _next_pause(self) -> float:
         """The first time none, and then longer and longer."""

@@ -172,7 +172,7 @@ class Supervisor:
         if self._engine is not None:
             await self._engine.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
-        return not any(statuses)
+        return not any(status for worker, status in zip(workers, statuses, strict=True) if not worker.is_dismissed)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -41,6 +41,8 @@ class Worker:
         """What it has told of its metrics most recently."""
         self.unanswered = 0
         """See `Watched`."""
+        self.is_dismissed = False
+        """Whether it was ended before it had begun, as all are to end."""
         self._keeper = keeper
         self._on_message = on_message
         self._ready = asyncio.Event()
@@ -95,6 +97,10 @@ class Worker:
 
     def _answer(self, asking: socket.socket) -> None:
         """Lend out the sockets that the worker asks for."""
+        if self._keeper.is_closed:
+            self.is_dismissed = True
+            self.child.kill()
+            return
         with contextlib.suppress(OSError):  # it has ended
             answer, sockets = self._keeper.answer(self.number, decode_question(asking.recv(MAX_QUESTION)))
             socket.send_fds(asking, [msgspec.msgpack.encode(answer)], [each.fileno() for each in sockets])
