@@ -195,7 +195,7 @@ async def _keep_for_workers(place: Engine, config: Config) -> int:
     serving = loop.create_task(serve(place.listening, config))
     await answer_supervisor(place)
     loop.add_reader(place.life, serving.cancel)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     gc.set_threshold(*THRESHOLDS)
     _spare_the_collector(loop)

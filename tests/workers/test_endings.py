@@ -138,6 +138,18 @@ async def test_when_the_engine_is_killed_channels_begin_anew(private_server: Sta
     assert "engine has ended, starting another" in server.log
 
 
+async def test_the_engine_goes_on_when_signals_come_to_every_process(private_server: StartServer, name: str) -> None:
+    server = await started(private_server, {"engine": {"type": "memory"}})
+    family = Family(server)
+    engine = family.engine()
+    first = await server.api("publish", {"channel": name, "data": 1})
+    for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM):
+        family.kill(engine, number)
+        history = await server.api("history", {"channel": name})
+        assert (history["epoch"], history["offset"]) == (first["epoch"], first["offset"])
+    assert family.engine() == engine
+
+
 async def test_nobody_is_left_behind_when_the_supervisor_is_killed(own: Server) -> None:
     family = Family(own)
     pids = family.pids()
