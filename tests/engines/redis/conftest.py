@@ -70,8 +70,10 @@ def opened(
 
 
 @asynccontextmanager
-async def opened_presence(address: str, **how: Any) -> AsyncIterator[RedisPresenceManager]:
-    manager = RedisPresenceManager(Shards(settings(address)), prefix="p", **how)
+async def opened_presence(
+    address: str, *, user: str = "", password: str = "", **how: Any
+) -> AsyncIterator[RedisPresenceManager]:
+    manager = RedisPresenceManager(Shards(settings(address, user=user, password=password)), prefix="p", **how)
     await manager.start()
     try:
         yield manager

@@ -231,6 +231,40 @@ async def test_a_reverse_read_from_past_the_top_begins_at_the_top(redis, events)
     assert [publication.offset for publication in history.publications] == [2, 1]
 
 
+COMMANDS = (
+    "cluster client del eval evalsha expire hdel hello hget hgetall hincrby hmget hset lindex lpush lrange ltrim ping "
+    "publish subscribe unsubscribe xadd xrange xrevrange zadd zrangebyscore zrem zremrangebyscore"
+)
+"""That Centrifugo uses, within its scripts and without, unless it counts users."""
+
+
+@pytest.mark.parametrize("use_lists", [False, True], ids=["streams", "lists"])
+async def test_what_centrifugo_may_do_is_enough(redis, events, use_lists):
+    allowed = [f"+{command}" for command in COMMANDS.split()]
+    redis.call("ACL", "SETUSER", "few", "reset", "on", ">secret", "~p.*", "resetchannels", "&p.*", *allowed)
+    login = {"user": "few", "password": "secret"}
+    once = {"idempotency_key": "key"}
+    async with opened(redis.address, events, use_lists=use_lists, **login) as broker:
+        await broker.subscribe("news")
+        for options in (
+            PublishOptions(),
+            PublishOptions(**once),
+            KEEP,
+            replace(KEEP, use_delta=True, version=3, **once),
+        ):
+            await broker.publish("news", b"1", options)
+        await broker.publish_join("news", ALICE)
+        assert (await broker.history("news")).top.offset
+        await broker.history("news", limit=1, reverse=True)
+        await broker.remove_history("news")
+        await broker.unsubscribe("news")
+    async with opened_presence(redis.address, **login) as manager:
+        await manager.add("news", "c1", ALICE)
+        await manager.remove("news", "c1", "alice")
+        assert await manager.presence("news") == {}
+        await manager.presence_stats("news")
+
+
 # ------------------------------------------------------------------------------------------------------ presence
 
 

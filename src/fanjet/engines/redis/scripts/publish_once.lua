@@ -1,6 +1,6 @@
 -- Publish, unless it has been done under this key already (07 6.1).
 -- KEYS: result. ARGV: message, PUB/SUB channel ('': publish nothing), seconds that the result is kept.
-if redis.call('hexists', KEYS[1], 'e') == 1 then
+if redis.call('hmget', KEYS[1], 'e')[1] then
   return 1
 end
 if ARGV[2] ~= '' then
