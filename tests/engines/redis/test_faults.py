@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
 
@@ -417,6 +418,28 @@ async def test_redirections_are_followed(tmp_path, events):
     finally:
         await broker.close()
         cluster.stop()
+
+
+async def test_a_node_that_is_lost_while_a_slot_comes_to_it_fails_the_call_alone():
+    async def be_cluster(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            if b"ASKING" in data:
+                break
+            known = {b"CLUSTER": b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:%d\r\n", b"GET": b"-ASK 1 :%d\r\n"}
+            writer.write(next((answer % port for word, answer in known.items() if word in data), b"+OK\r\n"))
+        writer.close()
+
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: reported.append(what["message"]))
+    async with await asyncio.start_server(be_cluster, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        [target] = targets(settings(f"redis+cluster://127.0.0.1:{port}"))
+        shard = await open_shard(target)
+        with pytest.raises(EngineUnavailable, match="connection lost"):
+            await shard.execute(("GET", "news"), "news")
+        await shard.close()
+    gc.collect()
+    assert reported == []
 
 
 async def test_after_a_loss_another_primary_of_a_cluster_is_heard(tmp_path):

@@ -49,8 +49,8 @@ class _Node(Link):
         connection = await self.connection()
         asking = connection.execute(("ASKING",))
         answer = connection.execute(command)  # in the same step: nothing comes between
-        await asking
-        return await answer
+        _, reply = await asyncio.gather(asking, answer)
+        return reply
 
     async def _find_address(self) -> Address:
         return self.address
