@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..wheel import NOT_SCHEDULED
+from .deadline import NEVER, Timed
 from .errors import BadRequest
 from .exchange import Exchange, answer_failure
 from .incoming import IncomingBody, StreamedRequest
@@ -29,16 +29,14 @@ LINGER_SECONDS: Final = 0.5
 MAX_WAITING_BYTES: Final = 1 << 16
 """Pipelined input beyond this waits in the kernel while a request is being answered."""
 
-_NEVER: Final = float("inf")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class HttpConnection(asyncio.Protocol):
-    """Reads requests and writes their answers. All its deadlines are one entry of the timing wheel."""
+class HttpConnection(Timed, asyncio.Protocol):
+    """Reads requests and writes their answers."""
 
     __slots__ = (
         "_close_after_stream",
-        "_deadline",
         "_exchange",
         "_incoming",
         "_ordinary",
@@ -47,7 +45,6 @@ class HttpConnection(asyncio.Protocol):
         "_previous",
         "_reader",
         "_repeated",
-        "_scheduled_for",
         "_server",
         "_serving",
         "_started",
@@ -56,20 +53,18 @@ class HttpConnection(asyncio.Protocol):
         "_transport",
         "_unread",
         "_write_blocked",
-        "wheel_slot",
     )
 
     _transport: asyncio.Transport
 
     def __init__(self, server: "HttpServer") -> None:
+        super().__init__(server.wheel)
         self._server = server
         self._reader: RequestReader | None = None  # only while there is less, or more, than whole requests
         self._previous: Head | None = None  # of the last request before the reader
         self._repeated: KnownHead | None = None  # of the last request that was there in one read
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
-        self._deadline = _NEVER
-        self._scheduled_for = _NEVER  # what the wheel, or the line of arrivals, knows: never later than the deadline
         self._stream: Http1Stream | None = None  # the body being written
         self._incoming: IncomingBody | None = None  # the body being received in pieces
         self._unread = False  # the body of the request being answered is not: with the answer the connection ends
@@ -80,7 +75,6 @@ class HttpConnection(asyncio.Protocol):
         self._write_blocked = False
         self._peer_finished = False
         self._ordinary = False  # whole requests come one by one, their answers are taken, and none is the last
-        self.wheel_slot = NOT_SCHEDULED
 
     @property
     def is_idle(self) -> bool:
@@ -107,14 +101,14 @@ class HttpConnection(asyncio.Protocol):
         self._ordinary = False
         self._transport.abort()
 
-    # What the event loop and the wheel call.
+    # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
         self._transport = transport  # type: ignore[assignment]  # a cast is a call
         server = self._server
         server.connections.add(self)
-        self._started = server.wheel.clock()
+        self._started = self._wheel.clock()
         self._deadline = self._scheduled_for = self._started + HEADER_SECONDS
         server.arrivals.enter(self, self._deadline)
 
@@ -212,17 +206,9 @@ class HttpConnection(asyncio.Protocol):
         if self._stream is not None:
             self._stream.owner.on_writable()
         elif self._exchange is not None:
-            self._deadline = _NEVER
+            self._deadline = NEVER
         elif not self._stopped:
-            self._go_on(self._server.wheel.clock())
-
-    def on_timer(self, now: float) -> None:
-        """Close without an answer if the deadline still stands."""
-        self._scheduled_for = _NEVER
-        if now >= self._deadline:
-            self.abort()
-        elif self._deadline < _NEVER:
-            self._expect_until(self._deadline)
+            self._go_on(self._wheel.clock())
 
     # What the exchange calls.
 
@@ -233,7 +219,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = self._exchange
         if self._ordinary and exchange is not None and status == 200 and not headers and exchange.request.head.ordinary:
             self._exchange = None
-            now = self._server.wheel.clock()
+            now = self._wheel.clock()
             deadline = self._deadline = now + IDLE_SECONDS
             if deadline < self._scheduled_for:
                 self._schedule(deadline)
@@ -261,7 +247,7 @@ class HttpConnection(asyncio.Protocol):
         elif close:
             self.close()
         else:
-            self._go_on(server.wheel.clock())
+            self._go_on(self._wheel.clock())
 
     @property
     def body_framing(self) -> BodyFraming:
@@ -289,7 +275,7 @@ class HttpConnection(asyncio.Protocol):
         self._previous = self._repeated = None  # streams last, and a head is a kilobyte
         if self._reader is not None:
             self._reader.previous = None
-        self._deadline = _NEVER
+        self._deadline = NEVER
         if not self._server.tls:
             transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)
         headers = (*headers, *self._server.common_headers)
@@ -313,7 +299,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.set_write_buffer_limits()
         if self._write_blocked:
             self._expect_within(WRITE_SECONDS)
-        self._go_on(self._server.wheel.clock())
+        self._go_on(self._wheel.clock())
 
     def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Give the socket to another protocol, unless the peer has sent more than the request's head."""
@@ -349,7 +335,7 @@ class HttpConnection(asyncio.Protocol):
         """Let the client wait."""
         if not self._paused and not self._stopped and self._incoming is not None:
             self._paused = True
-            self._deadline = _NEVER
+            self._deadline = NEVER
             self._transport.pause_reading()
 
     # Steps.
@@ -404,7 +390,7 @@ class HttpConnection(asyncio.Protocol):
                 self._let_go(reader)
             self._incoming = None
             self._unread = False
-            self._deadline = _NEVER
+            self._deadline = NEVER
         else:
             self._expect_within(REQUEST_SECONDS)
         if piece or last:
@@ -412,7 +398,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _start_exchange(self, known: "KnownHead", request: Request) -> None:
         self._started = None
-        self._deadline = _NEVER
+        self._deadline = NEVER
         exchange = self._exchange = Exchange(request, self)
         try:
             known.endpoint(exchange)
@@ -444,7 +430,7 @@ class HttpConnection(asyncio.Protocol):
         if reader is None:
             return
         if self._started is None:
-            self._started = self._server.wheel.clock()
+            self._started = self._wheel.clock()
         self._expect_until(self._started + (REQUEST_SECONDS if reader.misses_body else HEADER_SECONDS))
 
     def _let_go(self, reader: RequestReader) -> None:
@@ -477,21 +463,4 @@ class HttpConnection(asyncio.Protocol):
     def _release(self) -> None:
         self._server.forget(self)
         self._server.arrivals.leave(self)
-        self._server.wheel.cancel(self)
-        self._scheduled_for = _NEVER
-
-    def _expect_within(self, seconds: float) -> None:
-        deadline = self._deadline = self._server.wheel.clock() + seconds
-        if deadline < self._scheduled_for:
-            self._schedule(deadline)
-
-    def _expect_until(self, deadline: float) -> None:
-        self._deadline = deadline
-        if deadline < self._scheduled_for:
-            self._schedule(deadline)
-
-    def _schedule(self, deadline: float) -> None:
-        """Tell the wheel. It need not know of a later deadline than the one it has, since it asks again then: that is
-        why requests do not move the connection about in it."""
-        self._scheduled_for = deadline
-        self._server.wheel.schedule(self, deadline)
+        self._expect_nothing_more()
