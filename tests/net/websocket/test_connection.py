@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gc
 import socket
 import weakref
@@ -72,6 +73,7 @@ class Server:
     def __init__(self, served, connections):
         self.served = served
         self.connections = connections
+        self.before_handshake = None
 
     async def open(self):
         """Return a raw peer and the server's side of the connection."""
@@ -98,6 +100,8 @@ async def server(serve, routes):
         deflate = offers_deflate(request)
 
         def make(transport):
+            if server.before_handshake is not None:
+                server.before_handshake(transport)
             connections.append(Recorder(served.wheel, ReadLimits(1000, 5000), inflate=deflate))
             return connections[-1]
 
@@ -105,7 +109,8 @@ async def server(serve, routes):
 
     routes.add("/ws", endpoint)
     served = await serve(routes)
-    yield Server(served, connections)
+    server = Server(served, connections)
+    yield server
     for connection in connections:
         connection.abort()
     await asyncio.sleep(0)
@@ -438,6 +443,86 @@ async def test_blocked_and_writable_are_reported(server):
     await connection.until("writable")
     drained.cancel()
     assert connection.events == [("blocked",), ("writable",)]
+
+
+def received(peer):
+    """All that has come to a socket by now. The event loop has no turn meanwhile, so the server writes no more."""
+    pieces = []
+    with contextlib.suppress(BlockingIOError):
+        while piece := peer.recv(1 << 20):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def received_within(peer, size):
+    loop = asyncio.get_running_loop()
+    pieces = []
+    async with asyncio.timeout(5):
+        while size > 0:
+            pieces.append(await loop.sock_recv(peer, size))
+            size -= len(pieces[-1])
+    return b"".join(pieces)
+
+
+@pytest.fixture
+async def raw_peer(server):
+    """A socket that the event loop does not read from, after the handshake."""
+    peer = socket.socket()
+    peer.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(peer, ("127.0.0.1", server.served.listener.port))
+    yield peer
+    peer.close()
+
+
+async def test_nothing_overtakes_what_the_kernel_did_not_take(server, raw_peer):
+    await asyncio.get_running_loop().sock_sendall(raw_peer, HANDSHAKE)
+    head = await received_within(raw_peer, 1)
+    while not head.endswith(b"\r\n\r\n"):
+        head += await received_within(raw_peer, 1)
+    connection = server.connections[-1]
+    written = []
+
+    def write(times):
+        for _ in range(times):
+            written.append(text_frame(b"%06d" % len(written) * 1000))
+            connection.write(written[-1])
+
+    while ("blocked",) not in connection.events:
+        write(1)
+    write(3)
+    got = received(raw_peer)
+    write(3)
+    connection.send_ping_frame()
+    written.append(frame(b"", PING, mask=False))
+    got += received(raw_peer)
+    write(3)
+    expected = b"".join(written)
+    assert got + await received_within(raw_peer, len(expected) - len(got)) == expected
+    await connection.until("writable")
+    write(1)
+    assert await received_within(raw_peer, len(written[-1])) == written[-1]
+
+
+async def test_what_was_written_before_the_handshake_goes_first(server, raw_peer):
+    earlier = bytearray()
+
+    def fill(transport):
+        while not transport.get_write_buffer_size():
+            earlier.extend(b"x" * 32_000)
+            transport.write(b"x" * 32_000)
+
+    server.before_handshake = fill
+    await asyncio.get_running_loop().sock_sendall(raw_peer, HANDSHAKE)
+    async with asyncio.timeout(5):
+        while not server.connections:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+    got = received(raw_peer)
+    server.connections[0].write(text_frame(b"later"))
+    expected = bytes(earlier) + text_frame(b"later")
+    head_size = got.index(b"\r\n\r\n") + 4
+    got += await received_within(raw_peer, head_size + len(expected) - len(got))
+    assert got[head_size:] == expected
 
 
 async def drain(writer, connection):

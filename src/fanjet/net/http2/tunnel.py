@@ -120,8 +120,8 @@ class Tunnel(asyncio.Transport):
         """The client's window decides."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What is known of the connection."""
-        return self._stream.transport.get_extra_info(name, default)
+        """What is known of the connection; its socket is not this stream's to write to."""
+        return default if name == "socket" else self._stream.transport.get_extra_info(name, default)
 
     def _lose(self, error: Exception | None) -> None:
         if not self._lost:

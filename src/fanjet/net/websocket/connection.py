@@ -2,8 +2,10 @@
 
 import asyncio
 from enum import IntEnum
+from os import write as write_to
 from typing import Final
 
+from ..descriptor import NO_DESCRIPTOR, descriptor_of
 from ..wheel import NOT_SCHEDULED, TimingWheel
 from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_echo_frame, close_frame, ping_frame, pong_frame
 from .masking import apply_mask
@@ -44,6 +46,7 @@ class WebSocketConnection(asyncio.Protocol):
     __slots__ = (
         "_blocked",
         "_delivering",
+        "_descriptor",
         "_gone",
         "_inflate",
         "_limits",
@@ -69,6 +72,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._paused = False
         self._transport_paused = False
         self._delivering = False
+        self._descriptor = NO_DESCRIPTOR
         self._blocked = False
         self._gone = False
         self._pong: bytes | None = None
@@ -116,8 +120,17 @@ class WebSocketConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Write ready-made frames; ignored once the connection is not open."""
-        if self._state is _OPEN:
+        if self._state is not _OPEN:
+            return
+        if self._blocked or self._descriptor < 0:
             self.transport.write(data)
+            return
+        try:
+            written = write_to(self._descriptor, data)
+        except OSError:  # it takes nothing now, or nothing any more: the transport will find out, and tell
+            written = 0
+        if written < len(data):
+            self.transport.write(data[written:])
 
     def send_ping_frame(self) -> None:
         """Send a ping frame without payload; ignored once the connection is not open."""
@@ -180,6 +193,7 @@ class WebSocketConnection(asyncio.Protocol):
         if transport.get_extra_info("sslcontext") is None:
             # At 0 the kernel's buffer alone decides; TLS transports would report a pause at every write.
             self.transport.set_write_buffer_limits(high=0)
+            self._descriptor = descriptor_of(transport)
 
     def data_received(self, data: bytes) -> None:
         """Deliver the messages that are whole."""
