@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tests.support.family import SLOW, Family, is_running
 from tests.support.following import Follower, Publisher, following, running
 from tests.support.metrics import scrape
+from tests.support.server import merge
 from tests.support.waiting import until
 from tests.support.wire_client import connected
-from tests.workers.conftest import started
+from tests.workers.conftest import CONFIG, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,24 @@ async def test_a_worker_that_is_asked_to_end_does_so_and_another_takes_its_place
         await publisher.publish()
         await all_have(publisher, followers)
     nothing_is_missing_or_twice(followers)
+
+
+async def test_a_worker_that_is_killed_while_it_starts_is_started_again(
+    private_server: StartServer, engine: dict[str, Any]
+) -> None:
+    server = private_server(merge(CONFIG, merge(engine, {"fanjet": {"workers": 4}})))
+    family = Family(server)
+
+    async def is_starting() -> bool:
+        return 4 in family.workers()
+
+    await until(is_starting, SLOW)
+    family.kill(family.worker(4))
+    family.kill(family.parent, signal.SIGUSR2)  # which waits until all have been started
+    await family.complete()
+    assert server.log.count("worker has ended, starting another") == 1
+    await family.logged("rolling restart is done")
+    assert len((await server.api("info"))["nodes"]) == 4
 
 
 @contextlib.contextmanager

@@ -46,14 +46,24 @@ class Slot:
         return self._worker
 
     async def start(self) -> bool:
-        """Start the first worker, and another one if it hangs. False: it has ended before it accepted connections, and
-        said why, or could not be started at all."""
-        while await self._begin():
-            if await self.worker.came_up():
-                return True
-            if not self.worker.child.hung:
-                break
-        return False
+        """Start the first worker of all, and another one if it hangs. False: it has ended before it accepted
+        connections, or could not be started at all, and it has been said why."""
+        async with self._changing:
+            while await self._begin():
+                if await self.worker.came_up():
+                    return True
+                child = self.worker.child
+                if not child.hung:
+                    _tell_end(self.number, child.pid, await child.exited())
+                    break
+            return False
+
+    async def insist(self) -> None:
+        """Start a worker, and another one until one accepts connections: others do already, so it is possible."""
+        async with self._changing:
+            await self._begin_in_the_end()
+            while not await self.worker.came_up():
+                await self._start_again(self.worker, await self.worker.child.exited())
 
     async def _begin(self) -> bool:
         """Start a worker. False: that is not possible now."""
@@ -91,6 +101,9 @@ class Slot:
         )
         self._keeper.let_go(self.number)  # so that clients come to the others rather than wait for the next
         await asyncio.sleep(pause)
+        await self._begin_in_the_end()
+
+    async def _begin_in_the_end(self) -> None:
         begun = await self._begin()
         while not begun:
             await asyncio.sleep(self._next_pause())
@@ -121,3 +134,9 @@ class Slot:
             await old.child.ended_within(patience)
         self._keeper.drop_unasked(self.number)
         return True
+
+
+def _tell_end(number: int, pid: int, status: int) -> None:
+    """Say how the first worker has ended, unless it could do so itself."""
+    if status < 0:
+        log.error("worker has ended while starting", number=number, pid=pid, status=describe(status))

@@ -136,11 +136,12 @@ class Supervisor:
         first, *others = self._slots
         if not await first.start():
             raise NotStarted
-        for came_up in await asyncio.gather(*(slot.start() for slot in others)):
-            if not came_up:
-                raise NotStarted
-        for slot in self._slots:
-            self._run(slot.keep())
+        self._run(first.keep())
+        await asyncio.gather(*map(self._start_further, others))
+
+    async def _start_further(self, slot: Slot) -> None:
+        await slot.insist()
+        self._run(slot.keep())
 
     async def _start_worker(self, number: int) -> Worker:
         worker = Worker(number, self._keeper, self._take)
