@@ -158,6 +158,16 @@ async def test_lists(redis, events):  # 07 §10
     assert redis.call("TTL", "p.list.meta.news") == 1000
 
 
+@pytest.mark.parametrize("use_lists", [False, True], ids=["streams", "lists"])
+async def test_any_size_will_do(redis, events, use_lists):
+    async with opened(redis.address, events, use_lists=use_lists) as broker:
+        for size in (10**17, 2**63 - 1):
+            await broker.publish("news", b"1", replace(KEEP, history_size=size))
+        assert [each.offset for each in (await broker.history("news")).publications] == [1, 2]
+        await broker.publish("news", b"1", replace(KEEP, history_size=1))
+        assert [each.offset for each in (await broker.history("news")).publications] == [3]
+
+
 async def test_a_read_prolongs_the_life_of_a_stream(redis, events):  # 07-15
     async with opened(redis.address, events) as broker:
         top = (await broker.history("news", limit=0, meta_ttl=50)).top

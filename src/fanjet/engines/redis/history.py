@@ -142,7 +142,7 @@ class Lists:
             _keys(names.list(channel), names.list_meta(channel), names, channel, options.idempotency_key),
             record,
             names.messages(channel),
-            options.history_size,
+            options.history_size - 1,
             options.history_ttl,
             meta_ttl,
             new_epoch(),

@@ -1,7 +1,7 @@
 -- Append to a list and publish (07 10). Versions do not count here.
 -- KEYS: list, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel ('': publish nothing), history size, history TTL, meta TTL (0: stays for ever),
---       epoch of a new stream;
+-- ARGV: publication, PUB/SUB channel ('': publish nothing), history size less 1 (the index of the last one kept: a number
+--       of Lua may be no longer written as an integer), history TTL, meta TTL (0: stays for ever), epoch of a new stream;
 --       where one of these matters also: delta wanted ('1' or ''), version, version epoch, result TTL.
 -- Returns offset, epoch, and why nothing was published: '' or 'idempotency'.
 local result = KEYS[3]
@@ -26,7 +26,7 @@ end
 local message = '__p1:' .. offset .. ':' .. epoch .. '__' .. ARGV[1]
 local previous = ARGV[7] == '1' and redis.call('lindex', list, 0) or ''
 redis.call('lpush', list, message)
-redis.call('ltrim', list, 0, ARGV[3] - 1)
+redis.call('ltrim', list, 0, ARGV[3])
 redis.call('expire', list, ARGV[4])
 
 if ARGV[7] == '1' then
