@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -208,7 +208,7 @@ async def test_what_the_server_refuses_too_late_is_told_afterwards(tmp_path: Pat
         server.stop()
 
 
-async def test_who_is_allowed_to_hear_orders_no_more_is_not_well(tmp_path: Path) -> None:
+async def test_who_is_allowed_to_hear_orders_no_more_is_not_well_until_allowed_again(tmp_path: Path) -> None:
     def permit(subjects: str) -> None:
         users = f"[{{ user: u, password: p, permissions: {{ subscribe: {subjects}, publish: '>' }} }}]"
         (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
@@ -227,7 +227,15 @@ async def test_who_is_allowed_to_hear_orders_no_more_is_not_well(tmp_path: Path)
         async def deaf() -> bool:
             return controller.lost == "control messages of NATS"
 
+        async def well() -> bool:
+            with suppress(EngineUnavailable):
+                await controller.publish_control(b"to all")
+            return not controller.lost
+
         await until(deaf)
+        permit("['p.>']")
+        await asyncio.to_thread(server.restart)
+        await until(well)
     finally:
         await controller.close()
         server.stop()

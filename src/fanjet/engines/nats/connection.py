@@ -39,10 +39,12 @@ PROBE: Final = b"probe"
 
 
 class Interest(NamedTuple):
-    """Who wants to hear a subject: gets every message, or is told that there will be none."""
+    """Who wants to hear a subject: gets every message, or is told that there will be none, which it `outlasts` when it
+    asks again whenever the connection is made anew."""
 
     receive: Receive
     refused: Callable[[], None]
+    outlasts: bool = False
 
 
 class NotPermitted(EngineUnavailable):
@@ -88,7 +90,7 @@ class NatsConnection:
             return
         await self._connect(self._client)
         self._heartbeat.heard_at = asyncio.get_running_loop().time()
-        await self.subscribe(self.subjects.own, self._receive_own, _nothing)
+        await self.subscribe(self.subjects.own, self._receive_own, _nothing, outlasts=True)
         self._watching = asyncio.get_running_loop().create_task(self._heartbeat.keep())
 
     async def close(self) -> None:
@@ -124,17 +126,19 @@ class NatsConnection:
         with _failures(f"error publishing to NATS subject {subject!r}"):
             await self._client.publish(subject, payload)
 
-    async def subscribe(self, subject: str, receive: Receive, refused: Callable[[], None]) -> None:
+    async def subscribe(
+        self, subject: str, receive: Receive, refused: Callable[[], None], *, outlasts: bool = False
+    ) -> None:
         """Receive what is published to a subject from now on; returns when the server knows. While it cannot be reached
         or does not answer in time the subscription is as good as those made before: it brings something afterwards.
-        Once is enough. Raises `NotPermitted` for what the server refuses, except the subject of this node itself, which
-        it can do without. If it refuses later on, be it because it does not permit any more what it did, `refused` is
-        called, and there is no subscription."""
+        Once is enough. Raises `NotPermitted` for what the server refuses. If it refuses later on, be it because it does
+        not permit any more what it did, `refused` is called, and there is no subscription. One that `outlasts` that is
+        not refused by an exception either, and made again with the next connection."""
         if subject in self._interests:
             return
         if not is_subject(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
-        self._interests[subject] = Interest(receive, refused)
+        self._interests[subject] = Interest(receive, refused, outlasts)
         self._denials.forget(subject)
         if not self._client.is_connected:
             self._postponed[subject] = None
@@ -148,9 +152,13 @@ class NatsConnection:
             with suppress(EngineUnavailable):  # then there is nothing left that could be received
                 await self.unsubscribe(subject)
             raise
-        if subject in self._denials and subject != self.subjects.own:
-            await self.unsubscribe(subject)
-            raise NotPermitted(f"NATS does not permit a subscription to {subject!r}")
+        if subject not in self._denials:
+            return
+        if outlasts:
+            refused()
+            return
+        await self.unsubscribe(subject)
+        raise NotPermitted(f"NATS does not permit a subscription to {subject!r}")
 
     async def unsubscribe(self, subject: str) -> None:
         """Receive no more of a subject."""
@@ -275,13 +283,13 @@ class NatsConnection:
             log.error("NATS error", error=error)
 
     def _refuse(self, subject: str) -> None:
-        """It is not permitted, after all or any more. The node can do without its own subject."""
-        if subject == self.subjects.own:
-            return
-        interest, subscription = self._interests[subject], self._forget(subject)
-        refusals.error("NATS does not permit a subscription any more", subject=subject)
-        if subscription is not None:
-            self._run(_end(subscription))
+        """It is not permitted, after all or any more."""
+        interest = self._interests[subject]
+        if not interest.outlasts:
+            subscription = self._forget(subject)
+            refusals.error("NATS does not permit a subscription any more", subject=subject)
+            if subscription is not None:
+                self._run(_end(subscription))
         interest.refused()
 
     def _run(self, errand: Coroutine[Any, Any, None]) -> None:

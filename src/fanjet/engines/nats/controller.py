@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from fanjet.telemetry.logging import get_logger
 
-from .connection import NotPermitted
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,7 +23,8 @@ class NatsController:
 
     @property
     def lost(self) -> str:
-        """See `Remote`. Where the server does not let the node hear what is for all, it is deaf to orders for good."""
+        """See `Remote`. Where the server does not let the node hear what is for all, it is deaf to orders, until one
+        comes: the server is asked again with every connection."""
         return self._connection.lost or ("" if self._is_permitted else "control messages of NATS")
 
     @property
@@ -39,17 +38,16 @@ class NatsController:
         connection.on_node_message = on_control
 
         def receive(_subject: str, payload: bytes) -> None:
+            self._is_permitted = True
             on_control(payload)
 
         await connection.start()
-        try:
-            await connection.subscribe(connection.subjects.control, receive, self._note_refusal)
-        except NotPermitted:
-            self._note_refusal()
+        await connection.subscribe(connection.subjects.control, receive, self._note_refusal, outlasts=True)
 
     def _note_refusal(self) -> None:
-        self._is_permitted = False
-        log.error("NATS does not permit the node to hear control messages")
+        if self._is_permitted:
+            self._is_permitted = False
+            log.error("NATS does not permit the node to hear control messages")
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""
