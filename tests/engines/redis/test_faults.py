@@ -11,10 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from fanjet.config.tree.engine import EngineRedis
-from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.interfaces import EngineUnavailable, Published, PublishOptions
 from fanjet.engines.redis import RedisBroker, Shards, connection, history, presence
 from fanjet.engines.redis.address import Address, targets
 from fanjet.engines.redis.ear import Ear
+from fanjet.engines.redis.errors import ConnectionLost
 from fanjet.engines.redis.listener import Listener
 from fanjet.engines.redis.names import NodeNames
 from fanjet.engines.redis.shard import open_shard
@@ -187,19 +188,29 @@ async def test_scripts_that_redis_has_forgotten_are_sent_again(redis, events):
         assert (await broker.publish("news", b"2", KEEP)).position.offset == 2
 
 
-async def test_a_redis_that_does_not_read_is_not_sent_ever_more(own, events, monkeypatch):
+async def test_what_redis_does_not_read_waits(own, events, monkeypatch):
     monkeypatch.setattr(connection, "MOST_UNSENT", 1_000_000)
+
+    async def publish(broker: RedisBroker) -> list[asyncio.Future[Published]]:
+        calls = []
+        for data in (b"x" * 12_000_000, b"1", b"given up", b"2"):
+            calls.append(asyncio.ensure_future(broker.publish("news", data, KEEP)))
+            await asyncio.sleep(0.05)
+        calls.pop(2).cancel()
+        return calls
+
     async with opened(own.address, events, io_timeout=3.0) as broker:
         await broker.publish("news", b"1", KEEP)
         own.freeze()
-        big = b"x" * 1_000_000
-        calls = [asyncio.ensure_future(broker.publish("news", big, KEEP)) for _ in range(12)]
-        await asyncio.sleep(0.2)
-        with pytest.raises(EngineUnavailable, match="takes too long"):
-            await broker.publish("news", b"1", KEEP)
+        calls = await publish(broker)
         own.thaw()
-        await asyncio.gather(*calls)
+        assert [each.offset for each in await asyncio.gather(*calls)] == [2, 3, 4]
+    async with opened(own.address, events, **QUICK) as broker:
         await broker.publish("news", b"1", KEEP)
+        own.freeze()
+        failures = await asyncio.gather(*await publish(broker), return_exceptions=True)
+        assert [type(each) for each in failures] == [ConnectionLost] * 3
+        own.thaw()
 
 
 async def test_messages_beyond_a_slice_of_time_let_others_run(redis, events):

@@ -23,10 +23,12 @@ Command = Words | bytes
 """Words, or what `pack` makes of them."""
 Reading = Callable[[Any], Any]
 """What makes the result of a reply."""
+Expected = asyncio.Future[Any] | Promise[Any]
+"""Where it is waited for."""
 
 KEEPALIVE_SECONDS: Final = 0.4
 MOST_UNSENT: Final = 64 * 1024 * 1024
-"""Bytes that wait for a Redis that does not read; beyond that commands are refused."""
+"""Bytes that the socket may have to take; what comes beyond that waits until Redis has read some of it."""
 
 NOTHING: Final = object()
 
@@ -41,6 +43,8 @@ class Connection(asyncio.Protocol):
 
     After some silence it asks for a sign of life, and gives up when none comes within the timeout: then, as when the
     connection breaks, every command under way fails with `ConnectionLost`. `lost` is done then.
+
+    While Redis takes longer to read than others to send, commands wait, in their order.
     """
 
     def __init__(self, address: Address, io_timeout: float) -> None:
@@ -48,7 +52,10 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = self.loop.create_future()
         self._refusal = ""
-        self._pending: deque[tuple[asyncio.Future[Any] | Promise[Any], Reading | None]] = deque()
+        """Why nothing can be sent now."""
+        self._is_full = False
+        self._held: deque[tuple[bytes, Expected, Reading | None]] = deque()
+        self._pending: deque[tuple[Expected, Reading | None]] = deque()
         self._outgoing: list[bytes] = []
         self._reader = hiredis.Reader(replyError=CommandRefused, notEnoughData=NOTHING)
         self._transport: asyncio.Transport | None = None
@@ -130,24 +137,43 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
+        if self.lost.done():
+            return
+        self._is_full = True
         self._refusal = self._refusal or "Redis takes too long to read what it is sent"
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
+        self._is_full = False
         if not self.lost.done():
-            self._refusal = ""
+            self._send_held()
+            self._refusal = self._refusal if self._is_full else ""
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _issue(self, command: Command, expected: asyncio.Future[Any] | Promise[Any], reading: Reading | None) -> None:
-        if self._refusal:
-            raise ConnectionLost(self._refusal)
+    def _issue(self, command: Command, expected: Expected, reading: Reading | None) -> None:
         packed = command if isinstance(command, bytes) else pack(command)
+        if self._refusal:
+            self._hold(packed, expected, reading)
+            return
         self._pending.append((expected, reading))
         outgoing = self._outgoing  # as `_send` does
         if not outgoing:
             self.loop.call_soon(self._flush)
         outgoing.append(packed)
+
+    def _hold(self, packed: bytes, expected: Expected, reading: Reading | None) -> None:
+        """Send it later: whoever waits for the reply sends no more meanwhile, so that this need not be limited."""
+        if not self._is_full:
+            raise ConnectionLost(self._refusal)
+        self._held.append((packed, expected, reading))
+
+    def _send_held(self) -> None:
+        while self._held and not self._is_full and self._transport is not None:
+            packed, expected, reading = self._held.popleft()
+            if not expected.done():
+                self._pending.append((expected, reading))
+                self._transport.write(packed)
 
     def _send(self, packed: bytes) -> None:
         outgoing = self._outgoing
@@ -201,12 +227,15 @@ class Connection(asyncio.Protocol):
             return
         error = ConnectionLost(f"{self.address}: {why}")
         self._refusal = str(error)
+        self._is_full = False
         if self._keepalive is not None:
             self._keepalive.cancel()
         if self._transport is not None:
             self._transport.abort()
-        pending, self._pending = self._pending, deque()
-        for future, _ in pending:
+        expected = [future for future, _ in self._pending] + [future for _, future, _ in self._held]
+        self._pending.clear()
+        self._held.clear()
+        for future in expected:
             if not future.done():
                 future.set_exception(ConnectionLost(self._refusal))
         self.lost.set_result(error)
