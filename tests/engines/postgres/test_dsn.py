@@ -20,6 +20,7 @@ KEY = "controller.postgres.dsn"
         ("postgres://u:p%40@h:1/d", "postgres://u:p%40@h:1/d"),
         ("postgresql://h/d?sslmode=disable&pool_max_conns=4", "postgresql://h/d?sslmode=disable"),
         ("postgres://h/d?search_path=a&connect_timeout=5&sslsni=1", "postgres://h/d?search_path=a"),
+        ("postgres://h/d?dbname=e&max_protocol_version=3.0", "postgres://h?dbname=e"),
         ("host=h port=1 user=u dbname=d", "postgresql://?host=h&port=1&user=u&dbname=d"),
         (r"host = 'a b'  password='it\'s \\'", "postgresql://?host=a+b&password=it%27s+%5C"),
         ("host=h pool_min_conns=1 description_cache_capacity=3", "postgresql://?host=h"),
@@ -31,7 +32,12 @@ def test_what_asyncpg_knows_is_passed_on(dsn: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "parameter",
-    ["default_query_exec_mode=simple_protocol", "default_query_exec_mode=exec", "statement_cache_capacity=0"],
+    [
+        "default_query_exec_mode=simple_protocol",
+        "default_query_exec_mode=exec",
+        "statement_cache_capacity=0",
+        "default_query_exec_mode=exec&statement_cache_capacity=512",
+    ],
 )
 def test_proxies_that_pool_transactions_get_no_prepared_statements(parameter: str) -> None:
     assert target(f"postgres://h/d?{parameter}", Tls(), KEY).options() == {
@@ -42,7 +48,18 @@ def test_proxies_that_pool_transactions_get_no_prepared_statements(parameter: st
     assert "statement_cache_size" not in described.options()
 
 
-@pytest.mark.parametrize("dsn", ["", "  ", "nonsense", "host=h secret", "host='open", "postgres://[::1/d"])
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "",
+        "  ",
+        "nonsense",
+        "host=h secret",
+        "host='open",
+        "postgres://[::1/d",
+        "postgres://u:secret@h?default_query_exec_mode=fast",
+    ],
+)
 def test_what_is_no_connection_string_is_refused_without_showing_it(dsn: str) -> None:
     with pytest.raises(ConfigError, match=KEY) as refusal:
         target(dsn, Tls(), KEY)

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 _PAIR: Final = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?:\s+|$)")
 _ESCAPED: Final = re.compile(r"\\(.)")
-_NOT_FOR_ASYNCPG: Final = re.compile(r"pool_\w+|description_cache_capacity|connect_timeout|sslsni|channel_binding")
+_NOT_FOR_ASYNCPG: Final = re.compile(
+    r"pool_\w+|description_cache_capacity|connect_timeout|sslsni|sslnegotiation|channel_binding|krbspn|servicefile"
+    r"|m(in|ax)_protocol_version"
+)
 """Parameters of other drivers; here the configuration has a key for each, or nothing needs them."""
 _EXECUTION: Final = "default_query_exec_mode"
 _CACHE: Final = "statement_cache_capacity"
+_EXECUTIONS: Final = ("", "cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol")
 _UNPREPARED: Final = ("simple_protocol", "exec")
 """What proxies need that give every transaction another connection."""
 
@@ -47,7 +51,10 @@ def target(dsn: str, tls: Tls, key: str) -> Target:
     """Read the connection string under `key`. Raises `ConfigError`, which names it but not its passwords, and
     `TLSError`."""
     url, parameters = _url(dsn, key) if "://" in dsn else _keywords(dsn, key)
-    prepares = parameters.pop(_EXECUTION, "") not in _UNPREPARED and parameters.pop(_CACHE, "") != "0"
+    execution, cached = parameters.pop(_EXECUTION, ""), parameters.pop(_CACHE, "")
+    if execution not in _EXECUTIONS:
+        raise ConfigError(f"{key}: invalid {_EXECUTION}: {execution!r}")
+    prepares = execution not in _UNPREPARED and cached != "0"
     kept = {name: value for name, value in parameters.items() if not _NOT_FOR_ASYNCPG.fullmatch(name)}
     context = client_context(tls, "postgres", server_name=tls.server_name) if tls.enabled else None
     return Target(f"{url}?{urlencode(kept)}" if kept else url, context, prepares)
@@ -58,7 +65,9 @@ def _url(dsn: str, key: str) -> tuple[str, dict[str, str]]:
         parts = urlsplit(dsn)
     except ValueError as error:
         raise ConfigError(f"{key}: error parsing postgres DSN: {error}") from None
-    return urlunsplit(parts._replace(query="")), dict(parse_qsl(parts.query, keep_blank_values=True))
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    path = "" if "dbname" in parameters or "database" in parameters else parts.path  # as libpq has it
+    return urlunsplit(parts._replace(path=path, query="")), parameters
 
 
 def _keywords(dsn: str, key: str) -> tuple[str, dict[str, str]]:
