@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.interfaces import EngineUnavailable, Published, PublishOptions
 from fanjet.engines.shared import EngineLink, SharedBroker, connection
 from fanjet.engines.shared import link as link_module
 from fanjet.engines.shared.welcome import take_over
@@ -93,6 +93,29 @@ async def test_an_engine_that_does_not_answer_at_start(process):
 
 
 # ------------------------------------------------------------------------------------------------------ losses
+
+
+async def test_what_the_engine_does_not_read_waits(process, impatient, monkeypatch):
+    monkeypatch.setattr(connection, "MOST_UNSENT", 1_000_000)
+
+    async def publish(worker: Worker) -> list[asyncio.Future[Published]]:
+        calls = []
+        for data, count in ((b"x" * 400_000, 10), (b"1", 3), (b"2", 3)):
+            calls += [asyncio.ensure_future(worker.broker.publish("news", data, ASK)) for _ in range(count)]
+            await asyncio.sleep(0.05)
+        return calls
+
+    async with working(process.path) as worker:
+        process.freeze()
+        calls = await publish(worker)
+        process.thaw()
+        assert [each.position.offset for each in await asyncio.gather(*calls)] == list(range(1, 17))
+        process.freeze()
+        failures = await asyncio.gather(*await publish(worker), return_exceptions=True)
+        assert {type(each) for each in failures} == {connection.ConnectionLost}
+        process.thaw()
+        await restored(worker)
+        assert (await worker.broker.publish("news", b"3", KEEP)).position.offset > 16
 
 
 async def test_when_the_engine_is_killed_everything_begins_anew(process):

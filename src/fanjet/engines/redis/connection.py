@@ -171,9 +171,8 @@ class Connection(asyncio.Protocol):
     def _send_held(self) -> None:
         while self._held and not self._is_full and self._transport is not None:
             packed, expected, reading = self._held.popleft()
-            if not expected.done():
-                self._pending.append((expected, reading))
-                self._transport.write(packed)
+            self._pending.append((expected, reading))
+            self._transport.write(packed)
 
     def _send(self, packed: bytes) -> None:
         outgoing = self._outgoing

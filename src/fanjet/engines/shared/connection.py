@@ -23,7 +23,7 @@ KEEPALIVE_SECONDS: Final = 0.4
 TICKS_ALLOWED: Final = 10
 """Ticks of silence, one more than a ping has to be answered in: 4 s."""
 MOST_UNSENT: Final = 64 * 1024 * 1024
-"""Bytes that wait for an engine that does not read; beyond that calls are refused."""
+"""Bytes that the socket may have to take; calls beyond that wait until the engine has read some of it."""
 SLICE_SECONDS: Final = 0.002
 """Time for what comes until the loop gets its turn. What was read meanwhile waits, and nothing more is read."""
 SLICE_CHECK: Final = 16
@@ -57,6 +57,8 @@ class EngineConnection(asyncio.Protocol):
 
     After some silence it asks for a sign of life, and gives up when there is none: then, as when the connection breaks,
     every call under way fails with `ConnectionLost`. `lost` is done then.
+
+    While the engine takes longer to read than others to send, calls wait, in their order.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -64,6 +66,10 @@ class EngineConnection(asyncio.Protocol):
         self.lost: asyncio.Future[ConnectionLost] = self._loop.create_future()
         self._listener = listener
         self._refusal = ""
+        """Why nothing can be sent now."""
+        self._is_full = False
+        self._held: deque[tuple[Call, int, asyncio.Future[Any], str]] = deque()
+        """Calls that wait, as they are handed to `_issue`."""
         self.publishing: dict[str, int] = {}
         """How many calls that make an event have not been answered yet, by channel."""
         self.places: dict[str, Position] = {}
@@ -81,22 +87,19 @@ class EngineConnection(asyncio.Protocol):
     def call(self, message: Call) -> asyncio.Future[Any]:
         """The answer to come, an empty `Published` for what is just done. Raises `EngineUnavailable`, here or when
         awaited."""
-        self._add(message, MOST_IN_FRAME // 2)
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append((future, ""))
+        self._issue(message, MOST_IN_FRAME // 2, future, "")
         return future
 
     def publish(self, message: Publish | PublishJoin | PublishLeave) -> asyncio.Future[Published]:
         """The answer to a call that makes an event. Raises `EngineUnavailable` when awaited."""
         future: asyncio.Future[Published] = self._loop.create_future()
         try:
-            self._add(message, min(MOST_OF_PUBLICATION, MOST_IN_FRAME // 2))
+            self._issue(message, min(MOST_OF_PUBLICATION, MOST_IN_FRAME // 2), future, message.channel)
         except EngineUnavailable as error:
             future.set_exception(error)
         else:
-            channel = message.channel
-            self._waiting.append((future, channel))
-            self.publishing[channel] = self.publishing.get(channel, 0) + 1
+            self.publishing[message.channel] = self.publishing.get(message.channel, 0) + 1
         return future
 
     def send(self, message: Call) -> asyncio.Future[Any]:
@@ -145,21 +148,50 @@ class EngineConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        self._refusal = self._refusal or "the engine takes too long to read what it is sent"
+        if not self.lost.done():
+            self._is_full = True
+            self._refusal = self._refusal or "the engine takes too long to read what it is sent"
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
+        self._is_full = False
         if not self.lost.done():
-            self._refusal = ""
+            self._send_held()
+            self._refusal = self._refusal if self._is_full else ""
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _add(self, message: Call, most: int) -> None:
+    def _issue(self, message: Call, most: int, expected: asyncio.Future[Any], channel: str) -> None:
+        """`most`: its bytes. `channel`: of what makes an event."""
+        if self._is_full:
+            self._held.append((message, most, expected, channel))  # who waits for the answer sends no more meanwhile
+            return
         if self._refusal:
             raise ConnectionLost(self._refusal)
+        self._send_now(message, most, expected, channel)
+
+    def _send_now(self, message: Call, most: int, expected: asyncio.Future[Any], channel: str) -> None:
         size = self._writer.add_whole(message, most)
         if size > most:
             raise EngineUnavailable(f"a message of {size} bytes is too long for the engine")
+        self._waiting.append((expected, channel))
+
+    def _send_held(self) -> None:
+        while self._held and not self._is_full:
+            message, most, expected, channel = self._held.popleft()
+            try:
+                self._send_now(message, most, expected, channel)
+            except Exception as error:  # whatever it is that cannot be sent
+                self._note_end(channel)
+                if not expected.done():
+                    expected.set_exception(error)
+
+    def _note_end(self, channel: str) -> None:
+        """Of a call that makes an event, if there is a channel."""
+        if channel:
+            left = self.publishing.pop(channel) - 1
+            if left:
+                self.publishing[channel] = left
 
     def _write(self, frame: bytes) -> None:
         if self._transport is not None and not self.lost.done():
@@ -197,10 +229,7 @@ class EngineConnection(asyncio.Protocol):
 
     def _take_answer(self, answer: Answer | Published) -> None:
         waiting, channel = self._waiting.popleft()
-        if channel:
-            left = self.publishing.pop(channel) - 1
-            if left:
-                self.publishing[channel] = left
+        self._note_end(channel)
         if waiting.done():  # who waited has gone
             return
         if type(answer) is Position:
@@ -242,15 +271,18 @@ class EngineConnection(asyncio.Protocol):
         if self.lost.done():
             return
         self._refusal = why
+        self._is_full = False
         if self._keepalive is not None:
             self._keepalive.cancel()
         if self._transport is not None:
             self._transport.abort()
         self._unread.clear()
-        all_waiting, self._waiting = self._waiting, deque()
+        all_waiting = [future for future, _ in self._waiting] + [future for _, _, future, _ in self._held]
+        self._waiting.clear()
+        self._held.clear()
         self.publishing.clear()
         self.places.clear()
-        for future, _ in all_waiting:
+        for future in all_waiting:
             if not future.done():
                 future.set_exception(ConnectionLost(why))
         self.lost.set_result(ConnectionLost(why))

@@ -197,6 +197,7 @@ class EngineLink:
             try:
                 await loop.create_unix_connection(lambda: connection, sock=raw)
             except BaseException:
+                connection.connection_lost(None)  # uvloop closes what it gives up without telling that
                 os.close(descriptor)
                 raise
         except BaseException:
