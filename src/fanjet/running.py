@@ -29,7 +29,7 @@ from fanjet.operating import graphite_exporter
 from fanjet.servable import check, refusals
 from fanjet.telemetry.logging import configure, get_logger
 from fanjet.workers.child import show_stacks_when_asked
-from fanjet.workers.engine import answer_supervisor
+from fanjet.workers.engine import answer_supervisor, remove_socket
 from fanjet.workers.link import Link
 from fanjet.workers.place import Engine, Worker, take_place
 from fanjet.workers.supervisor import NotStarted, Supervisor
@@ -151,15 +151,18 @@ async def _supervise(loaded: Loaded) -> int:
         passed = passed_sockets(os.environ)
     except BindError as error:
         log.fatal("error starting server", error=error)
-    supervisor = Supervisor(
-        loaded.config,
-        passed,
-        ServiceManager(os.environ),
-        os.environ,
-        again=lambda: _loaded_again(loaded),
-        needs_engine=keeps_in_memory(loaded.config),
-        exporter=partial(_exporter, loaded.config) if loaded.config.graphite.enabled else None,
-    )
+    try:
+        supervisor = Supervisor(
+            loaded.config,
+            passed,
+            ServiceManager(os.environ),
+            os.environ,
+            again=lambda: _loaded_again(loaded),
+            needs_engine=keeps_in_memory(loaded.config),
+            exporter=partial(_exporter, loaded.config) if loaded.config.graphite.enabled else None,
+        )
+    except OSError as error:
+        log.fatal("error starting workers: no place for their sockets", error=error)
     write_notices(warnings(loaded))
     try:
         well = await supervisor.run()
@@ -192,6 +195,7 @@ async def _keep_for_workers(place: Engine, config: Config) -> int:
     from fanjet.engines.shared.process import serve  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
+    path = place.listening.getsockname()
     serving = loop.create_task(serve(place.listening, config))
     await answer_supervisor(place)
     loop.add_reader(place.life, serving.cancel)
@@ -201,6 +205,7 @@ async def _keep_for_workers(place: Engine, config: Config) -> int:
     _spare_the_collector(loop)
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+    remove_socket(path)
     return 0
 
 

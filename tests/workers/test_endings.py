@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from resource import RLIMIT_NOFILE, prlimit
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ from tests.workers.conftest import CONFIG, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
 
     from tests.conftest import StartServer
     from tests.support.server import Server
@@ -169,10 +173,15 @@ async def test_the_engine_goes_on_when_signals_come_to_every_process(private_ser
     assert family.engine() == engine
 
 
-async def test_nobody_is_left_behind_when_the_supervisor_is_killed(own: Server) -> None:
+async def test_nobody_and_nothing_is_left_behind_when_the_supervisor_is_killed(
+    private_server: StartServer, engine: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    own = await started(private_server, engine)
     family = Family(own)
     pids = family.pids()
     assert len(pids) in {2, 3}
+    assert os.listdir(tmp_path)
     async with connected(own) as client:
         family.kill(family.parent)
         assert await client.closed() == (3001, "shutdown")
@@ -181,6 +190,7 @@ async def test_nobody_is_left_behind_when_the_supervisor_is_killed(own: Server) 
             return not any(map(is_running, pids))
 
         await until(all_gone, SLOW)
+    assert not os.listdir(tmp_path)
     assert own.process is not None
     await asyncio.to_thread(own.process.wait)
     own.start()  # the addresses are free

@@ -48,6 +48,21 @@ async def test_what_keeps_workers_from_starting_is_said_once(folder: Path) -> No
     assert "bind: Address already in use" in fatal[0]["error"]
 
 
+async def test_where_there_is_no_place_for_sockets_it_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = tmp_path / ("x" * 100)
+    far.mkdir()
+    monkeypatch.setenv("TMPDIR", str(far))
+    server = Server(merge(CONFIG, {"engine": {"type": "memory"}}), folder)
+    with pytest.raises(RuntimeError, match="exit status 1"):
+        await asyncio.to_thread(server.start)
+    fatal = lines(server)[-1]
+    assert (fatal["level"], fatal["message"]) == ("fatal", "error starting workers: no place for their sockets")
+    assert fatal["error"].startswith(str(far))
+    assert not list(far.iterdir())
+
+
 async def test_what_is_wrong_with_the_configuration_is_warned_of_once(private_server: StartServer) -> None:
     server = await started(private_server, {"strange": 1})
     warned = [line for line in lines(server) if "strange" in json.dumps(line)]

@@ -92,12 +92,17 @@ class EngineKeeper:
     """Keeps the engine running, always on the same socket, as long as this process or any worker holds `life`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        """Raises `OSError` when there is no place for the socket."""
         self._environment = environment
         self._folder = tempfile.mkdtemp(prefix="fanjet-")
         self.path = str(Path(self._folder, "engine"))
         """Where workers find it."""
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listening.bind(self.path)
+        try:
+            self._listening.bind(self.path)
+        except OSError as error:
+            os.rmdir(self._folder)
+            raise OSError(f"{self.path}: {error}") from error
         self._ends, self.life = os.pipe()
         self.process: EngineProcess | None = None
         """The one that is, or is coming to be, the engine."""
@@ -137,6 +142,13 @@ class EngineKeeper:
         self._listening.close()
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
+
+
+def remove_socket(path: str) -> None:
+    """In the engine's process, when nobody is left: the supervisor may have been killed, who would do it else."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+        Path(path).parent.rmdir()
 
 
 async def answer_supervisor(place: Engine) -> None:

@@ -42,6 +42,8 @@ class Link:
         self._metrics: Callable[[], bytes] = bytes
         self._gathering: dict[int, asyncio.Future[list[bytes]]] = {}
         self._last_number = 0
+        self._is_orphan = False
+        """Whether the supervisor is no more."""
 
     async def open(self, *, stop: Callable[[], None], reload: Callable[[], None], metrics: Callable[[], bytes]) -> None:
         """Listen to the supervisor. `stop` is called when it wants that, and when it is no more."""
@@ -57,6 +59,8 @@ class Link:
         """Leave the last metrics behind, so that what was counted stays counted, and hang up."""
         self._line.send(Reported(0, self._metrics()))
         self._line.close()
+        if self._is_orphan:
+            self._post.remove_folder()
 
     async def gather(self) -> list[bytes]:
         """The metrics of all processes. Raises `SupervisorLost`."""
@@ -93,4 +97,5 @@ class Link:
                 answer.set_result(message.parts)
 
     def _lost(self) -> None:
+        self._is_orphan = True
         self._stop()

@@ -71,6 +71,11 @@ class Post:
             way.close()
         self._ways.clear()
 
+    def remove_folder(self) -> None:
+        """For the last one, if there is no supervisor to do it."""
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()
+
     def _take(self, message: Message) -> None:
         if isinstance(message, Stray):
             receive = self._receivers.get(message.where)
