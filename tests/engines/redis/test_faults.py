@@ -53,6 +53,14 @@ def sentinel(tmp_path):
         sentinel.stop()
 
 
+async def test_who_takes_connections_and_says_nothing_is_given_up(own):
+    own.freeze()
+    [target] = targets(settings(own.address, connect_timeout=0.2, io_timeout=60))
+    async with asyncio.timeout(30):
+        with pytest.raises(EngineUnavailable, match=r"error connecting to Redis at .*: timeout"):
+            await open_shard(target)
+
+
 async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
     async with opened(own.address, events) as broker:
         await broker.subscribe("news")

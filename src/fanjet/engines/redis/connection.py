@@ -246,7 +246,8 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
     try:
         async with asyncio.timeout(login.connect_timeout):
             await _open(connection, login)
-        await connection.greet(login)  # which ends as any command does when Redis is silent
+        async with asyncio.timeout(login.connect_timeout):  # of its own: the way there is not the server's fault
+            await connection.greet(login)
     except ConnectionLost as error:
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {error}") from error
