@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from resource import RLIMIT_NOFILE, prlimit
 from typing import TYPE_CHECKING, Any
 
+from fanjet.workers.child import Child
 from tests.support.family import SLOW, Family, is_running
 from tests.support.following import Follower, Publisher, following, running
 from tests.support.metrics import scrape
@@ -215,3 +217,10 @@ async def test_the_engine_outlives_whoever_needs_it(private_server: StartServer,
     assert "cannot be reached" not in server.log
     assert server.process is not None
     await asyncio.to_thread(server.process.wait)
+
+
+async def test_who_does_not_end_is_killed_which_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    child = Child(await asyncio.create_subprocess_exec(sys.executable, "-c", "import signal; signal.pause()"))
+    assert await child.ended_within(0.05) == -signal.SIGKILL
+    assert [record.getMessage() for record in caplog.records] == ["process does not end, killing it"]
+    assert not is_running(child.pid)

@@ -9,6 +9,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from fanjet.telemetry.logging import get_logger
+
 from .place import environment_for
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 STACKS_SIGNAL: Final = signal.SIGUSR1
 WRITING_SECONDS: Final = 0.5
 """Time in which one that hangs may tell where."""
+
+log = get_logger(__name__)
 
 
 def show_stacks_when_asked() -> None:
@@ -75,6 +79,7 @@ class Child:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await self.exited()
+        log.error("process does not end, killing it", pid=self.pid, seconds=seconds)
         self.kill()
         return await self.exited()
 
