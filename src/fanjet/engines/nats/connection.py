@@ -206,7 +206,7 @@ class NatsConnection:
         config = self._config
         tls = client_context(config.tls, "nats") if config.tls.enabled else None
         connecting = client.connect(
-            [url.strip() for url in config.url.split(",")],
+            [url.strip() for url in config.url.split(",") if url.strip()],
             connect_timeout=max(1, round(config.dial_timeout)),
             reconnect_time_wait=RECONNECT_SECONDS,
             max_reconnect_attempts=-1,
