@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, Published, PublishOptions
 from fanjet.engines.redis import RedisBroker, Shards, connection, history, presence
+from fanjet.engines.redis import sentinel as sentinel_module
 from fanjet.engines.redis.address import Address, targets
 from fanjet.engines.redis.ear import Ear
 from fanjet.engines.redis.errors import ConnectionLost
@@ -504,6 +505,33 @@ async def test_a_dead_primary_is_replaced(sentinel, events):
         sentinel.one.freeze()
         await delivered_again(broker, events)
         sentinel.one.thaw()
+
+
+async def test_a_primary_that_refuses_to_write_is_left(own, redis, events, monkeypatch):
+    """The Sentinel announces nothing, and the next time to ask it is far."""
+    monkeypatch.setattr(sentinel_module, "ASK_SECONDS", 1000.0)
+    primary = own
+
+    async def be_sentinel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            if b"GET-MASTER-ADDR" in data:
+                writer.write(b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%d\r\n" % (len(str(primary.port)), primary.port))
+            elif b"SUBSCRIBE" in data:
+                writer.write(b"*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n")
+            else:
+                writer.write(b"+PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(be_sentinel, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with opened(f"redis+sentinel://127.0.0.1:{port}?sentinel_master_name=m", events) as broker:
+            await broker.subscribe("news")
+            await broker.publish("news", b"1", KEEP)
+            primary = redis
+            own.call("REPLICAOF", "127.0.0.1", redis.port)
+            with pytest.raises(EngineUnavailable, match=r"READONLY|MASTERDOWN"):
+                await broker.publish("news", b"2", KEEP)
+            await delivered_again(broker, events)
 
 
 async def test_a_loss_that_has_passed_is_told(redis, events):

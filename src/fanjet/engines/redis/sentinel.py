@@ -68,7 +68,7 @@ class SentinelShard:
         try:
             return await self._link.execute(command, key, reading)
         except CommandRefused as error:
-            if error.code == "READONLY":
+            if error.is_of_replica:
                 self._ask_soon()
             raise
 
