@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 FREEZE_SECONDS = 1.0
+ENGINE_MISSING = "what workers are to share in memory needs a process that is started with all of them: start all anew"
 
 
 def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
@@ -64,6 +65,8 @@ def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
             write_pid_file(config.pid_file)
             write_notices([starting_notice(config, VERSION)])
         _refuse_what_cannot_be_served(config)
+        if isinstance(place, Worker) and not place.engine and keeps_in_memory(config):
+            log.fatal(ENGINE_MISSING)
         _allow_many_connections()
         if place is None and config.fanjet.workers > 1:
             return asyncio.run(_supervise(loaded))
@@ -186,6 +189,9 @@ def _loaded_again(loaded: Loaded) -> Config | None:
         return None
     for refusal in refusals(config):
         log.error(refusal.message, **refusal.fields)
+        return None
+    if keeps_in_memory(config) and not keeps_in_memory(loaded.config):
+        log.error(ENGINE_MISSING)
         return None
     return config
 

@@ -12,13 +12,18 @@ import pytest
 
 from tests.support.family import SLOW, Family, is_running
 from tests.support.following import Publisher, following, running
+from tests.support.redis import Redis
 from tests.support.server import free_port, merge
 from tests.support.waiting import until
 from tests.support.wire_client import connected
-from tests.workers.conftest import CONFIG, OPEN
+from tests.workers.conftest import CONFIG, OPEN, started
 from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import StartServer
     from tests.support.server import Server
 
 CLIENTS = 200
@@ -102,6 +107,30 @@ async def test_a_rolling_restart_that_cannot_go_on_leaves_the_old_workers(
     family.kill(family.parent, signal.SIGUSR2)
     await family.logged("rolling restart is done")
     assert not set.union(*before.values()) & set.union(*family.workers().values())
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    redis = Redis(tmp_path)
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+async def test_workers_that_were_started_without_an_engine_do_not_come_to_need_one(
+    redis: Redis, private_server: StartServer
+) -> None:
+    server = await started(private_server, {"engine": {"type": "redis", "redis": {"address": redis.address}}})
+    family = Family(server)
+    before = family.workers()
+    rewrite(server, {"engine": {"type": "memory"}})
+    family.kill(family.parent, signal.SIGUSR2)
+    await family.logged("start all anew")
+    assert family.workers() == before
+    family.kill(family.worker(2))  # the next one must not serve either, alone with what it keeps
+    await family.logged("start all anew", 2)
+    rewrite(server, {})
+    await family.logged("serving", 3)
 
 
 async def test_new_addresses_come_with_a_rolling_restart_and_old_ones_go(own: Server) -> None:
