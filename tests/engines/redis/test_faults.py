@@ -190,6 +190,22 @@ async def test_a_channel_that_redis_refuses_keeps_no_other_from_coming_back(redi
         await delivered_again(broker, events)
 
 
+async def test_a_channel_that_redis_refuses_does_not_fail_others_again_and_again(redis, events):
+    names = NodeNames("p", "me")
+    heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
+    redis.call("ACL", "SETUSER", "few", "on", ">x", "+@all", "~*", "resetchannels", *heard)
+
+    async def subscribe(broker: RedisBroker) -> list[bool]:
+        asked = [broker.subscribe(channel) for channel in ("other", "news", "another")]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        return [outcome is None for outcome in outcomes]
+
+    async with opened(f"redis://few:x@127.0.0.1:{redis.port}", events) as broker:
+        assert await subscribe(broker) == [False, False, False]
+        assert await subscribe(broker) == [False, True, False]
+        await delivered_again(broker, events)
+
+
 async def test_scripts_that_redis_has_forgotten_are_sent_again(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.publish("news", b"1", KEEP)

@@ -21,10 +21,10 @@ class Ear:
     In a cluster with partitions all of them are in one slot, which may move from one node to another. `names` are those
     whose subscription Redis has confirmed; they stay when the connection is lost. `connection` is the one on which they
     are, and `is_heard` tells that all of them are there. `unsent` is the command that names of this iteration of the
-    loop share.
+    loop share, `most` how many may share one to subscribe: Redis refuses all of them where it does not permit one.
     """
 
-    __slots__ = ("connection", "is_heard", "names", "own", "probe", "unsent")
+    __slots__ = ("connection", "is_heard", "most", "names", "own", "probe", "unsent")
 
     def __init__(self, own: Iterable[str], probe: str) -> None:
         self.own = frozenset(name.encode() for name in (*own, probe))
@@ -33,11 +33,12 @@ class Ear:
         self.connection: ListeningConnection | None = None
         self.is_heard = False
         self.unsent: Batch | None = None
+        self.most = MOST_NAMES
 
     def subscribe(self, name: bytes) -> Awaitable[None]:
         """Done when Redis has confirmed it. Raises `EngineUnavailable`, at once while there is no connection."""
         batch = self.unsent
-        if batch is not None and batch.subscribes and len(batch.names) < MOST_NAMES:
+        if batch is not None and batch.subscribes and len(batch.names) < self.most:
             batch.names.append(name)
             return batch.answer
         connection = self.connection
@@ -64,3 +65,4 @@ class Ear:
         """The connection is gone, or is not the right one any more."""
         self.connection = self.unsent = None
         self.is_heard = False
+        self.most = MOST_NAMES

@@ -228,7 +228,10 @@ class ListeningConnection(Connection):
     def _take_other(self, reply: Any) -> None:
         """Refusals, and pongs."""
         if isinstance(reply, CommandRefused) and self._expected and not self._is_late(reply):
-            self._expected.popleft().fail(reply)
+            batch = self._expected.popleft()
+            if reply.code == "NOPERM" and len(batch.names) > 1:
+                batch.ear.most = 1  # the next time only those fail that are not permitted
+            batch.fail(reply)
 
     def _is_late(self, reply: CommandRefused) -> bool:
         """Whether this refuses to end subscriptions that Redis had ended by itself, so that nobody waits any more."""
