@@ -261,13 +261,13 @@ class Server:
         except TokenSettingsError as error:
             log.error(f"error reloading: {error}", key=error.key)
             return
-        self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
-        self._clients.config = plain(config.client)
         try:
             namespaces = Namespaces(self._additions.channel(config.channel))
         except ConfigError as error:
             log.error(f"error reloading: {error}")
             return
+        self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
+        self._clients.config = plain(config.client)
         self._node.namespaces = namespaces
         self._proxies.reload(config.rpc)
         log.info("configuration successfully reloaded")

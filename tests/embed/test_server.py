@@ -17,7 +17,9 @@ import pytest
 import fanjet
 from tests.embed.servers import CHAT, connected, make_server
 from tests.support import wire_client
-from tests.support.server import Process, free_port
+from tests.support.server import Process, Server, free_port, merge
+from tests.support.tokens import token
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,6 +215,37 @@ async def test_a_server_can_be_the_program(tmp_path: Path) -> None:
         assert await asyncio.to_thread(process.stop) == 0
         assert await client.closed() == (3001, "shutdown")
     assert "signal received: terminated" in process.log
+
+
+RELOADED_PROGRAM = """
+import sys
+import fanjet
+server = fanjet.Server(sys.argv[1])
+
+@server.on_subscribe("chat")
+async def subscribe(event):
+    pass
+
+raise SystemExit(server.run())
+"""
+
+
+async def test_a_reload_that_leaves_a_handler_without_its_namespace_changes_nothing(tmp_path: Path) -> None:
+    server = Server({"channel": {"namespaces": [{"name": "chat"}]}}, tmp_path)
+    server.words = [sys.executable, "-c", RELOADED_PROGRAM, str(tmp_path / "config.json")]
+    await asyncio.to_thread(server.start)
+    admitted = token("ann")
+    over = {"channel": {"namespaces": []}, "client": {"token": {"hmac_secret_key": "another secret"}}}
+    (tmp_path / "config.json").write_text(json.dumps(merge(server.config, over)))
+    server.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+
+    async def is_refused() -> bool:
+        return "error reloading: " in server.log
+
+    await until(is_refused)
+    async with wire_client.connected(server, admitted) as client:
+        await client.subscribe("chat:1")
+    assert await asyncio.to_thread(server.stop) == 0
 
 
 async def test_a_handler_may_stop_waiting_when_the_server_stops() -> None:
