@@ -95,6 +95,34 @@ async def test_an_engine_that_does_not_answer_at_start(process):
 # ------------------------------------------------------------------------------------------------------ losses
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_how_long_nothing_was_heard_is_known_before_the_loss_and_after_it(process):
+    async with working(process.path) as worker:
+        process.freeze()
+        before: list[float] = []
+
+        async def is_lost() -> bool:
+            if not worker.broker.lost:
+                before.append(worker.broker.silence)
+            return worker.broker.lost != ""
+
+        await until(is_lost, SLOW)
+        longest = max(before)
+        assert longest > 0.1
+
+        async def goes_on() -> bool:
+            return worker.broker.silence > longest + 1
+
+        await until(goes_on, SLOW)
+        process.thaw()
+        await restored(worker)
+
+        async def is_heard() -> bool:
+            return worker.broker.silence <= 0.1
+
+        await until(is_heard, SLOW)
+
+
 async def test_what_the_engine_does_not_read_waits(process, impatient, monkeypatch):
     monkeypatch.setattr(connection, "MOST_UNSENT", 1_000_000)
 

@@ -43,6 +43,11 @@ class SharedBroker:
         """See `Remote`."""
         return self._link.lost
 
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        return self._link.silence
+
     async def start(self) -> None:
         """See `Broker.start`."""
         await self._link.start()

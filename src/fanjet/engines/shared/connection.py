@@ -109,6 +109,11 @@ class EngineConnection(asyncio.Protocol):
         return answer
 
     @property
+    def silence(self) -> float:
+        """Seconds since anything was heard, as far as rounds of the loop tell."""
+        return self._silent_ticks * KEEPALIVE_SECONDS
+
+    @property
     def is_ahead(self) -> bool:
         """Whether who has much to send had better wait for an answer."""
         return self._transport is not None and self._transport.get_write_buffer_size() > MOST_UNSENT // 16

@@ -23,6 +23,11 @@ class SharedController:
         """See `Remote`."""
         return self._link.lost
 
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        return self._link.silence
+
     def leave_word(self, message: bytes) -> None:
         """See `Testator`."""
         self._link.farewell = message

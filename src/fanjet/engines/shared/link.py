@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from fanjet.engines.interfaces import EngineUnavailable
@@ -68,12 +69,20 @@ class EngineLink:
         self._tidings: Tidings | None = None
         self._attempt: asyncio.Future[EngineConnection] | None = None
         self._trouble = ""
+        self._silent_since = time.monotonic()
+        """While nothing is connected."""
 
     @property
     def lost(self) -> str:
         """See `Remote`."""
         connection = self._connection
         return "" if connection is not None and not connection.lost.done() else "the engine's process"
+
+    @property
+    def silence(self) -> float:
+        """See `Heard`."""
+        connection = self._connection
+        return time.monotonic() - self._silent_since if connection is None else connection.silence
 
     async def start(self) -> None:
         """Connect, for the first of those who share this. Raises `EngineUnavailable`."""
@@ -220,6 +229,7 @@ class EngineLink:
             self._end_attempt(connection)
             self._note_return()
             error = await asyncio.shield(connection.lost)
+            self._silent_since = time.monotonic() - connection.silence
             log.error("connection to the engine lost", error=error)
             self._trouble = str(error)
         finally:
