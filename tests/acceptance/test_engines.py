@@ -252,6 +252,14 @@ async def test_what_others_publish_arrives_and_garbage_is_counted(
     assert await count() == before + 1
 
 
+async def test_queues_of_messages_from_redis_are_told_of(on_redis: Server) -> None:  # 07 §8.2
+    page = await scrape(on_redis)
+    for channel_type in ("client", "control"):
+        labels = {"broker_name": "", "channel_type": channel_type}
+        assert page.value("broker_redis_pub_sub_buffered_messages", pub_sub_processor="0", **labels) == 0
+        assert page.value("broker_redis_pub_sub_dropped_messages", **labels) == 0
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[list[Redis]]:
     """Two installations."""

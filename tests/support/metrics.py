@@ -17,6 +17,7 @@ MESSAGES = ("type", "channel_namespace")
 TRAFFIC = ("transport", "frame_type", "channel_namespace")
 API = ("protocol", "method")
 PROXY = ("protocol", "type", "name")
+BUFFERED = ("broker_name", "channel_type", "pub_sub_processor")
 
 CONTRACT: dict[str, tuple[str, tuple[str, ...]]] = {
     "node_messages_sent_count": ("counter", MESSAGES),
@@ -63,8 +64,10 @@ CONTRACT: dict[str, tuple[str, tuple[str, ...]]] = {
     "broker_publish_suppressed_count": ("counter", ("reason", "channel_namespace")),
     "broker_redis_pub_sub_errors": ("counter", ("broker_name", "error")),
     "broker_redis_pub_sub_dropped_messages": ("counter", ("broker_name", "channel_type")),
+    "broker_redis_pub_sub_buffered_messages": ("gauge", BUFFERED),
     "map_broker_redis_pub_sub_errors": ("counter", ("broker_name", "error")),
     "map_broker_redis_pub_sub_dropped_messages": ("counter", ("broker_name", "channel_type")),
+    "map_broker_redis_pub_sub_buffered_messages": ("gauge", BUFFERED),
 }
 """Type and labels of what the server has, by its name without the namespace."""
 

@@ -46,11 +46,17 @@ class PubSubMetrics:
             "Messages from Redis that were dropped because too many waited",
             *("broker_name", "channel_type"),
         )
+        self.buffered = registry.gauge(
+            f"{kind}_redis_pub_sub_buffered_messages",
+            "Messages from Redis that wait in queues here: none, whoever is slow reads more slowly",
+            *("broker_name", "channel_type", "pub_sub_processor"),
+        )
         for channel_type in channel_types:
             self.dropped.cell("", channel_type, shown=True)
 
-    def counting(self, broker_name: str = "") -> Callable[[str], None]:
-        """What counts errors of a broker; their names are in 07 §24."""
+    def counting(self, broker_name: str = "", channel_type: str = "client") -> Callable[[str], None]:
+        """What counts errors of a broker, or of its controller (`control`); their names are in 07 §24."""
+        self.buffered.cell(broker_name, channel_type, "0", shown=True)
 
         def count(error: str) -> None:
             self.errors.cell(broker_name, error).value += 1

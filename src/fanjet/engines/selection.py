@@ -218,7 +218,8 @@ class _Opener(Struct, frozen=True):
     def _redis_controller(self, prefix: str, shards: Shards) -> RedisController:
         from .redis import RedisController  # noqa: PLC0415
 
-        return RedisController(shards, prefix=prefix, uid=self.uid, count_error=self.metrics.redis.counting())
+        count_error = self.metrics.redis.counting(channel_type="control")
+        return RedisController(shards, prefix=prefix, uid=self.uid, count_error=count_error)
 
 
 def _link(path: str, uid: str) -> EngineLink:
