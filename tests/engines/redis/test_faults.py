@@ -444,11 +444,15 @@ async def test_redirections_are_followed(tmp_path, events):
         source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.call("CLUSTER", "MYID").decode())
         source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *source.call("KEYS", "p.stream*{news}"))
         assert (await broker.publish("news", b"2", KEEP)).position == replace(first, offset=2)  # ASK
+        unmoved = replace(KEEP, idempotency_key="k")  # a key which is not where the others are
+        late = asyncio.ensure_future(broker.publish("news", b"3", unmoved))  # TRYAGAIN
+        await asyncio.wait([late], timeout=0.2)
         for node in (target, source):
             node.call("CLUSTER", "SETSLOT", slot, "NODE", target.call("CLUSTER", "MYID").decode())
-        assert (await broker.publish("news", b"3", KEEP)).position == replace(first, offset=3)  # MOVED
-        assert [each.offset for each in (await broker.history("news")).publications] == [1, 2, 3]
-        await events.deliveries(3)
+        assert (await late).position == replace(first, offset=3)
+        assert (await broker.publish("news", b"4", KEEP)).position == replace(first, offset=4)  # MOVED
+        assert [each.offset for each in (await broker.history("news")).publications] == [1, 2, 3, 4]
+        await events.deliveries(4)
         await asyncio.to_thread(source.stop)
         await delivered_again(broker, events)
     finally:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MOST_REDIRECTS: Final = 5
+TRY_AGAIN_SECONDS: Final = 0.05
+MOST_TRIES: Final = 20
+"""For about a second: most slots have moved by then."""
 PAUSE_BETWEEN_LOOKS: Final = 0.25
 LOOK_AGAIN_SECONDS: Final = 1.0
 """When it is learnt anew while a node is lost."""
@@ -58,7 +61,7 @@ class _Node(Link):
 
 class ClusterShard:
     """Learns the topology at start, when it is redirected, when a node is lost, and every now and then where somebody
-    watches. Redirections are followed."""
+    watches. Redirections are followed, and what cannot be done while its slot moves is tried again for a while."""
 
     is_cluster = True
 
@@ -105,23 +108,31 @@ class ClusterShard:
             node = next((other for other in self._nodes.values() if not other.is_lost), node)
         return self._execute_at(node, command, reading)
 
-    async def _execute_at(self, node: _Node | None, command: Command, reading: Reading | None) -> Any:
+    async def _execute_at(
+        self, node: _Node | None, command: Command, reading: Reading | None, tries: int = MOST_TRIES
+    ) -> Any:
         if node is None:
             self.look_soon()
             raise EngineUnavailable(_UNSERVED)
-        asking = False
+        owner, asking = node, False
         for _ in range(MOST_REDIRECTS):
             try:
                 reply = await (node.execute_asking(command) if asking else node.execute(command))
                 return reply if reading is None else reading(reply)
             except CommandRefused as error:
+                if error.code == "TRYAGAIN" and tries > 1:
+                    break
                 if error.code not in ("MOVED", "ASK"):
                     raise
                 asking = error.code == "ASK"
                 if not asking:
                     self.look_soon()
                 node = self._node(_address_in(str(error), node.address))
-        raise EngineUnavailable("too many redirections by Redis Cluster")
+        else:
+            raise EngineUnavailable("too many redirections by Redis Cluster")
+        # Some of its keys are here, others there, on the way: nothing has been done.
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
+        return await self._execute_at(owner, command, reading, tries - 1)
 
     async def read(self, command: Command, key: bytes | str) -> Any:
         """See `Shard.read`."""
