@@ -268,7 +268,7 @@ class Server:
             return
         self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
         self._clients.config = plain(config.client)
-        self._node.namespaces = namespaces
+        self._node.change_namespaces(namespaces)
         self._proxies.reload(config.rpc)
         log.info("configuration successfully reloaded")
 

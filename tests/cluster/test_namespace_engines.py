@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.metrics import scrape
 from tests.support.redis import Redis
-from tests.support.server import ApiError, Server
+from tests.support.server import ApiError, Server, merge
 from tests.support.waiting import until
 from tests.support.wire_client import connected
 
@@ -157,6 +157,28 @@ async def test_a_reload_moves_a_namespace_to_another_broker(
             return redis.call("PUBSUB", "NUMSUB", f"s.client.{channel}")[1] == 0
 
         await until(let_go)
+
+
+async def test_who_subscribes_after_a_move_hears_what_is_published_then(
+    private_server: StartServer, redis: Redis, nats: Nats, name: str
+) -> None:
+    """Beside subscribers from before, who are told to subscribe anew."""
+    config = config_for(redis, nats)
+    moved = config["channel"]["namespaces"][0]
+    broker = moved.pop("broker_name")
+    server = private_server(config)
+    channel = f"streams:{name}"
+    async with connected(server) as early, connected(server) as late:
+        epoch = (await early.subscribe(channel))["epoch"]
+        moved["broker_name"] = broker
+        (server.folder / "config.json").write_text(json.dumps(merge(server.config, config)))
+        os.kill(server.pid, signal.SIGHUP)
+        assert (await early.push())["unsubscribe"]["code"] == 2500
+        for client in (late, early):
+            assert (await client.subscribe(channel))["epoch"] != epoch
+        await server.api("publish", {"channel": channel, "data": 1})
+        for client in (late, early):
+            assert (await client.publication())["data"] == 1
 
 
 async def test_a_reload_to_a_broker_that_is_not_open_is_refused(

@@ -217,6 +217,14 @@ class Orderly(Protocol):
     keeps_order: bool
 
 
+class Movable(Protocol):
+    """What brokers are whose channels may be others' after a reload. Others need not be."""
+
+    def is_astray(self, channel: str) -> bool:
+        """Whether a channel was subscribed to where it does not belong any more: what is published now is not heard
+        until it is subscribed to anew."""
+
+
 class Testator(Protocol):
     """What controllers are that notice when a node vanishes. Others need not be."""
 

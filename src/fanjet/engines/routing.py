@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from fanjet.protocol.codes import ReplyError
 
 from .interfaces import EngineUnavailable
 
@@ -52,14 +55,33 @@ class RoutedBroker:
     def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
         broker = self._broker_of(channel)
-        if broker is not self.by_name[""]:
-            self._subscribed[channel] = broker
-        return broker.subscribe(channel)
+        earlier = self._subscribed.get(channel)
+        self._subscribed[channel] = broker
+        if earlier is None or earlier is broker:
+            return broker.subscribe(channel)
+        return self._subscribe_anew(earlier, broker, channel)
+
+    async def _subscribe_anew(self, earlier: Broker, broker: Broker, channel: str) -> None:
+        with suppress(EngineUnavailable):  # what still comes from there is of another epoch, which nobody takes
+            await earlier.unsubscribe(channel)
+        await broker.subscribe(channel)
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
-        broker = self._subscribed.get(channel)
-        return self.by_name[""].unsubscribe(channel) if broker is None else self._unsubscribe_at(broker, channel)
+        default = self.by_name[""]
+        broker = self._subscribed.get(channel, default)
+        if broker is not default:
+            return self._unsubscribe_at(broker, channel)
+        self._subscribed.pop(channel, None)
+        return default.unsubscribe(channel)
+
+    def is_astray(self, channel: str) -> bool:
+        """See `Movable`."""
+        subscribed = self._subscribed.get(channel)
+        try:
+            return subscribed is not None and self._broker_of(channel) is not subscribed
+        except (ReplyError, EngineUnavailable):
+            return False  # of a namespace that is no more: there is nowhere to go
 
     async def _unsubscribe_at(self, broker: Broker, channel: str) -> None:
         await broker.unsubscribe(channel)

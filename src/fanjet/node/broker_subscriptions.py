@@ -12,7 +12,7 @@ from fanjet.engines.interfaces import DONE, EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from fanjet.engines.interfaces import Broker
 
@@ -145,6 +145,22 @@ class BrokerSubscriptions:
         self._empty.append((self._loop.time() + LINGER, channel))
         if self._cleaner is None:
             self._cleaner = self._loop.call_at(self._empty[0][0], self._clean)
+
+    def move(self) -> None:
+        """Namespaces have changed: whoever is in a channel that is another broker's now has to subscribe anew."""
+        is_astray: Callable[[str], bool] | None = getattr(self._broker, "is_astray", None)
+        if is_astray is None:
+            return
+        for channel in list(self._hub.channels.values()):
+            if not is_astray(channel.name):
+                continue
+            if channel.answer is None:
+                self._hub.on_refused(channel.name)
+            else:  # after the answer has been read, which comes from the broker that it was
+                channel.answer.add_done_callback(partial(self._move_one, channel.name))
+
+    def _move_one(self, channel: str, _answer: asyncio.Future[None]) -> None:
+        self._hub.on_refused(channel)
 
     def close(self) -> None:
         """Drop what is queued: closing the broker ends its subscriptions."""

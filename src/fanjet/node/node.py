@@ -64,8 +64,8 @@ EMULATION_SECONDS: Final = 10.0
 class Node:
     """One node of the cluster.
 
-    `open_engines` gets the hub, for the broker to report to, and the node's id. `namespaces` is replaced on reload;
-    nothing caches what it resolved.
+    `open_engines` gets the hub, for the broker to report to, and the node's id. `namespaces` change on reload: nothing
+    caches what they resolved.
     """
 
     def __init__(
@@ -149,6 +149,11 @@ class Node:
         return self._engines.lost
 
     # ------------------------------------------------------------------------------------------ channels
+
+    def change_namespaces(self, namespaces: Namespaces) -> None:
+        """Those of a configuration that was read again count from now on."""
+        self.namespaces = namespaces
+        self._subscriptions.move()
 
     def resolve(self, channel: str) -> ChannelOptions:
         """Options of a channel. Raises error 102 when its namespace does not exist."""
