@@ -296,3 +296,40 @@ async def test_who_has_gone_when_the_answer_comes_leaves_nothing(rig: Rig, answe
     answers[1].set_result(None)
     await rig.settle()
     assert list(rig.node.hub.channels) == ["bob"]
+
+
+async def test_what_moves_while_the_broker_is_asked_is_subscribed_anew(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.gate.hold("subscribe")
+    client = rig.connected()
+    client.send(SUBSCRIBE)
+    await rig.settle()
+    monkeypatch.setattr(rig.broker, "is_astray", lambda channel: channel == "news", raising=False)
+    rig.node.change_namespaces(rig.node.namespaces)
+    rig.gate.release("subscribe")
+    await rig.settle()
+    assert client.messages[-1]["push"]["unsubscribe"]["code"] == 2500
+    monkeypatch.setattr(rig.broker, "is_astray", lambda _channel: False)
+    rig.connected().call(**SUBSCRIBE)
+    assert rig.gate.channels("subscribe") == ["news", "news"]
+
+
+async def test_who_waits_until_the_node_has_left_is_not_disturbed_by_a_move(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = rig.connected()
+    client.call(**SUBSCRIBE)
+    rig.gate.hold("unsubscribe")
+    client.call(**UNSUBSCRIBE)
+    await rig.pass_time(2)
+    client.send(SUBSCRIBE)
+    await rig.settle()
+    subscribed_there = [True]
+    monkeypatch.setattr(rig.broker, "is_astray", lambda _channel: subscribed_there[0], raising=False)
+    rig.node.change_namespaces(rig.node.namespaces)
+    subscribed_there[0] = False
+    rig.gate.release("unsubscribe")
+    await rig.settle()
+    assert client.code is None
+    assert rig.gate.channels("subscribe") == ["news", "news"]

@@ -151,16 +151,16 @@ class BrokerSubscriptions:
         is_astray: Callable[[str], bool] | None = getattr(self._broker, "is_astray", None)
         if is_astray is None:
             return
-        for channel in list(self._hub.channels.values()):
-            if not is_astray(channel.name):
-                continue
-            if channel.answer is None:
-                self._hub.on_refused(channel.name)
-            else:  # after the answer has been read, which comes from the broker that it was
-                channel.answer.add_done_callback(partial(self._move_one, channel.name))
 
-    def _move_one(self, channel: str, _answer: asyncio.Future[None]) -> None:
-        self._hub.on_refused(channel)
+        def look_at(channel: LiveChannel, _answer: object = None) -> None:
+            if is_astray(channel.name):
+                self._hub.on_refused(channel.name)
+
+        for channel in list(self._hub.channels.values()):
+            if channel.answer is None:
+                look_at(channel)
+            else:  # it may come to be subscribed where it was asked for before
+                channel.answer.add_done_callback(partial(look_at, channel))
 
     def close(self) -> None:
         """Drop what is queued: closing the broker ends its subscriptions."""
