@@ -119,7 +119,8 @@ async def _until_told_to_end(running: Coroutine[Any, Any, list[Result]]) -> list
             task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end, number)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, end, number)
     try:
         return await task
     except asyncio.CancelledError:
