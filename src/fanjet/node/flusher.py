@@ -27,7 +27,7 @@ LONGEST_WAIT = 0.002
 WAIT_FOR_WRITING = 4
 """Times as long as it took to write to an audience, it waits while it is hot, within these bounds."""
 HOT_AFTER = 16
-"""Times in a row that an audience gets something sooner than that, before it is hot."""
+"""Times in a row that an audience gets something before it would have waited for so long, until it is hot."""
 
 
 class Flusher:
@@ -68,7 +68,7 @@ class Flusher:
         self._call_later = loop.call_later
         self._scheduled = False
         self._audience = 0
-        """Identity of its first session. It is not held, and whoever comes to have the same one loses a millisecond."""
+        """Identity of its first session. It is not held; whoever gets the same one may lose a millisecond or two."""
         self._next_at = 0.0
         """Before that it gets something early."""
         self._early = 0

@@ -76,6 +76,12 @@ async def test_bytes_pass_both_ways(served):
     await client.until(lambda: answer.body == b"there")
 
 
+async def test_the_socket_is_not_one_stream_s_to_write_to(served, protocol):
+    await begin(served)
+    assert protocol.transport.get_extra_info("socket") is None
+    assert protocol.transport.get_extra_info("peername")[0] == "127.0.0.1"
+
+
 async def test_who_watches_is_told_when_it_opens(serve_front, routes, protocol):
     statuses = []
 
