@@ -24,7 +24,7 @@ from fanjet.config import ConfigError, reload_config
 from fanjet.config.notices import warnings
 from fanjet.config.plain import plain
 from fanjet.config.validation.brokers import unopened_engines
-from fanjet.engines.selection import open_engines
+from fanjet.engines.factory import open_engines
 from fanjet.events.proxy.proxies import Proxies
 from fanjet.grpc_listeners import GrpcListeners
 from fanjet.listeners import Listeners

@@ -16,8 +16,8 @@ from fanjet.admin.interface import ScriptsMissing
 from fanjet.app import VERSION, Server, node_name, write_notices
 from fanjet.config import ConfigError, reload_config
 from fanjet.config.notices import source_notices, starting_notice, warnings
+from fanjet.engines.in_memory_features import keeps_in_memory
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.engines.keeping import keeps_in_memory
 from fanjet.listeners import ListenError
 from fanjet.net.asgi.lifespan import StartupFailed
 from fanjet.net.binding import BindError

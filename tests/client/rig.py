@@ -14,8 +14,8 @@ from fanjet.channels.subscription import from_server_api
 from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
 from fanjet.config import Config
+from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import PublishOptions
-from fanjet.engines.selection import Engines
 from fanjet.net.wheel import TimingWheel
 from fanjet.node.node import Node
 from tests.client.client import Client

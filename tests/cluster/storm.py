@@ -19,10 +19,10 @@ from fanjet.client.session import Session
 from fanjet.client.settings import ClientSettings
 from fanjet.config import Config
 from fanjet.config.tree.engine import EngineRedis
+from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.memory import MemoryPresenceManager
 from fanjet.engines.redis import RedisBroker, Shards
-from fanjet.engines.selection import Engines
 from fanjet.net.wheel import TimingWheel
 from fanjet.node.node import Node
 from tests.client.client import FakeTransport

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.engines.redis import connection, link, listener
+from fanjet.engines.redis.connections import command_connection, connection
+from fanjet.engines.redis.pubsub import supervisor
 from fanjet.node import broker_subscriptions
 from tests.cluster.storm import Storm
 from tests.support.redis import Redis
@@ -35,9 +36,9 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the engine wait shorter, so that many storms fit into a second."""
     monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 0.05)
-    monkeypatch.setattr(link, "PAUSE_AFTER_FAILURE", 0.002)
-    monkeypatch.setattr(link, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.005)
+    monkeypatch.setattr(command_connection, "PAUSE_AFTER_FAILURE", 0.002)
+    monkeypatch.setattr(command_connection, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(supervisor, "RETRY_SECONDS", 0.005)
     monkeypatch.setattr(broker_subscriptions, "LINGER", 0.01)
 
 

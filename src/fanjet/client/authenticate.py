@@ -9,7 +9,7 @@ from msgspec import Struct
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
 from fanjet.channels.subscription import Source, SubscriptionOptions, from_connect_grant, from_grant
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.events.event import ConnectEvent
 from fanjet.node.selection import Selection
 from fanjet.protocol.codes import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.engines.interfaces import DONE, HistoryNotAvailable
 from fanjet.node.subscriber import Delivery
 from fanjet.protocol.codes import (

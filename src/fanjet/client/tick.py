@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
 from fanjet.telemetry.logging import get_logger
 

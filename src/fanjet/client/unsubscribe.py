@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL, Disconnected
 from fanjet.protocol.messages import UnsubscribeResult
 from fanjet.telemetry.logging import get_logger

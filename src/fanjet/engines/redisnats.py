@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ReplyError
 from fanjet.telemetry.logging import get_logger
 
-from .failures import log_failure
+from .failure_log import log_failure
 from .interfaces import EngineUnavailable
 from .nats.subjects import has_wildcard
 

@@ -7,7 +7,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.engines.interfaces import DONE, EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 

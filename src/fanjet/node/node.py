@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.engines.interfaces import HistoryNotAvailable
 from fanjet.engines.metrics import add_silences
 from fanjet.net.glob import GlobError
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from fanjet.channels.namespaces import Namespaces
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
+    from fanjet.engines.factory import Engines
     from fanjet.engines.interfaces import Controller, History, Published, PublishOptions, RefusableEvents
-    from fanjet.engines.selection import Engines
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.messages import EmulationRequest
     from fanjet.protocol.publication import ClientInfo, StreamPosition

@@ -272,7 +272,7 @@ async def test_who_hears_nothing_is_not_taken_for_well(
 async def test_a_table_that_begins_anew_is_read(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fanjet.engines.postgres.outbox.CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("fanjet.engines.postgres.outbox_reader.CHECK_SECONDS", 0.1)
     async with node(settings, "a") as a:
         for number in range(3):
             await a.controller.publish_control(b"%d" % number)

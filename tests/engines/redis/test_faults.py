@@ -12,15 +12,16 @@ from msgspec.structs import replace
 
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, Published, PublishOptions
-from fanjet.engines.redis import RedisBroker, Shards, connection, history, presence
-from fanjet.engines.redis import sentinel as sentinel_module
-from fanjet.engines.redis.address import Address, targets
-from fanjet.engines.redis.ear import Ear
-from fanjet.engines.redis.errors import ConnectionLost
-from fanjet.engines.redis.listener import Listener
-from fanjet.engines.redis.names import NodeNames
-from fanjet.engines.redis.shard import open_shard
-from fanjet.engines.redis.sources import AtPrimary, Places
+from fanjet.engines.redis import RedisBroker, Shards, history, presence
+from fanjet.engines.redis.connections import connection
+from fanjet.engines.redis.connections.address import Address, targets
+from fanjet.engines.redis.connections.errors import ConnectionLost
+from fanjet.engines.redis.keys import NodeNames
+from fanjet.engines.redis.pubsub.connectors import AtPrimary, Places
+from fanjet.engines.redis.pubsub.group import Ear
+from fanjet.engines.redis.pubsub.supervisor import Listener
+from fanjet.engines.redis.topology import sentinel as sentinel_module
+from fanjet.engines.redis.topology.shard import open_shard
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.redis.conftest import delivered_again, opened, opened_presence, settings
 from tests.support.redis import Redis, RedisCluster, RedisSentinel

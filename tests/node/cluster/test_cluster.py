@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from fanjet.channels.subscription import Source, SubscriptionOptions
+from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
-from fanjet.engines.selection import Engines
 from fanjet.node.node import Node
 from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.registry import UnknownNode

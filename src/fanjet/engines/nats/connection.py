@@ -15,8 +15,8 @@ from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
 
 from .client import NatsClient
-from .denials import Denials
 from .heartbeat import PROBE_SECONDS, Heartbeat
+from .permission_errors import Denials
 from .subjects import NodeSubjects, is_subject, is_writable
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fanjet.engines.failures import log_failure
+from fanjet.engines.failure_log import log_failure
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from .database import Database
 from .dsn import target
-from .outbox import Reader, WakeUp, listen
+from .outbox_reader import Reader, WakeUp, listen
 from .partitions import Partitions
 from .schema import Names, Schema
 

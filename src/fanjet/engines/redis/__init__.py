@@ -2,9 +2,9 @@
 
 from .broker import RedisBroker
 from .controller import RedisController
-from .hearing import HearingOptions
-from .partitions import tags
 from .presence import RedisPresenceManager
+from .pubsub.broker_pubsub import HearingOptions
+from .pubsub.partitions import tags
 from .shards import Shards
 
 __all__ = ["HearingOptions", "RedisBroker", "RedisController", "RedisPresenceManager", "Shards", "tags"]

@@ -14,14 +14,14 @@ from fanjet.engines.records import MalformedRecord, encode_publication
 from fanjet.protocol.publication import Publication
 from fanjet.telemetry.logging import get_logger
 
-from .cluster import ClusterShard
+from .connections.errors import CommandRefused
 from .envelope import deliver, encode_join, encode_leave
-from .errors import CommandRefused
-from .hearing import Hearing, HearingOptions
 from .history import RESULT_TTL, Lists, Storage, Streams
-from .names import ChannelNames, MuteNames, NodeNames, PartitionedNames, capability_check, sharded_publish_check
+from .keys import ChannelNames, MuteNames, NodeNames, PartitionedNames, capability_check, sharded_publish_check
+from .pubsub.broker_pubsub import Hearing, HearingOptions
 from .script import Script, pack_words
 from .shards import Home
+from .topology.cluster import ClusterShard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import BrokerEvents
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
-    from .shard import Shard
     from .shards import Shards
+    from .topology.shard import Shard
 
 log = get_logger(__name__)
 

@@ -6,10 +6,10 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
-from .ear import Ear
-from .listener import PROBE_SECONDS, Listener, lost_among
-from .names import NodeNames
-from .sources import AtPrimary
+from .keys import NodeNames
+from .pubsub.connectors import AtPrimary
+from .pubsub.group import Ear
+from .pubsub.supervisor import PROBE_SECONDS, Listener, lost_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable

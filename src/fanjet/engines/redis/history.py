@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import PublishOptions
     from fanjet.protocol.publication import Publication
 
-    from .connection import Word
-    from .names import ChannelNames
+    from .connections.connection import Word
+    from .keys import ChannelNames
     from .shards import Home
 
 RESULT_TTL: Final = 300

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from fanjet.protocol.publication import ClientInfo
 
-    from .connection import Command
+    from .connections.connection import Command
     from .script import Executor
-    from .shard import Shard
     from .shards import Home, Shards
+    from .topology.shard import Shard
 
 
 class RedisPresenceManager:

@@ -6,13 +6,13 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .connection import pack
-from .errors import CommandRefused
+from .connections.connection import pack
+from .connections.errors import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
-    from .connection import Command, Reading, Word
+    from .connections.connection import Command, Reading, Word
 
 _FOLDER: Final = Path(__file__).with_name("scripts")
 

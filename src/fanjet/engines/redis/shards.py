@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from fanjet.config.errors import ConfigError
 
-from .address import targets
-from .names import ChannelNames
-from .shard import Shard, StandaloneShard, open_shard
+from .connections.address import targets
+from .keys import ChannelNames
 from .sharding import place
+from .topology.shard import Shard, StandaloneShard, open_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

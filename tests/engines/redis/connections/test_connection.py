@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvloop
 
-from fanjet.engines.redis.address import Address, Login
-from fanjet.engines.redis.connection import Connection, connect
+from fanjet.engines.redis.connections.address import Address, Login
+from fanjet.engines.redis.connections.connection import Connection, connect
 from tests.support.redis import Redis
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from fanjet.engines.interfaces import DONE, EngineUnavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
-    from .listening import Batch, ListeningConnection
+    from .connection import Batch, ListeningConnection
 
 MOST_NAMES: Final = 512
 """Names in one command (07 §8.1)."""

@@ -14,7 +14,7 @@ from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.redis import HearingOptions, RedisBroker, Shards, tags
 from fanjet.engines.redis.sharding import place
-from fanjet.engines.redis.slots import slot_of
+from fanjet.engines.redis.topology.slots import slot_of
 from tests.engines.redis.conftest import delivered_again
 from tests.support.redis import RedisCluster
 from tests.support.redis_binaries import new_binary

@@ -10,18 +10,18 @@ from msgspec import Struct
 
 from fanjet.telemetry.logging import get_logger
 
-from .connection import NOTHING, Connection, pack
-from .ear import MOST_NAMES
-from .errors import CommandRefused, ConnectionLost
-from .slots import slot_of
+from ..connections.connection import NOTHING, Connection, pack
+from ..connections.errors import CommandRefused, ConnectionLost
+from ..topology.slots import slot_of
+from .group import MOST_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.engines.interfaces import EngineUnavailable
 
-    from .address import Address
-    from .ear import Ear
+    from ..connections.address import Address
+    from .group import Ear
 
 log = get_logger(__name__)
 

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fanjet.engines.interfaces import EngineUnavailable
 
-from .address import Mode
+from ..connections.address import Mode
+from ..connections.command_connection import Link
+from ..connections.connection import Connection, connect
+from ..connections.errors import CommandRefused
+from ..pubsub.connectors import Place, Places
 from .cluster import ClusterShard
-from .connection import Connection, connect
-from .errors import CommandRefused
-from .link import Link
 from .sentinel import SentinelShard
-from .sources import Place, Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .address import Address, Target
-    from .connection import Command, Reading
+    from ..connections.address import Address, Target
+    from ..connections.connection import Command, Reading
 
 
 class Shard(Place, Protocol):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .errors import CommandRefused
-from .link import Link
+from ..connections.command_connection import Link
+from ..connections.errors import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from .address import Address, Login
-    from .connection import Command
+    from ..connections.address import Address, Login
+    from ..connections.connection import Command
 
 log = get_logger(__name__)
 

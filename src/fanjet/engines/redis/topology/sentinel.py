@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .address import Address
-from .connection import Connection, connect
-from .ear import Ear
-from .errors import CommandRefused
-from .link import Link
-from .listening import ListeningConnection
+from ..connections.address import Address
+from ..connections.command_connection import Link
+from ..connections.connection import Connection, connect
+from ..connections.errors import CommandRefused
+from ..pubsub.connection import ListeningConnection
+from ..pubsub.connectors import Places
+from ..pubsub.group import Ear
 from .replicas import Readers, Replica, read
-from .sources import Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .address import Target
-    from .connection import Command, Reading
+    from ..connections.address import Target
+    from ..connections.connection import Command, Reading
 
 log = get_logger(__name__)
 

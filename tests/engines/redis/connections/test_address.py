@@ -4,7 +4,7 @@ import pytest
 
 from fanjet.config import ConfigError
 from fanjet.config.tree.redis import RedisConnection
-from fanjet.engines.redis.address import Address, Mode, targets
+from fanjet.engines.redis.connections.address import Address, Mode, targets
 
 
 def target_of(address: str, **settings):

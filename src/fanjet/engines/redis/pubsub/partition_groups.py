@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NoReturn
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .connection import connect
-from .listener import lost_among, what_is_lost
-from .listening import ListeningConnection
-from .sources import Distrust, open_at_replica
+from ..connections.connection import connect
+from .connection import ListeningConnection
+from .connectors import Distrust, open_at_replica
+from .supervisor import lost_among, what_is_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .address import Address, Login
-    from .cluster import ClusterShard
-    from .ear import Ear
-    from .listener import Listener, Source
+    from ..connections.address import Address, Login
+    from ..topology.cluster import ClusterShard
+    from .group import Ear
+    from .supervisor import Listener, Source
 
     Listen = Callable[[Source, Callable[[Ear], None]], Listener]
 

@@ -12,15 +12,15 @@ from msgspec import Struct
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .connection import connect
-from .errors import CommandRefused
-from .listening import ListeningConnection
+from ..connections.connection import connect
+from ..connections.errors import CommandRefused
+from .connection import ListeningConnection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from .address import Address, Login, Target
-    from .connection import Command
+    from ..connections.address import Address, Login, Target
+    from ..connections.connection import Command
 
 log = get_logger(__name__)
 

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from fanjet.config import ConfigError
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, cluster, sentinel, tags
-from fanjet.engines.redis.address import Address, targets
-from fanjet.engines.redis.ear import Ear
-from fanjet.engines.redis.listener import Listener
-from fanjet.engines.redis.shard import open_shard
+from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, tags
+from fanjet.engines.redis.connections.address import Address, targets
+from fanjet.engines.redis.pubsub.connectors import AtReplica, Places, open_at_replica
+from fanjet.engines.redis.pubsub.group import Ear
+from fanjet.engines.redis.pubsub.supervisor import Listener
 from fanjet.engines.redis.sharding import place
-from fanjet.engines.redis.sources import AtReplica, Places, open_at_replica
+from fanjet.engines.redis.topology import cluster, sentinel
+from fanjet.engines.redis.topology.shard import open_shard
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.redis.conftest import KEEP, delivered_again
 from tests.support.redis import Redis, RedisCluster, RedisSentinel
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from fanjet.engines.redis.shard import Shard
+    from fanjet.engines.redis.topology.shard import Shard
     from tests.engines.conftest import Recorder
 
 PATIENCE = 40.0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cluster import ClusterShard
-    from .sources import Places
+    from ..topology.cluster import ClusterShard
+    from .connectors import Places
 
 _TABLE: Final = Path(__file__).with_name("partition_tags.txt")
 

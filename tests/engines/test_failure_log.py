@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from fanjet.engines.failures import LINES_PER_SECOND, log_failure
+from fanjet.engines.failure_log import LINES_PER_SECOND, log_failure
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .errors import CommandRefused
+from ..connections.errors import CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-    from .address import Address, Target
-    from .connection import Command
-    from .ear import Ear
-    from .listening import ListeningConnection
+    from ..connections.address import Address, Target
+    from ..connections.connection import Command
+    from .connection import ListeningConnection
+    from .group import Ear
 
 log = get_logger(__name__)
 

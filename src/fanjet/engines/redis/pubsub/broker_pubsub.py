@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
-from .ear import Ear
-from .grouping import Grouping
-from .listener import PROBE_SECONDS, Listener, lost_among
+from ..sharding import place
+from .connectors import AtPrimary, AtReplica
+from .group import Ear
+from .partition_groups import Grouping
 from .partitions import Partition
-from .sharding import place
-from .sources import AtPrimary, AtReplica
+from .supervisor import PROBE_SECONDS, Listener, lost_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .cluster import ClusterShard
-    from .listener import Hearer, Source
-    from .names import NodeNames
-    from .shard import Shard
-    from .sources import Place
+    from ..keys import NodeNames
+    from ..topology.cluster import ClusterShard
+    from ..topology.shard import Shard
+    from .connectors import Place
+    from .supervisor import Hearer, Source
 
 _PURPOSE = "messages"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fanjet.engines.redis.names import ChannelNames, MuteNames, NodeNames, PartitionedNames
-from fanjet.engines.redis.partitions import precomputed_tags, tags
+from fanjet.engines.redis.keys import ChannelNames, MuteNames, NodeNames, PartitionedNames
+from fanjet.engines.redis.pubsub.partitions import precomputed_tags, tags
 from fanjet.engines.redis.sharding import fnv1a_64, place
-from fanjet.engines.redis.slots import slot_of
+from fanjet.engines.redis.topology.slots import slot_of
 
 
 @pytest.mark.parametrize(

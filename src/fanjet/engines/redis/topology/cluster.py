@@ -11,19 +11,19 @@ from msgspec.structs import replace
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .address import Address
-from .connection import Connection, connect
-from .errors import CommandRefused
-from .link import Link
+from ..connections.address import Address
+from ..connections.command_connection import Link
+from ..connections.connection import Connection, connect
+from ..connections.errors import CommandRefused
+from ..pubsub.connectors import Places
 from .replicas import Readers, Replica, read
 from .slots import SLOTS, slot_of
-from .sources import Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .address import Login, Target
-    from .connection import Command, Reading
+    from ..connections.address import Login, Target
+    from ..connections.connection import Command, Reading
 
 log = get_logger(__name__)
 

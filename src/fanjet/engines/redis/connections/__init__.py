@@ -1,0 +1,1 @@
+"""Connections to Redis servers: addresses, the pipelined protocol, reconnection and errors."""

@@ -1,0 +1,1 @@
+"""PUB/SUB over Redis: subscriptions, their connections, and the supervision of these."""
