@@ -16,7 +16,7 @@ from fanjet.admin.interface import ScriptsMissing
 from fanjet.app import VERSION, Server, node_name, write_notices
 from fanjet.config import ConfigError, reload_config
 from fanjet.config.notices import source_notices, starting_notice, warnings
-from fanjet.engines.in_memory_features import keeps_in_memory
+from fanjet.engines.in_memory_features import uses_memory_engine
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.listeners import ListenError
 from fanjet.net.asgi.lifespan import StartupFailed
@@ -65,7 +65,7 @@ def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
             write_pid_file(config.pid_file)
             write_notices([starting_notice(config, VERSION)])
         _refuse_what_cannot_be_served(config)
-        if isinstance(place, Worker) and not place.engine and keeps_in_memory(config):
+        if isinstance(place, Worker) and not place.engine and uses_memory_engine(config):
             log.fatal(ENGINE_MISSING)
         _allow_many_connections()
         if place is None and config.fanjet.workers > 1:
@@ -113,7 +113,7 @@ def _refuse_what_cannot_be_served(config: Config) -> None:
         log.fatal("error validating config", error=error)
     for refusal in refusals(config):
         log.fatal(refusal.message, **refusal.fields)
-    if config.fanjet.workers > 1 and keeps_in_memory(config) and not hasattr(os, "memfd_create"):
+    if config.fanjet.workers > 1 and uses_memory_engine(config) and not hasattr(os, "memfd_create"):
         log.fatal("fanjet.workers: several share what is in memory on Linux only; let an engine outside keep it")
 
 
@@ -161,7 +161,7 @@ async def _supervise(loaded: Loaded) -> int:
             ServiceManager(os.environ),
             os.environ,
             again=lambda: _loaded_again(loaded),
-            needs_engine=keeps_in_memory(loaded.config),
+            needs_engine=uses_memory_engine(loaded.config),
             exporter=partial(_exporter, loaded.config) if loaded.config.graphite.enabled else None,
         )
     except OSError as error:
@@ -190,7 +190,7 @@ def _loaded_again(loaded: Loaded) -> Config | None:
     for refusal in refusals(config):
         log.error(refusal.message, **refusal.fields)
         return None
-    if keeps_in_memory(config) and not keeps_in_memory(loaded.config):
+    if uses_memory_engine(config) and not uses_memory_engine(loaded.config):
         log.error(ENGINE_MISSING)
         return None
     return config

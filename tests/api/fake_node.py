@@ -72,7 +72,7 @@ class FakeNode:
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         raise NotImplementedError
 
-    def on_told(self) -> None:
+    def on_publication_pending(self) -> None:
         raise NotImplementedError
 
     def on_restored(self) -> None:

@@ -88,8 +88,8 @@ class LateEvents:
     def on_leave(self, *args: Any) -> None:
         self._events.on_leave(*args)
 
-    def on_told(self) -> None:
-        self._events.on_told()
+    def on_publication_pending(self) -> None:
+        self._events.on_publication_pending()
 
     def on_restored(self) -> None:
         self._events.on_restored()

@@ -284,8 +284,8 @@ async def test_who_is_in_a_channel_that_the_broker_comes_to_refuse_may_ask_again
     rig.gate.hold("add")
     subscribing.send(SUBSCRIBE)
     await rig.settle()
-    rig.node.hub.on_refused("full:a")
-    rig.node.hub.on_refused("nobody's")
+    rig.node.hub.on_subscription_revoked("full:a")
+    rig.node.hub.on_subscription_revoked("nobody's")
     rig.gate.release("add")
     await rig.settle()
     assert live.messages[-1]["push"]["unsubscribe"]["code"] == 2500

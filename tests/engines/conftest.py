@@ -26,7 +26,7 @@ class Delivered:
 
 @dataclass
 class Recorder:
-    """RefusableEvents that keep everything. Engines with a network report later: tests wait for a number of events."""
+    """RevocationEvents that keep everything. Engines with a network report later: tests wait for a number of events."""
 
     delivered: list[Delivered] = field(default_factory=list)
     members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
@@ -49,14 +49,14 @@ class Recorder:
         self.members.append(("leave", channel, info))
         self.changed.set()
 
-    def on_told(self) -> None:
+    def on_publication_pending(self) -> None:
         self.told += 1
 
     def on_restored(self) -> None:
         self.restored += 1
         self.changed.set()
 
-    def on_refused(self, channel: str) -> None:
+    def on_subscription_revoked(self, channel: str) -> None:
         self.refused.append(channel)
         self.changed.set()
 

@@ -96,7 +96,7 @@ async def test_everything_else_is_handed_on() -> None:
     broker, manager = SingleflightBroker(MemoryBroker(events)), SingleflightPresenceManager(MemoryPresenceManager())
     for engine in (broker, manager):
         await engine.start()
-        assert not engine.lost
+        assert not engine.outage
     assert broker.silence is None
     await broker.subscribe("news")
     await broker.publish("news", b"1", KEEP)

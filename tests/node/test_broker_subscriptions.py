@@ -305,12 +305,12 @@ async def test_what_moves_while_the_broker_is_asked_is_subscribed_anew(
     client = rig.connected()
     client.send(SUBSCRIBE)
     await rig.settle()
-    monkeypatch.setattr(rig.broker, "is_astray", lambda channel: channel == "news", raising=False)
+    monkeypatch.setattr(rig.broker, "is_misrouted", lambda channel: channel == "news", raising=False)
     rig.node.change_namespaces(rig.node.namespaces)
     rig.gate.release("subscribe")
     await rig.settle()
     assert client.messages[-1]["push"]["unsubscribe"]["code"] == 2500
-    monkeypatch.setattr(rig.broker, "is_astray", lambda _channel: False)
+    monkeypatch.setattr(rig.broker, "is_misrouted", lambda _channel: False)
     rig.connected().call(**SUBSCRIBE)
     assert rig.gate.channels("subscribe") == ["news", "news"]
 
@@ -326,7 +326,7 @@ async def test_who_waits_until_the_node_has_left_is_not_disturbed_by_a_move(
     client.send(SUBSCRIBE)
     await rig.settle()
     subscribed_there = [True]
-    monkeypatch.setattr(rig.broker, "is_astray", lambda _channel: subscribed_there[0], raising=False)
+    monkeypatch.setattr(rig.broker, "is_misrouted", lambda _channel: subscribed_there[0], raising=False)
     rig.node.change_namespaces(rig.node.namespaces)
     subscribed_there[0] = False
     rig.gate.release("unsubscribe")

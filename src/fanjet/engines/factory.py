@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.presence_manager import PresenceManagerRedis
     from fanjet.config.tree.redis import BrokerRedisConnection, RedisConnection
 
-    from .interfaces import Broker, Controller, PresenceManager, RefusableEvents
+    from .interfaces import Broker, Controller, PresenceManager, RevocationEvents
     from .metrics import EngineMetrics
     from .redis import RedisBroker, RedisController, Shards
     from .shared import EngineLink
@@ -43,14 +43,14 @@ class Engines(Struct, frozen=True):
     controller: Controller | None = None
 
     @property
-    def lost(self) -> set[str]:
-        """What cannot be reached or is not heard now, of those engines that can tell (`Remote`)."""
+    def outages(self) -> set[str]:
+        """What cannot be reached or is not heard now, of those engines that can tell (`RemoteEngine`)."""
         engines = (self.broker, self.presence_manager, self.controller)
-        return {lost for engine in engines if (lost := getattr(engine, "lost", ""))}
+        return {outage for engine in engines if (outage := getattr(engine, "outage", ""))}
 
     @property
     def silences(self) -> dict[tuple[str, str], float]:
-        """Seconds since something was heard, of those engines that can tell (`Heard`), by kind and name."""
+        """Seconds since something was heard, of those engines that can tell (`ProbedEngine`), by kind and name."""
         brokers = {("broker", name): broker for name, broker in brokers_by_name(self.broker).items()}
         heard = brokers | {("controller", ""): self.controller}
         silences = {key: getattr(engine, "silence", None) for key, engine in heard.items()}
@@ -59,7 +59,7 @@ class Engines(Struct, frozen=True):
 
 def open_engines(
     config: Config,
-    events: RefusableEvents,
+    events: RevocationEvents,
     uid: str,
     metrics: EngineMetrics,
     options_of: OptionsOf,
@@ -114,7 +114,7 @@ class _Opener(Struct, frozen=True):
     """What the engines of one node need to know."""
 
     config: Config
-    events: RefusableEvents
+    events: RevocationEvents
     uid: str
     metrics: EngineMetrics
     link: EngineLink | None

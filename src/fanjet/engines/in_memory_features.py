@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MEMORY = "memory"
 
 
-def keeps_in_memory(config: Config) -> bool:
+def uses_memory_engine(config: Config) -> bool:
     """Whether there is anything that workers could only share through a process that has it in memory."""
     kept = {
         section.type if section.enabled else config.engine.type for section in (config.broker, config.presence_manager)

@@ -89,17 +89,17 @@ class BrokerEvents(Protocol):
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """Someone's subscription ended."""
 
-    def on_told(self) -> None:
+    def on_publication_pending(self) -> None:
         """Something that has been published here is going to be reported later in this turn of the loop."""
 
     def on_restored(self) -> None:
         """The backend was lost and is back: what happened meanwhile has not been reported, and streams may be new."""
 
 
-class RefusableEvents(BrokerEvents, Protocol):
+class RevocationEvents(BrokerEvents, Protocol):
     """What brokers report to whose backend may refuse a channel to which it has subscribed the node."""
 
-    def on_refused(self, channel: str) -> None:
+    def on_subscription_revoked(self, channel: str) -> None:
         """Nothing more is reported of this channel: the node is not subscribed to it any more."""
 
 
@@ -193,15 +193,15 @@ class PresenceManager(Protocol):
         """Number of clients, number of distinct users."""
 
 
-class Remote(Protocol):
+class RemoteEngine(Protocol):
     """What engines are that can lose their backend. Others need not be."""
 
     @property
-    def lost(self) -> str:
+    def outage(self) -> str:
         """What cannot be reached or is not heard now, empty while all is well."""
 
 
-class Heard(Remote, Protocol):
+class ProbedEngine(RemoteEngine, Protocol):
     """What engines are that can go deaf with all connections in place, and find out by a message to themselves."""
 
     @property
@@ -210,25 +210,25 @@ class Heard(Remote, Protocol):
         traffic, messages of its own come back."""
 
 
-class Orderly(Protocol):
+class OrderedBroker(Protocol):
     """What brokers are that answer later, but carry out calls in the order in which they were made. Others need not
     be."""
 
     keeps_order: bool
 
 
-class Movable(Protocol):
+class ReroutableBroker(Protocol):
     """What brokers are whose channels may be others' after a reload. Others need not be."""
 
-    def is_astray(self, channel: str) -> bool:
+    def is_misrouted(self, channel: str) -> bool:
         """Whether a channel was subscribed to where it does not belong any more: what is published now is not heard
         until it is subscribed to anew."""
 
 
-class Testator(Protocol):
+class LastWillController(Protocol):
     """What controllers are that notice when a node vanishes. Others need not be."""
 
-    def leave_word(self, message: bytes) -> None:
+    def register_last_will(self, message: bytes) -> None:
         """Before the start: the control message that all others get then."""
 
 

@@ -20,7 +20,7 @@ class EngineMetrics:
         self.redis_maps = PubSubMetrics(registry, "map_broker", ("client",))
 
 
-def add_silences(registry: Registry, silences: Callable[[], Mapping[tuple[str, str], float]]) -> None:
+def register_silence_gauge(registry: Registry, silences: Callable[[], Mapping[tuple[str, str], float]]) -> None:
     """Tell for how long nothing has been heard of brokers and the controller, by kind and name. It is this program's
     own, and has its prefix whatever the namespace."""
 

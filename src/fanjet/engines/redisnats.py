@@ -14,7 +14,7 @@ from .nats.subjects import has_wildcard
 if TYPE_CHECKING:
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
-    from .interfaces import History, Published, PublishOptions, RefusableEvents
+    from .interfaces import History, Published, PublishOptions, RevocationEvents
     from .nats import NatsBroker
     from .redis import RedisBroker
 
@@ -31,19 +31,19 @@ class RedisNatsBroker:
     keeps_history = True
     delivers_reliably = False
 
-    def __init__(self, redis: RedisBroker, nats: NatsBroker, events: RefusableEvents) -> None:
+    def __init__(self, redis: RedisBroker, nats: NatsBroker, events: RevocationEvents) -> None:
         self._redis = redis
         self._nats = nats
         nats.when_restored(events.on_restored)
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return ", ".join(lost for lost in (self._redis.lost, self._nats.lost) if lost)
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return ", ".join(outage for outage in (self._redis.outage, self._nats.outage) if outage)
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return self._nats.silence
 
     async def start(self) -> None:

@@ -40,9 +40,9 @@ class RoutedBroker:
         self._subscribed: dict[str, Broker] = {}
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return _lost_among(self.by_name.values())
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return _outages(self.by_name.values())
 
     async def start(self) -> None:
         """See `Broker.start`."""
@@ -75,8 +75,8 @@ class RoutedBroker:
         self._subscribed.pop(channel, None)
         return default.unsubscribe(channel)
 
-    def is_astray(self, channel: str) -> bool:
-        """See `Movable`."""
+    def is_misrouted(self, channel: str) -> bool:
+        """See `ReroutableBroker`."""
         subscribed = self._subscribed.get(channel)
         try:
             return subscribed is not None and self._broker_of(channel) is not subscribed
@@ -128,9 +128,9 @@ class RoutedPresenceManager:
         self._name_of = name_of
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return _lost_among(self._managers.values())
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return _outages(self._managers.values())
 
     async def start(self) -> None:
         """See `PresenceManager.start`."""
@@ -165,8 +165,8 @@ def brokers_by_name(broker: Broker) -> Mapping[str, Broker]:
     return broker.by_name if isinstance(broker, RoutedBroker) else {"": broker}
 
 
-def _lost_among(engines: Iterable[object]) -> str:
-    return ", ".join(dict.fromkeys(lost for engine in engines if (lost := getattr(engine, "lost", ""))))
+def _outages(engines: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(outage for engine in engines if (outage := getattr(engine, "outage", ""))))
 
 
 def _named(engines: Mapping[str, E], name: str, kind: str) -> E:

@@ -51,18 +51,18 @@ class SingleflightBroker:
         self.delivers_reliably = broker.delivers_reliably
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return getattr(self._broker, "lost", "")
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return getattr(self._broker, "outage", "")
 
     @property
     def silence(self) -> float | None:
-        """See `Heard`; None where the broker does not tell."""
+        """See `ProbedEngine`; None where the broker does not tell."""
         return getattr(self._broker, "silence", None)
 
     @property
     def keeps_order(self) -> bool:
-        """See `Orderly`."""
+        """See `OrderedBroker`."""
         return getattr(self._broker, "keeps_order", False)
 
     def start(self) -> Coroutine[Any, Any, None]:
@@ -121,9 +121,9 @@ class SingleflightPresenceManager:
         self._flights = Flights()
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return getattr(self._manager, "lost", "")
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return getattr(self._manager, "outage", "")
 
     def start(self) -> Coroutine[Any, Any, None]:
         """See `PresenceManager.start`."""

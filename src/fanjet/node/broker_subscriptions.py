@@ -148,13 +148,13 @@ class BrokerSubscriptions:
 
     def move(self) -> None:
         """Namespaces have changed: whoever is in a channel that is another broker's now has to subscribe anew."""
-        is_astray: Callable[[str], bool] | None = getattr(self._broker, "is_astray", None)
-        if is_astray is None:
+        is_misrouted: Callable[[str], bool] | None = getattr(self._broker, "is_misrouted", None)
+        if is_misrouted is None:
             return
 
         def look_at(channel: LiveChannel, _answer: object = None) -> None:
-            if is_astray(channel.name):
-                self._hub.on_refused(channel.name)
+            if is_misrouted(channel.name):
+                self._hub.on_subscription_revoked(channel.name)
 
         for channel in list(self._hub.channels.values()):
             if channel.answer is None:

@@ -171,7 +171,7 @@ class Hub:
         self._metrics.of(channel).received_leave.value += 1
         self._deliver_presence_event(channel, LeavePush(info), LEAVE)
 
-    def on_told(self) -> None:
+    def on_publication_pending(self) -> None:
         """See `BrokerEvents`: publishers get their own publications with their answers."""
         self._flusher.answer_together()
 
@@ -180,8 +180,8 @@ class Hub:
         if self.when_restored is not None:
             self.when_restored()
 
-    def on_refused(self, channel: str) -> None:
-        """See `RefusableEvents`: everybody is told, and may try again. Who is still subscribing cannot be told other
+    def on_subscription_revoked(self, channel: str) -> None:
+        """See `RevocationEvents`: everybody is told, and may try again. Who is still subscribing cannot be told other
         than by the end of the connection."""
         live = self.channels.get(channel)
         if live is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fanjet.engines.failure_log import log_failure
 from fanjet.engines.interfaces import HistoryNotAvailable
-from fanjet.engines.metrics import add_silences
+from fanjet.engines.metrics import register_silence_gauge
 from fanjet.net.glob import GlobError
 from fanjet.protocol.codes import (
     DISCONNECT_SHUTDOWN,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.engines.factory import Engines
-    from fanjet.engines.interfaces import Controller, History, Published, PublishOptions, RefusableEvents
+    from fanjet.engines.interfaces import Controller, History, Published, PublishOptions, RevocationEvents
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.messages import EmulationRequest
     from fanjet.protocol.publication import ClientInfo, StreamPosition
@@ -74,7 +74,7 @@ class Node:
         name: str,
         version: str,
         namespaces: Namespaces,
-        open_engines: Callable[[RefusableEvents, str], Engines],
+        open_engines: Callable[[RevocationEvents, str], Engines],
         max_message: int = 0,
         max_lag: float = 0.0,
         metrics: NodeMetrics | None = None,
@@ -91,11 +91,11 @@ class Node:
         engines = open_engines(self.hub, self.uid)
         self.broker = engines.broker
         self.keeps_order: bool = getattr(self.broker, "keeps_order", False)
-        """See `Orderly`."""
+        """See `OrderedBroker`."""
         self.presence_manager = CountedPresence(engines.presence_manager, self.metrics)
         self._controller = engines.controller
         self._engines = engines
-        add_silences(self.metrics.registry, lambda: engines.silences)
+        register_silence_gauge(self.metrics.registry, lambda: engines.silences)
         self.connections = Connections()
         self.shutting_down = False
         self.procedures: Mapping[str, Procedure] = {}
@@ -138,15 +138,15 @@ class Node:
             inquiries=self.inquiries,
             metrics=self.metrics,
         )
-        leave_word = getattr(controller, "leave_word", None)
-        if leave_word is not None:
-            leave_word(cluster.last_words)
+        register_last_will = getattr(controller, "register_last_will", None)
+        if register_last_will is not None:
+            register_last_will(cluster.last_will)
         await controller.start(cluster.on_control)
         return cluster
 
     def lost_engines(self) -> set[str]:
         """What cannot be reached or is not heard now."""
-        return self._engines.lost
+        return self._engines.outages
 
     # ------------------------------------------------------------------------------------------ channels
 

@@ -65,7 +65,7 @@ async def test_servers_that_are_told_of_know_the_user_too(tmp_path: Path) -> Non
             async def heard(number: int) -> bool:
                 with suppress(EngineUnavailable):
                     await connection.publish("news", b"%d" % number)
-                return not connection.lost and bool(news)
+                return not connection.outage and bool(news)
 
             news: list[bytes] = []
             await connection.subscribe("news", lambda _, payload: news.append(payload), lambda: None)

@@ -42,7 +42,7 @@ async def opened(url: str, events: Recorder, *, probe_seconds: float = PROBE_SEC
 
 
 async def is_well(broker: NatsBroker) -> bool:
-    return not broker.lost
+    return not broker.outage
 
 
 async def delivered_again(broker: NatsBroker, events: Recorder) -> None:
@@ -82,7 +82,7 @@ async def test_a_connection_that_falls_silent_is_replaced(nats: Nats, events: Re
         relay.stall()
 
         async def is_lost() -> bool:
-            return bool(broker.lost)
+            return bool(broker.outage)
 
         await until(is_lost)
         await broker.publish("news", b"into the void", PublishOptions())
@@ -106,7 +106,7 @@ async def test_what_subscribed_while_silent_is_heard_afterwards(nats: Nats, even
         relay.stall()
 
         async def is_lost() -> bool:
-            return bool(broker.lost)
+            return bool(broker.outage)
 
         await until(is_lost)
         relay.flow()
@@ -136,7 +136,7 @@ async def test_probes_that_are_forbidden_prove_nothing(tmp_path: Path, events: R
                 return broker.silence > 5 * PROBE_SECONDS
 
             await until(is_silent)
-            assert not broker.lost
+            assert not broker.outage
             await delivered_again(broker, events)
     finally:
         server.stop()
@@ -160,7 +160,7 @@ async def test_what_the_server_refuses_is_told(tmp_path: Path, events: Recorder)
         settings = BrokerNats.model_validate({"url": url, "prefix": "P"})
         controller = NatsController(NatsConnection(settings, "Me"))
         await controller.start(lambda _: None)
-        assert controller.lost == "control messages of NATS"
+        assert controller.outage == "control messages of NATS"
         await controller.close()
     finally:
         server.stop()
@@ -220,17 +220,17 @@ async def test_who_is_allowed_to_hear_orders_no_more_is_not_well_until_allowed_a
     controller = NatsController(NatsConnection(settings, "me", probe_seconds=60.0))
     try:
         await controller.start(lambda _: None)
-        assert not controller.lost
+        assert not controller.outage
         permit("['p.node.me']")
         os.kill(server.pid, signal.SIGHUP)
 
         async def deaf() -> bool:
-            return controller.lost == "control messages of NATS"
+            return controller.outage == "control messages of NATS"
 
         async def well() -> bool:
             with suppress(EngineUnavailable):
                 await controller.publish_control(b"to all")
-            return not controller.lost
+            return not controller.outage
 
         await until(deaf)
         permit("['p.>']")

@@ -240,9 +240,9 @@ async def test_an_outage_is_told_and_survived(postgres: Postgres, settings: dict
         async with node(settings, "a", **more) as a:
 
             async def lost(controller: PostgresController = a.controller) -> bool:
-                return controller.lost == "PostgreSQL"
+                return controller.outage == "PostgreSQL"
 
-            assert not a.controller.lost
+            assert not a.controller.outage
             await asyncio.to_thread(postgres.stop)
             with pytest.raises(EngineUnavailable):
                 await a.controller.publish_control(b"lost")
@@ -250,7 +250,7 @@ async def test_an_outage_is_told_and_survived(postgres: Postgres, settings: dict
             await asyncio.to_thread(postgres.start)
             await until(lambda: published(a, b"back"))
             assert await a.next() == b"back"
-            assert not a.controller.lost
+            assert not a.controller.outage
 
 
 async def test_who_hears_nothing_is_not_taken_for_well(
@@ -260,7 +260,7 @@ async def test_who_hears_nothing_is_not_taken_for_well(
     async with node(settings, "a") as a:
 
         async def is_deaf() -> bool:
-            return a.controller.lost == "messages of PostgreSQL"
+            return a.controller.outage == "messages of PostgreSQL"
 
         await until(is_deaf)
         assert a.controller.silence > 0.3

@@ -73,11 +73,11 @@ async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
         with pytest.raises(EngineUnavailable, match="temporary unavailable"):
             await broker.subscribe("other")
         await broker.unsubscribe("other")
-        assert broker.lost == f"Redis at {own.address}"
+        assert broker.outage == f"Redis at {own.address}"
         await asyncio.to_thread(own.start)
 
         async def found_again() -> bool:
-            return not broker.lost
+            return not broker.outage
 
         await until(found_again)  # nobody calls
         await delivered_again(broker, events)
@@ -399,7 +399,7 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     silence_astray = listener.silence
     assert silence_astray > 0.2
     assert set(errors) == {"probe_timeout"}
-    assert listener.lost == f"PUB/SUB (test) of Redis at {redis.address}"
+    assert listener.outage == f"PUB/SUB (test) of Redis at {redis.address}"
     shard.is_astray = False
 
     async def heard_something() -> bool:
@@ -408,7 +408,7 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     await until(heard_something)
     assert heard[0] == (b"p.probe", b"probe")
     assert listener.silence < silence_astray
-    assert not listener.lost
+    assert not listener.outage
     redis.call("PUBLISH", "p.client.news", "m")
 
     async def heard_message() -> bool:

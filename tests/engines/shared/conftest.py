@@ -30,11 +30,11 @@ class Worker:
 
 
 @asynccontextmanager
-async def working(path: str, node: str = "me", *, last_words: bytes = b"") -> AsyncIterator[Worker]:
+async def working(path: str, node: str = "me", *, last_will: bytes = b"") -> AsyncIterator[Worker]:
     """A worker, connected in the order in which nodes do it."""
     link, events = EngineLink(path, node), Recorder()
     worker = Worker(link, events, SharedBroker(link, events), SharedPresenceManager(link), SharedController(link))
-    worker.controller.leave_word(last_words)
+    worker.controller.register_last_will(last_will)
     parts = (worker.broker, worker.presence, worker.controller)
     try:
         await worker.controller.start(worker.control.append)

@@ -56,7 +56,7 @@ async def restored(worker: Worker, times: int = 1) -> None:
         return worker.events.restored >= times
 
     await until(is_restored, SLOW)
-    assert worker.broker.lost == ""
+    assert worker.broker.outage == ""
 
 
 async def delivered_again(worker: Worker, channel: str = "news") -> None:
@@ -102,9 +102,9 @@ async def test_how_long_nothing_was_heard_is_known_before_the_loss_and_after_it(
         before: list[float] = []
 
         async def is_lost() -> bool:
-            if not worker.broker.lost:
+            if not worker.broker.outage:
                 before.append(worker.broker.silence)
-            return worker.broker.lost != ""
+            return worker.broker.outage != ""
 
         await until(is_lost, SLOW)
         longest = max(before)
@@ -157,7 +157,7 @@ async def test_when_the_engine_is_killed_everything_begins_anew(process):
         process.kill()
         results = await asyncio.gather(*under_way, return_exceptions=True)
         assert {type(each) for each in results} == {connection.ConnectionLost}
-        assert worker.broker.lost == worker.presence.lost == worker.controller.lost == "the engine's process"
+        assert worker.broker.outage == worker.presence.outage == worker.controller.outage == "the engine's process"
         process.start()
         await restored(worker)
         new = (await worker.broker.publish("news", b"1", KEEP)).position
@@ -201,7 +201,7 @@ async def test_calls_that_come_while_another_engine_starts_wait_for_it(process):
         process.kill()
 
         async def lost() -> bool:
-            return bool(worker.broker.lost)
+            return bool(worker.broker.outage)
 
         await until(lost)
         calls = asyncio.gather(*(worker.broker.publish("news", b"1", KEEP) for _ in range(3)))
@@ -266,7 +266,7 @@ async def test_what_ends_during_an_outage_does_not_come_back(process):
         process.kill()
 
         async def lost() -> bool:
-            return bool(worker.broker.lost)
+            return bool(worker.broker.outage)
 
         await until(lost)
         await worker.broker.unsubscribe("gone")
@@ -378,7 +378,7 @@ class Follower:
 
     def on_leave(self, *_: object) -> None: ...
 
-    def on_told(self) -> None:
+    def on_publication_pending(self) -> None:
         pass
 
     def on_restored(self) -> None:

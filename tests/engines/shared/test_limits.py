@@ -173,7 +173,7 @@ async def test_a_worker_that_delivers_too_slowly_and_publishes_itself_does_not_c
         async def is_restored() -> bool:
             for _ in range(40):
                 quick.broker.publish("news", b"x" * 800, PublishOptions())
-            if not slow.broker.lost:
+            if not slow.broker.outage:
                 slow.broker.publish("other", b"1", PublishOptions())
             return slow.events.restored == 1
 

@@ -128,7 +128,7 @@ async def test_a_control_message_for_one_node_reaches_it_alone(engine):
 
 async def test_the_others_hear_the_last_words_of_a_node(engine):
     async with working(engine, "a") as a:
-        async with working(engine, "b", last_words=b"b is gone"):
+        async with working(engine, "b", last_will=b"b is gone"):
             pass
         await has_control(a, b"b is gone")
 
@@ -139,7 +139,7 @@ async def test_a_node_that_connects_anew_takes_the_place_of_its_former_connectio
         async with working(engine, "b") as b:
 
             async def is_there_twice_no_more() -> bool:
-                return bool(former.link.lost) or former.events.restored > 0
+                return bool(former.link.outage) or former.events.restored > 0
 
             await until(is_there_twice_no_more)
             # Both try to have it; what is sent to the node arrives once.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.config.tree.broker import BrokerNats
-    from fanjet.engines.interfaces import RefusableEvents
+    from fanjet.engines.interfaces import RevocationEvents
     from fanjet.protocol.publication import ClientInfo
 
     from .connection import NatsConnection
@@ -44,7 +44,7 @@ class NatsBroker:
     keeps_history = False
     delivers_reliably = False
 
-    def __init__(self, connection: NatsConnection, config: BrokerNats, events: RefusableEvents) -> None:
+    def __init__(self, connection: NatsConnection, config: BrokerNats, events: RevocationEvents) -> None:
         self._connection = connection
         self._events = events
         self._wildcards = config.allow_wildcards
@@ -61,13 +61,13 @@ class NatsBroker:
         self._connection.on_restored = tell
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return self._connection.lost
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return self._connection.outage
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return self._connection.silence
 
     async def start(self) -> None:
@@ -84,7 +84,9 @@ class NatsBroker:
             raise ReplyError(ERROR_BAD_REQUEST)
         receive = self._receive_raw if self.is_raw else self._receive
         await self._connection.subscribe(
-            self._subjects.subject(channel), partial(receive, channel), partial(self._events.on_refused, channel)
+            self._subjects.subject(channel),
+            partial(receive, channel),
+            partial(self._events.on_subscription_revoked, channel),
         )
 
     async def unsubscribe(self, channel: str) -> None:

@@ -106,7 +106,7 @@ class NatsConnection:
             await self._client.close()
 
     @property
-    def lost(self) -> str:
+    def outage(self) -> str:
         """What cannot be reached or is not heard now, empty while all is well."""
         if not self._client.is_connected:
             return "NATS"
@@ -114,7 +114,7 @@ class NatsConnection:
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return self._heartbeat.silence
 
     async def publish(self, subject: str, payload: bytes) -> None:

@@ -22,14 +22,14 @@ class NatsController:
         self._is_permitted = True
 
     @property
-    def lost(self) -> str:
-        """See `Remote`. Where the server does not let the node hear what is for all, it is deaf to orders, until one
+    def outage(self) -> str:
+        """See `RemoteEngine`. Where the server does not let the node hear what is for all, it is deaf to orders, until one
         comes: the server is asked again with every connection."""
-        return self._connection.lost or ("" if self._is_permitted else "control messages of NATS")
+        return self._connection.outage or ("" if self._is_permitted else "control messages of NATS")
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return self._connection.silence
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:

@@ -56,8 +56,8 @@ class PostgresController:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
         if any(reader.is_failing for reader in self._readers):
             return "PostgreSQL"
         patience = DEAF_AFTER if self._config.use_notify else DEAF_AFTER + self._config.poll_interval
@@ -65,7 +65,7 @@ class PostgresController:
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         now = asyncio.get_running_loop().time()
         return now - max((reader.heard_at for reader in self._readers), default=now)
 

@@ -117,9 +117,9 @@ class RedisBroker:
         await self._shards.close()
 
     @property
-    def lost(self) -> str:
-        """See `Remote`. A node that hears nothing has lost its broker even while its publishes succeed."""
-        return self._shards.lost or self._hearing.lost
+    def outage(self) -> str:
+        """See `RemoteEngine`. A node that hears nothing has lost its broker even while its publishes succeed."""
+        return self._shards.outage or self._hearing.outage
 
     @property
     def silence(self) -> float:

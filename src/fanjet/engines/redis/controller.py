@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .keys import NodeNames
 from .pubsub.connectors import AtPrimary
 from .pubsub.group import Ear
-from .pubsub.supervisor import PROBE_SECONDS, Listener, lost_among
+from .pubsub.supervisor import PROBE_SECONDS, Listener, outages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +38,13 @@ class RedisController:
         self._probe_seconds = probe_seconds
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return self._shards.lost or lost_among(self._listeners)
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return self._shards.outage or outages_of(self._listeners)
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return max((listener.silence for listener in self._listeners), default=0.0)
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:

@@ -56,9 +56,9 @@ class RedisPresenceManager:
         self._stats = Script("presence_stats")
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return self._shards.lost
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return self._shards.outage
 
     async def start(self) -> None:
         """See `PresenceManager.start`."""

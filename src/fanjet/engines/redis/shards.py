@@ -68,7 +68,7 @@ class Shards:
         return iter(self._shards)
 
     @property
-    def lost(self) -> str:
+    def outage(self) -> str:
         """Which of them cannot be reached now, empty while all can."""
         return ", ".join(f"Redis at {shard.target}" for shard in self._shards if shard.is_lost)
 

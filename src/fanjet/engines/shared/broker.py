@@ -39,13 +39,13 @@ class SharedBroker:
         link.events = events
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return self._link.lost
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return self._link.outage
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return self._link.silence
 
     async def start(self) -> None:
@@ -58,7 +58,7 @@ class SharedBroker:
 
     def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
-        if self._link.lost:
+        if self._link.outage:
             return self._subscribe_later(channel)
         self._link.subscribe(channel)
         return DONE

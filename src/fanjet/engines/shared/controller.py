@@ -19,17 +19,17 @@ class SharedController:
         self._link = link
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return self._link.lost
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return self._link.outage
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         return self._link.silence
 
-    def leave_word(self, message: bytes) -> None:
-        """See `Testator`."""
+    def register_last_will(self, message: bytes) -> None:
+        """See `LastWillController`."""
         self._link.farewell = message
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:

@@ -182,7 +182,7 @@ class Engine:
         """See `BrokerEvents`."""
         self._announcements.tell(Left(channel, info))
 
-    def on_told(self) -> None:
+    def on_publication_pending(self) -> None:
         """See `BrokerEvents`: in memory what is published is reported at once."""
 
     def on_restored(self) -> None:

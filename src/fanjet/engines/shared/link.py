@@ -73,14 +73,14 @@ class EngineLink:
         """While nothing is connected."""
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
         connection = self._connection
         return "" if connection is not None and not connection.lost.done() else "the engine's process"
 
     @property
     def silence(self) -> float:
-        """See `Heard`."""
+        """See `ProbedEngine`."""
         connection = self._connection
         return time.monotonic() - self._silent_since if connection is None else connection.silence
 
@@ -183,7 +183,9 @@ class EngineLink:
         journal = Journal(await self._open(connection))
         try:
             seat = cast("Seat", await connection.call(Hello(VERSION, self._node, self.farewell)))
-            tidings = Tidings(journal, seat, take=self._report, lose=connection.close, on_told=self._announce)
+            tidings = Tidings(
+                journal, seat, take=self._report, lose=connection.close, on_publication_pending=self._announce
+            )
         except BaseException:
             journal.close()
             raise
@@ -288,7 +290,7 @@ class EngineLink:
 
     def _announce(self) -> None:
         if self.events is not None:
-            self.events.on_told()
+            self.events.on_publication_pending()
 
     def _report(self, happened: Sequence[Event]) -> None:
         """Let the node know, as far as it is subscribed."""

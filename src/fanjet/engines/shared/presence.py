@@ -22,9 +22,9 @@ class SharedPresenceManager:
         self._link = link
 
     @property
-    def lost(self) -> str:
-        """See `Remote`."""
-        return self._link.lost
+    def outage(self) -> str:
+        """See `RemoteEngine`."""
+        return self._link.outage
 
     async def start(self) -> None:
         """See `PresenceManager.start`."""

@@ -56,16 +56,16 @@ class Tidings:
         *,
         take: Callable[[Sequence[Event]], None],
         lose: Callable[[str], None],
-        on_told: Callable[[], None],
+        on_publication_pending: Callable[[], None],
     ) -> None:
-        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed. `on_told`:
+        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed. `on_publication_pending`:
         something has been told, to be taken with this turn. Raises `EngineUnavailable`."""
         self._loop = asyncio.get_running_loop()
         self._journal = journal
         self._seat = seat.number
         self._take = take
         self._lose = lose
-        self._on_told = on_told
+        self._on_publication_pending = on_publication_pending
         self._bell = Bell(bell_at(seat.bells, seat.number))
         self._bells = Bells(journal.seats, seat.bells)
         self._position: int | None = None
@@ -208,7 +208,7 @@ class Tidings:
             self._next_turn.cancel()
         self._next_turn = self._loop.call_soon(self._turn)
         self._is_announced = True
-        self._on_told()
+        self._on_publication_pending()
 
     def _turn(self) -> None:
         self._next_turn = None

@@ -120,8 +120,8 @@ class Cluster:
             self._is_unheard = False
 
     @property
-    def last_words(self) -> bytes:
-        """What tells the others that this node is gone, for who notices that it is (`engines.Testator`)."""
+    def last_will(self) -> bytes:
+        """What tells the others that this node is gone, for who notices that it is (`engines.LastWillController`)."""
         return pb.Command(uid=self._uid, shutdown=pb.Shutdown()).SerializeToString()
 
     async def leave(self) -> None:

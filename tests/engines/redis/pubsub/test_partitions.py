@@ -106,7 +106,7 @@ async def test_partitions_that_stay_are_left_alone_when_one_moves(cluster: Redis
 
         await delivered_again(broker, events, channels[staying])
         assert listening_to(source) == before
-        assert not broker.lost
+        assert not broker.outage
         assert events.restored == 1
 
         move(cluster, staying)
@@ -131,7 +131,7 @@ async def test_channels_are_heard_again_when_their_node_is_back(
         await asyncio.to_thread(owner.stop, signal.SIGKILL)
 
         async def is_lost() -> bool:
-            return bool(broker.lost)
+            return bool(broker.outage)
 
         await until(is_lost)
         with pytest.raises(EngineUnavailable, match="temporary unavailable"):
@@ -142,7 +142,7 @@ async def test_channels_are_heard_again_when_their_node_is_back(
         await delivered_again(broker, events)
 
         async def is_back() -> bool:
-            return not broker.lost
+            return not broker.outage
 
         await until(is_back)
 
@@ -199,7 +199,7 @@ async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
         await asyncio.gather(*coming_and_going)
 
         async def all_is_well() -> bool:
-            return not broker.lost
+            return not broker.outage
 
         await until(all_is_well, PATIENCE)
         expected = sorted(f"p.client.{{{place(channel, COUNT)}}}.{channel}".encode() for channel in subscribed)

@@ -12,7 +12,7 @@ from .connectors import AtPrimary, AtReplica
 from .group import Ear
 from .partition_groups import Grouping
 from .partitions import Partition
-from .supervisor import PROBE_SECONDS, Listener, lost_among
+from .supervisor import PROBE_SECONDS, Listener, outages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -72,9 +72,9 @@ class Hearing:
         return ears[place(channel, len(ears))] if len(ears) > 1 else ears[0]
 
     @property
-    def lost(self) -> str:
+    def outage(self) -> str:
         """What is not heard now, empty while all is well."""
-        return lost_among(self._hearers)
+        return outages_of(self._hearers)
 
     @property
     def silence(self) -> float:

@@ -11,7 +11,7 @@ from fanjet.telemetry.logging import get_logger
 from ..connections.connection import connect
 from .connection import ListeningConnection
 from .connectors import Distrust, open_at_replica
-from .supervisor import lost_among, what_is_lost
+from .supervisor import outages_of, outage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,11 +72,11 @@ class Grouping:
         return max((listener.silence for listener in self._listeners.values()), default=0.0)
 
     @property
-    def lost(self) -> str:
-        """See `Listener.lost`."""
+    def outage(self) -> str:
+        """See `Listener.outage`."""
         if all(ear.is_heard for ear in self._ears):
-            return lost_among(self._listeners.values())
-        return what_is_lost(self._purpose, self._shard.target)
+            return outages_of(self._listeners.values())
+        return outage_of(self._purpose, self._shard.target)
 
     # ------------------------------------------------------------------------------------------ inside
 

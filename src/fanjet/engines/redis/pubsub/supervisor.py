@@ -131,11 +131,11 @@ class Listener:
         return asyncio.get_running_loop().time() - heard_at
 
     @property
-    def lost(self) -> str:
+    def outage(self) -> str:
         """What is not heard now, empty while all is well."""
         if all(ear.is_heard for ear in self.ears) and self.silence < DEAF_AFTER * self._probe_seconds:
             return ""
-        return what_is_lost(self._purpose, self._source.target)
+        return outage_of(self._purpose, self._source.target)
 
     def restart(self, why: str) -> None:
         """Connect anew, to where the source says then."""
@@ -304,15 +304,15 @@ class Hearer(Protocol):
         """See `Listener.silence`."""
 
     @property
-    def lost(self) -> str:
-        """See `Listener.lost`."""
+    def outage(self) -> str:
+        """See `Listener.outage`."""
 
 
-def what_is_lost(purpose: str, target: Target) -> str:
+def outage_of(purpose: str, target: Target) -> str:
     """How it is told that something is not heard."""
     return f"PUB/SUB ({purpose}) of Redis at {target}"
 
 
-def lost_among(hearers: Iterable[Hearer]) -> str:
+def outages_of(hearers: Iterable[Hearer]) -> str:
     """What of these is not heard now, empty while all is well."""
-    return ", ".join(dict.fromkeys(lost for hearer in hearers if (lost := hearer.lost)))
+    return ", ".join(dict.fromkeys(outage for hearer in hearers if (outage := hearer.outage)))
