@@ -58,8 +58,8 @@ class Tidings:
         lose: Callable[[str], None],
         on_publication_pending: Callable[[], None],
     ) -> None:
-        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed. `on_publication_pending`:
-        something has been told, to be taken with this turn. Raises `EngineUnavailable`."""
+        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed.
+        `on_publication_pending`: something has been told, to be taken with this turn. Raises `EngineUnavailable`."""
         self._loop = asyncio.get_running_loop()
         self._journal = journal
         self._seat = seat.number

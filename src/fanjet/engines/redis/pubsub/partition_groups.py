@@ -11,7 +11,7 @@ from fanjet.telemetry.logging import get_logger
 from ..connections.connection import connect
 from .connection import ListeningConnection
 from .connectors import Distrust, open_at_replica
-from .supervisor import outages_of, outage_of
+from .supervisor import outage_of, outages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
