@@ -94,6 +94,6 @@ def test_a_key_that_is_none_is_refused_by_its_name(keys, config, key, reason):
 
 
 def test_only_those_who_have_such_keys_load_what_they_need():
-    code = "import sys, fanjet.app; print([name for name in ('aiohttp', 'cryptography') if name in sys.modules])"
+    code = "import sys, fanjet.server.app; print([name for name in ('aiohttp', 'cryptography') if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"

@@ -10,7 +10,7 @@ import pytest
 
 from fanjet.bench.errors import BenchError
 from fanjet.bench.load import ProcessTree
-from fanjet.workers.place import EnginePlace, environment_for
+from fanjet.workers.role import EnginePlace, environment_for
 
 SPIN = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass\n"
 SAY = "print('done', flush=True); input()\n"

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from tests.embed.hosts import uvicorn_with
-from tests.embed.test_hosted import WAYS, entered, make_server
+from tests.embed.test_asgi_app import WAYS, entered, make_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fanjet.config import Config
-from fanjet.engines.shared.messages import Ping, encode
-from fanjet.engines.shared.process import serve
-from fanjet.engines.shared.welcome import hand_over, take_over
+from fanjet.engines.memory_server.handshake import hand_over, take_over
+from fanjet.engines.memory_server.messages import Ping, encode
+from fanjet.engines.memory_server.process import serve
 from fanjet.net.binding import bind_unix
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import asyncio, socket, sys
 from fanjet.config import Config
-from fanjet.engines.shared.process import serve
+from fanjet.engines.memory_server.process import serve
 asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), Config()))
 """
 

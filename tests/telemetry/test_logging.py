@@ -17,7 +17,7 @@ def lines(text: str) -> list[dict]:
 
 def test_a_json_line_has_level_fields_time_and_message(capsys):
     log_to_stderr()
-    get_logger("fanjet.app").warn("unknown key in configuration file", key="clinet")
+    get_logger("fanjet.server.app").warn("unknown key in configuration file", key="clinet")
     out, err = capsys.readouterr()
     (line,) = lines(err)
     assert out == ""
@@ -29,7 +29,7 @@ def test_a_json_line_has_level_fields_time_and_message(capsys):
 
 def test_an_error_field_shows_the_text_of_the_exception(capsys):
     log_to_stderr()
-    get_logger("fanjet.app").error("failed", error=ValueError("broken"))
+    get_logger("fanjet.server.app").error("failed", error=ValueError("broken"))
     assert lines(capsys.readouterr().err)[0]["error"] == "broken"
 
 
@@ -38,7 +38,7 @@ def test_a_surprise_brings_its_traceback(capsys):
     try:
         raise KeyError("x")
     except KeyError:
-        get_logger("fanjet.app").exception("surprise")
+        get_logger("fanjet.server.app").exception("surprise")
     (line,) = lines(capsys.readouterr().err)
     assert "Traceback" in line["stack"]
 
@@ -56,7 +56,7 @@ def test_a_surprise_brings_its_traceback(capsys):
 def test_the_level_decides_what_is_written(tmp_path, level, written):
     file = tmp_path / "log.txt"
     output = configure(level, str(file))
-    log = get_logger("fanjet.app")
+    log = get_logger("fanjet.server.app")
     for method in (log.trace, log.debug, log.info, log.warn, log.error):
         method("event")
     output.close()
@@ -75,7 +75,7 @@ def test_with_a_log_file_nothing_goes_elsewhere_and_lines_are_appended(tmp_path,
     file = tmp_path / "log.txt"
     for _ in range(2):
         output = configure("info", str(file))
-        get_logger("fanjet.app").info("event")
+        get_logger("fanjet.server.app").info("event")
         output.close()
     assert capsys.readouterr() == ("", "")
     assert len(lines(file.read_text())) == 2
@@ -89,7 +89,7 @@ def test_a_log_file_that_does_not_open_is_an_error(tmp_path):
 def test_fatal_exits_with_status_one_even_when_hidden(tmp_path):
     output = configure("none", str(tmp_path / "log.txt"))
     with pytest.raises(SystemExit) as exit_:
-        get_logger("fanjet.app").fatal("gone")
+        get_logger("fanjet.server.app").fatal("gone")
     output.close()
     assert exit_.value.code == 1
 
@@ -117,7 +117,7 @@ def test_the_console_format_puts_error_first_and_other_fields_by_name():
 def test_the_console_format_is_used_on_a_terminal_only(monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     output = configure("info", "")
-    get_logger("fanjet.app").info("event")
+    get_logger("fanjet.server.app").info("event")
     output.close()
     out, err = capsys.readouterr()
     assert "INF" in out

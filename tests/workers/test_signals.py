@@ -17,7 +17,7 @@ from tests.support.server import free_port, merge
 from tests.support.waiting import until
 from tests.support.wire_client import connected
 from tests.workers.conftest import CONFIG, OPEN, started
-from tests.workers.test_endings import all_have, nothing_is_missing_or_twice
+from tests.workers.test_crashes import all_have, nothing_is_missing_or_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

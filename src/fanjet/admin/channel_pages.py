@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from fanjet.config.plain import plain
+from fanjet.config.plain_section import plain
 from fanjet.config.tree.channel import ChannelOptions
 from fanjet.net.glob import GlobError, compile_glob
 from fanjet.protocol.codes import ReplyError

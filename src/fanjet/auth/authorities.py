@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from fanjet.config.notices import Notice
+from fanjet.config.startup_notices import Notice
 
 from .claim_mapping import ClaimMapping, claim_mapping
 from .errors import TokenInvalid

@@ -1,6 +1,6 @@
 """Keys published at an endpoint, with the checks made before anything is fetched from there (03 §6.3)."""
 
-from fanjet.config.notices import Notice
+from fanjet.config.startup_notices import Notice
 from fanjet.config.tree.token import JwksProvider
 from fanjet.config.tree.token import Token as TokenConfig
 from fanjet.net.tls import TLSError, client_context

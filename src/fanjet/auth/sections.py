@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from fanjet.config.notices import Notice
+from fanjet.config.startup_notices import Notice
 from fanjet.config.tree.client import Client
 from fanjet.config.tree.token import Token
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fanjet.workers.place import role_in
+from fanjet.workers.role import role_in
 
 from .errors import BenchError
 

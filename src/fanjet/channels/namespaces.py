@@ -6,7 +6,7 @@ from typing import Any, Final
 import re2
 from msgspec import Struct
 
-from fanjet.config.plain import plain
+from fanjet.config.plain_section import plain
 from fanjet.config.tree.channel import Channel, ChannelOptions
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_NOT_AVAILABLE, ERROR_UNKNOWN_CHANNEL, Error, ReplyError
 

@@ -27,7 +27,7 @@ def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
         typer.echo(f"error: {missing}", err=True)
         raise typer.Exit(1) from None
     typer.echo(announcement(place, fanjet.__version__))
-    from fanjet.additions import Additions  # noqa: PLC0415 - the helper commands need none of it
-    from fanjet.running import run  # noqa: PLC0415
+    from fanjet.server.lifecycle import run  # noqa: PLC0415
+    from fanjet.server.overrides import Additions  # noqa: PLC0415 - the helper commands need none of it
 
     raise typer.Exit(run(Loaded(config=dev_config(place)), Additions(site=routes)))

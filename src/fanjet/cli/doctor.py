@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import typer
 
-from fanjet.cli.checkup import FAIL, OK, findings
+from fanjet.cli.doctor_checks import FAIL, OK, findings
 from fanjet.cli.options import load_or_fail
 from fanjet.cli.remote import DEFAULT_CONFIG, AsJson, ConfigFile, Key, Url, remote
 

@@ -39,7 +39,7 @@ def serve(path: str, flags: Mapping[str, str]) -> int:
         loaded = load_config(path, flags=flags, dotenv=dotenv)
     except ConfigError as error:
         log.fatal("error getting config", error=error)
-    from fanjet.running import run  # noqa: PLC0415 - the helper commands need none of it
+    from fanjet.server.lifecycle import run  # noqa: PLC0415 - the helper commands need none of it
 
     return run(loaded)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fanjet.config import Config, ConfigError, Loaded, config_of, load_config
-from fanjet.servable import check, refusals
+from fanjet.server.startup_checks import check, refusals
 
 Configuration: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
 

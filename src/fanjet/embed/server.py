@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from fanjet import app, running
-from fanjet.additions import Additions
 from fanjet.net.asgi.neighbour import Neighbour
 from fanjet.net.hosted.host import Host
+from fanjet.server import app, lifecycle
+from fanjet.server.overrides import Additions
 from fanjet.telemetry.logging import get_logger
 
 from .api import ServerApi
@@ -145,7 +145,7 @@ class Server(Registration):
 
     def run(self) -> int:
         """Be the program until a signal ends it, as the command `fanjet` is; returns the exit status."""
-        return running.run(self._loaded, self._additions())
+        return lifecycle.run(self._loaded, self._additions())
 
     @property
     def api(self) -> ServerApi:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from fanjet.config.tree.redis import BrokerRedisConnection, RedisConnection
 
     from .interfaces import Broker, Controller, PresenceManager, RevocationEvents
+    from .memory_server import EngineLink
     from .metrics import EngineMetrics
     from .redis import RedisBroker, RedisController, Shards
-    from .shared import EngineLink
 
     OptionsOf = Callable[[str], ChannelOptions]
 
@@ -182,14 +182,14 @@ class _Opener(Struct, frozen=True):
         """With a controller where there are other workers."""
         if self.link is None:
             return MemoryBroker(self.events, history_meta_ttl=int(self.config.channel.history_meta_ttl)), None
-        from .shared import SharedBroker, SharedController  # noqa: PLC0415
+        from .memory_server import SharedBroker, SharedController  # noqa: PLC0415
 
         return SharedBroker(self.link, self.events), SharedController(self.link)
 
     def _memory_presence_manager(self) -> PresenceManager:
         if self.link is None:
             return MemoryPresenceManager()
-        from .shared import SharedPresenceManager  # noqa: PLC0415
+        from .memory_server import SharedPresenceManager  # noqa: PLC0415
 
         return SharedPresenceManager(self.link)
 
@@ -223,7 +223,7 @@ class _Opener(Struct, frozen=True):
 
 
 def _link(path: str, uid: str) -> EngineLink:
-    from .shared import EngineLink  # noqa: PLC0415
+    from .memory_server import EngineLink  # noqa: PLC0415
 
     return EngineLink(path, uid)
 

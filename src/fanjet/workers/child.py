@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
-from .place import environment_for
+from .role import environment_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .place import EnginePlace, WorkerPlace
+    from .role import EnginePlace, WorkerPlace
 
 
 STACKS_SIGNAL: Final = signal.SIGUSR1

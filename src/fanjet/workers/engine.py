@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final
 from fanjet.telemetry.logging import get_logger
 
 from .child import describe, spawn
-from .line import Alive, Ask, Line, Ready
-from .place import EnginePlace
+from .control_channel import Alive, Ask, Line, Ready
+from .role import EnginePlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .child import Child
-    from .line import Message
-    from .place import Engine
+    from .control_channel import Message
+    from .role import Engine
 
 PAUSE: Final = 1.0
 """Seconds before the engine is started again, when it did not live long."""

@@ -13,7 +13,7 @@ from .child import describe
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .keeper import Keeper
+    from .socket_owner import Keeper
     from .worker import Worker
 
 START_SECONDS: Final = 60.0

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
+from .control_channel import Gather, Gathered
 from .engine import EngineKeeper
-from .gathering import AllMetrics, Gathering
-from .keeper import Keeper
-from .line import Gather, Gathered
-from .place import PostPlace
+from .metrics_aggregation import AllMetrics, Gathering
+from .role import PostPlace
 from .slot import Slot
-from .watch import Watch
+from .socket_owner import Keeper
+from .watchdog import Watch
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from fanjet.net.systemd import PassedSockets, ServiceManager
     from fanjet.telemetry.metrics.graphite import GraphiteExporter
 
-    from .line import Message
-    from .watch import Watched
+    from .control_channel import Message
+    from .watchdog import Watched
 
 GRACE: Final = 5.0
 """Seconds beyond the timeout of shutdowns, in which a worker gives up by itself."""

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .asking import decode_question
 from .child import spawn
-from .line import Alive, Ask, Line, Ready, Reload, Report, Reported, Stop
-from .place import WorkerPlace
+from .control_channel import Alive, Ask, Line, Ready, Reload, Report, Reported, Stop
+from .role import WorkerPlace
+from .socket_requests import decode_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .child import Child
+    from .control_channel import Message
     from .engine import EngineKeeper
-    from .keeper import Keeper
-    from .line import Message
-    from .place import PostPlace
+    from .role import PostPlace
+    from .socket_owner import Keeper
 
 MAX_QUESTION: Final = 65536
 

@@ -11,10 +11,10 @@ from fanjet.config.tree.broker import BrokerNats
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.engines.memory_server import EngineLink, SharedBroker, SharedPresenceManager
 from fanjet.engines.nats import NatsBroker, NatsConnection
 from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, tags
 from fanjet.engines.redisnats import RedisNatsBroker
-from fanjet.engines.shared import EngineLink, SharedBroker, SharedPresenceManager
 from tests.support.nats import Nats
 from tests.support.redis import Installations
 from tests.support.shared_engine import engine_within

@@ -1,0 +1,57 @@
+"""The process that owns the memory engine of all workers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from fanjet.telemetry.logging import get_logger
+
+from .engine import Engine
+from .handshake import hand_over
+from .worker_connection import WorkerConnection
+
+if TYPE_CHECKING:
+    import socket
+
+    from fanjet.config import Config
+
+log = get_logger(__name__)
+
+BACKLOG: Final = 128
+
+
+async def serve(listening: socket.socket, config: Config) -> None:
+    """Serve workers on a Unix socket that is bound, until cancelled. Its file stays. Beside it are the pipes that
+    workers are called by."""
+    engine = Engine(bells=f"{listening.getsockname()}.", history_meta_ttl=int(config.channel.history_meta_ttl))
+    await engine.start()
+    loop = asyncio.get_running_loop()
+    listening.setblocking(False)
+    listening.listen(BACKLOG)
+    connecting: set[asyncio.Task[object]] = set()
+
+    def accept() -> None:
+        try:
+            accepted, _ = listening.accept()
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                log.error("error accepting a worker", error=error)
+            return
+        accepted.setblocking(False)
+        try:
+            hand_over(accepted, engine.journal)
+        except OSError:  # it is gone
+            accepted.close()
+            return
+        task = loop.create_task(loop.connect_accepted_socket(lambda: WorkerConnection(engine), accepted))
+        connecting.add(task)
+        task.add_done_callback(connecting.discard)
+
+    loop.add_reader(listening, accept)
+    try:
+        await engine.failed
+    finally:
+        loop.remove_reader(listening)
+        listening.close()
+        await engine.close()

@@ -1,0 +1,279 @@
+"""The composition root: configuration in, running server out. The only place that knows everything.
+
+`Server.__init__` tells what is built from what; `run` and `stop` in which order it starts and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fanjet import __version__
+from fanjet.admin.console import Console
+from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections
+from fanjet.channels.namespaces import Namespaces
+from fanjet.client.context import ClientContext
+from fanjet.client.settings import ClientSettings
+from fanjet.config import ConfigError, reload_config
+from fanjet.config.plain_section import plain
+from fanjet.config.startup_notices import warnings
+from fanjet.config.validation.brokers import unopened_engines
+from fanjet.engines.factory import open_engines
+from fanjet.events.proxy.proxies import Proxies
+from fanjet.net.addresses import OwnAddresses
+from fanjet.net.systemd import ServiceManager, passed_sockets
+from fanjet.net.wheel import TimingWheel, next_second
+from fanjet.node.collector import CollectorGuard
+from fanjet.node.node import Node
+from fanjet.operations.health import Stage
+from fanjet.server.endpoints import services
+from fanjet.server.grpc_listeners import GrpcListeners
+from fanjet.server.listeners import Listeners
+from fanjet.server.metrics import Measuring
+from fanjet.server.operations import Operations
+from fanjet.server.overrides import NOTHING, Additions
+from fanjet.server.startup_checks import check
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+
+    from fanjet.config import Config, Loaded
+    from fanjet.config.startup_notices import Notice
+    from fanjet.config.tree.channel import ChannelOptions
+    from fanjet.config.tree.client import Client
+    from fanjet.workers.control_client import Link
+
+log = get_logger(__name__)
+
+VERSION = f"{__version__} OSS"
+ANNOUNCE_SECONDS = 3
+SIGNAL_NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup"}
+
+
+def write_notices(notices: Iterable[Notice]) -> None:
+    """Log what a start has to say."""
+    for notice in notices:
+        getattr(log, notice.level)(notice.message, **notice.fields)
+
+
+class Server:
+    """Everything that runs in one process."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        additions: Additions = NOTHING,
+        *,
+        environment: MutableMapping[str, str] | None = None,
+        link: Link | None = None,
+    ) -> None:
+        """Build all parts and bind the addresses. `environment` is where a service manager leaves word; `link` leads a
+        worker to its supervisor."""
+        config = loaded.config
+        environment = {} if environment is None else environment
+        self._additions = additions
+        self._owns_process = False
+        self.stop_requested = asyncio.Event()
+        self._loaded = loaded
+        self._link = link
+        self._wheel = TimingWheel()
+        called = node_name(config, link.number if link is not None else 0)
+        namespaces = Namespaces(additions.channel(config.channel))
+        self._measuring = Measuring(config, self._namespace_of)
+        self._proxies = Proxies(config, self._measuring.proxies)
+        self._events = additions.events(self._proxies)
+        self._node = Node(
+            name=called,
+            version=VERSION,
+            namespaces=namespaces,
+            open_engines=partial(
+                open_engines,
+                config,
+                metrics=self._measuring.engines,
+                options_of=self._options_of,
+                shared=link.engine if link is not None else "",
+            ),
+            max_message=max(config.client.queue_max_size, 0),
+            max_lag=config.client.channel_position_max_time_lag,
+            metrics=self._measuring.node,
+            metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
+        )
+        self._node.procedures = additions.procedures
+        additions.take_node(self._node)
+        connection_verifier, subscription_verifier = self._verifiers(config.client)
+        self._clients = ClientContext(
+            node=self._node,
+            settings=ClientSettings.from_config(config, VERSION),
+            wheel=self._wheel,
+            config=plain(config.client),
+            connection_verifier=connection_verifier,
+            subscription_verifier=subscription_verifier,
+            now=self._wheel.clock,
+            unix_time=time.time,
+            events=self._events,
+            metrics=self._measuring.clients,
+        )
+        console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
+        self._operations = Operations(self._measuring, self._node, config, called, VERSION, link=link)
+        if self._operations.proxy_traces is not None:
+            self._proxies.trace(self._operations.proxy_traces)
+        endpoints = services(config, self._clients, additions.site, console, self._operations)
+        addresses = OwnAddresses(passed_sockets(environment)) if link is None else link.addresses
+        self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
+        self._listeners = Listeners(config, endpoints, self._wheel, addresses, additions.neighbour, host=additions.host)
+        self._service_manager = ServiceManager(environment)
+        self._collector: CollectorGuard | None = None
+        self._housekeeping: asyncio.TimerHandle | None = None
+        self._seconds = 0
+
+    def _options_of(self, channel: str) -> ChannelOptions:
+        return self._node.resolve(channel)
+
+    def _namespace_of(self, channel: str) -> str:
+        return self._node.namespaces.name_of(channel)
+
+    def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
+        """Raises `TokenSettingsError`. Whether subscription tokens have a section of their own is decided for good at
+        start (04 §4)."""
+        sections = open_sections(client, separate=self._loaded.config.client.subscription_token.enabled)
+        write_notices(sections.notices)
+        resolve = self._node.resolve
+        return (
+            ConnectionVerifier(sections.connection, resolve=resolve),
+            SubscriptionVerifier(sections.subscription, resolve=resolve),
+        )
+
+    @property
+    def port(self) -> int:
+        """The port of the external listener."""
+        return self._listeners.port
+
+    def own_process(self) -> None:
+        """Stop and reload as the process's signals tell, and keep the garbage collector from pausing it: not for a
+        server that is a guest in somebody else's program."""
+        self._owns_process = True
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop_on_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_on_signal)
+        loop.add_signal_handler(signal.SIGUSR2, self._explain_rolling_restarts)
+
+    async def start(self) -> None:
+        """Accept connections."""
+        if self._link is not None:
+            await self._link.open(
+                stop=self.stop_requested.set, reload=self._reload_on_signal, metrics=self._operations.report
+            )
+        self._wheel.start(asyncio.get_running_loop())
+        await self._additions.start(self._wheel)
+        await self._node.start()
+        await self._listeners.start()
+        await self._grpc.start()
+        if self._owns_process:
+            self._collector = CollectorGuard(self._node.connections)
+        self._keep_house()
+        self._operations.start()
+        if self._link is None:
+            write_notices(warnings(self._loaded))
+        else:
+            self._link.tell_ready()
+        self._service_manager.tell_ready()
+
+    async def stop(self) -> None:
+        """Accept nothing more, send every client away with 3001, over as long as `fanjet.drain_time` says, wait for
+        their sockets and for running requests."""
+        log.info("shutting down ...")
+        self._service_manager.tell_stopping()
+        self._operations.readiness.stage = Stage.STOPPING
+        self._listeners.close()
+        self._grpc.close()
+        self._clients.shut_down()
+        await self._node.drain(self._loaded.config.fanjet.drain_time)
+        await self._node.shut_down()
+        self._additions.close()
+        patience = asyncio.get_running_loop().call_later(
+            self._loaded.config.shutdown.timeout / 2, self._additions.give_up
+        )
+        await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.all_gone())
+        await self._additions.stop()
+        patience.cancel()
+        await self._proxies.close()
+        await self._node.close()
+        await self._operations.stop()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        self._wheel.stop()
+        if self._link is not None:
+            self._link.close()
+
+    def _stop_on_signal(self, number: signal.Signals) -> None:
+        if not self.stop_requested.is_set():
+            log.info(f"signal received: {SIGNAL_NAMES[number]}")
+            self.stop_requested.set()
+
+    def _explain_rolling_restarts(self) -> None:
+        log.warn("a rolling restart needs several workers (fanjet.workers), and goes to the process that started them")
+
+    def _keep_house(self) -> None:
+        """What is due every second or few: the collector, the node's numbers."""
+        loop = asyncio.get_running_loop()
+        self._housekeeping = loop.call_at(next_second(loop), self._keep_house)
+        self._seconds += 1
+        if self._seconds % ANNOUNCE_SECONDS == 0:
+            self._node.announce()
+        if self._collector is not None:
+            self._collector.check()
+
+    def _reload_on_signal(self) -> None:
+        self._service_manager.tell_reloading()
+        self._reload()
+        self._service_manager.tell_ready()
+
+    def _reload(self) -> None:
+        """SIGHUP (04 §4): take over what may change, or leave everything as it is."""
+        log.info("signal received: hangup")
+        if not self._loaded.path:
+            log.warn("nothing to reload: this configuration comes from no file")
+            return
+        log.info("reloading configuration")
+        try:
+            loaded = reload_config(self._loaded)
+        except ConfigError as error:
+            log.error("error reading config", error=error)
+            return
+        try:
+            check(loaded.config)
+        except ConfigError as error:
+            log.error(f"error validating config: {error}")
+            return
+        config = loaded.config
+        for problem in unopened_engines(config, self._loaded.config):
+            log.error(f"error reloading: {problem}")
+            return
+        try:
+            verifiers = self._verifiers(config.client)
+        except TokenSettingsError as error:
+            log.error(f"error reloading: {error}", key=error.key)
+            return
+        try:
+            namespaces = Namespaces(self._additions.channel(config.channel))
+        except ConfigError as error:
+            log.error(f"error reloading: {error}")
+            return
+        self._clients.connection_verifier, self._clients.subscription_verifier = verifiers
+        self._clients.config = plain(config.client)
+        self._node.change_namespaces(namespaces)
+        self._proxies.reload(config.rpc)
+        log.info("configuration successfully reloaded")
+
+
+def node_name(config: Config, worker: int = 0) -> str:
+    """What the node is called; workers are told apart by their numbers, which begin with 1 (04 §12)."""
+    name = config.node.name or f"{socket.gethostname() or '?'}_{config.http_server.port}"
+    return f"{name}_{worker}" if worker else name

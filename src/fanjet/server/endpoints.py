@@ -1,0 +1,197 @@
+"""Which endpoints there are, and on which side they are served (02 §2.1, §2.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fanjet import __version__
+from fanjet.admin.login import MAX_FORM
+from fanjet.admin.routes import AdminRoutes
+from fanjet.api.http import HttpApi
+from fanjet.config import ConfigError
+from fanjet.net.glob import GlobError
+from fanjet.net.origin import origin_predicate
+from fanjet.net.router import DEFAULT_MAX_BODY
+from fanjet.operations.debug.pages import DebugPages
+from fanjet.operations.health import health_endpoint, readiness_endpoint
+from fanjet.operations.prometheus import prometheus_endpoint
+from fanjet.operations.requests import RequestCounter, log_request, observed
+from fanjet.operations.swagger import SwaggerMissing, swagger_endpoint
+from fanjet.operations.traced import traced
+from fanjet.server.listeners import Service, handler_path
+from fanjet.telemetry.logging import writes_debug_lines
+from fanjet.transports.admission import Admission
+from fanjet.transports.doorway import Doorway
+from fanjet.transports.emulation import EmulationEndpoint
+from fanjet.transports.http_stream import HttpStreamEndpoint
+from fanjet.transports.small_endpoints import init_endpoint
+from fanjet.transports.sse import SseEndpoint
+from fanjet.transports.uni_http_stream import UniHttpStreamEndpoint
+from fanjet.transports.uni_sse import UniSseEndpoint
+from fanjet.transports.uni_websocket_endpoint import UniWebSocketEndpoint
+from fanjet.transports.websocket_endpoint import WebSocketEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fanjet.admin.console import Console
+    from fanjet.client.context import ClientContext
+    from fanjet.config import Config
+    from fanjet.net.origin import OriginPredicate
+    from fanjet.net.router import Endpoint
+    from fanjet.operations.requests import Observer
+    from fanjet.server.metrics import Measuring
+    from fanjet.server.operations import Operations
+
+
+def services(
+    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
+) -> Iterator[Service]:
+    """All endpoints that the configuration asks for, and those of `site`, by path, on the external side. `console`
+    answers what the admin console asks. Those who want to know are told of every request."""
+    observers = list(_observers(config, operations))
+    for service in _services(config, clients, site, console, operations):
+        routes = {path: observed(path, endpoint, observers) for path, endpoint in service.routes.items()}
+        yield replace(service, routes=routes)
+
+
+def _observers(config: Config, operations: Operations) -> Iterator[Observer]:
+    if writes_debug_lines():
+        yield log_request
+    if config.prometheus.enabled and config.prometheus.instrument_http_handlers:
+        yield RequestCounter(operations.measuring.registry)
+
+
+def _services(
+    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
+) -> Iterator[Service]:
+    measuring = operations.measuring
+    yield from _client_transports(config, clients)
+    if not config.http_api.disabled:
+        api = HttpApi(
+            clients.node,
+            key=None if config.http_api.insecure else config.http_api.key,
+            transport_errors=config.http_api.error_mode == "transport",
+            metrics=measuring.api,
+            traces=operations.traces,
+        )
+        routes = api.routes(handler_path(config.http_api.handler_prefix))
+        if operations.traces is not None:
+            routes = {path: traced(path, endpoint, operations.traces) for path, endpoint in routes.items()}
+        limit = config.fanjet.http_api_max_body_size or None
+        yield Service("api", routes, external=config.http_api.external, max_body=limit)
+    if config.admin.enabled:
+        yield from _admin(config, clients, console, measuring)
+    yield from _for_operators(config, operations)
+    if site:
+        yield Service("", site, external=True)
+
+
+def _for_operators(config: Config, operations: Operations) -> Iterator[Service]:
+    """What tells how the server is (10 A)."""
+    if config.prometheus.enabled:
+        page = prometheus_endpoint(operations.all_metrics)
+        yield Service("prometheus", {handler_path(config.prometheus.handler_prefix): page}, external=False)
+    if config.swagger.enabled:
+        yield Service("swagger", _swagger(config), external=False)
+    if config.debug.enabled:
+        pages = DebugPages(operations.worker).routes(handler_path(config.debug.handler_prefix))
+        yield Service("debug", pages, external=False)
+    if config.health.enabled:
+        path = handler_path(config.health.handler_prefix)
+        ready = readiness_endpoint(operations.readiness)
+        yield Service("health", {path: health_endpoint, f"{path.rstrip('/')}/ready": ready}, external=False)
+
+
+def _swagger(config: Config) -> dict[str, Endpoint]:
+    """Raises `ConfigError` where the package has no Swagger UI."""
+    prefix = handler_path(config.swagger.handler_prefix).rstrip("/") + "/"
+    try:
+        return {prefix: swagger_endpoint(prefix, handler_path(config.http_api.handler_prefix), __version__)}
+    except SwaggerMissing as error:
+        raise ConfigError(f"swagger.enabled: {error}") from None
+
+
+def _admin(config: Config, clients: ClientContext, console: Console, measuring: Measuring) -> Iterator[Service]:
+    """The admin endpoints, which allow for different lengths of bodies. Raises `ScriptsMissing`."""
+    api = HttpApi(clients.node, key=None, metrics=measuring.api)
+    routes = AdminRoutes(config.admin, api.legacy_endpoint(), console)
+    external = config.admin.external
+    yield Service("admin", routes.api(), external=external, max_body=None)
+    yield Service("admin", routes.login(), external=external, max_body=MAX_FORM)
+    yield Service("admin", routes.others(), external=external)
+
+
+def _client_transports(config: Config, clients: ClientContext) -> Iterator[Service]:
+    """Where clients connect."""
+    allowed = _origin_predicate(config)
+    doorway = Doorway(
+        Admission(clients, clients.now),
+        allowed,
+        config.client.user_id_http_header,
+        clients.events.kept_headers.http,
+        keeps_version=config.prometheus.expose_transport_accept_protocol,
+    )
+    if not config.websocket.disabled:
+        websocket = WebSocketEndpoint(clients, config.websocket, allowed)
+        path = handler_path(config.websocket.handler_prefix)
+        yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
+    if config.webtransport.enabled:
+        yield _webtransport(config, clients, doorway, allowed)
+    yield from _emulated_transports(config, clients, doorway, allowed)
+    yield from _unidirectional_transports(config, clients, doorway, allowed)
+    if config.init.enabled:
+        yield Service("init", {handler_path(config.init.handler_prefix): init_endpoint(doorway)}, external=True)
+
+
+def _webtransport(config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate) -> Service:
+    """Loaded only here: it needs the library of HTTP/3, which is an extra."""
+    from fanjet.transports.webtransport import WebTransportEndpoint  # noqa: PLC0415
+
+    endpoint = WebTransportEndpoint(clients, config.webtransport, allowed)
+    routes = {handler_path(config.webtransport.handler_prefix): doorway.guard(endpoint)}
+    return Service("webtransport", routes, external=True)
+
+
+def _emulated_transports(
+    config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate
+) -> Iterator[Service]:
+    """Where clients connect whose commands come by requests of their own, and where those go."""
+    transports = (
+        ("http_stream", config.http_stream, HttpStreamEndpoint(clients)),
+        ("sse", config.sse, SseEndpoint(clients)),
+    )
+    for name, section, endpoint in transports:
+        if section.enabled:
+            routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
+            yield Service(name, routes, external=True, max_body=max(section.max_request_body_size, 0))
+    if config.http_stream.enabled or config.sse.enabled:
+        emulation = EmulationEndpoint(clients.node.emulate, allowed)
+        limit = max(config.emulation.max_request_body_size, 0)
+        yield Service(
+            "emulation", {handler_path(config.emulation.handler_prefix): emulation}, external=True, max_body=limit
+        )
+
+
+def _unidirectional_transports(
+    config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate
+) -> Iterator[Service]:
+    """Where clients connect that only listen."""
+    websocket, sse, stream = config.uni_websocket, config.uni_sse, config.uni_http_stream
+    transports = (
+        ("uni_websocket", websocket, UniWebSocketEndpoint(clients, websocket, allowed), DEFAULT_MAX_BODY),
+        ("uni_sse", sse, UniSseEndpoint(clients, sse), max(sse.max_request_body_size, 0)),
+        ("uni_http_stream", stream, UniHttpStreamEndpoint(clients, stream), max(stream.max_request_body_size, 0)),
+    )
+    for name, section, endpoint, limit in transports:
+        if section.enabled:
+            routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
+            yield Service(name, routes, external=True, max_body=limit)
+
+
+def _origin_predicate(config: Config) -> OriginPredicate:
+    try:
+        return origin_predicate(config.client.allowed_origins)
+    except GlobError as error:
+        raise ConfigError(f"client.allowed_origins: {error}") from None

@@ -1,0 +1,245 @@
+"""What a process is from start to end: a server alone, or one of several that serve together (04 §8, §11, §12)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fanjet.admin.interface import ScriptsMissing
+from fanjet.config import ConfigError, reload_config
+from fanjet.config.startup_notices import source_notices, starting_notice, warnings
+from fanjet.engines.in_memory_features import uses_memory_engine
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.net.asgi.lifespan import StartupFailed
+from fanjet.net.binding import BindError
+from fanjet.net.systemd import ServiceManager, passed_sockets
+from fanjet.net.tls import TLSError
+from fanjet.node.collector import THRESHOLDS
+from fanjet.server.app import VERSION, Server, node_name, write_notices
+from fanjet.server.file_limit import LOW, raise_limit
+from fanjet.server.listeners import ListenError
+from fanjet.server.operations import graphite_exporter
+from fanjet.server.overrides import NOTHING, Additions
+from fanjet.server.startup_checks import check, refusals
+from fanjet.telemetry.logging import configure, get_logger
+from fanjet.workers.child import show_stacks_when_asked
+from fanjet.workers.control_client import Link
+from fanjet.workers.engine import answer_supervisor, remove_socket
+from fanjet.workers.role import Engine, Worker, take_place
+from fanjet.workers.supervisor import NotStarted, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from fanjet.config import Config, Loaded
+    from fanjet.telemetry.metrics.graphite import GraphiteExporter
+    from fanjet.workers.metrics_aggregation import AllMetrics
+    from fanjet.workers.role import Place
+
+log = get_logger(__name__)
+
+FREEZE_SECONDS = 1.0
+ENGINE_MISSING = "what workers are to share in memory needs a process that is started with all of them: start all anew"
+
+
+def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
+    """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated."""
+    place = take_place(os.environ)
+    if place is not None:
+        show_stacks_when_asked()
+    config = loaded.config
+    try:
+        output = configure(config.log.level, config.log.file, _log_fields(place))
+    except OSError as error:
+        log.fatal("error opening log file", error=error)
+    try:
+        if place is None:
+            write_notices(source_notices(loaded))
+            write_pid_file(config.pid_file)
+            write_notices([starting_notice(config, VERSION)])
+        _refuse_what_cannot_be_served(config)
+        if isinstance(place, Worker) and not place.engine and uses_memory_engine(config):
+            log.fatal(ENGINE_MISSING)
+        _allow_many_connections()
+        if place is None and config.fanjet.workers > 1:
+            return asyncio.run(_supervise(loaded))
+        with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+            return runner.run(_work(loaded, additions, place))
+    finally:
+        output.close()
+
+
+def _log_fields(place: Place) -> dict[str, object]:
+    """What every line of a process says that is one of several."""
+    if place is None:
+        return {}
+    return {"worker": place.number if isinstance(place, Worker) else "engine"}
+
+
+def _work(loaded: Loaded, additions: Additions, place: Place) -> Coroutine[Any, Any, int]:
+    if isinstance(place, Engine):
+        return _keep_for_workers(place, loaded.config)
+    if isinstance(place, Worker):
+        return _serve(loaded, additions, Link(place))
+    return _serve_alone(loaded, additions)
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop there is for this platform."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _allow_many_connections() -> None:
+    limit = raise_limit()
+    if limit is not None and limit < LOW:
+        log.warn("the limit of open files is low, each connection needs one", limit=limit)
+
+
+def _refuse_what_cannot_be_served(config: Config) -> None:
+    try:
+        check(config)
+    except ConfigError as error:
+        log.fatal("error validating config", error=error)
+    for refusal in refusals(config):
+        log.fatal(refusal.message, **refusal.fields)
+    if config.fanjet.workers > 1 and uses_memory_engine(config) and not hasattr(os, "memfd_create"):
+        log.fatal("fanjet.workers: several share what is in memory on Linux only; let an engine outside keep it")
+
+
+# -------------------------------------------------------------------------------------------------- one process
+
+
+async def _serve_alone(loaded: Loaded, additions: Additions) -> int:
+    status = await _serve(loaded, additions, None)
+    remove_pid_file(loaded.config.pid_file)
+    return status
+
+
+async def _serve(loaded: Loaded, additions: Additions, link: Link | None) -> int:
+    try:
+        server = Server(loaded, additions, environment=os.environ, link=link)
+        server.own_process()
+        await server.start()
+    except EngineUnavailable as error:
+        log.fatal("error running node", error=error)
+    except (ListenError, TLSError, BindError, ConfigError, ScriptsMissing, StartupFailed) as error:
+        log.fatal("error starting server", error=error)
+    await server.stop_requested.wait()
+    try:
+        async with asyncio.timeout(loaded.config.shutdown.timeout):
+            await server.stop()
+    except TimeoutError:
+        if link is None:
+            remove_pid_file(loaded.config.pid_file)
+        log.fatal("shutdown timeout reached")
+    return 0
+
+
+# -------------------------------------------------------------------------------------------------- several
+
+
+async def _supervise(loaded: Loaded) -> int:
+    try:
+        passed = passed_sockets(os.environ)
+    except BindError as error:
+        log.fatal("error starting server", error=error)
+    try:
+        supervisor = Supervisor(
+            loaded.config,
+            passed,
+            ServiceManager(os.environ),
+            os.environ,
+            again=lambda: _loaded_again(loaded),
+            needs_engine=uses_memory_engine(loaded.config),
+            exporter=partial(_exporter, loaded.config) if loaded.config.graphite.enabled else None,
+        )
+    except OSError as error:
+        log.fatal("error starting workers: no place for their sockets", error=error)
+    write_notices(warnings(loaded))
+    try:
+        well = await supervisor.run()
+    except NotStarted:
+        log.fatal("error starting workers")
+    remove_pid_file(loaded.config.pid_file)
+    return 0 if well else 1
+
+
+def _exporter(config: Config, metrics: AllMetrics) -> GraphiteExporter:
+    return graphite_exporter(metrics, config.graphite, node_name(config), metrics.refresh)
+
+
+def _loaded_again(loaded: Loaded) -> Config | None:
+    """The configuration that new workers are going to read, if it can be served."""
+    try:
+        config = reload_config(loaded).config if loaded.path else loaded.config
+        check(config)
+    except ConfigError as error:
+        log.error("error reading config", error=error)
+        return None
+    for refusal in refusals(config):
+        log.error(refusal.message, **refusal.fields)
+        return None
+    if uses_memory_engine(config) and not uses_memory_engine(loaded.config):
+        log.error(ENGINE_MISSING)
+        return None
+    return config
+
+
+async def _keep_for_workers(place: Engine, config: Config) -> int:
+    """Be the engine until nobody is left to serve."""
+    from fanjet.engines.memory_server.process import serve  # noqa: PLC0415
+
+    loop = asyncio.get_running_loop()
+    path = place.listening.getsockname()
+    serving = loop.create_task(serve(place.listening, config))
+    await answer_supervisor(place)
+    loop.add_reader(place.life, serving.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    gc.set_threshold(*THRESHOLDS)
+    _spare_the_collector(loop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    remove_socket(path)
+    return 0
+
+
+def _spare_the_collector(loop: asyncio.AbstractEventLoop) -> None:
+    """Again and again, move what the engine keeps out of the collector's sight: it has no cycles, and to look through
+    100 000 streams takes 150 ms, in which all workers wait."""
+    gc.collect(0)  # a few ms at most, however many streams have come
+    gc.freeze()
+    loop.call_later(FREEZE_SECONDS, _spare_the_collector, loop)
+
+
+# -------------------------------------------------------------------------------------------------- the PID file
+
+
+def write_pid_file(path: str) -> None:
+    """Write this process's id, readable for its owner alone. Ends the process when that fails."""
+    if not path:
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{os.getpid()}\n")
+    except OSError as error:
+        log.fatal("error writing PID", error=error)
+
+
+def remove_pid_file(path: str) -> None:
+    """Remove the file that `write_pid_file` wrote."""
+    if path:
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()

@@ -1,0 +1,236 @@
+"""Which endpoints are served on which address (02 §2, §3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fanjet.net.front import HttpFront
+from fanjet.net.listener import Listener
+from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
+from fanjet.net.tls import server_context
+from fanjet.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable, Mapping
+
+    from fanjet.config import Config
+    from fanjet.net.acme.certificates import Certificates
+    from fanjet.net.addresses import Addresses
+    from fanjet.net.asgi.neighbour import Neighbour
+    from fanjet.net.hosted.host import Host
+    from fanjet.net.http3.listener import Http3Listener
+    from fanjet.net.http3.others import Others
+    from fanjet.net.router import Endpoint
+    from fanjet.net.tls_acceptor import Contexts
+    from fanjet.net.wheel import TimingWheel
+
+log = get_logger(__name__)
+
+NAMES = (
+    "websocket", "webtransport", "http_stream", "sse", "emulation", "api", "admin", "prometheus", "debug", "health",
+    "uni_websocket", "uni_sse", "uni_http_stream", "swagger", "init",
+)  # fmt: skip
+"""The order in which the start-up log names endpoints (04 §8.2)."""
+
+
+class ListenError(Exception):
+    """The endpoints cannot be served as configured; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Endpoints that belong together, under the name that the log knows them by (empty: not mentioned)."""
+
+    name: str
+    routes: Mapping[str, Endpoint]
+    external: bool
+    max_body: int | None = DEFAULT_MAX_BODY
+
+
+class Listeners:
+    """The HTTP listeners of the server: one, or an external and an internal one, and a Unix socket beside them."""
+
+    def __init__(
+        self,
+        config: Config,
+        services: Iterable[Service],
+        wheel: TimingWheel,
+        addresses: Addresses,
+        neighbour: Neighbour | None = None,
+        *,
+        host: Host | None = None,
+    ) -> None:
+        """Get sockets for what has endpoints. `neighbour` answers external requests that belong to no endpoint. `host`:
+        an ASGI server that has the external address.
+
+        Raises `ListenError`, `TLSError` and `BindError`.
+        """
+        self._wheel = wheel
+        self._addresses = addresses
+        self._neighbour = neighbour
+        self._listeners: list[Listener | Http3Listener | Host] = []
+        self._port = config.http_server.port
+        self._certificates = self._autocert(config)
+        http = config.http_server
+        # Looked at even where it has no effect, so that a mistake shows before it does.
+        own = http.internal_tls
+        self._internal_tls = server_context(own, "http_server.internal_tls") if own.enabled else None
+        external = (http.address, http.port)
+        internal = (http.internal_address or http.address, _internal_port(http.internal_port, http.port))
+        by_address: dict[tuple[str, int], list[Service]] = {external: [], internal: []}
+        for service in services:
+            by_address[external if service.external else internal].append(service)
+        for address, served in by_address.items():
+            if host is not None and address == external:
+                host.serve(_routes(served, neighbour), neighbour)
+                self._listeners.append(host)
+                _tell_what_is_served(served, "the address of the ASGI server", http3=False)
+            elif served or (neighbour is not None and address == external):
+                tls = self._contexts(config, separate_internal=address == internal != external)
+                bound = addresses.tcp("external" if address == external else "internal", *address)
+                _tell_what_is_served(served, bound.where, http3=http.http3.enabled and address == external)
+                self._listen(config, served, bound.sockets, tls, external=address == external)
+                if address == external:
+                    self._port = bound.sockets[0].getsockname()[1]
+        public = [service for service in by_address[external] if service.external]
+        self._listen_on_unix_sockets(config, public)
+        addresses.refuse_rest()
+
+    @property
+    def port(self) -> int:
+        """The port of the external listener, which is told only by its socket when any would do."""
+        return self._port
+
+    def _autocert(self, config: Config) -> Certificates | None:
+        """Its libraries are loaded only where it is enabled."""
+        if not config.http_server.tls_autocert.enabled:
+            return None
+        from fanjet.server.autocert import challenge_listener, open_certificates  # noqa: PLC0415
+
+        certificates = open_certificates(config)
+        if config.http_server.tls_autocert.http:
+            self._listeners.append(challenge_listener(config, certificates, self._wheel, self._addresses))
+        return certificates
+
+    def _contexts(self, config: Config, *, separate_internal: bool) -> Contexts | None:
+        """Which TLS settings hold for which listener (02 §3.2)."""
+        http = config.http_server
+        if separate_internal:
+            if self._internal_tls is not None:
+                return self._internal_tls
+            if http.tls_external:
+                return None
+        if self._certificates is not None:
+            return self._certificates
+        return server_context(http.tls, "http_server.tls") if http.tls.enabled else None
+
+    def _listen(
+        self,
+        config: Config,
+        served: list[Service],
+        sockets: list[socket.socket],
+        tls: Contexts | None,
+        *,
+        external: bool,
+    ) -> None:
+        http = config.http_server
+        http3 = http.http3.enabled and external
+        routes = _routes(served, self._neighbour if external else None)
+        front = HttpFront(
+            routes,
+            self._wheel,
+            tls=tls is not None,
+            h2c=http.h2c_external and tls is None and external,
+            websocket_http2=config.fanjet.websocket_http2,
+            common_headers=_pointing_to_http3(sockets) if http3 else (),
+        )
+        self._listeners.append(Listener(front, sockets, tls))
+        if http3:
+            udp = [self._addresses.udp(beside) for beside in sockets]
+            self._listeners.append(_http3_listener(config, routes, self._wheel, udp, self._addresses.others))
+
+    def _listen_on_unix_sockets(self, config: Config, served: list[Service]) -> None:
+        """Those who come this way are on this machine, so TLS is not asked of them."""
+        own = config.fanjet
+        bound = self._addresses.unix("external", own.http_unix_socket, int(own.http_unix_socket_mode, 8))
+        if bound.sockets:
+            _tell_what_is_served(served, bound.where, http3=False)
+            front = HttpFront(
+                _routes(served, self._neighbour),
+                self._wheel,
+                h2c=config.http_server.h2c_external,
+                websocket_http2=config.fanjet.websocket_http2,
+            )
+            self._listeners.append(Listener(front, bound.sockets))
+
+    async def start(self) -> None:
+        """Accept connections."""
+        for listener in self._listeners:
+            await listener.start()
+
+    def close(self) -> None:
+        """Accept no more."""
+        for listener in self._listeners:
+            listener.close()
+        if self._certificates is not None:
+            self._certificates.stop()
+        self._addresses.remove_files()
+
+    async def stop(self) -> None:
+        """Wait for running requests."""
+        for listener in self._listeners:
+            await listener.stop()
+
+
+def handler_path(prefix: str) -> str:
+    """The path of an endpoint by its prefix: trailing slashes do not count, an empty one is the root."""
+    return prefix.rstrip("/") or "/"
+
+
+def _internal_port(configured: str, default: int) -> int:
+    if not configured:
+        return default
+    try:
+        return int(configured)
+    except ValueError:
+        raise ListenError(f"http_server.internal_port: {configured!r} is not a port") from None
+
+
+def _routes(served: list[Service], neighbour: Neighbour | None) -> Routes:
+    routes = Routes()
+    if neighbour is not None:
+        routes.add_neighbour(neighbour)
+    for service in served:
+        for path, endpoint in service.routes.items():
+            try:
+                routes.add(path, endpoint, max_body=service.max_body)
+            except DuplicateRoute:
+                raise ListenError(f"two endpoints are configured at path {path}") from None
+            except ValueError as error:
+                raise ListenError(str(error)) from None
+    return routes
+
+
+def _tell_what_is_served(served: list[Service], where: str, *, http3: bool) -> None:
+    names = sorted({service.name for service in served if service.name}, key=NAMES.index)
+    also = " with HTTP/3 (experimental)" if http3 else ""
+    log.info(f"serving {', '.join(names)} endpoints on {where}{also}")
+
+
+def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes]]:
+    """The header that tells clients to come by HTTP/3 the next time, for 30 days (02 §3.4)."""
+    return ((b"Alt-Svc", b'h3=":%d"; ma=2592000' % sockets[0].getsockname()[1]),)
+
+
+def _http3_listener(
+    config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket], others: Others | None
+) -> Http3Listener:
+    """Its library is loaded only here: it is an extra, and takes time and memory."""
+    from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415
+    from fanjet.net.http3.listener import Http3Listener  # noqa: PLC0415
+    from fanjet.net.http3.server import Http3Server  # noqa: PLC0415
+
+    server = Http3Server(routes, wheel, webtransport=config.webtransport.enabled)
+    return Http3Listener(server, quic_configuration(config.http_server.tls), udp, others)

@@ -1,0 +1,314 @@
+"""The ring in shared memory, its lock and its bells, without workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fanjet.engines.memory_server import journal as module
+from fanjet.engines.memory_server.journal import Busy, FallenBehind, Journal
+from fanjet.engines.memory_server.notifier import Bell, Bells, bell_at
+from fanjet.engines.memory_server.offset_slots import Place
+from fanjet.engines.memory_server.reader_table import ENGINE_SEAT, MOST_SEATS, bucket_of
+from tests.support.shared_engine import holding_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+ONE, TWO, THREE = "one", "two", "three"
+"""Channels, of different buckets."""
+
+APPENDER = """
+import sys
+from fanjet.engines.memory_server.journal import Busy, Journal
+
+descriptor, name, count, processes = int(sys.argv[1]), sys.argv[2].encode(), int(sys.argv[3]), int(sys.argv[4])
+journal, position, seen, number = Journal(descriptor), 0, b"", 0
+while len(seen) < 8 * count * processes:
+    own = b"%s%07d" % (name, number) if number < count else b""
+    try:
+        news, position = journal.exchange(position, own)
+    except Busy:
+        continue
+    seen += news + own
+    number += bool(own)
+sys.stdout.buffer.write(seen)
+"""
+
+
+NUMBERER = """
+import os, sys
+from fanjet.engines.memory_server.journal import Busy, Journal
+
+journal = Journal(int(sys.argv[1]))
+while True:
+    try:
+        journal.append_next(3, 5, lambda offset: b"%d " % offset)
+    except Busy:
+        os.sched_yield()
+"""
+
+
+@pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    monkeypatch.setattr(module, "CAPACITY", 1000)
+    monkeypatch.setattr(module, "MOST_AT_ONCE", 500)
+    made = Journal.create()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def another(journal: Journal) -> Iterator[Journal]:
+    """The same, of another process."""
+    made = Journal(os.dup(journal.descriptor))
+    yield made
+    made.close()
+
+
+def test_who_appends_gets_what_stands_before_it(journal, another):
+    start = journal.end
+    assert journal.exchange(start, b"one") == (b"", start + 3)
+    assert another.exchange(start, b"two") == (b"one", start + 6)
+    assert journal.exchange(start + 3, b"") == (b"two", start + 6)
+    assert journal.exchange(start + 6, b"") == (b"", start + 6)
+
+
+def test_processes_see_all_that_each_appends_in_one_order():
+    count, names = 5000, "abc"
+    journal = Journal.create()
+    appending = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPENDER, str(journal.descriptor), name, str(count), str(len(names))],
+            pass_fds=[journal.descriptor],
+            stdout=subprocess.PIPE,
+        )
+        for name in names
+    ]
+    try:
+        seen = [process.communicate(timeout=60)[0] for process in appending]
+    finally:
+        for process in appending:
+            process.kill()
+            process.wait()
+        journal.close()
+    assert seen[0] == seen[1] == seen[2]
+    told = [seen[0][start : start + 8] for start in range(0, len(seen[0]), 8)]
+    for name in names.encode():
+        assert [each[1:] for each in told if each[0] == name] == [b"%07d" % number for number in range(count)]
+
+
+def test_it_goes_round(journal, another):
+    position = another.end
+    for number in range(100):
+        own = bytes([number]) * (number * 3 + 1)
+        journal.exchange(None, own)
+        news, position = another.exchange(position, b"")
+        assert news == own
+
+
+def test_who_reads_too_late_is_told_and_nothing_is_appended(journal, another):
+    start = journal.end
+    journal.exchange(None, b"x" * 500)
+    assert another.exchange(start, b"")[0] == b"x" * 500
+    journal.exchange(None, b"y")
+    end = journal.end
+    with pytest.raises(FallenBehind):
+        another.exchange(start, b"z")
+    assert journal.end == end
+
+
+def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
+    with holding_lock(journal.descriptor) as holder:
+        holder.send_signal(signal.SIGSTOP)
+        with pytest.raises(Busy):
+            journal.exchange(None, b"1")
+    assert journal.exchange(None, b"1")[1] == 1
+
+
+def test_seats_are_given_again(journal, another):
+    seats = journal.seats
+    seats.note(ENGINE_SEAT, 51)
+    assert [seats.take(generation, 0) for generation in range(1, MOST_SEATS + 1)] == list(range(MOST_SEATS))
+    assert seats.take(1000, 0) is None
+    another.seats.wait_for(7, bucket_of(ONE), waits=True)
+    seats.free(7)
+    assert seats.take(1001, 50) == 7
+    assert another.seats.call([ONE], 50, ()) == [(seat, seat + 1) for seat in range(MOST_SEATS) if seat != 7]
+    assert another.seats.call([ONE], 51, ()) == [(7, 1001)]
+
+
+def append_next(journal: Journal, generation: int = 5) -> int:
+    return journal.append_next(3, generation, lambda offset: b"<%d>" % offset)[0]
+
+
+def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another):
+    place = Place(3, 5)
+    assert append_next(another) == 0
+    assert journal.keep(0, b"made", [(place, 10)]) == (b"", 4)
+    assert [append_next(another), append_next(journal), append_next(another)] == [11, 12, 13]
+    assert append_next(another, 6) == 0
+    assert journal.keep(4, b"", (), [place]) == (b"<11><12><13>", 16)
+    assert append_next(another) == 0
+    assert another.exchange(0, b"")[0] == b"made<11><12><13>"
+
+
+def test_who_gives_an_offset_learns_where_it_stands(journal):
+    journal.keep(0, b"made", [(Place(3, 5), 0)])
+    assert journal.append_next(3, 5, lambda _: b"12345") == (1, 4, 9)
+    assert journal.append_next(3, 6, lambda _: b"12345") == (0, 9, 9)
+
+
+def test_an_engine_far_behind_is_asked_for_offsets(journal, another, monkeypatch):
+    monkeypatch.setattr(module, "MOST_UNKEPT", 3)
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    assert [append_next(another) for _ in range(3)] == [1, 2, 0]
+    journal.keep(0, b"")
+    assert append_next(another) == 3
+
+
+def test_what_the_engine_need_not_keep_cannot_overrun_it(journal, another):
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    append_next(another)
+    assert journal.keep(0, b"") == (b"<1>", 3)
+    for _ in range(20):
+        another.exchange(None, b"x" * 100)
+    assert journal.keep(3, b"") == (b"", 2003)
+    append_next(another)
+    for _ in range(4):
+        another.exchange(None, b"x" * 100)
+    with pytest.raises(Busy):
+        another.exchange(None, b"x" * 100)
+    news, end = journal.keep(2003, b"")
+    assert news == b"<2>" + b"x" * 400
+    assert another.exchange(None, b"x" * 100) == (b"", end + 100)
+
+
+def test_an_offset_whose_publication_does_not_count_is_given_again(journal, another, monkeypatch):
+    journal.keep(0, b"", [(Place(3, 5), 0), (Place(4, 6), 0)])
+    append_next(another)
+
+    def die(end: int, own: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(another, "_write", die)
+    with pytest.raises(KeyboardInterrupt):
+        append_next(another)
+    journal.exchange(None, b"something else")
+    assert append_next(journal) == 2
+    assert journal.append_next(4, 6, lambda offset: b"%d" % offset)[0] == 1
+
+
+def test_offsets_have_no_gap_whoever_is_killed():
+    journal = Journal.create()
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    position, seen, killed = 0, b"", 0
+    command = [sys.executable, "-c", NUMBERER, str(journal.descriptor)]
+    start = partial(subprocess.Popen, command, pass_fds=[journal.descriptor])
+    processes = [start() for _ in range(3)]
+    while killed < 6:
+        before = len(seen)
+        while len(seen) < before + 20_000:
+            with contextlib.suppress(Busy):
+                news, position = journal.keep(position, b"")
+                seen += news
+        processes[0].kill()
+        processes.pop(0).wait()
+        killed += 1
+        processes.append(start())
+    for process in processes:
+        process.kill()
+        process.wait()
+    seen += journal.keep(position, b"")[0]
+    offsets = [int(each) for each in seen.split()]
+    assert offsets == list(range(1, len(offsets) + 1))
+    assert append_next(journal) == len(offsets) + 1
+    journal.close()
+
+
+def test_an_offset_that_could_not_be_used_is_given_again(journal):
+    journal.keep(0, b"", [(Place(3, 5), 0)])
+    with pytest.raises(ZeroDivisionError):
+        journal.append_next(3, 5, lambda offset: b"%d" % (offset // 0))
+    assert append_next(journal) == 1
+
+
+@pytest.fixture
+def bells(journal: Journal, folder: Path) -> Iterator[Bells]:
+    """For the pipes of two seats, both of which wait for a channel."""
+    prefix = str(folder / "bell.")
+    for seat in range(2):
+        assert journal.seats.take(seat + 1, 0) == seat
+        journal.seats.wait_for(seat, bucket_of(ONE), waits=True)
+        os.mkfifo(bell_at(prefix, seat))
+    rung = Bells(journal.seats, prefix)
+    yield rung
+    rung.close()
+
+
+def heard(bell: Bell) -> bytes:
+    try:
+        return os.read(bell.descriptor, 10)
+    except BlockingIOError:
+        return b""
+
+
+def test_a_bell_is_rung_once_until_it_is_answered(journal, bells, folder: Path):
+    bells.ring([ONE], 0, [1])  # nobody listens yet
+    journal.seats.come(0)
+    bell = Bell(bell_at(str(folder / "bell."), 0))
+    for _ in range(2):
+        for _ in range(3):
+            bells.ring([ONE], 0, [1])
+        assert heard(bell) == b"\0"
+        journal.seats.come(0)
+    bell.take()  # which nobody has rung
+    bell.close()
+    bells.ring([ONE], 0, [1])  # and nobody has any more
+
+
+def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, bells, folder: Path):
+    mine, other = (Bell(bell_at(str(folder / "bell."), seat)) for seat in range(2))
+    journal.seats.wait_for(1, bucket_of(TWO), waits=True)
+    journal.seats.wait_for(1, bucket_of(ONE), waits=False)
+    for channels, end, expected in (
+        ([ONE], 0, (b"\0", b"")),
+        ([TWO], 0, (b"", b"\0")),
+        ([THREE, TWO, ONE], 0, (b"\0", b"\0")),
+        ([THREE], 0, (b"", b"")),
+        ([THREE], module.FAR_BEHIND + 1, (b"\0", b"\0")),
+    ):
+        for seat in range(2):
+            journal.seats.come(seat)
+        bells.ring(channels, end, ())
+        assert (heard(mine), heard(other)) == expected
+    journal.seats.note(0, 10)
+    for seat in range(2):
+        journal.seats.come(seat)
+    bells.ring([THREE], module.FAR_BEHIND + 1, ())
+    assert (heard(mine), heard(other)) == (b"", b"\0")
+    mine.close()
+    other.close()
+
+
+def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, bells, folder: Path):
+    path = bell_at(str(folder / "bell."), 0)
+    for generation in (10, 11):
+        journal.seats.free(0)
+        assert journal.seats.take(generation, 0) == 0
+        journal.seats.wait_for(0, bucket_of(ONE), waits=True)
+        os.unlink(path)
+        os.mkfifo(path)
+        bell = Bell(path)
+        bells.ring([ONE], 0, ())
+        assert heard(bell) == b"\0"
+        bell.close()

@@ -1,0 +1,187 @@
+"""Publications that workers give the offsets of, and what the engine makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
+from fanjet.engines.memory_server import engine as module
+from fanjet.engines.memory_server import offset_slots
+from fanjet.engines.memory_server.engine import Engine
+from fanjet.engines.memory_server.handshake import take_over
+from fanjet.engines.memory_server.journal import Journal
+from fanjet.engines.memory_server.journal_records import entry
+from fanjet.engines.memory_server.journal_server import NotKept
+from fanjet.engines.memory_server.messages import Published, encode
+from fanjet.protocol.publication import Publication
+from tests.engines.memory_server.conftest import Worker, working
+from tests.support.shared_engine import EngineProcess, connect_raw, holding_lock
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEEP = PublishOptions(history_size=10, history_ttl=300)
+DELTA = replace(KEEP, use_delta=True)
+SLOW = 30.0
+UNKNOWN = Published("unknown", Publication(b"1", offset=1), "epoch", False, None, (1, 1, 1))
+"""In a stream that the engine does not know."""
+
+
+async def numbered(worker: Worker, channel: str = "news") -> bool:
+    """Whether the worker gives the next offset of this channel itself."""
+    published = worker.broker.publish(channel, b"?", KEEP)
+    return published is await published
+
+
+async def history(worker: Worker, channel: str = "news") -> list[tuple[int, bytes]]:
+    return [(each.offset, each.data) for each in (await worker.broker.history(channel)).publications]
+
+
+async def test_the_engine_is_asked_once_in_a_channel_and_knows_the_rest(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        for each in (a, b):
+            assert not await numbered(each)
+            assert await numbered(each)
+        assert await history(b) == [(1, b"?"), (2, b"?"), (3, b"?"), (4, b"?")]
+        assert (await a.broker.publish("news", b"5", KEEP)).offset == 5
+        await b.broker.remove_history("news")
+        assert (await a.broker.publish("news", b"6", KEEP)).offset == 6
+        assert await history(a) == [(6, b"6")]
+
+
+async def test_history_has_the_size_that_was_published_with(engine):
+    async with working(engine) as worker:
+        for number in range(1, 6):
+            await worker.broker.publish("news", b"%d" % number, replace(KEEP, history_size=number % 3 + 1))
+        assert await history(worker) == [(3, b"3"), (4, b"4"), (5, b"5")][-(5 % 3 + 1) :]
+
+
+async def test_what_depends_on_the_publication_before_is_asked_about_and_not_the_next_one(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        await b.broker.subscribe("news")
+        for each in (a, b):
+            await numbered(each)
+            await numbered(each)
+        await a.broker.publish("news", b"5", KEEP)
+        assert (await b.broker.publish("news", b"6", DELTA)).offset == 6
+        assert b.events.delivered[-1].previous.data == b"5"
+        assert not await numbered(a)
+        assert await numbered(b)  # it knows the place still
+        once = replace(KEEP, idempotency_key="k")
+        assert [(await each.broker.publish("news", b"9", once)).offset for each in (a, b)] == [9, 9]
+        newer = replace(KEEP, version=3)
+        assert (await a.broker.publish("news", b"10", newer)).suppressed == ""
+        assert (await b.broker.publish("news", b"10", newer)).suppressed == "version"
+        assert not await numbered(b)
+        assert (await b.broker.publish("news", b"12", newer)).offset == 12, "one without a version resets it"
+
+
+async def test_publications_live_as_long_as_the_newest_says(engine):
+    async with working(engine) as worker:
+        await worker.broker.publish("news", b"1", replace(KEEP, history_ttl=1))
+        await worker.broker.publish("news", b"2", KEEP)
+        await worker.broker.publish("gone", b"1", KEEP)
+        await worker.broker.publish("gone", b"2", replace(KEEP, history_ttl=1))
+
+        async def is_gone() -> bool:
+            return await history(worker, "gone") == []
+
+        await until(is_gone, SLOW)
+        assert await history(worker) == [(1, b"1"), (2, b"2")]
+        assert (await worker.broker.publish("gone", b"3", KEEP)).offset == 3
+
+
+async def test_a_stream_whose_time_is_over_has_another_epoch(engine):
+    brief = replace(KEEP, history_meta_ttl=1)
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        first, published = [await each.broker.publish("news", b"1", brief) for each in (a, b)]
+        while published.epoch == first.epoch:
+            await asyncio.sleep(2.1)
+            published = await a.broker.publish("news", b"1", brief)
+        assert published.offset == 1
+        assert (await b.broker.publish("news", b"2", KEEP)).position == replace(published.position, offset=2)
+
+
+async def test_with_more_streams_than_places_the_engine_is_asked(engine, monkeypatch):
+    monkeypatch.setattr(offset_slots, "MOST_PLACES", 2)
+    async with working(engine) as worker:
+        for channel in ("a", "b", "c"):
+            await numbered(worker, channel)
+        assert [await numbered(worker, channel) for channel in ("a", "b", "c")] == [True, True, False]
+
+
+async def test_what_workers_publish_while_the_engine_stands_still_is_kept(folder: Path):
+    with EngineProcess(str(folder / "engine")) as process:
+        async with working(process.path, "a") as a, working(process.path, "b") as b:
+            await b.broker.subscribe("news")
+            await numbered(a)
+            process.freeze()
+            assert [(await a.broker.publish("news", b"%d" % number, KEEP)).offset for number in (2, 3)] == [2, 3]
+            await b.events.deliveries(3)
+            process.thaw()
+            assert await history(b) == [(1, b"?"), (2, b"2"), (3, b"3")]
+
+
+async def test_a_long_one_goes_by_the_engine_and_one_too_long_nowhere(engine, monkeypatch):
+    async with working(engine) as worker:
+        await worker.broker.subscribe("news")
+        await numbered(worker)
+        sizes = (10, 300_000, 20)
+        published = await asyncio.gather(*(worker.broker.publish("news", b"x" * size, KEEP) for size in sizes))
+        assert [each.offset for each in published] == [2, 3, 4]
+        delivered = await worker.events.deliveries(4)
+        assert [len(each.publication.data) for each in delivered] == [1, *sizes]
+        monkeypatch.setattr("fanjet.engines.memory_server.journal_client.MOST_OF_PUBLICATION", 1_000)
+        with pytest.raises(EngineUnavailable, match="too long"):
+            await worker.broker.publish("news", b"x" * 1_000, KEEP)
+        assert (await worker.broker.publish("news", b"x", KEEP)).offset == 5
+
+
+async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
+    async with working(engine) as worker:
+        await numbered(worker)
+        with connect_raw(engine) as raw:
+            raw.setblocking(False)
+            descriptor = await take_over(raw)
+        with holding_lock(descriptor):
+            os.close(descriptor)
+            asked = worker.broker.publish("news", b"2", KEEP)
+            await asyncio.sleep(0.05)
+        assert (await asked).offset == 2
+        assert await history(worker) == [(1, b"?"), (2, b"2")]
+
+
+async def test_plain_publications_leave_the_engine_what_it_has_to_keep(engine, monkeypatch):
+    monkeypatch.setattr(module, "IDLE_SECONDS", 300.0)
+    monkeypatch.setattr(module, "FOLLOW_SECONDS", 300.0)
+    async with working(engine) as worker:
+
+        async def appended() -> bool:
+            return worker.link.flush()
+
+        await numbered(worker)
+        await numbered(worker)
+        for number in range(100):  # 100 MB, as fast as they are taken
+            worker.broker.publish(f"other{number}", b"x" * 1_000_000, PublishOptions())
+            await until(appended, SLOW)
+        assert await history(worker) == [(1, b"?"), (2, b"?")]
+
+
+@pytest.mark.parametrize("appended", [b"x", entry([b"x"], keep=True), entry([encode(UNKNOWN)], keep=True)])
+async def test_an_engine_that_cannot_keep_what_was_published_fails(folder: Path, monkeypatch, appended):
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
+    engine = Engine(bells=str(folder / "engine."), history_meta_ttl=0)
+    await engine.start()
+    another = Journal(os.dup(engine.journal))
+    another.tops.open(0, 1, 0)
+    another.append_next(0, 1, lambda _: appended)
+    with pytest.raises(NotKept):
+        await asyncio.wait_for(engine.failed, SLOW)
+    await engine.close()
+    another.close()

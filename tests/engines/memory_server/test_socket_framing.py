@@ -1,0 +1,78 @@
+"""How messages are put together and taken apart."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanjet.engines.memory_server.socket_framing import FULL, MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+
+decode = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+def framed(*batches: list[bytes]) -> list[bytes]:
+    """What a writer sends of messages that are added in several turns of the loop."""
+    sent: list[bytes] = []
+
+    async def send() -> None:
+        writer = FrameWriter(asyncio.get_running_loop(), sent.append, lambda: True)
+        for batch in batches:
+            for message in batch:
+                writer.add_whole(message, MOST_IN_FRAME)
+            await asyncio.sleep(0)
+
+    asyncio.run(send())
+    return sent
+
+
+def test_messages_of_one_turn_leave_together():
+    assert len(framed([b"1", b"2", b"3"], [b"4"])) == 2
+
+
+def test_nothing_is_sent_of_nothing():
+    assert framed([], []) == []
+
+
+def test_much_leaves_in_several_frames():
+    sent = framed([b"x" * (FULL // 3 + 1)] * 10)
+    assert len(sent) == 5
+    assert max(map(len, sent)) < FULL + 100
+
+
+def test_what_is_larger_than_a_frame_should_be_travels_alone():
+    sent = framed([b"1", b"x" * (2 * FULL), b"2"])
+    assert [len(FrameReader(decode).feed(each)) for each in sent] == [1, 1, 1]
+
+
+@given(st.lists(st.lists(st.binary(max_size=300)), max_size=4), st.data())
+def test_wherever_the_bytes_are_cut_the_messages_are_the_same(batches, data):
+    sent = b"".join(framed(*batches))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=5)))
+    reader = FrameReader(decode)
+    got = [message for start, end in pairwise([0, *cuts, len(sent)]) for message in reader.feed(sent[start:end])]
+    assert got == [message for batch in batches for message in batch]
+
+
+def test_a_frame_beyond_the_limit_is_refused_before_it_has_come():
+    with pytest.raises(MalformedFrame, match="a frame of"):
+        FrameReader(decode).feed((MOST_IN_FRAME + 1).to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param(b"\xc1", id="no-messagepack"),
+        pytest.param(b"\xa3abc", id="no-array"),
+        pytest.param(b"\x93\xc4\x011", id="an-array-that-ends-early"),
+        pytest.param(b"\x91\x01", id="other-messages"),
+        pytest.param(b"\x91\xc4\x011more", id="more-than-an-array"),
+    ],
+)
+def test_what_is_no_array_of_messages_is_refused(noise):
+    with pytest.raises(MalformedFrame):
+        FrameReader(decode).feed(len(noise).to_bytes(4, "big") + noise)

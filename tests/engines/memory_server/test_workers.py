@@ -1,0 +1,304 @@
+"""What workers have of each other through the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from fanjet.engines.interfaces import Published, PublishOptions
+from fanjet.engines.memory_server import engine_connection
+from fanjet.engines.memory_server.reader_table import bucket_of
+from fanjet.protocol.publication import ClientInfo
+from tests.engines.memory_server.conftest import Worker, working
+from tests.support.waiting import until
+
+KEEP = PublishOptions(history_size=10, history_ttl=300)
+ALICE = ClientInfo("alice", "c1", b"{}", b"")
+BOB = ClientInfo("bob", "c2")
+
+
+async def has_control(worker: Worker, *messages: bytes) -> None:
+    async def arrived() -> bool:
+        return len(worker.control) >= len(messages)
+
+    await until(arrived)
+    assert worker.control == list(messages)
+
+
+# ------------------------------------------------------------------------------------------------------ messages
+
+
+async def test_who_has_subscribed_gets_what_others_publish(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
+        await a.broker.subscribe("news")
+        await b.broker.subscribe("news")
+        await c.broker.subscribe("other")
+        position = (await c.broker.publish("news", b"1", KEEP)).position
+        await c.broker.publish_join("news", ALICE)
+        await c.broker.publish_leave("news", ALICE)
+        for worker in (a, b):
+            [delivered] = await worker.events.deliveries(1)
+            assert (delivered.publication.offset, delivered.epoch) == (position.offset, position.epoch)
+            assert await worker.events.joins_and_leaves(2) == [("join", "news", ALICE), ("leave", "news", ALICE)]
+        await c.broker.publish("other", b"mark", KEEP)
+        assert [each.channel for each in await c.events.deliveries(1)] == ["other"]
+
+
+async def test_a_publisher_has_its_message_before_the_engine_s_answer(engine):
+    async with working(engine) as worker:
+        await worker.broker.subscribe("news")
+        for number in range(1, 100):
+            await worker.broker.publish("news", b"1", DELTA)
+            assert len(worker.events.delivered) == number
+
+
+async def test_who_has_unsubscribed_gets_no_more(engine):
+    async with working(engine) as worker:
+        await worker.broker.subscribe("news")
+        await worker.broker.unsubscribe("news")
+        await worker.broker.unsubscribe("never")
+        await worker.broker.publish("news", b"1", KEEP)
+        assert worker.events.delivered == []
+
+
+@pytest.fixture
+def rung_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers read what has happened when they are called, and only then."""
+    monkeypatch.setattr(engine_connection, "KEEPALIVE_SECONDS", 1000.0)
+
+
+@pytest.mark.usefixtures("rung_for")
+@pytest.mark.parametrize("options", [PublishOptions(), KEEP])
+async def test_who_has_subscribed_is_called(engine, options):
+    alike = [each for each in map("news:{}".format, range(30_000)) if bucket_of(each) == 7]
+    assert len(alike) > 1
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        for channel in alike:
+            for _ in range(2):
+                await a.broker.subscribe(channel)
+        for channel in alike[1:]:
+            for _ in range(2):
+                await a.broker.unsubscribe(channel)
+        for channel in alike:
+            await b.broker.publish(channel, b"1", options)
+        assert [each.channel for each in await a.events.deliveries(1)] == alike[:1]
+
+
+@pytest.mark.usefixtures("rung_for")
+async def test_what_happens_while_much_is_being_delivered_is_not_forgotten(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        await a.broker.subscribe("news")
+        record = a.events.on_publication
+
+        def deliver_slowly(*args: Any, **kwargs: Any) -> None:
+            time.sleep(0.001)
+            record(*args, **kwargs)
+            if len(a.events.delivered) == 20:  # in the second of several turns
+                b.broker.publish("news", b"2", PublishOptions())
+
+        a.events.on_publication = deliver_slowly  # type: ignore[method-assign]
+        for _ in range(300):
+            b.broker.publish("news", b"1", PublishOptions())
+        await a.events.deliveries(301)
+
+
+# ------------------------------------------------------------------------------------------------------ control
+
+
+async def test_control_messages_for_all_reach_all_others(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
+        await a.controller.publish_control(b"hello")
+        for worker in (b, c):
+            await has_control(worker, b"hello")
+        assert a.control == []
+
+
+async def test_a_control_message_for_one_node_reaches_it_alone(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
+        await a.controller.publish_control(b"psst", "b")
+        await a.controller.publish_control(b"nobody", "d")
+        await has_control(b, b"psst")
+        await a.controller.publish_control(b"all")
+        await has_control(c, b"all")
+
+
+async def test_the_others_hear_the_last_words_of_a_node(engine):
+    async with working(engine, "a") as a:
+        async with working(engine, "b", last_will=b"b is gone"):
+            pass
+        await has_control(a, b"b is gone")
+
+
+async def test_a_node_that_connects_anew_takes_the_place_of_its_former_connection(engine):
+    async with working(engine, "a") as a, working(engine, "b") as former:
+        await former.broker.subscribe("news")
+        async with working(engine, "b") as b:
+
+            async def is_there_twice_no_more() -> bool:
+                return bool(former.link.outage) or former.events.restored > 0
+
+            await until(is_there_twice_no_more)
+            # Both try to have it; what is sent to the node arrives once.
+            await a.controller.publish_control(b"x", "b")
+
+            async def arrived() -> bool:
+                return len(b.control) + len(former.control) == 1
+
+            await until(arrived)
+
+
+# ------------------------------------------------------------------------------------------------------ presence
+
+
+async def test_presence_is_that_of_all_workers(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        await a.presence.add("news", "c1", ALICE)
+        await b.presence.add("news", "c2", BOB)
+        for worker in (a, b):
+            assert await worker.presence.presence("news") == {"c1": ALICE, "c2": BOB}
+            assert await worker.presence.presence_stats("news") == (2, 2)
+        await a.presence.remove("news", "c1", "alice")
+        assert await b.presence.presence("news") == {"c2": BOB}
+
+
+async def test_entries_of_a_worker_go_with_it(engine):
+    async with working(engine, "a") as a:
+        await a.presence.add("news", "c1", ALICE)
+        async with working(engine, "b") as b:
+            await b.presence.add("news", "c2", BOB)
+            await b.presence.add("news", "c3", BOB)
+            await b.presence.remove("news", "c3", "bob")
+            assert await a.presence.presence("news") == {"c1": ALICE, "c2": BOB}
+
+        async def only_alice() -> bool:
+            return await a.presence.presence("news") == {"c1": ALICE}
+
+        await until(only_alice)
+
+
+# ------------------------------------------------------------------------------------------------------ what comes when
+
+DELTA = PublishOptions(history_size=10, history_ttl=300, use_delta=True)
+NO_STREAM = PublishOptions()
+
+
+def seen(worker: Worker) -> list[tuple[bytes, int, str, bool, bytes | None]]:
+    """What has been delivered, but for when it was published: publisher and engine have each their clock."""
+    return [
+        (
+            each.publication.data,
+            each.publication.offset,
+            each.publication.epoch or each.epoch,
+            each.use_delta,
+            each.previous and each.previous.data,
+        )
+        for each in worker.events.delivered
+    ]
+
+
+def payloads(worker: Worker) -> list[bytes]:
+    return [each.publication.data for each in worker.events.delivered]
+
+
+async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
+        for each in (a, b, c):
+            await each.broker.subscribe("news")
+        told: dict[bytes, list[bytes]] = {b"a": [], b"b": []}
+        calls = []
+        for number in range(300):
+            for name, each in ((b"a", a), (b"b", b)):
+                told[name].append(b"%s%d" % (name, number))
+                once = replace(KEEP, idempotency_key=f"{each.link}-{number}")
+                options = (NO_STREAM, NO_STREAM, KEEP, DELTA, KEEP, KEEP, once)[number % 7]
+                calls.append(each.broker.publish("news", told[name][-1], options))
+            if not number % 30:
+                await asyncio.sleep(0)
+        await asyncio.gather(*calls)
+        for each in (a, b, c):
+            await each.events.deliveries(600)
+        assert seen(a) == seen(b) == seen(c)
+        offsets = [each.publication.offset for each in c.events.delivered if each.publication.offset]
+        assert offsets == list(range(1, len(offsets) + 1))
+        for name, payloads_of in told.items():
+            assert [each for each in payloads(c) if each.startswith(name)] == payloads_of
+
+
+async def test_what_is_in_no_stream_reaches_its_publisher_with_the_turn_of_the_loop(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        for _ in range(2):
+            assert mine.broker.publish("news", b"1", NO_STREAM) == Published()
+            assert mine.events.told == 1
+        await asyncio.sleep(0)
+        assert payloads(mine) == [b"1", b"1"]
+        mine.broker.publish("news", b"2", NO_STREAM)
+        await mine.broker.publish("other", b"3", KEEP)
+        assert payloads(mine) == [b"1", b"1", b"2"]
+        assert mine.events.told == 2
+
+
+@pytest.mark.parametrize("options", [KEEP, DELTA, PublishOptions(idempotency_key="k")])
+async def test_a_publisher_has_its_message_once_and_before_the_answer(engine, options):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        for count in (1, 2):
+            published = await mine.broker.publish("news", b"%d" % count, replace(options, version=count))
+            if published.suppressed:
+                assert payloads(mine) == [b"1"]
+                break
+            assert [each[:2] for each in seen(mine)][count - 1 :] == [(b"%d" % count, published.offset)]
+        await mine.broker.unsubscribe("news")
+        await mine.broker.publish("news", b"3", KEEP)
+        assert b"3" not in payloads(mine)
+
+
+async def test_a_publisher_gets_deltas_with_what_was_before(engine):
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        await a.broker.subscribe("news")
+        await b.broker.publish("news", b"1", DELTA)
+        await a.broker.publish("news", b"2", DELTA)
+        assert [each.previous and each.previous.data for each in await a.events.deliveries(2)] == [None, b"1"]
+
+
+async def test_joins_and_publications_of_one_worker_keep_their_order(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        order: list[str] = []
+        mine.events.on_publication = lambda *_, **__: order.append("publication")
+        mine.events.on_join = lambda *_: order.append("join")
+
+        async def act(number: int) -> None:
+            if number % 2:
+                await mine.broker.publish_join("news", ALICE)
+            else:
+                await mine.broker.publish("news", b"1", NO_STREAM)
+
+        await asyncio.gather(*map(act, range(4)))
+        assert order == ["publication", "join", "publication", "join"]
+
+
+async def test_what_a_publisher_does_not_wait_for_any_more_reaches_its_subscribers(engine):
+    async with working(engine) as mine:
+        await mine.broker.subscribe("news")
+        publishing = asyncio.ensure_future(mine.broker.publish("news", b"1", NO_STREAM))
+        await asyncio.sleep(0)
+        publishing.cancel()
+        await mine.broker.publish("other", b"2", NO_STREAM)
+        assert payloads(mine) == [b"1"]
+
+
+async def test_publications_longer_than_a_read_arrive_whole_and_in_order(engine):
+    sent = [bytes([number]) * size for number, size in enumerate((10, 300_000, 10, 2_000_000, 70_000, 10))]
+    async with working(engine, "a") as a, working(engine, "b") as b:
+        for each in (a, b):
+            await each.broker.subscribe("news")
+        await asyncio.gather(
+            *(a.broker.publish("news", data, options) for data in sent for options in (NO_STREAM, KEEP))
+        )
+        await b.events.deliveries(2 * len(sent))
+        assert payloads(a) == payloads(b) == [data for data in sent for _ in range(2)]

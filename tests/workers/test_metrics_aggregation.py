@@ -1,0 +1,103 @@
+"""Sums over workers never fall, whenever they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from fanjet.telemetry.metrics import Registry
+from fanjet.telemetry.metrics.merging import told
+from fanjet.workers import metrics_aggregation as module
+from fanjet.workers.metrics_aggregation import AllMetrics, Gathering
+from fanjet.workers.worker import WorkerGone
+
+
+class Stand:
+    """A worker that has counted as the test says."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_ready = True
+        self.last_metrics = b""
+        self.registry = Registry()
+        self.made = self.registry.counter("made", "What was made").cell(shown=True)
+        self.clients = self.registry.gauge("clients", "Clients").cell(shown=True)
+        self.answers = True
+        self.ends = False
+
+    async def report(self, number: int) -> bytes:
+        if self.ends:
+            raise WorkerGone
+        if not self.answers:
+            await asyncio.Event().wait()
+        self.last_metrics = told(self.registry, self.number)
+        return self.last_metrics
+
+
+class Scrape:
+    """Asks all workers."""
+
+    def __init__(self, *workers: Stand) -> None:
+        self.workers = set(workers)
+        self.gathering = Gathering(cast("Any", self.workers))
+        self._metrics = AllMetrics(self.gathering, namespace="centrifugo", native_histograms=False)
+
+    async def read(self) -> dict[str, float]:
+        await self._metrics.refresh()
+        return {metric.name.removeprefix("centrifugo_"): metric.samples[0].value for metric in self._metrics.read()}
+
+    def see_off(self, worker: Stand) -> None:
+        self.workers.discard(worker)
+        self.gathering.keep_counts(cast("Any", worker))
+
+
+@pytest.fixture
+def two() -> tuple[Stand, Stand]:
+    first, second = Stand(1), Stand(2)
+    first.made.value, second.made.value = 10, 5
+    first.clients.value = second.clients.value = 3
+    return first, second
+
+
+async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[Stand, Stand]) -> None:
+    first, second = two
+    scrape = Scrape(*two)
+    assert await scrape.read() == {"made": 15, "clients": 6}
+    first.is_ready = False  # it has ended, and its last word is still on the way
+    assert await scrape.read() == {"made": 15, "clients": 3}
+    first.made.value = 12
+    first.last_metrics = told(first.registry, 1)
+    assert await scrape.read() == {"made": 17, "clients": 3}
+    scrape.see_off(first)
+    assert await scrape.read() == {"made": 17, "clients": 3}
+    scrape.workers.add(Stand(1))
+    second.made.value += 1
+    assert await scrape.read() == {"made": 18, "clients": 3}
+
+
+async def test_one_that_ends_while_it_is_asked_counts_once(two: tuple[Stand, Stand]) -> None:
+    first, _ = two
+    scrape = Scrape(*two)
+    await scrape.read()
+    first.ends = True
+    assert (await scrape.read())["made"] == 15
+    scrape.see_off(first)
+    assert (await scrape.read())["made"] == 15
+
+
+async def test_one_that_hangs_is_shown_as_it_was(two: tuple[Stand, Stand], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = two
+    scrape = Scrape(*two)
+    await scrape.read()
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.05)
+    first.answers = False
+    first.made.value, second.made.value = 100, 6
+    assert await scrape.read() == {"made": 16, "clients": 6}
+
+
+async def test_one_that_has_not_come_up_adds_nothing(two: tuple[Stand, Stand]) -> None:
+    first, _ = two
+    first.is_ready = False
+    assert await Scrape(*two).read() == {"made": 5, "clients": 3}

@@ -1,0 +1,225 @@
+"""Workers that hang are replaced, and none that does not."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fanjet.workers.watchdog import ROUNDS, START_SECONDS, Watch
+from tests.support.family import SLOW, Family, is_running
+from tests.support.following import Publisher, following
+from tests.support.server import Server, merge
+from tests.support.waiting import until
+from tests.support.wire_client import connected
+from tests.workers.conftest import CONFIG, started
+from tests.workers.test_crashes import all_have, nothing_is_missing_or_twice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import StartServer
+
+HANGS = "worker does not answer, killing it"
+STUCK_PROGRAM = """
+import sys
+import fanjet
+
+server = fanjet.Server(sys.argv[1])
+
+
+@server.rpc("wait")
+async def never_returns(event):
+    while True:
+        pass
+
+
+sys.exit(server.run())
+"""
+HANGING_PROGRAM = """
+import json
+import os
+import pathlib
+import signal
+import sys
+import fanjet
+from fanjet.workers import watch
+
+watch.START_SECONDS = 6.0
+told = json.loads(os.environ.get("_FANJET_PLACE", "{}"))
+hung = pathlib.Path(sys.argv[1]).with_name("hung")
+if told.get("type") == sys.argv[2] and not hung.exists():
+    hung.touch()
+    signal.pause()
+sys.exit(fanjet.Server(sys.argv[1]).run())
+"""
+TIMEOUT_SECONDS = 3
+"""A healthy worker on a busy machine answers within this."""
+
+
+async def test_a_worker_that_hangs_is_replaced(private_server: StartServer, name: str) -> None:
+    server = await started(private_server, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}})
+    family = Family(server)
+    hanging = family.worker(1)
+    async with following(server, name, 8) as followers:
+        family.kill(hanging, signal.SIGSTOP)
+        await family.logged(HANGS)
+        await family.logged("serving", 3)
+        assert not is_running(hanging)
+        publisher = Publisher(server, name)
+        await publisher.publish()
+        await all_have(publisher, followers)
+    nothing_is_missing_or_twice(followers)
+    assert '"signal SIGKILL"' in server.log
+
+
+async def test_a_worker_whose_loop_is_stuck_tells_where(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(STUCK_PROGRAM)
+    timeout = {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}}
+    server = Server(merge(CONFIG, timeout), tmp_path)
+    server.words = [sys.executable, str(program), str(tmp_path / "config.json")]
+    await asyncio.to_thread(server.start)
+    try:
+        family = Family(server)
+        await family.complete()
+        async with connected(server) as client:
+            await client.send({"id": 2, "rpc": {"method": "wait", "data": {}}})
+            await family.logged(HANGS)
+            await family.logged("serving", 3)
+        assert "in never_returns" in server.log
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.parametrize("hanging", ["engine", "worker"])
+async def test_one_that_hangs_while_it_starts_is_replaced(tmp_path: Path, hanging: str) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(HANGING_PROGRAM)
+    server = Server(merge(CONFIG, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}}), tmp_path)
+    server.words = [sys.executable, str(program), str(tmp_path / "config.json"), hanging]
+    await asyncio.to_thread(server.start)
+    try:
+        family = Family(server)
+        await family.complete()
+        assert f"{hanging} does not come up, killing it" in server.log
+        assert set(family.workers()) == {1, 2}
+        assert (await server.api("info"))["nodes"]
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def test_an_engine_that_hangs_is_replaced(private_server: StartServer, name: str) -> None:
+    server = await started(private_server, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}})
+    family, publisher = Family(server), Publisher(server, name)
+    hanging, workers = family.engine(), family.workers()
+    async with following(server, name, 4) as followers:
+        await publisher.publish()
+        await all_have(publisher, followers)
+        family.kill(hanging, signal.SIGSTOP)
+        await family.logged("engine does not answer, killing it")
+
+        async def have_begun_anew() -> bool:
+            return all(follower.unrecovered for follower in followers)
+
+        await until(have_begun_anew, SLOW)
+        assert not is_running(hanging)
+        await publisher.publish()
+        await all_have(publisher, followers)
+    assert family.engine() not in (0, hanging)
+    assert family.workers() == workers
+
+
+async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_server: StartServer) -> None:
+    server = await started(private_server, {"fanjet": {"worker_timeout": "2s"}})
+    family = Family(server)
+    before = family.workers()
+    stopped = [family.parent, *family.pids()]
+    for pid in stopped:
+        family.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(3.0)  # which is what they must not take for silence
+    for pid in reversed(stopped):
+        family.kill(pid, signal.SIGCONT)
+    await server.api("info")
+    assert "does not answer" not in server.log
+    assert family.workers() == before
+
+
+class Hanging:
+    """A worker that answers only when the test says so."""
+
+    title = "worker"
+
+    def __init__(self, number: int) -> None:
+        self.details = {"number": number}
+        self.is_ready = True
+        self.is_starting = False
+        self.unanswered = 0
+        self.killed = 0
+        self.child = SimpleNamespace(pid=number, give_up=self._kill)
+
+    def ask(self) -> None:
+        self.unanswered += 1
+
+    def _kill(self) -> None:
+        self.killed += 1
+
+
+def look(workers: list[Hanging], times: int, *answering: Hanging, patience: float = 1.0) -> None:
+    watch = Watch(lambda: cast("Any", workers), lambda: patience)
+    for _ in range(times):
+        watch.look(patience)
+        for worker in answering:
+            worker.unanswered = 0
+
+
+def test_who_answers_in_the_end_is_left_alone() -> None:
+    workers = [Hanging(1), Hanging(2)]
+    look(workers, ROUNDS - 1, workers[0])
+    look(workers, ROUNDS - 1, workers[1])
+    look(workers, 100, *workers)
+    assert [worker.killed for worker in workers] == [0, 0]
+
+
+def test_of_all_that_hang_the_first_goes_first() -> None:
+    workers = [Hanging(1), Hanging(2)]
+    look(workers, ROUNDS + 1)
+    assert [worker.killed for worker in workers] == [1, 0]
+
+
+def test_when_all_hang_they_go_one_by_one() -> None:
+    workers = [Hanging(1), Hanging(2), Hanging(3)]
+    look(workers, ROUNDS)
+    assert sum(worker.killed for worker in workers) == 0
+    look(workers, 1)
+    assert sum(worker.killed for worker in workers) == 1
+    workers = [worker for worker in workers if not worker.killed]
+    look(workers, ROUNDS - 1)
+    assert sum(worker.killed for worker in workers) == 0
+    look(workers, 1)
+    assert sum(worker.killed for worker in workers) == 1
+
+
+def test_who_is_ending_is_not_asked() -> None:
+    worker = Hanging(1)
+    worker.is_ready = False
+    look([worker], 100)
+    assert (worker.unanswered, worker.killed) == (0, 0)
+
+
+@pytest.mark.parametrize("patience", [START_SECONDS / 10, START_SECONDS, START_SECONDS * 2])
+def test_who_is_starting_has_time_and_others_need_not_wait_for_it(patience: float) -> None:
+    starting, answering, hanging = workers = [Hanging(1), Hanging(2), Hanging(3)]
+    starting.is_ready, starting.is_starting = False, True
+    in_vain = round(ROUNDS * max(1.0, START_SECONDS / patience))
+    look(workers, in_vain, answering, hanging, patience=patience)
+    assert starting.killed == 0
+    look(workers, 1, answering, hanging, patience=patience)
+    assert starting.killed == 1
+    starting.is_starting = False
+    look(workers, ROUNDS + 1, answering, patience=patience)
+    assert (starting.killed, answering.killed, hanging.killed) == (1, 0, 1)
