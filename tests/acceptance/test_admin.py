@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from fanjet.admin.login_token import issue
+from fanjet.admin.auth.login_token import issue
 from tests.support.server import Server, free_port
 
 if TYPE_CHECKING:

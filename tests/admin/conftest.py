@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.admin.driving import PASSWORD
+from tests.admin.console_page import PASSWORD
 from tests.admin.oidc import logins, vouching  # noqa: F401
 from tests.support.browsing import browser, executable  # noqa: F401
 from tests.support.server import Server

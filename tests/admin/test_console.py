@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.admin.driving import Console
+from tests.admin.console_page import Console
 from tests.support.server import Server
 
 if TYPE_CHECKING:

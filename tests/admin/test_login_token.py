@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanjet.admin.login_token import MAX_LENGTH, VALID_SECONDS, is_valid, issue
+from fanjet.admin.auth.login_token import MAX_LENGTH, VALID_SECONDS, is_valid, issue
 
 NOW = 1_700_000_000
 OF_THE_REFERENCE = b"MTcwMDAwMDAwMHxEUXdBQ21GMWRHaHZjbWw2WldRPX"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fanjet.admin.login_token import issue
+from fanjet.admin.auth.login_token import issue
 from tests.admin.oidc import SECRET
 from tests.support.signers import EdSigner, RSASigner, key_of, rsa_signer
 

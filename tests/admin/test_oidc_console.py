@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiohttp import ClientSession, DummyCookieJar, web
 from playwright.async_api import expect
 
-from tests.admin.driving import Console
+from tests.admin.console_page import Console
 from tests.admin.oidc import SECRET
 from tests.support.server import free_port
 

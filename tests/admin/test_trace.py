@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.admin.connection_trace import MOST_WATCHED
+from fanjet.admin.tracing.connection_trace import MOST_WATCHED
 from tests.admin.conftest import CONFIG, Admin
 from tests.support.tokens import token
 

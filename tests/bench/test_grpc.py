@@ -5,12 +5,12 @@ import os
 
 import pytest
 
-from fanjet.bench.api import ApiCaller
-from fanjet.bench.carriers import UNI_GRPC
-from fanjet.bench.client import hello, open_client
+from fanjet.bench.clients.client import hello, open_client
+from fanjet.bench.clients.grpc_api import GRPC_API, open_grpc_api
+from fanjet.bench.clients.http_api import ApiCaller
+from fanjet.bench.clients.transports import UNI_GRPC
 from fanjet.bench.errors import BenchError
-from fanjet.bench.grpc_api import GRPC_API, open_grpc_api
-from fanjet.bench.server import Spawned
+from fanjet.bench.processes.server import Spawned
 from fanjet.bench.settings import API_KEY
 
 ALL_CPUS = frozenset(os.sched_getaffinity(0))

@@ -8,8 +8,8 @@ from h2.events import DataReceived, Event, PingAckReceived, RequestReceived, Set
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanjet.bench import http2
-from fanjet.bench.grpc import MessageReader, StatusReader, call, call_fields
+from fanjet.bench.clients import http2
+from fanjet.bench.clients.grpc import MessageReader, StatusReader, call, call_fields
 
 
 def opened() -> tuple[H2Connection, list[Event]]:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from fanjet.bench.latency import Latencies
+from fanjet.bench.measurement.latency import Latencies
 
 
 @pytest.mark.parametrize(

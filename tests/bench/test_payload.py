@@ -2,7 +2,7 @@
 
 import json
 
-from fanjet.bench.payload import MARK, now_us, stamped, stamps
+from fanjet.bench.workload.payload import MARK, now_us, stamped, stamps
 
 
 def test_a_payload_is_json_with_one_mark() -> None:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanjet.api.proto import api_pb2
-from fanjet.bench.grpc_api import batch_request, publish_request
-from fanjet.bench.protobuf import fields, messages
+from fanjet.bench.clients.grpc_api import batch_request, publish_request
+from fanjet.bench.clients.protobuf import fields, messages
 
 
 @given(st.text(max_size=200), st.binary(max_size=20_000))

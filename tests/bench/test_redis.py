@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fanjet.bench.redis import running_redis
+from fanjet.bench.processes.redis import running_redis
 from tests.support.redis_binaries import old_binary
 
 

@@ -2,8 +2,8 @@
 
 import math
 
-from fanjet.bench.figures import Figure, Unit
-from fanjet.bench.report import as_json, table
+from fanjet.bench.measurement.figures import Figure, Unit
+from fanjet.bench.measurement.report import as_json, table
 from fanjet.bench.runner import Outcome, Result
 from fanjet.bench.scenarios import KERNEL, SCENARIOS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fanjet.bench.errors import NotAvailable
+from fanjet.bench.processes.server import Attached, Spawned
 from fanjet.bench.runner import Plan, run_plan
 from fanjet.bench.scenarios import ENCRYPTED, KERNEL, ON_REDIS, SCENARIOS, Scenario
-from fanjet.bench.server import Attached, Spawned
 from fanjet.bench.stage import Scale
 from tests.support.redis_binaries import old_binary
 

@@ -9,14 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
-from fanjet.bench.carriers import WEBTRANSPORT
-from fanjet.bench.certificate import Pair, issue
-from fanjet.bench.client import Address, hello, open_client
+from fanjet.bench.clients.client import Address, hello, open_client
+from fanjet.bench.clients.transports import WEBTRANSPORT
 from fanjet.bench.errors import BenchError, NotAvailable
+from fanjet.bench.processes.certificate import Pair, issue
 
 
 async def test_without_the_extra_it_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "fanjet.bench.webtransport", None)
+    monkeypatch.setitem(sys.modules, "fanjet.bench.clients.webtransport", None)
     with pytest.raises(NotAvailable, match=r"needs the extra fanjet\[http3\]"):
         await open_client(("127.0.0.1", 1), hello("token"), carrier=WEBTRANSPORT, trusted=issue())
 

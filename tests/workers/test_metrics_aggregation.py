@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from fanjet.telemetry.metrics import Registry
-from fanjet.telemetry.metrics.merging import told
+from fanjet.telemetry.metrics.aggregation import told
 from fanjet.workers import metrics_aggregation as module
 from fanjet.workers.metrics_aggregation import AllMetrics, Gathering
 from fanjet.workers.worker import WorkerGone

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .folder import Folder
-from .forward import Forward
-from .gate import Gate
-from .interface import Interface
-from .login import Login
+from .auth.authorization import Gate
+from .auth.login import Login
+from .console.assets import Interface
+from .static_files import Folder
+from .web_proxy import Forward
 
 if TYPE_CHECKING:
     from fanjet.config.tree.operations import Admin
     from fanjet.net.router import Endpoint
 
-    from .console import Console
+    from .console.endpoints import Console
     from .oidc.sign_in import SignIn
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .errors import BenchError, NotAvailable
-from .figures import Figure
+from .measurement.figures import Figure
+from .processes.server import Server
 from .scenarios import ENCRYPTED, KERNEL, SENDER, Scenario
-from .server import Server
 from .stage import Scale, Stage
 
 SIDES: Final = ("server", "peer")

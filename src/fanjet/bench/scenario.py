@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from .figures import Figure
+from .measurement.figures import Figure
 from .stage import Stage
 
 

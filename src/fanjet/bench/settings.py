@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Any, Final
 
-from .certificate import Pair
+from .processes.certificate import Pair
 
 Settings = dict[str, Any]
 

@@ -8,15 +8,15 @@ from typing import Final
 
 import msgspec
 
-from .api import INFO, ApiCaller, ApiConnection, ApiDoor, open_api
-from .carriers import WEBSOCKET, Carrier
-from .client import Client, Reply, abort_all, hello, open_clients
+from .clients.client import Client, Reply, abort_all, hello, open_clients
+from .clients.http_api import INFO, ApiCaller, ApiConnection, ApiDoor, open_api
+from .clients.http_streams import EmulationLink, pong_request
+from .clients.tokens import connection_token
+from .clients.transports import WEBSOCKET, Carrier
 from .errors import NotAvailable
-from .load import ProcessTree
-from .server import RunningServer
+from .measurement.resource_usage import ProcessTree
+from .processes.server import RunningServer
 from .settings import API_KEY, TOKEN_SECRET, Settings
-from .streams import EmulationLink, pong_request
-from .tokens import connection_token
 
 QUIET_SHARE: Final = 0.02
 """A server that uses less of one processor than this has dealt with what came before."""

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from fanjet.bench.report import as_json, table
+from fanjet.bench.measurement.report import as_json, table
+from fanjet.bench.processes.server import Attached, Server, Spawned
 from fanjet.bench.runner import Plan, Result, run_plan
 from fanjet.bench.scenarios import SCENARIOS, Scenario
-from fanjet.bench.server import Attached, Server, Spawned
 from fanjet.bench.settings import server_settings
 from fanjet.bench.stage import FULL, QUICK
 

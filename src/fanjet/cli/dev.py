@@ -6,8 +6,8 @@ import typer
 
 import fanjet
 from fanjet.config import Loaded
+from fanjet.dev.assets import SdkMissing, static_routes
 from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, Place, announcement, dev_config
-from fanjet.dev.site import SdkMissing, static_routes
 
 Address = Annotated[str, typer.Option("--address", "-a", help="Interface to listen on; anything but loopback is open.")]
 Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on.")]

@@ -22,8 +22,8 @@ from fanjet.protocol.codes import (
     Disconnected,
     ReplyError,
 )
-from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
+from fanjet.telemetry.rate_limited_log import LimitedLog
 
 from .ahead import LONGEST, MOST, look_at, look_at_frame, waits_for_broker
 from .context import log_failure

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.events.event import DisconnectEvent
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, Disconnected, ReplyError
-from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
+from fanjet.telemetry.rate_limited_log import LimitedLog
 
 from .asking import about
 

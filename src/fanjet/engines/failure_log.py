@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from fanjet.telemetry.limited import LimitedLog
+from fanjet.telemetry.rate_limited_log import LimitedLog
 
 from .interfaces import EngineUnavailable
 

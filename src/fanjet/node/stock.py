@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from fanjet.telemetry.metrics.flat import Deltas
+from fanjet.telemetry.metrics.flat_names import Deltas
 
 from .registry import NodeInfo, NodeMetrics
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fanjet.net.eager import run_eagerly
 from fanjet.telemetry.logging import get_logger
-from fanjet.telemetry.metrics import protobuf, text
+from fanjet.telemetry.metrics import prometheus_protobuf, prometheus_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -25,9 +25,9 @@ _LEVEL: Final = 1
 _PROTOBUF: Final = b"application/vnd.google.protobuf"
 _MESSAGE: Final = b"io.prometheus.client.MetricFamily"
 _ENCODINGS: Final[dict[bytes, Callable[[Iterable[Metric]], bytes]]] = {
-    b"delimited": protobuf.delimited_page,
-    b"text": protobuf.text_page,
-    b"compact-text": protobuf.compact_text_page,
+    b"delimited": prometheus_protobuf.delimited_page,
+    b"text": prometheus_protobuf.text_page,
+    b"compact-text": prometheus_protobuf.compact_text_page,
 }
 _ESCAPINGS: Final = (b"allow-utf-8", b"underscores", b"dots", b"values")
 """How a client would have names written that are more than letters, digits and underscores. There are none here."""
@@ -74,8 +74,8 @@ def format_for(header: bytes) -> Format:
                 named = _PROTOBUF + b"; proto=" + _MESSAGE + b"; encoding=" + encoding + tail
                 return Format(named, _ENCODINGS[encoding])
         elif media_type == b"text/plain" and parameters.get(b"version", b"0.0.4") == b"0.0.4":
-            return Format(text.CONTENT_TYPE + tail, text.page_of)
-    return Format(text.CONTENT_TYPE + b"; escaping=underscores", text.page_of)
+            return Format(prometheus_text.CONTENT_TYPE + tail, prometheus_text.page_of)
+    return Format(prometheus_text.CONTENT_TYPE + b"; escaping=underscores", prometheus_text.page_of)
 
 
 def _by_preference(header: bytes) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:

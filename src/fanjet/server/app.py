@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet import __version__
-from fanjet.admin.console import Console
+from fanjet.admin.console.endpoints import Console
 from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext

@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fanjet import __version__
-from fanjet.admin.login import MAX_FORM
+from fanjet.admin.auth.login import MAX_FORM
 from fanjet.admin.routes import AdminRoutes
 from fanjet.api.http import HttpApi
 from fanjet.config import ConfigError
 from fanjet.net.glob import GlobError
 from fanjet.net.origin import origin_predicate
 from fanjet.net.router import DEFAULT_MAX_BODY
-from fanjet.operations.debug.pages import DebugPages
+from fanjet.operations.debug.endpoints import DebugPages
 from fanjet.operations.health import health_endpoint, readiness_endpoint
 from fanjet.operations.prometheus import prometheus_endpoint
-from fanjet.operations.requests import RequestCounter, log_request, observed
-from fanjet.operations.swagger import SwaggerMissing, swagger_endpoint
-from fanjet.operations.traced import traced
+from fanjet.operations.request_observer import RequestCounter, log_request, observed
+from fanjet.operations.request_spans import traced
+from fanjet.operations.swagger_ui import SwaggerMissing, swagger_endpoint
 from fanjet.server.listeners import Service, handler_path
 from fanjet.telemetry.logging import writes_debug_lines
 from fanjet.transports.admission import Admission
@@ -35,12 +35,12 @@ from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fanjet.admin.console import Console
+    from fanjet.admin.console.endpoints import Console
     from fanjet.client.context import ClientContext
     from fanjet.config import Config
     from fanjet.net.origin import OriginPredicate
     from fanjet.net.router import Endpoint
-    from fanjet.operations.requests import Observer
+    from fanjet.operations.request_observer import Observer
     from fanjet.server.metrics import Measuring
     from fanjet.server.operations import Operations
 

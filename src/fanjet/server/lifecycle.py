@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fanjet.admin.interface import ScriptsMissing
+from fanjet.admin.console.assets import ScriptsMissing
 from fanjet.config import ConfigError, reload_config
 from fanjet.config.startup_notices import source_notices, starting_notice, warnings
 from fanjet.engines.in_memory_features import uses_memory_engine

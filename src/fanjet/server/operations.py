@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fanjet.config import ConfigError
 from fanjet.operations.health import Readiness, Stage
 from fanjet.operations.loop_lag import LoopLag
+from fanjet.telemetry.metrics.aggregation import decoded, merged, metrics_of, told
 from fanjet.telemetry.metrics.graphite import GraphiteExporter
-from fanjet.telemetry.metrics.merging import decoded, merged, metrics_of, told
 from fanjet.telemetry.otlp import ExportError, open_exporters
 from fanjet.telemetry.traces import open_traces
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fanjet.telemetry.metrics.merging import NOTHING, decoded, encoded, merged, metrics_of, what_stays
+from fanjet.telemetry.metrics.aggregation import NOTHING, decoded, encoded, merged, metrics_of, what_stays
 
 from .worker import WorkerGone
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fanjet.admin.verdict import Verdict
-from fanjet.admin.working import work_on
+from fanjet.admin.auth.auth_response import Verdict
+from fanjet.admin.long_requests import work_on
 from fanjet.auth import KeysUnavailable, TokenInvalid
 from fanjet.telemetry.logging import get_logger
 

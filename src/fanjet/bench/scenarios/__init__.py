@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from fanjet.bench.carriers import (
+from fanjet.bench.clients.grpc_api import GRPC_API
+from fanjet.bench.clients.transports import (
     HTTP_STREAM,
     SSE,
     UNI_GRPC,
@@ -11,7 +12,6 @@ from fanjet.bench.carriers import (
     UNI_WEBSOCKET,
     WEBTRANSPORT,
 )
-from fanjet.bench.grpc_api import GRPC_API
 from fanjet.bench.scenario import Scenario
 from fanjet.bench.settings import RECOVERED
 
@@ -19,12 +19,12 @@ from .commands import ClientPublish, CommandRoundTrip
 from .connections import ConnectStorm, IdleConnections, ReconnectStorm
 from .draining import NodeRestart, RollingRestart
 from .fanout import FanOut, ManyChannels
-from .kernel import SENDER, KernelLimit
-from .neighbours import BusyCommand, DeltaPublication, SlowConsumers
-from .on_redis import OverRedis
+from .interference import BusyCommand, DeltaPublication, SlowConsumers
+from .kernel_baseline import SENDER, KernelLimit
 from .proxies import ConnectProxy
 from .publishing import ApiPublish
-from .subscribing import CHANNELS, Subscribing
+from .redis_engine import OverRedis
+from .subscriptions import CHANNELS, Subscribing
 from .workers import Workers
 
 __all__ = ["ENCRYPTED", "KERNEL", "ON_REDIS", "SCENARIOS", "SENDER", "Scenario"]

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fanjet.bench.api import PUBLISH, publish_body
-from fanjet.bench.carriers import WEBSOCKET, Carrier
-from fanjet.bench.client import Client, Reply, abort_all, open_clients
+from fanjet.bench.clients.client import Client, Reply, abort_all, open_clients
+from fanjet.bench.clients.http_api import PUBLISH, publish_body
+from fanjet.bench.clients.receivers import Tally, attach_counters
+from fanjet.bench.clients.transports import WEBSOCKET, Carrier
 from fanjet.bench.errors import BenchError
-from fanjet.bench.figures import Figure, Unit, cpu_per, latency_figures, throughput
-from fanjet.bench.latency import Latencies
-from fanjet.bench.payload import stamped
-from fanjet.bench.readers import Tally, attach_counters
+from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
+from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.settings import RECOVERED
 from fanjet.bench.stage import Stage
+from fanjet.bench.workload.payload import stamped
 
 FIRST_CONNECTIONS: Final = 100
 """Connections made before the memory is read first, so that what a server allocates once is not counted."""

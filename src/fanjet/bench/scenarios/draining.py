@@ -11,20 +11,20 @@ from typing import Final
 
 import msgspec
 
-from fanjet.bench.api import PUBLISH, ApiConnection, open_api, publish_body
-from fanjet.bench.client import TIMEOUT
+from fanjet.bench.clients.client import TIMEOUT
+from fanjet.bench.clients.http_api import PUBLISH, ApiConnection, open_api, publish_body
+from fanjet.bench.clients.reconnecting import Balancer, Book, Crowd, Returning
+from fanjet.bench.clients.tokens import connection_token
 from fanjet.bench.errors import BenchError, NotAvailable
-from fanjet.bench.figures import Figure, Unit, latency_figures
-from fanjet.bench.latency import Latencies
-from fanjet.bench.node import node_settings, running_node
-from fanjet.bench.payload import stamped
-from fanjet.bench.redis import running_redis
-from fanjet.bench.returning import Balancer, Book, Crowd, Returning
-from fanjet.bench.server import free_port
+from fanjet.bench.measurement.figures import Figure, Unit, latency_figures
+from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.processes.redis import running_redis
+from fanjet.bench.processes.restartable_node import node_settings, running_node
+from fanjet.bench.processes.server import free_port
+from fanjet.bench.processes.timed_subscribers import watching
 from fanjet.bench.settings import API_KEY, RECOVERED, TOKEN_SECRET
 from fanjet.bench.stage import Scale, Stage
-from fanjet.bench.tokens import connection_token
-from fanjet.bench.watching import watching
+from fanjet.bench.workload.payload import stamped
 
 MEMBERS: Final = 20
 """Clients in a channel, half of them on each node."""

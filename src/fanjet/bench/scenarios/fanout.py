@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from fanjet.bench.api import BATCH, PUBLISH, ApiConnection, batch_body, publish_body
-from fanjet.bench.carriers import WEBSOCKET, Carrier
-from fanjet.bench.client import TIMEOUT
-from fanjet.bench.figures import Figure, Unit, cpu_per, latency_figures, throughput
-from fanjet.bench.latency import Latencies
-from fanjet.bench.loops import ApiLoop
-from fanjet.bench.payload import stamped
-from fanjet.bench.readers import Tally, attach_readers
+from fanjet.bench.clients.client import TIMEOUT
+from fanjet.bench.clients.http_api import BATCH, PUBLISH, ApiConnection, batch_body, publish_body
+from fanjet.bench.clients.receivers import Tally, attach_readers
+from fanjet.bench.clients.transports import WEBSOCKET, Carrier
+from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
+from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.stage import Meter, Stage
+from fanjet.bench.workload.closed_loops import ApiLoop
+from fanjet.bench.workload.payload import stamped
 
 MAX_BEHIND: Final = 64
 """Publications that the slowest reader may be behind before the publisher waits."""

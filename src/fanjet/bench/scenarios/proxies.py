@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from fanjet.bench.backend import backend_of
-from fanjet.bench.client import Reply, open_clients
-from fanjet.bench.figures import Figure, Unit, cpu_per, latency_figures, throughput
-from fanjet.bench.latency import Latencies
+from fanjet.bench.clients.client import Reply, open_clients
+from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
+from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.processes.backend import backend_of
 from fanjet.bench.stage import Stage
 
 IN_FLIGHT: Final = 32

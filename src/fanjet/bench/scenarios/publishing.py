@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from fanjet.bench.api import HTTP_API, ApiCaller, ApiDoor
-from fanjet.bench.figures import Figure, cpu_per, latency_figures, throughput
-from fanjet.bench.latency import Latencies
-from fanjet.bench.loops import ApiLoop, stop_all, total
-from fanjet.bench.payload import stamped
+from fanjet.bench.clients.http_api import HTTP_API, ApiCaller, ApiDoor
+from fanjet.bench.measurement.figures import Figure, cpu_per, latency_figures, throughput
+from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.stage import Stage
+from fanjet.bench.workload.closed_loops import ApiLoop, stop_all, total
+from fanjet.bench.workload.payload import stamped
 
 CONNECTIONS: Final = 8
 CHANNELS: Final = 100

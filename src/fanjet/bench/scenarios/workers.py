@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from itertools import chain, cycle
 from typing import Final, NamedTuple
 
-from fanjet.bench.api import BATCH, PUBLISH, batch_body, publish_body
-from fanjet.bench.client import TIMEOUT, Client
-from fanjet.bench.figures import Figure, Unit, throughput
-from fanjet.bench.latency import Latencies
-from fanjet.bench.paced import Pool, at_rate
-from fanjet.bench.payload import stamped
-from fanjet.bench.readers import Tally, attach_readers
+from fanjet.bench.clients.client import TIMEOUT, Client
+from fanjet.bench.clients.http_api import BATCH, PUBLISH, batch_body, publish_body
+from fanjet.bench.clients.receivers import Tally, attach_readers
+from fanjet.bench.clients.websocket import text_frame
+from fanjet.bench.measurement.figures import Figure, Unit, throughput
+from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.stage import Stage
-from fanjet.bench.wire import text_frame
+from fanjet.bench.workload.fixed_rate import Pool, at_rate
+from fanjet.bench.workload.payload import stamped
 
 WORKERS: Final = 2
 AUDIENCES: Final = (10, 100, 400)

@@ -11,8 +11,8 @@ from nats import errors
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.tls import client_context
-from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
+from fanjet.telemetry.rate_limited_log import LimitedLog
 
 from .client import NatsClient
 from .heartbeat import PROBE_SECONDS, Heartbeat

@@ -7,12 +7,12 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
-from .flat import Deltas
+from .flat_names import Deltas
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .flat import Item
+    from .flat_names import Item
     from .source import Source
 
 TIMEOUT: Final = 1.0

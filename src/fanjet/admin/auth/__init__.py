@@ -1,0 +1,1 @@
+"""Authentication and authorization of the admin endpoints (10 H.2)."""

@@ -1,0 +1,1 @@
+"""Endpoints and files of the admin console."""

@@ -1,0 +1,166 @@
+"""Why somebody did not receive something: the server's own decisions, gone through one after another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from fanjet.channels.permissions import may_subscribe, refuse_subscribe
+from fanjet.node.selection import Selection
+from fanjet.protocol.codes import ReplyError
+from fanjet.protocol.publication import StreamPosition
+
+from ..requests import Refused
+
+if TYPE_CHECKING:
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.client.session import Session
+    from fanjet.client.subscription import Subscription
+    from fanjet.engines.interfaces import History
+    from fanjet.node.node import Node
+    from fanjet.protocol.publication import Publication
+
+    from ..requests import Parameters
+    from .connection_views import ConnectionPages
+
+MOST_CONNECTIONS = 20
+
+
+class Step(NamedTuple):
+    """One decision. `outcome`: `yes` lets the publication through, `no` stops it, `unknown` cannot be told."""
+
+    question: str
+    outcome: str
+    detail: str
+
+
+class Explanation:
+    """Answers about the connections of this node."""
+
+    def __init__(self, node: Node, connections: ConnectionPages) -> None:
+        self._node = node
+        self._connections = connections
+
+    async def explain(self, asked: Parameters) -> dict[str, Any]:
+        """What became of the publications of `channel` for the connection `client`, or all of `user`, on this node;
+        with `offset`, of one that is still in the history. `steps` tell about that one, `verdict` is for all."""
+        channel, offset = asked.needed("channel"), asked.number("offset")
+        sessions = self._sessions(asked)
+        resolved = self._resolve(channel)
+        if resolved is None:
+            unknown = Step("Does the channel's namespace exist?", "no", "Clients are answered error 102.")
+            return {"connections": [], "steps": [unknown], "verdict": "There is no such namespace."}
+        publication, found = await self._publication(resolved, channel, offset)
+        told = [self._explain(session, resolved, publication, offset) for session in sessions[:MOST_CONNECTIONS]]
+        return {"connections": told, "steps": found, "verdict": ""}
+
+    def _resolve(self, channel: str) -> Resolved | None:
+        try:
+            return self._node.namespaces.resolve(channel)
+        except ReplyError:
+            return None
+
+    def _sessions(self, asked: Parameters) -> list[Session]:
+        if client := asked.text("client"):
+            session = self._connections.find(client)
+            return [] if session is None else [session]
+        if not asked.is_given("user"):
+            raise Refused(400, "user or client is missing")
+        return cast("list[Session]", self._node.connections.select(Selection(asked.text("user"))))
+
+    async def _publication(
+        self, resolved: Resolved, channel: str, offset: int
+    ) -> tuple[Publication | None, list[Step]]:
+        """The publication in question, as far as it is kept."""
+        if not offset:
+            return None, []
+        question = "Is the publication in the history?"
+        if not (resolved.options.history_size and resolved.options.history_ttl):
+            return None, [Step(question, "unknown", "This namespace keeps no history, so its tags are not known.")]
+        try:
+            history: History = await self._node.history(
+                channel,
+                since=StreamPosition(offset - 1, ""),
+                limit=1,
+                reverse=False,
+                meta_ttl=int(resolved.options.history_meta_ttl),
+            )
+        except ReplyError as failure:
+            return None, [Step(question, "unknown", f"The history cannot be read: {failure.error.message}.")]
+        kept = [one for one in history.publications if one.offset == offset]
+        if kept:
+            return kept[0], [Step(question, "yes", f"Offset {offset} of {history.top.offset}.")]
+        if offset > history.top.offset:
+            return None, [Step(question, "no", f"It was not published: the stream ends at {history.top.offset}.")]
+        return None, [Step(question, "unknown", "It is not kept any more, so its tags are not known.")]
+
+    def _explain(
+        self, session: Session, resolved: Resolved, publication: Publication | None, offset: int
+    ) -> dict[str, Any]:
+        subscription = session.subscriptions.get(resolved.channel)
+        if subscription is None:
+            steps = [_not_subscribed(session, resolved)]
+        else:
+            steps = [_subscribed(subscription), self._filtered(subscription, publication)]
+            steps += [self._positioned(subscription, offset), _queued(session)]
+        return {"client": session.client_id, "user": session.user, "steps": steps, "verdict": _verdict(steps)}
+
+    def _filtered(self, subscription: Subscription, publication: Publication | None) -> Step:
+        question = "Does its tags filter let the publication through?"
+        tags_filter = subscription.delivery.tags_filter
+        if tags_filter is None:
+            return Step(question, "yes", "It has none.")
+        if publication is None:
+            return Step(question, "unknown", "It has one; name the offset of a publication that is kept to try it.")
+        tags = publication.tags or {}
+        return Step(question, "yes" if tags_filter.matches(tags) else "no", f"The publication's tags are {tags}.")
+
+    def _positioned(self, subscription: Subscription, offset: int) -> Step:
+        question = "How far has it been delivered to?"
+        if not subscription.delivery.positioned:
+            return Step(question, "unknown", "It keeps no position: what was lost on the way nobody notices.")
+        reached, epoch = self._connections.position(subscription)
+        where = f"Offset {reached} in epoch {epoch}"
+        if not offset:
+            return Step(question, "yes", f"{where}.")
+        if offset > reached:
+            return Step(question, "no", f"{where}, which is before {offset}: this node has not got it yet.")
+        return Step(question, "yes", f"{where}: {offset} has been sent, unless the subscription began after it.")
+
+
+def _not_subscribed(session: Session, resolved: Resolved) -> Step:
+    """Whether it could subscribe if it tried."""
+    question = "Is it subscribed to the channel?"
+    refusal = refuse_subscribe(resolved, stream_wanted=True, has_token=False)
+    if refusal is not None:
+        return Step(question, "no", f"Without a token it would be answered error {refusal.code} ({refusal.message}).")
+    if resolved.options.subscribe_proxy_enabled or resolved.options.subscribe_stream_proxy_enabled:
+        return Step(question, "no", "The application would be asked whether it may.")
+    source = may_subscribe(resolved, session, insecure=session.context.config.insecure)
+    if source is None:
+        return Step(question, "no", "It may not without a subscription token (error 103).")
+    return Step(question, "no", f"It may, but has not asked to ({source.name.lower().replace('_', ' ')}).")
+
+
+def _subscribed(subscription: Subscription) -> Step:
+    question = "Is it subscribed to the channel?"
+    if subscription.buffer is not None or not subscription.active:
+        return Step(question, "unknown", "It is just subscribing: what comes meanwhile follows the reply.")
+    side = "by the server" if subscription.server_side else "by itself"
+    return Step(question, "yes", f"Subscribed {side} ({subscription.options.source.name.lower().replace('_', ' ')}).")
+
+
+def _queued(session: Session) -> Step:
+    question = "Has the client taken what was sent?"
+    if session.is_blocked:
+        limit = session.context.settings.queue_max_size
+        return Step(question, "no", f"It is slow: {session.backlog_size} bytes wait (it is closed at {limit}).")
+    return Step(question, "yes", "Nothing waits for it on this server.")
+
+
+def _verdict(steps: list[Step]) -> str:
+    for step in steps:
+        if step.outcome == "no":
+            return f"Stopped here: {step.question} {step.detail}"
+    if any(step.outcome == "unknown" for step in steps):
+        return "Nothing here stopped it, as far as can be told."
+    return "Nothing here stopped it: it left this server."

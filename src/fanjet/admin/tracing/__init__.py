@@ -1,0 +1,1 @@
+"""Live traces of channels and connections (10 I.2)."""

@@ -1,0 +1,1 @@
+"""Figures: CPU, memory, latency and their report."""

@@ -1,0 +1,133 @@
+"""A process that a scenario starts and restarts by itself."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import BenchError
+from ..settings import Settings, server_settings
+
+if TYPE_CHECKING:
+    from ..clients.client import Address
+
+START_TIMEOUT: Final = 20.0
+"""Seconds a process has to listen."""
+
+_LOOK: Final = 0.02
+
+
+def node_settings(port: int, drain_time: float, **own: Any) -> Settings:
+    """Return the settings of a server that sends its clients away over so many seconds, with more at the top level."""
+    settings = server_settings(port)
+    fanjet = {"drain_time": f"{drain_time}s", **own.pop("fanjet", {})}
+    off = {"grpc_api": {"enabled": False}, "uni_grpc": {"enabled": False}}
+    return {**settings, **off, "shutdown": {"timeout": f"{drain_time + 30}s"}, **own, "fanjet": fanjet}
+
+
+class Node:
+    """One process that listens on a port of 127.0.0.1, again and again with the same words. What it prints is kept."""
+
+    def __init__(self, words: list[str], port: int, folder: Path) -> None:
+        self.address: Address = ("127.0.0.1", port)
+        self._words = words
+        self._log = folder / "log"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @classmethod
+    def of_server(cls, command: str, settings: Settings, folder: Path) -> "Node":
+        """A server on these settings. In `command`, {config}, {port} and {python} are filled in."""
+        port = settings["http_server"]["port"]
+        config = folder / "config.json"
+        config.write_text(json.dumps(settings))
+        filled = command.replace("{config}", str(config)).replace("{port}", str(port))
+        return cls(shlex.split(filled.replace("{python}", sys.executable)), port, folder)
+
+    async def start(self) -> None:
+        """Start it and return when it listens. Raises `BenchError` when it does not."""
+        with self._log.open("ab") as log:
+            try:
+                process = self._process = await asyncio.create_subprocess_exec(
+                    *self._words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+            except OSError as error:
+                raise BenchError(f"cannot start {self._words[0]}: {error}") from error
+        await self._until(self._listens, "it does not listen", process)
+
+    async def logged(self, text: str, within: float) -> None:
+        """Wait until it has said this. Raises `BenchError`."""
+
+        async def has_said() -> bool:
+            return text in self._said()
+
+        await self._until(has_said, f"it does not say {text!r}", self._running(), within)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._running().send_signal(number)
+
+    async def ended(self, within: float) -> None:
+        """Wait until it has ended. Raises `BenchError`."""
+        try:
+            async with asyncio.timeout(within):
+                await self._running().wait()
+        except TimeoutError as error:
+            raise BenchError(f"the server did not end within {within:.0f} s") from error
+
+    async def kill(self) -> None:
+        """End whatever is left of it."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process is not None, "it has not been started"
+        return self._process
+
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection(*self.address)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def _until(
+        self,
+        condition: Callable[[], Awaitable[bool]],
+        complaint: str,
+        process: asyncio.subprocess.Process,
+        within: float = START_TIMEOUT,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while not await condition():
+            ended = process.returncode is not None
+            if ended or loop.time() > deadline:
+                why = f"ended with status {process.returncode}" if ended else f"{complaint} within {within:.0f} s"
+                tail = "\n".join(self._said().splitlines()[-15:])
+                raise BenchError(f"{self._words[0]}: {why}:\n{tail}")
+            await asyncio.sleep(_LOOK)
+
+
+@contextlib.asynccontextmanager
+async def running_node(command: str, settings: Settings) -> AsyncIterator[Node]:
+    """Run a server (`Node.of_server`) meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        node = Node.of_server(command, settings, Path(folder))
+        try:
+            await node.start()
+            yield node
+        finally:
+            await node.kill()

@@ -1,0 +1,1 @@
+"""Workloads: what the clients of a benchmark send, and at which rate."""

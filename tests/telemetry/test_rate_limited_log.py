@@ -1,0 +1,23 @@
+"""Lines that come in storms."""
+
+from fanjet.telemetry.rate_limited_log import LimitedLog
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.written: list[dict[str, object]] = []
+
+    def info(self, message: str, /, **fields: object) -> None:
+        self.written.append(fields)
+
+
+def test_a_storm_is_cut_short_and_the_next_line_tells_how_much_was_left_out():
+    lines, now = Lines(), [0.0]
+    log = LimitedLog(lines, 2, lambda: now[0])  # type: ignore[arg-type]
+    for number in range(5):
+        log.info("line", number=number)
+    assert [fields["number"] for fields in lines.written] == [0, 1]
+    now[0] = 1.0
+    log.info("line", number=9)
+    log.info("line", number=10)
+    assert lines.written[2:] == [{"number": 9, "omitted": 3}, {"number": 10}]
