@@ -19,8 +19,8 @@ from fanjet.protocol.codes import (
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
-    from fanjet.node.procedures import Procedure
-    from fanjet.node.selection import Selection
+    from fanjet.node.connection_filter import Selection
+    from fanjet.node.rpc_methods import Procedure
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 

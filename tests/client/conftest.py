@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.client.rig import Rig
+from tests.client.harness import Rig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

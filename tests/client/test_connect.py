@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER
 from tests.support.tokens import token
 
 if TYPE_CHECKING:
     from tests.client.client import Client
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 STEPS = ["subscribe", "subscribe answer", "add", "add answer", "history", "history answer"]
 CHANNELS = ["full:a", "full:b", "news"]

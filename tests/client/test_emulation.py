@@ -17,7 +17,7 @@ from fanjet.protocol.emulation import emulation_request
 
 if TYPE_CHECKING:
     from tests.client.client import Client
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 
 def request(client: Client, *commands: dict[str, Any]) -> asyncio.Task[None]:

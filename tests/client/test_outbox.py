@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.client.client import Client
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 PING = {"rpc": {"method": "ping"}}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.client.client import Client
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 TALK: dict[str, Any] = {
     "name": "talk",

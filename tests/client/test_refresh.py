@@ -11,7 +11,7 @@ from tests.support.tokens import token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 CLOSED = {"channel": {"namespaces": [{"name": "closed", "history_size": 10, "history_ttl": 300, "presence": True}]}}
 ALL = {"channels": ["closed:*"], "match": "wildcard", "allow": ["sub", "pub", "hst", "prs"]}

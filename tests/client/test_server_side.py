@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import ReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.protocol.publication import StreamPosition
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 SUBSCRIBE = {"subscribe": {"channel": "full:a"}}
 

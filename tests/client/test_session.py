@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.client.client import Client, FakeTransport
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 
 async def test_a_closed_connection_leaves_nothing_behind(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER
 from tests.support.tokens import token
 
 if TYPE_CHECKING:
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 
 class Slow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import (
     DISCONNECT_FORCE,
     ERROR_INTERNAL,
@@ -19,7 +19,7 @@ from fanjet.protocol.codes import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 STEPS = ["subscribe", "subscribe answer", "add", "add answer", "history", "history answer"]
 """Every place where a subscribe with presence and recovery waits for the engine."""

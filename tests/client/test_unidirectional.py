@@ -9,7 +9,7 @@ import pytest
 from msgspec import Raw
 
 from fanjet.client.unidirectional import UnidirectionalSession
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import (
     DISCONNECT_FORCE,
     ERROR_EXPIRED,
@@ -30,7 +30,7 @@ from tests.support.tokens import token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.client.rig import Rig
+    from tests.client.harness import Rig
 
 LINES = WireFormat("uni-lines", UNIDIRECTIONAL_JSON, lambda message: message + b"\n")
 
@@ -94,7 +94,7 @@ async def test_an_error_becomes_a_disconnect(
     async def refuse(*_: object) -> None:
         raise ReplyError(error)
 
-    monkeypatch.setattr("fanjet.client.connect.authenticate", refuse)
+    monkeypatch.setattr("fanjet.client.commands.connect.authenticate", refuse)
     one = Listener(rig)
     one.session.connect(ConnectRequest())
     assert one.messages == [{"disconnect": {"code": code, "reason": reason}}]
@@ -108,7 +108,7 @@ async def test_a_surprise_is_logged_and_becomes_3004(
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("fanjet.client.connect.authenticate", fail)
+    monkeypatch.setattr("fanjet.client.commands.connect.authenticate", fail)
     one = Listener(rig)
     one.session.connect(ConnectRequest())
     assert one.messages == [{"disconnect": {"code": 3004, "reason": "internal server error"}}]
@@ -138,7 +138,7 @@ async def test_an_error_of_the_servers_own_is_not_configured(
     async def refuse(*_: object) -> None:
         raise ReplyError(error)
 
-    monkeypatch.setattr("fanjet.client.connect.authenticate", refuse)
+    monkeypatch.setattr("fanjet.client.commands.connect.authenticate", refuse)
     transforms = [{"code": 100, "to": {"code": 4100, "reason": "broken"}}]
     rig = make_rig(
         {"client": {"connect_code_to_unidirectional_disconnect": {"enabled": True, "transforms": transforms}}}

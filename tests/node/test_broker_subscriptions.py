@@ -8,7 +8,7 @@ import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.node.broker_subscriptions import MOST_AT_ONCE
-from tests.client.rig import Rig
+from tests.client.harness import Rig
 
 SUBSCRIBE = {"subscribe": {"channel": "news"}}
 UNSUBSCRIBE = {"unsubscribe": {"channel": "news"}}

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from fanjet.client.opening import PLAIN
+from fanjet.client.request_info import PLAIN
 from fanjet.config.tree.unidirectional import UniWebsocket
 from fanjet.protocol.codes import DISCONNECT_FORCE
 from fanjet.transports.uni_websocket import JoiningUniWebSocketTransport, UniWebSocketTransport
 from fanjet.transports.uni_websocket_endpoint import terms_of
-from tests.client.rig import Rig
+from tests.client.harness import Rig
 from tests.support.tokens import token
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.subscription import from_server_api, is_stream
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER, Disconnect
 from fanjet.protocol.publication import StreamPosition
 

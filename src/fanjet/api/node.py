@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
-    from fanjet.node.procedures import Procedure
+    from fanjet.node.connection_filter import Selection
     from fanjet.node.registry import NodeInfo
-    from fanjet.node.selection import Selection
+    from fanjet.node.rpc_methods import Procedure
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fanjet.config.tree.channel import ChannelOptions
 
-    from .asker import Asker
+    from .principal import Asker
 
 log = get_logger(__name__)
 

@@ -11,9 +11,9 @@ from fanjet.config.tree.channel import ChannelOptions
 from fanjet.protocol.codes import ERROR_PERMISSION_DENIED, Error
 
 from . import capabilities
-from .asker import Asker
 from .expressions import Expression
 from .namespaces import Resolved
+from .principal import Asker
 from .subscription import Source, SubscriptionOptions
 
 # Everything below only ever grants, so that the order of the rules is free: the cheap ones come first.

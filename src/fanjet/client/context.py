@@ -6,16 +6,16 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fanjet.events.nobody import Nobody
+from fanjet.events.null_handler import Nobody
 from fanjet.net.eager import run_eagerly
 from fanjet.node.metrics import NodeMetrics
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
 
+from .frame_logging import traces_frames
 from .metrics import ClientMetrics
-from .pongs import PongWatch
-from .tracing import traces_frames
-from .waiting_room import WaitingRoom
+from .ping_tracker import PongWatch
+from .unauthenticated import WaitingRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

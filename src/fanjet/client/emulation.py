@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from fanjet.protocol.emulation import emulated_frame
 
-from .commands import CommandQueue
+from .command_queue import CommandQueue
 
 if TYPE_CHECKING:
-    from .commands import Running
+    from .command_queue import Running
     from .session import Session
 
 

@@ -21,16 +21,18 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import DisconnectPush, RefreshPush, UnsubscribePush
 
-from . import emulation, farewell, refresh, server_side, tick, unsubscribe
-from .agent import NOBODY, agent
+from . import disconnect_event, emulation
 from .client_id import new_client_id
-from .commands import CommandQueue
+from .command_queue import CommandQueue
+from .commands import refresh
+from .connect_info import NOBODY, agent
 from .deadlines import Deadlines, first_time
-from .opening import PLAIN
+from .frame_logging import TracedTransport, trace_incoming
 from .outbox import Outbox
+from .request_info import PLAIN
 from .settings import LONGEST_LIFETIME
 from .state import AUTHENTICATED, CLOSED, CONNECTED, CONNECTING, UNUSABLE
-from .tracing import TracedTransport, trace_incoming
+from .subscriptions import periodic, server_side, unsubscribing
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -44,12 +46,12 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import StreamPosition
     from fanjet.telemetry.metrics import Flow
 
-    from .asking import Asking
-    from .authenticate import Credentials
+    from .commands.authenticate import Credentials
     from .context import ClientContext
-    from .opening import Opening
+    from .event_calls import Asking
+    from .request_info import Opening
     from .state import State
-    from .subscription import Subscription
+    from .subscriptions.subscription import Subscription
     from .transport import Transport
 
 
@@ -320,7 +322,7 @@ class Session(Outbox):
         if now >= deadlines.ping:
             self._ping(now)
         if now >= deadlines.tick:
-            tick.start(self, now)
+            periodic.start(self, now)
         self.arm()
 
     def keep_ticking(self) -> None:
@@ -425,7 +427,7 @@ class Session(Outbox):
         self._enter(CLOSED)
         if disconnect.code != DISCONNECT_CONNECTION_CLOSED.code:
             self.metrics.disconnect(disconnect.code)
-            farewell.write_down(self, disconnect)
+            disconnect_event.write_down(self, disconnect)
         self.context.connecting.leave(self)
         self.context.wheel.cancel(self)
         self._leave_node()
@@ -433,9 +435,9 @@ class Session(Outbox):
             self._commands.stop()
             self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
         self.stop_asking()
-        unsubscribe.leave_all(self)
+        unsubscribing.leave_all(self)
         if was_connected and self.context.events.hears_disconnects:
-            self.context.run_in_background(farewell.tell_application(self, disconnect))
+            self.context.run_in_background(disconnect_event.tell_application(self, disconnect))
 
     def stop_asking(self) -> None:
         """The application's answers are of no use any more."""
@@ -460,7 +462,7 @@ class Session(Outbox):
 
     def end_subscription(self, subscription: Subscription, reason: Unsubscribe) -> None:
         """Unsubscribe completely, then tell the client."""
-        self.context.run_in_background(unsubscribe.leave_and_push(self, subscription, reason))
+        self.context.run_in_background(unsubscribing.leave_and_push(self, subscription, reason))
 
     async def subscribe_by_server(
         self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
@@ -473,7 +475,7 @@ class Session(Outbox):
         if not channel or self.closed:
             return
         try:
-            await unsubscribe.unsubscribe(self, channel)
+            await unsubscribing.unsubscribe(self, channel)
         except Disconnected:
             return  # an attempt that did not end has ended the connection
         self.push_unsubscribe(channel, unsubscribe_)

@@ -18,16 +18,16 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.messages import Command
 
 from .client_id import new_client_id
-from .opening import PLAIN
+from .frame_logging import trace_incoming
+from .request_info import PLAIN
 from .session import Session
-from .tracing import trace_incoming
 
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect, Error
     from fanjet.protocol.messages import ConnectRequest
 
     from .context import ClientContext
-    from .opening import Opening
+    from .request_info import Opening
     from .transport import Transport
 
 _CONNECT_ID: Final = 1

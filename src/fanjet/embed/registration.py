@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         SubRefreshReply,
         SubscribeReply,
     )
-    from fanjet.node.procedures import Procedure
+    from fanjet.node.rpc_methods import Procedure
 
 T = TypeVar("T")
 Answer: TypeAlias = Coroutine[Any, Any, T]

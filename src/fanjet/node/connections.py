@@ -9,7 +9,7 @@ from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .selection import Selection
+    from .connection_filter import Selection
     from .session import Session
 
 

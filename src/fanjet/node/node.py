@@ -22,18 +22,18 @@ from fanjet.telemetry.logging import get_logger
 
 from .broker_subscriptions import BrokerSubscriptions
 from .cluster.surveys import SurveyTimeout
+from .connection_operations import Orders
 from .connections import Connections
 from .draining import drain
+from .extension_surveys import Answers, Inquiries
 from .flusher import Flusher
 from .hub import Hub
-from .inquiries import Answers, Inquiries
 from .metrics import NodeMetrics
-from .orders import Orders
+from .node_info import Stock
 from .position_checks import PositionChecks
 from .presence import CountedPresence
-from .questions import CHANNELS, EMULATION, Questions
 from .registry import UnknownNode
-from .stock import Stock
+from .surveys import CHANNELS, EMULATION, Questions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
     from .channel import LiveChannel
     from .cluster.cluster import Cluster
-    from .procedures import Procedure
+    from .connection_filter import Selection
     from .registry import NodeInfo
-    from .selection import Selection
+    from .rpc_methods import Procedure
     from .subscriber import Subscriber
 
 log = get_logger(__name__)

@@ -28,7 +28,7 @@ from fanjet.events.proxy.proxies import Proxies
 from fanjet.net.addresses import OwnAddresses
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.wheel import TimingWheel, next_second
-from fanjet.node.collector import CollectorGuard
+from fanjet.node.gc_tuning import CollectorGuard
 from fanjet.node.node import Node
 from fanjet.operations.health import Stage
 from fanjet.server.endpoints import services

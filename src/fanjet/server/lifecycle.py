@@ -20,7 +20,7 @@ from fanjet.net.asgi.lifespan import StartupFailed
 from fanjet.net.binding import BindError
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.tls import TLSError
-from fanjet.node.collector import THRESHOLDS
+from fanjet.node.gc_tuning import THRESHOLDS
 from fanjet.server.app import VERSION, Server, node_name, write_notices
 from fanjet.server.file_limit import LOW, raise_limit
 from fanjet.server.listeners import ListenError

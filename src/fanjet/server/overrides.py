@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fanjet.config import ConfigError
-from fanjet.events.handlers.handled import Handled
+from fanjet.events.handlers.handler_events import Handled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fanjet.net.router import Endpoint
     from fanjet.net.wheel import TimingWheel
     from fanjet.node.node import Node
-    from fanjet.node.procedures import Procedure
+    from fanjet.node.rpc_methods import Procedure
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from fanjet.client.opening import PLAIN, Opening
+from fanjet.client.request_info import PLAIN, Opening
 from fanjet.net.cors import cors_headers
 from fanjet.net.http1 import BodyAwaited, UnreadableBody
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fanjet.client.context import ClientContext
-    from fanjet.client.opening import Opening
+    from fanjet.client.request_info import Opening
     from fanjet.net.http1 import Exchange, ResponseStream
     from fanjet.net.http1.stream import BodyFraming
     from fanjet.protocol.codec import Codec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw
 
-from fanjet.client.opening import PLAIN, Opening
+from fanjet.client.request_info import PLAIN, Opening
 from fanjet.client.unidirectional import UnidirectionalSession
 from fanjet.net.grpc.framing import frame, gzip_frame
 from fanjet.net.grpc.parsing import STREAM_FAILURE, parse

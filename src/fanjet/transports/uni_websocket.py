@@ -18,7 +18,7 @@ from .websocket import WebSocketTransport
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
-    from fanjet.client.opening import Opening
+    from fanjet.client.request_info import Opening
     from fanjet.net.websocket.frames import FrameBuilder
     from fanjet.protocol.codes import Disconnect
     from fanjet.protocol.messages import ConnectRequest

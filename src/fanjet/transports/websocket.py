@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from fanjet.client.context import ClientContext
-    from fanjet.client.opening import Opening
+    from fanjet.client.request_info import Opening
     from fanjet.protocol.codes import Disconnect
 
     from .websocket_terms import Terms

@@ -21,7 +21,7 @@ from .response_stream import line
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
-    from fanjet.client.opening import Opening
+    from fanjet.client.request_info import Opening
     from fanjet.config.tree.bidirectional import Webtransport
     from fanjet.net.http1 import Exchange
     from fanjet.net.origin import OriginPredicate

@@ -10,10 +10,10 @@ from fanjet.channels.subscription import Source, SubscriptionOptions
 from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
+from fanjet.node.connection_filter import Selection
 from fanjet.node.node import Node
 from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.registry import UnknownNode
-from fanjet.node.selection import Selection
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_FORCE, ERROR_INTERNAL, UNSUBSCRIBE_SERVER, ReplyError
 from fanjet.protocol.messages import EmulationRequest, FilterNode

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.client.session import Session
-    from fanjet.client.subscription import Subscription
+    from fanjet.client.subscriptions.subscription import Subscription
     from fanjet.node.node import Node
 
     from ..requests import Parameters

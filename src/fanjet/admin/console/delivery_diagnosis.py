@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import ReplyError
 from fanjet.protocol.publication import StreamPosition
 
@@ -14,7 +14,7 @@ from ..requests import Refused
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
     from fanjet.client.session import Session
-    from fanjet.client.subscription import Subscription
+    from fanjet.client.subscriptions.subscription import Subscription
     from fanjet.engines.interfaces import History
     from fanjet.node.node import Node
     from fanjet.protocol.publication import Publication

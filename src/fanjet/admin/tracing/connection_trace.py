@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-from fanjet.node.selection import Selection
+from fanjet.node.connection_filter import Selection
 
 from .message_format import readable
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.client.session import Session
-    from fanjet.client.watching import Watching
+    from fanjet.client.session_tap import Watching
     from fanjet.node.node import Node
     from fanjet.protocol.messages import Command
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from fanjet.client.watching import Watching
+from fanjet.client.session_tap import Watching
 from fanjet.net.http1.response import JSON
 from fanjet.protocol.codes import ReplyError
 from fanjet.telemetry.logging import get_logger

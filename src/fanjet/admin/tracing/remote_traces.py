@@ -17,7 +17,7 @@ from .connection_trace import trace_client, trace_user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fanjet.client.watching import Watching
+    from fanjet.client.session_tap import Watching
     from fanjet.node.node import Node
 
     from ..event_stream import EventStream

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from fanjet.net.eager import run_eagerly
 from fanjet.net.glob import GlobError
 from fanjet.node.proto import control_pb2 as pb
-from fanjet.node.questions import CHANNELS, EMULATION, SUCCESS, Answer, ChannelsFault, EmulationFault
+from fanjet.node.surveys import CHANNELS, EMULATION, SUCCESS, Answer, ChannelsFault, EmulationFault
 from fanjet.protocol.codes import ERROR_INTERNAL, Disconnect, ReplyError, Unsubscribe
 from fanjet.telemetry.logging import get_logger
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import Controller
-    from fanjet.node.inquiries import Inquiries
+    from fanjet.node.connection_filter import Selection
+    from fanjet.node.connection_operations import Orders
+    from fanjet.node.extension_surveys import Inquiries
     from fanjet.node.metrics import NodeMetrics
-    from fanjet.node.orders import Orders
-    from fanjet.node.questions import Questions
     from fanjet.node.registry import NodeInfo
-    from fanjet.node.selection import Selection
+    from fanjet.node.surveys import Questions
     from fanjet.protocol.publication import StreamPosition
 
 log = get_logger(__name__)

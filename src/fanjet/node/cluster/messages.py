@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.subscription import Source, SubscriptionOptions
+from fanjet.node.connection_filter import Selection
 from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.registry import NodeInfo, NodeMetrics
-from fanjet.node.selection import Selection
 from fanjet.protocol.messages import FilterNode
 from fanjet.protocol.publication import StreamPosition
 

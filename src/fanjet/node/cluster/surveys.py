@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fanjet.node.questions import Answer
+    from fanjet.node.surveys import Answer
 
 
 class SurveyTimeout(Exception):  # noqa: N818 (says what happened)

@@ -1,0 +1,329 @@
+"""Runs a connection's commands one after another, synchronously until one has to wait (01 §4, DESIGN rules 3 and 9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from operator import length_hint
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from fanjet.engines.interfaces import EngineUnavailable
+from fanjet.net.eager import start
+from fanjet.protocol.codec import MalformedFrame
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CONNECTION_CLOSED,
+    ERROR_INTERNAL,
+    ERROR_NOT_AVAILABLE,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.telemetry.logging import get_logger
+from fanjet.telemetry.rate_limited_log import LimitedLog
+
+from .commands.dispatch import CONNECT, PONG, UNKNOWN, Operation, select
+from .commands.subscribe_prefetch import LONGEST, MOST, look_at, look_at_frame, waits_for_broker
+from .context import log_failure
+from .state import State
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import Command
+
+    from .commands.subscribe_prefetch import Commands
+    from .session import Session
+
+log = get_logger(__name__)
+failures = LimitedLog(log, 20)
+"""Errors that clients are answered: few lines a second tell enough."""
+
+NO_FRAME = -1
+"""In place of the size of a command that came by other means."""
+COMMANDS_PER_SLICE = 100
+"""Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
+
+
+class CommandQueue(Struct, eq=False, gc=False):
+    """The reading half of a session.
+
+    One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
+    unsubscribe), just that one. Until another may start, the rest of its frame waits here, and what comes, in order.
+    With the first further frame nothing more is read from the transport: most clients send none before they are
+    answered. Unless it brings subscribes behind one that waits for the broker, which are asked for together.
+    """
+
+    _session: Session
+    _commands: Commands | None = None
+    _awaited: Command | None = None
+    _frames: deque[bytes | Commands] | None = None
+    _ahead: int = 0
+    _held: bool = False
+    _tasks: set[asyncio.Task[None]] | None = None
+    _left: int = COMMANDS_PER_SLICE
+    _running: int = 0
+    _exclusive: bool = False
+    _waiting: bool = False
+    _finishing: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether no command runs or waits."""
+        return not self._running and not self._waiting
+
+    def take(self, frame: bytes) -> None:
+        """Run a frame's commands, or keep the frame until the ones before have run."""
+        session = self._session
+        if self._waiting:
+            self._keep(frame)
+        elif session.usable:
+            session.cork()
+            try:
+                self._run(session.transport.wire.codec.commands(frame))
+            except MalformedFrame:
+                self._end_by_malformed()
+            finally:
+                session.uncork()
+        elif not session.closed:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
+
+    def take_command(self, command: Command) -> None:
+        """Run the first command, when no frame has brought it: it is not counted as one that was received."""
+        self._session.cork()
+        try:
+            self._run(iter(((command, NO_FRAME),)))
+        finally:
+            self._session.uncork()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether commands have come that have not begun."""
+        return self._commands is not None or bool(self._frames)
+
+    def finish(self) -> None:
+        """Nothing more comes from the client: run what has come, then close."""
+        self._finishing = True
+        self._end_if_over()
+
+    def stop(self) -> None:
+        """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
+        self._commands = None
+        self._frames = None
+
+    def _keep(self, frame: bytes) -> None:
+        """Until its turn comes."""
+        frames = self._frames
+        if frames is None:
+            frames = self._frames = deque()
+            awaited = self._awaited
+            self._ahead = MOST if awaited is not None and waits_for_broker(self._session, awaited) else 0
+        if self._ahead and len(frame) <= LONGEST:
+            commands, left = look_at_frame(self._session, frame, self._ahead)
+            frames.append(commands)
+            self._ahead = min(left, self._ahead - 1)  # there are frames without commands, too
+        else:
+            frames.append(frame)
+            self._ahead = 0
+        if not (self._ahead or self._held):
+            self._held = True
+            self._hold_input()
+
+    def _run_kept(self, frame: bytes | Commands) -> None:
+        session = self._session
+        if session.usable:
+            try:
+                self._run(session.transport.wire.codec.commands(frame) if isinstance(frame, bytes) else frame)
+            except MalformedFrame:
+                self._end_by_malformed()
+        elif not session.closed:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
+
+    def _run(self, commands: Commands) -> None:
+        """Run commands, each with its size in bytes. Raises `MalformedFrame`."""
+        session = self._session
+        for command, size in commands:
+            may_continue = self._start(command, size)
+            if not session.usable:
+                break
+            if not may_continue:
+                # Most frames hold one command, and their iterators know that nothing is left.
+                if not length_hint(commands, 1):
+                    self._wait(None, command)
+                elif waits_for_broker(session, command):
+                    self._wait(look_at(session, commands)[0], command)
+                else:
+                    self._wait(commands, command)
+                break
+            self._left -= 1
+            if not self._left:
+                self._give_way(commands)
+                break
+
+    def _end_by_malformed(self) -> None:
+        session = self._session
+        session.flush()  # the replies to what came before, which not every disconnect does
+        session.disconnect(session.transport.wire.malformed)
+
+    def _wait(self, commands: Commands | None, awaited: Command | None = None) -> None:
+        self._waiting = True
+        self._commands = commands
+        self._awaited = awaited
+
+    def _give_way(self, commands: Commands) -> None:
+        """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
+        client that sends now and then gives way once in a hundred commands, for nothing."""
+        self._left = COMMANDS_PER_SLICE
+        self._wait(commands)
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Continue with what waits, unless it still has to."""
+        session = self._session
+        if not self._waiting or not self._may_start() or session.closed:
+            return
+        self._waiting = False
+        self._awaited = None
+        commands, self._commands = self._commands, None
+        session.cork()
+        try:
+            if commands is not None and session.usable:  # else the connect failed: what came with it counts for nothing
+                self._run_kept(commands)
+            if self._frames is not None and not self._waiting:
+                self._go_on_with_frames(self._frames)
+        finally:
+            session.uncork()
+        if self._waiting or session.closed:
+            return
+        if self._finishing:
+            self._end_if_over()
+        elif self._held:
+            self._held = False
+            self._release_input()
+
+    def _go_on_with_frames(self, frames: deque[bytes | Commands]) -> None:
+        if not self._session.usable:
+            frames.clear()
+        while frames and not self._waiting:
+            self._run_kept(frames.popleft())
+        if not frames:
+            self._frames = None
+
+    def _end_if_over(self) -> None:
+        if self.idle:
+            self._session.write_everything()  # for a client that still reads
+            self._session.disconnect(DISCONNECT_CONNECTION_CLOSED)
+
+    def _hold_input(self) -> None:
+        """Commands wait: let no more come."""
+        self._session.transport.pause_reading()
+
+    def _release_input(self) -> None:
+        """No command waits any more."""
+        self._session.transport.resume_reading()
+
+    def _may_start(self) -> bool:
+        return not self._exclusive and self._running < self._session.context.settings.concurrency
+
+    def _start(self, command: Command, size: int) -> bool:
+        """Run a command as far as it goes. False when the next one has to wait."""
+        session = self._session
+        if not session.authenticated and command.connect is None:
+            session.disconnect(DISCONNECT_BAD_REQUEST)
+            return False
+        operation, request = select(command)
+        channel = request.channel if operation.on_channel else ""
+        name = session.last_command = operation.name
+        metrics = session.metrics
+        traffic = metrics.traffic_in(channel) if metrics.by_namespace else metrics.traffic
+        counted = size != NO_FRAME
+        if counted:
+            flow = traffic.received[name]
+            flow.count += 1
+            flow.size += size
+        timed = counted and operation.timed
+        began = perf_counter()
+        if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
+            Running(session, command.id, operation, channel, timed, began).end(ReplyError(ERROR_NOT_AVAILABLE))
+            return True
+        try:
+            work = operation.handler(session, command.id, request)
+            suspended = None if work is None else start(work)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            Running(session, command.id, operation, channel, timed, began).end(error)
+            return operation.timed
+        if suspended is None:  # most end here, and need no object
+            if timed:
+                if operation.exclusive:  # a connect decides what the connection is counted as
+                    traffic = session.metrics.traffic_in(channel)
+                traffic.durations[name].observe(perf_counter() - began)
+            return True
+        running = Running(session, command.id, operation, channel, timed, began)
+        self._running += 1
+        self._exclusive = operation.exclusive
+        task = suspended.go_on(partial(self._ended, running))
+        if task is not None:
+            if self._tasks is None:
+                self._tasks = set()
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return self._may_start()
+
+    def _ended(self, running: Running, _result: None, error: BaseException | None) -> None:
+        self._running -= 1
+        if running.operation.exclusive:
+            self._exclusive = False
+        running.end(error)
+        if self._waiting:
+            self._go_on()
+        self._session.uncork_later()
+        if self._finishing:
+            self._end_if_over()
+
+
+class Running(Struct, eq=False, gc=False):
+    """A command that has begun, at `_began`."""
+
+    _session: Session
+    _id: int
+    operation: Operation
+    _channel: str
+    _timed: bool
+    _began: float
+
+    def end(self, error: BaseException | None) -> None:
+        """Answer what it raised, and count the time that it took."""
+        if error is not None:
+            self._answer_failure(error)
+        if self._timed:
+            timing = self._session.metrics.traffic_in(self._channel).durations[self.operation.name]
+            timing.observe(perf_counter() - self._began)
+
+    def _answer_failure(self, error: BaseException) -> None:
+        """Translate what the command raised (01 §4.2)."""
+        session = self._session
+        if isinstance(error, ReplyError):
+            failures.info(
+                "client command error",
+                client=session.client_id,
+                user=session.user,
+                command=self.operation.name,
+                channel=self._channel,
+                code=error.error.code,
+                error=error.error.message,
+            )
+            session.reply_error(self._id, error.error, self.operation.name, self._channel)
+        elif isinstance(error, Disconnected):
+            session.disconnect(error.disconnect)
+        elif not isinstance(error, asyncio.CancelledError):
+            if isinstance(error, EngineUnavailable):
+                log.error("command failed in the engine", client=session.client_id, user=session.user, error=error)
+            else:
+                log_failure("command failed", error, client=session.client_id, user=session.user)
+            if session.state is State.CONNECTED:
+                session.reply_error(self._id, ERROR_INTERNAL, self.operation.name, self._channel)
+            else:
+                session.refuse(self._id, ERROR_INTERNAL)

@@ -1,0 +1,1 @@
+"""Client commands: one module per command, and the dispatch table (01 §6)."""

@@ -1,0 +1,33 @@
+"""What every command on a channel checks first (01 §6, CC)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected, ReplyError
+
+if TYPE_CHECKING:
+    from fanjet.channels.namespaces import Resolved
+
+    from ..session import Session
+    from ..subscriptions.subscription import Subscription
+
+
+def resolved_channel(session: Session, channel: str) -> Resolved:
+    """The channel that a command names.
+
+    Raises `Disconnected` 3501 without a channel, error 102 for an unknown namespace, 107 for an invalid name, 108 for a
+    channel of a type that is not built.
+    """
+    if not channel:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    resolved = session.context.node.namespaces.resolve(channel)
+    if resolved.refusal is not None:
+        raise ReplyError(resolved.refusal)
+    return resolved
+
+
+def active_subscription(session: Session, channel: str) -> Subscription | None:
+    """The connection's subscription to a channel, client-side or server-side, once it is active."""
+    subscription = session.subscriptions.get(channel)
+    return subscription if subscription is not None and subscription.active else None

@@ -1,0 +1,128 @@
+"""Command `connect` (01 §6.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CHANNEL_LIMIT,
+    DISCONNECT_CONNECTION_CLOSED,
+    DISCONNECT_CONNECTION_LIMIT,
+    ERROR_EXPIRED,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.messages import ConnectResult
+
+from ..gather import all_of
+from ..state import CONNECTING
+from ..subscriptions.subscribe_flow import NO_WISH, Establishing, Wish
+from .authenticate import authenticate
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import ConnectRequest, SubscribeResult
+
+    from ..session import Session
+    from .authenticate import Credentials
+
+
+async def connect(session: Session, command_id: int, request: ConnectRequest) -> None:
+    """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
+    if session.state is not CONNECTING:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    if request.headers:
+        _keep_headers(session, request)
+    try:
+        credentials = await authenticate(session, request)
+        attempts = _admit(session, credentials, request)
+        if attempts:
+            await _establish(session, command_id, attempts, credentials.data)
+        else:
+            session.reply(command_id, _result(session, {}, credentials.data))
+            session.start_connected()
+    except ReplyError as failure:
+        session.refuse(command_id, failure.error)
+
+
+def _keep_headers(session: Session, request: ConnectRequest) -> None:
+    kept = session.context.events.kept_headers.from_client(request.headers)
+    if kept is not None:
+        session.opening = replace(session.opening, emulated_headers=kept)
+
+
+def _admit(session: Session, credentials: Credentials, request: ConnectRequest) -> list[Establishing]:
+    """Check the limits, then register the connection and reserve its server-side channels."""
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+    context = session.context
+    settings = context.settings
+    if settings.channel_limit and len(credentials.subscriptions) > settings.channel_limit:
+        raise Disconnected(DISCONNECT_CHANNEL_LIMIT)
+    node = context.node
+    limit = settings.user_connection_limit
+    if limit > 0 and credentials.user and node.connections.count_of_user(credentials.user) >= limit:
+        raise Disconnected(DISCONNECT_CONNECTION_LIMIT)
+    if credentials.expire_at and credentials.expire_at <= int(context.unix_time()):
+        raise ReplyError(ERROR_EXPIRED)
+    session.authenticate(credentials, request.name, request.version)
+    if not credentials.subscriptions:
+        return []
+    return [
+        Establishing.reserve(session, channel, options, _wish(request, channel), server_side=True)
+        for channel, options in credentials.subscriptions.items()
+    ]
+
+
+def _wish(request: ConnectRequest, channel: str) -> Wish:
+    entry = request.subs.get(channel)
+    if entry is None:
+        return NO_WISH
+    return Wish(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
+
+
+async def _establish(session: Session, command_id: int, attempts: list[Establishing], data: bytes) -> None:
+    """Make all subscriptions at once, then reply and go live without waiting in between (01 §6.1 steps 11 to 13)."""
+    try:
+        await _prepare_all(attempts)
+        if session.closed:
+            raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+        subs = {attempt.subscription.channel: attempt.complete() for attempt in attempts}
+        session.reply(command_id, _result(session, subs, data))
+    except BaseException:
+        for attempt in attempts:
+            await attempt.abandon()
+        raise
+    for attempt in attempts:
+        attempt.activate()
+    session.start_connected()
+    for attempt in attempts:
+        await attempt.announce()
+
+
+async def _prepare_all(attempts: list[Establishing]) -> None:
+    """Raise what ended an attempt, a disconnect rather than an error."""
+    failures = [outcome for outcome in await all_of([one.prepare() for one in attempts]) if outcome is not None]
+    failures.sort(key=lambda failure: not isinstance(failure, Disconnected))
+    if failures:
+        raise failures.pop(0)  # by now it is in no variable of this frame, which it holds itself
+
+
+def _result(session: Session, subs: dict[str, SubscribeResult], data: bytes) -> ConnectResult:
+    settings = session.context.settings
+    left = session.seconds_left()
+    return ConnectResult(
+        client=session.client_id,
+        version=settings.version,
+        expires=left > 0,
+        ttl=left,
+        data=data,
+        subs=subs,
+        ping=int(session.ping_interval),
+        pong=session.pong_timeout > 0,
+        session=session.session_id,
+        node=session.context.node.uid if session.transport.emulated else "",
+        time=int(session.context.unix_time() * 1000) if settings.include_server_time else 0,
+    )

@@ -1,0 +1,131 @@
+"""Subscriptions and publications that the application decides about (06 §7, §8, §12)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fanjet.channels.subscription import Source, SubscriptionOptions, from_grant, from_stream_grant
+from fanjet.engines.interfaces import PublishOptions
+from fanjet.events.event import PublishEvent, SubscribeEvent
+from fanjet.node.subscriber import Delivery
+from fanjet.protocol.codes import (
+    DISCONNECT_CONNECTION_CLOSED,
+    ERROR_NOT_AVAILABLE,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.publication import ClientInfo
+from fanjet.protocol.tags_filter import InvalidFilter
+
+from ..event_calls import about, ask
+from ..subscriptions.server_filter import invalid_server_filter
+from ..subscriptions.subscription import Subscription
+from .channel_checks import active_subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.config.tree.channel import ChannelOptions
+    from fanjet.events.answer import PublishAnswer
+    from fanjet.events.stream import SubscriptionStream
+    from fanjet.protocol.messages import SubscribeRequest
+
+    from ..session import Session
+
+
+def decides_subscription(resolved: Resolved) -> bool:
+    """Whether the application decides who may subscribe without token. Where a channel names its users, it does not."""
+    options = resolved.options
+    asked = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
+    return asked and not resolved.is_user_limited
+
+
+async def ask_for_subscription(
+    session: Session, request: SubscribeRequest, resolved: Resolved
+) -> tuple[SubscriptionOptions, SubscriptionStream | None]:
+    """How the channel may be subscribed to, with the stream that will feed the subscription if one does.
+
+    Meanwhile the channel counts as taken. Raises what the application does, and `Disconnected` when the connection has
+    ended.
+    """
+    events = session.context.events
+    event = SubscribeEvent(**about(session), channel=request.channel, data=bytes(request.data))
+    stream = None
+    with _held(session, request.channel):
+        if resolved.options.subscribe_proxy_enabled:
+            answer = await ask(session, events.subscribe(event, resolved))
+        else:
+            stream = await ask(session, events.open_stream(event, resolved))
+    if session.closed:
+        if stream is not None:
+            stream.cancel()
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+    if stream is not None:
+        return from_stream_grant(resolved.options, stream.answer, expire_at=stream.answer.expire_at), stream
+    try:
+        options = from_grant(
+            resolved.options, Source.SUBSCRIBE_PROXY, answer, expire_at=answer.expire_at, allow=answer.allow
+        )
+    except InvalidFilter as error:
+        raise invalid_server_filter(request.channel, error) from None
+    return options, None
+
+
+@contextmanager
+def _held(session: Session, channel: str) -> Iterator[None]:
+    """A place among the subscriptions, so that nobody else begins to make one."""
+    nothing = Delivery(session.transport.wire, False, False, False, False, None)
+    options = SubscriptionOptions(Source.UNKNOWN)
+    place = Subscription(session=session, channel=channel, delivery=nothing, options=options, server_side=False)
+    session.subscriptions[channel] = place
+    try:
+        yield
+    finally:
+        if session.subscriptions.get(channel) is place:
+            del session.subscriptions[channel]
+        place.settle()
+
+
+def decides_publication(options: ChannelOptions) -> bool:
+    """Whether the application decides about what clients publish."""
+    return options.publish_proxy_enabled or options.subscribe_stream_proxy_enabled
+
+
+async def publish_by_application(session: Session, resolved: Resolved, data: bytes) -> None:
+    """Publish as the application has it, or hand what is published to the stream that feeds the subscription."""
+    channel = resolved.channel
+    if not resolved.options.publish_proxy_enabled:
+        await _send_to_stream(session, channel, data)
+        return
+    event = PublishEvent(**about(session), channel=channel, data=data)
+    answer = await ask(session, session.context.events.publish(event, resolved))
+    how = _publish_options(session, resolved, answer)
+    await session.context.node.publish(channel, data if answer.data is None else answer.data, how)
+
+
+async def _send_to_stream(session: Session, channel: str, data: bytes) -> None:
+    subscription = active_subscription(session, channel)
+    if subscription is None or subscription.stream is None:
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+    await ask(session, subscription.stream.send(data))
+
+
+def _publish_options(session: Session, resolved: Resolved, answer: PublishAnswer) -> PublishOptions:
+    """The namespace's `delta_publish` has no say here (06 P4)."""
+    options = resolved.options
+    subscription = active_subscription(session, resolved.channel)
+    chan_info = b"" if subscription is None else subscription.chan_info
+    keeps = not answer.skip_history
+    return PublishOptions(
+        history_size=options.history_size if keeps else 0,
+        history_ttl=int(options.history_ttl) if keeps else 0,
+        history_meta_ttl=int(options.history_meta_ttl),
+        info=ClientInfo(session.user, session.client_id, session.info, chan_info),
+        tags=dict(answer.tags) if answer.tags else None,
+        idempotency_key=answer.idempotency_key,
+        use_delta=answer.delta,
+        version=answer.version,
+        version_epoch=answer.version_epoch,
+    )

@@ -1,0 +1,116 @@
+"""Command `publish` (01 §6.4, 03 §4.3)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fanjet.channels.data_format import data_fits
+from fanjet.channels.permissions import may_publish, may_publish_by_options
+from fanjet.engines.interfaces import Published, PublishOptions
+from fanjet.net.eager import after
+from fanjet.node.frames import info_is_json
+from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
+from fanjet.protocol.messages import PublishResult
+from fanjet.protocol.publication import ClientInfo
+
+from ..subscriptions.subscription import PublishingTerms
+from .channel_checks import active_subscription, resolved_channel
+from .proxied import decides_publication, publish_by_application
+
+if TYPE_CHECKING:
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.net.eager import Work
+    from fanjet.protocol.codes import Error
+    from fanjet.protocol.messages import PublishRequest
+
+    from ..session import Session
+    from ..subscriptions.subscription import Subscription
+
+DONE = PublishResult()
+MAP_PUBLISH = 1
+
+
+def publish(session: Session, command_id: int, request: PublishRequest) -> Work | None:
+    """Publish in the client's name, with the namespace's history options."""
+    channel, data = request.channel, bytes(request.data)
+    node = session.context.node
+    subscription = session.subscriptions.get(channel)
+    if (
+        subscription is None
+        or (terms := subscription.publishing) is None
+        or terms.edition is not node.namespaces.edition
+        or terms.info.conn_info is not session.info
+        or terms.info.chan_info is not subscription.chan_info
+        or not data
+        or request.type == MAP_PUBLISH
+    ):
+        resolved = resolved_channel(session, channel)
+        _check_form(session, request, resolved, data)
+        if decides_publication(resolved.options):
+            return _publish_by_application(session, command_id, resolved, data)
+        terms = _agree(session, resolved, active_subscription(session, channel))
+    published = node.publish(channel, data, terms.how)
+    if not isinstance(published, Published):
+        return after(published, partial(_answer, session, command_id, channel))
+    session.reply(command_id, DONE, channel)
+    return None
+
+
+def _answer(session: Session, command_id: int, channel: str, _published: Published) -> None:
+    session.cork()  # the command has not ended yet, and with its end this is written
+    session.reply(command_id, DONE, channel)
+
+
+def _check_form(session: Session, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
+    """Raises `ReplyError` when it is no publication for this channel."""
+    if request.type == MAP_PUBLISH:
+        raise ReplyError(_refuse_map_publish(session, request))
+    data_format = resolved.options.publication_data_format
+    if (data_format or not data) and not data_fits(data_format, data):
+        raise ReplyError(ERROR_BAD_REQUEST)
+
+
+def _agree(session: Session, resolved: Resolved, subscription: Subscription | None) -> PublishingTerms:
+    """How the client publishes to the channel. Kept where it may because it is subscribed, and publications have any
+    form. Raises error 103."""
+    if not may_publish(
+        resolved,
+        session,
+        subscribed=subscription is not None,
+        insecure=session.context.config.insecure,
+        allowed=() if subscription is None else subscription.options.allow,
+    ):
+        raise ReplyError(ERROR_PERMISSION_DENIED)
+    options = resolved.options
+    chan_info = b"" if subscription is None else subscription.chan_info
+    info = ClientInfo(session.user, session.client_id, session.info, chan_info)
+    size = options.history_size
+    how = PublishOptions(
+        size,
+        int(options.history_ttl) if size else 0,
+        int(options.history_meta_ttl) if size else 0,
+        info=info,
+        use_delta=options.delta_publish,
+        is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON, too
+    )
+    terms = PublishingTerms(session.context.node.namespaces.edition, info, how)
+    if (
+        subscription is not None
+        and may_publish_by_options(options, session.user, subscribed=True)
+        and not options.publication_data_format
+    ):
+        subscription.publishing = terms
+    return terms
+
+
+async def _publish_by_application(session: Session, command_id: int, resolved: Resolved, data: bytes) -> None:
+    await publish_by_application(session, resolved, data)
+    session.reply(command_id, DONE, resolved.channel)
+
+
+def _refuse_map_publish(session: Session, request: PublishRequest) -> Error:
+    """The channel is a stream: it has no keys to publish to, whatever its permissions say."""
+    if not session.context.config.insecure:
+        return ERROR_PERMISSION_DENIED
+    return ERROR_INTERNAL if request.key else ERROR_BAD_REQUEST

@@ -1,0 +1,107 @@
+"""Command `refresh` (01 §6.9, 03 §6.12): a new token prolongs the connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.channels.subscription import Source
+from fanjet.events.client_events import EventFailed
+from fanjet.events.event import RefreshEvent
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_EXPIRED,
+    DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_INTERNAL,
+    DISCONNECT_INVALID_TOKEN,
+    ERROR_EXPIRED,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.messages import RefreshResult
+
+from ..event_calls import about, ask_aside
+from ..settings import RETRY_SECONDS
+from .authenticate import stream_channels
+from .capabilities import replace_capabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fanjet.auth import ConnectionToken
+    from fanjet.events.answer import RefreshAnswer
+    from fanjet.protocol.messages import RefreshRequest
+
+    from ..session import Session
+
+
+async def refresh(session: Session, command_id: int, request: RefreshRequest) -> None:
+    """Verify the token and move the connection's expiry; the server-side subscriptions it names must be the ones there
+    are. Where the application prolongs connections, clients have no business to."""
+    if not request.token or session.context.events.decides_refresh:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    token = await _verify(session, request.token)
+    channels = stream_channels(session.context, token.subs)
+    if token.meta:
+        session.meta = token.meta
+    if _subscriptions_changed(session, channels):
+        raise Disconnected(DISCONNECT_INSUFFICIENT_STATE)
+    now = int(session.context.unix_time())
+    if token.expire_at and token.expire_at <= now:
+        raise ReplyError(ERROR_EXPIRED)
+    left = session.set_expiry(token.expire_at)
+    if left and token.info:
+        session.info = token.info
+    session.arm()
+    replace_capabilities(session, token.caps or ())
+    session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
+
+
+async def ask_to_go_on(session: Session) -> None:
+    """Let the application prolong a connection that has expired, or end it (06 §6)."""
+    events = session.context.events
+    try:
+        answer = await ask_aside(session, events.refresh(RefreshEvent(**about(session))))
+    except EventFailed:
+        session.set_expiry(int(session.context.unix_time()) + RETRY_SECONDS)
+    except ReplyError:
+        session.disconnect(DISCONNECT_INTERNAL)
+    except Disconnected as ending:
+        session.disconnect(ending.disconnect)
+    else:
+        _go_on(session, answer)
+    session.arm()
+
+
+def _go_on(session: Session, answer: RefreshAnswer | None) -> None:
+    if answer is not None and answer.meta:
+        session.meta = answer.meta
+    if answer is None or answer.expire_at <= session.context.unix_time():
+        session.disconnect(DISCONNECT_EXPIRED)
+        return
+    session.set_expiry(answer.expire_at)
+    if answer.info:
+        session.info = answer.info
+    replace_capabilities(session, answer.caps)
+
+
+async def _verify(session: Session, text: str) -> ConnectionToken:
+    try:
+        token = await session.context.connection_verifier.verify(text)
+    except TokenExpired:
+        raise Disconnected(DISCONNECT_EXPIRED) from None
+    except TokenInvalid:
+        raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
+    if token.user != session.user:
+        raise Disconnected(DISCONNECT_INVALID_TOKEN)
+    return token
+
+
+def _subscriptions_changed(session: Session, channels: Collection[str]) -> bool:
+    """A channel of the token that is not subscribed, or one that came with the token before and is missing now."""
+    if any(channel not in session.subscriptions for channel in channels):
+        return True
+    return any(
+        subscription.options.source is Source.CONNECTION_TOKEN and channel not in channels
+        for channel, subscription in session.subscriptions.items()
+    )

@@ -1,0 +1,30 @@
+"""Command `send` (01 §6.8): an asynchronous message to the application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.events.event import MessageEvent
+from fanjet.protocol.codes import DISCONNECT_NOT_AVAILABLE, Disconnected, ReplyError
+from fanjet.telemetry.logging import get_logger
+
+from ..event_calls import about, ask
+
+if TYPE_CHECKING:
+    from fanjet.protocol.messages import SendRequest
+
+    from ..session import Session
+
+log = get_logger(__name__)
+
+
+async def send(session: Session, command_id: int, request: SendRequest) -> None:
+    """Hand the message over; there is no reply, not even an error. Where nobody takes messages the connection ends with
+    3508."""
+    events = session.context.events
+    if not events.takes_messages:
+        raise Disconnected(DISCONNECT_NOT_AVAILABLE)
+    try:
+        await ask(session, events.message(MessageEvent(**about(session), data=bytes(request.data))))
+    except ReplyError as refusal:
+        log.info("message refused", client=session.client_id, error=str(refusal))

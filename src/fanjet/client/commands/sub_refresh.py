@@ -1,0 +1,123 @@
+"""Command `sub_refresh` (01 §6.10, 03 §6.12): a new token prolongs a subscription."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.events.client_events import EventFailed
+from fanjet.events.event import SubRefreshEvent
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_INVALID_TOKEN,
+    ERROR_BAD_REQUEST,
+    ERROR_EXPIRED,
+    ERROR_PERMISSION_DENIED,
+    ERROR_TOKEN_EXPIRED,
+    UNSUBSCRIBE_EXPIRED,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.messages import SubRefreshResult
+
+from ..event_calls import about, ask_aside
+from ..settings import LONGEST_LIFETIME, RETRY_SECONDS
+from ..subscriptions.server_filter import read_server_filter, replace_server_filter
+from ..subscriptions.unsubscribing import leave_and_push
+
+if TYPE_CHECKING:
+    from fanjet.auth import SubscriptionToken
+    from fanjet.protocol.messages import SubRefreshRequest
+
+    from ..session import Session
+    from ..subscriptions.subscription import Subscription
+
+
+async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequest) -> None:
+    """Verify the token and move the subscription's expiry. Without a channel the token names it (01 FIX 13)."""
+    channel = request.channel or await _channel_of_token(session, request)
+    subscription = session.subscriptions.get(channel)
+    if subscription is None or not subscription.active:
+        raise ReplyError(ERROR_PERMISSION_DENIED)
+    if subscription.refreshed_by_server:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    if not request.token:
+        raise ReplyError(ERROR_BAD_REQUEST)
+    try:
+        token = await session.context.subscription_verifier.verify(request.token)
+    except TokenExpired:
+        await leave_and_push(session, subscription, UNSUBSCRIBE_EXPIRED)
+        raise ReplyError(ERROR_TOKEN_EXPIRED) from None
+    except TokenInvalid:
+        raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
+    if token.channel != channel or not is_for_connection(session, token):
+        raise Disconnected(DISCONNECT_INVALID_TOKEN)
+    if session.subscriptions.get(channel) is not subscription:  # it ended while a key was fetched
+        raise ReplyError(ERROR_PERMISSION_DENIED)
+    server_filter = read_server_filter(channel, token.server_tags_filter)
+    left = _prolong(session, subscription, token)
+    allow = tuple(token.allow or ())
+    if allow != subscription.options.allow:
+        subscription.options = replace(subscription.options, allow=allow)
+    replace_server_filter(session, subscription, server_filter)
+    session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left), request.channel)
+
+
+async def ask_to_go_on(session: Session, subscription: Subscription) -> bool:
+    """Whether the application prolongs a subscription that has expired (06 §10)."""
+    channel = subscription.channel
+    try:
+        resolved = session.context.node.namespaces.resolve(channel)
+        if not resolved.options.sub_refresh_proxy_enabled:
+            return False
+        event = SubRefreshEvent(**about(session), channel=channel)
+        answer = await ask_aside(session, session.context.events.sub_refresh(event, resolved))
+    except EventFailed:
+        subscription.expire_at = int(session.context.unix_time()) + RETRY_SECONDS
+        return True
+    except (ReplyError, Disconnected):
+        return False
+    now = int(session.context.unix_time())
+    if answer is None or 0 < answer.expire_at < now:
+        return False
+    subscription.expire_at = min(max(answer.expire_at, 0), now + LONGEST_LIFETIME)
+    if answer.info:
+        subscription.chan_info = answer.info
+    return True
+
+
+def is_for_connection(session: Session, token: SubscriptionToken | TokenExpired) -> bool:
+    """Whether a subscription token was made for this user, and for this connection if for any."""
+    return token.user == session.user and (not token.client or token.client == session.client_id)
+
+
+def _prolong(session: Session, subscription: Subscription, token: SubscriptionToken) -> int:
+    """Take expiry and channel info over; returns the seconds left, 0 for never expiring."""
+    now = int(session.context.unix_time())
+    if token.expire_at and token.expire_at <= now:
+        raise ReplyError(ERROR_EXPIRED)
+    subscription.chan_info = token.info
+    if not token.expire_at:
+        subscription.expire_at = 0
+        return 0
+    subscription.expire_at = min(token.expire_at, now + LONGEST_LIFETIME)
+    session.keep_ticking()
+    return subscription.expire_at - now
+
+
+async def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:
+    """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnected` 3501."""
+    if not request.token or request.type:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    token: SubscriptionToken | TokenExpired
+    try:
+        token = await session.context.subscription_verifier.verify(request.token)
+    except TokenExpired as expired:
+        token = expired
+    except TokenInvalid:
+        raise Disconnected(DISCONNECT_BAD_REQUEST) from None
+    if not session.is_subscribed(token.channel) or not is_for_connection(session, token):
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    return token.channel

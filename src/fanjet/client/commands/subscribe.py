@@ -1,0 +1,285 @@
+"""Command `subscribe` (01 §6.2)."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
+from fanjet.channels.subscription import Source, from_grant
+from fanjet.engines.interfaces import DONE
+from fanjet.net.eager import Following, Taskless
+from fanjet.protocol.codes import (
+    DISCONNECT_BAD_REQUEST,
+    DISCONNECT_CONNECTION_CLOSED,
+    DISCONNECT_INVALID_TOKEN,
+    ERROR_ALREADY_SUBSCRIBED,
+    ERROR_BAD_REQUEST,
+    ERROR_EXPIRED,
+    ERROR_LIMIT_EXCEEDED,
+    ERROR_NOT_AVAILABLE,
+    ERROR_PERMISSION_DENIED,
+    ERROR_TOKEN_EXPIRED,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
+from fanjet.telemetry.logging import get_logger
+
+from ..subscriptions.server_filter import invalid_server_filter
+from ..subscriptions.subscribe_flow import NO_WISH, Establishing, Wish
+from .proxied import ask_for_subscription, decides_subscription
+from .sub_refresh import is_for_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from fanjet.auth import SubscriptionToken
+    from fanjet.channels.namespaces import Resolved
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.events.stream import SubscriptionStream
+    from fanjet.net.eager import Work
+    from fanjet.protocol.messages import SubscribeRequest
+
+    from ..session import Session
+
+log = get_logger(__name__)
+
+KNOWN_DELTA_TYPES = ("", "fossil")
+STREAM = 0
+SHARED_POLL = 4
+LAST_TYPE = SHARED_POLL
+FLAG_COMPACTION = 1
+FLAG_REJECT_UNRECOVERED = 2
+
+
+def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> Work | None:
+    """Check, ask for permission, subscribe, reply; then publish the join."""
+    channel = request.channel
+    if not channel:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+    is_bare = _is_bare(request)
+    if not is_bare:
+        _check_kind(request)
+    _check_room(session, channel)
+    node = session.context.node
+    resolved = node.namespaces.resolve(channel)
+    options = resolved.open_to_users if session.user else resolved.open_to_anonymous
+    if options is None or not is_bare or session.capabilities:
+        _refuse(request, resolved)
+        if request.token:
+            return _subscribe_by_token(session, command_id, request, resolved)
+        if decides_subscription(resolved):
+            return _subscribe_by_application(session, command_id, request, resolved)
+        options = _permit(session, request, resolved, None)
+    wish = NO_WISH if is_bare else _wish(request, options)
+    attempt = Establishing.reserve(session, channel, options, wish, server_side=False)
+    return _begin(session, command_id, attempt)
+
+
+def _begin(session: Session, command_id: int, attempt: Establishing) -> Work | None:
+    """Make the subscription. For most there is nothing but the broker to wait for, which takes no coroutine."""
+    options = attempt.subscription.options
+    if options.presence or options.join_leave or options.positioning or options.recovery:
+        return Taskless(_establish(session, command_id, attempt))
+    try:
+        registering = session.context.node.subscribe_channel(attempt.subscription)
+        if isinstance(registering, Future):
+            return Following(registering, partial(_go_live, session, command_id, attempt), attempt.fail)
+        if registering is DONE:
+            _go_live(session, command_id, attempt)
+            return None
+    except BaseException as error:
+        raise attempt.fail(error) from None
+    return Taskless(_establish(session, command_id, attempt, registering))
+
+
+def _go_live(session: Session, command_id: int, attempt: Establishing, _registered: None = None) -> None:
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+    session.cork()  # the command has not ended yet: with its end this is written
+    session.reply(command_id, attempt.complete(), attempt.subscription.channel)
+    attempt.activate()
+
+
+async def _subscribe_by_token(session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved) -> None:
+    token = await _verify(session, request)
+    await _subscribe(session, command_id, request, _permit(session, request, resolved, token))
+
+
+async def _subscribe_by_application(
+    session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved
+) -> None:
+    options, stream = await ask_for_subscription(session, request, resolved)
+    await _subscribe(session, command_id, request, options, stream)
+
+
+async def _subscribe(
+    session: Session,
+    command_id: int,
+    request: SubscribeRequest,
+    options: SubscriptionOptions,
+    stream: SubscriptionStream | None = None,
+) -> None:
+    """Subscribe as was permitted, fed by a stream if there is one."""
+    try:
+        if 0 < options.expire_at <= int(session.context.unix_time()):
+            raise ReplyError(ERROR_EXPIRED)
+        attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
+    except BaseException:
+        if stream is not None:
+            stream.cancel()
+        raise
+    await _establish(session, command_id, attempt, stream=stream)
+
+
+async def _establish(
+    session: Session,
+    command_id: int,
+    attempt: Establishing,
+    registering: Awaitable[None] | None = None,
+    *,
+    stream: SubscriptionStream | None = None,
+) -> None:
+    """Wait for what it takes, go live, and tell the others. `registering`: see `Establishing.prepare`."""
+    try:
+        await attempt.prepare(registering)
+        session.reply(command_id, attempt.complete(), attempt.subscription.channel)
+    except BaseException:
+        if stream is not None:
+            stream.cancel()
+        await attempt.abandon()
+        raise
+    attempt.activate()
+    if stream is not None:
+        attempt.subscription.stream = stream
+        stream.start(attempt.subscription)
+    if attempt.subscription.options.join_leave:
+        await attempt.announce()
+
+
+def _is_bare(request: SubscribeRequest) -> bool:
+    """Whether it names a channel and wishes for nothing, as most do."""
+    return not (
+        request.token
+        or request.type
+        or request.positioned
+        or request.recoverable
+        or request.join_leave
+        or request.recover
+        or request.epoch
+        or request.offset
+        or request.delta
+        or request.flag
+        or request.tf
+    )
+
+
+def _check_kind(request: SubscribeRequest) -> None:
+    """What cannot be asked for, whatever the channel (steps 2 to 4)."""
+    if request.type == SHARED_POLL:
+        raise ReplyError(ERROR_NOT_AVAILABLE)
+    if request.type > LAST_TYPE:
+        raise ReplyError(ERROR_BAD_REQUEST)
+    if request.type <= STREAM and request.delta not in KNOWN_DELTA_TYPES:
+        raise Disconnected(DISCONNECT_BAD_REQUEST)
+
+
+def _check_room(session: Session, channel: str) -> None:
+    """The channel can be added to the subscriptions of this connection (steps 5 and 6)."""
+    settings = session.context.settings
+    most = settings.channel_max_length
+    if most and len(channel.encode()) > most:
+        raise ReplyError(ERROR_BAD_REQUEST)
+    if channel in session.subscriptions:
+        raise ReplyError(ERROR_ALREADY_SUBSCRIBED)
+    limit = settings.channel_limit
+    if limit and len(session.subscriptions) >= limit:
+        raise ReplyError(ERROR_LIMIT_EXCEEDED)
+
+
+def _refuse(request: SubscribeRequest, resolved: Resolved) -> None:
+    """Refuse what cannot be subscribed like this at all (step 7)."""
+    refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
+    if refusal is not None:
+        raise ReplyError(refusal)
+
+
+def _permit(
+    session: Session, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
+) -> SubscriptionOptions:
+    """Decide whether and how the channel may be subscribed to where the application has no say (step 7): by token, else
+    by the namespace's options."""
+    insecure = session.context.config.insecure
+    if token is not None:
+        granted = _granted_by(token, resolved)
+    else:
+        source = may_subscribe(resolved, session, insecure=insecure)
+        if source is None:
+            raise ReplyError(ERROR_PERMISSION_DENIED)
+        granted = resolved.granted[source]
+    if not (request.positioned or request.recoverable or request.join_leave):
+        return granted
+    return with_wishes(
+        granted,
+        resolved,
+        session,
+        insecure=insecure,
+        positioned=request.positioned,
+        recoverable=request.recoverable,
+        join_leave=request.join_leave,
+    )
+
+
+def _granted_by(token: SubscriptionToken, resolved: Resolved) -> SubscriptionOptions:
+    try:
+        return from_grant(
+            resolved.options, Source.SUBSCRIPTION_TOKEN, token, expire_at=token.expire_at, allow=token.allow
+        )
+    except InvalidFilter as error:
+        raise invalid_server_filter(resolved.channel, error) from None
+
+
+async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
+    """Verify a subscription token and hold it against channel and connection (03 §4.1 step 11).
+
+    That may have taken time, so what else can be subscribed meanwhile is looked at again.
+    """
+    context = session.context
+    try:
+        token = await context.subscription_verifier.verify(request.token)
+    except TokenExpired:
+        raise ReplyError(ERROR_TOKEN_EXPIRED) from None
+    except TokenInvalid as error:
+        log.info("invalid subscription token", channel=request.channel, error=str(error))
+        raise ReplyError(ERROR_PERMISSION_DENIED) from None
+    if token.channel != request.channel or not is_for_connection(session, token):
+        raise Disconnected(DISCONNECT_INVALID_TOKEN)
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+    _check_room(session, request.channel)
+    return token
+
+
+def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
+    """Read the recovery position and the other wishes. Raises error 107 for a filter that is not allowed or invalid."""
+    tags_filter = None
+    if request.tf is not None:
+        if not options.allow_tags_filter:
+            raise ReplyError(ERROR_BAD_REQUEST)
+        try:
+            tags_filter = TagsFilter(request.tf)
+        except InvalidFilter as error:
+            log.info("invalid tags filter", channel=request.channel, error=str(error))
+            raise ReplyError(ERROR_BAD_REQUEST) from None
+    return Wish(
+        recover=request.recover,
+        offset=request.offset,
+        epoch=request.epoch,
+        delta=request.delta,
+        compact=bool(request.flag & FLAG_COMPACTION),
+        reject_unrecovered=bool(request.flag & FLAG_REJECT_UNRECOVERED),
+        tags_filter=tags_filter,
+    )

@@ -1,0 +1,108 @@
+"""What is done for a connection every `client.presence_update_interval` (01 §5.6, 07 §20), while it has subscriptions
+that need it: most have none, and a tick for nothing is a tenth of what an idle connection costs."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from fanjet.engines.failure_log import log_failure
+from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
+from fanjet.telemetry.logging import get_logger
+
+from ..commands.sub_refresh import ask_to_go_on
+from ..gather import all_of
+from .unsubscribing import has_settled, remove_presence
+
+if TYPE_CHECKING:
+    from fanjet.node.channel import LiveChannel
+
+    from ..session import Session
+    from .subscription import Subscription
+
+log = get_logger(__name__)
+
+
+def start(session: Session, now: float) -> None:
+    """Run the tick, unless the one before still runs. Without anything to do it is the last."""
+    if not any(one.needs_ticks for one in session.subscriptions.values()):
+        session.deadlines.tick = inf
+        return
+    session.deadlines.tick = now + session.context.settings.presence_update_interval
+    if not session.ticking:
+        session.ticking = True
+        session.context.run_in_background(_run(session))
+
+
+async def _run(session: Session) -> None:
+    try:
+        subscriptions = [one for one in session.subscriptions.values() if one.active]
+        await _refresh_presence(session, subscriptions)
+        await _check_positions(session, subscriptions)
+        await _end_expired(session, subscriptions)
+    finally:
+        session.ticking = False
+
+
+async def _refresh_presence(session: Session, subscriptions: list[Subscription]) -> None:
+    """All at once: remote engines send what is asked together in one go."""
+    await all_of([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
+
+
+async def _refresh_entry(session: Session, subscription: Subscription) -> None:
+    try:
+        await session.context.node.presence_manager.add(subscription.channel, session.client_id, subscription.info())
+    except Exception as error:
+        log_failure(log, "error updating presence", error, channel=subscription.channel)
+    if not subscription.active:
+        await _take_back(session, subscription)
+
+
+async def _take_back(session: Session, ended: Subscription) -> None:
+    """Remove the entry of a subscription that ended while it was refreshed, unless there is a newer one that wants
+    it."""
+    while (newer := session.subscriptions.get(ended.channel)) is not None and not newer.active:
+        await has_settled(newer)
+    if newer is None or not newer.options.presence:
+        await remove_presence(session, ended)
+
+
+async def _check_positions(session: Session, subscriptions: list[Subscription]) -> None:
+    """Check the channels' shared positions that are due: once per channel and node, whoever ticks first (D56)."""
+    context = session.context
+    delay = context.settings.position_check_delay
+    if not delay or context.node.broker.delivers_reliably:
+        return
+    checks = []
+    now = context.now()
+    for subscription in subscriptions:
+        channel = context.node.hub.channels.get(subscription.channel)
+        if channel is None or not subscription.active or not subscription.delivery.positioned:
+            continue
+        if now - channel.checked_at > delay:
+            checks.append(_check_position(session, channel, subscription.options.history_meta_ttl))
+    await all_of(checks)
+
+
+async def _check_position(session: Session, channel: LiveChannel, meta_ttl: int) -> None:
+    """What could not be told is due again at the next tick (07 §11)."""
+    before = channel.checked_at
+    channel.checked_at = now = session.context.now()
+    if not await session.context.node.check_position(channel, meta_ttl) and channel.checked_at == now:
+        channel.checked_at = before
+
+
+async def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:
+    """End what has not been refreshed in time and the application does not prolong: a client-side subscription alone, a
+    server-side one with its connection. In whole seconds, as expiries are: what expires within a second has all of it.
+    """
+    latest = int(session.context.unix_time()) - int(session.context.settings.expired_sub_close_delay)
+    for subscription in subscriptions:
+        if not subscription.active or not 0 < subscription.expire_at < latest:
+            continue
+        if subscription.refreshed_by_server and (await ask_to_go_on(session, subscription) or not subscription.active):
+            continue
+        if subscription.server_side:
+            session.disconnect(DISCONNECT_SUB_EXPIRED)
+            return
+        session.end_subscription(subscription, UNSUBSCRIBE_EXPIRED)

@@ -1,0 +1,98 @@
+"""Server-side subscriptions of a live connection, by the server API (01 §8.8, 05 §6.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.protocol.codec import PayloadNotJSON
+from fanjet.protocol.codes import (
+    DISCONNECT_CHANNEL_LIMIT,
+    DISCONNECT_CONNECTION_CLOSED,
+    ERROR_EXPIRED,
+    ERROR_INTERNAL,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.messages import SubscribePush
+
+from .subscribe_flow import NO_WISH, Establishing, Wish
+from .unsubscribing import clear_traces, remove_presence, settled
+
+if TYPE_CHECKING:
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.protocol.messages import SubscribeResult
+    from fanjet.protocol.publication import StreamPosition
+
+    from ..session import Session
+    from .subscription import Subscription
+
+
+async def subscribe(
+    session: Session, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
+) -> None:
+    """Subscribe, or subscribe again with new options, and push `subscribe`; recovered publications follow (01 FIX 6).
+
+    Raises `ReplyError` when the connection stays but could not be subscribed.
+    """
+    if session.closed:
+        return
+    settings = session.context.settings
+    if settings.channel_limit and len(session.subscriptions) >= settings.channel_limit:
+        session.disconnect(DISCONNECT_CHANNEL_LIMIT)
+        return
+    if 0 < options.expire_at <= int(session.context.unix_time()):
+        raise ReplyError(ERROR_EXPIRED)
+    try:
+        old = await _release(session, channel)
+    except Disconnected:
+        return
+    wish = NO_WISH if recover_since is None else Wish(True, recover_since.offset, recover_since.epoch)
+    attempt = Establishing.reserve(session, channel, options, wish, server_side=True)
+    try:
+        await attempt.prepare()
+        await _drop_presence(session, old, options)
+        result = attempt.complete()
+    except BaseException as error:
+        if old is not None:
+            await clear_traces(session, old)
+        await attempt.abandon()
+        if not isinstance(error, Disconnected):
+            raise
+        session.disconnect(error.disconnect)
+        return
+    pushed = _push(session, channel, result)
+    attempt.activate(recovered_first=True)
+    if not pushed:
+        raise ReplyError(ERROR_INTERNAL)
+    await attempt.announce()
+
+
+async def _release(session: Session, channel: str) -> Subscription | None:
+    """Let a subscription that is to be replaced go, and return it. Without a leave: it is made again at once (05 Q1).
+    Raises `Disconnected` when one under way does not end."""
+    old = await settled(session, channel)
+    if old is not None:
+        old.active = False
+        old.cut_stream()
+        session.context.node.unsubscribe_channel(old)
+    return old
+
+
+async def _drop_presence(session: Session, old: Subscription | None, options: SubscriptionOptions) -> None:
+    """Remove the entry that the new options do not want. Raises `Disconnected` when the connection ends meanwhile."""
+    if old is None or options.presence or not old.options.presence:
+        return
+    await remove_presence(session, old)
+    if session.closed:
+        raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+
+
+def _push(session: Session, channel: str, result: SubscribeResult) -> bool:
+    """Tell the client. False when the data is not JSON, as the connection wants it: it is subscribed all the same, but
+    not announced."""
+    push = SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data)
+    try:
+        session.push(channel, push)
+    except PayloadNotJSON:
+        return False
+    return True

@@ -1,0 +1,295 @@
+"""Makes a subscription without gap or duplicate (01 §8.2): what `subscribe`, `connect` and the server API share."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from fanjet.channels.recovery import NOT_RECOVERED, InsufficientState, decide_cache, decide_stream, merge
+from fanjet.engines.failure_log import log_failure
+from fanjet.engines.interfaces import DONE, HistoryNotAvailable
+from fanjet.node.subscriber import Delivery
+from fanjet.protocol.codes import (
+    DISCONNECT_CONNECTION_CLOSED,
+    DISCONNECT_INSUFFICIENT_STATE,
+    DISCONNECT_INTERNAL,
+    ERROR_INTERNAL,
+    ERROR_NOT_AVAILABLE,
+    ERROR_UNRECOVERABLE_POSITION,
+    Disconnected,
+    ReplyError,
+)
+from fanjet.protocol.messages import SUBSCRIBED, SubscribeResult
+from fanjet.protocol.publication import StreamPosition
+from fanjet.telemetry.logging import get_logger
+
+from .subscription import Subscription
+from .unsubscribing import remove_presence
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from fanjet.channels.recovery import Recovery
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.engines.interfaces import History
+    from fanjet.protocol.publication import EncodedPublication, Publication
+    from fanjet.protocol.tags_filter import TagsFilter
+    from fanjet.telemetry.metrics import Counter
+
+    from ..session import Session
+
+log = get_logger(__name__)
+
+TTL_MASK = 0xFFFFFFFF
+"""A ttl has 32 bits; what a token asks for beyond that wraps, as it always has."""
+
+_shared_delivery: Final = lru_cache(maxsize=256)(Delivery)
+"""A delivery is the same for most subscribers, so that they share the object, too. For those without filter."""
+
+
+class Wish(Struct, frozen=True, gc=False):
+    """What is asked for along with a subscription."""
+
+    recover: bool = False
+    offset: int = 0
+    epoch: str = ""
+    delta: str = ""
+    compact: bool = False
+    reject_unrecovered: bool = False
+    tags_filter: TagsFilter | None = None
+
+    @property
+    def position(self) -> StreamPosition:
+        """Where the client has got to."""
+        return StreamPosition(self.offset, self.epoch)
+
+
+NO_WISH: Final = Wish()
+
+
+class Establishing(Struct, eq=False, gc=False):
+    """One attempt to subscribe.
+
+    `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without
+    waiting in between: `complete`, queueing the reply, `activate`. `announce` tells the others. After a failure
+    `abandon` undoes what was done, whatever had been reached.
+
+    Where registering is all that has to be waited for, no coroutine need do it: `subscribe` does, and calls `fail`
+    after a failure.
+    """
+
+    subscription: Subscription
+    _session: Session
+    _wish: Wish
+    _recovering: bool
+    _accepted: Counter
+    _history: History | None = None
+    _present: bool = False
+    _publications: list[Publication] = []
+
+    @classmethod
+    def reserve(
+        cls, session: Session, channel: str, options: SubscriptionOptions, wish: Wish, *, server_side: bool
+    ) -> Establishing:
+        """Begin an attempt: from now on the channel counts as taken on this connection."""
+        tags_filter = wish.tags_filter
+        if options.server_tags_filter is not None:
+            tags_filter = options.server_tags_filter.narrowed(tags_filter)
+        make = _shared_delivery if tags_filter is None else Delivery
+        delivery = make(
+            session.transport.wire,
+            options.positioning or options.recovery,
+            bool(wish.delta) and wish.delta in options.allowed_delta_types and tags_filter is None,
+            wish.compact and options.allow_channel_compaction,
+            options.push_join_leave,
+            tags_filter,
+        )
+        inflight, accepted = session.metrics.subscriptions_in(channel)
+        subscription = Subscription(
+            channel,
+            delivery,
+            inflight,
+            session=session,
+            options=options,
+            server_side=server_side,
+            chan_info=options.chan_info,
+            expire_at=options.expire_at,
+        )
+        session.subscriptions[channel] = subscription
+        recovering = options.recovery and (wish.recover or options.auto_recover)
+        return cls(subscription, session, wish, recovering, accepted)
+
+    async def prepare(self, registering: Awaitable[None] | None = None) -> None:
+        """Register for publications unless that has begun, enter presence, read the stream. Raises `ReplyError` or
+        `Disconnected`."""
+        subscription = self.subscription
+        node = self._session.context.node
+        try:
+            if registering is None:
+                registering = node.subscribe_channel(subscription)
+            if registering is not DONE:
+                await registering
+                self._check_still_open()
+            if subscription.options.presence:
+                self._present = True
+                await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
+                self._check_still_open()
+            if subscription.delivery.positioned:
+                self._history = await self._read()
+                self._check_still_open()
+        except Exception as error:
+            raise self._told(error) from None
+
+    def _told(self, error: Exception) -> Exception:
+        """What the client is told of it."""
+        if isinstance(error, HistoryNotAvailable):
+            return ReplyError(ERROR_NOT_AVAILABLE)
+        if isinstance(error, Disconnected) or (isinstance(error, ReplyError) and error.error is not ERROR_INTERNAL):
+            return error
+        if not isinstance(error, ReplyError):
+            log_failure(log, "error subscribing", error, channel=self.subscription.channel)
+        return Disconnected(DISCONNECT_INTERNAL)
+
+    def _check_still_open(self) -> None:
+        """The connection may have ended while this waited."""
+        if self._session.closed:
+            raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
+
+    async def _read(self) -> History:
+        """Read what the decision about recovery needs, else just the top of the stream (01 §8.3)."""
+        subscription = self.subscription
+        options = subscription.options
+        broker = self._session.context.node.broker
+        most = self._session.context.settings.recovery_limit or -1
+        since, limit, reverse = None, 0, False
+        action = "history_stream_top"
+        if self._recovering and options.cache_mode:
+            action = "history_recover_cache"
+            limit, reverse = (most if subscription.delivery.tags_filter is not None else 1), True
+        elif self._recovering:
+            action = "history_recover"
+            since, limit = self._wish.position, most
+        self._session.context.node.metrics.of(subscription.channel).read(action)
+        return await broker.history(
+            subscription.channel, since=since, limit=limit, reverse=reverse, meta_ttl=options.history_meta_ttl
+        )
+
+    def complete(self) -> SubscribeResult:
+        """Decide about recovery, merge what came meanwhile, set the position (01 §8.4, §8.5).
+
+        Raises `Disconnected` 3010 on a gap, error 112 when the client wants that instead of an unrecovered result.
+        """
+        subscription = self.subscription
+        options = subscription.options
+        recovered, offset = False, 0
+        if self._history is not None:
+            recovered, offset = self._recover(self._history)
+        elif self._wish is NO_WISH and not (options.data or subscription.expire_at or self._recovering):
+            return SUBSCRIBED
+        left = self._seconds_left()
+        return SubscribeResult(
+            expires=left > 0,
+            ttl=left & TTL_MASK,
+            recoverable=options.recovery,
+            epoch=subscription.epoch,
+            publications=self._encoded(),
+            recovered=recovered,
+            offset=offset,
+            positioned=subscription.delivery.positioned,
+            data=options.data,
+            was_recovering=self._wish.recover or self._recovering,
+            delta=subscription.delivery.delta,
+            id=self._numeric_id() if subscription.delivery.compact else 0,
+        )
+
+    def _seconds_left(self) -> int:
+        """How long a subscription lasts that its client has to refresh."""
+        subscription = self.subscription
+        if not subscription.expire_at or subscription.refreshed_by_server:
+            return 0
+        return subscription.expire_at - int(self._session.context.unix_time())
+
+    def _numeric_id(self) -> int:
+        return self._session.context.node.hub.channels[self.subscription.channel].numeric_id
+
+    def _recover(self, history: History) -> tuple[bool, int]:
+        """Whether it recovered, and the offset that the client is told; what it gets and its position are set."""
+        subscription = self.subscription
+        options, wish = subscription.options, self._wish
+        if subscription.epoch and subscription.epoch != history.top.epoch:  # what came meanwhile is of another stream
+            raise Disconnected(DISCONNECT_INSUFFICIENT_STATE)
+        recovery = self._decide(history)
+        if wish.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
+            raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
+        latest_only = options.cache_mode and not wish.delta
+        tags_filter = subscription.delivery.tags_filter
+        buffered = subscription.buffer or ()
+        try:
+            merged = merge(recovery, buffered, history.top.offset, tags_filter, latest_only=latest_only)
+        except InsufficientState:
+            raise Disconnected(DISCONNECT_INSUFFICIENT_STATE) from None
+        if self._recovering:
+            context = self._session.context
+            context.metrics.recover(subscription.channel, len(recovery.publications), recovered=recovery.recovered)
+        subscription.offset, subscription.epoch = merged.offset, history.top.epoch
+        self._publications = merged.publications
+        return recovery.recovered, wish.offset if recovery.recovered else merged.offset
+
+    def _decide(self, history: History) -> Recovery:
+        if not self._recovering:
+            return NOT_RECOVERED
+        decide = decide_cache if self.subscription.options.cache_mode else decide_stream
+        return decide(self._wish.position, history.publications, history.top, self.subscription.delivery.tags_filter)
+
+    def _encoded(self) -> Sequence[Publication | EncodedPublication]:
+        if self.subscription.delivery.delta and self._publications:
+            return self._session.transport.wire.codec.recovered_deltas(self._publications)
+        return self._publications
+
+    def activate(self, *, recovered_first: bool = False) -> None:
+        """The reply is queued: deliver from now on, first of all what was recovered if the reply has no room for it
+        (01 FIX 6)."""
+        subscription = self.subscription
+        context = self._session.context
+        subscription.active = True
+        if subscription.settled is not None:
+            subscription.settle()
+        self._accepted.value += 1
+        if subscription.needs_ticks:
+            self._session.keep_ticking()
+        if recovered_first:
+            for publication in self._publications:
+                context.node.hub.send(subscription, publication)
+        context.node.hub.go_live(subscription, delta_ready=bool(self._publications), now=context.now())
+
+    async def announce(self) -> None:
+        """Publish the join, before anything can publish the leave."""
+        subscription = self.subscription
+        if not subscription.options.join_leave or not subscription.active:
+            return
+        try:
+            await self._session.context.node.publish_join(subscription.channel, subscription.info())
+        except Exception as error:
+            log_failure(log, "error publishing join", error, channel=subscription.channel)
+
+    async def abandon(self) -> None:
+        """Undo everything: registration, presence, the reserved channel."""
+        self._withdraw()
+        if self._present:
+            self._present = False
+            await remove_presence(self._session, self.subscription)
+        self.subscription.settle()
+
+    def fail(self, error: BaseException) -> BaseException:
+        """Undo the registration, and return what the client is told of the error."""
+        self._withdraw()
+        self.subscription.settle()
+        return self._told(error) if isinstance(error, Exception) else error
+
+    def _withdraw(self) -> None:
+        session, subscription = self._session, self.subscription
+        if session.subscriptions.get(subscription.channel) is subscription:
+            del session.subscriptions[subscription.channel]
+        session.context.node.unsubscribe_channel(subscription)

@@ -1,0 +1,90 @@
+"""One subscription of one session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from fanjet.node.subscriber import Subscriber
+from fanjet.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
+from fanjet.protocol.publication import ClientInfo, Publication
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.engines.interfaces import PublishOptions
+    from fanjet.events.stream import SubscriptionStream
+
+    from ..session import Session
+
+
+class PublishingTerms(Struct, frozen=True, gc=False):
+    """How a subscriber publishes, found out once: whether it may and as whom takes longer than to hand it to the node.
+    Good for as long as the subscription is one of the session's, the namespaces are of the same edition, and both infos
+    are the same."""
+
+    edition: object
+    info: ClientInfo
+    how: PublishOptions
+
+
+class Subscription(Subscriber, kw_only=True):
+    """A subscription from its reservation to its end. Every attempt is an object of its own, so that what completes
+    late cannot touch a newer one (01 §14).
+
+    `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `publishing` is set
+    once it has published, `settled` only while somebody waits for an attempt to end, `stream` where the application
+    feeds the subscription.
+    """
+
+    session: Session
+    options: SubscriptionOptions
+    server_side: bool
+    chan_info: bytes = b""
+    expire_at: int = 0
+    active: bool = False
+    publishing: PublishingTerms | None = None
+    settled: asyncio.Future[None] | None = None
+    stream: SubscriptionStream | None = None
+
+    @property
+    def refreshed_by_server(self) -> bool:
+        """Whether the server prolongs it, so that the client cannot (06 §10)."""
+        return self.server_side or self.options.server_refresh
+
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether something has to be done for it now and then (see `tick`)."""
+        return self.options.presence or self.delivery.positioned or self.expire_at > 0
+
+    def info(self) -> ClientInfo:
+        """Who subscribes, for presence, join and leave."""
+        session = self.session
+        return ClientInfo(session.user, session.client_id, session.info, self.chan_info)
+
+    def settle(self) -> None:
+        """The attempt has ended, one way or the other."""
+        if self.settled is not None:
+            self.settled.set_result(None)
+            self.settled = None
+
+    # What its stream calls (06 §12).
+
+    def take_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
+        """Deliver to this connection alone, outside the channel's stream."""
+        if self.active:
+            self.session.context.node.hub.send(self, Publication(data=data, tags=tags))
+
+    def take_end(self, *, failed: bool) -> None:
+        """Without its stream it ends, too; after a failure the client subscribes again."""
+        self.stream = None
+        if self.active:
+            self.session.end_subscription(self, UNSUBSCRIBE_INSUFFICIENT if failed else UNSUBSCRIBE_SERVER)
+
+    def cut_stream(self) -> None:
+        """It ends for another reason: so does its stream."""
+        if self.stream is not None:
+            self.stream.cancel()
+            self.stream = None

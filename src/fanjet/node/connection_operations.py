@@ -1,0 +1,50 @@
+"""What the server API, or another node, wants done with the connections of this node (07 §14.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.net.pacing import run_all
+from fanjet.protocol.codes import ERROR_INTERNAL, ReplyError
+
+if TYPE_CHECKING:
+    from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.protocol.codes import Disconnect, Unsubscribe
+    from fanjet.protocol.publication import StreamPosition
+
+    from .connection_filter import Selection
+    from .connections import Connections
+
+
+class Orders:
+    """Carries out orders on selected connections: on all of them side by side, so that none waits for another one's
+    calls of the engine.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def subscribe(
+        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
+    ) -> None:
+        """Subscribe (05 §6.3). Every connection is tried; raises error 100 when one of them failed."""
+        connections = self._connections.select(selection)
+        try:
+            await run_all(one.subscribe_by_server(channel, options, since) for one in connections)
+        except ReplyError as error:
+            raise ReplyError(ERROR_INTERNAL) from error
+
+    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+        """Unsubscribe (05 §6.4)."""
+        connections = self._connections.select(selection)
+        await run_all(one.unsubscribe_by_server(channel, unsubscribe) for one in connections)
+
+    def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+        """Close (05 §6.5)."""
+        for one in self._connections.select(selection):
+            one.disconnect(disconnect)
+
+    def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+        """Move the expiry (05 §6.6)."""
+        for one in self._connections.select(selection):
+            one.refresh_by_server(expired=expired, expire_at=expire_at, info=info)

@@ -1,0 +1,59 @@
+"""Those who were pinged, beyond what `test_deadlines` sees of one client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from fanjet.client.ping_tracker import MOST_AT_ONCE, PongWatch
+from fanjet.net.wheel import TimingWheel
+
+if TYPE_CHECKING:
+    from fanjet.client.session import Session
+
+
+class Pinged:
+    """Has answered, or has not."""
+
+    def __init__(self, *, answered: bool) -> None:
+        self.answered = answered
+        self.missed_at: list[float] = []
+
+    def miss_pong(self, until: float) -> bool:
+        if not self.answered:
+            self.missed_at.append(until)
+        return not self.answered
+
+
+def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
+    wheel = TimingWheel(clock=lambda: 0.0)
+    watch = PongWatch(wheel)
+    silent = [Pinged(answered=False) for _ in range(MOST_AT_ONCE + 50)]
+    for one in silent:
+        watch.expect(cast("Session", one), 8.0)
+        watch.expect(cast("Session", Pinged(answered=True)), 8.0)
+    late = Pinged(answered=False)
+    watch.expect(cast("Session", late), 16.0)
+
+    wheel.advance(7.9)
+    assert not any(one.missed_at for one in silent)
+    wheel.advance(8.1)
+    assert sum(bool(one.missed_at) for one in silent) == MOST_AT_ONCE
+    wheel.advance(8.2)
+    assert all(one.missed_at == [8.0] for one in silent)
+    assert not late.missed_at
+    wheel.advance(16.1)
+    assert late.missed_at == [16.0]
+
+
+def test_after_a_sleep_what_came_meanwhile_is_read_first() -> None:
+    wheel = TimingWheel(clock=lambda: 0.0)
+    watch = PongWatch(wheel)
+    quick, silent = Pinged(answered=False), Pinged(answered=False)
+    for one in (quick, silent):
+        watch.expect(cast("Session", one), 8.0)
+
+    wheel.advance(30.0)
+    quick.answered = True
+    wheel.advance(30.1)
+    assert not quick.missed_at
+    assert silent.missed_at == [8.0]
