@@ -7,8 +7,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fanjet.client.commands.subscribe_prefetch import LONGEST, MOST
 
+from fanjet.client.commands.subscribe_prefetch import LONGEST, MOST
 from fanjet.engines.interfaces import EngineUnavailable
 
 if TYPE_CHECKING:
