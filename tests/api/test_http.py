@@ -14,7 +14,7 @@ import pytest
 from fanjet.api.http import HttpApi
 from fanjet.net.http1 import HttpServer
 from fanjet.net.router import Routes
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanjet.engines.interfaces import DONE
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
-from fanjet.net.eager import run_eagerly
+from fanjet.net.aio import run_eagerly
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

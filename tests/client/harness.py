@@ -16,7 +16,7 @@ from fanjet.client.settings import ClientSettings
 from fanjet.config import Config
 from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import PublishOptions
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 from fanjet.node.node import Node
 from tests.client.client import Client
 from tests.client.engine import Gate, GatedBroker, GatedPresence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from fanjet.client.ping_tracker import MOST_AT_ONCE, PongWatch
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 
 if TYPE_CHECKING:
     from fanjet.client.session import Session

@@ -23,7 +23,7 @@ from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.memory import MemoryPresenceManager
 from fanjet.engines.redis import RedisBroker, Shards
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 from fanjet.node.node import Node
 from tests.client.client import FakeTransport
 from tests.support.waiting import until

@@ -8,7 +8,7 @@ from fanjet.net.binding import bind_tcp
 from fanjet.net.http1 import HttpServer
 from fanjet.net.listener import Listener
 from fanjet.net.router import Routes
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 
 
 def pytest_asyncio_loop_factories(config, item):

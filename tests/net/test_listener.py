@@ -6,7 +6,7 @@ import pytest
 from fanjet.net.binding import KEEPALIVE_SECONDS, BindError, bind_tcp
 from fanjet.net.http1 import HttpServer
 from fanjet.net.listener import Listener
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 
 from .conftest import until_silent
 

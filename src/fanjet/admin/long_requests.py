@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.net.eager import start
+from fanjet.net.aio import start
 from fanjet.net.http1.exchange import answer_failure
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from fanjet.net.pacing import TimeSlice, run_all, run_in_line
+from fanjet.net.time_slicing import TimeSlice, run_all, run_in_line
 
 from .encoding import encode_mapping
 from .errors import BadRequest, NotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from fanjet.net.eager import Taskless, start
+from fanjet.net.aio import Taskless, start
 from fanjet.net.http1 import UnreadableBody
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.protocol.json_document import DocumentDecoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from fanjet.net.pacing import TimeSlice
+from fanjet.net.time_slicing import TimeSlice
 from fanjet.protocol import lenient_json
 from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.engines.interfaces import Published
-from fanjet.net.pacing import run_all, run_in_line
+from fanjet.net.time_slicing import run_all, run_in_line
 
 from .errors import BadRequest, as_api_error
 from .payloads import payload_of

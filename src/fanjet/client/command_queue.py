@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.net.eager import start
+from fanjet.net.aio import start
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fanjet.events.null_handler import Nobody
-from fanjet.net.eager import run_eagerly
+from fanjet.net.aio import run_eagerly
 from fanjet.node.metrics import NodeMetrics
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.telemetry.logging import get_logger
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fanjet.auth import ConnectionVerifier, SubscriptionVerifier
     from fanjet.config.tree.client import Client
     from fanjet.events.client_events import ClientEvents
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.timing_wheel import TimingWheel
     from fanjet.node.node import Node
 
     from .settings import ClientSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.aio import run_eagerly
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from fanjet.net.wheel import NOT_SCHEDULED
+from fanjet.net.timing_wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.timing_wheel import TimingWheel
 
     from .session import Session
 

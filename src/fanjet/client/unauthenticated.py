@@ -6,13 +6,13 @@ from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from fanjet.net.wheel import NOT_SCHEDULED
+from fanjet.net.timing_wheel import NOT_SCHEDULED
 from fanjet.protocol.codes import DISCONNECT_STALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.timing_wheel import TimingWheel
 
     from .session import Session
 

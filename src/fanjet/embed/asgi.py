@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fanjet.net.asgi.types import Receive, Scope, Send
-    from fanjet.net.hosted.host import Host
+    from fanjet.net.asgi_app.app import Host
+    from fanjet.net.asgi_host.types import Receive, Scope, Send
 
     from .server import Server
 

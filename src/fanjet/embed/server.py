@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from fanjet.net.asgi.neighbour import Neighbour
-from fanjet.net.hosted.host import Host
+from fanjet.net.asgi_app.app import Host
+from fanjet.net.asgi_host.fallback_app import Neighbour
 from fanjet.server import app, lifecycle
 from fanjet.server.overrides import Additions
 from fanjet.telemetry.logging import get_logger
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from fanjet.net.asgi.types import Application
+    from fanjet.net.asgi_host.types import Application
     from fanjet.node.node import Node
 
     from .configuration import Configuration

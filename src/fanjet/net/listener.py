@@ -12,8 +12,8 @@ from .tls_acceptor import TLSAcceptor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .timing_wheel import TimingWheel
     from .tls_acceptor import Contexts
-    from .wheel import TimingWheel
 
 BACKLOG: Final = 4096
 _LEAVE_THE_FILE: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}

@@ -16,6 +16,7 @@ import ssl
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from .client_hello import HANDSHAKE_RECORD, RECORD_HEAD_BYTES, ClientHello, NotClientHello, read_client_hello
+from .timing_wheel import NOT_SCHEDULED
 from .tls_alert import (
     INTERNAL_ERROR,
     NO_APPLICATION_PROTOCOL,
@@ -24,13 +25,12 @@ from .tls_alert import (
     handshaking,
     plain_alert,
 )
-from .wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
-    from .wheel import TimingWheel
+    from .timing_wheel import TimingWheel
 
 TLS_HANDSHAKE_SECONDS: Final = 10.0
 LINGER_SECONDS: Final = 1.0

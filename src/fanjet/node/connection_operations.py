@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.net.pacing import run_all
+from fanjet.net.time_slicing import run_all
 from fanjet.protocol.codes import ERROR_INTERNAL, ReplyError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fanjet.net.wheel import next_second
+from fanjet.net.timing_wheel import next_second
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.aio import run_eagerly
 from fanjet.telemetry.logging import get_logger
 from fanjet.telemetry.metrics import prometheus_protobuf, prometheus_text
 

@@ -25,9 +25,9 @@ from fanjet.config.startup_notices import warnings
 from fanjet.config.validation.brokers import unopened_engines
 from fanjet.engines.factory import open_engines
 from fanjet.events.proxy.proxies import Proxies
-from fanjet.net.addresses import OwnAddresses
+from fanjet.net.socket_provider import OwnAddresses
 from fanjet.net.systemd import ServiceManager, passed_sockets
-from fanjet.net.wheel import TimingWheel, next_second
+from fanjet.net.timing_wheel import TimingWheel, next_second
 from fanjet.node.gc_tuning import CollectorGuard
 from fanjet.node.node import Node
 from fanjet.operations.health import Stage

@@ -11,15 +11,15 @@ from fanjet.net.acme.hosts import Hosts
 from fanjet.net.acme.http_challenges import HttpChallenges
 from fanjet.net.acme.store import Store
 from fanjet.net.binding import BindError
-from fanjet.net.front import HttpFront
+from fanjet.net.http_detection import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.tls import TLSError, client_context
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from fanjet.config import Config
-    from fanjet.net.addresses import Addresses
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.socket_provider import Addresses
+    from fanjet.net.timing_wheel import TimingWheel
 
 log = get_logger(__name__)
 

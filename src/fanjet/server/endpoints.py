@@ -21,11 +21,11 @@ from fanjet.operations.request_spans import traced
 from fanjet.operations.swagger_ui import SwaggerMissing, swagger_endpoint
 from fanjet.server.listeners import Service, handler_path
 from fanjet.telemetry.logging import writes_debug_lines
-from fanjet.transports.admission import Admission
-from fanjet.transports.doorway import Doorway
+from fanjet.transports.connection_guard import Doorway
+from fanjet.transports.connection_limits import Admission
 from fanjet.transports.emulation import EmulationEndpoint
 from fanjet.transports.http_stream import HttpStreamEndpoint
-from fanjet.transports.small_endpoints import init_endpoint
+from fanjet.transports.init_endpoint import init_endpoint
 from fanjet.transports.sse import SseEndpoint
 from fanjet.transports.uni_http_stream import UniHttpStreamEndpoint
 from fanjet.transports.uni_sse import UniSseEndpoint

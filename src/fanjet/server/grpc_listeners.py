@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from fanjet.config.tree.api import GrpcApi as ApiSection
     from fanjet.config.tree.tls import Tls
     from fanjet.config.tree.unidirectional import UniGrpc as UniSection
-    from fanjet.net.addresses import Addresses
     from fanjet.net.grpc.server import Service
-    from fanjet.net.http2.patience import Patience
+    from fanjet.net.http2.keepalive import Patience
     from fanjet.net.http2.server import Http2Server
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.socket_provider import Addresses
+    from fanjet.net.timing_wheel import TimingWheel
     from fanjet.server.operations import Operations
 
 log = get_logger(__name__)
@@ -72,7 +72,7 @@ def _api(
     section: ApiSection, clients: ClientContext, wheel: TimingWheel, operations: Operations, addresses: Addresses
 ) -> Listener:
     from fanjet.api.grpc import GrpcApi  # noqa: PLC0415
-    from fanjet.net.http2.patience import NEVER, Patience  # noqa: PLC0415
+    from fanjet.net.http2.keepalive import NEVER, Patience  # noqa: PLC0415
 
     api = GrpcApi(
         clients.node,
@@ -94,7 +94,7 @@ def _api(
 
 
 def _uni(section: UniSection, clients: ClientContext, wheel: TimingWheel, addresses: Addresses) -> Listener:
-    from fanjet.net.http2.patience import NEVER, Patience  # noqa: PLC0415
+    from fanjet.net.http2.keepalive import NEVER, Patience  # noqa: PLC0415
     from fanjet.transports.uni_grpc import UniGrpc  # noqa: PLC0415
 
     service = UniGrpc(clients).service()

@@ -16,7 +16,7 @@ from fanjet.config import ConfigError, reload_config
 from fanjet.config.startup_notices import source_notices, starting_notice, warnings
 from fanjet.engines.in_memory_features import uses_memory_engine
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.net.asgi.lifespan import StartupFailed
+from fanjet.net.asgi_host.lifespan import StartupFailed
 from fanjet.net.binding import BindError
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.tls import TLSError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fanjet.net.front import HttpFront
+from fanjet.net.http_detection import HttpFront
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
 from fanjet.net.tls import server_context
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config
     from fanjet.net.acme.certificates import Certificates
-    from fanjet.net.addresses import Addresses
-    from fanjet.net.asgi.neighbour import Neighbour
-    from fanjet.net.hosted.host import Host
+    from fanjet.net.asgi_app.app import Host
+    from fanjet.net.asgi_host.fallback_app import Neighbour
     from fanjet.net.http3.listener import Http3Listener
-    from fanjet.net.http3.others import Others
+    from fanjet.net.http3.peer_processes import Others
     from fanjet.net.router import Endpoint
+    from fanjet.net.socket_provider import Addresses
+    from fanjet.net.timing_wheel import TimingWheel
     from fanjet.net.tls_acceptor import Contexts
-    from fanjet.net.wheel import TimingWheel
 
 log = get_logger(__name__)
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from fanjet.config.tree.channel import Channel
     from fanjet.events.client_events import ClientEvents
     from fanjet.events.handlers.registry import Handlers
-    from fanjet.net.asgi.neighbour import Neighbour
-    from fanjet.net.hosted.host import Host
+    from fanjet.net.asgi_app.app import Host
+    from fanjet.net.asgi_host.fallback_app import Neighbour
     from fanjet.net.router import Endpoint
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.timing_wheel import TimingWheel
     from fanjet.node.node import Node
     from fanjet.node.rpc_methods import Procedure
 

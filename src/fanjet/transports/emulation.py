@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from fanjet.net.aio import run_eagerly
 from fanjet.net.cors import PREFLIGHT_HEADERS, PREFLIGHT_STATUS, cors_headers
-from fanjet.net.eager import run_eagerly
 from fanjet.net.http1 import UnreadableBody
 from fanjet.node.registry import UnknownNode
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.emulation import emulation_request
 from fanjet.telemetry.logging import get_logger
 
+from .body_errors import answer_unreadable
 from .response_stream import BINARY
-from .unreadable import answer_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

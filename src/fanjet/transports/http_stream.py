@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
     from fanjet.net.http1 import Exchange
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
 
 _JSON: Final = (JSON, line, LINES)
 _PROTOBUF: Final = (PROTOBUF, unframed, BINARY)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from fanjet.net.wheel import NOT_SCHEDULED
+from fanjet.net.timing_wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
-    from fanjet.net.wheel import TimingWheel
+    from fanjet.net.timing_wheel import TimingWheel
 
 DEFAULT_INTERVAL = 25.0
 DEFAULT_TIMEOUT = 10.0

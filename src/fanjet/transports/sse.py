@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
     from fanjet.net.http1 import Exchange
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
 
 COMMANDS_FIELD: Final = b"cf_connect"
 """In the query of a GET, which has no body: the initial commands."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.unidirectional import UniHttpStream
     from fanjet.net.http1 import Exchange
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
 
 STYLE: Final = Style("uni_http_stream", line, LINES)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
     from fanjet.protocol.wire import WireFormat
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
     from .response_stream import Delimiting
 
 INTERNAL_SERVER_ERROR = (500, b"Internal Server Error")

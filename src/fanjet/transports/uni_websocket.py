@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
     from fanjet.protocol.messages import ConnectRequest
 
-    from .websocket_terms import Terms
+    from .websocket_options import Terms
 
 
 def frame_builder(deflate: tuple[int, int] | None) -> FrameBuilder:

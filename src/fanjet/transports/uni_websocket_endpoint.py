@@ -18,8 +18,8 @@ from .uni_websocket import (
     frame_builder,
     wire_format,
 )
-from .websocket_opening import open_websocket, refuse_handshake
-from .websocket_terms import Terms, deflate_settings, read_limits
+from .websocket_handshake import open_websocket, refuse_handshake
+from .websocket_options import Terms, deflate_settings, read_limits
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fanjet.net.origin import OriginPredicate
     from fanjet.protocol.messages import ConnectRequest
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
 
 
 class UniWebSocketEndpoint:

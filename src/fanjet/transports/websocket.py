@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fanjet.client.request_info import Opening
     from fanjet.protocol.codes import Disconnect
 
-    from .websocket_terms import Terms
+    from .websocket_options import Terms
 
 ABANDONED_SECONDS = 5.0
 """How long a client whose connect was answered with an error may take to close (01 §6.1)."""

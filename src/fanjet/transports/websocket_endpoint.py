@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 from fanjet.net.websocket.handshake import offers_deflate, select_subprotocol
 
 from .websocket import WebSocketTransport, wire_format
-from .websocket_opening import open_websocket, refuse_handshake
-from .websocket_terms import Terms, deflate_settings, read_limits
+from .websocket_handshake import open_websocket, refuse_handshake
+from .websocket_options import Terms, deflate_settings, read_limits
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.origin import OriginPredicate
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
 
 PROTOBUF_SUBPROTOCOL = b"centrifuge-protobuf"
 SUBPROTOCOLS = (b"centrifuge-json", PROTOBUF_SUBPROTOCOL)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fanjet.net.origin import OriginPredicate
     from fanjet.protocol.codes import Disconnect
 
-    from .doorway import Arrival
+    from .connection_guard import Arrival
 
 log = get_logger(__name__)
 

@@ -19,7 +19,7 @@ from .control_channel import Line, Stray, framed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fanjet.net.http3.others import Receive
+    from fanjet.net.http3.peer_processes import Receive
 
     from .control_channel import Message
 

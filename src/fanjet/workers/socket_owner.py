@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
-from fanjet.net.addresses import Bound
 from fanjet.net.binding import BindError, SocketFile, bind_beside, bind_tcp, bind_unix, bound_address, join_address
+from fanjet.net.socket_provider import Bound
 
 from .socket_requests import Answer, Tcp, Udp, Unix
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from fanjet.net.addresses import Bound
 from fanjet.net.binding import BindError
+from fanjet.net.socket_provider import Bound
 
 if TYPE_CHECKING:
-    from fanjet.net.http3.others import Others
+    from fanjet.net.http3.peer_processes import Others
 
 MAX_ANSWER: Final = 65536
 MAX_SOCKETS: Final = 64

@@ -16,7 +16,7 @@ from fanjet.config.tree.postgres import PostgresController as Settings
 from fanjet.config.tree.tls import Tls
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.postgres import PostgresController
-from fanjet.net.eager import run_eagerly
+from fanjet.net.aio import run_eagerly
 from tests.support.certificates import issue
 from tests.support.postgres import Postgres
 from tests.support.waiting import until

@@ -259,7 +259,7 @@ async def test_messages_beyond_a_slice_of_time_let_others_run(redis, events):
 
 @pytest.mark.parametrize("use_lists", [False, True])
 async def test_long_answers_let_others_run(redis, events, monkeypatch, use_lists):
-    monkeypatch.setattr("fanjet.net.pacing.SLICE", 0.0)
+    monkeypatch.setattr("fanjet.net.time_slicing.SLICE", 0.0)
     turns = 0
 
     async def take_turns() -> None:

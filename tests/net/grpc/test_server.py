@@ -14,7 +14,7 @@ from fanjet.net.grpc.server import GrpcServer, Service, dialogue, server_streami
 from fanjet.net.grpc.status import GrpcError, StatusCode
 from fanjet.net.http2.server import Http2Server
 from fanjet.net.listener import Listener
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 from tests.support.http2_client import Answer, Field, Http2Client, fields
 
 if TYPE_CHECKING:

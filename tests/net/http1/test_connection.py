@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fanjet.net.http1 import BodyAwaited, BodyTooLarge, HttpServer, UnreadableBody
 from fanjet.net.router import Routes
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 
 from ..conftest import is_silent, until_silent
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanjet.net.http1.errors import BadRequest
-from fanjet.net.http1.known import KnownHeads
+from fanjet.net.http1.expect_continue import BodyAwaited, BodyTooLarge, UnreadableBody
+from fanjet.net.http1.head_cache import KnownHeads
 from fanjet.net.http1.reader import MAX_HEAD_BYTES, RequestReader
-from fanjet.net.http1.unread import BodyAwaited, BodyTooLarge, UnreadableBody
 from fanjet.net.router import Routes
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: h\r\n"

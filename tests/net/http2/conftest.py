@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from fanjet.net.binding import bind_tcp
-from fanjet.net.front import HttpFront
+from fanjet.net.http_detection import HttpFront
 from fanjet.net.listener import Listener
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 from tests.support.http2_client import Http2Client
 
 from ..conftest import HandClock

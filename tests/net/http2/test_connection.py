@@ -17,10 +17,10 @@ from hyperframe.frame import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fanjet.net.front import PREFACE
 from fanjet.net.http2 import Http2Connection, Http2Server, Http2Stream, Patience
 from fanjet.net.http2.header_blocks import BlockDecoder
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.http_detection import PREFACE
+from fanjet.net.timing_wheel import TimingWheel
 from tests.support.http2_client import fields
 
 from ..conftest import HandClock, is_silent, until_closed, until_silent

@@ -14,7 +14,7 @@ from fanjet.net.http3.certificate import quic_configuration
 from fanjet.net.http3.listener import Http3Listener
 from fanjet.net.http3.server import Http3Server
 from fanjet.net.router import Routes
-from fanjet.net.wheel import TimingWheel
+from fanjet.net.timing_wheel import TimingWheel
 from tests.support.certificates import issue
 from tests.support.http3_client import connected
 

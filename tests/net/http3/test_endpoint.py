@@ -13,7 +13,7 @@ from aioquic.quic.packet import QuicPacketType, pull_quic_header
 from fanjet.net.binding import BindError, bind_beside
 from fanjet.net.http3 import endpoint as endpoint_module
 from fanjet.net.http3.connection import Http3Connection
-from fanjet.net.http3.ids import ID_BYTES
+from fanjet.net.http3.connection_ids import ID_BYTES
 from tests.support.http3_client import connected
 
 FULL = 1200

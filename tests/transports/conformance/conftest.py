@@ -9,12 +9,12 @@ import pytest
 
 from tests.acceptance.configs import OPEN, QUICK
 from tests.support.server import merge
-from tests.transports.conformance.doors import DOORS
+from tests.transports.conformance.transports import DOORS
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer
     from tests.support.server import Server
-    from tests.transports.conformance.doors import Door
+    from tests.transports.conformance.transports import Door
 
 TRANSPORTS: dict[str, Any] = {"http_stream": {"enabled": True}, "sse": {"enabled": True}}
 

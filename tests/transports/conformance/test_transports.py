@@ -16,12 +16,12 @@ from tests.support.server import merge
 from tests.support.stream_client import StreamClient
 from tests.support.tokens import token
 from tests.support.waiting import until
-from tests.transports.conformance.doors import FRAMED_DOORS
+from tests.transports.conformance.transports import FRAMED_DOORS
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer
     from tests.support.server import Server
-    from tests.transports.conformance.doors import Door
+    from tests.transports.conformance.transports import Door
 
 LIMIT = 65536
 """Bytes of a frame, or of the request that brings it."""

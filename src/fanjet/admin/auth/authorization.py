@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from fanjet.api.auth import KeyCheck
-from fanjet.net.http1.unread import UnreadableBody
+from fanjet.net.http1.expect_continue import UnreadableBody
 from fanjet.telemetry.logging import get_logger
 
 from ..long_requests import work_on

@@ -7,7 +7,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import TYPE_CHECKING
 
-from fanjet.net.http1.unread import UnreadableBody
+from fanjet.net.http1.expect_continue import UnreadableBody
 from fanjet.net.query import find_value, query_value
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from .subscribe import subscribe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fanjet.net.eager import Work
+    from fanjet.net.aio import Work
     from fanjet.protocol.messages import Command
 
     from ..session import Session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish, may_publish_by_options
 from fanjet.engines.interfaces import Published, PublishOptions
-from fanjet.net.eager import after
+from fanjet.net.aio import after
 from fanjet.node.frames import info_is_json
 from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMISSION_DENIED, ReplyError
 from fanjet.protocol.messages import PublishResult
@@ -20,7 +20,7 @@ from .proxied import decides_publication, publish_by_application
 
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
-    from fanjet.net.eager import Work
+    from fanjet.net.aio import Work
     from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PublishRequest
 

@@ -10,7 +10,7 @@ from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
 from fanjet.channels.subscription import Source, from_grant
 from fanjet.engines.interfaces import DONE
-from fanjet.net.eager import Following, Taskless
+from fanjet.net.aio import Following, Taskless
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_CLOSED,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.events.stream import SubscriptionStream
-    from fanjet.net.eager import Work
+    from fanjet.net.aio import Work
     from fanjet.protocol.messages import SubscribeRequest
 
     from ..session import Session

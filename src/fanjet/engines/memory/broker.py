@@ -7,7 +7,7 @@ from math import floor
 from typing import Final
 
 from fanjet.engines.interfaces import DONE, BrokerEvents, History, Published, PublishOptions
-from fanjet.net.wheel import next_second
+from fanjet.net.timing_wheel import next_second
 from fanjet.protocol.publication import NO_POSITION, ClientInfo, Publication, StreamPosition
 
 from .expiry import ExpiryQueue

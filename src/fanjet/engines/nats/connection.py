@@ -256,7 +256,7 @@ class NatsConnection:
 
     def _flush_soon(self) -> asyncio.Task[None]:
         """What was sent has reached the server when this is done; those who ask at the same time share it. A task,
-        since commands have none until they wait (net.eager)."""
+        since commands have none until they wait (net.aio)."""
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_together())
             self._flushing.add_done_callback(_take_note)

@@ -67,7 +67,7 @@ class Database:
 
     async def fetch(self, query: str, *arguments: Any) -> Rows:
         """Run one statement with its arguments. Needs no current task."""
-        # In a task of its own, since its timeouts need one, and commands have none until they wait (net.eager).
+        # In a task of its own, since its timeouts need one, and commands have none until they wait (net.aio).
         return await asyncio.get_running_loop().create_task(self._fetch(query, arguments))
 
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> Rows:

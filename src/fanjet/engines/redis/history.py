@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fanjet.engines.epoch import new_epoch
 from fanjet.engines.interfaces import EngineUnavailable, History, Published
 from fanjet.engines.records import MalformedRecord, decode_publication
-from fanjet.net.pacing import make_all
+from fanjet.net.time_slicing import make_all
 from fanjet.protocol.publication import StreamPosition
 
 from .envelope import unwrap

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.records import MalformedRecord, decode_info, encode_info
-from fanjet.net.pacing import make_all
+from fanjet.net.time_slicing import make_all
 
 from .script import Script
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanjet.net.eager import in_task
+from fanjet.net.aio import in_task
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

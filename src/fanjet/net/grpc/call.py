@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from h2.errors import ErrorCodes
 
-from ..eager import run_eagerly
-from ..wheel import NOT_SCHEDULED
+from ..aio import run_eagerly
+from ..timing_wheel import NOT_SCHEDULED
 from .framing import MessageReader, frame, gzip_frame
 from .status import OK_TRAILERS, GrpcError, StatusCode
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..http2.stream import Http2Stream
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
     from .head import CallHead
     from .status import Headers
 

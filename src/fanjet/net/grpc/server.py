@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..http2.stream import Http2Stream, StreamReceiver
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
     from .call import Call, DialogueHandler, StreamHandler, UnaryHandler
 
     Begin = Callable[[Http2Stream, CallHead, TimingWheel, int], Call]

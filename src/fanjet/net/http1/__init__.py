@@ -2,11 +2,11 @@
 
 from .connection import HttpConnection
 from .exchange import Exchange
+from .expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody
 from .head import Head, parse_head
 from .request import Request
 from .server import HttpServer
 from .stream import BodyFraming, ResponseStream, StreamOwner
-from .unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody
 
 __all__ = [
     "BodyAwaited",

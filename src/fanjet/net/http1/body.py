@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from .unread import BodyTooLarge, UnreadableBody
+from .expect_continue import BodyTooLarge, UnreadableBody
 
 _MAX_CHUNK_LINE: Final = 4096
 _MAX_TRAILER_BYTES: Final = 64 * 1024

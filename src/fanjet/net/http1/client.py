@@ -15,12 +15,12 @@ from urllib.parse import urljoin
 
 from .client_connection import ClientConnection, ExchangeFailed
 from .client_deadlines import Deadlines
-from .client_heads import KnownHeads
+from .client_head_cache import KnownHeads
 from .client_target import parse_target, referer
 
 if TYPE_CHECKING:
     from .client_deadlines import Deadline
-    from .client_heads import Answer
+    from .client_head_cache import Answer
     from .client_target import Origin, Target
 
     Headers = tuple[tuple[str, str], ...]

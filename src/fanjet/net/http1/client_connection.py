@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
-from .client_heads import Answer
+from .client_head_cache import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .client_heads import KnownHeads
+    from .client_head_cache import KnownHeads
 
 _GZIP: Final = 31
 """What zlib calls the format."""

@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from .body_stream import IncomingBody, StreamedRequest
 from .deadline import NEVER, Timed
 from .errors import BadRequest
 from .exchange import Exchange, answer_failure
-from .incoming import IncomingBody, StreamedRequest
-from .known import END_OF_HEAD
+from .expect_continue import BodyAwaited, BodyInPieces, UnreadableBody, UnreadRequest
+from .head_cache import END_OF_HEAD
 from .reader import RequestReader
 from .request import Request
 from .response import CLOSE_CONNECTION, ordinary_response, refusal, response, stream_head
 from .stream import BodyFraming, Http1Stream, ResponseStream, StreamOwner, chunked, unframed
-from .unread import BodyAwaited, BodyInPieces, UnreadableBody, UnreadRequest
 
 if TYPE_CHECKING:
     from .head import Head
-    from .known import KnownHead
+    from .head_cache import KnownHead
     from .server import HttpServer
 
 HEADER_SECONDS: Final = 10.0

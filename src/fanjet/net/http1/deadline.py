@@ -3,10 +3,10 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
-from ..wheel import NOT_SCHEDULED
+from ..timing_wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
 
 NEVER: Final = float("inf")
 

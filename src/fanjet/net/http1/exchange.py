@@ -7,11 +7,11 @@ from typing import Protocol
 
 import msgspec
 
+from .access_log_hooks import Done, WatchedAnswering
+from .expect_continue import BodyTooLarge, UnreadableBody
 from .request import Request
 from .response import NO_SNIFFING, TEXT
 from .stream import BodyFraming, ResponseStream, StreamOwner, unframed
-from .unread import BodyTooLarge, UnreadableBody
-from .watching import Done, WatchedAnswering
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from .body import Body, ChunkedBody, LengthBody
 from .errors import BadRequest
+from .expect_continue import BodyAwaited, BodyInPieces, BodyNotThere, BodyTooLarge, UnreadableBody
 from .head import CHUNKED, Head, check_request_line
-from .unread import BodyAwaited, BodyInPieces, BodyNotThere, BodyTooLarge, UnreadableBody
 
 if TYPE_CHECKING:
     from ..router import Endpoint
-    from .known import KnownHead, KnownHeads
+    from .head_cache import KnownHead, KnownHeads
 
 MAX_HEAD_BYTES: Final = 1 << 20
 

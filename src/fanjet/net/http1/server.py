@@ -3,15 +3,15 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..lineup import Lineup
+from ..timeout_queue import Lineup
 from .connection import HttpConnection
-from .known import KnownHeads
+from .head_cache import KnownHeads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..router import Routes
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
 
 
 class HttpServer:

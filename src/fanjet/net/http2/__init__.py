@@ -2,7 +2,7 @@
 
 from .connection import Http2Connection
 from .header_blocks import Field
-from .patience import NEVER, Patience
+from .keepalive import NEVER, Patience
 from .server import Http2Server
 from .stream import Http2Stream, StreamReceiver
 

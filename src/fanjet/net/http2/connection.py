@@ -21,10 +21,10 @@ from h2.events import (
 )
 from h2.exceptions import H2Error
 
-from ..admission import TokenBucket
+from ..token_bucket import TokenBucket
 from .deadlines import Deadlines
 from .engine import Engine, go_away, header_frames
-from .patience import PingJudge
+from .keepalive import PingJudge
 from .request_fields import MalformedRequest, check_fields
 from .stream import Http2Stream
 

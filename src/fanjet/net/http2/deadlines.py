@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
-from ..wheel import NOT_SCHEDULED, TimingWheel
-from .patience import NEVER, Patience
+from ..timing_wheel import NOT_SCHEDULED, TimingWheel
+from .keepalive import NEVER, Patience
 
 if TYPE_CHECKING:
     from .connection import Http2Connection

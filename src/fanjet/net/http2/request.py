@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from h2.errors import ErrorCodes
 
 from ..extended_connect import TunnelExchange
+from ..http1.body_stream import StreamedRequest, StreamFeed
 from ..http1.errors import BadRequest
 from ..http1.exchange import Exchange, answer_failure
-from ..http1.incoming import StreamedRequest, StreamFeed
+from ..http1.expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody, UnreadRequest
 from ..http1.request import Request
 from ..http1.response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, ResponseStream, StreamOwner, unframed
-from ..http1.unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody, UnreadRequest
-from ..wheel import NOT_SCHEDULED
+from ..timing_wheel import NOT_SCHEDULED
 from .head import parse_head, protocol_of
 from .request_fields import MalformedRequest
 from .response_fields import response_fields
@@ -24,7 +24,7 @@ from .tunnel import Tunnel
 if TYPE_CHECKING:
     from ..http1.head import Head
     from ..router import Endpoint, Route, Routes
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
     from .header_blocks import Field
     from .stream import Http2Stream, StreamReceiver
 

@@ -4,12 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from .connection import Http2Connection
-from .patience import Patience
+from .keepalive import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
     from .stream import Http2Stream, StreamReceiver
 
 MAX_STREAMS: Final = 250

@@ -9,7 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from ..tls import TLSError, TLSSettings, resolve_pem
 from .connection import IDLE_SECONDS
-from .ids import ID_BYTES
+from .connection_ids import ID_BYTES
 from .quic import STREAM_WINDOW
 
 _MAX_DATAGRAM_FRAME: Final = 65536

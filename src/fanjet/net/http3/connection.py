@@ -18,7 +18,7 @@ from aioquic.quic.events import (
     StreamReset,
 )
 
-from ..wheel import NOT_SCHEDULED
+from ..timing_wheel import NOT_SCHEDULED
 from .framing import MAX_PARTIAL_BYTES, ServerFraming
 from .request_stream import RequestStream
 

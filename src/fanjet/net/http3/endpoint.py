@@ -17,7 +17,7 @@ from aioquic.quic.packet import (
 from aioquic.quic.retry import QuicRetryTokenHandler
 
 from .connection import Http3Connection
-from .ids import ID_BYTES, destination_id, stateless_reset
+from .connection_ids import ID_BYTES, destination_id, stateless_reset
 from .quic import ServerQuic
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from aioquic.quic.configuration import QuicConfiguration
     from aioquic.quic.connection import NetworkAddress
 
-    from .ids import ConnectionIds
-    from .others import Others
+    from .connection_ids import ConnectionIds
+    from .peer_processes import Others
     from .server import Http3Server
 
 RETRY_ABOVE: Final = 100

@@ -6,13 +6,13 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .connection_ids import ConnectionIds
 from .endpoint import QuicEndpoint
-from .ids import ConnectionIds
 
 if TYPE_CHECKING:
     from aioquic.quic.configuration import QuicConfiguration
 
-    from .others import Others
+    from .peer_processes import Others
     from .server import Http3Server
 
 

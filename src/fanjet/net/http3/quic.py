@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aioquic.quic.recovery import QuicPacketSpace
     from aioquic.quic.stream import QuicStream
 
-    from .ids import ConnectionIds
+    from .connection_ids import ConnectionIds
 
 STREAM_WINDOW: Final = 128 * 1024
 """Bytes that a client may send on a stream beyond what has been read of it."""

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from aioquic.h3.connection import ErrorCode
 
+from ..http1.body_stream import StreamedRequest, StreamFeed
 from ..http1.errors import BadRequest
 from ..http1.exchange import Exchange, answer_failure
-from ..http1.incoming import StreamedRequest, StreamFeed
+from ..http1.expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadRequest
 from ..http1.request import Request
 from ..http1.response import NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, StreamOwner, unframed
-from ..http1.unread import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadRequest
 from ..http2.head import parse_head, protocol_of
 from ..http2.request_fields import MalformedRequest, check_fields
 from ..http2.response_fields import response_fields
-from ..wheel import NOT_SCHEDULED
+from ..timing_wheel import NOT_SCHEDULED
 from .exchange import WEBTRANSPORT_PROTOCOLS, WebTransportExchange
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..router import Routes
-    from ..wheel import TimingWheel
+    from ..timing_wheel import TimingWheel
     from .connection import Http3Connection
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aioquic.buffer import encode_uint_var
 from aioquic.h3.connection import ErrorCode
 
-from ..wheel import NOT_SCHEDULED, TimingWheel
+from ..timing_wheel import NOT_SCHEDULED, TimingWheel
 
 if TYPE_CHECKING:
     from .connection import Http3Connection

@@ -5,8 +5,8 @@ from enum import IntEnum
 from os import write as write_to
 from typing import Final
 
-from ..descriptor import NO_DESCRIPTOR, descriptor_of
-from ..wheel import NOT_SCHEDULED, TimingWheel
+from ..direct_write import NO_DESCRIPTOR, descriptor_of
+from ..timing_wheel import NOT_SCHEDULED, TimingWheel
 from .frames import BINARY, CLOSE, FIN, PING, TEXT, close_echo_frame, close_frame, ping_frame, pong_frame
 from .masking import apply_mask
 from .reader import FRAMES_PER_TURN, MASKED, CorruptMessage, FrameReader, ProtocolFailure, ReadLimits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
-from fanjet.net.eager import run_eagerly
+from fanjet.net.aio import run_eagerly
 from fanjet.net.glob import GlobError
 from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.surveys import CHANNELS, EMULATION, SUCCESS, Answer, ChannelsFault, EmulationFault

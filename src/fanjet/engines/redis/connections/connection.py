@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import hiredis
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.net.eager import Promise
+from fanjet.net.aio import Promise
 
 from .errors import CommandRefused, ConnectionLost
 

@@ -1,0 +1,71 @@
+"""The door through which a host hands requests over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from ..http1.response import NO_SNIFFING, TEXT
+from ..router import Route
+from .http import HostedCall
+from .scope import parse_scope
+from .websocket import HostedSocket
+
+if TYPE_CHECKING:
+    from ..asgi_host.fallback_app import Neighbour
+    from ..asgi_host.types import Receive, Scope, Send
+    from ..http1.exchange import Exchange
+    from ..router import Routes
+
+
+class Host:
+    """Takes the place of a listener: somebody else's ASGI server listens."""
+
+    def __init__(self) -> None:
+        self._routes: Routes | None = None
+        self._neighbour: Neighbour | None = None
+        self._open = False
+        self._calls = 0
+        self._emptied = asyncio.Event()
+
+    def serve(self, routes: Routes, neighbour: Neighbour | None) -> None:
+        """Where requests lead; those to `neighbour` are passed on as they came."""
+        self._routes = routes
+        self._neighbour = neighbour
+
+    async def start(self) -> None:
+        """Answer requests."""
+        self._open = True
+
+    def close(self) -> None:
+        """The host decides when it accepts no more; what comes until then is still answered."""
+
+    async def stop(self) -> None:
+        """Wait for running requests. Those that come later are refused."""
+        while self._calls:
+            self._emptied.clear()
+            await self._emptied.wait()
+        self._open = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request or converse over a WebSocket, until it is over."""
+        head = parse_scope(scope)
+        route = self._routes.find(head) if self._open and self._routes is not None else _CLOSED
+        if self._neighbour is not None and route.endpoint is self._neighbour:
+            await self._neighbour.pass_on(scope, receive, send)
+            return
+        kind = HostedSocket if scope["type"] == "websocket" else HostedCall
+        self._calls += 1
+        try:
+            await kind(scope, receive, send, head, route).run()
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._emptied.set()
+
+
+def _refuse(exchange: Exchange) -> None:
+    exchange.respond(503, b"the server is shutting down\n", TEXT, (NO_SNIFFING,))
+
+
+_CLOSED: Final = Route("", _refuse)

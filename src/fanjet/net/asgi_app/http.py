@@ -1,0 +1,193 @@
+"""One request that a host hands over, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ..http1.exchange import Exchange, answer_failure
+from ..http1.expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadRequest
+from ..http1.request import Request
+from ..http1.response import NO_SNIFFING, TEXT
+from ..http1.stream import unframed
+from .receive import Incoming
+from .responses import response_start, whole_response
+from .scope import Ends, is_tls
+from .send import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..asgi_host.types import Message, Receive, Scope, Send
+    from ..http1.head import Head
+    from ..http1.stream import BodyFraming, StreamOwner
+    from ..router import Route
+
+REQUEST_SECONDS: Final = 30.0
+"""How long the rest of a body may take to come."""
+
+_KIND: Final = "http.response"
+
+
+class HostedCall:
+    """Collects a request, then is what its exchange answers by, and the body of a streamed response."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
+        self._scope = scope
+        self._head = head
+        self._route = route
+        self._incoming = Incoming(receive)
+        self._outgoing = Outgoing(send, self)
+        self._exchange: Exchange | None = None
+        self._owner: StreamOwner | None = None
+
+    async def run(self) -> None:
+        """Answer; return when the answer is complete or the client has gone."""
+        head = self._head
+        try:
+            if not (head.expects_continue and head.content_length) or self._start(self._unread(BodyAwaited)):
+                await self._collect()
+            while self._exchange is not None or self._owner is not None:
+                message = await self._incoming.next()
+                if message is not None and message["type"] == "http.disconnect":
+                    break
+            await self._outgoing.finish()
+        finally:
+            self._outgoing.abort()
+            self._lose_client()
+
+    # What the host says.
+
+    def on_blocked(self) -> None:
+        """The client does not take the response."""
+        if self._owner is not None:
+            self._owner.on_blocked()
+
+    def on_writable(self) -> None:
+        """The client took everything."""
+        if self._owner is not None:
+            self._owner.on_writable()
+
+    def on_refused(self) -> None:
+        """The client has gone."""
+        self._lose_client()
+        self._incoming.stop()
+
+    def _lose_client(self) -> None:
+        owner, self._owner = self._owner, None
+        exchange, self._exchange = self._exchange, None
+        if owner is not None:
+            owner.on_lost()
+        elif exchange is not None:
+            exchange.lose_peer(answerable=False)
+
+    # What the exchange calls.
+
+    def send_response(
+        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Send the whole response."""
+        wanted = self._head.method != "HEAD"
+        for message in whole_response(_KIND, status, body, content_type, headers, scope=self._scope, wanted=wanted):
+            self._outgoing.put(message)
+        self._end()
+
+    @property
+    def body_framing(self) -> BodyFraming:
+        """The host frames bodies."""
+        return unframed
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+    ) -> HostedCall:
+        """Send the head of a response; from now on `owner` hears of the client."""
+        self._exchange = None
+        self._outgoing.put(response_start(_KIND, status, content_type, headers, self._scope))
+        self._owner = owner
+        if self._outgoing.blocked:
+            asyncio.get_running_loop().call_soon(self._report_blocked)
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        self._outgoing.put(_piece(data, more=True))
+
+    def finish(self) -> None:
+        """End the body."""
+        if self._owner is not None:
+            self._outgoing.put(_piece(b"", more=False))
+            self._end()
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Refuse: this host, as it is set up, knows no WebSockets."""
+        self.send_response(501, b"the ASGI server in front of this one offers no WebSockets\n", TEXT, (NO_SNIFFING,))
+
+    def abort(self) -> None:
+        """Break off: the host sees that the response is not whole."""
+        self._outgoing.abort()
+        self._end()
+
+    # Steps.
+
+    def _end(self) -> None:
+        """The answer is complete: hear no more of the client."""
+        self._exchange = self._owner = None
+        self._outgoing.close()
+        self._incoming.stop()
+
+    def _report_blocked(self) -> None:
+        if self._outgoing.blocked:
+            self.on_blocked()
+
+    async def _collect(self) -> None:
+        """Wait for the body, then let the endpoint answer."""
+        limit = self._route.max_body
+        if limit is not None and self._head.content_length > limit:
+            self._start(self._unread(BodyTooLarge))
+            return
+        pieces: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self._receive(first=not pieces)
+            if message is None or message["type"] == "http.disconnect":
+                return
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if limit is not None and size > limit:
+                self._start(self._unread(BodyTooLarge))
+                return
+            more = message.get("more_body", False)
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._start(Request(self._head, body, Ends(self._scope), is_tls(self._scope)))
+
+    async def _receive(self, *, first: bool) -> Message | None:
+        """The next message, None when it did not come in time. Hosts have the first at hand where there is no body."""
+        if first and self._head.content_length <= 0:
+            return await self._incoming.next()
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await self._incoming.next()
+        except TimeoutError:
+            self.send_response(408, b"", b"", ())
+            return None
+
+    def _unread(self, reason: type[BodyNotThere]) -> Request:
+        return UnreadRequest(self._head, b"", Ends(self._scope), is_tls(self._scope), reason)
+
+    def _start(self, request: Request) -> bool:
+        """Let the endpoint answer; whether it asks for the body of an unread request instead."""
+        exchange = self._exchange = Exchange(request, self)
+        try:
+            self._route.endpoint(exchange)
+        except BodyAwaited as awaited:
+            self._exchange = None
+            self._route = replace(self._route, endpoint=awaited.go_on or self._route.endpoint)
+            return True
+        except Exception as failure:
+            answer_failure(exchange, failure)
+        return False
+
+
+def _piece(data: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more}

@@ -1,0 +1,48 @@
+"""Responses in the words of ASGI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..http1.response import has_body
+from .scope import mount_point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..asgi_host.types import Message, Scope
+
+_HOSTS_OWN: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"date"})
+"""Headers that hosts make themselves."""
+
+
+def response_start(
+    kind: str, status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], scope: Scope
+) -> Message:
+    """The beginning of a response to the request of a scope. Locations are below where the application is mounted."""
+    fields = [(b"content-type", content_type)] if content_type and has_body(status) else []
+    for sent, value in headers:
+        name = sent.lower()
+        if name == b"location" and value.startswith(b"/"):
+            fields.append((name, mount_point(scope).encode() + value))
+        elif name not in _HOSTS_OWN:
+            fields.append((name, value))
+    return {"type": f"{kind}.start", "status": status, "headers": fields}
+
+
+def whole_response(
+    kind: str,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    scope: Scope,
+    wanted: bool = True,
+) -> tuple[Message, Message]:
+    """Both messages of a whole response, whose body is not `wanted` in the answer to a HEAD. `kind` is
+    `http.response` or `websocket.http.response`."""
+    start = response_start(kind, status, content_type, headers, scope)
+    if has_body(status) and (body or wanted):
+        start["headers"].append((b"content-length", b"%d" % len(body)))
+    return start, {"type": f"{kind}.body", "body": body if wanted and has_body(status) else b"", "more_body": False}

@@ -1,0 +1,208 @@
+"""One WebSocket, whose frames a host makes and takes apart.
+
+Protocols that own a socket speak in frames here as they do elsewhere; this transport translates, so that closing,
+pausing, limits and deadlines are the same behind every server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from ..http1.exchange import answer_failure
+from ..http1.request import Request
+from ..http1.response import NO_SNIFFING, TEXT
+from ..http1.stream import unframed
+from ..websocket.frames import ping_frame
+from .handshake import HandshakeExchange
+from .receive import Incoming
+from .responses import whole_response
+from .scope import Ends, is_tls
+from .send import Outgoing
+from .websocket_messages import PONG, frame_of, messages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..asgi_host.types import Receive, Scope, Send
+    from ..http1.head import Head
+    from ..http1.stream import BodyFraming, StreamOwner
+    from ..router import Route
+
+_KIND: Final = "websocket.http.response"
+_PING: Final = ping_frame()
+
+GONE_SECONDS: Final = 5.0
+"""How long a host may take to say that the client has gone, once it takes nothing for it."""
+
+
+class HostedSocket(Ends):
+    """What the exchange of a handshake answers by, then the transport of the WebSocket's protocol."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
+        super().__init__(scope)
+        self._scope = scope
+        self._states_refusals = _KIND in (scope.get("extensions") or {})
+        self._route = route
+        self._incoming = Incoming(receive)
+        self._outgoing = Outgoing(send, self)
+        self._exchange: HandshakeExchange | None = HandshakeExchange(Request(head, b"", self, is_tls(scope)), self)
+        self._protocol: asyncio.Protocol | None = None
+        self._joint: bytes | None = None
+        self._readable = asyncio.Event()
+        self._readable.set()
+        self._closing = False
+
+    async def run(self) -> None:
+        """Answer the handshake and converse; return when the conversation is over."""
+        try:
+            await self._converse()
+            await self._outgoing.finish()
+            await asyncio.sleep(0)  # uvicorn takes note of a handshake that was refused only in its next turn
+        finally:
+            self._outgoing.abort()
+            self._lose_client()
+
+    async def _converse(self) -> None:
+        while (message := await self._incoming.next()) is not None:
+            kind = message["type"]
+            if kind == "websocket.receive":
+                await self._readable.wait()
+                if self._protocol is not None:
+                    self._protocol.data_received(frame_of(message))
+            elif kind == "websocket.connect":
+                self._shake_hands()
+            else:
+                return
+
+    def _shake_hands(self) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        try:
+            self._route.endpoint(exchange)
+        except Exception as failure:
+            answer_failure(exchange, failure)
+
+    # What the host says.
+
+    def on_blocked(self) -> None:
+        """The client does not take what was written."""
+        if self._protocol is not None:
+            self._protocol.pause_writing()
+
+    def on_writable(self) -> None:
+        """The client took everything."""
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
+    def on_refused(self) -> None:
+        """The client has gone. What came from it before is delivered, paused or not; then the host says so itself."""
+        self._closing = True
+        self._readable.set()
+        asyncio.get_running_loop().call_later(GONE_SECONDS, self._incoming.stop)
+
+    def _lose_client(self) -> None:
+        self._closing = True
+        exchange, self._exchange = self._exchange, None
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.connection_lost(None)
+        elif exchange is not None:
+            exchange.lose_peer(answerable=False)
+
+    # What the exchange calls.
+
+    def accept_socket(
+        self,
+        subprotocol: bytes | None,
+        joint: bytes | None,
+        make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
+    ) -> None:
+        """Accept, and let the protocol begin."""
+        self._exchange = None
+        self._joint = joint
+        chosen = None if subprotocol is None else subprotocol.decode("latin-1")
+        self._outgoing.put({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
+        protocol = self._protocol = make_protocol(self)
+        protocol.connection_made(self)
+        if self._outgoing.blocked:
+            protocol.pause_writing()
+
+    def send_response(
+        self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Refuse the handshake. Hosts that cannot say how answer 403."""
+        self._exchange = None
+        if self._states_refusals:
+            for message in whole_response(_KIND, status, body, content_type, headers, scope=self._scope):
+                self._outgoing.put(message)
+        else:
+            self._outgoing.put({"type": "websocket.close", "code": 1000})
+        self.close()
+
+    @property
+    def body_framing(self) -> BodyFraming:
+        """There are no bodies."""
+        return unframed
+
+    def begin_stream(
+        self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
+    ) -> HostedSocket:
+        """Refuse: who asked for a WebSocket gets no stream."""
+        asyncio.get_running_loop().call_soon(owner.on_lost)
+        self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
+        return self
+
+    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """Refuse: there is no socket to hand over."""
+        self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
+
+    def finish(self) -> None:
+        """There was no stream."""
+
+    # What the protocol calls.
+
+    def write(self, data: Any) -> None:
+        """Send what is in these frames."""
+        if data == _PING:  # the host has pings of its own, and ends the connection where they are not answered
+            asyncio.get_running_loop().call_soon(self._pretend_pong)
+            return
+        for message in messages_of(data, self._joint):
+            self._outgoing.put(message)
+
+    def close(self) -> None:
+        """End the conversation behind what was written."""
+        self._closing = True
+        self._outgoing.close()
+        self._incoming.stop()
+        self._readable.set()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._outgoing.abort()
+        self.close()
+
+    def is_closing(self) -> bool:
+        """Whether it is at its end."""
+        return self._closing
+
+    def can_write_eof(self) -> bool:
+        """There are no directions that end by themselves."""
+        return False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """The host decides."""
+
+    def pause_reading(self) -> None:
+        """Take no messages from the host."""
+        if not self._closing:
+            self._readable.clear()
+
+    def resume_reading(self) -> None:
+        """Take them again."""
+        self._readable.set()
+
+    def _pretend_pong(self) -> None:
+        if self._protocol is not None:
+            self._protocol.data_received(PONG)

@@ -1,0 +1,149 @@
+"""One request and its response, between an exchange and an application."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from ..http1.body_stream import StreamedRequest
+from .types import MisusedProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..http1.exchange import Exchange
+    from ..http1.stream import ResponseStream
+    from .types import Message
+
+MAX_WAITING: Final = 1 << 16
+"""Bytes of a request's body that wait for the application, before the client has to."""
+
+_OURS: Final = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"})
+"""Headers of a response that the front makes, since it frames the body."""
+
+
+class HttpCycle:
+    """`receive` and `send` for one request; owns the body of the response."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        exchange.on_closed = self.on_lost
+        request = exchange.request
+        self._body: list[bytes] = []
+        self._size = 0
+        self._held = False
+        self._incoming = request.incoming if isinstance(request, StreamedRequest) else None
+        self._received = self._incoming is None
+        self._told_end = False
+        self._begun = False
+        if self._incoming is None:
+            self._body.append(request.body)
+        self._arrival = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._lost = False
+        self._head: tuple[int, list[tuple[bytes, bytes]]] | None = None
+        self._stream: ResponseStream | None = None
+        self.finished = False
+
+    # For the application.
+
+    async def receive(self) -> Message:
+        """The next piece of the body; behind its end, wait for the client to leave."""
+        if not self._begun and self._incoming is not None:
+            self._begun = True
+            self._incoming.start(self._take)
+        while not (self._body or self._lost or self.finished or (self._received and not self._told_end)):
+            self._arrival.clear()
+            await self._arrival.wait()
+        if self._body or (self._received and not self._told_end and not self._lost):
+            return self._next_piece()
+        return {"type": "http.disconnect"}
+
+    def _next_piece(self) -> Message:
+        piece, self._body, self._size = b"".join(self._body), [], 0
+        if self._held and self._incoming is not None:
+            self._held = False
+            self._incoming.release()
+        self._told_end = self._received and not self._body
+        return {"type": "http.request", "body": piece, "more_body": not self._told_end}
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the response; waits while the client does not take it. Parts for a client that has left are
+        dropped. Raises `MisusedProtocol`."""
+        kind = message["type"]
+        if kind == "http.response.start" and self._head is None:
+            self._head = message["status"], _headers(message.get("headers", ()))
+        elif kind == "http.response.body" and self._head is not None and not self.finished:
+            self._write(message.get("body", b""), more=message.get("more_body", False))
+            if not self._lost:
+                await self._writable.wait()
+        else:
+            raise MisusedProtocol(f"{kind} is not what a response goes on with here")
+
+    @property
+    def answered(self) -> bool:
+        """Whether something of a response has been sent."""
+        return self._stream is not None or self.finished
+
+    def abort(self) -> None:
+        """Break off: there will be no rest of the response."""
+        self.finished = True
+        if self._stream is not None:
+            self._stream.abort()
+        else:
+            self._exchange.abort()
+
+    def _write(self, body: bytes, *, more: bool) -> None:
+        if self._lost:
+            self.finished = not more
+            return
+        assert self._head is not None
+        status, headers = self._head
+        if self._stream is None and not more:
+            self.finished = True
+            self._exchange.respond(status, body, headers=headers)
+            return
+        if self._stream is None:
+            framing = self._exchange.body_framing
+            self._stream = self._exchange.stream(status, self, headers=headers)
+            self._framing = framing
+        if self._stream is None:  # the exchange is over
+            self._lost = True
+            return
+        if body and self._exchange.request.method != "HEAD":
+            self._stream.write(self._framing(body))
+        if not more:
+            self.finished = True
+            self._stream.finish()
+
+    # For the connection.
+
+    def _take(self, piece: bytes, last: bool) -> None:
+        if piece:
+            self._body.append(piece)
+            self._size += len(piece)
+        self._received = last
+        if self._size > MAX_WAITING and not last and self._incoming is not None:
+            self._held = True
+            self._incoming.hold()
+        self._arrival.set()
+
+    def on_blocked(self) -> None:
+        """The client does not take what was written."""
+        self._writable.clear()
+
+    def on_writable(self) -> None:
+        """The client has taken everything."""
+        self._writable.set()
+
+    def on_lost(self) -> None:
+        """The client has gone."""
+        self._lost = True
+        self._arrival.set()
+        self._writable.set()
+
+
+def _headers(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:
+    pairs = [(bytes(name), bytes(value)) for name, value in headers]
+    return [(name, value) for name, value in pairs if name.lower() not in _OURS]

@@ -1,0 +1,83 @@
+"""Where the sockets that listeners listen on come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from .binding import SocketFile, bind_beside, bind_tcp, bind_unix, bound_address, join_address
+
+if TYPE_CHECKING:
+    import socket
+
+    from .http3.peer_processes import Others
+    from .systemd import PassedSockets
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Bound sockets, perhaps listening already, and where they are bound, for people."""
+
+    sockets: list[socket.socket]
+    where: str
+
+
+class Addresses(Protocol):
+    """Gives out bound sockets; whoever gets them closes them. Every call may raise `BindError`."""
+
+    others: Others | None
+    """Other processes that have sockets on the same addresses."""
+
+    def tcp(self, name: str, host: str, port: int) -> Bound:
+        """For the listener of this name: what was passed for it, else `host` (empty: every interface) and `port` (0:
+        any)."""
+
+    def udp(self, beside: socket.socket) -> socket.socket:
+        """For the address of a TCP socket."""
+
+    def unix(self, name: str, path: str, mode: int) -> Bound:
+        """What was passed for the listener of this name, and the file at `path` (empty: none) with these
+        permissions."""
+
+    def refuse_rest(self) -> None:
+        """Everybody has what they want: raise `BindError` for sockets that were passed for nobody."""
+
+    def remove_files(self) -> None:
+        """Remove the files of Unix sockets that were made here."""
+
+
+class OwnAddresses:
+    """What this process was passed, or else binds itself."""
+
+    def __init__(self, passed: PassedSockets) -> None:
+        self.others: Others | None = None
+        self._passed = passed
+        self._files: list[SocketFile] = []
+
+    def tcp(self, name: str, host: str, port: int) -> Bound:
+        """As `Addresses` has it."""
+        sockets = self._passed.take(name, host, port)
+        if sockets:
+            return Bound(sockets, ", ".join(map(bound_address, sockets)))
+        return Bound(bind_tcp(host, port), join_address(host, port))
+
+    def udp(self, beside: socket.socket) -> socket.socket:
+        """As `Addresses` has it."""
+        return bind_beside(beside)
+
+    def unix(self, name: str, path: str, mode: int) -> Bound:
+        """As `Addresses` has it."""
+        sockets = self._passed.take_unix(name, path)
+        if path and not any(each.getsockname() == path for each in sockets):
+            sockets.append(bind_unix(path, mode))
+            self._files.append(SocketFile(path))
+        return Bound(sockets, ", ".join(map(bound_address, sockets)))
+
+    def refuse_rest(self) -> None:
+        """As `Addresses` has it."""
+        self._passed.refuse_rest()
+
+    def remove_files(self) -> None:
+        """As `Addresses` has it."""
+        for file in self._files:
+            file.remove()

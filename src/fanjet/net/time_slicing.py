@@ -1,0 +1,129 @@
+"""Working through many items without holding the loop for long, and without a task where nothing waits (DESIGN §3)."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from fanjet.net.aio import Begun, run_eagerly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+SLICE: Final = 0.002
+"""Seconds after which others get their turn."""
+SLICE_CHECK: Final = 128
+"""Items of a long list that are worked through between two looks at the clock."""
+MAX_IN_FLIGHT: Final = 1024
+"""Operations of one request that may wait at a time (05 §6.2, §6.14)."""
+
+
+class TimeSlice:
+    """How long a handler may go on before it gives way."""
+
+    __slots__ = ("_end",)
+
+    def __init__(self) -> None:
+        self._end = monotonic() + SLICE
+
+    def is_over(self) -> bool:
+        """Whether it is time to call `give_way`."""
+        return monotonic() >= self._end
+
+    async def give_way(self) -> None:
+        """Let the loop run once, then start anew."""
+        await asyncio.sleep(0)
+        self._end = monotonic() + SLICE
+
+
+async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run coroutines side by side, `MAX_IN_FLIGHT` of them at most; the results in order.
+
+    One that raises does not stop the others; the first error is raised when all are done. Cancelling leaves those that
+    have been started to finish.
+    """
+    crowd: _Crowd[T] = _Crowd()
+    time_slice = TimeSlice()
+    for job in jobs:
+        crowd.start(job)
+        if crowd.running >= MAX_IN_FLIGHT:
+            await crowd.until_fewer_than(MAX_IN_FLIGHT)
+        elif time_slice.is_over():
+            await time_slice.give_way()
+    await crowd.until_fewer_than(1)
+    return crowd.results()
+
+
+async def run_in_line(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Begin one after another, where what the next one asks for cannot overtake what the last one waits for; the
+    results in order. No job may raise. Cancelling drops those that wait."""
+    results: list[T] = []
+    begun: list[Begun[T]] = []
+    time_slice = TimeSlice()
+    try:
+        for job in jobs:
+            begun.append(Begun(job))
+            if len(begun) >= MAX_IN_FLIGHT:
+                results += [await each for each in begun]
+                begun.clear()
+            elif time_slice.is_over():
+                await time_slice.give_way()
+        results += [await each for each in begun]
+    finally:
+        for each in begun:
+            each.close()
+    return results
+
+
+async def make_all(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    """What is made of each item. Raises what `make` does."""
+    if len(items) <= SLICE_CHECK:
+        return list(map(make, items))
+    made: list[T] = []
+    time_slice = TimeSlice()
+    for start in range(0, len(items), SLICE_CHECK):
+        made += map(make, items[start : start + SLICE_CHECK])
+        if time_slice.is_over():
+            await time_slice.give_way()
+    return made
+
+
+class _Crowd(Generic[T]):
+    """Coroutines that were started, and what came of them."""
+
+    __slots__ = ("_enough", "_error", "_one_done", "_results", "running")
+
+    def __init__(self) -> None:
+        self.running = 0
+        self._results: list[T | None] = []
+        self._error: BaseException | None = None
+        self._one_done: asyncio.Future[None] | None = None
+        self._enough = 0
+
+    def start(self, job: Coroutine[Any, Any, T]) -> None:
+        self.running += 1
+        self._results.append(None)
+        run_eagerly(job, partial(self._finished, len(self._results) - 1))
+
+    def _finished(self, index: int, result: T | None, error: BaseException | None) -> None:
+        self.running -= 1
+        self._results[index] = result
+        self._error = self._error or error
+        if self._one_done and not self._one_done.done() and self.running < self._enough:
+            self._one_done.set_result(None)
+
+    async def until_fewer_than(self, number: int) -> None:
+        if self.running >= number:
+            self._enough = number
+            self._one_done = asyncio.get_running_loop().create_future()
+            await self._one_done
+
+    def results(self) -> list[T]:
+        if self._error is not None:
+            raise self._error
+        return self._results  # type: ignore[return-value]  # every job has finished

@@ -1,0 +1,61 @@
+"""The handshake of all WebSocket endpoints: an upgrade on HTTP/1.1, an extended CONNECT on HTTP/2 (02 §6.2, §6.9), or
+what the ASGI server has made of either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fanjet.net.asgi_app.handshake import HandshakeExchange
+from fanjet.net.extended_connect import TunnelExchange
+from fanjet.net.http1.response import TEXT, reason
+from fanjet.net.websocket.handshake import (
+    REFUSAL_HEADERS,
+    accept_head,
+    accept_headers,
+    refused_status,
+    refused_tunnel_status,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from fanjet.net.http1 import Exchange
+    from fanjet.net.origin import OriginPredicate
+
+    from .connection_guard import Arrival
+
+
+def refuse_handshake(exchange: Exchange, arrival: Arrival, origin_allowed: OriginPredicate) -> bool:
+    """Answer a handshake that is not in order; whether it was not."""
+    if isinstance(exchange, TunnelExchange):
+        status = refused_tunnel_status(exchange.request, exchange.protocol, origin_allowed)
+    elif isinstance(exchange, HandshakeExchange):
+        status = None if origin_allowed(exchange.request.headers.get(b"origin")) else 403
+    else:
+        status = refused_status(exchange.request, origin_allowed)
+    if status is None:
+        return False
+    exchange.respond(status, reason(status) + b"\n", TEXT, (*arrival.headers, *REFUSAL_HEADERS))
+    return True
+
+
+def open_websocket(
+    exchange: Exchange,
+    arrival: Arrival,
+    make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
+    *,
+    subprotocol: bytes | None = None,
+    deflate: bool = False,
+    joint: bytes | None = None,
+) -> None:
+    """Accept a handshake that is in order, and let the protocol begin. Only HTTP/2 has CORS headers in the answer.
+    `joint`: between messages that may come as one, where messages are dear."""
+    if isinstance(exchange, TunnelExchange):
+        headers = accept_headers(subprotocol=subprotocol, deflate=deflate)
+        exchange.open_tunnel((*arrival.headers, *headers), make_protocol)
+    elif isinstance(exchange, HandshakeExchange):
+        exchange.accept(subprotocol, make_protocol, joint=joint)
+    else:
+        head = accept_head(exchange.request, subprotocol=subprotocol, deflate=deflate)
+        exchange.upgrade(head, make_protocol)
