@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from fanjet.engines.redis.sharding import place
+from fanjet.engines.redis.sharding import jump_hash
 from tests.cluster.test_redis import CONFIG
 from tests.support.following import CLOSED, Follower
 from tests.support.redis import Redis, RedisCluster, RedisSentinel
@@ -171,7 +171,7 @@ async def test_a_replica_takes_over_in_a_cluster(
     try:
         await asyncio.to_thread(cluster.start)
         channel = f"long:{name}"
-        primary = cluster.owner(f"{{{place(channel, 8) if how else channel}}}")
+        primary = cluster.owner(f"{{{jump_hash(channel, 8) if how else channel}}}")
         replica = await asyncio.to_thread(cluster.add_replica, primary, tmp_path / "replica")
         config = merge(config_on({"cluster_address": [cluster.addresses], **how}), WITH_LONG)
         publisher, other = private_server(config), await asyncio.to_thread(private_server, config)

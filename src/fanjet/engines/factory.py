@@ -196,12 +196,14 @@ class _Opener(Struct, frozen=True):
     def _redis_broker(
         self, settings: BrokerRedisConnection, shards: Shards, name: str = "", *, carries_messages: bool = True
     ) -> RedisBroker:
-        from .redis import HearingOptions, RedisBroker, tags  # noqa: PLC0415
+        from .redis import PubSubOptions, RedisBroker, partition_tags  # noqa: PLC0415
 
-        hearing = HearingOptions(
-            tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+        pubsub = PubSubOptions(
+            tags=partition_tags(
+                settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags
+            ),
             by_node=settings.group_sharded_pub_sub_by_node,
-            at_replicas=settings.subscribe_on_replica,
+            from_replicas=settings.subscribe_on_replica,
         )
         return RedisBroker(
             shards,
@@ -211,7 +213,7 @@ class _Opener(Struct, frozen=True):
             history_meta_ttl=int(self.config.channel.history_meta_ttl),
             use_lists=settings.history_use_lists,
             carries_messages=carries_messages,
-            hearing=hearing,
+            pubsub=pubsub,
             count_error=self.metrics.redis.counting(name),
         )
 

@@ -13,7 +13,7 @@ from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
 from fanjet.engines.memory_server import EngineLink, SharedBroker, SharedPresenceManager
 from fanjet.engines.nats import NatsBroker, NatsConnection
-from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, tags
+from fanjet.engines.redis import PubSubOptions, RedisBroker, RedisPresenceManager, Shards, partition_tags
 from fanjet.engines.redisnats import RedisNatsBroker
 from tests.support.nats import Nats
 from tests.support.redis import Installations
@@ -135,10 +135,12 @@ async def _broker(engine: str, events: BrokerEvents, installations: Installation
         prefix=uuid.uuid4().hex,
         history_meta_ttl=3600,
         use_lists=settings.history_use_lists,
-        hearing=HearingOptions(
-            tags=tags(settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags),
+        pubsub=PubSubOptions(
+            tags=partition_tags(
+                settings.sharded_pub_sub_partitions, precomputed=settings.use_precomputed_partition_tags
+            ),
             by_node=settings.group_sharded_pub_sub_by_node,
-            at_replicas=settings.subscribe_on_replica,
+            from_replicas=settings.subscribe_on_replica,
         ),
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
-from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards
+from fanjet.engines.redis import PubSubOptions, RedisBroker, RedisPresenceManager, Shards
 from tests.support.redis import Redis
 from tests.support.waiting import until
 
@@ -58,7 +58,7 @@ def opened(
             prefix="p",
             history_meta_ttl=3600,
             use_lists=use_lists,
-            hearing=HearingOptions(probe_seconds=probe_seconds),
+            pubsub=PubSubOptions(probe_seconds=probe_seconds),
         )
         try:
             await broker.start()

@@ -16,11 +16,12 @@ from fanjet.engines.redis import RedisBroker, Shards, history, presence
 from fanjet.engines.redis.connections import connection
 from fanjet.engines.redis.connections.address import Address, targets
 from fanjet.engines.redis.connections.errors import ConnectionLost
-from fanjet.engines.redis.keys import NodeNames
-from fanjet.engines.redis.pubsub.connectors import AtPrimary, Places
-from fanjet.engines.redis.pubsub.group import Ear
-from fanjet.engines.redis.pubsub.supervisor import Listener
+from fanjet.engines.redis.keys import NodeChannels
+from fanjet.engines.redis.pubsub.connectors import PrimaryConnector
+from fanjet.engines.redis.pubsub.group import SubscriptionGroup
+from fanjet.engines.redis.pubsub.supervisor import ConnectionSupervisor
 from fanjet.engines.redis.topology import sentinel as sentinel_module
+from fanjet.engines.redis.topology.endpoints import Endpoints
 from fanjet.engines.redis.topology.shard import open_shard
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.redis.conftest import delivered_again, opened, opened_presence, settings
@@ -180,7 +181,7 @@ async def test_who_is_cancelled_while_subscribing_leaves_the_others_alone(redis,
 
 
 async def test_a_channel_that_redis_refuses_keeps_no_other_from_coming_back(redis, events):
-    names = NodeNames("p", "me")
+    names = NodeChannels("p", "me")
     heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
     redis.call("ACL", "SETUSER", "some", "on", ">x", "+@all", "~*", "resetchannels", *heard)
     async with opened(f"redis://some:x@127.0.0.1:{redis.port}", events) as broker:
@@ -192,7 +193,7 @@ async def test_a_channel_that_redis_refuses_keeps_no_other_from_coming_back(redi
 
 
 async def test_a_channel_that_redis_refuses_does_not_fail_others_again_and_again(redis, events):
-    names = NodeNames("p", "me")
+    names = NodeChannels("p", "me")
     heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
     redis.call("ACL", "SETUSER", "few", "on", ">x", "+@all", "~*", "resetchannels", *heard)
 
@@ -215,7 +216,7 @@ async def test_scripts_that_redis_has_forgotten_are_sent_again(redis, events):
 
 
 async def test_what_redis_does_not_read_waits(own, events, monkeypatch):
-    monkeypatch.setattr(connection, "MOST_UNSENT", 1_000_000)
+    monkeypatch.setattr(connection, "WRITE_BUFFER_LIMIT", 1_000_000)
 
     async def publish(broker: RedisBroker) -> list[asyncio.Future[Published]]:
         calls = []
@@ -339,12 +340,12 @@ async def test_a_unix_socket(tmp_path, events):
 
 
 async def test_what_does_not_speak_redis_is_refused(events):
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def log_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(log_in, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(EngineUnavailable, match="not the Redis protocol"):
             async with opened(f"127.0.0.1:{port}", events):
@@ -360,18 +361,18 @@ class Astray:
     def __init__(self, shard, elsewhere: Redis) -> None:
         self._shard = shard
         self.target = shard.target
-        self.elsewhere = Places((Address("127.0.0.1", elsewhere.port),))
+        self.elsewhere = Endpoints((Address("127.0.0.1", elsewhere.port),))
         self.is_astray = True
         self.looked = 0
 
-    async def find_places(self) -> Places:
+    async def find_endpoints(self) -> Endpoints:
         self.looked += 1
-        return self.elsewhere if self.is_astray else await self._shard.find_places()
+        return self.elsewhere if self.is_astray else await self._shard.find_endpoints()
 
     def execute(self, words, key):
         return self._shard.execute(words, key)
 
-    def follow(self, leave) -> None:
+    def watch_primary(self, leave) -> None:
         pass
 
 
@@ -380,26 +381,26 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
     shard = Astray(await open_shard(target), own)
     heard = []
     errors: list[str] = []
-    ear = Ear(["p.shard.0"], "p.probe")
-    listener = Listener(
-        AtPrimary(shard),
+    group = SubscriptionGroup(["p.shard.0"], "p.probe")
+    supervisor = ConnectionSupervisor(
+        PrimaryConnector(shard),
         "test",
-        [ear],
+        [group],
         lambda *message: heard.append(message),
         count_error=errors.append,
         probe_seconds=0.1,
     )
-    await listener.start()
-    await ear.subscribe(b"p.client.news")
+    await supervisor.start()
+    await group.subscribe(b"p.client.news")
 
     async def looked_thrice() -> bool:
         return shard.looked >= 3
 
     await until(looked_thrice)
-    silence_astray = listener.silence
+    silence_astray = supervisor.silence
     assert silence_astray > 0.2
     assert set(errors) == {"probe_timeout"}
-    assert listener.outage == f"PUB/SUB (test) of Redis at {redis.address}"
+    assert supervisor.outage == f"PUB/SUB (test) of Redis at {redis.address}"
     shard.is_astray = False
 
     async def heard_something() -> bool:
@@ -407,15 +408,15 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 Â
 
     await until(heard_something)
     assert heard[0] == (b"p.probe", b"probe")
-    assert listener.silence < silence_astray
-    assert not listener.outage
+    assert supervisor.silence < silence_astray
+    assert not supervisor.outage
     redis.call("PUBLISH", "p.client.news", "m")
 
     async def heard_message() -> bool:
         return (b"p.client.news", b"m") in heard
 
     await until(heard_message)
-    await listener.close()
+    await supervisor.close()
     await shard._shard.close()
 
 
@@ -490,7 +491,7 @@ async def test_after_a_loss_another_primary_of_a_cluster_is_heard(tmp_path):
     [target] = targets(EngineRedis.model_validate({"cluster_address": [cluster.addresses]}))
     shard = await open_shard(target)
     try:
-        source = AtPrimary(shard)
+        source = PrimaryConnector(shard)
         addresses = []
         for _ in range(8):
             connection = await source.open()
@@ -530,7 +531,7 @@ async def test_a_dead_primary_is_replaced(sentinel, events):
 
 async def test_a_primary_that_refuses_to_write_is_left(own, redis, events, monkeypatch):
     """The Sentinel announces nothing, and the next time to ask it is far."""
-    monkeypatch.setattr(sentinel_module, "ASK_SECONDS", 1000.0)
+    monkeypatch.setattr(sentinel_module, "QUERY_SECONDS", 1000.0)
     primary = own
 
     async def be_sentinel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from fanjet.engines.redis.keys import ChannelNames, MuteNames, NodeNames, PartitionedNames
-from fanjet.engines.redis.pubsub.partitions import precomputed_tags, tags
-from fanjet.engines.redis.sharding import fnv1a_64, place
+from fanjet.engines.redis.keys import ChannelKeys, NodeChannels, PartitionedKeys, StorageOnlyKeys
+from fanjet.engines.redis.pubsub.partitions import partition_tags, precomputed_tags
+from fanjet.engines.redis.sharding import fnv1a_64, jump_hash
 from fanjet.engines.redis.topology.slots import slot_of
 
 
 @pytest.mark.parametrize(
-    ("channel", "fnv", "places"),
+    ("channel", "fnv", "shards"),
     [
         ("", "cbf29ce484222325", [1, 1, 1, 17, 90]),
         ("chat:index", "4e648ca6baf3d6b9", [0, 0, 0, 58, 78]),
@@ -19,13 +19,13 @@ from fanjet.engines.redis.topology.slots import slot_of
         ("канал", "5ba05fa0749d2d79", [1, 2, 6, 36, 36]),
     ],
 )
-def test_places(channel, fnv, places):
+def test_shard_indices(channel, fnv, shards):
     assert f"{fnv1a_64(channel.encode()):x}" == fnv
-    assert [place(channel, count) for count in (2, 3, 8, 64, 128)] == places
-    assert place(channel, 1) == 0
+    assert [jump_hash(channel, count) for count in (2, 3, 8, 64, 128)] == shards
+    assert jump_hash(channel, 1) == 0
 
 
-def all_names(names: ChannelNames) -> list[str]:
+def all_names(names: ChannelKeys) -> list[str]:
     return [
         names.messages("chat:1"),
         names.stream("chat:1"),
@@ -38,7 +38,7 @@ def all_names(names: ChannelNames) -> list[str]:
 
 
 def test_names_of_one_server():
-    assert all_names(ChannelNames("p", tagged=False)) == [
+    assert all_names(ChannelKeys("p", tagged=False)) == [
         "p.client.chat:1",
         "p.stream.chat:1",
         "p.stream.meta.chat:1",
@@ -53,7 +53,7 @@ def test_names_of_one_server():
 
 
 def test_names_in_a_cluster_share_a_slot():
-    names = all_names(ChannelNames("p", tagged=True))
+    names = all_names(ChannelKeys("p", tagged=True))
     assert names == [
         "p.client.{chat:1}",
         "p.stream.{chat:1}",
@@ -70,8 +70,8 @@ def test_names_in_a_cluster_share_a_slot():
 
 
 def test_names_of_a_partition_share_a_slot():
-    names = all_names(PartitionedNames("p", tags(64, precomputed=False)))
-    tag = place("chat:1", 64)
+    names = all_names(PartitionedKeys("p", partition_tags(64, precomputed=False)))
+    tag = jump_hash("chat:1", 64)
     assert names == [
         f"p.client.{{{tag}}}.chat:1",
         f"p.stream.{{{tag}}}.chat:1",
@@ -88,20 +88,20 @@ def test_names_of_a_partition_share_a_slot():
 
 
 def test_where_something_else_carries_messages_they_have_no_name():
-    plain = all_names(ChannelNames("p", tagged=True))
-    assert all_names(MuteNames("p", tagged=True)) == ["", *plain[1:]]
+    plain = all_names(ChannelKeys("p", tagged=True))
+    assert all_names(StorageOnlyKeys("p", tagged=True)) == ["", *plain[1:]]
 
 
 def test_partitions_have_numbers_or_words():
-    assert tags(0, precomputed=True) == ()
-    assert tags(3, precomputed=False) == ("0", "1", "2")
-    assert tags(16, precomputed=True)[:2] == ("ms3", "mws")
+    assert partition_tags(0, precomputed=True) == ()
+    assert partition_tags(3, precomputed=False) == ("0", "1", "2")
+    assert partition_tags(16, precomputed=True)[:2] == ("ms3", "mws")
     assert list(precomputed_tags()) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 
 
 @pytest.mark.parametrize("count", [16, 64, 256])
 def test_words_are_spread_evenly_over_clusters_of_any_size(count):
-    slots = [slot_of(word) for word in tags(count, precomputed=True)]
+    slots = [slot_of(word) for word in partition_tags(count, precomputed=True)]
     for size in range(1, count + 1):
         share, larger = divmod(16384, size)
         ends = [(node + 1) * share + min(node + 1, larger) for node in range(size)]
@@ -115,7 +115,7 @@ def test_slots(key, slot):
 
 
 def test_names_of_nodes():
-    names = NodeNames("p", "u")
+    names = NodeChannels("p", "u")
     assert [names.service, names.control, names.own, names.node("v"), names.probe] == [
         "p.shard.0",
         "p.control",

@@ -20,7 +20,7 @@ KEEP = PublishOptions(history_size=2, history_ttl=100, history_meta_ttl=1000)
 ALICE = ClientInfo("alice", "c1", b"{}")
 
 
-class Ear:
+class SubscriptionGroup:
     """Hears PUB/SUB as it is."""
 
     def __init__(self, redis: Redis, name: str) -> None:
@@ -42,10 +42,10 @@ class Ear:
 
 
 @pytest.fixture
-def ear(redis):
-    ear = Ear(redis, "p.client.news")
-    yield ear
-    ear.close()
+def group(redis):
+    group = SubscriptionGroup(redis, "p.client.news")
+    yield group
+    group.close()
 
 
 def fields_of(redis, key) -> dict[bytes, bytes]:
@@ -97,7 +97,7 @@ async def test_what_was_published_here_and_never_came_back_is_forgotten(redis, e
     assert [one.publication.data for one in heard] == [b"%d" % number for number in range(1100)]
 
 
-async def test_a_stream(redis, events, ear):  # 07-19, 07-20
+async def test_a_stream(redis, events, group):  # 07-19, 07-20
     async with opened(redis.address, events) as broker:
         epoch = (await published(broker, 3)).encode()
     assert redis.call("TYPE", "p.stream.news") == b"stream"
@@ -106,7 +106,7 @@ async def test_a_stream(redis, events, ear):  # 07-19, 07-20
     assert fields_of(redis, "p.stream.meta.news") == {b"e": epoch, b"s": b"3"}
     assert redis.call("TTL", "p.stream.news") == 100
     assert redis.call("TTL", "p.stream.meta.news") == 1000
-    messages = [ear.message() for _ in range(3)]
+    messages = [group.message() for _ in range(3)]
     assert messages[2] == b"__p1:3:%b__%b" % (epoch, entries[1][1][1])
     assert sorted(redis.call("KEYS", "*")) == [b"p.stream.meta.news", b"p.stream.news"]
 
@@ -124,25 +124,25 @@ async def test_versions_and_results(redis, events):
     assert redis.call("TTL", "p.result.news.bare") == 300
 
 
-async def test_without_history_the_bare_publication_travels(redis, events, ear):  # 07-20
+async def test_without_history_the_bare_publication_travels(redis, events, group):  # 07-20
     async with opened(redis.address, events) as broker:
         await broker.publish("news", b"1", PublishOptions())
         await broker.publish("news", b"2", PublishOptions(idempotency_key="k", use_delta=True))
         await broker.publish_join("news", ALICE)
         await broker.publish_leave("news", ALICE)
-    assert ear.message().startswith(b"\x22\x011\x48")
-    assert b"\x40\x01" in ear.message()
-    assert ear.message().startswith(b"__j__\x0a\x05alice")
-    assert ear.message().startswith(b"__l__\x0a\x05alice")
+    assert group.message().startswith(b"\x22\x011\x48")
+    assert b"\x40\x01" in group.message()
+    assert group.message().startswith(b"__j__\x0a\x05alice")
+    assert group.message().startswith(b"__l__\x0a\x05alice")
 
 
 @pytest.mark.parametrize("use_lists", [False, True])
-async def test_a_delta_carries_the_publication_before(redis, events, ear, use_lists):  # 07-21
+async def test_a_delta_carries_the_publication_before(redis, events, group, use_lists):  # 07-21
     async with opened(redis.address, events, use_lists=use_lists) as broker:
         options = replace(KEEP, use_delta=True)
         first = (await broker.publish("news", '"ü"'.encode(), options)).position.epoch.encode()
         await broker.publish("news", '"€:"'.encode(), options)
-    one, two = ear.message(), ear.message()
+    one, two = group.message(), group.message()
     assert one.startswith(b"__d1:1:%b:0::13:" % first)
     assert two.startswith(b"__d1:2:%b:13:%b:15:" % (first, one[-13:]))
     assert '"€:"'.encode() in two

@@ -1,10 +1,10 @@
-"""Redis in all its forms as broker, presence manager and controller (07 §4-12)."""
+"""Broker, presence manager and controller on Redis (07 §4-12)."""
 
 from .broker import RedisBroker
 from .controller import RedisController
 from .presence import RedisPresenceManager
-from .pubsub.broker_pubsub import HearingOptions
-from .pubsub.partitions import tags
+from .pubsub.broker_pubsub import PubSubOptions
+from .pubsub.partitions import partition_tags
 from .shards import Shards
 
-__all__ = ["HearingOptions", "RedisBroker", "RedisController", "RedisPresenceManager", "Shards", "tags"]
+__all__ = ["PubSubOptions", "RedisBroker", "RedisController", "RedisPresenceManager", "Shards", "partition_tags"]

@@ -6,10 +6,10 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
-from .keys import NodeNames
-from .pubsub.connectors import AtPrimary
-from .pubsub.group import Ear
-from .pubsub.supervisor import PROBE_SECONDS, Listener, outages_of
+from .keys import NodeChannels
+from .pubsub.connectors import PrimaryConnector
+from .pubsub.group import SubscriptionGroup
+from .pubsub.supervisor import PROBE_SECONDS, ConnectionSupervisor, outages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RedisController:
-    """Everybody hears one PUB/SUB channel, each node another one, on every shard; messages take turns between them."""
+    """One PUB/SUB channel for all nodes and one per node, on every shard; the shards take turns as carriers."""
 
     def __init__(
         self,
@@ -31,55 +31,55 @@ class RedisController:
     ) -> None:
         """`count_error` gets the names of errors (07 §24)."""
         self._shards = shards
-        self._names = NodeNames(prefix, uid)
-        self._listeners: list[Listener] = []
-        self._turns = itertools.count()
+        self._channels = NodeChannels(prefix, uid)
+        self._supervisors: list[ConnectionSupervisor] = []
+        self._next_shard = itertools.count()
         self._count_error = count_error
         self._probe_seconds = probe_seconds
 
     @property
     def outage(self) -> str:
         """See `RemoteEngine`."""
-        return self._shards.outage or outages_of(self._listeners)
+        return self._shards.outage or outages_of(self._supervisors)
 
     @property
     def silence(self) -> float:
         """See `ProbedEngine`."""
-        return max((listener.silence for listener in self._listeners), default=0.0)
+        return max((supervisor.silence for supervisor in self._supervisors), default=0.0)
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
-        names = self._names
+        channels = self._channels
 
-        def take(name: bytes, payload: bytes) -> None:
+        def on_message(name: bytes, payload: bytes) -> None:
             if name != probe:
                 on_control(payload)
 
         def count(error: str) -> None:
             self._count_error("subscribe_control_channel" if error == "subscribe" else f"control_{error}")
 
-        probe = names.probe.encode()
+        probe = channels.probe.encode()
         await self._shards.start()
-        self._listeners = [
-            Listener(
-                AtPrimary(shard),
+        self._supervisors = [
+            ConnectionSupervisor(
+                PrimaryConnector(shard),
                 "control",
-                [Ear([names.control, names.own], names.probe)],
-                take,
+                [SubscriptionGroup([channels.control, channels.own], channels.probe)],
+                on_message,
                 count_error=count,
                 probe_seconds=self._probe_seconds,
             )
             for shard in self._shards
         ]
-        await asyncio.gather(*(listener.start() for listener in self._listeners))
+        await asyncio.gather(*(supervisor.start() for supervisor in self._supervisors))
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""
-        name = self._names.node(node) if node else self._names.control
+        name = self._channels.node(node) if node else self._channels.control
         shards = list(self._shards)
-        await shards[next(self._turns) % len(shards)].publish(("PUBLISH", name, message), name)
+        await shards[next(self._next_shard) % len(shards)].publish(("PUBLISH", name, message), name)
 
     async def close(self) -> None:
         """See `Controller.close`."""
-        await asyncio.gather(*(listener.close() for listener in self._listeners))
+        await asyncio.gather(*(supervisor.close() for supervisor in self._supervisors))
         await self._shards.close()

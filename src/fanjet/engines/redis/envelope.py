@@ -1,4 +1,4 @@
-"""What travels through Redis PUB/SUB, byte for byte (07 §7)."""
+"""Encoding of messages in Redis PUB/SUB, byte for byte (07 §7)."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _LEAVE: Final = b"__l__"
 
 
 def encode_join(info: ClientInfo) -> bytes:
-    """Someone joined."""
+    """Encode a join."""
     return _JOIN + encode_info(info)
 
 
 def encode_leave(info: ClientInfo) -> bytes:
-    """Someone left."""
+    """Encode a leave."""
     return _LEAVE + encode_info(info)
 
 
 def deliver(payload: bytes, channel: str, events: BrokerEvents) -> None:
-    """Report what came. Raises `MalformedRecord`."""
-    if not payload.startswith(_MARK):  # which no publication can begin with
+    """Decode a message and report it to `events`. Raises `MalformedRecord`."""
+    if not payload.startswith(_MARK):  # no encoded publication begins with this
         _deliver_publication(payload, 0, "", channel, events)
     elif payload.startswith(b"__p1:"):
         offset, epoch, publication = unwrap(payload)
@@ -69,24 +69,24 @@ def _deliver_publication(data: bytes, offset: int, epoch: str, channel: str, eve
 
 
 def _deliver_delta(payload: bytes, channel: str, events: BrokerEvents) -> None:
-    """`__d1:<offset>:<epoch>:<length>:<previous>:<length>:<publication>`, where the previous one may be empty."""
+    """Format: `__d1:<offset>:<epoch>:<length>:<previous>:<length>:<publication>`; `previous` may be empty."""
     parts = payload[5:].split(b":", 2)
     if len(parts) < 3:
         raise MalformedRecord("incomplete position")
     offset, epoch = _number(parts[0]), _text(parts[1])
-    previous, rest = _counted(parts[2])
-    data, _ = _counted(rest[1:])
+    previous, rest = _length_prefixed(parts[2])
+    data, _ = _length_prefixed(rest[1:])
     received = decode_received(data, offset, epoch)
     base = received.previous
     if base is None and previous:
-        if previous.startswith(_MARK):  # Centrifugo takes it from a list as it is there
+        if previous.startswith(_MARK):  # with LISTs, Centrifugo sends the stored element
             _, _, previous = unwrap(previous)
         base = decode_publication(previous)
     events.on_publication(channel, received.publication, received.epoch, use_delta=True, previous=base)
 
 
-def _counted(data: bytes) -> tuple[bytes, bytes]:
-    """Bytes that are preceded by their number, and the rest."""
+def _length_prefixed(data: bytes) -> tuple[bytes, bytes]:
+    """Split length-prefixed bytes from the rest."""
     digits, colon, rest = data.partition(b":")
     length = _number(digits)
     if not colon or len(rest) < length:

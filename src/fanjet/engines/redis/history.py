@@ -1,4 +1,4 @@
-"""Streams of publications in Redis: as STREAMs (07 §6) or, as older installations have them, as LISTs (07 §10)."""
+"""History in Redis: as STREAMs (07 §6) or, for older deployments, as LISTs (07 §10)."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import Publication
 
     from .connections.connection import Word
-    from .keys import ChannelNames
-    from .shards import Home
+    from .keys import ChannelKeys
+    from .shards import Location
 
 RESULT_TTL: Final = 300
 """Seconds for which an idempotency key is remembered."""
 _UINT64: Final = 2**64 - 1
 
 
-class Storage(Protocol):
-    """How publications are kept. Every call may raise `EngineUnavailable`; durations are whole seconds, a meta TTL of 0
-    means for ever."""
+class HistoryStorage(Protocol):
+    """How publications are stored. Every call may raise `EngineUnavailable`. Durations are whole seconds; a meta TTL of
+    0 means no expiry."""
 
     def append(
-        self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
+        self, location: Location, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
     ) -> Awaitable[Published]:
-        """Append and publish in one step."""
+        """Append and publish in one atomic step."""
 
     async def read(
         self,
-        home: Home,
+        location: Location,
         channel: str,
         since: StreamPosition | None,
         limit: int,
@@ -51,31 +51,39 @@ class Storage(Protocol):
     ) -> History:
         """See `Broker.history`."""
 
-    def key(self, names: ChannelNames, channel: str) -> str:
-        """Where publications are."""
+    def key(self, names: ChannelKeys, channel: str) -> str:
+        """The key of the stored publications."""
 
 
-class Streams:
-    """One STREAM for each channel, whose entry ids are the offsets."""
+class StreamStorage:
+    """One STREAM for each channel; entry ids are the offsets."""
 
     def __init__(self, publish: str = "PUBLISH") -> None:
         """`publish`: see `Script`."""
         self._publish = Script("publish_stream", publish)
         self._read = Script("read_stream")
-        self._frame = lru_cache(4096)(self._make_frame)
+        self._command_parts = lru_cache(4096)(self._make_command_parts)
 
     def append(
-        self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
+        self, location: Location, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
     ) -> Awaitable[Published]:
-        """See `Storage.append`."""
-        names = home.names
-        unusual = _unusual(options)
-        if not unusual:
-            key, opening, rest = self._frame(names, channel, options.history_size, options.history_ttl, meta_ttl)
-            command = b"%b$%d\r\n%b\r\n%b$8\r\n%b\r\n" % (opening, len(record), record, rest, new_epoch().encode())
-            return self._publish.run_packed(home.shard, command, key, _appended)
+        """See `HistoryStorage.append`."""
+        names = location.keys
+        optional = _optional_arguments(options)
+        if not optional:
+            key, command_prefix, rest = self._command_parts(
+                names, channel, options.history_size, options.history_ttl, meta_ttl
+            )
+            command = b"%b$%d\r\n%b\r\n%b$8\r\n%b\r\n" % (
+                command_prefix,
+                len(record),
+                record,
+                rest,
+                new_epoch().encode(),
+            )
+            return self._publish.run_packed(location.shard, command, key, _decode_appended)
         return self._publish.run(
-            home.shard,
+            location.shard,
             _keys(names.stream(channel), names.stream_meta(channel), names, channel, options.idempotency_key),
             record,
             names.messages(channel),
@@ -83,22 +91,22 @@ class Streams:
             options.history_ttl,
             meta_ttl,
             new_epoch(),
-            *unusual,
-            reading=_published,
+            *optional,
+            decode=_decode_published,
         )
 
-    def _make_frame(
-        self, names: ChannelNames, channel: str, size: int, ttl: int, meta_ttl: int
+    def _make_command_parts(
+        self, names: ChannelKeys, channel: str, size: int, ttl: int, meta_ttl: int
     ) -> tuple[str, bytes, bytes]:
-        """What publications of a channel have in common: the first key, the command up to the publication, and what
-        comes between publication and epoch. Packing it for each takes 2 µs."""
+        """The parts that are equal in all publishes to a channel: the first key, the command up to the publication, and
+        the words between publication and epoch. Packing them each time takes 2 µs."""
         stream, meta = names.stream(channel), names.stream_meta(channel)
-        opening = self._publish.opening((stream, meta), 6)
-        return stream, opening, pack_words(names.messages(channel), size, ttl, meta_ttl)
+        command_prefix = self._publish.command_prefix((stream, meta), 6)
+        return stream, command_prefix, pack_words(names.messages(channel), size, ttl, meta_ttl)
 
     async def read(
         self,
-        home: Home,
+        location: Location,
         channel: str,
         since: StreamPosition | None,
         limit: int,
@@ -106,26 +114,28 @@ class Streams:
         reverse: bool,
         meta_ttl: int,
     ) -> History:
-        """See `Storage.read`."""
+        """See `HistoryStorage.read`."""
         direction = "reverse" if reverse else "forward"
         if limit == 0 or (reverse and since is not None and since.offset <= 1):
             direction = ""
-        # Offsets are unsigned 64-bit numbers and wrap, as in memory: what follows the last one is 0.
+        # Offsets are unsigned 64-bit numbers and wrap, as in the memory engine: the last one is followed by 0.
         first = "" if since is None else (since.offset + (-1 if reverse else 1)) & _UINT64
-        keys = (home.names.stream(channel), home.names.stream_meta(channel))
-        most = limit if limit > 0 else ""
-        offset, epoch, entries = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), direction, first, most)
+        keys = (location.keys.stream(channel), location.keys.stream_meta(channel))
+        max_count = limit if limit > 0 else ""
+        offset, epoch, entries = await self._read.run(
+            location.shard, keys, meta_ttl, new_epoch(), direction, first, max_count
+        )
         with _decoding(channel):
-            publications = await make_all(_publication_in, entries)
+            publications = await make_all(_decode_entry, entries)
         return History(publications, _position(offset, epoch))
 
-    def key(self, names: ChannelNames, channel: str) -> str:
-        """See `Storage.key`."""
+    def key(self, names: ChannelKeys, channel: str) -> str:
+        """See `HistoryStorage.key`."""
         return names.stream(channel)
 
 
-class Lists:
-    """One LIST for each channel, newest first. No versions, no reverse reads, and a read takes the whole list along."""
+class ListStorage:
+    """One LIST for each channel, newest first. No versions, no reverse reads; every read transfers the whole list."""
 
     def __init__(self, publish: str = "PUBLISH") -> None:
         """`publish`: see `Script`."""
@@ -133,12 +143,12 @@ class Lists:
         self._read = Script("read_list")
 
     def append(
-        self, home: Home, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
+        self, location: Location, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
     ) -> Awaitable[Published]:
-        """See `Storage.append`."""
-        names = home.names
+        """See `HistoryStorage.append`."""
+        names = location.keys
         return self._publish.run(
-            home.shard,
+            location.shard,
             _keys(names.list(channel), names.list_meta(channel), names, channel, options.idempotency_key),
             record,
             names.messages(channel),
@@ -146,13 +156,13 @@ class Lists:
             options.history_ttl,
             meta_ttl,
             new_epoch(),
-            *_unusual(options),
-            reading=_published,
+            *_optional_arguments(options),
+            decode=_decode_published,
         )
 
     async def read(
         self,
-        home: Home,
+        location: Location,
         channel: str,
         since: StreamPosition | None,
         limit: int,
@@ -160,16 +170,18 @@ class Lists:
         reverse: bool,
         meta_ttl: int,
     ) -> History:
-        """See `Storage.read`."""
-        keys = (home.names.list(channel), home.names.list_meta(channel))
-        offset, epoch, elements = await self._read.run(home.shard, keys, meta_ttl, new_epoch(), "1" if limit else "")
+        """See `HistoryStorage.read`."""
+        keys = (location.keys.list(channel), location.keys.list_meta(channel))
+        offset, epoch, elements = await self._read.run(
+            location.shard, keys, meta_ttl, new_epoch(), "1" if limit else ""
+        )
         top = _position(offset, epoch)
         with _decoding(channel):
-            publications = await make_all(_publication_of, elements[::-1])
+            publications = await make_all(_decode_element, elements[::-1])
         return History(_after(publications, since, limit, top), top)
 
-    def key(self, names: ChannelNames, channel: str) -> str:
-        """See `Storage.key`."""
+    def key(self, names: ChannelKeys, channel: str) -> str:
+        """See `HistoryStorage.key`."""
         return names.list(channel)
 
 
@@ -183,38 +195,38 @@ def _after(
     return publications[:limit] if limit > 0 else publications
 
 
-def _publication_in(entry: Any) -> Publication:
-    """Of a stream: its id is `<offset>-0`."""
-    number, fields = entry
-    return decode_publication(fields[1], int(number.partition(b"-")[0]))
+def _decode_entry(entry: Any) -> Publication:
+    """Decode an entry of a STREAM, whose id is `<offset>-0`."""
+    entry_id, fields = entry
+    return decode_publication(fields[1], int(entry_id.partition(b"-")[0]))
 
 
-def _publication_of(element: bytes) -> Publication:
-    """Of a list."""
+def _decode_element(element: bytes) -> Publication:
+    """Decode an element of a LIST."""
     offset, _, record = unwrap(element)
     return decode_publication(record, offset)
 
 
-def _keys(publications: str, meta: str, names: ChannelNames, channel: str, idempotency_key: str) -> tuple[str, ...]:
+def _keys(publications: str, meta: str, names: ChannelKeys, channel: str, idempotency_key: str) -> tuple[str, ...]:
     if idempotency_key:
         return publications, meta, names.result(channel, idempotency_key)
     return publications, meta
 
 
-def _unusual(options: PublishOptions) -> tuple[Word, ...]:
-    """Arguments that most publications go without: a word less is 100 ns less."""
+def _optional_arguments(options: PublishOptions) -> tuple[Word, ...]:
+    """Arguments that most publishes do not need: each word costs 100 ns."""
     if options.use_delta or options.version or options.idempotency_key:
         return "1" if options.use_delta else "", options.version, options.version_epoch, RESULT_TTL
     return ()
 
 
-def _appended(answer: list[Any]) -> Published:
-    """Where nothing is suppressed."""
+def _decode_appended(answer: list[Any]) -> Published:
+    """The result of a publish that cannot be suppressed."""
     offset, epoch, _ = answer
     return Published(offset, epoch.decode())
 
 
-def _published(answer: list[Any]) -> Published:
+def _decode_published(answer: list[Any]) -> Published:
     offset, epoch, suppressed = answer
     position = _position(offset, epoch)
     return Published(position.offset, position.epoch, suppressed.decode())
@@ -224,7 +236,7 @@ def _position(offset: bytes | int, epoch: bytes) -> StreamPosition:
     try:
         return StreamPosition(int(offset), epoch.decode())
     except ValueError as error:
-        raise EngineUnavailable(f"Redis holds no position of a stream: {offset!r}, {epoch!r}") from error
+        raise EngineUnavailable(f"malformed stream position in Redis: {offset!r}, {epoch!r}") from error
 
 
 @contextmanager

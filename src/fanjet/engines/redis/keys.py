@@ -1,25 +1,25 @@
-"""Names of keys and PUB/SUB channels, byte for byte (07 §5)."""
+"""Redis keys and PUB/SUB channel names, byte for byte (07 §5)."""
 
 from collections.abc import Sequence
 
-from .sharding import place
+from .sharding import jump_hash
 
 
-class ChannelNames:
-    """What belongs to channels. In a cluster all names of a channel share a hash tag."""
+class ChannelKeys:
+    """Keys and the PUB/SUB channel of each channel. In a cluster all of them share a hash tag."""
 
     def __init__(self, prefix: str, *, tagged: bool) -> None:
-        opening, self._end = ("{", "}") if tagged else ("", "")
-        self._messages = f"{prefix}.client.{opening}"
-        self._stream = f"{prefix}.stream.{opening}"
-        self._stream_meta = f"{prefix}.stream.meta.{opening}"
-        self._list = f"{prefix}.list.{opening}"
-        self._list_meta = f"{prefix}.list.meta.{opening}"
-        self._result = f"{prefix}.result.{opening}"
-        self._presence = f"{prefix}.presence.data.{opening}"
-        self._presence_expiry = f"{prefix}.presence.expire.{opening}"
-        self._users = f"{prefix}.presence.user.clients.{opening}"
-        self._users_expiry = f"{prefix}.presence.user.expire.{opening}"
+        start, self._end = ("{", "}") if tagged else ("", "")
+        self._messages = f"{prefix}.client.{start}"
+        self._stream = f"{prefix}.stream.{start}"
+        self._stream_meta = f"{prefix}.stream.meta.{start}"
+        self._list = f"{prefix}.list.{start}"
+        self._list_meta = f"{prefix}.list.meta.{start}"
+        self._result = f"{prefix}.result.{start}"
+        self._presence = f"{prefix}.presence.data.{start}"
+        self._presence_expiry = f"{prefix}.presence.expire.{start}"
+        self._users = f"{prefix}.presence.user.clients.{start}"
+        self._users_expiry = f"{prefix}.presence.user.expire.{start}"
 
     def messages(self, channel: str) -> str:
         """PUB/SUB channel of publications, joins and leaves."""
@@ -42,7 +42,7 @@ class ChannelNames:
         return self._list_meta + channel + self._end
 
     def result(self, channel: str, key: str) -> str:
-        """HASH of where a publication with an idempotency key went."""
+        """HASH of the stream position of a publication with an idempotency key."""
         return f"{self._result}{channel}{self._end}.{key}"
 
     def presence(self, channel: str) -> tuple[str, str, str, str]:
@@ -51,9 +51,9 @@ class ChannelNames:
         return self._presence + rest, self._presence_expiry + rest, self._users + rest, self._users_expiry + rest
 
 
-class PartitionedNames(ChannelNames):
-    """Names in a cluster with sharded PUB/SUB: what belongs to the channels of one partition shares its hash tag.
-    Presence has the names that it has in every cluster.
+class PartitionedKeys(ChannelKeys):
+    """Keys in a cluster with sharded PUB/SUB: all keys of a partition share its hash tag. Presence keys are those of
+    any cluster.
     """
 
     def __init__(self, prefix: str, tags: Sequence[str]) -> None:
@@ -62,43 +62,43 @@ class PartitionedNames(ChannelNames):
         self._prefix = prefix
 
     def messages(self, channel: str) -> str:
-        """See `ChannelNames.messages`."""
-        return self._named("client", channel)
+        """See `ChannelKeys.messages`."""
+        return self._tagged("client", channel)
 
     def stream(self, channel: str) -> str:
-        """See `ChannelNames.stream`."""
-        return self._named("stream", channel)
+        """See `ChannelKeys.stream`."""
+        return self._tagged("stream", channel)
 
     def stream_meta(self, channel: str) -> str:
-        """See `ChannelNames.stream_meta`."""
-        return self._named("stream.meta", channel)
+        """See `ChannelKeys.stream_meta`."""
+        return self._tagged("stream.meta", channel)
 
     def list(self, channel: str) -> str:
-        """See `ChannelNames.list`."""
-        return self._named("list", channel)
+        """See `ChannelKeys.list`."""
+        return self._tagged("list", channel)
 
     def list_meta(self, channel: str) -> str:
-        """See `ChannelNames.list_meta`."""
-        return self._named("list.meta", channel)
+        """See `ChannelKeys.list_meta`."""
+        return self._tagged("list.meta", channel)
 
     def result(self, channel: str, key: str) -> str:
-        """See `ChannelNames.result`."""
-        return f"{self._named('result', channel)}.{key}"
+        """See `ChannelKeys.result`."""
+        return f"{self._tagged('result', channel)}.{key}"
 
-    def _named(self, what: str, channel: str) -> str:
-        return f"{self._prefix}.{what}.{{{self._tags[place(channel, len(self._tags))]}}}.{channel}"
+    def _tagged(self, kind: str, channel: str) -> str:
+        return f"{self._prefix}.{kind}.{{{self._tags[jump_hash(channel, len(self._tags))]}}}.{channel}"
 
 
-class MuteNames(ChannelNames):
-    """Names where something else than Redis carries the messages: scripts publish nothing under an empty name."""
+class StorageOnlyKeys(ChannelKeys):
+    """Keys without PUB/SUB, where another broker delivers: scripts do not publish to an empty name."""
 
     def messages(self, channel: str) -> str:
         """Empty."""
         return ""
 
 
-class NodeNames:
-    """PUB/SUB channels of nodes, which carry no tags (07 §5.2)."""
+class NodeChannels:
+    """PUB/SUB channels of nodes, which have no hash tags (07 §5.2)."""
 
     def __init__(self, prefix: str, uid: str) -> None:
         self._prefix = prefix
@@ -108,23 +108,23 @@ class NodeNames:
         self.probe = f"{self.own}.probe"
 
     def service_of(self, tag: str) -> str:
-        """What a connection hears that is for one partition."""
+        """The service channel of one partition."""
         return f"{self.service}.{{{tag}}}"
 
     def probe_of(self, tag: str) -> str:
-        """Probes of such a connection."""
+        """The probe channel of one partition."""
         return f"{self.probe}.{{{tag}}}"
 
     def node(self, uid: str) -> str:
-        """Control messages for one node."""
+        """The control channel of one node."""
         return f"{self._prefix}.node.{uid}"
 
 
-def capability_check(prefix: str) -> str:
-    """A stream that is read at start, to see whether there are streams at all (07 §6.5)."""
+def streams_check_key(prefix: str) -> str:
+    """The key that is read at start to check for support of streams (07 §6.5)."""
     return f"{prefix}.__.check.stream"
 
 
-def sharded_publish_check(prefix: str) -> str:
-    """What is published to at start, to see whether there is sharded PUB/SUB (07 §6.5)."""
+def sharded_publish_check_channel(prefix: str) -> str:
+    """The channel published to at start to check for support of sharded PUB/SUB (07 §6.5)."""
     return f"{prefix}.__check.spublish"

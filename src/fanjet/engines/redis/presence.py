@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from .connections.connection import Command
     from .script import Executor
-    from .shards import Home, Shards
+    from .shards import Location, Shards
     from .topology.shard import Shard
 
 
 class RedisPresenceManager:
-    """Entries vanish `ttl` seconds after they were added last, so that those of a node that died do.
+    """Entries expire `ttl` seconds after the last refresh, so that those of a dead node disappear.
 
-    `field_ttl`: let Redis (7.4 or newer) expire them one by one. `count_users`: keep counts by user, so that numbers
-    need not read all entries. `from_replicas`: read them there, a moment late; only with `field_ttl`, since what reads
-    them otherwise removes what has expired.
+    `field_ttl`: let Redis (7.4 or newer) expire the hash fields. `count_users`: count connections by user, so that
+    statistics need not read all entries. `from_replicas`: read from replicas, slightly stale; only with `field_ttl`,
+    because otherwise reads remove expired entries.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RedisPresenceManager:
         self._ttl = ttl or 60
         self._field_ttl = "1" if field_ttl else ""
         self._count_users = "1" if count_users else ""
-        self._homes: list[Home] = []
+        self._locations: list[Location] = []
         self._add = Script("presence_add")
         self._remove = Script("presence_remove")
         self._read = Script("presence_read")
@@ -63,7 +63,7 @@ class RedisPresenceManager:
     async def start(self) -> None:
         """See `PresenceManager.start`."""
         await self._shards.start(needs_replicas="presence_read_from_replica" if self._from_replicas else "")
-        self._homes = self._shards.homes(self._prefix)
+        self._locations = self._shards.locations(self._prefix)
 
     async def close(self) -> None:
         """See `PresenceManager.close`."""
@@ -71,7 +71,7 @@ class RedisPresenceManager:
 
     async def add(self, channel: str, client: str, info: ClientInfo) -> None:
         """See `PresenceManager.add`."""
-        shard, keys = self._home(channel)
+        shard, keys = self._location(channel)
         expires_at = int(time.time()) + self._ttl
         await self._add.run(
             shard,
@@ -87,7 +87,7 @@ class RedisPresenceManager:
 
     async def remove(self, channel: str, client: str, user: str) -> None:
         """See `PresenceManager.remove`."""
-        shard, keys = self._home(channel)
+        shard, keys = self._location(channel)
         await self._remove.run(shard, keys, client, user, self._count_users, self._field_ttl)
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
@@ -102,26 +102,26 @@ class RedisPresenceManager:
             infos = (await self._entries(channel))[1::2]
             with _decoding(channel):
                 return len(infos), len(set(await make_all(_user, infos)))
-        shard, keys = self._home(channel)
+        shard, keys = self._location(channel)
         clients, users = await self._stats.run(self._reader(shard), keys, int(time.time()), self._field_ttl)
         return clients, users
 
     async def _entries(self, channel: str) -> list[bytes]:
-        """Clients and their infos, one after the other."""
-        shard, keys = self._home(channel)
+        """Client ids and their infos, alternating."""
+        shard, keys = self._location(channel)
         entries: list[bytes] = await self._read.run(self._reader(shard), keys[:2], int(time.time()), self._field_ttl)
         return entries
 
     def _reader(self, shard: Shard) -> Executor:
-        return _Replicas(shard) if self._from_replicas else shard
+        return _ReplicaReader(shard) if self._from_replicas else shard
 
-    def _home(self, channel: str) -> tuple[Shard, tuple[str, str, str, str]]:
-        home = self._homes[self._shards.number_of(channel)]
-        return home.shard, home.names.presence(channel)
+    def _location(self, channel: str) -> tuple[Shard, tuple[str, str, str, str]]:
+        location = self._locations[self._shards.index_of(channel)]
+        return location.shard, location.keys.presence(channel)
 
 
-class _Replicas(Struct, frozen=True):
-    """Those of a shard, as something that executes scripts."""
+class _ReplicaReader(Struct, frozen=True):
+    """Executes scripts on the replicas of a shard."""
 
     shard: Shard
 

@@ -1,4 +1,4 @@
-"""Which of several Redis installations a channel lives on (07 §4.5). All nodes have to agree."""
+"""Consistent sharding of channels over Redis deployments (07 §4.5). All nodes must agree."""
 
 from functools import lru_cache
 from typing import Final
@@ -8,8 +8,8 @@ _PRIME: Final = 1099511628211
 _MULTIPLIER: Final = 2862933555777941757
 _MASK: Final = 2**64 - 1
 
-_REMEMBERED: Final = 65536
-"""Channels whose place is remembered: the hash takes some 3 µs."""
+_CACHE_SIZE: Final = 65536
+"""Channels whose shard is cached: the hash takes some 3 µs."""
 
 
 def fnv1a_64(data: bytes) -> int:
@@ -20,9 +20,9 @@ def fnv1a_64(data: bytes) -> int:
     return value
 
 
-@lru_cache(_REMEMBERED)
-def place(channel: str, count: int) -> int:
-    """Jump Consistent Hash: the number, below `count`, of the shard of a channel."""
+@lru_cache(_CACHE_SIZE)
+def jump_hash(channel: str, count: int) -> int:
+    """Jump Consistent Hash: the index, below `count`, of the shard of a channel."""
     key = fnv1a_64(channel.encode())
     chosen, candidate = -1, 0
     while candidate < count:

@@ -64,7 +64,7 @@ def test_whoever_gives_up_as_the_connection_is_made_is_let_go(
             super().connection_made(transport)
             attempt.cancel()
 
-    async def give_up() -> None:
+    async def remove_group() -> None:
         nonlocal attempt
         attempt = asyncio.create_task(connect(Address("127.0.0.1", redis.port), Login(5, 5), Made))
         await asyncio.wait([attempt], timeout=10)
@@ -72,7 +72,7 @@ def test_whoever_gives_up_as_the_connection_is_made_is_let_go(
 
     attempt: asyncio.Task[Made]
     with asyncio.Runner(loop_factory=make_loop) as runner:
-        runner.run(give_up())
+        runner.run(remove_group())
 
 
 async def test_the_shortest_timeout_will_do_while_redis_answers(redis: Redis) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
-from fanjet.engines.redis import HearingOptions, RedisBroker, Shards, tags
-from fanjet.engines.redis.sharding import place
+from fanjet.engines.redis import PubSubOptions, RedisBroker, Shards, partition_tags
+from fanjet.engines.redis.sharding import jump_hash
 from fanjet.engines.redis.topology.slots import slot_of
 from tests.engines.redis.conftest import delivered_again
 from tests.support.redis import RedisCluster
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 KEEP = PublishOptions(history_size=2, history_ttl=100)
 COUNT = 4
 PATIENCE = 40.0
-TAG = str(place("news", COUNT))
+TAG = str(jump_hash("news", COUNT))
 GROUPED = [pytest.param(False, id="one-by-one"), pytest.param(True, id="by-node")]
 
 
@@ -47,8 +47,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
 @asynccontextmanager
 async def opened(events: BrokerEvents, *, by_node: bool = False, **settings: Any) -> AsyncIterator[RedisBroker]:
     shards = Shards(EngineRedis.model_validate(settings))
-    hearing = HearingOptions(tags=tags(COUNT, precomputed=False), by_node=by_node)
-    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, hearing=hearing)
+    pubsub = PubSubOptions(tags=partition_tags(COUNT, precomputed=False), by_node=by_node)
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, pubsub=pubsub)
     try:
         await broker.start()
         yield broker
@@ -95,7 +95,7 @@ async def test_partitions_that_stay_are_left_alone_when_one_moves(cluster: Redis
     for tag in map(str, range(COUNT)):
         by_owner.setdefault(cluster.owner(f"{{{tag}}}").port, []).append(tag)
     [moving, staying] = next(several for several in by_owner.values() if len(several) == 2)
-    channels = {tag: next(name for name in names() if str(place(name, COUNT)) == tag) for tag in (moving, staying)}
+    channels = {tag: next(name for name in names() if str(jump_hash(name, COUNT)) == tag) for tag in (moving, staying)}
     source = cluster.owner(f"{{{moving}}}")
     async with opened(events, cluster_address=[cluster.addresses], by_node=True) as broker:
         for channel in channels.values():
@@ -148,7 +148,7 @@ async def test_channels_are_heard_again_when_their_node_is_back(
 
 
 async def test_thousands_of_channels_move_with_their_partition(cluster: RedisCluster, events: Recorder) -> None:
-    wanted = [name for name in map(str, range(4000)) if str(place(name, COUNT)) == TAG]
+    wanted = [name for name in map(str, range(4000)) if str(jump_hash(name, COUNT)) == TAG]
     async with opened(events, cluster_address=[cluster.addresses], by_node=True) as broker:
         await asyncio.gather(*map(broker.subscribe, wanted))
         target = move(cluster, TAG)
@@ -202,7 +202,7 @@ async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
             return not broker.outage
 
         await until(all_is_well, PATIENCE)
-        expected = sorted(f"p.client.{{{place(channel, COUNT)}}}.{channel}".encode() for channel in subscribed)
+        expected = sorted(f"p.client.{{{jump_hash(channel, COUNT)}}}.{channel}".encode() for channel in subscribed)
         heard = [name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS", "p.client.*")]
         assert sorted(heard) == expected
 

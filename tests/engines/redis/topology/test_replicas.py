@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from fanjet.config import ConfigError
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.engines.redis import HearingOptions, RedisBroker, RedisPresenceManager, Shards, tags
+from fanjet.engines.redis import PubSubOptions, RedisBroker, RedisPresenceManager, Shards, partition_tags
 from fanjet.engines.redis.connections.address import Address, targets
-from fanjet.engines.redis.pubsub.connectors import AtReplica, Places, open_at_replica
-from fanjet.engines.redis.pubsub.group import Ear
-from fanjet.engines.redis.pubsub.supervisor import Listener
-from fanjet.engines.redis.sharding import place
+from fanjet.engines.redis.pubsub.connectors import ReplicaConnector, open_at_replica
+from fanjet.engines.redis.pubsub.group import SubscriptionGroup
+from fanjet.engines.redis.pubsub.supervisor import ConnectionSupervisor
+from fanjet.engines.redis.sharding import jump_hash
 from fanjet.engines.redis.topology import cluster, sentinel
+from fanjet.engines.redis.topology.endpoints import Endpoints
 from fanjet.engines.redis.topology.shard import open_shard
 from fanjet.protocol.publication import ClientInfo
 from tests.engines.redis.conftest import KEEP, delivered_again
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 40.0
 COUNT = 4
-TAG = str(place("news", COUNT))
+TAG = str(jump_hash("news", COUNT))
 ALICE = ClientInfo("alice", "c1")
 
 
@@ -72,7 +73,7 @@ def replica(whole: RedisCluster, tmp_path: Path) -> Redis:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn often where primaries and replicas are."""
-    monkeypatch.setattr(sentinel, "ASK_SECONDS", 0.2)
+    monkeypatch.setattr(sentinel, "QUERY_SECONDS", 0.2)
     monkeypatch.setattr(cluster, "POLL_SECONDS", 0.2)
 
 
@@ -86,7 +87,7 @@ def config_of(installation: RedisSentinel | RedisCluster, **more: Any) -> Engine
 
 
 @asynccontextmanager
-async def hearing(
+async def pubsub(
     installation: RedisSentinel | RedisCluster,
     events: Recorder,
     *,
@@ -95,9 +96,9 @@ async def hearing(
     **more: Any,
 ) -> AsyncIterator[RedisBroker]:
     """A broker that hears `news` from a replica."""
-    options = HearingOptions(tags=tags(partitions, precomputed=False), by_node=by_node, at_replicas=True)
+    options = PubSubOptions(tags=partition_tags(partitions, precomputed=False), by_node=by_node, from_replicas=True)
     shards = Shards(config_of(installation, **more))
-    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, hearing=options)
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, pubsub=options)
     try:
         await broker.start()
         await broker.subscribe("news")
@@ -125,7 +126,7 @@ async def holds(condition: Callable[[], bool]) -> None:
 async def test_messages_come_by_way_of_the_replica_that_sentinels_know(
     watched: RedisSentinel, events: Recorder, force_resp2: bool
 ) -> None:
-    async with hearing(watched, events, force_resp2=force_resp2) as broker:
+    async with pubsub(watched, events, force_resp2=force_resp2) as broker:
         assert hears(watched.two)
         assert not hears(watched.one)
         await broker.publish("news", b"1", KEEP)
@@ -134,7 +135,7 @@ async def test_messages_come_by_way_of_the_replica_that_sentinels_know(
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_primary_is_heard_until_the_replica_is_back(watched: RedisSentinel, events: Recorder) -> None:
-    async with hearing(watched, events) as broker:
+    async with pubsub(watched, events) as broker:
         await asyncio.to_thread(watched.two.stop, signal.SIGKILL)
         await delivered_again(broker, events)
         assert hears(watched.one)
@@ -146,7 +147,7 @@ async def test_a_primary_is_heard_until_the_replica_is_back(watched: RedisSentin
 
 @pytest.mark.usefixtures("impatient")
 async def test_the_server_that_is_a_replica_now_is_heard(watched: RedisSentinel, events: Recorder) -> None:
-    async with hearing(watched, events) as broker:
+    async with pubsub(watched, events) as broker:
         await until(watched.fail_over)
         await delivered_again(broker, events)
         await holds(lambda: watched.primary() is watched.two and hears(watched.one) and not hears(watched.two))
@@ -154,7 +155,7 @@ async def test_the_server_that_is_a_replica_now_is_heard(watched: RedisSentinel,
 
 
 async def test_a_replica_that_takes_over_goes_on_being_heard(watched: RedisSentinel, events: Recorder) -> None:
-    async with hearing(watched, events) as broker:
+    async with pubsub(watched, events) as broker:
         watched.one.freeze()
         await delivered_again(broker, events, patience=PATIENCE)
         assert hears(watched.two)
@@ -166,15 +167,15 @@ async def test_only_replicas_in_touch_with_their_primary_are_heard(redis: Redis,
     stray = Redis(tmp_path, "--replicaof", "127.0.0.1", str(free_port()))
     stray.start()
     [target] = targets(EngineRedis.model_validate({}))
-    places = [Address("127.0.0.1", port) for port in (redis.port, stray.port, free_port())]
-    assert await open_at_replica(places, target.login) is None
+    endpoints = [Address("127.0.0.1", port) for port in (redis.port, stray.port, free_port())]
+    assert await open_at_replica(endpoints, target.login) is None
     stray.call("REPLICAOF", "127.0.0.1", redis.port)
     await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
     stray.call("ACL", "SETUSER", "silent", "on", "nopass", "+@all", "-role")
     for user in ("", "silent"):  # who may not ask has to believe it
-        connection = await open_at_replica(places[1:], replace(target.login, user=user))
+        connection = await open_at_replica(endpoints[1:], replace(target.login, user=user))
         assert connection is not None
-        assert connection.address == places[1]
+        assert connection.address == endpoints[1]
         await connection.wait_closed()
     stray.stop()
 
@@ -183,18 +184,18 @@ class Astray:
     """A place whose replica is another primary's."""
 
     def __init__(self, shard: Shard, replica: Redis) -> None:
-        self.target, self.replica_login, self.execute, self.follow = (
+        self.target, self.replica_login, self.execute, self.watch_primary = (
             shard.target,
             shard.replica_login,
             shard.execute,
-            shard.follow,
+            shard.watch_primary,
         )
-        self.places = Places(shard.places.primaries, (Address("127.0.0.1", replica.port),))
+        self.endpoints = Endpoints(shard.endpoints.primaries, (Address("127.0.0.1", replica.port),))
 
-    async def find_places(self) -> Places:
-        return self.places
+    async def find_endpoints(self) -> Endpoints:
+        return self.endpoints
 
-    def watch(self, look: Callable[[], None]) -> None:
+    def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
         pass
 
 
@@ -208,17 +209,19 @@ async def test_a_replica_where_nothing_arrives_is_left(redis: Redis, tmp_path: P
     await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
     [target] = targets(EngineRedis.model_validate({"address": [redis.address]}))
     shard = await open_shard(target)
-    ear = Ear([], "p.probe")
+    group = SubscriptionGroup([], "p.probe")
     errors: list[str] = []
     heard = asyncio.Event()
-    source = AtReplica(Astray(shard, stray))
-    listener = Listener(source, "test", [ear], lambda *_: heard.set(), count_error=errors.append, probe_seconds=0.1)
-    await listener.start()
+    source = ReplicaConnector(Astray(shard, stray))
+    supervisor = ConnectionSupervisor(
+        source, "test", [group], lambda *_: heard.set(), count_error=errors.append, probe_seconds=0.1
+    )
+    await supervisor.start()
     assert stray.call("PUBSUB", "CHANNELS") == [b"p.probe"]
     await asyncio.wait_for(heard.wait(), PATIENCE)
     assert redis.call("PUBSUB", "CHANNELS") == [b"p.probe"]
     assert errors == ["probe_timeout"]
-    await listener.close()
+    await supervisor.close()
     await shard.close()
     for server in (stray, other):
         server.stop()
@@ -237,7 +240,7 @@ async def test_replicas_in_a_cluster_come_and_go(
     whole: RedisCluster, replica: Redis, events: Recorder, how: dict[str, Any]
 ) -> None:
     sharded = bool(how)
-    async with hearing(whole, events, **how) as broker:
+    async with pubsub(whole, events, **how) as broker:
         assert hears(replica, sharded=sharded)
         await delivered_again(broker, events)
         await asyncio.to_thread(replica.stop, signal.SIGKILL)
@@ -257,7 +260,7 @@ async def test_a_replica_that_takes_over_in_a_cluster_is_heard(
     whole: RedisCluster, replica: Redis, events: Recorder, how: dict[str, Any]
 ) -> None:
     primary = whole.owner(f"{{{TAG}}}")
-    async with hearing(whole, events, **how) as broker:
+    async with pubsub(whole, events, **how) as broker:
         await asyncio.to_thread(primary.stop, signal.SIGKILL)
         await holds(lambda: b"role:master" in replica.call("INFO", "replication"))
         await delivered_again(broker, events, patience=PATIENCE)
@@ -268,7 +271,7 @@ async def test_a_replica_that_takes_over_in_a_cluster_is_heard(
 
 async def test_without_replicas_the_primaries_are_heard(whole: RedisCluster, events: Recorder) -> None:
     for count, how in enumerate(({}, {"partitions": COUNT}, {"partitions": COUNT, "by_node": True})):
-        async with hearing(whole, events, **how) as broker:
+        async with pubsub(whole, events, **how) as broker:
             await broker.publish("news", b"1", KEEP)
             await events.deliveries(count + 1)
 
@@ -277,7 +280,7 @@ async def test_without_replicas_the_primaries_are_heard(whole: RedisCluster, eve
 
 
 @asynccontextmanager
-async def reading(
+async def decode(
     installation: RedisSentinel | RedisCluster, *, count_users: bool = False
 ) -> AsyncIterator[RedisPresenceManager]:
     shards = Shards(config_of(installation))
@@ -315,7 +318,7 @@ async def assert_read_from(replica: Redis, others: list[Redis], manager: RedisPr
 
 @pytest.mark.parametrize("count_users", [False, True])
 async def test_presence_is_read_from_the_replica_that_sentinels_know(watched: RedisSentinel, count_users: bool) -> None:
-    async with reading(watched, count_users=count_users) as manager:
+    async with decode(watched, count_users=count_users) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         await assert_read_from(watched.two, [watched.one], manager)
@@ -327,7 +330,7 @@ async def test_presence_is_read_from_a_replica_in_a_cluster(whole: RedisCluster,
     owner = whole.owner("p.presence.data.{news}")
     replica = await asyncio.to_thread(whole.add_replica, owner, tmp_path / "replica")
     others = [node for node in whole.nodes if node is not replica]
-    async with reading(whole, count_users=True) as manager:
+    async with decode(whole, count_users=True) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         await assert_read_from(replica, others, manager)
@@ -335,7 +338,7 @@ async def test_presence_is_read_from_a_replica_in_a_cluster(whole: RedisCluster,
 
 @pytest.mark.usefixtures("impatient")
 async def test_presence_is_read_from_the_primary_until_the_replica_is_back(watched: RedisSentinel) -> None:
-    async with reading(watched) as manager:
+    async with decode(watched) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         await asyncio.to_thread(watched.two.stop, signal.SIGKILL)
@@ -352,7 +355,7 @@ async def test_presence_is_read_from_the_primary_until_the_replica_is_back(watch
 
 
 async def test_presence_is_read_when_the_replica_does_not_answer(watched: RedisSentinel) -> None:
-    async with reading(watched) as manager:
+    async with decode(watched) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         watched.two.freeze()
@@ -365,10 +368,10 @@ async def test_presence_is_read_when_the_replica_does_not_answer(watched: RedisS
 
 async def test_a_server_alone_has_no_replicas_that_are_known(redis: Redis, events: Recorder) -> None:
     config = EngineRedis.model_validate({"address": [redis.address], "replica_client": {"enabled": True}})
-    for at_replicas in (False, True):
-        hearing = HearingOptions(at_replicas=at_replicas)
-        broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0, hearing=hearing)
-        if at_replicas:
+    for from_replicas in (False, True):
+        pubsub = PubSubOptions(from_replicas=from_replicas)
+        broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0, pubsub=pubsub)
+        if from_replicas:
             with pytest.raises(
                 ConfigError, match=r"^subscribe_on_replica: Redis at .* is neither a cluster nor watched"
             ):
@@ -381,7 +384,7 @@ async def test_a_server_alone_has_no_replicas_that_are_known(redis: Redis, event
 async def test_replicas_are_used_only_where_that_is_allowed(events: Recorder) -> None:
     """Redis is not asked for that."""
     shards = Shards(EngineRedis.model_validate({"cluster_address": ["127.0.0.1:1"]}))
-    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=0, hearing=HearingOptions(at_replicas=True))
+    broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=0, pubsub=PubSubOptions(from_replicas=True))
     manager = RedisPresenceManager(shards, prefix="p", field_ttl=True, from_replicas=True)
     for engine, option in ((broker, "subscribe_on_replica"), (manager, "presence_read_from_replica")):
         with pytest.raises(ConfigError, match=f"{option} needs replica_client.enabled, which is off for Redis at"):
@@ -390,7 +393,7 @@ async def test_replicas_are_used_only_where_that_is_allowed(events: Recorder) ->
 
 
 async def test_replicas_that_may_be_used_need_not_be_there(whole: RedisCluster) -> None:
-    async with reading(whole) as manager:
+    async with decode(whole) as manager:
         await manager.add("news", "c1", ALICE)
         assert await manager.presence("news") == {"c1": ALICE}
         for node in whole.nodes:

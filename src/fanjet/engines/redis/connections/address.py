@@ -1,4 +1,4 @@
-"""Where Redis is: the addresses of the configuration in all their forms (07 §4.1, §4.2)."""
+"""Redis addresses of the configuration, in all their forms (07 §4.1, §4.2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FALSE: Final = ("0", "f", "F", "FALSE", "false", "False")
 
 
 class Mode(Enum):
-    """What answers at an address. `DETECT`: one server or a cluster, as it turns out (07 §4.3)."""
+    """The form of a deployment. `DETECT`: a single server or a cluster, found out when connecting (07 §4.3)."""
 
     DETECT = "standalone"
     SENTINEL = "sentinel"
@@ -43,7 +43,7 @@ class Address(Struct, frozen=True):
 
 
 class Login(Struct, frozen=True):
-    """How to connect, and as whom. Timeouts in seconds. `read_only`: to have a replica of a cluster answer itself."""
+    """Timeouts in seconds, credentials and options of a connection. `read_only`: allow reads from a cluster replica."""
 
     connect_timeout: float
     io_timeout: float
@@ -58,8 +58,8 @@ class Login(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """One shard: an installation of Redis, whatever its form. With Sentinel, `seeds` are the Sentinels.
-    `with_replicas`: some of what is done there may be done on replicas, which have to be found.
+    """One shard: a Redis deployment of any form. With Sentinel, `seeds` are the Sentinels. `with_replicas`: replicas
+    are discovered and may be used.
     """
 
     mode: Mode
@@ -74,7 +74,7 @@ class Target(Struct, frozen=True):
 
 
 def targets(config: RedisConnection) -> list[Target]:
-    """All shards, in the order that decides which channel belongs where. Raises `ConfigError`, `TLSError`."""
+    """All configured shards, in the order that sharding depends on. Raises `ConfigError`, `TLSError`."""
     login = Login(
         connect_timeout=config.connect_timeout or 1.0,
         io_timeout=config.io_timeout or 4.0,
@@ -139,7 +139,7 @@ def _host_and_port(text: str) -> Address | None:
 
 
 def _target(address: str, login: Login, sentinel_login: Login, *, with_replicas: bool) -> Target:
-    """One element of `address`: a URL, or `host:port`."""
+    """Parse one element of `address`: a URL or `host:port`."""
     if not any(address.startswith(f"{scheme}://") for scheme in _SCHEMES):
         plain = _host_and_port(address)
         if plain is None or address.startswith(":"):
@@ -184,7 +184,7 @@ def _further_seed(text: str) -> Address:
 
 
 def _login_for_url(login: Login, url: SplitResult, query: dict[str, list[str]]) -> Login:
-    """What the URL says replaces what the other keys say."""
+    """Override the login by the parts of the URL."""
     if url.username:
         login = replace(login, user=unquote(url.username))
     if url.password is not None:
@@ -207,7 +207,7 @@ def _sentinel_login_for_url(login: Login, url: SplitResult, query: dict[str, lis
 
 
 def _with_tls(login: Login, query: dict[str, list[str]], name: str, *, always: bool) -> Login:
-    """A TLS object of the configuration counts as it is; without one the URL may ask for the system's roots."""
+    """Use TLS with the system's root certificates if the URL requests it and the configuration has no TLS section."""
     if login.tls is None and (always or (name in query and _flag(query, name))):
         return replace(login, tls=client_context(Tls(), "redis"))
     return login

@@ -1,4 +1,4 @@
-"""The way to one Redis server for commands: a connection that is opened when it is needed, and again after a loss."""
+"""A command connection to one Redis server, opened on demand and again after a loss."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .address import Address, Login
-    from .connection import Command, Reading
+    from .connection import Command, Decode
     from .errors import ConnectionLost
 
 log = get_logger(__name__)
 
 PAUSE_AFTER_FAILURE: Final = 0.1
-"""Seconds in which nobody tries again: callers fail with what failed last."""
+"""Seconds after a failed attempt in which callers fail with its error, without another attempt."""
 RETRY_SECONDS: Final = 1.0
-"""After so long it is tried again without anybody calling."""
+"""Delay of a reconnection attempt that no caller has triggered."""
 
 
-class Link:
-    """Commands that come while nothing is connected wait for one attempt and share its outcome. None is repeated.
+class CommandConnection:
+    """Commands issued while disconnected wait for one connection attempt and share its outcome. No command is repeated.
 
-    `find` tells where to connect, anew for each attempt; it may raise `EngineUnavailable`. `is_right` tells, once
-    connected, whether that is still the place. `on_loss` is called when a connection was lost or could not be had.
+    `resolve` returns the address for each attempt; it may raise `EngineUnavailable`. `is_current` checks, once
+    connected, whether the address is still right. `on_loss` is called when the connection is lost or an attempt fails.
     """
 
     def __init__(
         self,
-        find: Callable[[], Awaitable[Address]],
+        resolve: Callable[[], Awaitable[Address]],
         login: Login,
         on_loss: Callable[[], None] = lambda: None,
-        is_right: Callable[[Address], bool] = lambda _address: True,
+        is_current: Callable[[Address], bool] = lambda _address: True,
     ) -> None:
-        self._find = find
-        self._is_right = is_right
+        self._resolve = resolve
+        self._is_current = is_current
         self._login = login
         self._on_loss = on_loss
         self._connection: Connection | None = None
@@ -52,21 +52,21 @@ class Link:
 
     @property
     def is_lost(self) -> bool:
-        """Whether there was a connection, or should be one, and it is not there."""
+        """Whether the connection was lost or could not be opened, and is not back."""
         return self._connection is None and self._failure is not None
 
-    def execute(self, command: Command, key: bytes | str = "", reading: Reading | None = None) -> Awaitable[Any]:
-        """See `Shard.execute`. All keys are there."""
+    def execute(self, command: Command, key: bytes | str = "", decode: Decode | None = None) -> Awaitable[Any]:
+        """See `Shard.execute`. `key` is ignored: this server has all keys."""
         connection = self._connection
-        return self._execute_later(command, reading) if connection is None else connection.execute(command, reading)
+        return self._execute_later(command, decode) if connection is None else connection.execute(command, decode)
 
-    def publish(self, command: Command, key: bytes | str = "", reading: Reading | None = None) -> Awaitable[Any]:
+    def publish(self, command: Command, key: bytes | str = "", decode: Decode | None = None) -> Awaitable[Any]:
         """See `Shard.publish`."""
         connection = self._connection
-        return self._execute_later(command, reading) if connection is None else connection.promise(command, reading)
+        return self._execute_later(command, decode) if connection is None else connection.promise(command, decode)
 
     async def connection(self) -> Connection:
-        """The connection, opened if need be. Raises `EngineUnavailable`."""
+        """The connection, opened if necessary. Raises `EngineUnavailable`."""
         if self._connection is not None:
             return self._connection
         if self._closed:
@@ -74,16 +74,16 @@ class Link:
         loop = asyncio.get_running_loop()
         if self._attempt is None and self._failure is not None and loop.time() - self._failed_at < PAUSE_AFTER_FAILURE:
             raise EngineUnavailable(str(self._failure))
-        return await asyncio.shield(self._attempt or self._begin())
+        return await asyncio.shield(self._attempt or self._start_attempt())
 
-    def reset(self, why: str) -> None:
-        """Connect anew: the server is not the right one any more."""
+    def reset(self, reason: str) -> None:
+        """Close the connection, because the server is no longer the right one; the next command opens another."""
         if self._connection is not None:
-            log.warn("leaving a Redis server", address=self._connection.address, reason=why)
+            log.warn("leaving a Redis server", address=self._connection.address, reason=reason)
             self._connection.close()
 
-    def retire(self) -> None:
-        """Disconnect for good, without waiting for anything."""
+    def close_soon(self) -> None:
+        """Disconnect for good, without waiting for the socket to be closed."""
         self._closed = True
         if self._retry is not None:
             self._retry.cancel()
@@ -101,37 +101,37 @@ class Link:
         if self._connection is not None:
             await self._connection.wait_closed()
 
-    async def _execute_later(self, command: Command, reading: Reading | None) -> Any:
-        return await (await self.connection()).execute(command, reading)
+    async def _execute_later(self, command: Command, decode: Decode | None) -> Any:
+        return await (await self.connection()).execute(command, decode)
 
-    def _begin(self) -> asyncio.Task[Connection]:
+    def _start_attempt(self) -> asyncio.Task[Connection]:
         self._attempt = asyncio.get_running_loop().create_task(self._connect())
-        self._attempt.add_done_callback(_take_note)
+        self._attempt.add_done_callback(_consume_exception)
         return self._attempt
 
-    def _begin_again(self) -> None:
+    def _retry_attempt(self) -> None:
         if self._connection is None and self._attempt is None and not self._closed:
-            self._begin()
+            self._start_attempt()
 
-    def _note_failure(self, error: EngineUnavailable) -> None:
+    def _on_failure(self, error: EngineUnavailable) -> None:
         loop = asyncio.get_running_loop()
         self._failure = error
         if self._retry is not None:
             self._retry.cancel()
-        self._retry = loop.call_later(RETRY_SECONDS, self._begin_again)
+        self._retry = loop.call_later(RETRY_SECONDS, self._retry_attempt)
         self._on_loss()
 
     async def _connect(self) -> Connection:
         try:
-            address = await self._find()
+            address = await self._resolve()
             connection = await connect(address, self._login, Connection)
-            if not self._is_right(address):
+            if not self._is_current(address):
                 await connection.wait_closed()
-                raise EngineUnavailable(f"{address} is not the right Redis server any more")
+                raise EngineUnavailable(f"{address} is no longer the right Redis server")
         except EngineUnavailable as error:
             self._failed_at = asyncio.get_running_loop().time()
             if not self._closed:
-                self._note_failure(error)
+                self._on_failure(error)
             raise
         finally:
             self._attempt = None
@@ -142,17 +142,17 @@ class Link:
         if self._failure is not None:
             log.info("connected to Redis again", address=address)
             self._failure = None
-        connection.lost.add_done_callback(self._note_loss)
+        connection.lost.add_done_callback(self._on_lost)
         return connection
 
-    def _note_loss(self, lost: asyncio.Future[ConnectionLost]) -> None:
+    def _on_lost(self, lost: asyncio.Future[ConnectionLost]) -> None:
         self._connection = None
         if not self._closed:
             log.warn("connection to Redis lost", error=lost.result())
-            self._note_failure(lost.result())
+            self._on_failure(lost.result())
 
 
-def _take_note(attempt: asyncio.Task[Connection]) -> None:
-    """Of its failure, lest it be reported as unseen when all who waited have gone."""
+def _consume_exception(attempt: asyncio.Task[Connection]) -> None:
+    """Retrieve the exception, so that asyncio does not report it when all waiters were cancelled."""
     if not attempt.cancelled():
         attempt.exception()

@@ -1,4 +1,4 @@
-"""One connection to Redis: pipelined, watched, never waiting for anything itself."""
+"""A pipelined connection to Redis with keepalive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import hiredis
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.aio import Promise
 
-from .errors import CommandRefused, ConnectionLost
+from .errors import CommandError, ConnectionLost
 
 if TYPE_CHECKING:
     from .address import Address, Login
@@ -20,75 +20,75 @@ if TYPE_CHECKING:
 Word = bytes | str | int
 Words = tuple[Word, ...]
 Command = Words | bytes
-"""Words, or what `pack` makes of them."""
-Reading = Callable[[Any], Any]
-"""What makes the result of a reply."""
+"""Words, or a packed command."""
+Decode = Callable[[Any], Any]
+"""Converts a reply to the result."""
 Expected = asyncio.Future[Any] | Promise[Any]
-"""Where it is waited for."""
+"""Receives the reply."""
 
 KEEPALIVE_SECONDS: Final = 0.4
-MOST_UNSENT: Final = 64 * 1024 * 1024
-"""Bytes that the socket may have to take; what comes beyond that waits until Redis has read some of it."""
+WRITE_BUFFER_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes in the write buffer; further commands wait until Redis has read some of it."""
 
-NOTHING: Final = object()
+NO_REPLY: Final = object()
 
 pack = cast("Callable[[Words], bytes]", hiredis.pack_command)
-"""A command as it is sent."""
+"""Encode a command for sending."""
 
 C = TypeVar("C", bound="Connection")
 
 
 class Connection(asyncio.Protocol):
-    """Commands issued in one iteration of the loop leave in one write; replies come in the order of the commands.
+    """Commands issued in one event loop turn leave in one write; replies come in the order of the commands.
 
-    After some silence it asks for a sign of life, and gives up when none comes within the timeout: then, as when the
-    connection breaks, every command under way fails with `ConnectionLost`. `lost` is done then.
+    An idle connection sends PING, and fails when no reply comes within the timeout. Then, as when the connection
+    breaks, `lost` is done and every pending command fails with `ConnectionLost`.
 
-    While Redis takes longer to read than others to send, commands wait, in their order.
+    While Redis reads more slowly than callers send, commands wait in a queue, in order.
     """
 
     def __init__(self, address: Address, io_timeout: float) -> None:
         self.address = address
         self.loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = self.loop.create_future()
-        self._refusal = ""
-        """Why nothing can be sent now."""
+        self._send_error = ""
+        """Why nothing can be sent now; empty if something can."""
         self._is_full = False
-        self._held: deque[tuple[bytes, Expected, Reading | None]] = deque()
-        self._pending: deque[tuple[Expected, Reading | None]] = deque()
+        self._backlog: deque[tuple[bytes, Expected, Decode | None]] = deque()
+        self._pending: deque[tuple[Expected, Decode | None]] = deque()
         self._outgoing: list[bytes] = []
-        self._reader = hiredis.Reader(replyError=CommandRefused, notEnoughData=NOTHING)
+        self._reader = hiredis.Reader(replyError=CommandError, notEnoughData=NO_REPLY)
         self._transport: asyncio.Transport | None = None
         self._silent_ticks = 0
         self._ticks_allowed = 1 + max(0, round(io_timeout / KEEPALIVE_SECONDS))
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
-    def execute(self, command: Command, reading: Reading | None = None) -> asyncio.Future[Any]:
-        """Send a command; the result is the reply, or what `reading` makes of it. The future raises `CommandRefused` or
-        `ConnectionLost`; so does this call, at once."""
+    def execute(self, command: Command, decode: Decode | None = None) -> asyncio.Future[Any]:
+        """Send a command; the result is the reply, decoded by `decode` if given. The future raises `CommandError` or
+        `ConnectionLost`; this call may raise `ConnectionLost` immediately."""
         future = self.loop.create_future()
-        self._issue(command, future, reading)
+        self._issue(command, future, decode)
         return future
 
-    def promise(self, command: Command, reading: Reading | None = None) -> Promise[Any]:
-        """As `execute`, for commands that are sent ten thousand times a second."""
+    def promise(self, command: Command, decode: Decode | None = None) -> Promise[Any]:
+        """Like `execute`, cheaper, for commands sent ten thousand times a second."""
         promise: Promise[Any] = Promise(self.loop)
-        self._issue(command, promise, reading)
+        self._issue(command, promise, decode)
         return promise
 
     def close(self) -> None:
-        """Break it off."""
+        """Close the connection at once."""
         self._fail("connection closed")
 
     async def wait_closed(self) -> None:
-        """Break it off, and wait until its socket is closed."""
+        """Close the connection and wait until its socket is closed."""
         self.close()
         if self._transport is not None:
             await self._closed.wait()
 
-    async def greet(self, login: Login) -> None:
-        """Say who we are, before anything else. Raises `CommandRefused`, `ConnectionLost`."""
+    async def log_in(self, login: Login) -> None:
+        """Authenticate and set up the connection, before any other command. Raises `CommandError`, `ConnectionLost`."""
         if login.force_resp2 or not await self._hello(login):
             if login.user or login.password:
                 words = ("AUTH", login.user, login.password) if login.user else ("AUTH", login.password)
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
             await self.execute(("READONLY",))
 
     async def _hello(self, login: Login) -> bool:
-        """Whether the server speaks RESP3; if it refuses, the older commands tell why."""
+        """Switch to RESP3. False if the server refuses; the RESP2 commands then report the reason."""
         words: Words = ("HELLO", 3)
         if login.user or login.password:
             words += ("AUTH", login.user or "default", login.password)
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
             words += ("SETNAME", login.client_name)
         try:
             await self.execute(words)
-        except CommandRefused:
+        except CommandError:
             return False
         return True
 
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=MOST_UNSENT)
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_LIMIT)
         self._keepalive = self.loop.call_later(KEEPALIVE_SECONDS, self._tick)
 
     def data_received(self, data: bytes) -> None:
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
         self._silent_ticks = 0
         self._reader.feed(data)
         try:
-            self._take_replies()
+            self._process_replies()
         except hiredis.HiredisError as error:
             self._fail(f"not the Redis protocol: {error}")
 
@@ -140,38 +140,38 @@ class Connection(asyncio.Protocol):
         if self.lost.done():
             return
         self._is_full = True
-        self._refusal = self._refusal or "Redis takes too long to read what it is sent"
+        self._send_error = self._send_error or "Redis takes too long to read what it is sent"
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
         self._is_full = False
         if not self.lost.done():
-            self._send_held()
-            self._refusal = self._refusal if self._is_full else ""
+            self._send_backlog()
+            self._send_error = self._send_error if self._is_full else ""
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _issue(self, command: Command, expected: Expected, reading: Reading | None) -> None:
+    def _issue(self, command: Command, expected: Expected, decode: Decode | None) -> None:
         packed = command if isinstance(command, bytes) else pack(command)
-        if self._refusal:
-            self._hold(packed, expected, reading)
+        if self._send_error:
+            self._queue(packed, expected, decode)
             return
-        self._pending.append((expected, reading))
+        self._pending.append((expected, decode))
         outgoing = self._outgoing  # as `_send` does
         if not outgoing:
             self.loop.call_soon(self._flush)
         outgoing.append(packed)
 
-    def _hold(self, packed: bytes, expected: Expected, reading: Reading | None) -> None:
-        """Send it later: whoever waits for the reply sends no more meanwhile, so that this need not be limited."""
+    def _queue(self, packed: bytes, expected: Expected, decode: Decode | None) -> None:
+        """Send the command later. The queue needs no limit, because callers wait for their replies."""
         if not self._is_full:
-            raise ConnectionLost(self._refusal)
-        self._held.append((packed, expected, reading))
+            raise ConnectionLost(self._send_error)
+        self._backlog.append((packed, expected, decode))
 
-    def _send_held(self) -> None:
-        while self._held and not self._is_full and self._transport is not None:
-            packed, expected, reading = self._held.popleft()
-            self._pending.append((expected, reading))
+    def _send_backlog(self) -> None:
+        while self._backlog and not self._is_full and self._transport is not None:
+            packed, expected, decode = self._backlog.popleft()
+            self._pending.append((expected, decode))
             self._transport.write(packed)
 
     def _send(self, packed: bytes) -> None:
@@ -185,31 +185,31 @@ class Connection(asyncio.Protocol):
         if outgoing and self._transport is not None and not self.lost.done():
             self._transport.write(b"".join(outgoing))
 
-    def _take_replies(self) -> None:
+    def _process_replies(self) -> None:
         gets = self._reader.gets
         pending = self._pending
-        while (reply := gets()) is not NOTHING:
+        while (reply := gets()) is not NO_REPLY:
             try:
-                future, reading = pending.popleft()
-            except IndexError:  # told without being asked: why it is about to close the connection
+                future, decode = pending.popleft()
+            except IndexError:  # an unsolicited error, sent before Redis closes the connection
                 self._fail(str(reply))
                 return
             if future.done():
-                continue  # who waited has gone
-            if isinstance(reply, CommandRefused):
+                continue  # the waiter was cancelled
+            if isinstance(reply, CommandError):
                 future.set_exception(reply)
-            elif reading is None:
+            elif decode is None:
                 future.set_result(reply)
             else:
                 try:
-                    result = reading(reply)
-                except Exception as error:  # a reply of another form fails its own command alone
+                    result = decode(reply)
+                except Exception as error:  # an unexpected reply fails only its own command
                     future.set_exception(error)
                 else:
                     future.set_result(result)
 
     def _tick(self) -> None:
-        """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""
+        """Count ticks, not seconds: after a pause of this process, data received meanwhile is read first."""
         self._keepalive = self.loop.call_later(KEEPALIVE_SECONDS, self._tick)
         self._silent_ticks += 1
         if self._silent_ticks > self._ticks_allowed:
@@ -218,40 +218,42 @@ class Connection(asyncio.Protocol):
             self._ping()
 
     def _ping(self) -> None:
-        if not self._refusal:
+        if not self._send_error:
             self.execute(("PING",)).add_done_callback(asyncio.Future.exception)
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, reason: str) -> None:
         if self.lost.done():
             return
-        error = ConnectionLost(f"{self.address}: {why}")
-        self._refusal = str(error)
+        error = ConnectionLost(f"{self.address}: {reason}")
+        self._send_error = str(error)
         self._is_full = False
         if self._keepalive is not None:
             self._keepalive.cancel()
         if self._transport is not None:
             self._transport.abort()
-        expected = [future for future, _ in self._pending] + [future for _, future, _ in self._held]
+        expected = [future for future, _ in self._pending] + [future for _, future, _ in self._backlog]
         self._pending.clear()
-        self._held.clear()
+        self._backlog.clear()
         for future in expected:
             if not future.done():
-                future.set_exception(ConnectionLost(self._refusal))
+                future.set_exception(ConnectionLost(self._send_error))
         self.lost.set_result(error)
 
 
 async def connect(address: Address, login: Login, make: type[C]) -> C:
-    """Connect and log in. Raises `EngineUnavailable`. Needs a task."""
+    """Connect and log in. Raises `EngineUnavailable`. Must run in a task, because its timeouts need one."""
     connection = make(address, login.io_timeout)
     try:
         async with asyncio.timeout(login.connect_timeout):
             await _open(connection, login)
-        async with asyncio.timeout(login.connect_timeout):  # of its own: the way there is not the server's fault
-            await connection.greet(login)
+        async with asyncio.timeout(
+            login.connect_timeout
+        ):  # a timeout of its own, apart from that of the TCP connection
+            await connection.log_in(login)
     except ConnectionLost as error:
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {error}") from error
-    except (OSError, TimeoutError, UnicodeError, EngineUnavailable) as error:  # UnicodeError: of no host's name
+    except (OSError, TimeoutError, UnicodeError, EngineUnavailable) as error:  # UnicodeError: an invalid host name
         await connection.wait_closed()
         raise EngineUnavailable(f"error connecting to Redis at {address}: {str(error) or 'timeout'}") from error
     except BaseException:
@@ -272,5 +274,5 @@ async def _open(connection: Connection, login: Login) -> None:
                 lambda: connection, address.host, address.port, ssl=login.tls, server_hostname=name
             )
     except BaseException:
-        connection.connection_lost(None)  # uvloop closes what it gives up without telling that
+        connection.connection_lost(None)  # uvloop does not call this after a failed attempt
         raise

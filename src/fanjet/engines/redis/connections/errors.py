@@ -1,21 +1,21 @@
-"""What goes wrong with Redis, in terms of the engines' interface."""
+"""Errors of Redis as `EngineUnavailable`."""
 
 from fanjet.engines.interfaces import EngineUnavailable
 
 
-class CommandRefused(EngineUnavailable):
-    """Redis answered a command with an error, whose text this carries. `hiredis` makes these."""
+class CommandError(EngineUnavailable):
+    """Redis replied to a command with an error, whose text this carries. `hiredis` instantiates it."""
 
     @property
     def code(self) -> str:
-        """The first word, in capitals by convention: `NOSCRIPT`, `MOVED`, or `ERR` for most."""
+        """The first word of the error, upper-case by convention: `NOSCRIPT`, `MOVED`, or the generic `ERR`."""
         return str(self).partition(" ")[0]
 
     @property
-    def is_of_replica(self) -> bool:
-        """Whether it tells that the server is a replica. Before Redis 7 scripts put words of their own before it."""
+    def is_from_replica(self) -> bool:
+        """Whether the error shows that the server is a replica. Before Redis 7, errors of scripts have a prefix."""
         return any(word in str(self) for word in ("READONLY ", "MASTERDOWN "))
 
 
 class ConnectionLost(EngineUnavailable):
-    """The connection broke, or Redis fell silent; what was under way may have been done or not."""
+    """The connection broke or timed out; pending commands may have been executed or not."""

@@ -1,4 +1,4 @@
-"""How a broker hears what is published on its shards (07 §8, §22.3, §22.4)."""
+"""The receiving half of the broker: subscriptions on all shards (07 §8, §22.3, §22.4)."""
 
 from __future__ import annotations
 
@@ -7,115 +7,124 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
-from ..sharding import place
-from .connectors import AtPrimary, AtReplica
-from .group import Ear
+from ..sharding import jump_hash
+from .connectors import PrimaryConnector, ReplicaConnector
+from .group import SubscriptionGroup
 from .partition_groups import Grouping
 from .partitions import Partition
-from .supervisor import PROBE_SECONDS, Listener, outages_of
+from .supervisor import PROBE_SECONDS, ConnectionSupervisor, outages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..keys import NodeNames
+    from ..keys import NodeChannels
     from ..topology.cluster import ClusterShard
+    from ..topology.endpoints import EndpointProvider
     from ..topology.shard import Shard
-    from .connectors import Place
-    from .supervisor import Hearer, Source
+    from .supervisor import Connector, Supervisor
 
 _PURPOSE = "messages"
 
 
-class HearingOptions(Struct, frozen=True):
-    """`tags`: those of the partitions of sharded PUB/SUB, which only a cluster has. `by_node`: partitions on one Redis
-    server share a connection. `at_replicas`: the primaries have less to send."""
+class PubSubOptions(Struct, frozen=True):
+    """`tags`: hash tags of the sharded PUB/SUB partitions, which need a cluster. `by_node`: partitions on one server
+    share a connection. `from_replicas`: subscribe on replicas, to relieve the primaries."""
 
     tags: Sequence[str] = ()
     by_node: bool = False
-    at_replicas: bool = False
+    from_replicas: bool = False
     probe_seconds: float = PROBE_SECONDS
 
 
-class Hearing:
-    """The ears of all shards, and who keeps them hearing. `take` gets name and payload of each message."""
+class BrokerPubSub:
+    """Subscription groups of all shards and their supervisors. `on_message` gets name and payload of each message."""
 
     def __init__(
         self,
-        options: HearingOptions,
-        names: NodeNames,
-        take: Callable[[bytes, bytes], None],
+        options: PubSubOptions,
+        names: NodeChannels,
+        on_message: Callable[[bytes, bytes], None],
         on_restored: Callable[[], None],
         count_error: Callable[[str], None],
     ) -> None:
-        """`on_restored`, `count_error`: see `Listener`."""
+        """`on_restored`, `count_error`: see `ConnectionSupervisor`."""
         self._options = options
         self._names = names
-        self._take = take
+        self._on_message = on_message
         self._on_restored = on_restored
         self._count_error = count_error
-        self._ears: list[list[Ear]] = []
-        self._hearers: list[Hearer] = []
+        self._groups: list[list[SubscriptionGroup]] = []
+        self._supervisors: list[Supervisor] = []
 
     async def start(self, shards: Iterable[Shard]) -> None:
-        """Begin; returns after the first attempt with each, whatever came of it."""
+        """Start the supervisors; returns after the first connection attempt of each, successful or not."""
         for shard in shards:
             self._add(shard)
-        await asyncio.gather(*(hearer.start() for hearer in self._hearers))
+        await asyncio.gather(*(supervisor.start() for supervisor in self._supervisors))
 
     async def close(self) -> None:
-        """Hear no more."""
-        await asyncio.gather(*(hearer.close() for hearer in self._hearers))
+        """Stop receiving."""
+        await asyncio.gather(*(supervisor.close() for supervisor in self._supervisors))
 
-    def ear(self, shard: int, channel: str) -> Ear:
-        """Who hears a channel, which is on the shard with this number."""
-        ears = self._ears[shard]
-        return ears[place(channel, len(ears))] if len(ears) > 1 else ears[0]
+    def group_of(self, shard: int, channel: str) -> SubscriptionGroup:
+        """The subscription group of a channel on the shard with this index."""
+        groups = self._groups[shard]
+        return groups[jump_hash(channel, len(groups))] if len(groups) > 1 else groups[0]
 
     @property
     def outage(self) -> str:
-        """What is not heard now, empty while all is well."""
-        return outages_of(self._hearers)
+        """The parts that receive nothing now; empty while all are healthy."""
+        return outages_of(self._supervisors)
 
     @property
     def silence(self) -> float:
-        """Seconds since the part that was heard least lately was heard; see `Listener.silence`."""
-        return max((hearer.silence for hearer in self._hearers), default=0.0)
+        """The longest silence of all parts; see `ConnectionSupervisor.silence`."""
+        return max((supervisor.silence for supervisor in self._supervisors), default=0.0)
 
     def _add(self, shard: Shard) -> None:
         options, names = self._options, self._names
         if not options.tags:
-            ears = [Ear([names.service], names.probe)]
-            self._hearers.append(self._listener(self._source(shard), ears))
+            groups = [SubscriptionGroup([names.service], names.probe)]
+            self._supervisors.append(self._listener(self._connector(shard), groups))
         else:
             cluster = cast("ClusterShard", shard)
-            ears = [Ear([names.service_of(tag)], names.probe_of(tag)) for tag in options.tags]
+            groups = [SubscriptionGroup([names.service_of(tag)], names.probe_of(tag)) for tag in options.tags]
             if options.by_node:
-                at_replicas = options.at_replicas
-                self._hearers.append(Grouping(cluster, _PURPOSE, ears, self._shared_listener, at_replicas=at_replicas))
+                from_replicas = options.from_replicas
+                self._supervisors.append(
+                    Grouping(cluster, _PURPOSE, groups, self._shared_listener, from_replicas=from_replicas)
+                )
             else:
-                sources = (self._source(Partition(cluster, tag)) for tag in options.tags)
-                pairs = zip(sources, ears, strict=True)
-                self._hearers += [self._listener(source, [ear]) for source, ear in pairs]
-        self._ears.append(ears)
+                connectors = (self._connector(Partition(cluster, tag)) for tag in options.tags)
+                pairs = zip(connectors, groups, strict=True)
+                self._supervisors += [self._listener(connector, [group]) for connector, group in pairs]
+        self._groups.append(groups)
 
-    def _source(self, where: Place) -> Source:
-        return AtReplica(where) if self._options.at_replicas else AtPrimary(where)
+    def _connector(self, provider: EndpointProvider) -> Connector:
+        return ReplicaConnector(provider) if self._options.from_replicas else PrimaryConnector(provider)
 
-    def _shared_listener(self, source: Source, on_moved: Callable[[Ear], None]) -> Listener:
-        return self._listener(source, (), on_moved)
+    def _shared_listener(
+        self, connector: Connector, on_slot_moved: Callable[[SubscriptionGroup], None]
+    ) -> ConnectionSupervisor:
+        return self._listener(connector, (), on_slot_moved)
 
-    def _listener(self, source: Source, ears: Iterable[Ear], on_moved: Callable[[Ear], None] | None = None) -> Listener:
+    def _listener(
+        self,
+        connector: Connector,
+        groups: Iterable[SubscriptionGroup],
+        on_slot_moved: Callable[[SubscriptionGroup], None] | None = None,
+    ) -> ConnectionSupervisor:
         def count(error: str) -> None:
             self._count_error("subscribe_shard_channel" if error == "subscribe" else error)
 
-        return Listener(
-            source,
+        return ConnectionSupervisor(
+            connector,
             _PURPOSE,
-            ears,
-            self._take,
+            groups,
+            self._on_message,
             count_error=count,
             on_restored=self._on_restored,
-            on_moved=on_moved,
+            on_slot_moved=on_slot_moved,
             sharded=bool(self._options.tags),
             probe_seconds=self._options.probe_seconds,
         )

@@ -1,4 +1,4 @@
-"""A connection that hears what is published."""
+"""A Redis connection in PUB/SUB mode."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from fanjet.telemetry.logging import get_logger
 
-from ..connections.connection import NOTHING, Connection, pack
-from ..connections.errors import CommandRefused, ConnectionLost
+from ..connections.connection import NO_REPLY, Connection, pack
+from ..connections.errors import CommandError, ConnectionLost
 from ..topology.slots import slot_of
-from .group import MOST_NAMES
+from .group import MAX_NAMES_PER_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,116 +21,131 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import EngineUnavailable
 
     from ..connections.address import Address
-    from .group import Ear
+    from .group import SubscriptionGroup
 
 log = get_logger(__name__)
 
 COMMANDS_AT_ONCE: Final = 16
 SLICE_SECONDS: Final = 0.002
-"""Time for messages until the loop gets its turn; what was read meanwhile waits, and Redis is not read from."""
+"""Processing time per event loop turn; the rest of what was read waits, with reading paused."""
 SLICE_CHECK: Final = 16
-"""Messages between two looks at the clock."""
+"""Messages between two checks of the clock."""
 
 
 _CONFIRMATIONS: Final = frozenset((b"subscribe", b"unsubscribe", b"ssubscribe", b"sunsubscribe"))
 
 
-class Answer(asyncio.Future[None]):
-    """What many wait for: who is cancelled ends when it has come, and the others get it, too."""
+class SharedFuture(asyncio.Future[None]):
+    """A future with several waiters. Cancelling one waiter must not cancel the others."""
 
     def cancel(self, msg: Any = None) -> bool:
-        """Refuse."""
+        """Ignore the cancellation."""
         return False
 
 
 class Batch(Struct, eq=False, gc=False):
-    """Names of one command, of which Redis confirms each, and one answer to all who have asked. `kind`: of
-    confirmations. `confirmed`: how many have come. `kept`: where the names are that are subscribed."""
+    """One SUBSCRIBE or UNSUBSCRIBE command for several names, with one future for all callers.
+
+    Redis confirms each name separately: `kind` is the type of the confirmations, `confirmed` their number so far.
+    Confirmed names are added to, or removed from, `registry`."""
 
     subscribes: bool
     kind: bytes
-    ear: Ear
-    kept: dict[bytes, None]
+    group: SubscriptionGroup
+    registry: dict[bytes, None]
     names: list[bytes]
-    answer: Answer
+    future: SharedFuture
     confirmed: int = 0
 
     def fail(self, error: EngineUnavailable) -> None:
-        """Tell those who wait for it."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        """Fail the waiting callers."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
-class ListeningConnection(Connection):
-    """Hands messages on as they are read, in order, and never queues any: when this process is too slow, TCP slows
-    Redis down, which in the end drops the connection. So a loss is always a lost connection, and noticed.
+class PubSubConnection(Connection):
+    """Passes messages on as they are read, in order, without a queue.
 
-    Commands are for one ear each, since names in different slots may not share any. `heard_at` is the time of the loop
-    when the last message came, 0 before the first.
+    When this process is too slow, TCP flow control slows Redis down, which finally drops the connection. So a loss of
+    messages always shows as a lost connection. Each command is for one group, since names in different slots cannot
+    share one. `received_at` is the event loop time of the last message, 0 before the first.
     """
 
     def __init__(self, address: Address, io_timeout: float) -> None:
         super().__init__(address, io_timeout)
-        self.heard_at = 0.0
-        self._take: Callable[[bytes, bytes], None] | None = None
-        self._on_moved: Callable[[Ear], None] = self._end
+        self.received_at = 0.0
+        self._on_message: Callable[[bytes, bytes], None] | None = None
+        self._on_moved: Callable[[SubscriptionGroup], None] = self._fail_moved
         self._message = b"message"
         self._subscribe, self._unsubscribe = "SUBSCRIBE", "UNSUBSCRIBE"
         self._subscribed, self._unsubscribed = b"subscribe", b"unsubscribe"
-        self._ears: dict[bytes, Ear] = {}
+        self._groups: dict[bytes, SubscriptionGroup] = {}
         self._unsent: list[Batch] = []
         self._expected: deque[Batch] = deque()
 
-    def listen(
+    def start_receiving(
         self,
-        take: Callable[[bytes, bytes], None],
+        on_message: Callable[[bytes, bytes], None],
         *,
         sharded: bool = False,
-        on_moved: Callable[[Ear], None] | None = None,
+        on_slot_moved: Callable[[SubscriptionGroup], None] | None = None,
     ) -> None:
-        """From now on this connection is for subscriptions alone; `take` gets the name and the payload. Nobody
-        unsubscribes from an ear's own names: when Redis does, their slot has moved (07 §22.4), and `on_moved` gets the
-        ear; without it the connection is lost then."""
-        self._take = take
-        self._on_moved = on_moved or self._end
+        """Enter PUB/SUB mode, for subscriptions only. `on_message` gets name and payload.
+
+        When Redis itself ends a permanent subscription of a group, the slot has moved (07 §22.4): `on_slot_moved` gets
+        the group; without this callback the connection fails."""
+        self._on_message = on_message
+        self._on_moved = on_slot_moved or self._fail_moved
         if sharded:
             self._message = b"smessage"
             self._subscribe, self._unsubscribe = "SSUBSCRIBE", "SUNSUBSCRIBE"
             self._subscribed, self._unsubscribed = b"ssubscribe", b"sunsubscribe"
 
-    async def attach(self, ear: Ear) -> None:
-        """Subscribe the ear's own names. Raises `CommandRefused`, `ConnectionLost`."""
-        ear.connection = self
-        self._ears |= dict.fromkeys(ear.own, ear)
-        await asyncio.shield(self.ask(list(ear.own), ear, subscribe=True, kept={}).answer)
+    async def attach(self, group: SubscriptionGroup) -> None:
+        """Subscribe the permanent names of a group. Raises `CommandError`, `ConnectionLost`."""
+        group.connection = self
+        self._groups |= dict.fromkeys(group.permanent, group)
+        await asyncio.shield(self.request(list(group.permanent), group, subscribe=True, registry={}).future)
 
-    async def subscribe_again(self, ear: Ear) -> None:
-        """All names of the ear, some thousands at a time. Those that are given up meanwhile are left out. Raises
-        `CommandRefused`, `ConnectionLost`."""
-        names = list(ear.names)
-        window = MOST_NAMES * COMMANDS_AT_ONCE
+    async def resubscribe(self, group: SubscriptionGroup) -> None:
+        """Subscribe all names of a group again, some thousands at a time, except those unsubscribed meanwhile. Raises
+        `CommandError`, `ConnectionLost`."""
+        names = list(group.names)
+        window = MAX_NAMES_PER_COMMAND * COMMANDS_AT_ONCE
         for start in range(0, len(names), window):
-            wanted = [name for name in names[start : start + window] if name in ear.names]
-            shares = (wanted[place : place + MOST_NAMES] for place in range(0, len(wanted), MOST_NAMES))
-            answers = [self.ask(share, ear, subscribe=True).answer for share in shares]
-            await asyncio.shield(asyncio.gather(*answers))
+            wanted = [name for name in names[start : start + window] if name in group.names]
+            starts = range(0, len(wanted), MAX_NAMES_PER_COMMAND)
+            chunks = (wanted[first : first + MAX_NAMES_PER_COMMAND] for first in starts)
+            confirmations = [self.request(chunk, group, subscribe=True).future for chunk in chunks]
+            await asyncio.shield(asyncio.gather(*confirmations))
 
-    def detach(self, ear: Ear) -> None:
-        """The ear listens elsewhere from now on. Who waits for a confirmation gets `ConnectionLost`."""
-        for name in ear.own:
-            self._ears.pop(name, None)
+    def detach(self, group: SubscriptionGroup) -> None:
+        """Release a group that another connection takes over. Pending requests fail with `ConnectionLost`."""
+        for name in group.permanent:
+            self._groups.pop(name, None)
         for batch in (*self._expected, *self._unsent):
-            if batch.ear is ear:
-                batch.kept = {}
-                batch.fail(ConnectionLost(f"{self.address}: what was heard there has moved"))
+            if batch.group is group:
+                batch.registry = {}
+                batch.fail(ConnectionLost(f"{self.address}: subscriptions have moved"))
 
-    def ask(self, names: list[bytes], ear: Ear, *, subscribe: bool, kept: dict[bytes, None] | None = None) -> Batch:
-        """Subscribe to names, or unsubscribe from them, by a command that more may join until this iteration of the
-        loop ends. Answered when Redis has confirmed all. Raises `ConnectionLost`, the answer `CommandRefused`, too."""
-        if self._refusal:
-            raise ConnectionLost(self._refusal)
+    def request(
+        self,
+        names: list[bytes],
+        group: SubscriptionGroup,
+        *,
+        subscribe: bool,
+        registry: dict[bytes, None] | None = None,
+    ) -> Batch:
+        """Subscribe or unsubscribe names, by a command that more names may join until this event loop turn ends.
+
+        The future of the batch is done when Redis has confirmed all names. Raises `ConnectionLost`; the future may also
+        raise `CommandError`."""
+        if self._send_error:
+            raise ConnectionLost(self._send_error)
         kind = self._subscribed if subscribe else self._unsubscribed
-        batch = Batch(subscribe, kind, ear, ear.names if kept is None else kept, names, Answer(loop=self.loop))
+        batch = Batch(
+            subscribe, kind, group, group.names if registry is None else registry, names, SharedFuture(loop=self.loop)
+        )
         if not self._unsent:
             self.loop.call_soon(self._flush)
         self._unsent.append(batch)
@@ -138,7 +153,7 @@ class ListeningConnection(Connection):
 
     def _flush(self) -> None:
         for batch in self._unsent:
-            batch.ear.unsent = None
+            batch.group.unsent = None
             self._outgoing.append(pack((self._subscribe if batch.subscribes else self._unsubscribe, *batch.names)))
         self._expected.extend(self._unsent)
         self._unsent.clear()
@@ -146,20 +161,20 @@ class ListeningConnection(Connection):
 
     # ------------------------------------------------------------------------------------------ replies
 
-    def _take_replies(self) -> None:
-        if self._take is None:
-            super()._take_replies()
+    def _process_replies(self) -> None:
+        if self._on_message is None:
+            super()._process_replies()
             return
-        gets, take, message = self._reader.gets, self._take, self._message
+        gets, on_message, message = self._reader.gets, self._on_message, self._message
         until = 0.0
         count = 0
         reply = gets()
-        while reply is not NOTHING:
+        while reply is not NO_REPLY:
             if not isinstance(reply, list):
-                self._take_other(reply)
+                self._handle_other(reply)
             elif reply[0] == message:
                 try:
-                    take(reply[1], reply[2])
+                    on_message(reply[1], reply[2])
                 except Exception:
                     log.exception("error handling a message of Redis", name=reply[1])
                 count += 1
@@ -167,33 +182,33 @@ class ListeningConnection(Connection):
                     now = self.loop.time()
                     until = until or now + SLICE_SECONDS
                     if now > until:
-                        self._go_on_later()
+                        self._pause_reading()
                         break
             elif reply[0] in _CONFIRMATIONS:
-                reply = self._take_confirmations(reply)
+                reply = self._handle_confirmations(reply)
                 continue
             reply = gets()
         if count:
-            self.heard_at = self.loop.time()
+            self.received_at = self.loop.time()
 
-    def _go_on_later(self) -> None:
+    def _pause_reading(self) -> None:
         if self._transport is not None:
             self._transport.pause_reading()
-            self.loop.call_soon(self._go_on)
+            self.loop.call_soon(self._resume_reading)
 
-    def _go_on(self) -> None:
+    def _resume_reading(self) -> None:
         if self._transport is None or self.lost.done():
             return
         self._transport.resume_reading()
         self.data_received(b"")
 
-    def _take_confirmations(self, reply: Any) -> Any:
-        """Of the names of a command, in their order, most often one behind the other. Returns the first reply that is
-        something else."""
+    def _handle_confirmations(self, reply: Any) -> Any:
+        """Process the confirmations of a command, which come in the order of its names and mostly in a row. Returns the
+        first reply of another kind."""
         gets = self._reader.gets
         batch = self._expected[0] if self._expected else None
         if batch is None or reply[0] != batch.kind or reply[1] != batch.names[batch.confirmed]:
-            self._take_expulsion(reply[0], reply[1])
+            self._handle_unsolicited_unsubscribe(reply[0], reply[1])
             return gets()
         kind, names = batch.kind, batch.names
         left = len(names) - batch.confirmed
@@ -202,56 +217,56 @@ class ListeningConnection(Connection):
             reply = gets()
         batch.confirmed = len(names) - left
         if not left:
-            self._settle(self._expected.popleft())
+            self._complete(self._expected.popleft())
         return reply
 
     @staticmethod
-    def _settle(batch: Batch) -> None:
+    def _complete(batch: Batch) -> None:
         if batch.subscribes:
-            batch.kept.update(dict.fromkeys(batch.names))
+            batch.registry.update(dict.fromkeys(batch.names))
         else:
             for name in batch.names:
-                batch.kept.pop(name, None)
-        if not batch.answer.done():
-            batch.answer.set_result(None)
+                batch.registry.pop(name, None)
+        if not batch.future.done():
+            batch.future.set_result(None)
 
-    def _take_expulsion(self, kind: bytes, name: bytes) -> None:
-        """A node that gives a slot away ends what is subscribed there without being asked."""
+    def _handle_unsolicited_unsubscribe(self, kind: bytes, name: bytes) -> None:
+        """Handle the end of a subscription that nobody requested: the node has given the slot away."""
         if kind != b"sunsubscribe":
-            self._fail(f"Redis confirms what it was not asked for: {name!r}")
-        elif name in self._ears:
-            self._on_moved(self._ears[name])
+            self._fail(f"unexpected confirmation from Redis: {name!r}")
+        elif name in self._groups:
+            self._on_moved(self._groups[name])
 
-    def _end(self, _ear: Ear) -> None:
-        self._fail("Redis has ended the subscriptions: their slot has moved")
+    def _fail_moved(self, _ear: SubscriptionGroup) -> None:
+        self._fail("Redis ended the subscriptions: their slot has moved")
 
-    def _take_other(self, reply: Any) -> None:
-        """Refusals, and pongs."""
-        if isinstance(reply, CommandRefused) and self._expected and not self._is_late(reply):
+    def _handle_other(self, reply: Any) -> None:
+        """Handle errors; PONG needs no action."""
+        if isinstance(reply, CommandError) and self._expected and not self._is_stale_refusal(reply):
             batch = self._expected.popleft()
             if reply.code == "NOPERM" and len(batch.names) > 1:
-                batch.ear.most = 1  # the next time only those fail that are not permitted
+                batch.group.max_names = 1  # so that next time only the denied names fail
             batch.fail(reply)
 
-    def _is_late(self, reply: CommandRefused) -> bool:
-        """Whether this refuses to end subscriptions that Redis had ended by itself, so that nobody waits any more."""
+    def _is_stale_refusal(self, reply: CommandError) -> bool:
+        """Whether this answers an UNSUBSCRIBE of names whose subscriptions Redis had already ended by itself."""
         return reply.code == "MOVED" and int(str(reply).split()[1]) != slot_of(self._expected[0].names[0])
 
     def _ping(self) -> None:
-        if self._take is None:
+        if self._on_message is None:
             super()._ping()
-        elif not self._refusal:
+        elif not self._send_error:
             self._send(pack(("PING",)))
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, reason: str) -> None:
         already = self.lost.done()
-        super()._fail(why)
+        super()._fail(reason)
         if not already:
-            self._give_up()
+            self._fail_batches()
 
-    def _give_up(self) -> None:
+    def _fail_batches(self) -> None:
         batches = (*self._expected, *self._unsent)
         self._expected, self._unsent = deque(), []
         for batch in batches:
-            batch.ear.unsent = None
-            batch.fail(ConnectionLost(self._refusal))
+            batch.group.unsent = None
+            batch.fail(ConnectionLost(self._send_error))

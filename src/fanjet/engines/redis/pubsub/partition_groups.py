@@ -1,4 +1,4 @@
-"""Partitions grouped by node: those that are on one Redis server share a PUB/SUB connection (07 §22.4)."""
+"""Partitions grouped by Redis server, with one PUB/SUB connection for each server (07 §22.4)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from ..connections.connection import connect
-from .connection import ListeningConnection
-from .connectors import Distrust, open_at_replica
+from .connection import PubSubConnection
+from .connectors import SuspectServers, open_at_replica
 from .supervisor import outage_of, outages_of
 
 if TYPE_CHECKING:
@@ -18,195 +18,205 @@ if TYPE_CHECKING:
 
     from ..connections.address import Address, Login
     from ..topology.cluster import ClusterShard
-    from .group import Ear
-    from .supervisor import Listener, Source
+    from .group import SubscriptionGroup
+    from .supervisor import ConnectionSupervisor, Connector
 
-    Listen = Callable[[Source, Callable[[Ear], None]], Listener]
+    MakeSupervisor = Callable[[Connector, Callable[[SubscriptionGroup], None]], ConnectionSupervisor]
 
 log = get_logger(__name__)
 
 
 class Grouping:
-    """Gives each ear to the listener of the server where its partition is, and again when that changes.
+    """Assigns each subscription group to the supervisor of the server that has its partition, and reassigns it when the
+    partition moves.
 
-    Topology is learnt when a server ends subscriptions, when a connection is lost, and every now and then. Ears whose
-    partitions have not moved go on hearing. `at_replicas`: at one replica of each primary, where there is one.
+    The topology is refreshed when a server ends subscriptions, when a connection is lost, and periodically. Groups
+    whose partitions have not moved stay subscribed. `from_replicas`: subscribe on one replica of each primary, if there
+    is one.
     """
 
     def __init__(
-        self, shard: ClusterShard, purpose: str, ears: Sequence[Ear], listen: Listen, *, at_replicas: bool
+        self,
+        shard: ClusterShard,
+        purpose: str,
+        groups: Sequence[SubscriptionGroup],
+        make_supervisor: MakeSupervisor,
+        *,
+        from_replicas: bool,
     ) -> None:
-        """`listen` makes a listener without ears for a source; it tells the ears that it has lost."""
+        """`make_supervisor` gets a connector and a callback for groups that moved; its result has no groups yet."""
         self._shard = shard
         self._purpose = purpose
-        self._ears = ears
-        self._listen = listen
-        self._at_replicas = at_replicas
-        self._servers: dict[Address, _Server] = {}
-        self._listeners: dict[Address, Listener] = {}
-        self._whereabouts: dict[Ear, Address] = {}
-        self._chosen: dict[Address, Address] = {}
-        self._distrust = Distrust()
-        self._opened: dict[Address, ListeningConnection] = {}
-        self._woken = asyncio.Event()
+        self._groups = groups
+        self._make_supervisor = make_supervisor
+        self._from_replicas = from_replicas
+        self._servers: dict[Address, _ServerConnector] = {}
+        self._supervisors: dict[Address, ConnectionSupervisor] = {}
+        self._assigned: dict[SubscriptionGroup, Address] = {}
+        self._chosen_servers: dict[Address, Address] = {}
+        self._suspects = SuspectServers()
+        self._opened: dict[Address, PubSubConnection] = {}
+        self._topology_changed = asyncio.Event()
         self._running: asyncio.Task[NoReturn] | None = None
 
     async def start(self) -> None:
-        """Begin; returns after the first attempt with every server, whatever came of it."""
-        self._shard.watch(self._woken.set)
-        await self._arrange()
-        await asyncio.gather(*(listener.tried() for listener in self._listeners.values()))
+        """Start; returns after the first connection attempt to every server, successful or not."""
+        self._shard.watch_endpoints(self._topology_changed.set)
+        await self._rebalance()
+        await asyncio.gather(*(supervisor.wait_first_attempt() for supervisor in self._supervisors.values()))
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Hear no more."""
+        """Stop receiving."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
         opened = (connection.wait_closed() for connection in self._opened.values())
-        await asyncio.gather(*opened, *(listener.close() for listener in self._listeners.values()))
+        await asyncio.gather(*opened, *(supervisor.close() for supervisor in self._supervisors.values()))
 
     @property
     def silence(self) -> float:
-        """See `Listener.silence`."""
-        return max((listener.silence for listener in self._listeners.values()), default=0.0)
+        """See `ConnectionSupervisor.silence`."""
+        return max((supervisor.silence for supervisor in self._supervisors.values()), default=0.0)
 
     @property
     def outage(self) -> str:
-        """See `Listener.outage`."""
-        if all(ear.is_heard for ear in self._ears):
-            return outages_of(self._listeners.values())
+        """See `ConnectionSupervisor.outage`."""
+        if all(group.is_active for group in self._groups):
+            return outages_of(self._supervisors.values())
         return outage_of(self._purpose, self._shard.target)
 
     # ------------------------------------------------------------------------------------------ inside
 
     async def _run(self) -> NoReturn:
         while True:
-            await self._woken.wait()
-            self._woken.clear()
+            await self._topology_changed.wait()
+            self._topology_changed.clear()
             try:
-                await self._arrange()
+                await self._rebalance()
             except Exception:
-                log.exception("cannot arrange PUB/SUB connections", shard=self._shard.target)
+                log.exception("cannot assign partitions to PUB/SUB connections", shard=self._shard.target)
 
-    async def _arrange(self) -> None:
-        """Have every ear where its partition is, as far as is known, and look again for what is nowhere."""
-        wanted: dict[Address, list[Ear]] = {}
-        for ear in self._ears:
-            for primary in self._shard.places_of(ear.probe).primaries:
-                wanted.setdefault(primary, []).append(ear)
-        places = await asyncio.gather(*(self._place_for(primary, ears[0]) for primary, ears in wanted.items()))
-        for ears, place in zip(wanted.values(), places, strict=True):
-            await self._gather(ears, place)
-        self._chosen = {primary: place for primary, place in self._chosen.items() if primary in wanted}
-        for address, listener in list(self._listeners.items()):
-            if not listener.ears:
-                await self._leave(address)
-        if len(self._whereabouts) < len(self._ears):
-            self._shard.look_soon()
+    async def _rebalance(self) -> None:
+        """Assign every group to the server of its partition; refresh the topology if some partition has none."""
+        wanted: dict[Address, list[SubscriptionGroup]] = {}
+        for group in self._groups:
+            for primary in self._shard.endpoints_of(group.probe).primaries:
+                wanted.setdefault(primary, []).append(group)
+        servers = await asyncio.gather(*(self._server_for(primary, groups[0]) for primary, groups in wanted.items()))
+        for groups, server in zip(wanted.values(), servers, strict=True):
+            await self._move_groups(groups, server)
+        self._chosen_servers = {
+            primary: server for primary, server in self._chosen_servers.items() if primary in wanted
+        }
+        for address, supervisor in list(self._supervisors.items()):
+            if not supervisor.groups:
+                await self._close_supervisor(address)
+        if len(self._assigned) < len(self._groups):
+            self._shard.schedule_refresh()
 
-    async def _place_for(self, primary: Address, ear: Ear) -> Address:
-        """Where the partitions of a primary are to be heard."""
-        if not self._at_replicas:
+    async def _server_for(self, primary: Address, group: SubscriptionGroup) -> Address:
+        """The server on which to subscribe the partitions of a primary."""
+        if not self._from_replicas:
             return primary
-        replicas = self._distrust.others(self._shard.places_of(ear.probe).replicas)
-        chosen = self._chosen.get(primary, primary)
-        if chosen in replicas and chosen in self._servers and self._servers[chosen].is_reached:
+        replicas = self._suspects.trusted(self._shard.endpoints_of(group.probe).replicas)
+        chosen = self._chosen_servers.get(primary, primary)
+        if chosen in replicas and chosen in self._servers and self._servers[chosen].is_reachable:
             return chosen
         connection = await open_at_replica(replicas, self._shard.replica_login)
         if connection is None:
-            if self._chosen.get(primary) != primary:
-                log.warn("no replica of Redis can be heard, so its primary is", primary=primary)
-            self._chosen[primary] = primary
+            if self._chosen_servers.get(primary) != primary:
+                log.warn("no Redis replica is available for PUB/SUB, using its primary", primary=primary)
+            self._chosen_servers[primary] = primary
             return primary
         address = connection.address
         if address in self._servers:
-            self._servers[address].use(connection)
+            self._servers[address].adopt(connection)
         else:
             self._opened[address] = connection
-        self._chosen[primary] = address
+        self._chosen_servers[primary] = address
         return address
 
-    async def _gather(self, ears: list[Ear], place: Address) -> None:
-        """Have these ears at one place. No message must come by two ways, so others are left before."""
-        moving = [ear for ear in ears if self._whereabouts.get(ear) != place]
+    async def _move_groups(self, groups: list[SubscriptionGroup], server: Address) -> None:
+        """Move groups to one server. They leave their former servers first, so that no message is delivered twice."""
+        moving = [group for group in groups if self._assigned.get(group) != server]
         if not moving:
             return
-        former = {address for ear in moving if (address := self._whereabouts.pop(ear, None)) is not None}
+        former = {address for group in moving if (address := self._assigned.pop(group, None)) is not None}
         for address in former:
-            listener = self._listeners[address]
-            for ear in moving:
-                if ear in listener.ears:
-                    listener.give_up(ear)
-            if not listener.ears:
-                await self._leave(address)
-        listener = self._listener_at(place)
+            supervisor = self._supervisors[address]
+            for group in moving:
+                if group in supervisor.groups:
+                    supervisor.remove_group(group)
+            if not supervisor.groups:
+                await self._close_supervisor(address)
+        supervisor = self._supervisor_at(server)
         if former:
-            log.info("partitions of Redis are heard elsewhere now", partitions=len(moving), address=place)
-        for ear in moving:
-            self._whereabouts[ear] = place
-            listener.take_over(ear)
+            log.info("partitions of Redis have moved", partitions=len(moving), address=server)
+        for group in moving:
+            self._assigned[group] = server
+            supervisor.add_group(group)
 
-    def _listener_at(self, address: Address) -> Listener:
-        listener = self._listeners.get(address)
-        if listener is None:
-            login = self._shard.replica_login if self._at_replicas else self._shard.target.login
-            server = self._servers[address] = _Server(self._shard, address, login, self._distrust)
+    def _supervisor_at(self, address: Address) -> ConnectionSupervisor:
+        supervisor = self._supervisors.get(address)
+        if supervisor is None:
+            login = self._shard.replica_login if self._from_replicas else self._shard.target.login
+            server = self._servers[address] = _ServerConnector(self._shard, address, login, self._suspects)
             if address in self._opened:
-                server.use(self._opened.pop(address))
-            listener = self._listeners[address] = self._listen(server, self._lose)
-            listener.begin()
-        return listener
+                server.adopt(self._opened.pop(address))
+            supervisor = self._supervisors[address] = self._make_supervisor(server, self._on_slot_moved)
+            supervisor.start_in_background()
+        return supervisor
 
-    async def _leave(self, address: Address) -> None:
+    async def _close_supervisor(self, address: Address) -> None:
         del self._servers[address]
-        await self._listeners.pop(address).close()
+        await self._supervisors.pop(address).close()
 
-    def _lose(self, ear: Ear) -> None:
-        """The partition of an ear is not where it was."""
-        self._whereabouts.pop(ear, None)
-        self._shard.look_soon()
+    def _on_slot_moved(self, group: SubscriptionGroup) -> None:
+        """The partition of a group is no longer on its server."""
+        self._assigned.pop(group, None)
+        self._shard.schedule_refresh()
 
 
-class _Server:
-    """One Redis server, as a source."""
+class _ServerConnector:
+    """Opens PUB/SUB connections to one Redis server."""
 
-    def __init__(self, shard: ClusterShard, address: Address, login: Login, distrust: Distrust) -> None:
+    def __init__(self, shard: ClusterShard, address: Address, login: Login, mark_suspect: SuspectServers) -> None:
         self.target = shard.target
         self.execute = shard.execute
-        self.distrust = distrust.add
+        self.mark_suspect = mark_suspect.add
         self._login = login
-        self.is_reached = True
+        self.is_reachable = True
         self._shard = shard
         self._address = address
-        self._opened: ListeningConnection | None = None
+        self._opened: PubSubConnection | None = None
         self._is_first = True
 
-    def use(self, connection: ListeningConnection) -> None:
-        """Here is a connection that is open already."""
+    def adopt(self, connection: PubSubConnection) -> None:
+        """Use this open connection for the next `open`."""
         if self._opened is not None:
             self._opened.close()
         self._opened = connection
 
-    async def open(self) -> ListeningConnection:
-        """See `Source.open`. Its partitions may have gone elsewhere when that has to be done again."""
+    async def open(self) -> PubSubConnection:
+        """See `Connector.open`. A repeated call refreshes the topology: partitions may have moved."""
         if not self._is_first:
-            self._shard.look_soon()
+            self._shard.schedule_refresh()
         self._is_first = False
         connection, self._opened = self._opened, None
         if connection is None or connection.lost.done():
             try:
-                connection = await connect(self._address, self._login, ListeningConnection)
+                connection = await connect(self._address, self._login, PubSubConnection)
             except EngineUnavailable:
-                self.is_reached = False
+                self.is_reachable = False
                 raise
-        self.is_reached = True
+        self.is_reachable = True
         return connection
 
-    def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Source.follow`. Ears leave it, one by one."""
+    def watch(self, on_address_changed: Callable[[str], None]) -> None:
+        """See `Connector.watch`. Never called: groups are moved individually."""
 
     async def close(self) -> None:
-        """See `Source.close`."""
+        """See `Connector.close`."""
         if self._opened is not None:
             await self._opened.wait_closed()

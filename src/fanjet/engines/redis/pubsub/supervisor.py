@@ -1,4 +1,4 @@
-"""What keeps a node hearing: a PUB/SUB connection that is watched, and made anew for ever (07 §8)."""
+"""Supervision of PUB/SUB connections: subscribes, probes and reconnects (07 §8)."""
 
 from __future__ import annotations
 
@@ -9,228 +9,232 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from ..connections.errors import CommandRefused
+from ..connections.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from ..connections.address import Address, Target
     from ..connections.connection import Command
-    from .connection import ListeningConnection
-    from .group import Ear
+    from .connection import PubSubConnection
+    from .group import SubscriptionGroup
 
 log = get_logger(__name__)
 
 RETRY_SECONDS: Final = 0.25
 PROBE_SECONDS: Final = 30.0
-DEAF_AFTER: Final = 2.5
-"""Probe intervals of silence: one until the probe, one for it to come back."""
-MOST_PAUSE: Final = 10
-"""Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
+SILENCE_LIMIT: Final = 2.5
+"""Probe intervals without a message until a connection counts as dead: one until the probe, one for its return."""
+MAX_PAUSE: Final = 10
+"""Longest pause between restarts, in probe intervals, when reconnecting has not helped repeatedly."""
 PROBE: Final = b"probe"
 
 
-class Source(Protocol):
-    """Where messages come from: a shard, a part of one, or a server that has several parts."""
+class Connector(Protocol):
+    """Opens PUB/SUB connections to a shard, a partition, or a server with several partitions."""
 
     @property
     def target(self) -> Target:
-        """As in `Shard`."""
+        """See `Shard`."""
 
     def execute(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.execute`."""
 
-    async def open(self) -> ListeningConnection:
-        """Open a connection to where messages are heard now. Raises `EngineUnavailable`."""
+    async def open(self) -> PubSubConnection:
+        """Open a connection to the right server at this time. Raises `EngineUnavailable`."""
 
-    def follow(self, leave: Callable[[str], None]) -> None:
-        """Have `leave` called, with the reason, when the connection has to be opened elsewhere."""
+    def watch(self, on_address_changed: Callable[[str], None]) -> None:
+        """Call `on_address_changed`, with the reason, when the connection has to move to another server."""
 
-    def distrust(self, address: Address) -> None:
-        """A connection to this address was silent although something was published."""
+    def mark_suspect(self, address: Address) -> None:
+        """A connection to this address did not deliver a published message."""
 
     async def close(self) -> None:
-        """Look for no better places any more."""
+        """Stop looking for a better server."""
 
 
-class Listener:
-    """Keeps ears hearing over one connection. `take` gets name and payload of each message.
+class ConnectionSupervisor:
+    """Keeps subscription groups active over one connection. `on_message` gets name and payload of each message.
 
     `count_error` gets `subscribe`, `subscribe_channel`, `connection`, `probe_publish` or `probe_timeout`.
 
-    After `probe_seconds` without any message it publishes one to itself, to the probe of an ear; when that is accepted
-    and does not come back, the connection is attached to a server where nothing is published, and is made anew.
+    After `probe_seconds` without a message it publishes one to the probe channel of a group. When Redis accepts it and
+    it does not come back, the connection leads to a server that receives no messages, and is replaced.
 
-    `sharded`: by the commands of sharded PUB/SUB, where all names of an ear are in one slot. What happens when the slot
-    moves, or is not there at all: `on_moved` gets the ear, which the listener has given up then; without it the
-    connection is made anew.
+    `sharded`: use the commands of sharded PUB/SUB, where all names of a group are in one slot. When the slot moves or
+    is on another server, the group is removed and `on_slot_moved` gets it; without this callback the connection is
+    replaced.
     """
 
     def __init__(
         self,
-        source: Source,
+        connector: Connector,
         purpose: str,
-        ears: Iterable[Ear],
-        take: Callable[[bytes, bytes], None],
+        groups: Iterable[SubscriptionGroup],
+        on_message: Callable[[bytes, bytes], None],
         *,
         count_error: Callable[[str], None],
         on_restored: Callable[[], None] = lambda: None,
-        on_moved: Callable[[Ear], None] | None = None,
+        on_slot_moved: Callable[[SubscriptionGroup], None] | None = None,
         sharded: bool = False,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
-        """`on_restored` is called when everything is heard again after a loss."""
-        self.ears = list(ears)
-        self._source = source
+        """`on_restored` is called when all subscriptions are active again after a loss."""
+        self.groups = list(groups)
+        self._connector = connector
         self._on_restored = on_restored
-        self._on_moved = on_moved
+        self._on_moved = on_slot_moved
         self._count_error = count_error
         self._sharded = sharded
         self._publish = "SPUBLISH" if sharded else "PUBLISH"
         self._purpose = purpose
-        self._take = take
+        self._on_message = on_message
         self._probe_seconds = probe_seconds
         self._probes = 0
-        self._connection: ListeningConnection | None = None
+        self._connection: PubSubConnection | None = None
         self._failure = ""
-        self._vain_restarts = 0
+        self._failed_restarts = 0
         self._heard_at = asyncio.get_running_loop().time()
         self._running: asyncio.Task[NoReturn] | None = None
-        self._tried = asyncio.Event()
-        self._joining: set[asyncio.Task[None]] = set()
+        self._attempted = asyncio.Event()
+        self._activations: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin; returns after the first attempt, whatever came of it."""
-        self.begin()
-        await self.tried()
+        """Start; returns after the first connection attempt, successful or not."""
+        self.start_in_background()
+        await self.wait_first_attempt()
 
-    def begin(self) -> None:
-        """Begin, without waiting for anything."""
-        self._source.follow(self.restart)
+    def start_in_background(self) -> None:
+        """Start without waiting for the first attempt."""
+        self._connector.watch(self.restart)
         self._running = asyncio.get_running_loop().create_task(self._run())
 
-    async def tried(self) -> None:
-        """Wait for the end of the first attempt."""
-        await self._tried.wait()
+    async def wait_first_attempt(self) -> None:
+        """Wait for the end of the first connection attempt."""
+        await self._attempted.wait()
 
     async def close(self) -> None:
-        """Hear no more."""
-        tasks = [*self._joining, *([self._running] if self._running is not None else [])]
+        """Stop receiving."""
+        tasks = [*self._activations, *([self._running] if self._running is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._source.close()
+        await self._connector.close()
 
     @property
     def silence(self) -> float:
-        """Seconds since this node has heard anything here. Where there are no messages there are probes, so
-        that it grows beyond twice the probe interval only while the node is deaf."""
-        heard_at = self._heard_at
+        """Seconds since the last message. Probes bound it: it exceeds twice the probe interval only while nothing is
+        delivered."""
+        received_at = self._heard_at
         if self._connection is not None:
-            heard_at = max(heard_at, self._connection.heard_at)
-        return asyncio.get_running_loop().time() - heard_at
+            received_at = max(received_at, self._connection.received_at)
+        return asyncio.get_running_loop().time() - received_at
 
     @property
     def outage(self) -> str:
-        """What is not heard now, empty while all is well."""
-        if all(ear.is_heard for ear in self.ears) and self.silence < DEAF_AFTER * self._probe_seconds:
+        """A description of the outage; empty while all groups receive messages."""
+        if all(group.is_active for group in self.groups) and self.silence < SILENCE_LIMIT * self._probe_seconds:
             return ""
-        return outage_of(self._purpose, self._source.target)
+        return outage_of(self._purpose, self._connector.target)
 
-    def restart(self, why: str) -> None:
-        """Connect anew, to where the source says then."""
+    def restart(self, reason: str) -> None:
+        """Reconnect, to the server that the connector then chooses."""
         if self._connection is not None:
-            log.warn("restarting a PUB/SUB connection", purpose=self._purpose, shard=self._source.target, reason=why)
+            log.warn(
+                "restarting a PUB/SUB connection", purpose=self._purpose, shard=self._connector.target, reason=reason
+            )
             self._connection.close()
 
-    def take_over(self, ear: Ear) -> None:
-        """Hear this one, too."""
-        self.ears.append(ear)
+    def add_group(self, group: SubscriptionGroup) -> None:
+        """Add a group, to be subscribed over this connection."""
+        self.groups.append(group)
         if self._connection is not None:
-            joining = asyncio.get_running_loop().create_task(self._join(self._connection, ear))
-            self._joining.add(joining)
-            joining.add_done_callback(self._joining.discard)
+            activation = asyncio.get_running_loop().create_task(self._activate_added(self._connection, group))
+            self._activations.add(activation)
+            activation.add_done_callback(self._activations.discard)
 
-    def give_up(self, ear: Ear) -> None:
-        """Leave this one to others."""
-        self.ears.remove(ear)
-        if ear.connection is not None:
-            ear.connection.detach(ear)
-        ear.lose()
+    def remove_group(self, group: SubscriptionGroup) -> None:
+        """Remove a group, which another supervisor takes over."""
+        self.groups.remove(group)
+        if group.connection is not None:
+            group.connection.detach(group)
+        group.reset()
 
     # ------------------------------------------------------------------------------------------ inside
 
     async def _run(self) -> NoReturn:
         while True:
             try:
-                await self._listen()
+                await self._serve()
             except EngineUnavailable as error:
-                self._note_failure(error)
+                self._on_failure(error)
             except Exception:
-                log.exception("PUB/SUB connection failed", purpose=self._purpose, shard=self._source.target)
-            self._tried.set()
+                log.exception("PUB/SUB connection failed", purpose=self._purpose, shard=self._connector.target)
+            self._attempted.set()
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _note_failure(self, error: EngineUnavailable) -> None:
-        """Log it, unless it is what happened a moment ago, too."""
+    def _on_failure(self, error: EngineUnavailable) -> None:
+        """Log the error, unless it repeats the previous one."""
         if str(error) != self._failure:
-            log.error("PUB/SUB connection lost", purpose=self._purpose, shard=self._source.target, error=error)
+            log.error("PUB/SUB connection lost", purpose=self._purpose, shard=self._connector.target, error=error)
         self._failure = str(error)
 
-    async def _listen(self) -> NoReturn:
-        """Connect, subscribe everything, and watch. Raises `EngineUnavailable` when that ends."""
+    async def _serve(self) -> NoReturn:
+        """Connect, subscribe all groups, and probe until the connection is lost. Raises `EngineUnavailable`."""
         with self._counting("subscribe"):
-            connection = await self._source.open()
+            connection = await self._connector.open()
         try:
-            on_moved = None if self._on_moved is None else self._lose_moved
-            connection.listen(self._take, sharded=self._sharded, on_moved=on_moved)
+            on_slot_moved = None if self._on_moved is None else self._release_moved
+            connection.start_receiving(self._on_message, sharded=self._sharded, on_slot_moved=on_slot_moved)
             self._connection = connection
-            await asyncio.gather(*(self._hear(connection, ear) for ear in self.ears))
-            self._tried.set()
-            self._note_success()
+            await asyncio.gather(*(self._activate(connection, group) for group in self.groups))
+            self._attempted.set()
+            self._on_success()
             await self._watch(connection)
         finally:
-            for ear in self.ears:
-                ear.lose()
-            self._heard_at = max(self._heard_at, connection.heard_at)
+            for group in self.groups:
+                group.reset()
+            self._heard_at = max(self._heard_at, connection.received_at)
             self._connection = None
             await connection.wait_closed()
 
-    async def _hear(self, connection: ListeningConnection, ear: Ear) -> None:
-        """Subscribe what is an ear's own, and what else it heard before. Raises `EngineUnavailable`."""
+    async def _activate(self, connection: PubSubConnection, group: SubscriptionGroup) -> None:
+        """Subscribe the permanent names of a group and those it had before. Raises `EngineUnavailable`."""
         try:
             with self._counting("subscribe"):
-                await connection.attach(ear)
+                await connection.attach(group)
             with self._counting("subscribe_channel"):
-                await connection.subscribe_again(ear)
+                await connection.resubscribe(group)
         except EngineUnavailable as error:
-            if ear not in self.ears:
-                return  # it has been given up meanwhile
-            if self._on_moved is None or not isinstance(error, CommandRefused):
+            if group not in self.groups:
+                return  # the group was removed meanwhile
+            if self._on_moved is None or not isinstance(error, CommandError):
                 raise
-            self._note_failure(error)
-            self._lose_moved(ear)
+            self._on_failure(error)
+            self._release_moved(group)
         else:
-            ear.is_heard = ear.connection is connection
+            group.is_active = group.connection is connection
 
-    async def _join(self, connection: ListeningConnection, ear: Ear) -> None:
-        """Hear an ear that has come later. When the connection is lost it is heard over the next one, like all."""
+    async def _activate_added(self, connection: PubSubConnection, group: SubscriptionGroup) -> None:
+        """Activate a group added later. When the connection is lost, the next one subscribes it like all others."""
         with suppress(EngineUnavailable):
-            await self._hear(connection, ear)
-            if ear.is_heard:
+            await self._activate(connection, group)
+            if group.is_active:
                 self._failure = ""
                 self._on_restored()
 
-    def _lose_moved(self, ear: Ear) -> None:
-        if ear in self.ears and self._on_moved is not None:
-            self.give_up(ear)
-            self._on_moved(ear)
+    def _release_moved(self, group: SubscriptionGroup) -> None:
+        if group in self.groups and self._on_moved is not None:
+            self.remove_group(group)
+            self._on_moved(group)
 
-    def _note_success(self) -> None:
+    def _on_success(self) -> None:
         if self._failure:
             self._failure = ""
-            channels = sum(len(ear.names) for ear in self.ears)
-            log.info("PUB/SUB connection restored", purpose=self._purpose, shard=self._source.target, channels=channels)
+            channels = sum(len(group.names) for group in self.groups)
+            log.info(
+                "PUB/SUB connection restored", purpose=self._purpose, shard=self._connector.target, channels=channels
+            )
             self._on_restored()
 
     @contextmanager
@@ -241,78 +245,79 @@ class Listener:
             self._count_error(error)
             raise
 
-    async def _watch(self, connection: ListeningConnection) -> NoReturn:
-        """Until the connection is lost, or hears nothing although something was published. Begins with a probe."""
+    async def _watch(self, connection: PubSubConnection) -> NoReturn:
+        """Wait until the connection is lost or does not deliver a probe; begins with a probe. Raises
+        `EngineUnavailable`."""
         interval, time = self._probe_seconds, asyncio.get_running_loop().time
         while True:
-            heard_at = connection.heard_at
-            await self._wait(connection, heard_at + interval)
-            if connection.heard_at > heard_at:
+            received_at = connection.received_at
+            await self._wait(connection, received_at + interval)
+            if connection.received_at > received_at:
                 continue
             probed_at = time()
             accepted = await self._publish_probe()
             await self._wait(connection, probed_at + interval)
-            if connection.heard_at == heard_at and accepted:
+            if connection.received_at == received_at and accepted:
                 await self._wait(connection, time() + self._pause())
-            if connection.heard_at > heard_at:
-                self._vain_restarts = 0
+            if connection.received_at > received_at:
+                self._failed_restarts = 0
             elif accepted:
-                self._vain_restarts += 1
+                self._failed_restarts += 1
                 self._count_error("probe_timeout")
-                self._source.distrust(connection.address)
+                self._connector.mark_suspect(connection.address)
                 raise EngineUnavailable("a probe was published and has not come back")
 
     async def _publish_probe(self) -> bool:
-        """Whether Redis accepted it. Ears take turns."""
-        if not self.ears:
+        """Publish a probe to one group after the other. Returns whether Redis accepted it."""
+        if not self.groups:
             return False
         self._probes += 1
-        name = self.ears[self._probes % len(self.ears)].probe
+        name = self.groups[self._probes % len(self.groups)].probe
         try:
             async with asyncio.timeout(self._probe_seconds):
-                await self._source.execute((self._publish, name, PROBE), name)
+                await self._connector.execute((self._publish, name, PROBE), name)
         except (EngineUnavailable, TimeoutError) as error:
             self._count_error("probe_publish")
-            log.warn("cannot publish a probe", purpose=self._purpose, shard=self._source.target, error=error)
+            log.warn("cannot publish a probe", purpose=self._purpose, shard=self._connector.target, error=error)
             return False
         return True
 
-    async def _wait(self, connection: ListeningConnection, until: float) -> None:
-        """Raises `ConnectionLost`."""
+    async def _wait(self, connection: PubSubConnection, until: float) -> None:
+        """Wait until that event loop time. Raises `ConnectionLost`."""
         await asyncio.wait([connection.lost], timeout=max(0.0, until - asyncio.get_running_loop().time()))
         if connection.lost.done():
             self._count_error("connection")
             raise connection.lost.result()
 
     def _pause(self) -> float:
-        """Seconds to leave the connection alone: restarts that change nothing become rarer."""
-        restarts = self._vain_restarts
-        return min(2 ** (restarts - 1), MOST_PAUSE) * self._probe_seconds if restarts else 0.0
+        """Seconds to wait before a restart, growing with each restart that did not help."""
+        restarts = self._failed_restarts
+        return min(2 ** (restarts - 1), MAX_PAUSE) * self._probe_seconds if restarts else 0.0
 
 
-class Hearer(Protocol):
-    """What keeps ears hearing: a listener, or several that share them out."""
+class Supervisor(Protocol):
+    """Keeps subscription groups active, over one connection or several."""
 
     async def start(self) -> None:
-        """See `Listener.start`."""
+        """See `ConnectionSupervisor.start`."""
 
     async def close(self) -> None:
-        """See `Listener.close`."""
+        """See `ConnectionSupervisor.close`."""
 
     @property
     def silence(self) -> float:
-        """See `Listener.silence`."""
+        """See `ConnectionSupervisor.silence`."""
 
     @property
     def outage(self) -> str:
-        """See `Listener.outage`."""
+        """See `ConnectionSupervisor.outage`."""
 
 
 def outage_of(purpose: str, target: Target) -> str:
-    """How it is told that something is not heard."""
+    """Describes an outage of PUB/SUB."""
     return f"PUB/SUB ({purpose}) of Redis at {target}"
 
 
-def outages_of(hearers: Iterable[Hearer]) -> str:
-    """What of these is not heard now, empty while all is well."""
-    return ", ".join(dict.fromkeys(outage for hearer in hearers if (outage := hearer.outage)))
+def outages_of(supervisors: Iterable[Supervisor]) -> str:
+    """Describes the outages of several supervisors; empty while all are healthy."""
+    return ", ".join(dict.fromkeys(outage for supervisor in supervisors if (outage := supervisor.outage)))

@@ -1,4 +1,4 @@
-"""Redis Cluster: commands go to the node that has their slot (07 §4.3, §4.4)."""
+"""Redis Cluster: commands are routed to the node that serves their slot (07 §4.3, §4.4)."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from ..connections.address import Address
-from ..connections.command_connection import Link
+from ..connections.command_connection import CommandConnection
 from ..connections.connection import Connection, connect
-from ..connections.errors import CommandRefused
-from ..pubsub.connectors import Places
-from .replicas import Readers, Replica, read
+from ..connections.errors import CommandError
+from .endpoints import Endpoints
+from .replicas import Replica, ReplicaPool, read_from_replicas
 from .slots import SLOTS, slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..connections.address import Login, Target
-    from ..connections.connection import Command, Reading
+    from ..connections.connection import Command, Decode
 
 log = get_logger(__name__)
 
-MOST_REDIRECTS: Final = 5
-TRY_AGAIN_SECONDS: Final = 0.05
-MOST_TRIES: Final = 20
-"""For about a second: most slots have moved by then."""
-PAUSE_BETWEEN_LOOKS: Final = 0.25
-LOOK_AGAIN_SECONDS: Final = 1.0
-"""When it is learnt anew while a node is lost."""
+MAX_REDIRECTS: Final = 5
+RETRY_SECONDS: Final = 0.05
+MAX_TRIES: Final = 20
+"""Retries for about a second: most slot migrations take less."""
+MIN_REFRESH_INTERVAL: Final = 0.25
+LOST_NODE_REFRESH_SECONDS: Final = 1.0
+"""Interval of topology refreshes while a node is lost."""
 POLL_SECONDS: Final = 30.0
-"""How often the topology is learnt anew where it matters even while all is well (07 §22.4)."""
+"""Interval of periodic topology refreshes where replicas or partitions are used (07 §22.4)."""
 
-_UNSERVED: Final = "no node of the Redis Cluster serves this slot"
+_SLOT_NOT_SERVED: Final = "no node of the Redis Cluster serves this slot"
 
 
-class _Node(Link):
-    """The way to one node."""
+class _Node(CommandConnection):
+    """The command connection to one node."""
 
     def __init__(self, address: Address, login: Login, on_loss: Callable[[], None]) -> None:
         self.address = address
         super().__init__(self._find_address, login, on_loss)
 
     async def execute_asking(self, command: Command) -> Any:
-        """Execute a command on a slot that is on its way here."""
+        """Execute a command on a slot that is being imported by this node."""
         connection = await self.connection()
         asking = connection.execute(("ASKING",))
-        answer = connection.execute(command)  # in the same step: nothing comes between
+        answer = connection.execute(command)  # in the same step, so that no other command comes between
         _, reply = await asyncio.gather(asking, answer)
         return reply
 
@@ -60,203 +60,209 @@ class _Node(Link):
 
 
 class ClusterShard:
-    """Learns the topology at start, when it is redirected, when a node is lost, and every now and then where somebody
-    watches. Redirections are followed, and what cannot be done while its slot moves is tried again for a while."""
+    """Refreshes the topology at start, after a redirection, when a node is lost, and periodically where it is watched.
+
+    Follows redirections. A command that fails because its slot is migrating is retried for a while."""
 
     is_cluster = True
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.places = Places(())
+        self.endpoints = Endpoints(())
         self._nodes: dict[Address, _Node] = {}
-        self._owners: list[_Node | None] = [None] * SLOTS
+        self._primaries_by_slot: list[_Node | None] = [None] * SLOTS
         self._replicas: dict[Address, tuple[Address, ...]] = {}
-        # Replicas refuse to read, and to end subscriptions of sharded PUB/SUB, for whoever has not said that.
+        # Without READONLY, replicas refuse reads and SUNSUBSCRIBE.
         self.replica_login = replace(target.login, read_only=True)
-        self._readers = Readers(self.replica_login, self.look_soon)
-        self._reading: dict[Address, tuple[Replica, ...]] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self._looked_at = 0.0
-        self._next_look: asyncio.TimerHandle | None = None
+        self._replica_pool = ReplicaPool(self.replica_login, self.schedule_refresh)
+        self._read_replicas: dict[Address, tuple[Replica, ...]] = {}
+        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshed_at = 0.0
+        self._next_refresh: asyncio.TimerHandle | None = None
         self._polling: asyncio.Task[NoReturn] | None = None
-        self._lookers: list[Callable[[], None]] = []
+        self._on_endpoints_updated: list[Callable[[], None]] = []
         self._closed = False
 
     async def start(self) -> None:
         """See `Shard.start`."""
-        await self._look()
+        await self._refresh()
         if self.target.with_replicas:
-            self._poll_from_now_on()
+            self._start_polling()
 
     async def close(self) -> None:
         """See `Shard.close`."""
         self._closed = True
-        tasks = [task for task in (self._looking, self._polling) if task is not None]
+        tasks = [task for task in (self._refreshing, self._polling) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(self._readers.close(), *(node.close() for node in self._nodes.values()))
+        await asyncio.gather(self._replica_pool.close(), *(node.close() for node in self._nodes.values()))
 
-    def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
+    def execute(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
         """See `Shard.execute`."""
-        return self._execute_at(self._owners[slot_of(key)], command, reading)
+        return self._execute_at(self._primaries_by_slot[slot_of(key)], command, decode)
 
-    def publish(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
+    def publish(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
         """See `Shard.publish`."""
-        node = self._owners[slot_of(key)]
+        node = self._primaries_by_slot[slot_of(key)]
         if node is None or node.is_lost:
-            node = next((other for other in self._nodes.values() if not other.is_lost), node)
-        return self._execute_at(node, command, reading)
+            node = next((candidate for candidate in self._nodes.values() if not candidate.is_lost), node)
+        return self._execute_at(node, command, decode)
 
     async def _execute_at(
-        self, node: _Node | None, command: Command, reading: Reading | None, tries: int = MOST_TRIES
+        self, node: _Node | None, command: Command, decode: Decode | None, tries: int = MAX_TRIES
     ) -> Any:
         if node is None:
-            self.look_soon()
-            raise EngineUnavailable(_UNSERVED)
+            self.schedule_refresh()
+            raise EngineUnavailable(_SLOT_NOT_SERVED)
         owner, asking = node, False
-        for _ in range(MOST_REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             try:
                 reply = await (node.execute_asking(command) if asking else node.execute(command))
-                return reply if reading is None else reading(reply)
-            except CommandRefused as error:
+                return reply if decode is None else decode(reply)
+            except CommandError as error:
                 if error.code == "TRYAGAIN" and tries > 1:
                     break
                 if error.code not in ("MOVED", "ASK"):
                     raise
                 asking = error.code == "ASK"
                 if not asking:
-                    self.look_soon()
+                    self.schedule_refresh()
                 node = self._node(_address_in(str(error), node.address))
         else:
             raise EngineUnavailable("too many redirections by Redis Cluster")
-        # Some of its keys are here, others there, on the way: nothing has been done.
-        await asyncio.sleep(TRY_AGAIN_SECONDS)
-        return await self._execute_at(owner, command, reading, tries - 1)
+        # TRYAGAIN: the keys are split between two nodes during the migration. Nothing was executed.
+        await asyncio.sleep(RETRY_SECONDS)
+        return await self._execute_at(owner, command, decode, tries - 1)
 
     async def read(self, command: Command, key: bytes | str) -> Any:
         """See `Shard.read`."""
-        node = self._owners[slot_of(key)]
-        replicas = self._reading.get(node.address, ()) if node is not None else ()
-        return await read(replicas, command, lambda: self.execute(command, key))
+        node = self._primaries_by_slot[slot_of(key)]
+        replicas = self._read_replicas.get(node.address, ()) if node is not None else ()
+        return await read_from_replicas(replicas, command, lambda: self.execute(command, key))
 
-    async def find_places(self) -> Places:
-        """See `Place.find_places`. Any server will do: they tell each other what is published. When something is known
-        it has to do for now."""
-        if self.places.primaries:
-            self.look_soon()
+    async def find_endpoints(self) -> Endpoints:
+        """See `EndpointProvider.find_endpoints`. Any node will do: PUBLISH reaches all of them. Known
+        endpoints are returned at once, and refreshed in the background."""
+        if self.endpoints.primaries:
+            self.schedule_refresh()
         else:
-            await self.look_again()
-        return self.places
+            await self.refresh_topology()
+        return self.endpoints
 
-    def places_of(self, key: str) -> Places:
-        """Where the slot of a key is; nowhere if it is not served."""
-        node = self._owners[slot_of(key)]
-        return Places(()) if node is None else Places((node.address,), self._replicas.get(node.address, ()))
+    def endpoints_of(self, key: str) -> Endpoints:
+        """Endpoints of the slot of a key; empty if no node serves it."""
+        node = self._primaries_by_slot[slot_of(key)]
+        return Endpoints(()) if node is None else Endpoints((node.address,), self._replicas.get(node.address, ()))
 
-    async def look_again(self) -> None:
-        """Learn the topology anew, together with everybody who wants that now."""
-        self.look_soon()
-        if self._looking is not None:
-            await asyncio.shield(self._looking)
+    async def refresh_topology(self) -> None:
+        """Refresh the topology; concurrent calls share one refresh."""
+        self.schedule_refresh()
+        if self._refreshing is not None:
+            await asyncio.shield(self._refreshing)
 
-    def look_soon(self) -> None:
-        """Have it learnt anew, at once if that has not been done a moment ago."""
-        if self._looking is None and not self._closed:
-            self._looking = asyncio.get_running_loop().create_task(self._look_again())
+    def schedule_refresh(self) -> None:
+        """Start a refresh of the topology, unless one is running; delayed if the last one was a moment ago."""
+        if self._refreshing is None and not self._closed:
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh_topology())
 
     @property
     def is_lost(self) -> bool:
         """See `Shard.is_lost`."""
         return any(node.is_lost for node in self._nodes.values())
 
-    def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Place.follow`. Nodes that are lost are noticed by the connection, those that are expelled by probes."""
+    def watch_primary(self, on_changed: Callable[[str], None]) -> None:
+        """See `EndpointProvider.watch_primary`. Never called: PUB/SUB
+        connections detect lost nodes themselves, and removed ones by probes."""
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """See `Place.watch`."""
-        self._lookers.append(look)
-        self._poll_from_now_on()
+    def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
+        """See `EndpointProvider.watch_endpoints`."""
+        self._on_endpoints_updated.append(on_updated)
+        self._start_polling()
 
     def _node(self, address: Address) -> _Node:
         node = self._nodes.get(address)
         if node is None:
-            node = self._nodes[address] = _Node(address, self.target.login, self.look_soon)
+            node = self._nodes[address] = _Node(address, self.target.login, self.schedule_refresh)
         return node
 
-    def _poll_from_now_on(self) -> None:
+    def _start_polling(self) -> None:
         if self._polling is None:
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
     async def _poll(self) -> NoReturn:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            self.look_soon()
+            self.schedule_refresh()
 
-    async def _look_again(self) -> None:
+    async def _refresh_topology(self) -> None:
         time = asyncio.get_running_loop().time
-        await asyncio.sleep(self._looked_at + PAUSE_BETWEEN_LOOKS - time())
+        await asyncio.sleep(self._refreshed_at + MIN_REFRESH_INTERVAL - time())
         try:
-            await self._look()
+            await self._refresh()
         except EngineUnavailable as error:
-            log.error("no node of the Redis Cluster tells its topology", error=error)
-            self.places = Places(())
+            log.error("cannot get the topology of the Redis Cluster from any node", error=error)
+            self.endpoints = Endpoints(())
         finally:
-            self._looked_at = time()
-            self._looking = None
-            if self._next_look is not None:
-                self._next_look.cancel()
+            self._refreshed_at = time()
+            self._refreshing = None
+            if self._next_refresh is not None:
+                self._next_refresh.cancel()
             if self.is_lost:
-                self._next_look = asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.look_soon)
-        for look in self._lookers:
-            look()
+                self._next_refresh = asyncio.get_running_loop().call_later(
+                    LOST_NODE_REFRESH_SECONDS, self.schedule_refresh
+                )
+        for on_updated in self._on_endpoints_updated:
+            on_updated()
 
-    async def _look(self) -> None:
-        """Ask any node that answers for the topology, known ones first, and those that are lost last of these."""
-        known = random.sample(self.places.primaries, len(self.places.primaries))
+    async def _refresh(self) -> None:
+        """Get the topology from the first node that answers: known nodes first, lost ones last among these."""
+        known = random.sample(self.endpoints.primaries, len(self.endpoints.primaries))
         known.sort(key=lambda address: self._node(address).is_lost)
         errors = []
         for address in dict.fromkeys((*known, *self._nodes, *self.target.seeds)):
             try:
-                self._learn(address, await self._ask(address))
+                self._apply_topology(address, await self._fetch_slots(address))
             except EngineUnavailable as error:
                 errors.append(str(error))
             else:
                 return
         raise EngineUnavailable("; ".join(errors))
 
-    async def _ask(self, address: Address) -> Any:
+    async def _fetch_slots(self, address: Address) -> Any:
         connection = await connect(address, self.target.login, Connection)
         try:
             return await connection.execute(("CLUSTER", "SLOTS"))
         finally:
             await connection.wait_closed()
 
-    def _learn(self, asked: Address, ranges: list[Any]) -> None:
-        """Take over which primary has which slots, and which replicas."""
+    def _apply_topology(self, queried: Address, ranges: list[Any]) -> None:
+        """Apply the reply to `CLUSTER SLOTS`: the primary and the replicas of each slot range."""
         owners: list[_Node | None] = [None] * SLOTS
         replicas: dict[Address, tuple[Address, ...]] = {}
-        for first, last, primary, *others in ranges:
-            address = _address_of(primary, asked)
+        for first, last, primary, *secondaries in ranges:
+            address = _address_of(primary, queried)
             owners[first : last + 1] = [self._node(address)] * (last + 1 - first)
-            replicas[address] = tuple(_address_of(each, asked) for each in others) if self.target.with_replicas else ()
-        self._owners = owners
+            replicas[address] = (
+                tuple(_address_of(each, queried) for each in secondaries) if self.target.with_replicas else ()
+            )
+        self._primaries_by_slot = owners
         self._replicas = replicas
         all_replicas = tuple(dict.fromkeys(each for group in replicas.values() for each in group))
-        self.places = Places(tuple(replicas), all_replicas)
-        self._readers.know(all_replicas)
-        self._reading = {primary: self._readers.of(group) for primary, group in replicas.items()}
+        self.endpoints = Endpoints(tuple(replicas), all_replicas)
+        self._replica_pool.update(all_replicas)
+        self._read_replicas = {primary: self._replica_pool.at(group) for primary, group in replicas.items()}
         for address in self._nodes.keys() - replicas.keys():
-            log.warn("a Redis server is not a primary of the cluster any more", address=address)
-            self._nodes.pop(address).retire()
+            log.warn("a Redis server is no longer a primary of the cluster", address=address)
+            self._nodes.pop(address).close_soon()
 
 
-def _address_of(node: list[Any], asked: Address) -> Address:
-    """Of a node in a topology; the host is left out where it is the one that was asked."""
-    return Address((node[0] or b"").decode() or asked.host, node[1])
+def _address_of(node: list[Any], queried: Address) -> Address:
+    """The address of a node in the topology; an omitted host means that of the queried node."""
+    return Address((node[0] or b"").decode() or queried.host, node[1])
 
 
-def _address_in(redirection: str, asked: Address) -> Address:
-    """Of `MOVED 3999 host:port`; the host is left out where it is the one that was asked."""
+def _address_in(redirection: str, queried: Address) -> Address:
+    """The address in `MOVED 3999 host:port`; an omitted host means that of the queried node."""
     host, _, port = redirection.rpartition(" ")[2].rpartition(":")
-    return Address(host or asked.host, int(port))
+    return Address(host or queried.host, int(port))

@@ -1,4 +1,4 @@
-"""Reading from replicas what may be a moment old (07 §22.3)."""
+"""Reads from replicas, which may be slightly stale (07 §22.3)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from ..connections.command_connection import Link
-from ..connections.errors import CommandRefused
+from ..connections.command_connection import CommandConnection
+from ..connections.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_TURN: Final = random.randrange(2**16)
-"""Nodes prefer different replicas; each stays with its own, so that what it reads does not go back in time."""
+_REPLICA_ORDER: Final = random.randrange(2**16)
+"""Nodes prefer different replicas; each keeps its choice, so that its reads do not go back in time."""
 
 
-class Replica(Link):
-    """The way to one replica."""
+class Replica(CommandConnection):
+    """The command connection to one replica."""
 
     def __init__(self, address: Address, login: Login, on_loss: Callable[[], None]) -> None:
         self.address = address
@@ -33,53 +33,55 @@ class Replica(Link):
     async def _find_address(self) -> Address:
         return self.address
 
-    def _note_failure(self, error: EngineUnavailable) -> None:
+    def _on_failure(self, error: EngineUnavailable) -> None:
         if not self.is_lost:
-            log.warn("a replica of Redis cannot be read, so its primary is", address=self.address, error=error)
-        super()._note_failure(error)
+            log.warn("cannot read from a Redis replica, using its primary", address=self.address, error=error)
+        super()._on_failure(error)
 
 
-class Readers:
-    """Links to replicas, which come and go."""
+class ReplicaPool:
+    """Command connections to the current replicas."""
 
     def __init__(self, login: Login, on_loss: Callable[[], None]) -> None:
-        """`login`: how a replica is made to answer. `on_loss`: see `Link`."""
+        """`login` enables reads from replicas. `on_loss`: see `CommandConnection`."""
         self._login = login
         self._on_loss = on_loss
-        self._links: dict[Address, Replica] = {}
+        self._replicas: dict[Address, Replica] = {}
 
-    def know(self, addresses: Iterable[Address]) -> None:
-        """Use these from now on, and no others."""
-        known = set(addresses)
-        for address in self._links.keys() - known:
-            self._links.pop(address).retire()
-        for address in known - self._links.keys():
-            self._links[address] = Replica(address, self._login, self._on_loss)
+    def update(self, addresses: Iterable[Address]) -> None:
+        """Connect to exactly these replicas from now on."""
+        current = set(addresses)
+        for address in self._replicas.keys() - current:
+            self._replicas.pop(address).close_soon()
+        for address in current - self._replicas.keys():
+            self._replicas[address] = Replica(address, self._login, self._on_loss)
 
-    def of(self, addresses: Iterable[Address]) -> tuple[Replica, ...]:
-        """Those at some addresses, best first."""
-        links = [self._links[address] for address in sorted(addresses, key=str)]
-        first = _TURN % len(links) if links else 0
-        return (*links[first:], *links[:first])
+    def at(self, addresses: Iterable[Address]) -> tuple[Replica, ...]:
+        """The replicas at these addresses, in order of preference."""
+        replicas = [self._replicas[address] for address in sorted(addresses, key=str)]
+        first = _REPLICA_ORDER % len(replicas) if replicas else 0
+        return (*replicas[first:], *replicas[:first])
 
     async def close(self) -> None:
         """Disconnect."""
-        for link in self._links.values():
-            await link.close()
+        for replica in self._replicas.values():
+            await replica.close()
 
 
-async def read(replicas: Iterable[Replica], command: Command, elsewhere: Callable[[], Awaitable[Any]]) -> Any:
-    """Execute a command that writes nothing on the first replica that is there. What does not come back from it, and
-    what it refuses, is executed `elsewhere`, except for a script that it does not know."""
+async def read_from_replicas(
+    replicas: Iterable[Replica], command: Command, fallback: Callable[[], Awaitable[Any]]
+) -> Any:
+    """Execute a read-only command on the first connected replica. If that fails, `fallback` executes it, except after
+    NOSCRIPT, which the caller handles."""
     for replica in replicas:
         if not replica.is_lost:
             try:
                 return await replica.execute(command)
-            except CommandRefused as error:
+            except CommandError as error:
                 if error.code == "NOSCRIPT":
                     raise
-                log.debug("a replica of Redis refuses to be read", address=replica.address, error=error)
+                log.debug("a Redis replica refused a read", address=replica.address, error=error)
             except EngineUnavailable as error:
-                log.debug("a replica of Redis cannot be read", address=replica.address, error=error)
+                log.debug("cannot read from a Redis replica", address=replica.address, error=error)
             break
-    return await elsewhere()
+    return await fallback()

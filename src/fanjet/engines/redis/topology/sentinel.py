@@ -1,4 +1,4 @@
-"""A primary that Sentinels know (07 §4.3)."""
+"""A shard whose primary is managed by Sentinels (07 §4.3)."""
 
 from __future__ import annotations
 
@@ -9,154 +9,155 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from ..connections.address import Address
-from ..connections.command_connection import Link
+from ..connections.command_connection import CommandConnection
 from ..connections.connection import Connection, connect
-from ..connections.errors import CommandRefused
-from ..pubsub.connection import ListeningConnection
-from ..pubsub.connectors import Places
-from ..pubsub.group import Ear
-from .replicas import Readers, Replica, read
+from ..connections.errors import CommandError
+from ..pubsub.connection import PubSubConnection
+from ..pubsub.group import SubscriptionGroup
+from .endpoints import Endpoints
+from .replicas import Replica, ReplicaPool, read_from_replicas
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..connections.address import Target
-    from ..connections.connection import Command, Reading
+    from ..connections.connection import Command, Decode
 
 log = get_logger(__name__)
 
-ASK_SECONDS: Final = 5.0
-"""How often Sentinels are asked anew: what they announce may be missed."""
-_ILL: Final = frozenset((b"s_down", b"o_down", b"disconnected"))
+QUERY_SECONDS: Final = 5.0
+"""Interval of queries to the Sentinels, because an announcement may be missed."""
+_DOWN_FLAGS: Final = frozenset((b"s_down", b"o_down", b"disconnected"))
 
 
 class SentinelShard:
-    """Follows the primary: by what a Sentinel announces, by asking again, and when the primary refuses to write. Knows
-    the replicas that Sentinels think well, if they may be used."""
+    """Follows failovers: by announcements of a Sentinel, by periodic queries, and when a server refuses to write. Knows
+    the replicas that Sentinels report as healthy, if replicas may be used."""
 
     is_cluster = False
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.places = Places(())
+        self.endpoints = Endpoints(())
         self._sentinels = list(target.seeds)
-        self._link = Link(self._find_primary, target.login, self._ask_soon, self._is_primary)
+        self._commands = CommandConnection(self._find_primary, target.login, self._schedule_query, self._is_primary)
         self.replica_login = target.login
         self.publish = self.execute
-        self._readers = Readers(self.replica_login, self._ask_soon)
-        self._reading: tuple[Replica, ...] = ()
-        self._asked = asyncio.Event()
+        self._replica_pool = ReplicaPool(self.replica_login, self._schedule_query)
+        self._read_replicas: tuple[Replica, ...] = ()
+        self._query_requested = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
-        self._followers: list[Callable[[str], None]] = []
-        self._lookers: list[Callable[[], None]] = []
+        self._on_primary_changed: list[Callable[[str], None]] = []
+        self._on_endpoints_updated: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """See `Shard.start`."""
-        await self._link.connection()
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        await self._commands.connection()
+        self._watching = asyncio.get_running_loop().create_task(self._watch_sentinels())
 
     async def close(self) -> None:
         """See `Shard.close`."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        await self._link.close()
-        await self._readers.close()
+        await self._commands.close()
+        await self._replica_pool.close()
 
-    async def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Any:
+    async def execute(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Any:
         """See `Shard.execute`."""
         try:
-            return await self._link.execute(command, key, reading)
-        except CommandRefused as error:
-            if error.is_of_replica:
-                self._ask_soon()
+            return await self._commands.execute(command, key, decode)
+        except CommandError as error:
+            if error.is_from_replica:
+                self._schedule_query()
             raise
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
         """See `Shard.read`."""
-        return read(self._reading, command, lambda: self.execute(command, key))
+        return read_from_replicas(self._read_replicas, command, lambda: self.execute(command, key))
 
-    async def find_places(self) -> Places:
-        """See `Place.find_places`. Asks the Sentinels; while none of them answers, things are where they were."""
+    async def find_endpoints(self) -> Endpoints:
+        """See `EndpointProvider.find_endpoints`. Queries the Sentinels; while none answers, the last
+        known endpoints stay valid."""
         try:
-            return await self._ask_all()
+            return await self._query_sentinels()
         except EngineUnavailable:
-            if self.places.primaries:
-                return self.places
+            if self.endpoints.primaries:
+                return self.endpoints
             raise
 
-    async def _ask_all(self) -> Places:
+    async def _query_sentinels(self) -> Endpoints:
         errors = []
         for sentinel in list(self._sentinels):
             try:
-                places = await self._ask(sentinel)
+                endpoints = await self._query(sentinel)
             except EngineUnavailable as error:
                 errors.append(str(error))
                 continue
-            self._sentinels.remove(sentinel)  # the one that answered is asked first the next time
+            self._sentinels.remove(sentinel)  # the Sentinel that answered is queried first next time
             self._sentinels.insert(0, sentinel)
-            self._take(places)
-            return places
+            self._apply(endpoints)
+            return endpoints
         raise EngineUnavailable("; ".join(errors))
 
     @property
     def is_lost(self) -> bool:
         """See `Shard.is_lost`."""
-        return self._link.is_lost
+        return self._commands.is_lost
 
-    def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Place.follow`."""
-        self._followers.append(leave)
+    def watch_primary(self, on_changed: Callable[[str], None]) -> None:
+        """See `EndpointProvider.watch_primary`."""
+        self._on_primary_changed.append(on_changed)
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """See `Place.watch`."""
-        self._lookers.append(look)
+    def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
+        """See `EndpointProvider.watch_endpoints`."""
+        self._on_endpoints_updated.append(on_updated)
 
-    def _ask_soon(self) -> None:
-        self._asked.set()
+    def _schedule_query(self) -> None:
+        self._query_requested.set()
 
-    async def _watch(self) -> None:
-        """Ask in time, for ever."""
-        announcements = asyncio.get_running_loop().create_task(self._listen())
+    async def _watch_sentinels(self) -> None:
+        """Query the Sentinels periodically and on request."""
+        announcements = asyncio.get_running_loop().create_task(self._receive_announcements())
         try:
             while True:
                 try:
-                    async with asyncio.timeout(ASK_SECONDS):
-                        await self._asked.wait()
+                    async with asyncio.timeout(QUERY_SECONDS):
+                        await self._query_requested.wait()
                 except TimeoutError:
                     pass
-                self._asked.clear()
-                await self._follow()
+                self._query_requested.clear()
+                await self._refresh()
                 await asyncio.sleep(0.25)
         finally:
             announcements.cancel()
 
-    async def _follow(self) -> None:
+    async def _refresh(self) -> None:
         try:
-            await self._ask_all()
+            await self._query_sentinels()
         except EngineUnavailable as error:
-            log.error("no Sentinel tells where the primary is", error=error)
+            log.error("no Sentinel knows the primary", error=error)
 
     async def _find_primary(self) -> Address:
-        return (await self.find_places()).primaries[0]
+        return (await self.find_endpoints()).primaries[0]
 
-    def _take(self, now: Places) -> None:
-        """Whoever has found it out: all connections have to leave the primary before, which may take writes for a while
-        that nobody will ever see."""
-        before, self.places = self.places, now
-        self._readers.know(now.replicas)
-        self._reading = self._readers.of(now.replicas)
+    def _apply(self, now: Endpoints) -> None:
+        """Apply new endpoints. After a failover all connections leave the former primary at once, because it may accept
+        writes that will be lost."""
+        before, self.endpoints = self.endpoints, now
+        self._replica_pool.update(now.replicas)
+        self._read_replicas = self._replica_pool.at(now.replicas)
         if before.primaries and now.primaries != before.primaries:
-            log.warn("another Redis server is the primary now", before=before.primaries[0], now=now.primaries[0])
-            for leave in (self._link.reset, *self._followers):
-                leave("it is not the primary any more")
-        for look in self._lookers:
-            look()
+            log.warn("Redis failover: the primary has changed", before=before.primaries[0], now=now.primaries[0])
+            for on_changed in (self._commands.reset, *self._on_primary_changed):
+                on_changed("no longer the primary")
+        for on_updated in self._on_endpoints_updated:
+            on_updated()
 
     def _is_primary(self, address: Address) -> bool:
-        return address in self.places.primaries
+        return address in self.endpoints.primaries
 
-    async def _ask(self, sentinel: Address) -> Places:
+    async def _query(self, sentinel: Address) -> Endpoints:
         name = self.target.master_name
         connection = await connect(sentinel, self.target.sentinel_login, Connection)
         try:
@@ -165,45 +166,47 @@ class SentinelShard:
                 raise EngineUnavailable(f"the Sentinel at {sentinel} knows no {name!r}")
             primary = Address(answer[0].decode(), int(answer[1]))
             if not self.target.with_replicas:
-                return Places((primary,))
+                return Endpoints((primary,))
             answer = await connection.execute(("SENTINEL", "REPLICAS", name))
         finally:
             await connection.wait_closed()
-        return Places((primary,), tuple(each for each in map(_replica_in, answer) if each not in (None, primary)))
+        return Endpoints((primary,), tuple(each for each in map(_replica_in, answer) if each not in (None, primary)))
 
-    async def _listen(self) -> None:
-        """Hear announcements of one Sentinel, another one when that is lost."""
+    async def _receive_announcements(self) -> None:
+        """Receive the announcements of one Sentinel, and of the next one when its connection is lost."""
 
-        def take(_name: bytes, _payload: bytes) -> None:
-            self._ask_soon()
+        def on_announcement(_name: bytes, _payload: bytes) -> None:
+            self._schedule_query()
 
-        number = 0
+        attempts = 0
         while True:
-            sentinel = self._sentinels[number % len(self._sentinels)]
-            number += 1
+            sentinel = self._sentinels[attempts % len(self._sentinels)]
+            attempts += 1
             try:
                 login = self.target.sentinel_login
-                connection = await connect(sentinel, login, ListeningConnection)
+                connection = await connect(sentinel, login, PubSubConnection)
             except EngineUnavailable as error:
-                log.warn("cannot listen to a Sentinel", error=error)
+                log.warn("cannot receive announcements of a Sentinel", error=error)
                 await asyncio.sleep(1)
                 continue
             try:
-                connection.listen(take)
-                await asyncio.shield(connection.ask([b"+switch-master"], Ear((), ""), subscribe=True).answer)
+                connection.start_receiving(on_announcement)
+                await asyncio.shield(
+                    connection.request([b"+switch-master"], SubscriptionGroup((), ""), subscribe=True).future
+                )
                 await asyncio.wait([connection.lost])
             except EngineUnavailable as error:
-                log.warn("cannot listen to a Sentinel", error=error)
+                log.warn("cannot receive announcements of a Sentinel", error=error)
             finally:
                 await connection.wait_closed()
-            self._ask_soon()
+            self._schedule_query()
             await asyncio.sleep(1)
 
 
 def _replica_in(answer: dict[bytes, bytes] | list[bytes]) -> Address | None:
-    """Of what a Sentinel tells of a replica, in either version of the protocol: where it is, if both reach it: the
-    Sentinel, and its primary."""
+    """The address in an entry of `SENTINEL REPLICAS`, in RESP2 or RESP3. None if the Sentinel or the primary does not
+    reach the replica."""
     replica = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
-    if replica[b"master-link-status"] != b"ok" or _ILL.intersection(replica[b"flags"].split(b",")):
+    if replica[b"master-link-status"] != b"ok" or _DOWN_FLAGS.intersection(replica[b"flags"].split(b",")):
         return None
     return Address(replica[b"ip"].decode(), int(replica[b"port"]))

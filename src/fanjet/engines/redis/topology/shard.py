@@ -1,4 +1,4 @@
-"""One shard: an installation of Redis in whatever form, seen as something that executes commands (07 §4.3)."""
+"""One Redis shard: a standalone server, a Sentinel-managed primary or a cluster (07 §4.3)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fanjet.engines.interfaces import EngineUnavailable
 
 from ..connections.address import Mode
-from ..connections.command_connection import Link
+from ..connections.command_connection import CommandConnection
 from ..connections.connection import Connection, connect
-from ..connections.errors import CommandRefused
-from ..pubsub.connectors import Place, Places
+from ..connections.errors import CommandError
 from .cluster import ClusterShard
+from .endpoints import EndpointProvider, Endpoints
 from .sentinel import SentinelShard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..connections.address import Address, Target
-    from ..connections.connection import Command, Reading
+    from ..connections.connection import Command, Decode
 
 
-class Shard(Place, Protocol):
-    """What the engine needs of an installation."""
+class Shard(EndpointProvider, Protocol):
+    """A Redis deployment of any form, which executes commands."""
 
     is_cluster: bool
-    """Whether names of keys and PUB/SUB channels carry hash tags (07 §5)."""
+    """Whether keys and PUB/SUB channels contain hash tags (07 §5)."""
 
     async def start(self) -> None:
         """Connect. Raises `EngineUnavailable`."""
@@ -33,68 +33,68 @@ class Shard(Place, Protocol):
     async def close(self) -> None:
         """Disconnect."""
 
-    def execute(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
-        """Execute a command at the primary that has the key. The result is the reply, or what `reading` makes of it.
+    def execute(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
+        """Execute a command on the primary that has the key. The result is the reply, decoded by `decode` if given.
         Raises `EngineUnavailable`, here or when awaited."""
 
-    def publish(self, command: Command, key: bytes | str, reading: Reading | None = None) -> Awaitable[Any]:
-        """Execute a command that every primary passes on to all, a PUBLISH: like any other, but while the primary that
-        has the key is lost, at another one."""
+    def publish(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
+        """Execute a PUBLISH, which the primaries of a cluster broadcast: while the primary that has the key is lost, it
+        is sent to another one."""
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """Execute a command that writes nothing on a replica that has the key; where there is none, or it is not well,
-        on the primary. Raises `EngineUnavailable` when awaited."""
+        """Execute a command that writes nothing on a replica that has the key, or on the primary where no replica
+        is available. Raises `EngineUnavailable` when awaited."""
 
     @property
     def is_lost(self) -> bool:
-        """Whether commands cannot be executed now, or not all of them."""
+        """Whether some or all commands cannot be executed now."""
 
 
 class StandaloneShard:
-    """One server."""
+    """A single server."""
 
     is_cluster = False
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.replica_login = target.login
-        self.places = Places((target.seeds[0],))
-        self._link = Link(self._find_address, target.login)
-        self.execute, self.publish = self._link.execute, self._link.publish  # without a call in between
+        self.endpoints = Endpoints((target.seeds[0],))
+        self._commands = CommandConnection(self._find_address, target.login)
+        self.execute, self.publish = self._commands.execute, self._commands.publish  # bound here, to save a call
 
     async def start(self) -> None:
         """See `Shard.start`."""
-        await self._link.connection()
+        await self._commands.connection()
 
     async def close(self) -> None:
         """See `Shard.close`."""
-        await self._link.close()
+        await self._commands.close()
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """See `Shard.read`. It has no replicas that anybody knows."""
-        return self._link.execute(command)
+        """See `Shard.read`. Its replicas are unknown."""
+        return self._commands.execute(command)
 
-    async def find_places(self) -> Places:
-        """See `Place.find_places`."""
-        return self.places
+    async def find_endpoints(self) -> Endpoints:
+        """See `EndpointProvider.find_endpoints`."""
+        return self.endpoints
 
     @property
     def is_lost(self) -> bool:
         """See `Shard.is_lost`."""
-        return self._link.is_lost
+        return self._commands.is_lost
 
-    def follow(self, leave: Callable[[str], None]) -> None:
-        """See `Place.follow`. It stays where it is."""
+    def watch_primary(self, on_changed: Callable[[str], None]) -> None:
+        """See `EndpointProvider.watch_primary`. Never called."""
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """See `Place.watch`. It stays as it is."""
+    def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
+        """See `EndpointProvider.watch_endpoints`. Never called."""
 
     async def _find_address(self) -> Address:
         return self.target.seeds[0]
 
 
 async def open_shard(target: Target) -> Shard:
-    """Find out what is there, and connect. Raises `EngineUnavailable`."""
+    """Detect the form of the deployment and connect. Raises `EngineUnavailable`."""
     shard = await _shard_for(target)
     try:
         await shard.start()
@@ -108,7 +108,7 @@ async def _shard_for(target: Target) -> Shard:
     if target.mode is Mode.SENTINEL:
         return SentinelShard(target)
     if len(target.seeds) == 1 and not await _is_cluster(target):
-        # The names in use are those of a cluster where the configuration says so, whatever answers (07 §4.3).
+        # Where the configuration says "cluster", keys carry hash tags even if a single server answers (07 §4.3).
         shard = StandaloneShard(target)
         shard.is_cluster = target.mode is Mode.CLUSTER
         return shard
@@ -119,9 +119,9 @@ async def _is_cluster(target: Target) -> bool:
     connection = await connect(target.seeds[0], target.login, Connection)
     try:
         return bool(await connection.execute(("CLUSTER", "SLOTS")))
-    except CommandRefused as error:
+    except CommandError as error:
         if "CLUSTER" in str(error).upper():
             return False
-        raise EngineUnavailable(f"error asking Redis at {target} for its topology: {error}") from error
+        raise EngineUnavailable(f"cannot get the topology of Redis at {target}: {error}") from error
     finally:
         await connection.wait_closed()

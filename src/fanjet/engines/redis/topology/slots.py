@@ -1,4 +1,4 @@
-"""Slots of a cluster, which decide which node has a key."""
+"""Hash slots of a Redis Cluster."""
 
 from binascii import crc_hqx
 from typing import Final
@@ -7,7 +7,7 @@ SLOTS: Final = 16384
 
 
 def slot_of(key: bytes | str) -> int:
-    """The slot of a key: that of its hash tag, if it has one."""
+    """The slot of a key: computed from its hash tag, if it has one."""
     raw = key.encode() if isinstance(key, str) else key
     start = raw.find(b"{")
     if start >= 0:
