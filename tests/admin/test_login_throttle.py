@@ -1,32 +1,32 @@
 """How often somebody may be wrong."""
 
-from fanjet.admin.auth.login_throttle import FAILURES, MAX_ADDRESSES, WINDOW_SECONDS, Throttle
+from fanjet.admin.auth.login_throttle import FAILURES, MAX_ADDRESSES, WINDOW_SECONDS, LoginThrottle
 
 
 def test_ten_failures_within_a_minute_are_enough() -> None:
-    throttle = Throttle()
-    assert [throttle.count_failure("a", second) for second in range(FAILURES)] == [False] * FAILURES
-    assert throttle.count_failure("a", FAILURES)
+    throttle = LoginThrottle()
+    assert [throttle.record_failure("a", second) for second in range(FAILURES)] == [False] * FAILURES
+    assert throttle.record_failure("a", FAILURES)
 
 
 def test_each_address_has_its_own() -> None:
-    throttle = Throttle()
+    throttle = LoginThrottle()
     for second in range(FAILURES):
-        throttle.count_failure("a", second)
-    assert not throttle.count_failure("b", FAILURES)
+        throttle.record_failure("a", second)
+    assert not throttle.record_failure("b", FAILURES)
 
 
 def test_old_failures_are_forgotten() -> None:
-    throttle = Throttle()
+    throttle = LoginThrottle()
     for second in range(FAILURES):
-        throttle.count_failure("a", second)
-    assert not throttle.count_failure("a", WINDOW_SECONDS)
+        throttle.record_failure("a", second)
+    assert not throttle.record_failure("a", WINDOW_SECONDS)
 
 
 def test_only_so_many_addresses_are_remembered() -> None:
-    throttle = Throttle()
+    throttle = LoginThrottle()
     for second in range(FAILURES):
-        throttle.count_failure("a", second)
+        throttle.record_failure("a", second)
     for number in range(MAX_ADDRESSES):
-        throttle.count_failure(str(number), FAILURES)
-    assert not throttle.count_failure("a", FAILURES)
+        throttle.record_failure(str(number), FAILURES)
+    assert not throttle.record_failure("a", FAILURES)

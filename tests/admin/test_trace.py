@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.admin.tracing.connection_trace import MOST_WATCHED
+from fanjet.admin.tracing.connection_trace import MAX_TRACED
 from tests.admin.conftest import CONFIG, Admin
 from tests.support.tokens import token
 
@@ -107,8 +107,8 @@ async def test_a_trace_does_not_keep_the_server_from_stopping(private_server: St
 
 async def test_a_trace_listens_to_so_many_connections_only(admin: Admin, clients: Clients, name: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        for _ in range(MOST_WATCHED + 1):
+        for _ in range(MAX_TRACED + 1):
             await stack.enter_async_context(clients.open(name))
         async with admin.trace("user", name) as trace:
             limited = await trace.event("limited")
-    assert limited["limited"] == {"connections": MOST_WATCHED + 1, "watched": MOST_WATCHED}
+    assert limited["limited"] == {"connections": MAX_TRACED + 1, "watched": MAX_TRACED}

@@ -1,1 +1,1 @@
-"""What operators reach by HTTP: the contract's admin endpoints (10 H), and the console with what it asks for."""
+"""The contract's admin endpoints (10 H) and the admin console."""

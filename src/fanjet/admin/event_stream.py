@@ -1,4 +1,4 @@
-"""A response that goes on: one event a line, for as long as somebody reads (10 I.2)."""
+"""A streaming response with one JSON event per line (10 I.2)."""
 
 from __future__ import annotations
 
@@ -14,110 +14,110 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange, ResponseStream
 
 TICK_SECONDS: Final = 0.5
-TICKS_PER_SIGN_OF_LIFE: Final = 40
-"""Every 20 s a line `null`, so that proxies do not take the stream for dead."""
+TICKS_PER_HEARTBEAT: Final = 40
+"""A line `null` every 20 s, so that proxies do not close an idle stream."""
 NDJSON: Final = b"application/x-ndjson"
 _HEADERS: Final = ((b"Cache-Control", b"no-store"), (b"X-Accel-Buffering", b"no"))
 
 
-def event_line(kind: str, content: Any, **about: object) -> bytes:
-    """An event: its `type`, the time in Unix milliseconds, what it is about, and its content under the name of its
+def event_line(kind: str, content: Any, **fields: object) -> bytes:
+    """Encode an event: its `type`, the time in Unix milliseconds, further fields, and its content under the name of its
     type."""
-    event = {"type": kind, "time": int(time.time() * 1000), **about, kind: content}
+    event = {"type": kind, "time": int(time.time() * 1000), **fields, kind: content}
     return msgspec.json.encode(event).replace(b"\n", b"") + b"\n"
 
 
 class EventStream:
-    """Writes events. Who reads too slowly loses some, and is told how many: nobody waits for a trace."""
+    """Writes events without ever waiting for the reader: events for a slow reader are dropped and counted."""
 
-    def __init__(self, exchange: Exchange, *, ended: Callable[[], bool]) -> None:
-        """`ended` is asked all the time whether the server is going down, which ends the stream."""
+    def __init__(self, exchange: Exchange, *, is_shutting_down: Callable[[], bool]) -> None:
+        """The stream ends when `is_shutting_down` returns True; it is polled on every tick."""
         self._framing = exchange.body_framing
         self._stream: ResponseStream | None = exchange.stream(200, self, NDJSON, _HEADERS)
-        self._ended = ended
+        self._is_shutting_down = is_shutting_down
         self._blocked = False
-        self._lost = 0
+        self._dropped = 0
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
         self._on_tick: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
         if self._stream is not None:
             self._write(b"null\n")  # the head is sent with the first piece of the body
-            self._tick_later()
+            self._schedule_tick()
 
     @property
     def open(self) -> bool:
-        """Whether somebody reads."""
+        """Whether the reader is connected."""
         return self._stream is not None
 
-    def on_tick(self, call: Callable[[], None]) -> None:
-        """Call this every half a second."""
-        self._on_tick.append(call)
+    def on_tick(self, callback: Callable[[], None]) -> None:
+        """Call `callback` every half a second."""
+        self._on_tick.append(callback)
 
-    def on_end(self, call: Callable[[], None]) -> None:
-        """Call this once, when nobody reads any more: now, if that is so."""
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once when the stream ends: at once if it has ended."""
         if self.open:
-            self._on_end.append(call)
+            self._on_end.append(callback)
         else:
-            call()
+            callback()
 
-    def tell(self, kind: str, content: Any, **about: object) -> None:
+    def emit(self, kind: str, content: Any, **fields: object) -> None:
         """Write an event; see `event_line`."""
-        self.pass_on(event_line(kind, content, **about))
+        self.write_line(event_line(kind, content, **fields))
 
-    def pass_on(self, line: bytes) -> None:
-        """Write an event that is a line already."""
+    def write_line(self, line: bytes) -> None:
+        """Write an encoded event."""
         if self._blocked:
-            self._lost += 1
+            self._dropped += 1
         else:
             self._write(line)
 
     def finish(self) -> None:
         """End the stream."""
-        stream = self._let_go()
+        stream = self._detach()
         if stream is not None:
             stream.finish()
 
-    # What the body reports.
+    # Callbacks of the response body.
 
     def on_blocked(self) -> None:
-        """The reader is slow."""
+        """The write buffer is full."""
         self._blocked = True
 
     def on_writable(self) -> None:
-        """The reader has caught up."""
+        """The write buffer has drained."""
         self._blocked = False
-        lost, self._lost = self._lost, 0
-        if lost:
-            self.tell("lost", {"events": lost})
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self.emit("lost", {"events": dropped})
 
     def on_lost(self) -> None:
-        """The reader has gone."""
-        self._let_go()
+        """The connection is lost."""
+        self._detach()
 
     def _write(self, data: bytes) -> None:
         if self._stream is not None:
             self._stream.write(self._framing(data))
 
-    def _tick_later(self) -> None:
+    def _schedule_tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
 
     def _tick(self) -> None:
-        if self._ended():
+        if self._is_shutting_down():
             self.finish()
             return
-        self._tick_later()
+        self._schedule_tick()
         self._ticks += 1
-        if self._ticks % TICKS_PER_SIGN_OF_LIFE == 0 and not self._blocked:
+        if self._ticks % TICKS_PER_HEARTBEAT == 0 and not self._blocked:
             self._write(b"null\n")
-        for call in self._on_tick:
-            call()
+        for callback in self._on_tick:
+            callback()
 
-    def _let_go(self) -> ResponseStream | None:
+    def _detach(self) -> ResponseStream | None:
         stream, self._stream = self._stream, None
         if self._timer is not None:
             self._timer.cancel()
         on_end, self._on_end, self._on_tick = self._on_end, [], []
-        for call in on_end:
-            call()
+        for callback in on_end:
+            callback()
         return stream

@@ -1,4 +1,4 @@
-"""Answers that may take a while."""
+"""Runs coroutines that answer a request later."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
 
 
-def work_on(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-    """Run what answers the exchange; if it does not have to wait, before this returns. What it raises is answered for,
-    by whoever has called the endpoint or here."""
+def run_handler(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that answers the exchange; it completes before this returns if it does not have to wait. An
+    exception before its first wait propagates to the caller, a later one is answered here."""
     suspended = start(work)
     if suspended is not None:
         suspended.go_on(lambda _, error: _ended(exchange, error))

@@ -1,4 +1,4 @@
-"""A folder's files by HTTP, for `admin.web_path` (10 H.2)."""
+"""Serves a folder's files over HTTP, for `admin.web_path` (10 H.2)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from urllib.parse import quote
 
 from fanjet.net.http1.response import NO_SNIFFING, TEXT
 
-from .byte_range import BeyondEnd, Unsatisfiable, wanted_part
+from .byte_range import BeyondEnd, Unsatisfiable, requested_range
 
 if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
 
 
-class Folder:
-    """Serves what is below `root` under paths that begin with `prefix`. Folders show their `index.html`, or else what
-    they hold."""
+class StaticFiles:
+    """Serves the files below `root` under paths that begin with `prefix`. A folder is served as its `index.html`, or
+    else as a listing."""
 
     def __init__(self, root: str, prefix: str) -> None:
         self._root = Path(root or ".")
         self._prefix = prefix
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer any method with the file."""
+        """Respond with the file, whatever the method."""
         below = exchange.request.path.removeprefix(self._prefix)
         if below.endswith("/index.html") or below == "index.html":
             redirect(exchange, "./")
@@ -55,17 +55,17 @@ class Folder:
 
 def _send(exchange: Exchange, path: Path) -> None:
     """Raises `OSError`."""
-    changed = _last_modified(path)
-    if _is_known(exchange.request.headers.get(b"if-modified-since"), int(path.stat().st_mtime)):
-        exchange.respond(304, headers=(changed,))
+    last_modified = _last_modified(path)
+    if _not_modified(exchange.request.headers.get(b"if-modified-since"), int(path.stat().st_mtime)):
+        exchange.respond(304, headers=(last_modified,))
         return
     body = path.read_bytes()
-    headers = (changed, (b"Accept-Ranges", b"bytes"))
+    headers = (last_modified, (b"Accept-Ranges", b"bytes"))
     content_type = _content_type(path.name, body)
-    asked = exchange.request.headers
+    request_headers = exchange.request.headers
     try:
-        unchanged = asked.get(b"if-range", changed[1]) == changed[1]
-        part = wanted_part(asked.get(b"range", b""), len(body)) if unchanged else None
+        unchanged = request_headers.get(b"if-range", last_modified[1]) == last_modified[1]
+        part = requested_range(request_headers.get(b"range", b""), len(body)) if unchanged else None
     except Unsatisfiable as error:
         whole = ((b"Content-Range", b"bytes */%d" % len(body)),) if isinstance(error, BeyondEnd) else ()
         exchange.respond(416, f"{error}\n".encode(), TEXT, (NO_SNIFFING, *whole))
@@ -73,19 +73,19 @@ def _send(exchange: Exchange, path: Path) -> None:
     if part is None:
         exchange.respond(200, body, content_type, headers)
     else:
-        where = (b"Content-Range", b"bytes %d-%d/%d" % (part.start, part.stop - 1, len(body)))
-        exchange.respond(206, body[part.start : part.stop], content_type, (*headers, where))
+        content_range = (b"Content-Range", b"bytes %d-%d/%d" % (part.start, part.stop - 1, len(body)))
+        exchange.respond(206, body[part.start : part.stop], content_type, (*headers, content_range))
 
 
 def _last_modified(path: Path) -> tuple[bytes, bytes]:
     return b"Last-Modified", formatdate(int(path.stat().st_mtime), usegmt=True).encode()
 
 
-def _is_known(since: bytes | None, changed: int) -> bool:
+def _not_modified(since: bytes | None, last_modified: int) -> bool:
     if since is None:
         return False
     try:
-        return parsedate_to_datetime(since.decode("latin-1")).timestamp() >= changed
+        return parsedate_to_datetime(since.decode("latin-1")).timestamp() >= last_modified
     except (ValueError, TypeError):
         return False
 
@@ -104,11 +104,11 @@ def _listing(folder: Path) -> bytes:
     return f"{head}<pre>\n{lines}</pre>\n".encode("utf-8", "surrogateescape")
 
 
-def redirect(exchange: Exchange, to: str) -> None:
-    """Send the browser to the relative address `to`, with the query it came with."""
+def redirect(exchange: Exchange, location: str) -> None:
+    """Redirect to the relative URL `location`, keeping the query."""
     query = exchange.request.query
-    location = to.encode() + (b"?" + query if query else b"")
-    exchange.respond(301, headers=((b"Location", location),))
+    target = location.encode() + (b"?" + query if query else b"")
+    exchange.respond(301, headers=((b"Location", target),))
 
 
 def _not_found(exchange: Exchange) -> None:

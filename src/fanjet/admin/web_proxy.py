@@ -1,4 +1,4 @@
-"""Passes requests for the console on to a server that develops it, for `admin.web_proxy_address` (10 H.2)."""
+"""Reverse proxy to a development server of the console, for `admin.web_proxy_address` (10 H.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_OF_ONE_CONNECTION: Final = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     (
         b"connection", b"content-length", b"date", b"keep-alive", b"proxy-authenticate", b"proxy-authorization",
         b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
@@ -23,11 +23,11 @@ _OF_ONE_CONNECTION: Final = frozenset(
 _TIMEOUT_SECONDS: Final = 60.0
 
 
-class Forward:
-    """Asks another server for everything, and answers what it answers; 502 when it cannot be asked."""
+class WebProxy:
+    """Forwards requests to another server and responds with its responses; 502 when it cannot be reached."""
 
     def __init__(self, address: str) -> None:
-        """Raises `ValueError` for an address that is no URL."""
+        """Raises `ValueError` for an invalid URL."""
         split = urlsplit(address)
         self._origin = f"{split.scheme}://{split.netloc}"
         self._path = split.path.rstrip("/")
@@ -35,14 +35,14 @@ class Forward:
         self._running: set[asyncio.Task[None]] = set()
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer when the other server has."""
-        _ = exchange.request.body  # asked for now, while it still can be sent for
-        task = asyncio.get_running_loop().create_task(self._pass_on(exchange))
+        """Forward the request; respond when the other server has."""
+        _ = exchange.request.body  # must be requested before the first wait
+        task = asyncio.get_running_loop().create_task(self._forward(exchange))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _pass_on(self, exchange: Exchange) -> None:
-        import aiohttp  # noqa: PLC0415 (whoever needs no such proxy need not load it)
+    async def _forward(self, exchange: Exchange) -> None:
+        import aiohttp  # noqa: PLC0415 (loaded only when this proxy is used)
         import yarl  # noqa: PLC0415
 
         request = exchange.request
@@ -56,18 +56,18 @@ class Forward:
                     data=request.body,
                     headers=_headers(exchange),
                     allow_redirects=False,
-                ) as answer,
+                ) as response,
             ):
-                body = await answer.read()
+                body = await response.read()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             log.error("admin web proxy error", error=repr(error))
             exchange.respond(502, b"Bad Gateway\n", TEXT, (NO_SNIFFING,))
             return
-        kept = [
-            (name, value) for name, value in answer.raw_headers
-            if name.lower() not in _OF_ONE_CONNECTION and name.lower() != b"content-type"
+        headers = [
+            (name, value) for name, value in response.raw_headers
+            if name.lower() not in _HOP_BY_HOP and name.lower() != b"content-type"
         ]  # fmt: skip
-        exchange.respond(answer.status, body, answer.headers.get("Content-Type", "").encode(), kept)
+        exchange.respond(response.status, body, response.headers.get("Content-Type", "").encode(), headers)
 
     def _url(self, exchange: Exchange) -> str:
         request = exchange.request
@@ -78,12 +78,12 @@ class Forward:
 def _headers(exchange: Exchange) -> list[tuple[str, str]]:
     request = exchange.request
     host = request.peer.rpartition(":")[0].strip("[]")
-    passed = [
+    forwarded = [
         (name.decode(), value.decode("latin-1"))
         for name in request.headers
-        if name not in _OF_ONE_CONNECTION and name not in (b"x-forwarded-for", b"host")
+        if name not in _HOP_BY_HOP and name not in (b"x-forwarded-for", b"host")
         for value in request.all_values(name)
     ]
-    came_by = [value.decode("latin-1") for value in request.all_values(b"x-forwarded-for")]
+    forwarded_for = [value.decode("latin-1") for value in request.all_values(b"x-forwarded-for")]
     sent_host = request.headers.get(b"host", b"").decode("latin-1")
-    return [*passed, ("Host", sent_host), ("X-Forwarded-For", ", ".join([*came_by, host]))]
+    return [*forwarded, ("Host", sent_host), ("X-Forwarded-For", ", ".join([*forwarded_for, host]))]

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet import __version__
-from fanjet.admin.console.endpoints import Console
+from fanjet.admin.console.endpoints import ConsoleEndpoints
 from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
@@ -119,7 +119,7 @@ class Server:
             events=self._events,
             metrics=self._measuring.clients,
         )
-        console = Console(self._clients, loaded, os.environ, totals=self._measuring.totals)
+        console = ConsoleEndpoints(self._clients, loaded, os.environ, totals=self._measuring.totals)
         self._operations = Operations(self._measuring, self._node, config, called, VERSION, link=link)
         if self._operations.proxy_traces is not None:
             self._proxies.trace(self._operations.proxy_traces)

@@ -35,7 +35,7 @@ from fanjet.transports.websocket_endpoint import WebSocketEndpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fanjet.admin.console.endpoints import Console
+    from fanjet.admin.console.endpoints import ConsoleEndpoints
     from fanjet.client.context import ClientContext
     from fanjet.config import Config
     from fanjet.net.origin import OriginPredicate
@@ -46,7 +46,11 @@ if TYPE_CHECKING:
 
 
 def services(
-    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
+    config: Config,
+    clients: ClientContext,
+    site: Mapping[str, Endpoint],
+    console: ConsoleEndpoints,
+    operations: Operations,
 ) -> Iterator[Service]:
     """All endpoints that the configuration asks for, and those of `site`, by path, on the external side. `console`
     answers what the admin console asks. Those who want to know are told of every request."""
@@ -64,7 +68,11 @@ def _observers(config: Config, operations: Operations) -> Iterator[Observer]:
 
 
 def _services(
-    config: Config, clients: ClientContext, site: Mapping[str, Endpoint], console: Console, operations: Operations
+    config: Config,
+    clients: ClientContext,
+    site: Mapping[str, Endpoint],
+    console: ConsoleEndpoints,
+    operations: Operations,
 ) -> Iterator[Service]:
     measuring = operations.measuring
     yield from _client_transports(config, clients)
@@ -113,14 +121,16 @@ def _swagger(config: Config) -> dict[str, Endpoint]:
         raise ConfigError(f"swagger.enabled: {error}") from None
 
 
-def _admin(config: Config, clients: ClientContext, console: Console, measuring: Measuring) -> Iterator[Service]:
+def _admin(
+    config: Config, clients: ClientContext, console: ConsoleEndpoints, measuring: Measuring
+) -> Iterator[Service]:
     """The admin endpoints, which allow for different lengths of bodies. Raises `ScriptsMissing`."""
     api = HttpApi(clients.node, key=None, metrics=measuring.api)
     routes = AdminRoutes(config.admin, api.legacy_endpoint(), console)
     external = config.admin.external
     yield Service("admin", routes.api(), external=external, max_body=None)
     yield Service("admin", routes.login(), external=external, max_body=MAX_FORM)
-    yield Service("admin", routes.others(), external=external)
+    yield Service("admin", routes.small_requests(), external=external)
 
 
 def _client_transports(config: Config, clients: ClientContext) -> Iterator[Service]:

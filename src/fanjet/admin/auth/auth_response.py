@@ -1,14 +1,14 @@
-"""What becomes of a request to the admin endpoints (10 I)."""
+"""The result of an authorization as an HTTP status (10 I)."""
 
 from enum import Enum
 
 
-class Verdict(Enum):
-    """The value is the status of the answer."""
+class AuthResult(Enum):
+    """The value is the status of the response."""
 
-    ADMITTED = 200
-    UNKNOWN = 401
+    ALLOWED = 200
+    UNAUTHENTICATED = 401
     FORBIDDEN = 403
-    """Somebody is logged in who has no access."""
-    UNDECIDED = 503
-    """Who might know cannot be asked just now."""
+    """Logged in, but without access."""
+    UNAVAILABLE = 503
+    """The OpenID Connect provider cannot be reached."""

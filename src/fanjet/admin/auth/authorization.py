@@ -1,4 +1,4 @@
-"""Who may use the admin endpoints (10 H.2)."""
+"""Authorization of requests to the admin endpoints (10 H.2)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fanjet.api.auth import KeyCheck
 from fanjet.net.http1.expect_continue import UnreadableBody
 from fanjet.telemetry.logging import get_logger
 
-from ..long_requests import work_on
+from ..long_requests import run_handler
 from . import login_token
-from .auth_response import Verdict
+from .auth_response import AuthResult
 
 if TYPE_CHECKING:
     from fanjet.config.tree.operations import Admin
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class Gate:
-    """Admits requests with a valid token or the admin API key; in insecure mode, all. Where people log in by `sign_in`,
-    that judges in place of tokens, which outlast what a provider says."""
+class Authorizer:
+    """Allows requests with a valid token or the admin API key; in insecure mode, all. `sign_in` (OpenID Connect)
+    replaces login tokens, because these stay valid after the provider has revoked access."""
 
     def __init__(self, config: Admin, sign_in: SignIn | None) -> None:
         self._secret = config.secret
@@ -35,13 +35,13 @@ class Gate:
         self._keys = KeyCheck(config.api_key)
         self._sign_in = sign_in
 
-    async def judge(self, request: Request) -> Verdict:
-        """Whether the request is authenticated, and may do what it wants."""
+    async def authorize(self, request: Request) -> AuthResult:
+        """Authenticate the request and check its permission."""
         if self._insecure or self._keys.admits_header(request.headers):
-            return Verdict.ADMITTED
+            return AuthResult.ALLOWED
         if self._sign_in is not None:
-            return await self._sign_in.judge(request)
-        return Verdict.ADMITTED if self._has_token(request) else Verdict.UNKNOWN
+            return await self._sign_in.authorize(request)
+        return AuthResult.ALLOWED if self._has_token(request) else AuthResult.UNAUTHENTICATED
 
     def _has_token(self, request: Request) -> bool:
         words = request.headers.get(b"authorization", b"").split()
@@ -49,26 +49,27 @@ class Gate:
             return False
         return login_token.is_valid(self._secret, words[1], time.time())
 
-    def guard(self, endpoint: Endpoint, *methods: str) -> Endpoint:
-        """The endpoint for those who are admitted; the method, `POST` unless others are named, is checked before."""
+    def require_auth(self, endpoint: Endpoint, *methods: str) -> Endpoint:
+        """Wrap the endpoint so that it serves authorized requests only. The method is checked first; `POST` is the
+        default."""
         allowed = methods or ("POST",)
 
-        def guarded(exchange: Exchange) -> None:
+        def protected(exchange: Exchange) -> None:
             if exchange.request.method not in allowed:
                 exchange.respond(405)
             else:
-                work_on(exchange, self._pass(exchange, endpoint))
+                run_handler(exchange, self._authorize_then_call(exchange, endpoint))
 
-        return guarded
+        return protected
 
-    async def _pass(self, exchange: Exchange, endpoint: Endpoint) -> None:
+    async def _authorize_then_call(self, exchange: Exchange, endpoint: Endpoint) -> None:
         if self._sign_in is not None:
             with contextlib.suppress(UnreadableBody):
-                _ = exchange.request.body  # asked for now, while it still can be sent for
-        verdict = await self.judge(exchange.request)
-        if verdict is Verdict.ADMITTED:
+                _ = exchange.request.body  # must be requested before the first wait
+        result = await self.authorize(exchange.request)
+        if result is AuthResult.ALLOWED:
             endpoint(exchange)
             return
-        if verdict is Verdict.UNKNOWN and not self._secret and self._sign_in is None:
+        if result is AuthResult.UNAUTHENTICATED and not self._secret and self._sign_in is None:
             log.error("admin.secret is not set, so no token is valid")
-        exchange.respond(verdict.value)
+        exchange.respond(result.value)

@@ -1,4 +1,4 @@
-"""One field of an HTML form, wherever the browser has put it."""
+"""Reads a field of an HTML form from the body or the query."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def form_value(request: Request, name: str) -> bytes:
-    """The first value of a field of the body, URL-encoded or multipart, or else of the query; empty when there is none.
-    A body that is too large or otherwise unreadable counts as none."""
+    """The first value of a field in the body (URL-encoded or multipart), or else in the query; empty when missing. An
+    unreadable body, for example one that is too large, counts as empty."""
     try:
         body = request.body
     except UnreadableBody:
         body = b""
     content_type = request.headers.get(b"content-type", b"")
-    kind = content_type.partition(b";")[0].strip().lower()
+    media_type = content_type.partition(b";")[0].strip().lower()
     value = None
-    if kind == b"application/x-www-form-urlencoded":
+    if media_type == b"application/x-www-form-urlencoded":
         value = find_value(body, name.encode())
-    elif kind == b"multipart/form-data":
+    elif media_type == b"multipart/form-data":
         value = _multipart_value(content_type, body, name)
     return query_value(request.query, name.encode()) if value is None else value
 

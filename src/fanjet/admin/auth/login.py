@@ -12,42 +12,42 @@ import msgspec
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.telemetry.logging import get_logger
 
-from ..long_requests import work_on
+from ..long_requests import run_handler
 from . import login_token
-from .auth_response import Verdict
+from .auth_response import AuthResult
 from .form_fields import form_value
-from .login_throttle import DELAY_SECONDS, Throttle
+from .login_throttle import DELAY_SECONDS, LoginThrottle
 
 if TYPE_CHECKING:
     from fanjet.config.tree.operations import Admin
     from fanjet.net.http1 import Exchange
 
     from ..oidc.sign_in import SignIn
-    from .authorization import Gate
+    from .authorization import Authorizer
 
 log = get_logger(__name__)
 
 EDITION = "oss"
 MAX_FORM: int = 1024 * 1024
-"""Bytes that a login may send."""
+"""Maximum size of a login form in bytes."""
 
 
 class Login:
-    """Tells what the console must know first, and turns the password into a token."""
+    """Serves the console's login state and exchanges the password for a token."""
 
-    def __init__(self, config: Admin, gate: Gate, sign_in: SignIn | None) -> None:
+    def __init__(self, config: Admin, authorizer: Authorizer, sign_in: SignIn | None) -> None:
         self._config = config
-        self._gate = gate
+        self._authorizer = authorizer
         self._sign_in = sign_in
-        self._throttle = Throttle()
+        self._throttle = LoginThrottle()
 
     def init(self, exchange: Exchange) -> None:
-        """Whether a login is needed, how one logs in, and whether this request would not need to any more."""
-        work_on(exchange, self._init(exchange))
+        """Respond with the login methods and whether this request is authenticated."""
+        run_handler(exchange, self._init(exchange))
 
     async def _init(self, exchange: Exchange) -> None:
-        verdict = await self._gate.judge(exchange.request)
-        authenticated = verdict in (Verdict.ADMITTED, Verdict.FORBIDDEN)
+        result = await self._authorizer.authorize(exchange.request)
+        authenticated = result in (AuthResult.ALLOWED, AuthResult.FORBIDDEN)
         answer: dict[str, Any] = {
             "authenticated": authenticated,
             "edition": EDITION,
@@ -59,8 +59,8 @@ class Login:
         exchange.respond(200, msgspec.json.encode(answer) + b"\n", JSON, headers)
 
     def auth(self, exchange: Exchange) -> None:
-        """A token for the password. A wrong password is always answered, if slowly after too many. There is no
-        password where people log in by OpenID Connect."""
+        """Issue a token for the right password. Responses to wrong passwords are delayed after too many failures. With
+        OpenID Connect there is no password login."""
         if exchange.request.method != "POST":
             exchange.respond(405)
             return
@@ -81,7 +81,7 @@ class Login:
     def _refuse_password(self, exchange: Exchange) -> None:
         address = exchange.request.peer.rpartition(":")[0]
         loop = asyncio.get_running_loop()
-        if self._throttle.count_failure(address, loop.time()):
+        if self._throttle.record_failure(address, loop.time()):
             log.warn("too many wrong admin passwords", address=address)
             loop.call_later(DELAY_SECONDS, _refuse, exchange, 429)
         else:

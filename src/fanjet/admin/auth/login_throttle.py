@@ -1,4 +1,4 @@
-"""Brakes those who try passwords (10 H.2): by address, and without ever standing in the way of the right one."""
+"""Throttles wrong passwords by address, but never the right one (10 H.2)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Final
 FAILURES: Final = 10
 WINDOW_SECONDS: Final = 60.0
 DELAY_SECONDS: Final = 1.0
-"""How long the answer to a further wrong password is held back."""
+"""Delay of the response to a further wrong password."""
 MAX_ADDRESSES: Final = 10_000
-"""Addresses that are remembered; who comes from more is not stopped by counting addresses."""
+"""Maximum number of addresses kept. An attacker with more addresses cannot be throttled by address anyway."""
 
 
-class Throttle:
-    """Remembers the last failures of each address."""
+class LoginThrottle:
+    """Keeps the latest failures of each address."""
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def count_failure(self, address: str, now: float) -> bool:
-        """Note a wrong password at `now` (monotonic seconds). Whether there were too many before it."""
+    def record_failure(self, address: str, now: float) -> bool:
+        """Record a wrong password at `now` (monotonic seconds). Return whether the limit was reached before it."""
         failures = self._failures.setdefault(address, deque(maxlen=FAILURES))
         self._failures.move_to_end(address)
         if len(self._failures) > MAX_ADDRESSES:

@@ -1,6 +1,6 @@
-"""The token that a login gives: signed, not kept anywhere, and the same on every node of the secret (10 H.2).
+"""The token of a login: signed, stateless, valid on every node with the same secret (10 H.2).
 
-Its form is that of the reference, so that a login holds for all nodes of a mixed cluster: the base64 of
+It has the reference's format, so that a login is valid on all nodes of a mixed cluster: the base64 of
 `<Unix seconds>|<value>|<HMAC-SHA256 of name, seconds and value>`.
 """
 
@@ -19,13 +19,13 @@ _VALUE: Final = urlsafe_b64encode(b"\x0d\x0c\x00\x0aauthorized")
 
 
 def issue(secret: str, now: float) -> str:
-    """A token made at `now` (Unix seconds)."""
-    made = b"%d|%b|" % (int(now), _VALUE)
-    return urlsafe_b64encode(made + _signature(secret, made)).decode()
+    """Return a token issued at `now` (Unix seconds)."""
+    payload = b"%d|%b|" % (int(now), _VALUE)
+    return urlsafe_b64encode(payload + _signature(secret, payload)).decode()
 
 
 def is_valid(secret: str, token: bytes, now: float) -> bool:
-    """Whether `token` was made under `secret`, at most 30 days before `now` (Unix seconds)."""
+    """Whether `token` was issued with `secret`, at most 30 days before `now` (Unix seconds)."""
     if not secret or len(token) > MAX_LENGTH:
         return False
     try:
@@ -37,5 +37,5 @@ def is_valid(secret: str, token: bytes, now: float) -> bool:
     return compare_digest(signature, expected) and value == _VALUE and made_at >= now - VALID_SECONDS
 
 
-def _signature(secret: str, made: bytes) -> bytes:
-    return digest(secret.encode(), b"%b|%b" % (_NAME, made[:-1]), "sha256")
+def _signature(secret: str, payload: bytes) -> bytes:
+    return digest(secret.encode(), b"%b|%b" % (_NAME, payload[:-1]), "sha256")

@@ -1,4 +1,4 @@
-"""The console's own files by HTTP. All that it asks for is relative to its page, so it works under any prefix."""
+"""Serves the console's files. Their URLs are relative, so they work under any prefix."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CHARTS = "/vendor/uPlot.esm.js"
 
 
 class ScriptsMissing(Exception):  # noqa: N818 - a state of the package, not a bug
-    """The package was put together without the scripts that the console needs."""
+    """The package was built without the console's scripts."""
 
 
-class Interface:
-    """Serves the console under paths that begin with `prefix`, which ends in a slash. `provider`: the address of the
-    OpenID Connect provider that the pages talk to, if they do."""
+class ConsoleAssets:
+    """Serves the console under paths that begin with `prefix`, which ends in a slash. `provider`: the URL of the
+    OpenID Connect provider if the browser contacts it directly."""
 
     def __init__(self, prefix: str, *, provider: str = "") -> None:
         """Raises `ScriptsMissing`."""
@@ -32,11 +32,11 @@ class Interface:
                 "the console's scripts are not in this package; `make setup` or building a wheel puts them there"
             )
         self._prefix = prefix
-        # Its other endpoints may be anywhere, and are not known yet.
+        # The provider's other endpoints may be on any host and are not known yet.
         self._headers = headers(connect_to=(_origin(provider), "https:") if provider else ())
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer any method with the file."""
+        """Respond with the file, whatever the method."""
         below = "/" + exchange.request.path.removeprefix(self._prefix)
         if below == "/index.html":
             redirect(exchange, "./")

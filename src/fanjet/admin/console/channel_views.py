@@ -1,4 +1,4 @@
-"""Channels as the console lists and shows them."""
+"""Lists and details of channels for the console."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fanjet.config.tree.channel import ChannelOptions
 from fanjet.net.glob import GlobError, compile_glob
 from fanjet.protocol.codes import ReplyError
 
-from ..requests import MAX_PAGE, Refused
+from ..requests import MAX_PAGE, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
 MAX_OFFSET = 100_000
 
 
-class ChannelPages:
-    """Answers about the channels of the cluster, and about what this node knows of one."""
+class ChannelViews:
+    """Lists the cluster's channels and describes one channel."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def page(self, asked: Parameters) -> dict[str, Any]:
-        """One page of the active channels that match `q` (part of the name, or a glob), the busiest first or by name,
-        `limit` after `offset`."""
-        matches = _matcher(asked.text("q"))
-        found = [(name, count) for name, count in (await self._node.channels("")).items() if matches(name)]
-        offset = asked.number("offset", at_most=MAX_OFFSET)
-        limit = asked.number("limit", 50, at_most=MAX_PAGE)
-        if asked.text("sort") == "name":
-            first = nsmallest(offset + limit, found)
+    async def list_page(self, params: Parameters) -> dict[str, Any]:
+        """A page of the active channels that match `q` (a substring or a glob), sorted by subscribers or by name:
+        `limit` rows after `offset`."""
+        name_matches = _name_filter(params.text("q"))
+        matching = [(name, count) for name, count in (await self._node.channels("")).items() if name_matches(name)]
+        offset = params.number("offset", at_most=MAX_OFFSET)
+        limit = params.number("limit", 50, at_most=MAX_PAGE)
+        if params.text("sort") == "name":
+            first = nsmallest(offset + limit, matching)
         else:
-            first = nlargest(offset + limit, found, key=lambda row: row[1])
+            first = nlargest(offset + limit, matching, key=lambda row: row[1])
         rows = [{"channel": name, "subscribers": count} for name, count in first[offset:]]
-        return {"channels": rows, "total": len(found)}
+        return {"channels": rows, "total": len(matching)}
 
-    async def one(self, asked: Parameters) -> dict[str, Any]:
-        """What the configuration says of one channel."""
-        name = asked.needed("channel")
+    async def detail(self, params: Parameters) -> dict[str, Any]:
+        """The configuration of one channel."""
+        name = params.required("channel")
         try:
             resolved = self._node.namespaces.resolve(name)
         except ReplyError:
-            raise Refused(404, "the channel's namespace does not exist") from None
+            raise RequestError(404, "the channel's namespace does not exist") from None
         options = resolved.options
         return {
             "channel": name,
@@ -64,13 +64,13 @@ class ChannelPages:
             "users": resolved.users,
             "private": resolved.is_private,
             "variables": resolved.variables,
-            "set": _differing(options),
+            "set": _non_default_options(options),
         }
 
-    async def here(self, asked: Parameters) -> dict[str, Any] | None:
-        """How the channel's subscribers on this node are delivered to; None without any."""
-        live = self._node.hub.channels.get(asked.needed("channel"))
-        return None if live is None or not live.count else _local(live)
+    async def local_delivery(self, params: Parameters) -> dict[str, Any] | None:
+        """Delivery details of the channel on this node; None without subscribers."""
+        live = self._node.hub.channels.get(params.required("channel"))
+        return None if live is None or not live.count else _local_delivery(live)
 
 
 @cache
@@ -78,17 +78,17 @@ def _defaults() -> dict[str, Any]:
     return cast("dict[str, Any]", msgspec.to_builtins(plain(ChannelOptions())))
 
 
-def _differing(options: ChannelOptions) -> dict[str, Any]:
-    """The options that are not as they are by default. Where there is no history its lifetime means nothing."""
-    unsaid = {"name"} if options.history_size else {"name", "history_meta_ttl"}
+def _non_default_options(options: ChannelOptions) -> dict[str, Any]:
+    """The options that differ from their defaults. Without a history its lifetime does not matter."""
+    ignored = {"name"} if options.history_size else {"name", "history_meta_ttl"}
     return {
         name: value
         for name, value in msgspec.to_builtins(options).items()
-        if name not in unsaid and value != _defaults().get(name)
+        if name not in ignored and value != _defaults().get(name)
     }
 
 
-def _local(live: LiveChannel) -> dict[str, Any]:
+def _local_delivery(live: LiveChannel) -> dict[str, Any]:
     return {
         "subscribers": live.count,
         "apart": len(live.apart),
@@ -108,13 +108,13 @@ def _local(live: LiveChannel) -> dict[str, Any]:
     }
 
 
-def _matcher(text: str) -> Callable[[str], bool]:
+def _name_filter(text: str) -> Callable[[str], bool]:
     if not text:
         return lambda _: True
     if any(mark in text for mark in "*?["):
         try:
             return compile_glob(text)
         except GlobError as error:
-            raise Refused(400, f"invalid pattern: {error}") from None
+            raise RequestError(400, f"invalid pattern: {error}") from None
     lowered = text.lower()
     return lambda name: lowered in name.lower()

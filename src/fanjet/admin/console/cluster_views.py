@@ -1,91 +1,98 @@
-"""What the console is told about connections and channels of all nodes."""
+"""Cluster-wide views of connections, channels and nodes for the console."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..requests import MAX_PAGE, Refused
+from ..requests import MAX_PAGE, RequestError
 
 if TYPE_CHECKING:
     from ..requests import Parameters
-    from .node_surveys import Everybody, Nodes
+    from .node_surveys import NodeSurveys, SurveyResult
 
 CONNECTIONS: Final = "connections"
 CONNECTION: Final = "connection"
-EXPLANATION: Final = "explanation"
+DIAGNOSIS: Final = "explanation"
 CHANNEL: Final = "channel"
-VITALS: Final = "vitals"
+PROCESS_STATS: Final = "vitals"
 
 
-class Everywhere:
-    """Asks the nodes and puts together what they tell."""
+class ClusterViews:
+    """Surveys the nodes and merges their answers."""
 
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
+    def __init__(self, surveys: NodeSurveys) -> None:
+        self._surveys = surveys
 
-    async def connections(self, asked: Parameters) -> dict[str, Any]:
-        """One page of the connections that pass all tests that are asked for, node by node, the newest first: `limit`
-        after `offset`, of all nodes or of the one whose id is `node`."""
-        offset, limit = asked.number("offset"), asked.number("limit", 50, at_most=MAX_PAGE)
-        first = asked.but(offset=0, limit=0 if offset else limit)
-        found = await self._nodes.ask(CONNECTIONS, first, to=asked.text("node"))
-        totals = [(one.uid, one.node, one.found["total"]) for one in found.told]
+    async def connections(self, params: Parameters) -> dict[str, Any]:
+        """A page of the connections that match all filters, grouped by node, newest first: `limit` rows after `offset`,
+        of all nodes or of the node with the ID `node`."""
+        offset, limit = params.number("offset"), params.number("limit", 50, at_most=MAX_PAGE)
+        first = params.with_changes(offset=0, limit=0 if offset else limit)
+        results = await self._surveys.survey(CONNECTIONS, first, to=params.text("node"))
+        totals = [(one.uid, one.node, one.result["total"]) for one in results.answered]
         if offset:
-            rows = await self._rows(asked, totals, offset, limit)
+            rows = await self._rows(params, totals, offset, limit)
         else:
-            rows = [row | {"node": one.node} for one in found.told for row in one.found["connections"]][:limit]
+            rows = [row | {"node": one.node} for one in results.answered for row in one.result["connections"]][:limit]
         return {
             "connections": rows,
             "total": sum(total for _, _, total in totals),
-            "of": sum(one.found["of"] for one in found.told),
+            "of": sum(one.result["of"] for one in results.answered),
             "nodes": [{"uid": uid, "name": name, "total": total} for uid, name, total in totals],
-            "silent": found.silent,
+            "silent": results.unanswered,
         }
 
     async def _rows(
-        self, asked: Parameters, totals: list[tuple[str, str, int]], offset: int, limit: int
+        self, params: Parameters, totals: list[tuple[str, str, int]], offset: int, limit: int
     ) -> list[dict[str, Any]]:
-        """The rows from `offset` on, from the nodes that have them."""
+        """Fetch `limit` rows from `offset` on, from the nodes that hold them."""
         rows: list[dict[str, Any]] = []
         for uid, name, total in totals:
             if offset < total and len(rows) < limit:
-                wanted = asked.but(offset=offset, limit=limit - len(rows))
-                for one in (await self._nodes.ask(CONNECTIONS, wanted, to=uid)).told:
-                    rows += [row | {"node": name} for row in one.found["connections"]]
+                wanted = params.with_changes(offset=offset, limit=limit - len(rows))
+                for one in (await self._surveys.survey(CONNECTIONS, wanted, to=uid)).answered:
+                    rows += [row | {"node": name} for row in one.result["connections"]]
             offset = max(offset - total, 0)
         return rows
 
-    async def connection(self, asked: Parameters) -> dict[str, Any]:
-        """Everything that is known of one connection."""
-        asked.needed("client")
-        found = await self._nodes.ask(CONNECTION, asked, to=asked.text("node"))
-        for one in found.told:
-            if one.found is not None:
-                return {**one.found, "node": one.node, "node_uid": one.uid}
-        raise Refused(404, "There is no such connection." + _not_asked(found))
+    async def connection(self, params: Parameters) -> dict[str, Any]:
+        """All details of one connection."""
+        params.required("client")
+        results = await self._surveys.survey(CONNECTION, params, to=params.text("node"))
+        for one in results.answered:
+            if one.result is not None:
+                return {**one.result, "node": one.node, "node_uid": one.uid}
+        raise RequestError(404, "There is no such connection." + _unanswered_note(results))
 
-    async def explanation(self, asked: Parameters) -> dict[str, Any]:
-        """What became of a publication, or of all: for the connection `client`, or those of `user`, on any node."""
-        found = await self._nodes.ask(EXPLANATION, asked)
-        connections = [row | {"node": one.node} for one in found.told for row in one.found["connections"]]
-        verdict, steps = found.own["verdict"], found.own["steps"]
+    async def diagnosis(self, params: Parameters) -> dict[str, Any]:
+        """Delivery diagnosis for the connection `client`, or the connections of `user`, on any node."""
+        results = await self._surveys.survey(DIAGNOSIS, params)
+        connections = [row | {"node": one.node} for one in results.answered for row in one.result["connections"]]
+        verdict, steps = results.own["verdict"], results.own["steps"]
         if not connections and not verdict:
             verdict = "Nobody of this name is connected."
-            steps = [*steps, ("Is there such a connection?", "unknown" if found.silent else "no", _not_asked(found))]
-        return {"connections": connections, "steps": steps, "verdict": verdict, "silent": found.silent}
+            steps = [
+                *steps,
+                ("Is there such a connection?", "unknown" if results.unanswered else "no", _unanswered_note(results)),
+            ]
+        return {"connections": connections, "steps": steps, "verdict": verdict, "silent": results.unanswered}
 
-    async def vitals(self, asked: Parameters) -> dict[str, Any]:
-        """How the nodes are doing, by their ids, and the samples of one, in their order."""
-        found = await self._nodes.ask(VITALS, asked)
-        samples = [sample for one in found.told for sample in one.found.pop("samples")]
-        return {"vitals": {one.uid: one.found for one in found.told}, "samples": samples, "silent": found.silent}
+    async def process_stats(self, params: Parameters) -> dict[str, Any]:
+        """Process statistics of the nodes by node ID, and the samples of one node in order."""
+        results = await self._surveys.survey(PROCESS_STATS, params)
+        samples = [sample for one in results.answered for sample in one.result.pop("samples")]
+        return {
+            "vitals": {one.uid: one.result for one in results.answered},
+            "samples": samples,
+            "silent": results.unanswered,
+        }
 
-    async def deliveries(self, asked: Parameters) -> dict[str, Any]:
-        """How the subscribers of a channel are delivered to, node by node, where there are any."""
-        found = await self._nodes.ask(CHANNEL, asked)
-        here = [{"node": one.node, **one.found} for one in found.told if one.found is not None]
-        return {"nodes": here, "silent": found.silent}
+    async def channel_delivery(self, params: Parameters) -> dict[str, Any]:
+        """Delivery details of a channel for each node with subscribers."""
+        results = await self._surveys.survey(CHANNEL, params)
+        local_delivery = [{"node": one.node, **one.result} for one in results.answered if one.result is not None]
+        return {"nodes": local_delivery, "silent": results.unanswered}
 
 
-def _not_asked(found: Everybody) -> str:
-    return f" Not told by {', '.join(found.silent)}." if found.silent else ""
+def _unanswered_note(results: SurveyResult) -> str:
+    return f" Not told by {', '.join(results.unanswered)}." if results.unanswered else ""

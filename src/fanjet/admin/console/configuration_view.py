@@ -1,4 +1,4 @@
-"""The configuration as the server resolved it, secrets hidden (10 I.4)."""
+"""The resolved configuration with masked secrets (10 I.4)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ _ADDRESSES: Final = frozenset(
         "partition_notification_dsn", "sentinel_address", "url",
     )
 )  # fmt: skip
-"""Secret keys whose values are of use without the credentials that they may hold."""
+"""Secret keys whose values are shown without the credentials in them."""
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]*@|(?<=password=)[^\s&]+|(?<=sslpassword=)[^\s&]+", re.IGNORECASE)
 
 
-def described(loaded: Loaded, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The tree of fields of I.4, with where each value came from in `origin`: `default`, `file`, `environment`,
-    `flag`."""
+def configuration_view(loaded: Loaded, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The tree of fields of I.4. `origin` is the source of a value: `default`, `file`, `environment` or `flag`."""
     origins = _Origins(loaded, environment)
     return {
         "fields": _fields(loaded.config, group_of(Config), (), origins),
@@ -38,14 +37,14 @@ def described(loaded: Loaded, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 class _Origins:
-    """Tells which source a value comes from: of those that give one, the strongest."""
+    """Finds the source of a value: of all sources that set it, the one with the highest precedence."""
 
     def __init__(self, loaded: Loaded, environment: Mapping[str, str]) -> None:
         self._flags = set(loaded.flags)
         self._environment = environment
 
     def of(self, path: Path, *, overridden: bool) -> tuple[str, str]:
-        """The origin and the variable that the value would be taken from."""
+        """The origin, and the environment variable that sets this value."""
         suffix = variable_suffix(path)
         if ".".join(path) in self._flags:
             return "flag", f"FANJET_{suffix}"
@@ -55,8 +54,10 @@ class _Origins:
         return ("file" if overridden else "default"), f"FANJET_{suffix}"
 
 
-def _fields(section: Any, group: Group, at: Path, origins: _Origins) -> list[dict[str, Any]]:
-    return [_field(getattr(section, name), member, (*at, name), origins) for name, member in group.members.items()]
+def _fields(section: Any, group: Group, path_prefix: Path, origins: _Origins) -> list[dict[str, Any]]:
+    return [
+        _field(getattr(section, name), member, (*path_prefix, name), origins) for name, member in group.members.items()
+    ]
 
 
 def _field(value: Any, member: Key | Group, path: Path, origins: _Origins) -> dict[str, Any]:
@@ -78,24 +79,24 @@ def _field(value: Any, member: Key | Group, path: Path, origins: _Origins) -> di
         "doc": {
             "description": member.description,
             "type": member.type.value,
-            "default": _text(member, member.default),
+            "default": _default_text(member, member.default),
             "env": variable,
         },
     }
     if member.item is not None:
-        items = [_item(one, member.item, path, origins) for one in value]
+        items = [_item(each, member.item, path, origins) for each in value]
         return field | {"kind": "array", "items": items}
-    return field | _shown(member, value, path)
+    return field | _display(member, value, path)
 
 
 def _item(item: Any, group: Group, path: Path, origins: _Origins) -> dict[str, Any]:
     children = _fields(item, group, path, origins)
     for child in children:
-        child.pop("origin", None)  # that of the whole list
+        child.pop("origin", None)  # an item has the origin of its list
     return {"key": getattr(item, "name", ""), "kind": "object", "children": children, "overridden": True}
 
 
-def _shown(member: Key, value: Any, path: Path) -> dict[str, Any]:
+def _display(member: Key, value: Any, path: Path) -> dict[str, Any]:
     if path[-1] in _ADDRESSES:
         texts = [value] if isinstance(value, str) else value
         return {"kind": "url", "set": bool(value), "display": " ".join(map(_without_credentials, texts))}
@@ -110,7 +111,7 @@ def _shown(member: Key, value: Any, path: Path) -> dict[str, Any]:
     if isinstance(value, str):
         return {"kind": "string", "value": value}
     if isinstance(value, tuple):
-        return {"kind": "array", "items": [{"key": "", "kind": "string", "value": str(one)} for one in value]}
+        return {"kind": "array", "items": [{"key": "", "kind": "string", "value": str(each)} for each in value]}
     return {
         "kind": "object",
         "children": [
@@ -123,7 +124,7 @@ def _without_credentials(address: str) -> str:
     return _CREDENTIALS.sub(lambda found: MASKED + "@" * found[0].endswith("@"), address)
 
 
-def _text(member: Key, value: Any) -> str:
+def _default_text(member: Key, value: Any) -> str:
     if member.type is ValueType.DURATION:
         return format_duration(value)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The connections of this node as the consoles of all nodes list and show them."""
+"""Lists and details of this node's connections, for the consoles of all nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fanjet.channels.subscription import Source
 
 from ..requests import MAX_PAGE
-from ..tracing.message_format import payload
+from ..tracing.message_format import format_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
 
     from ..requests import Parameters
 
-    Test = Callable[[Session], bool]
+    Predicate = Callable[[Session], bool]
 
-PER_SLICE = 2000
-"""Connections that are looked at before others get their turn."""
+SLICE_SIZE = 2000
+"""Connections that are filtered in one event loop turn."""
 
 
-class ConnectionPages:
-    """Answers about connections. `now`: the clock of their deadlines, monotonic seconds."""
+class ConnectionViews:
+    """Lists connections and describes one. `now` is the clock of their deadlines (monotonic seconds)."""
 
     def __init__(self, node: Node, now: Callable[[], float]) -> None:
         self._node = node
         self._now = now
 
-    async def page(self, asked: Parameters) -> dict[str, Any]:
-        """One page of the connections that pass all tests that are asked for, the newest first: `limit` after
-        `offset`, with the number of all that pass."""
-        tests = _tests(asked)
-        offset = asked.number("offset")
-        limit = asked.number("limit", 50, at_most=MAX_PAGE)
+    async def list_page(self, params: Parameters) -> dict[str, Any]:
+        """A page of the connections that match all filters, newest first: `limit` rows after `offset`, and the total
+        number of matches."""
+        predicates = _predicates(params)
+        offset = params.number("offset")
+        limit = params.number("limit", 50, at_most=MAX_PAGE)
         total, rows = 0, []
-        for number, session in enumerate(reversed(self._sessions(asked)), 1):
-            if all(passes(session) for passes in tests):
+        for number, session in enumerate(reversed(self._sessions(params)), 1):
+            if all(predicate(session) for predicate in predicates):
                 if offset <= total < offset + limit:
                     rows.append(_row(session))
                 total += 1
-            if number % PER_SLICE == 0:
+            if number % SLICE_SIZE == 0:
                 await asyncio.sleep(0)
         return {"connections": rows, "total": total, "of": len(self._node.connections)}
 
-    async def one(self, asked: Parameters) -> dict[str, Any] | None:
-        """Everything that is known of one connection; None when it is not here."""
-        session = self.find(asked.needed("client"))
+    async def detail(self, params: Parameters) -> dict[str, Any] | None:
+        """All details of one connection; None when it is not on this node."""
+        session = self.find(params.required("client"))
         if session is None:
             return None
         deadlines = session.deadlines
@@ -60,28 +60,28 @@ class ConnectionPages:
             "session": session.session_id,
             "emulated": session.transport.emulated,
             "wire": session.transport.wire.name,
-            "info": payload(session.info),
-            "meta": payload(session.meta),
+            "info": format_payload(session.info),
+            "meta": format_payload(session.meta),
             "expire_at": session.expire_at,
             "last_command": session.last_command,
             "ping_outstanding": session.ping_outstanding,
-            "ping_in": self._seconds_to(deadlines.ping),
-            "closes_unless_pong_in": self._seconds_to(deadlines.pong),
+            "ping_in": self._seconds_until(deadlines.ping),
+            "closes_unless_pong_in": self._seconds_until(deadlines.pong),
             "write_blocked": session.is_blocked,
             "queue_limit": session.context.settings.queue_max_size,
-            "subscriptions": [self._subscription(one) for one in session.subscriptions.values()],
+            "subscriptions": [self._subscription(each) for each in session.subscriptions.values()],
         }
 
     def find(self, client: str) -> Session | None:
-        """A connection by its client id."""
+        """Return a connection by its client ID."""
         return cast("Session | None", self._node.connections.of_client(client))
 
-    def _sessions(self, asked: Parameters) -> list[Session]:
-        client = asked.text("client")
-        one = self._node.connections.of_client(client) if client else None
-        return cast("list[Session]", [one] if one is not None else self._node.connections.all())
+    def _sessions(self, params: Parameters) -> list[Session]:
+        client = params.text("client")
+        session = self._node.connections.of_client(client) if client else None
+        return cast("list[Session]", [session] if session is not None else self._node.connections.all())
 
-    def _seconds_to(self, deadline: float) -> float | None:
+    def _seconds_until(self, deadline: float) -> float | None:
         left = deadline - self._now()
         return None if left == float("inf") else round(left, 1)
 
@@ -91,7 +91,7 @@ class ConnectionPages:
         options = subscription.options
         return {
             "channel": subscription.channel,
-            "state": self.place(subscription),
+            "state": self.delivery_state(subscription),
             "server_side": subscription.server_side,
             "source": options.source.name.lower().replace("_", " "),
             "source_code": int(options.source),
@@ -106,8 +106,9 @@ class ConnectionPages:
             "stream_proxy": options.source is Source.STREAM_PROXY,
         }
 
-    def place(self, subscription: Subscription) -> str:
-        """How the hub delivers to a subscription: `subscribing`, `live`, `apart` (ahead of the rest) or `gone`."""
+    def delivery_state(self, subscription: Subscription) -> str:
+        """The delivery state of a subscription: `subscribing`, `live` or `apart` (its position differs from the
+        channel's)."""
         if not subscription.in_hub:
             return "live" if subscription.active else "subscribing"
         if subscription.buffer is not None:
@@ -116,7 +117,7 @@ class ConnectionPages:
         return "apart" if live.apart.get(subscription.session) is subscription else "live"
 
     def position(self, subscription: Subscription) -> tuple[int, str]:
-        """Up to where a positioned subscription has been delivered to."""
+        """The stream position up to which a positioned subscription has been delivered."""
         live = self._node.hub.channels.get(subscription.channel)
         if live is None or live.apart.get(subscription.session) is subscription:
             return subscription.offset, subscription.epoch
@@ -141,33 +142,33 @@ def _row(session: Session) -> dict[str, Any]:
 
 
 def address(session: Session) -> str:
-    """Where the connection comes from; empty where its transport does not know."""
+    """The peer's address; empty when the transport does not know it."""
     return getattr(session.transport, "peer", "")
 
 
-def _tests(asked: Parameters) -> list[Test]:
-    tests: list[Test] = []
-    if asked.is_given("user"):
-        user = asked.text("user")
-        tests.append(lambda session: session.user == user)
-    if client := asked.text("client"):
-        tests.append(lambda session: session.client_id == client)
-    if transport := asked.text("transport"):
-        tests.append(lambda session: session.transport.name == transport)
-    if channel := asked.text("channel"):
-        tests.append(lambda session: channel in session.subscriptions)
-    if ip := asked.text("ip"):
-        tests.append(lambda session: ip in address(session))
-    if label := asked.text("label"):
-        tests.append(_labelled(label))
-    if name := asked.text("name").lower():
-        tests.append(lambda session: name in f"{session.agent.name} {session.agent.version}".lower())
-    if text := asked.text("q").lower():
-        tests.append(lambda session: text in session.user.lower() or session.client_id.startswith(text))
-    return tests
+def _predicates(params: Parameters) -> list[Predicate]:
+    predicates: list[Predicate] = []
+    if params.has("user"):
+        user = params.text("user")
+        predicates.append(lambda session: session.user == user)
+    if client := params.text("client"):
+        predicates.append(lambda session: session.client_id == client)
+    if transport := params.text("transport"):
+        predicates.append(lambda session: session.transport.name == transport)
+    if channel := params.text("channel"):
+        predicates.append(lambda session: channel in session.subscriptions)
+    if ip := params.text("ip"):
+        predicates.append(lambda session: ip in address(session))
+    if label := params.text("label"):
+        predicates.append(_has_label(label))
+    if name := params.text("name").lower():
+        predicates.append(lambda session: name in f"{session.agent.name} {session.agent.version}".lower())
+    if text := params.text("q").lower():
+        predicates.append(lambda session: text in session.user.lower() or session.client_id.startswith(text))
+    return predicates
 
 
-def _labelled(label: str) -> Test:
+def _has_label(label: str) -> Predicate:
     name, has_value, value = label.partition("=")
 
     def test(session: Session) -> bool:

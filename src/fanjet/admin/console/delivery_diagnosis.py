@@ -1,4 +1,4 @@
-"""Why somebody did not receive something: the server's own decisions, gone through one after another."""
+"""Explains why a connection did not receive a publication, decision by decision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fanjet.node.connection_filter import Selection
 from fanjet.protocol.codes import ReplyError
 from fanjet.protocol.publication import StreamPosition
 
-from ..requests import Refused
+from ..requests import RequestError
 
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import Publication
 
     from ..requests import Parameters
-    from .connection_views import ConnectionPages
+    from .connection_views import ConnectionViews
 
 MOST_CONNECTIONS = 20
 
@@ -33,25 +33,28 @@ class Step(NamedTuple):
     detail: str
 
 
-class Explanation:
-    """Answers about the connections of this node."""
+class DeliveryDiagnosis:
+    """Diagnoses deliveries to the connections of this node."""
 
-    def __init__(self, node: Node, connections: ConnectionPages) -> None:
+    def __init__(self, node: Node, connections: ConnectionViews) -> None:
         self._node = node
         self._connections = connections
 
-    async def explain(self, asked: Parameters) -> dict[str, Any]:
-        """What became of the publications of `channel` for the connection `client`, or all of `user`, on this node;
-        with `offset`, of one that is still in the history. `steps` tell about that one, `verdict` is for all."""
-        channel, offset = asked.needed("channel"), asked.number("offset")
-        sessions = self._sessions(asked)
+    async def diagnose(self, params: Parameters) -> dict[str, Any]:
+        """Diagnose deliveries of `channel` to the connection `client`, or to all connections of `user`, on this node.
+        `offset` selects one publication in the history: `steps` at the top level are about it, `verdict` is about the
+        whole request."""
+        channel, offset = params.required("channel"), params.number("offset")
+        sessions = self._sessions(params)
         resolved = self._resolve(channel)
         if resolved is None:
             unknown = Step("Does the channel's namespace exist?", "no", "Clients are answered error 102.")
             return {"connections": [], "steps": [unknown], "verdict": "There is no such namespace."}
         publication, found = await self._publication(resolved, channel, offset)
-        told = [self._explain(session, resolved, publication, offset) for session in sessions[:MOST_CONNECTIONS]]
-        return {"connections": told, "steps": found, "verdict": ""}
+        results = [
+            self._diagnose_session(session, resolved, publication, offset) for session in sessions[:MOST_CONNECTIONS]
+        ]
+        return {"connections": results, "steps": found, "verdict": ""}
 
     def _resolve(self, channel: str) -> Resolved | None:
         try:
@@ -59,18 +62,18 @@ class Explanation:
         except ReplyError:
             return None
 
-    def _sessions(self, asked: Parameters) -> list[Session]:
-        if client := asked.text("client"):
+    def _sessions(self, params: Parameters) -> list[Session]:
+        if client := params.text("client"):
             session = self._connections.find(client)
             return [] if session is None else [session]
-        if not asked.is_given("user"):
-            raise Refused(400, "user or client is missing")
-        return cast("list[Session]", self._node.connections.select(Selection(asked.text("user"))))
+        if not params.has("user"):
+            raise RequestError(400, "user or client is missing")
+        return cast("list[Session]", self._node.connections.select(Selection(params.text("user"))))
 
     async def _publication(
         self, resolved: Resolved, channel: str, offset: int
     ) -> tuple[Publication | None, list[Step]]:
-        """The publication in question, as far as it is kept."""
+        """The publication at `offset` if the history still has it, and the step that says so."""
         if not offset:
             return None, []
         question = "Is the publication in the history?"
@@ -86,25 +89,25 @@ class Explanation:
             )
         except ReplyError as failure:
             return None, [Step(question, "unknown", f"The history cannot be read: {failure.error.message}.")]
-        kept = [one for one in history.publications if one.offset == offset]
+        kept = [each for each in history.publications if each.offset == offset]
         if kept:
             return kept[0], [Step(question, "yes", f"Offset {offset} of {history.top.offset}.")]
         if offset > history.top.offset:
             return None, [Step(question, "no", f"It was not published: the stream ends at {history.top.offset}.")]
         return None, [Step(question, "unknown", "It is not kept any more, so its tags are not known.")]
 
-    def _explain(
+    def _diagnose_session(
         self, session: Session, resolved: Resolved, publication: Publication | None, offset: int
     ) -> dict[str, Any]:
         subscription = session.subscriptions.get(resolved.channel)
         if subscription is None:
-            steps = [_not_subscribed(session, resolved)]
+            steps = [_check_permission(session, resolved)]
         else:
-            steps = [_subscribed(subscription), self._filtered(subscription, publication)]
-            steps += [self._positioned(subscription, offset), _queued(session)]
+            steps = [_check_subscription(subscription), self._check_filter(subscription, publication)]
+            steps += [self._check_position(subscription, offset), _check_queue(session)]
         return {"client": session.client_id, "user": session.user, "steps": steps, "verdict": _verdict(steps)}
 
-    def _filtered(self, subscription: Subscription, publication: Publication | None) -> Step:
+    def _check_filter(self, subscription: Subscription, publication: Publication | None) -> Step:
         question = "Does its tags filter let the publication through?"
         tags_filter = subscription.delivery.tags_filter
         if tags_filter is None:
@@ -114,25 +117,25 @@ class Explanation:
         tags = publication.tags or {}
         return Step(question, "yes" if tags_filter.matches(tags) else "no", f"The publication's tags are {tags}.")
 
-    def _positioned(self, subscription: Subscription, offset: int) -> Step:
+    def _check_position(self, subscription: Subscription, offset: int) -> Step:
         question = "How far has it been delivered to?"
         if not subscription.delivery.positioned:
             return Step(question, "unknown", "It keeps no position: what was lost on the way nobody notices.")
-        reached, epoch = self._connections.position(subscription)
-        where = f"Offset {reached} in epoch {epoch}"
+        delivered, epoch = self._connections.position(subscription)
+        where = f"Offset {delivered} in epoch {epoch}"
         if not offset:
             return Step(question, "yes", f"{where}.")
-        if offset > reached:
+        if offset > delivered:
             return Step(question, "no", f"{where}, which is before {offset}: this node has not got it yet.")
         return Step(question, "yes", f"{where}: {offset} has been sent, unless the subscription began after it.")
 
 
-def _not_subscribed(session: Session, resolved: Resolved) -> Step:
-    """Whether it could subscribe if it tried."""
+def _check_permission(session: Session, resolved: Resolved) -> Step:
+    """A session without a subscription: whether it may subscribe."""
     question = "Is it subscribed to the channel?"
-    refusal = refuse_subscribe(resolved, stream_wanted=True, has_token=False)
-    if refusal is not None:
-        return Step(question, "no", f"Without a token it would be answered error {refusal.code} ({refusal.message}).")
+    error = refuse_subscribe(resolved, stream_wanted=True, has_token=False)
+    if error is not None:
+        return Step(question, "no", f"Without a token it would be answered error {error.code} ({error.message}).")
     if resolved.options.subscribe_proxy_enabled or resolved.options.subscribe_stream_proxy_enabled:
         return Step(question, "no", "The application would be asked whether it may.")
     source = may_subscribe(resolved, session, insecure=session.context.config.insecure)
@@ -141,7 +144,7 @@ def _not_subscribed(session: Session, resolved: Resolved) -> Step:
     return Step(question, "no", f"It may, but has not asked to ({source.name.lower().replace('_', ' ')}).")
 
 
-def _subscribed(subscription: Subscription) -> Step:
+def _check_subscription(subscription: Subscription) -> Step:
     question = "Is it subscribed to the channel?"
     if subscription.buffer is not None or not subscription.active:
         return Step(question, "unknown", "It is just subscribing: what comes meanwhile follows the reply.")
@@ -149,7 +152,7 @@ def _subscribed(subscription: Subscription) -> Step:
     return Step(question, "yes", f"Subscribed {side} ({subscription.options.source.name.lower().replace('_', ' ')}).")
 
 
-def _queued(session: Session) -> Step:
+def _check_queue(session: Session) -> Step:
     question = "Has the client taken what was sent?"
     if session.is_blocked:
         limit = session.context.settings.queue_max_size

@@ -1,4 +1,4 @@
-"""Tokens made and looked at, in development: the console has this only in insecure mode."""
+"""Issues and inspects tokens in development: only in insecure mode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.auth.issue import claims, sign, subscription_settings
 
-from ..requests import Refused
+from ..requests import RequestError
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
@@ -19,63 +19,65 @@ if TYPE_CHECKING:
     from ..requests import Parameters
 
 
-class TokenDesk:
-    """Makes tokens for the server's own secrets, and says what it would make of others."""
+class DevTokens:
+    """Issues tokens signed with the server's secrets and verifies given ones."""
 
     def __init__(self, config: Config, clients: ClientContext) -> None:
         self._client = config.client
         self._clients = clients
 
-    async def make(self, asked: Parameters) -> dict[str, Any]:
-        """A connection token, or with `channel` a subscription token, for `user`, valid for `ttl` seconds. `claims`:
-        JSON with more of them."""
-        channel = asked.text("channel")
+    async def issue(self, params: Parameters) -> dict[str, Any]:
+        """A connection token for `user`, or with `channel` a subscription token, valid for `ttl` seconds. `claims` is a
+        JSON object of further claims."""
+        channel = params.text("channel")
         settings = subscription_settings(self._client) if channel else self._client.token
         if not settings.hmac_secret_key:
-            raise Refused(400, "no HMAC secret is set (client.token.hmac_secret_key)")
-        made = claims(settings, asked.text("user"), asked.number("ttl", 3600)) | _more(asked.text("claims"))
+            raise RequestError(400, "no HMAC secret is set (client.token.hmac_secret_key)")
+        claims_set = claims(settings, params.text("user"), params.number("ttl", 3600)) | _extra_claims(
+            params.text("claims")
+        )
         if channel:
-            made["channel"] = channel
-        return {"token": sign(settings.hmac_secret_key, made), "claims": made}
+            claims_set["channel"] = channel
+        return {"token": sign(settings.hmac_secret_key, claims_set), "claims": claims_set}
 
-    async def inspect(self, asked: Parameters) -> dict[str, Any]:
-        """The claims of a `token`, and whether this server takes it, as which kind."""
-        token = asked.needed("token").strip()
-        claimed = _claims_of(token)
-        kind = "subscription" if "channel" in claimed else "connection"
+    async def inspect(self, params: Parameters) -> dict[str, Any]:
+        """The claims of a `token`, its kind, and whether this server accepts it."""
+        token = params.required("token").strip()
+        claims_found = _claims_of(token)
+        kind = "subscription" if "channel" in claims_found else "connection"
         verifier = self._clients.subscription_verifier if kind == "subscription" else self._clients.connection_verifier
         try:
             await verifier.verify(token)
         except TokenExpired:
-            verdict, valid = "It has expired.", False
+            message, valid = "It has expired.", False
         except TokenInvalid as error:
-            verdict, valid = f"It is not valid: {error}.", False
+            message, valid = f"It is not valid: {error}.", False
         else:
-            verdict, valid = "This server takes it.", True
-        return {"kind": kind, "valid": valid, "verdict": verdict, "claims": claimed}
+            message, valid = "This server takes it.", True
+        return {"kind": kind, "valid": valid, "verdict": message, "claims": claims_found}
 
 
-def _more(text: str) -> dict[str, Any]:
+def _extra_claims(text: str) -> dict[str, Any]:
     try:
-        more = msgspec.json.decode(text) if text.strip() else {}
+        extra = msgspec.json.decode(text) if text.strip() else {}
     except msgspec.DecodeError as error:
-        raise Refused(400, f"claims: {error}") from None
-    if not isinstance(more, dict):
-        raise Refused(400, "claims is no JSON object")
-    return more
+        raise RequestError(400, f"claims: {error}") from None
+    if not isinstance(extra, dict):
+        raise RequestError(400, "claims is no JSON object")
+    return extra
 
 
 def _claims_of(token: str) -> dict[str, Any]:
     parts = token.split(".")
     if len(parts) != 3:
-        raise Refused(400, "it has not the three parts of a token")
+        raise RequestError(400, "it has not the three parts of a token")
     try:
-        claimed = msgspec.json.decode(_base64url(parts[1]))
+        claims_found = msgspec.json.decode(_base64url(parts[1]))
     except (ValueError, msgspec.DecodeError):
-        raise Refused(400, "its middle part is no JSON") from None
-    if not isinstance(claimed, dict):
-        raise Refused(400, "its claims are no JSON object")
-    return claimed
+        raise RequestError(400, "its middle part is no JSON") from None
+    if not isinstance(claims_found, dict):
+        raise RequestError(400, "its claims are no JSON object")
+    return claims_found
 
 
 def _base64url(text: str) -> bytes:

@@ -1,5 +1,7 @@
-"""What the console asks for beside the contract's endpoints, below `admin/console/` and, as 10 I names them, below
-`admin/api/`. All of it needs the same authentication."""
+"""Endpoints of the console beyond the contract's: below `admin/console/` and, named by 10 I, below `admin/api/`.
+
+All of them need the same authentication.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from fanjet.protocol.codes import ReplyError
 
-from ..requests import question
-from ..tracing.endpoint import Tracing
+from ..requests import json_endpoint
+from ..tracing.endpoint import TraceEndpoint
 from . import cluster_views
-from .channel_views import ChannelPages
-from .cluster_views import Everywhere
-from .configuration_view import described
-from .connection_views import ConnectionPages
-from .delivery_diagnosis import Explanation
-from .dev_tokens import TokenDesk
-from .node_surveys import Nodes
-from .process_stats import Vitals, resident_memory
+from .channel_views import ChannelViews
+from .cluster_views import ClusterViews
+from .configuration_view import configuration_view
+from .connection_views import ConnectionViews
+from .delivery_diagnosis import DeliveryDiagnosis
+from .dev_tokens import DevTokens
+from .node_surveys import NodeSurveys
+from .process_stats import ProcessStats, resident_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from ..requests import Parameters
 
 
-class Console:
-    """Answers the console's questions. `totals`: what has been counted so far, by name."""
+class ConsoleEndpoints:
+    """Makes the console's endpoints. `totals` returns counters by name."""
 
     def __init__(
         self,
@@ -44,84 +46,84 @@ class Console:
         self._node = node
         self._loaded = loaded
         self._environment = environment
-        self._channels = ChannelPages(node)
-        self._everywhere = self._ask_everywhere(clients.now)
-        self._tracing = Tracing(node)
-        self._vitals = Vitals(self._count, totals)
-        self._tokens = TokenDesk(loaded.config, clients) if loaded.config.admin.insecure else None
+        self._channels = ChannelViews(node)
+        self._cluster = self._register_surveys(clients.now)
+        self._tracing = TraceEndpoint(node)
+        self._process_stats = ProcessStats(self._current_counts, totals)
+        self._tokens = DevTokens(loaded.config, clients) if loaded.config.admin.insecure else None
 
-    def _ask_everywhere(self, now: Callable[[], float]) -> Everywhere:
-        """Have this node answer for itself, also where it serves no console."""
-        nodes, connections = Nodes(self._node), ConnectionPages(self._node, now)
-        nodes.answer(cluster_views.CONNECTIONS, connections.page)
-        nodes.answer(cluster_views.CONNECTION, connections.one)
-        nodes.answer(cluster_views.EXPLANATION, Explanation(self._node, connections).explain)
-        nodes.answer(cluster_views.CHANNEL, self._channels.here)
-        nodes.answer(cluster_views.VITALS, self._vitals_here)
-        return Everywhere(nodes)
+    def _register_surveys(self, now: Callable[[], float]) -> ClusterViews:
+        """Register this node's survey handlers, even if it serves no console."""
+        surveys, connections = NodeSurveys(self._node), ConnectionViews(self._node, now)
+        surveys.handle(cluster_views.CONNECTIONS, connections.list_page)
+        surveys.handle(cluster_views.CONNECTION, connections.detail)
+        surveys.handle(cluster_views.DIAGNOSIS, DeliveryDiagnosis(self._node, connections).diagnose)
+        surveys.handle(cluster_views.CHANNEL, self._channels.local_delivery)
+        surveys.handle(cluster_views.PROCESS_STATS, self._local_process_stats)
+        return ClusterViews(surveys)
 
-    def traces(self) -> dict[str, Endpoint]:
-        """What streams, by path below `admin/`."""
+    def stream_endpoints(self) -> dict[str, Endpoint]:
+        """Streaming endpoints by path below `admin/`."""
         return {"trace": self._tracing}
 
-    def wishes(self) -> dict[str, Endpoint]:
-        """What is asked for by `POST`, since it should stand in no log of addresses, by path below `admin/`."""
+    def post_endpoints(self) -> dict[str, Endpoint]:
+        """Endpoints for `POST`, whose parameters must not appear in access logs, by path below `admin/`."""
         if self._tokens is None:
             return {}
         return {
-            "console/token": question(self._tokens.make, in_body=True),
-            "console/token_claims": question(self._tokens.inspect, in_body=True),
+            "console/token": json_endpoint(self._tokens.issue, in_body=True),
+            "console/token_claims": json_endpoint(self._tokens.inspect, in_body=True),
         }
 
-    def questions(self) -> dict[str, Endpoint]:
-        """What is asked for by `GET`, by path below `admin/`."""
+    def get_endpoints(self) -> dict[str, Endpoint]:
+        """Endpoints for `GET` by path below `admin/`."""
         return {
-            "console/overview": question(self._overview),
-            "console/channels": question(self._channels.page),
-            "console/channel": question(self._channel),
-            "console/connections": question(self._everywhere.connections),
-            "console/connection": question(self._everywhere.connection),
-            "console/explanation": question(self._everywhere.explanation),
-            "console/features": question(self._features),
-            "api/config": question(self._config),
-            "api/channel_options": question(self._channel_options),
+            "console/overview": json_endpoint(self._overview),
+            "console/channels": json_endpoint(self._channels.list_page),
+            "console/channel": json_endpoint(self._channel),
+            "console/connections": json_endpoint(self._cluster.connections),
+            "console/connection": json_endpoint(self._cluster.connection),
+            "console/explanation": json_endpoint(self._cluster.diagnosis),
+            "console/features": json_endpoint(self._features),
+            "api/config": json_endpoint(self._config),
+            "api/channel_options": json_endpoint(self._channel_options),
         }
 
-    async def _features(self, _asked: Parameters) -> dict[str, Any]:
-        """What not every console has."""
+    async def _features(self, _params: Parameters) -> dict[str, Any]:
+        """Optional features of this console."""
         return {"tokens": self._tokens is not None}
 
-    def _count(self) -> tuple[int, int, int]:
+    def _current_counts(self) -> tuple[int, int, int]:
         hub = self._node.hub
         return len(self._node.connections), hub.subscription_count, sum(1 for _ in hub.active_channels())
 
-    async def _overview(self, asked: Parameters) -> dict[str, Any]:
-        """The nodes, how each is doing, and the samples of `node`, or else this one, after `since` (Unix
+    async def _overview(self, params: Parameters) -> dict[str, Any]:
+        """The nodes, their process statistics, and the samples of `node` (default: this node) after `since` (Unix
         milliseconds)."""
-        shown = asked.text("node") or self._node.uid
+        shown = params.text("node") or self._node.uid
         return {
             "node": self._node.uid,
             "shown": shown,
             "nodes": await self._node.info(),
-            **await self._everywhere.vitals(asked.but(node=shown)),
+            **await self._cluster.process_stats(params.with_changes(node=shown)),
         }
 
-    async def _vitals_here(self, asked: Parameters) -> dict[str, Any]:
-        samples = self._vitals.since(asked.number("since") / 1000)
-        wanted = asked.text("node") == self._node.uid
-        return {"memory": resident_memory(), "last": self._vitals.last, "samples": samples if wanted else []}
+    async def _local_process_stats(self, params: Parameters) -> dict[str, Any]:
+        samples = self._process_stats.samples_since(params.number("since") / 1000)
+        wanted = params.text("node") == self._node.uid
+        return {"memory": resident_memory(), "last": self._process_stats.last, "samples": samples if wanted else []}
 
-    async def _channel(self, asked: Parameters) -> dict[str, Any]:
-        """One channel: what the configuration says of it, and how it is delivered."""
-        return await self._channels.one(asked) | await self._everywhere.deliveries(asked)
+    async def _channel(self, params: Parameters) -> dict[str, Any]:
+        """One channel: its configuration and its delivery."""
+        return await self._channels.detail(params) | await self._cluster.channel_delivery(params)
 
-    async def _config(self, _asked: Parameters) -> dict[str, Any]:
-        return described(self._loaded, self._environment)
+    async def _config(self, _params: Parameters) -> dict[str, Any]:
+        return configuration_view(self._loaded, self._environment)
 
-    async def _channel_options(self, asked: Parameters) -> dict[str, Any]:
-        """10 I.3: the effective options of a channel."""
+    async def _channel_options(self, params: Parameters) -> dict[str, Any]:
+        """The effective options of a channel (10 I.3)."""
         try:
-            resolved = self._node.namespaces.resolve(asked.needed("channel"))
+            resolved = self._node.namespaces.resolve(params.required("channel"))
         except ReplyError:
             return {"found": False, "namespace": None, "options": {}}
         return {"found": True, "namespace": resolved.namespace, "options": resolved.options}

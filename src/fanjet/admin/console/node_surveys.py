@@ -1,4 +1,4 @@
-"""The consoles of all nodes: what one of them is asked, each can tell about itself (07 §14.6)."""
+"""Surveys of the console: one node queries all nodes of the cluster (07 §14.6)."""
 
 from __future__ import annotations
 
@@ -6,83 +6,86 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..requests import Parameters, Refused
+from ..requests import Parameters, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from fanjet.node.node import Node
 
-SECONDS: Final = 3.0
-"""How long nodes may take to answer."""
-LONGEST_ANSWER: Final = 512 * 1024
-"""Bytes: some brokers take no messages of more than 1 MB."""
+TIMEOUT_SECONDS: Final = 3.0
+"""How long a survey waits for answers."""
+MAX_ANSWER_BYTES: Final = 512 * 1024
+"""Some brokers accept no message above 1 MB."""
 
 
-class Told(msgspec.Struct, frozen=True):
-    """What one node has told."""
+class NodeAnswer(msgspec.Struct, frozen=True):
+    """The answer of one node."""
 
     uid: str
     node: str
-    found: Any
+    result: Any
 
 
-class Everybody(msgspec.Struct, frozen=True):
-    """What the nodes have told, by name, so that it is in the same order whoever asks; and the names of those that have
-    not told."""
+class SurveyResult(msgspec.Struct, frozen=True):
+    """The answers, ordered by node name so that every node shows the same order, and the names of the nodes without an
+    answer."""
 
-    told: list[Told]
-    silent: list[str]
+    answered: list[NodeAnswer]
+    unanswered: list[str]
     own: Any
-    """What the node that asks has told itself, if it was asked."""
+    """This node's own answer; None when only another node was queried."""
 
 
-class _Answer(msgspec.Struct, omit_defaults=True):
-    found: Any = None
-    refused: str = ""
+class _Answer(msgspec.Struct, omit_defaults=True, rename={"result": "found", "error": "refused"}):
+    """An answer as nodes exchange it."""
+
+    result: Any = None
+    error: str = ""
     status: int = 0
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-class Nodes:
-    """Asks the nodes of the cluster, and answers for this one."""
+class NodeSurveys:
+    """Queries the nodes of the cluster and answers for this node."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def answer(self, name: str, answer: Callable[[Parameters], Coroutine[Any, Any, Any]]) -> None:
-        """From now on answer the question `name` of any node by what `answer` returns, to be encoded as JSON."""
+    def handle(self, name: str, handler: Callable[[Parameters], Coroutine[Any, Any, Any]]) -> None:
+        """Register the handler of the survey `name`; its result is encoded as JSON."""
 
-        async def respond(question: bytes) -> bytes:
+        async def respond(query: bytes) -> bytes:
             try:
-                encoded = msgspec.json.encode(_Answer(found=await answer(Parameters(question))))
-            except Refused as refusal:
-                return msgspec.json.encode(_Answer(refused=str(refusal), status=refusal.status))
-            if len(encoded) > LONGEST_ANSWER:
-                return msgspec.json.encode(_Answer(refused="the answer of a node is too long", status=500))
+                encoded = msgspec.json.encode(_Answer(result=await handler(Parameters(query))))
+            except RequestError as error:
+                return msgspec.json.encode(_Answer(error=str(error), status=error.status))
+            if len(encoded) > MAX_ANSWER_BYTES:
+                return msgspec.json.encode(_Answer(error="the answer of a node is too long", status=500))
             return encoded
 
-        self._node.inquiries.answer(_named(name), respond)
+        self._node.inquiries.answer(_survey_name(name), respond)
 
-    async def ask(self, name: str, asked: Parameters, *, to: str = "") -> Everybody:
-        """Ask one node, or all. Raises `Refused` when this node, or the only one that is asked, refuses to answer."""
-        answers = await self._node.inquire(_named(name), asked.encoded(), within=SECONDS, to=to)
+    async def survey(self, name: str, params: Parameters, *, to: str = "") -> SurveyResult:
+        """Query one node, or all. Raises `RequestError` when this node, or the only queried node, answers with an
+        error."""
+        answers = await self._node.inquire(_survey_name(name), params.encode(), within=TIMEOUT_SECONDS, to=to)
         names = {one.uid: one.name for one in await self._node.info()}
-        told, silent = [], [one.name for one in answers.silent]
+        answered, unanswered = [], [one.name for one in answers.silent]
         for uid, encoded in answers.told.items():
             answer = _decode(encoded)
-            if not answer.refused:
-                told.append(Told(uid, names.get(uid, uid), answer.found))
+            if not answer.error:
+                answered.append(NodeAnswer(uid, names.get(uid, uid), answer.result))
             elif uid in (self._node.uid, to):
-                raise Refused(answer.status, answer.refused)
+                raise RequestError(answer.status, answer.error)
             else:
-                silent.append(names.get(uid, uid))
-        told.sort(key=lambda one: (one.node, one.uid))
-        own = next((one.found for one in told if one.uid == self._node.uid), None)
-        return Everybody(told, sorted(silent), own)
+                unanswered.append(names.get(uid, uid))
+        answered.sort(key=lambda one: (one.node, one.uid))
+        own = next((one.result for one in answered if one.uid == self._node.uid), None)
+        return SurveyResult(answered, sorted(unanswered), own)
 
 
-def _named(name: str) -> str:
+def _survey_name(name: str) -> str:
     return f"fanjet_{name}"

@@ -1,4 +1,4 @@
-"""How the process is doing, measured only while somebody looks."""
+"""Samples of CPU, memory and load of this process, taken only while they are read."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS: Final = 0.2
 SAMPLE_SECONDS: Final = 2.0
-KEPT: Final = 450
-"""Samples, 15 minutes of them."""
-WATCHED_SECONDS: Final = 60.0
-"""How long measuring goes on after somebody has looked."""
+MAX_SAMPLES: Final = 450
+"""15 minutes of samples."""
+IDLE_SECONDS: Final = 60.0
+"""Sampling stops this long after the last read."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class Sample(Struct, frozen=True, array_like=True):
-    """One moment. `time` in Unix seconds, `lag` in milliseconds: the longest that the event loop was late since the
-    moment before; `cpu` in percent of one core, `memory` in bytes; the rest are counts, `messages` and `publications`
-    per second (negative where nothing counts them)."""
+    """One sample. `time` in Unix seconds; `lag` in milliseconds: the longest event loop delay since the previous
+    sample; `cpu` in percent of one core; `memory` in bytes; the others are counts, `messages` and `publications` per
+    second (negative when they are not counted)."""
 
     time: float
     clients: int
@@ -39,83 +39,85 @@ class Sample(Struct, frozen=True, array_like=True):
     publications: float
 
 
-class Vitals:
-    """Takes samples while it is asked for them. `count`: clients, subscriptions and channels as of now; `totals`: how
-    many messages have been sent and publications received so far, where that is counted."""
+class ProcessStats:
+    """Takes samples while they are read. `read_counts` returns the current numbers of clients, subscriptions and
+    channels; `read_totals` the messages sent and publications received so far, if metrics count them."""
 
-    def __init__(self, count: Callable[[], tuple[int, int, int]], totals: Callable[[], Mapping[str, float]]) -> None:
-        self._count = count
-        self._totals = totals
-        self._samples: deque[Sample] = deque(maxlen=KEPT)
+    def __init__(
+        self, read_counts: Callable[[], tuple[int, int, int]], read_totals: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self._read_counts = read_counts
+        self._totals = read_totals
+        self._samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
         self._timer: asyncio.TimerHandle | None = None
-        self._asked_at = 0.0
-        self._due = 0.0
+        self._last_read_at = 0.0
+        self._probe_due = 0.0
         self._lag = 0.0
-        self._taken_at = 0.0
+        self._sampled_at = 0.0
         self._cpu = 0.0
         self._last_totals: Mapping[str, float] = {}
 
-    def since(self, moment: float) -> list[Sample]:
-        """The samples after a moment (Unix seconds); from now on there are more."""
+    def samples_since(self, since: float) -> list[Sample]:
+        """Return the samples after `since` (Unix seconds) and keep sampling."""
         loop = asyncio.get_running_loop()
-        self._asked_at = loop.time()
+        self._last_read_at = loop.time()
         if self._timer is None:
-            self._begin(loop)
-        return [sample for sample in self._samples if sample.time > moment]
+            self._start(loop)
+        return [sample for sample in self._samples if sample.time > since]
 
     @property
     def last(self) -> Sample | None:
-        """The last sample, if one was taken."""
+        """The latest sample, if any."""
         return self._samples[-1] if self._samples else None
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """What was measured before the pause says nothing about the time since."""
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Reset the baselines: those from before the pause do not apply."""
         self._lag = 0.0
-        self._taken_at = loop.time()
+        self._sampled_at = loop.time()
         self._cpu = time.process_time()
         self._last_totals = self._totals()
         self._schedule(loop)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._due = loop.time() + PROBE_SECONDS
-        self._timer = loop.call_at(self._due, self._probe, loop)
+        self._probe_due = loop.time() + PROBE_SECONDS
+        self._timer = loop.call_at(self._probe_due, self._probe, loop)
 
     def _probe(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        self._lag = max(self._lag, now - self._due)
-        if now - self._taken_at >= SAMPLE_SECONDS:
-            self._take(now)
-        if now - self._asked_at > WATCHED_SECONDS:
+        self._lag = max(self._lag, now - self._probe_due)
+        if now - self._sampled_at >= SAMPLE_SECONDS:
+            self._record_sample(now)
+        if now - self._last_read_at > IDLE_SECONDS:
             self._timer = None
             self._samples.clear()
         else:
             self._schedule(loop)
 
-    def _take(self, now: float) -> None:
-        passed = now - self._taken_at
+    def _record_sample(self, now: float) -> None:
+        elapsed = now - self._sampled_at
         cpu = time.process_time()
-        totals = self._totals()
+        read_totals = self._totals()
         self._samples.append(
             Sample(
                 round(time.time(), 3),
-                *self._count(),
+                *self._read_counts(),
                 lag=round(self._lag * 1000, 2),
-                cpu=round((cpu - self._cpu) / passed * 100, 1),
+                cpu=round((cpu - self._cpu) / elapsed * 100, 1),
                 memory=resident_memory(),
-                messages=self._rate(totals, "messages", passed),
-                publications=self._rate(totals, "publications", passed),
+                messages=self._rate(read_totals, "messages", elapsed),
+                publications=self._rate(read_totals, "publications", elapsed),
             )
         )
-        self._taken_at, self._cpu, self._lag, self._last_totals = now, cpu, 0.0, totals
+        self._sampled_at, self._cpu, self._lag, self._last_totals = now, cpu, 0.0, read_totals
 
-    def _rate(self, totals: Mapping[str, float], name: str, passed: float) -> float:
-        if name not in totals:
+    def _rate(self, read_totals: Mapping[str, float], name: str, elapsed: float) -> float:
+        if name not in read_totals:
             return -1.0
-        return round((totals[name] - self._last_totals.get(name, 0.0)) / passed, 2)
+        return round((read_totals[name] - self._last_totals.get(name, 0.0)) / elapsed, 2)
 
 
 def resident_memory() -> int:
-    """Bytes of memory that the process holds; where the system does not tell, the most that it ever held."""
+    """Resident set size in bytes; the peak where the system does not report the current size."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * _PAGE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fanjet.admin.auth.auth_response import Verdict
-from fanjet.admin.long_requests import work_on
+from fanjet.admin.auth.auth_response import AuthResult
+from fanjet.admin.long_requests import run_handler
 from fanjet.auth import KeysUnavailable, TokenInvalid
 from fanjet.telemetry.logging import get_logger
 
@@ -38,19 +38,19 @@ class SignIn:
         if config.oidc.client_secret:
             self._flow = CodeFlow(config.oidc, config.secret, self._provider, self._identities)
 
-    async def judge(self, request: Request) -> Verdict:
+    async def authorize(self, request: Request) -> AuthResult:
         """Look at the request's token, access included: whoever loses it is out at once."""
         token = _bearer(request) if self._flow is None else self._flow.token_of(request)
         if token is None:
-            return Verdict.UNKNOWN
+            return AuthResult.UNAUTHENTICATED
         try:
             identity = await self._identities.identify(token)
         except TokenInvalid as error:
             log.info("token of an admin login is not valid", error=str(error))
-            return Verdict.UNKNOWN
+            return AuthResult.UNAUTHENTICATED
         except (ProviderFailed, KeysUnavailable):
-            return Verdict.UNDECIDED
-        return Verdict.ADMITTED if identity.has_access else Verdict.FORBIDDEN
+            return AuthResult.UNAVAILABLE
+        return AuthResult.ALLOWED if identity.has_access else AuthResult.FORBIDDEN
 
     async def invitation(self, request: Request) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
         """What the console must know to log in, and headers to send along. Without an address the provider cannot be
@@ -82,7 +82,7 @@ class SignIn:
         if exchange.request.method != "GET":
             exchange.respond(405)
         elif self._flow is not None:
-            work_on(exchange, _come_back(exchange, self._flow))
+            run_handler(exchange, _come_back(exchange, self._flow))
 
     def _log_out(self, exchange: Exchange) -> None:
         if exchange.request.method != "POST":

@@ -1,7 +1,7 @@
-"""Everything that is delivered in one channel, from whatever node it comes (10 I.2).
+"""Trace of all deliveries in a channel, from every node (10 I.2).
 
-Who traces subscribes to the channel like a client, with a wire format of its own that makes events: the hub has nothing
-to do with it, and nothing more to do when nobody traces. The trace counts among the channel's subscribers.
+A trace subscribes to the channel like a client, with its own wire format that encodes events: the hub needs no code for
+it and no work without traces. The trace counts among the channel's subscribers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fanjet.protocol.messages import JoinPush, LeavePush
 from fanjet.protocol.wire import WireFormat
 
 from ..event_stream import event_line
-from .message_format import readable
+from .message_format import format_message
 
 if TYPE_CHECKING:
     from fanjet.node.node import Node
@@ -25,47 +25,46 @@ if TYPE_CHECKING:
 
     from ..event_stream import EventStream
 
-_NAMES = {JoinPush: "join", LeavePush: "leave"}
+_PUSH_TYPES = {JoinPush: "join", LeavePush: "leave"}
 
 
-class _Events:
-    """A codec whose messages are events."""
+class _EventCodec:
+    """A codec that encodes pushes as events."""
 
     name = "trace"
     ping = b""
     pushes_json = False
 
     def size(self, message: bytes) -> int:
-        """What goes to a trace does not count."""
+        """Messages to a trace are not counted in metrics."""
         return 0
 
     def sizes(self, frame: bytes) -> tuple[int, ...]:
-        """Nor does anything come from it."""
+        """A trace sends no commands."""
         return ()
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
-        """A join or a leave."""
-        return event_line(_NAMES.get(type(body), "push"), readable(body), channel=channel)
+        """Encode a join or a leave."""
+        return event_line(_PUSH_TYPES.get(type(body), "push"), format_message(body), channel=channel)
 
     def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
-        """The channel."""
+        """Encode the channel."""
         return channel.encode()
 
     def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
-        """A publication."""
-        told = readable(publication)
-        del told["time"]
-        told.pop("is_json", None)
-        return event_line("pub", told, channel=publication.channel or prefix.decode())
+        """Encode a publication."""
+        content = format_message(publication)
+        del content["time"]
+        content.pop("is_json", None)
+        return event_line("pub", content, channel=publication.channel or prefix.decode())
 
 
-_WIRE: Final = WireFormat("trace", cast("Codec", _Events()), lambda line: line)
-"""All traces share it: an event is encoded once for all of them, and whatever is remembered for a wire format is
-remembered once."""
+_WIRE: Final = WireFormat("trace", cast("Codec", _EventCodec()), lambda line: line)
+"""Shared by all traces: an event is encoded once for all of them, and caches per wire format are shared."""
 
 
-class _Listener:
-    """What the hub takes for the session of a subscriber."""
+class _TraceSession:
+    """Stands in for the session of a subscriber in the hub."""
 
     client_id = user = session_id = ""
     labels = None
@@ -78,23 +77,23 @@ class _Listener:
         """Write the events."""
         lines, self.outbox = self.outbox, None
         for line in lines or ():
-            self._stream.pass_on(line)
+            self._stream.write_line(line)
 
     def disconnect(self, disconnect: Disconnect) -> None:
-        """Something could not be delivered, such as a publication that is too long."""
-        self._stream.tell("disconnect", {"code": disconnect.code, "reason": disconnect.reason})
+        """A delivery failed, for example of a publication that is too long."""
+        self._stream.emit("disconnect", {"code": disconnect.code, "reason": disconnect.reason})
         self._stream.finish()
 
     def lose_position(self, subscriber: Subscriber) -> None:
-        """It has none."""
+        """A trace keeps no position."""
 
 
 async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
-    """Tell what comes in a channel until the stream ends. Raises `ReplyError` for an unknown namespace, and what the
-    broker raises."""
+    """Trace a channel until the stream ends. Raises `ReplyError` for an unknown namespace, and the broker's
+    errors."""
     node.resolve(channel)
     delivery = Delivery(_WIRE, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
-    subscriber = Subscriber(cast("Session", _Listener(stream)), channel, delivery)
+    subscriber = Subscriber(cast("Session", _TraceSession(stream)), channel, delivery)
     try:
         await node.subscribe_channel(subscriber)
     except BaseException:

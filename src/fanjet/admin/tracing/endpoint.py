@@ -12,10 +12,10 @@ from fanjet.protocol.codes import ReplyError
 from fanjet.telemetry.logging import get_logger
 
 from ..event_stream import EventStream
-from ..long_requests import work_on
+from ..long_requests import run_handler
 from .channel_trace import trace_channel
 from .connection_trace import trace_client, trace_user
-from .remote_traces import FarTraces
+from .remote_traces import RemoteTraces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.node.node import Node
 
-    from .connection_trace import Events
+    from .connection_trace import EventSink
 
-    Trace = Callable[[Node, str, Watching, Events], None]
+    Trace = Callable[[Node, str, Watching, EventSink], None]
 
 log = get_logger(__name__)
 
 
 class TraceRequest(msgspec.Struct):
-    """Whom or what to trace. The empty user are the anonymous connections."""
+    """The channel, user or client to trace. The empty user stands for anonymous connections."""
 
     type: Literal["channel", "user", "client"]
     entity: str
@@ -40,54 +40,54 @@ class TraceRequest(msgspec.Struct):
 _decode = msgspec.json.Decoder(TraceRequest).decode
 
 
-class Tracing:
-    """Begins traces. Each ends when its reader goes."""
+class TraceEndpoint:
+    """Starts traces. A trace ends when its reader disconnects."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._watching = Watching()
-        self._far = FarTraces(node, self._watching)
+        self._remote = RemoteTraces(node, self._watching)
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer with a stream of events."""
+        """Respond with a stream of events."""
         try:
-            wanted = _decode(exchange.request.body)
+            request = _decode(exchange.request.body)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            _refuse(exchange, str(error))
+            _respond_error(exchange, str(error))
             return
-        if wanted.type == "user":
-            self._trace_connections(exchange, wanted, trace_user)
-        elif not wanted.entity:
-            _refuse(exchange, "entity is empty")
-        elif wanted.type == "client":
-            self._trace_connections(exchange, wanted, trace_client)
+        if request.type == "user":
+            self._trace_connections(exchange, request, trace_user)
+        elif not request.entity:
+            _respond_error(exchange, "entity is empty")
+        elif request.type == "client":
+            self._trace_connections(exchange, request, trace_client)
         else:
-            self._trace_channel(exchange, wanted.entity)
+            self._trace_channel(exchange, request.entity)
 
-    def _trace_connections(self, exchange: Exchange, wanted: TraceRequest, trace: Trace) -> None:
+    def _trace_connections(self, exchange: Exchange, request: TraceRequest, trace: Trace) -> None:
         stream = self._stream(exchange)
-        trace(self._node, wanted.entity, self._watching, stream)
-        self._far.begin(wanted.type, wanted.entity, stream)
+        trace(self._node, request.entity, self._watching, stream)
+        self._remote.start(request.type, request.entity, stream)
 
     def _trace_channel(self, exchange: Exchange, channel: str) -> None:
         try:
             self._node.resolve(channel)
         except ReplyError as failure:
-            _refuse(exchange, failure.error.message)
+            _respond_error(exchange, failure.error.message)
             return
-        work_on(exchange, self._listen(channel, self._stream(exchange)))
+        run_handler(exchange, self._trace_channel_events(channel, self._stream(exchange)))
 
-    async def _listen(self, channel: str, stream: EventStream) -> None:
+    async def _trace_channel_events(self, channel: str, stream: EventStream) -> None:
         try:
             await trace_channel(self._node, channel, stream)
         except Exception as error:
             log.error("error tracing a channel", channel=channel, error=repr(error))
-            stream.tell("failed", {"error": "the broker does not deliver this channel"})
+            stream.emit("failed", {"error": "the broker does not deliver this channel"})
             stream.finish()
 
     def _stream(self, exchange: Exchange) -> EventStream:
-        return EventStream(exchange, ended=lambda: self._node.shutting_down)
+        return EventStream(exchange, is_shutting_down=lambda: self._node.shutting_down)
 
 
-def _refuse(exchange: Exchange, why: str) -> None:
-    exchange.respond(400, msgspec.json.encode({"error": why}), JSON)
+def _respond_error(exchange: Exchange, reason: str) -> None:
+    exchange.respond(400, msgspec.json.encode({"error": reason}), JSON)

@@ -1,4 +1,4 @@
-"""Messages of the protocol as people read them: JSON, without what holds its default, and without tokens."""
+"""Formats protocol messages for people: JSON without default values and tokens."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ SECRET_FIELDS: Final = frozenset(("token",))
 HIDDEN: Final = "<hidden>"
 
 
-def readable(value: Any) -> Any:
-    """Something to be encoded as JSON. Payloads that are JSON stand as such, others by their Base64 form."""
+def format_message(value: Any) -> Any:
+    """Return a value that can be encoded as JSON. JSON payloads are embedded, others become Base64."""
     if isinstance(value, msgspec.Struct):
-        return _members(value)
+        return _format_struct(value)
     if isinstance(value, bytes | msgspec.Raw):
-        return payload(bytes(value))
+        return format_payload(bytes(value))
     if isinstance(value, dict):
-        return {name: readable(one) for name, one in value.items()}
+        return {name: format_message(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [readable(one) for one in value]
+        return [format_message(item) for item in value]
     return value
 
 
-def payload(data: bytes) -> Any:
-    """A payload: JSON as such, anything else by its Base64 form; None for an empty one."""
+def format_payload(data: bytes) -> Any:
+    """A payload: JSON is embedded, anything else becomes Base64; None when empty."""
     if not data:
         return None
     return msgspec.Raw(data) if is_json(data) else {"base64": data}
 
 
-def _members(struct: msgspec.Struct) -> dict[str, Any]:
+def _format_struct(struct: msgspec.Struct) -> dict[str, Any]:
     members = {}
     for name in struct.__struct_fields__:
         value = getattr(struct, name)
         if not (bytes(value) if isinstance(value, msgspec.Raw) else value):
             continue
-        members[name] = HIDDEN if name in SECRET_FIELDS else readable(value)
+        members[name] = HIDDEN if name in SECRET_FIELDS else format_message(value)
     return members
