@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fanjet.config import Config
-from fanjet.engines.memory_server.handshake import hand_over, take_over
+from fanjet.engines.memory_server.handshake import receive_descriptor, send_descriptor
 from fanjet.engines.memory_server.messages import Ping, encode
 from fanjet.engines.memory_server.process import serve
 from fanjet.net.binding import bind_unix
@@ -176,9 +176,9 @@ class Wire:
         far = connect_raw(self._target)
         try:
             far.setblocking(False)
-            descriptor = await take_over(far)
+            descriptor = await receive_descriptor(far)
             with socket.socket(fileno=os.dup(near.get_extra_info("socket").fileno())) as raw:
-                hand_over(raw, descriptor)
+                send_descriptor(raw, descriptor)
             os.close(descriptor)
             return await asyncio.open_unix_connection(sock=far)
         except BaseException:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.redis import BrokerRedisConnection, RedisConnection
 
     from .interfaces import Broker, Controller, PresenceManager, RevocationEvents
-    from .memory_server import EngineLink
+    from .memory_server import EngineClient
     from .metrics import EngineMetrics
     from .redis import RedisBroker, RedisController, Shards
 
@@ -117,7 +117,7 @@ class _Opener(Struct, frozen=True):
     events: RevocationEvents
     uid: str
     metrics: EngineMetrics
-    link: EngineLink | None
+    link: EngineClient | None
     """To the process that owns what is in memory, if it is not this one."""
 
     def default_ones(self) -> tuple[Broker, PresenceManager, Controller | None]:
@@ -224,10 +224,10 @@ class _Opener(Struct, frozen=True):
         return RedisController(shards, prefix=prefix, uid=self.uid, count_error=count_error)
 
 
-def _link(path: str, uid: str) -> EngineLink:
-    from .memory_server import EngineLink  # noqa: PLC0415
+def _link(path: str, uid: str) -> EngineClient:
+    from .memory_server import EngineClient  # noqa: PLC0415
 
-    return EngineLink(path, uid)
+    return EngineClient(path, uid)
 
 
 def _shards(settings: RedisConnection) -> Shards:

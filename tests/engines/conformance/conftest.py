@@ -11,7 +11,7 @@ from fanjet.config.tree.broker import BrokerNats
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import Broker, BrokerEvents, PresenceManager
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
-from fanjet.engines.memory_server import EngineLink, SharedBroker, SharedPresenceManager
+from fanjet.engines.memory_server import EngineClient, SharedBroker, SharedPresenceManager
 from fanjet.engines.nats import NatsBroker, NatsConnection
 from fanjet.engines.redis import PubSubOptions, RedisBroker, RedisPresenceManager, Shards, partition_tags
 from fanjet.engines.redisnats import RedisNatsBroker
@@ -125,7 +125,7 @@ async def _broker(engine: str, events: BrokerEvents, installations: Installation
     if engine == "memory":
         return MemoryBroker(events)
     if engine == "memory-behind-workers":
-        return SharedBroker(EngineLink(await stack.enter_async_context(engine_within()), "me"), events)
+        return SharedBroker(EngineClient(await stack.enter_async_context(engine_within()), "me"), events)
     form = engine.removeprefix("redis-")
     settings = _settings(form, REDIS[form], installations)
     return RedisBroker(
@@ -155,7 +155,7 @@ async def presence(
         return
     if request.param == "memory-behind-workers":
         async with engine_within() as path:
-            shared = SharedPresenceManager(EngineLink(path, "me"))
+            shared = SharedPresenceManager(EngineClient(path, "me"))
             await shared.start()
             yield shared
             await shared.close()

@@ -1,4 +1,4 @@
-"""Workers of one engine, in the loop of the test."""
+"""Workers of one engine, in the test's event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fanjet.engines.memory_server import EngineLink, SharedBroker, SharedController, SharedPresenceManager
+from fanjet.engines.memory_server import EngineClient, SharedBroker, SharedController, SharedPresenceManager
 from tests.engines.conftest import Recorder
 from tests.support.shared_engine import engine_within, socket_folder
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Worker:
-    """What a node has of the engine."""
+    """A worker's client of the engine, with broker, presence manager and controller."""
 
-    link: EngineLink
+    client: EngineClient
     events: Recorder
     broker: SharedBroker
     presence: SharedPresenceManager
@@ -32,17 +32,19 @@ class Worker:
 @asynccontextmanager
 async def working(path: str, node: str = "me", *, last_will: bytes = b"") -> AsyncIterator[Worker]:
     """A worker, connected in the order in which nodes do it."""
-    link, events = EngineLink(path, node), Recorder()
-    worker = Worker(link, events, SharedBroker(link, events), SharedPresenceManager(link), SharedController(link))
+    client, events = EngineClient(path, node), Recorder()
+    worker = Worker(
+        client, events, SharedBroker(client, events), SharedPresenceManager(client), SharedController(client)
+    )
     worker.controller.register_last_will(last_will)
-    parts = (worker.broker, worker.presence, worker.controller)
+    engines = (worker.broker, worker.presence, worker.controller)
     try:
         await worker.controller.start(worker.control.append)
         await worker.broker.start()
         await worker.presence.start()
         yield worker
     finally:
-        for part in parts:
+        for part in engines:
             await part.close()
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable, Published, PublishOptions
-from fanjet.engines.memory_server import EngineLink, SharedBroker, engine_connection
-from fanjet.engines.memory_server import engine_client as link_module
-from fanjet.engines.memory_server.handshake import take_over
+from fanjet.engines.memory_server import EngineClient, SharedBroker, engine_connection
+from fanjet.engines.memory_server import engine_client as client_module
+from fanjet.engines.memory_server.handshake import receive_descriptor
 from fanjet.protocol.publication import ClientInfo, StreamPosition
 from tests.engines.memory_server.conftest import Worker, working
 from tests.support.shared_engine import EngineProcess, Wire, connect_raw, engine_at, engine_within, holding_lock
@@ -48,7 +48,7 @@ def process(folder: Path) -> Iterator[EngineProcess]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that wait a short time for a silent engine."""
     monkeypatch.setattr(engine_connection, "KEEPALIVE_SECONDS", 0.05)
-    monkeypatch.setattr(link_module, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.5)
 
 
 async def restored(worker: Worker, times: int = 1) -> None:
@@ -77,19 +77,19 @@ async def delivered_again(worker: Worker, channel: str = "news") -> None:
 
 
 async def test_nothing_there_at_start(folder):
-    link = EngineLink(str(folder / "engine"), "me")
+    client = EngineClient(str(folder / "engine"), "me")
     with pytest.raises(EngineUnavailable, match="error connecting to the engine at"):
-        await link.start()
-    await link.close()
+        await client.start()
+    await client.close()
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_an_engine_that_does_not_answer_at_start(process):
     process.freeze()
-    link = EngineLink(process.path, "me")
+    client = EngineClient(process.path, "me")
     with pytest.raises(EngineUnavailable, match="timeout"):
-        await link.start()
-    await link.close()
+        await client.start()
+    await client.close()
 
 
 # ------------------------------------------------------------------------------------------------------ losses
@@ -124,7 +124,7 @@ async def test_how_long_nothing_was_heard_is_known_before_the_loss_and_after_it(
 
 
 async def test_what_the_engine_does_not_read_waits(process, impatient, monkeypatch):
-    monkeypatch.setattr(engine_connection, "MOST_UNSENT", 1_000_000)
+    monkeypatch.setattr(engine_connection, "MAX_UNSENT", 1_000_000)
 
     async def publish(worker: Worker) -> list[asyncio.Future[Published]]:
         calls = []
@@ -169,8 +169,8 @@ async def test_when_the_engine_is_killed_everything_begins_anew(process):
 
 @pytest.mark.parametrize(("count", "size"), [(400, 10_000), (2_000, 10)])
 async def test_presence_that_is_more_than_may_wait_for_an_engine_is_told_again(process, monkeypatch, count, size):
-    monkeypatch.setattr(engine_connection, "MOST_UNSENT", 1_000_000)
-    monkeypatch.setattr(link_module, "MOST_UNANSWERED", 1_000)
+    monkeypatch.setattr(engine_connection, "MAX_UNSENT", 1_000_000)
+    monkeypatch.setattr(client_module, "MAX_UNANSWERED", 1_000)
     async with working(process.path) as worker:
         for number in range(count):
             client = f"c{number}"
@@ -184,7 +184,7 @@ async def test_presence_that_is_more_than_may_wait_for_an_engine_is_told_again(p
 
 
 async def test_an_engine_that_is_lost_while_it_is_told_who_is_present_is_tried_again(folder, monkeypatch):
-    monkeypatch.setattr(link_module, "MOST_UNANSWERED", 10)
+    monkeypatch.setattr(client_module, "MAX_UNANSWERED", 10)
     path, wired = str(folder / "engine"), str(folder / "wire")
     async with engine_at(path), Wire(wired, path) as wire, working(wired) as worker:
         for number in range(100):
@@ -366,7 +366,7 @@ class Follower:
         self._epoch = ""
         self._astray = asyncio.Event()
         self._early: list[tuple[str, int]] | None = []
-        self.broker = SharedBroker(EngineLink(path, node), self)
+        self.broker = SharedBroker(EngineClient(path, node), self)
 
     def on_publication(self, _channel: str, publication: Publication, epoch: str, **_: object) -> None:
         if self._early is not None:
@@ -397,7 +397,7 @@ class Follower:
         return True
 
     async def follow(self) -> None:
-        """Subscribe once; that it lasts is the link's business."""
+        """Subscribe once; that it lasts is the client's business."""
         self._astray.set()
         subscribed = False
         while True:
@@ -442,7 +442,7 @@ async def publish(broker: SharedBroker, acknowledged: set[tuple[str, int]], chan
 async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, monkeypatch):
     print(f"seed {seed}")
     monkeypatch.setattr("fanjet.engines.memory_server.engine_client.RETRY_SECONDS", 0.002)
-    monkeypatch.setattr("fanjet.engines.memory_server.engine_client.MOST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("fanjet.engines.memory_server.engine_client.MAX_RETRY_SECONDS", 0.01)
     chance = random.Random(seed)
     acknowledged: set[tuple[str, int]] = set()
     path = str(folder / "engine")
@@ -451,9 +451,9 @@ async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, 
         await engine.enter_async_context(engine_at(path))
         wires = [await all_of_it.enter_async_context(Wire(str(folder / f"wire{n}"), path)) for n in range(3)]
         followers = [Follower(wires[n].path, f"follower{n}") for n in range(2)]
-        link = EngineLink(wires[2].path, "publisher")
-        publisher = SharedBroker(link, followers[0])
-        link.events = None
+        client = EngineClient(wires[2].path, "publisher")
+        publisher = SharedBroker(client, followers[0])
+        client.events = None
         for broker in (publisher, *(follower.broker for follower in followers)):
             await broker.start()
             all_of_it.push_async_callback(broker.close)
@@ -511,7 +511,7 @@ async def test_who_stops_while_it_writes_holds_up_the_others_and_nothing_is_lost
             await each.broker.subscribe("news")
         with connect_raw(engine) as raw:
             raw.setblocking(False)
-            descriptor = await take_over(raw)
+            descriptor = await receive_descriptor(raw)
         with holding_lock(descriptor) as holder:
             os.close(descriptor)
             holder.send_signal(signal.SIGSTOP)

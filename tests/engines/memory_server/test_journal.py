@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.memory_server import journal as module
-from fanjet.engines.memory_server.journal import Busy, FallenBehind, Journal
-from fanjet.engines.memory_server.notifier import Bell, Bells, bell_at
-from fanjet.engines.memory_server.offset_slots import Place
-from fanjet.engines.memory_server.reader_table import ENGINE_SEAT, MOST_SEATS, bucket_of
+from fanjet.engines.memory_server.journal import Busy, Journal, Overrun
+from fanjet.engines.memory_server.notifier import Notifier, WakeupPipe, pipe_path
+from fanjet.engines.memory_server.offset_slots import OffsetSlot
+from fanjet.engines.memory_server.reader_table import ENGINE_SLOT, MAX_READERS, bucket_of
 from tests.support.shared_engine import holding_lock
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ from fanjet.engines.memory_server.journal import Busy, Journal
 descriptor, name, count, processes = int(sys.argv[1]), sys.argv[2].encode(), int(sys.argv[3]), int(sys.argv[4])
 journal, position, seen, number = Journal(descriptor), 0, b"", 0
 while len(seen) < 8 * count * processes:
-    own = b"%s%07d" % (name, number) if number < count else b""
+    data = b"%s%07d" % (name, number) if number < count else b""
     try:
-        news, position = journal.exchange(position, own)
+        records, position = journal.exchange(position, data)
     except Busy:
         continue
-    seen += news + own
-    number += bool(own)
+    seen += records + data
+    number += bool(data)
 sys.stdout.buffer.write(seen)
 """
 
@@ -61,7 +61,7 @@ while True:
 @pytest.fixture
 def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     monkeypatch.setattr(module, "CAPACITY", 1000)
-    monkeypatch.setattr(module, "MOST_AT_ONCE", 500)
+    monkeypatch.setattr(module, "MAX_APPEND", 500)
     made = Journal.create()
     yield made
     made.close()
@@ -102,18 +102,18 @@ def test_processes_see_all_that_each_appends_in_one_order():
             process.wait()
         journal.close()
     assert seen[0] == seen[1] == seen[2]
-    told = [seen[0][start : start + 8] for start in range(0, len(seen[0]), 8)]
+    chunks = [seen[0][start : start + 8] for start in range(0, len(seen[0]), 8)]
     for name in names.encode():
-        assert [each[1:] for each in told if each[0] == name] == [b"%07d" % number for number in range(count)]
+        assert [each[1:] for each in chunks if each[0] == name] == [b"%07d" % number for number in range(count)]
 
 
 def test_it_goes_round(journal, another):
     position = another.end
     for number in range(100):
-        own = bytes([number]) * (number * 3 + 1)
-        journal.exchange(None, own)
-        news, position = another.exchange(position, b"")
-        assert news == own
+        data = bytes([number]) * (number * 3 + 1)
+        journal.exchange(None, data)
+        records, position = another.exchange(position, b"")
+        assert records == data
 
 
 def test_who_reads_too_late_is_told_and_nothing_is_appended(journal, another):
@@ -122,7 +122,7 @@ def test_who_reads_too_late_is_told_and_nothing_is_appended(journal, another):
     assert another.exchange(start, b"")[0] == b"x" * 500
     journal.exchange(None, b"y")
     end = journal.end
-    with pytest.raises(FallenBehind):
+    with pytest.raises(Overrun):
         another.exchange(start, b"z")
     assert journal.end == end
 
@@ -136,15 +136,17 @@ def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
 
 
 def test_seats_are_given_again(journal, another):
-    seats = journal.seats
-    seats.note(ENGINE_SEAT, 51)
-    assert [seats.take(generation, 0) for generation in range(1, MOST_SEATS + 1)] == list(range(MOST_SEATS))
-    assert seats.take(1000, 0) is None
-    another.seats.wait_for(7, bucket_of(ONE), waits=True)
-    seats.free(7)
-    assert seats.take(1001, 50) == 7
-    assert another.seats.call([ONE], 50, ()) == [(seat, seat + 1) for seat in range(MOST_SEATS) if seat != 7]
-    assert another.seats.call([ONE], 51, ()) == [(7, 1001)]
+    readers = journal.readers
+    readers.set_position(ENGINE_SLOT, 51)
+    assert [readers.allocate(generation, 0) for generation in range(1, MAX_READERS + 1)] == list(range(MAX_READERS))
+    assert readers.allocate(1000, 0) is None
+    another.readers.set_interest(7, bucket_of(ONE), interested=True)
+    readers.free(7)
+    assert readers.allocate(1001, 50) == 7
+    assert another.readers.mark_notified([ONE], 50, ()) == [
+        (slot, slot + 1) for slot in range(MAX_READERS) if slot != 7
+    ]
+    assert another.readers.mark_notified([ONE], 51, ()) == [(7, 1001)]
 
 
 def append_next(journal: Journal, generation: int = 5) -> int:
@@ -152,52 +154,52 @@ def append_next(journal: Journal, generation: int = 5) -> int:
 
 
 def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another):
-    place = Place(3, 5)
+    slot = OffsetSlot(3, 5)
     assert append_next(another) == 0
-    assert journal.keep(0, b"made", [(place, 10)]) == (b"", 4)
+    assert journal.sync(0, b"made", [(slot, 10)]) == (b"", 4)
     assert [append_next(another), append_next(journal), append_next(another)] == [11, 12, 13]
     assert append_next(another, 6) == 0
-    assert journal.keep(4, b"", (), [place]) == (b"<11><12><13>", 16)
+    assert journal.sync(4, b"", (), [slot]) == (b"<11><12><13>", 16)
     assert append_next(another) == 0
     assert another.exchange(0, b"")[0] == b"made<11><12><13>"
 
 
 def test_who_gives_an_offset_learns_where_it_stands(journal):
-    journal.keep(0, b"made", [(Place(3, 5), 0)])
+    journal.sync(0, b"made", [(OffsetSlot(3, 5), 0)])
     assert journal.append_next(3, 5, lambda _: b"12345") == (1, 4, 9)
     assert journal.append_next(3, 6, lambda _: b"12345") == (0, 9, 9)
 
 
 def test_an_engine_far_behind_is_asked_for_offsets(journal, another, monkeypatch):
-    monkeypatch.setattr(module, "MOST_UNKEPT", 3)
-    journal.keep(0, b"", [(Place(3, 5), 0)])
+    monkeypatch.setattr(module, "MAX_UNSTORED", 3)
+    journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     assert [append_next(another) for _ in range(3)] == [1, 2, 0]
-    journal.keep(0, b"")
+    journal.sync(0, b"")
     assert append_next(another) == 3
 
 
 def test_what_the_engine_need_not_keep_cannot_overrun_it(journal, another):
-    journal.keep(0, b"", [(Place(3, 5), 0)])
+    journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     append_next(another)
-    assert journal.keep(0, b"") == (b"<1>", 3)
+    assert journal.sync(0, b"") == (b"<1>", 3)
     for _ in range(20):
         another.exchange(None, b"x" * 100)
-    assert journal.keep(3, b"") == (b"", 2003)
+    assert journal.sync(3, b"") == (b"", 2003)
     append_next(another)
     for _ in range(4):
         another.exchange(None, b"x" * 100)
     with pytest.raises(Busy):
         another.exchange(None, b"x" * 100)
-    news, end = journal.keep(2003, b"")
-    assert news == b"<2>" + b"x" * 400
+    records, end = journal.sync(2003, b"")
+    assert records == b"<2>" + b"x" * 400
     assert another.exchange(None, b"x" * 100) == (b"", end + 100)
 
 
 def test_an_offset_whose_publication_does_not_count_is_given_again(journal, another, monkeypatch):
-    journal.keep(0, b"", [(Place(3, 5), 0), (Place(4, 6), 0)])
+    journal.sync(0, b"", [(OffsetSlot(3, 5), 0), (OffsetSlot(4, 6), 0)])
     append_next(another)
 
-    def die(end: int, own: bytes) -> None:
+    def die(end: int, data: bytes) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(another, "_write", die)
@@ -210,7 +212,7 @@ def test_an_offset_whose_publication_does_not_count_is_given_again(journal, anot
 
 def test_offsets_have_no_gap_whoever_is_killed():
     journal = Journal.create()
-    journal.keep(0, b"", [(Place(3, 5), 0)])
+    journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     position, seen, killed = 0, b"", 0
     command = [sys.executable, "-c", NUMBERER, str(journal.descriptor)]
     start = partial(subprocess.Popen, command, pass_fds=[journal.descriptor])
@@ -219,8 +221,8 @@ def test_offsets_have_no_gap_whoever_is_killed():
         before = len(seen)
         while len(seen) < before + 20_000:
             with contextlib.suppress(Busy):
-                news, position = journal.keep(position, b"")
-                seen += news
+                records, position = journal.sync(position, b"")
+                seen += records
         processes[0].kill()
         processes.pop(0).wait()
         killed += 1
@@ -228,7 +230,7 @@ def test_offsets_have_no_gap_whoever_is_killed():
     for process in processes:
         process.kill()
         process.wait()
-    seen += journal.keep(position, b"")[0]
+    seen += journal.sync(position, b"")[0]
     offsets = [int(each) for each in seen.split()]
     assert offsets == list(range(1, len(offsets) + 1))
     assert append_next(journal) == len(offsets) + 1
@@ -236,79 +238,79 @@ def test_offsets_have_no_gap_whoever_is_killed():
 
 
 def test_an_offset_that_could_not_be_used_is_given_again(journal):
-    journal.keep(0, b"", [(Place(3, 5), 0)])
+    journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     with pytest.raises(ZeroDivisionError):
         journal.append_next(3, 5, lambda offset: b"%d" % (offset // 0))
     assert append_next(journal) == 1
 
 
 @pytest.fixture
-def bells(journal: Journal, folder: Path) -> Iterator[Bells]:
+def notifier(journal: Journal, folder: Path) -> Iterator[Notifier]:
     """For the pipes of two seats, both of which wait for a channel."""
-    prefix = str(folder / "bell.")
-    for seat in range(2):
-        assert journal.seats.take(seat + 1, 0) == seat
-        journal.seats.wait_for(seat, bucket_of(ONE), waits=True)
-        os.mkfifo(bell_at(prefix, seat))
-    rung = Bells(journal.seats, prefix)
+    prefix = str(folder / "pipe.")
+    for slot in range(2):
+        assert journal.readers.allocate(slot + 1, 0) == slot
+        journal.readers.set_interest(slot, bucket_of(ONE), interested=True)
+        os.mkfifo(pipe_path(prefix, slot))
+    rung = Notifier(journal.readers, prefix)
     yield rung
     rung.close()
 
 
-def heard(bell: Bell) -> bytes:
+def read_pipe(pipe: WakeupPipe) -> bytes:
     try:
-        return os.read(bell.descriptor, 10)
+        return os.read(pipe.descriptor, 10)
     except BlockingIOError:
         return b""
 
 
-def test_a_bell_is_rung_once_until_it_is_answered(journal, bells, folder: Path):
-    bells.ring([ONE], 0, [1])  # nobody listens yet
-    journal.seats.come(0)
-    bell = Bell(bell_at(str(folder / "bell."), 0))
+def test_a_bell_is_rung_once_until_it_is_answered(journal, notifier, folder: Path):
+    notifier.notify([ONE], 0, [1])  # nobody listens yet
+    journal.readers.rearm(0)
+    pipe = WakeupPipe(pipe_path(str(folder / "pipe."), 0))
     for _ in range(2):
         for _ in range(3):
-            bells.ring([ONE], 0, [1])
-        assert heard(bell) == b"\0"
-        journal.seats.come(0)
-    bell.take()  # which nobody has rung
-    bell.close()
-    bells.ring([ONE], 0, [1])  # and nobody has any more
+            notifier.notify([ONE], 0, [1])
+        assert read_pipe(pipe) == b"\0"
+        journal.readers.rearm(0)
+    pipe.drain()  # which nobody has rung
+    pipe.close()
+    notifier.notify([ONE], 0, [1])  # and nobody has any more
 
 
-def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, bells, folder: Path):
-    mine, other = (Bell(bell_at(str(folder / "bell."), seat)) for seat in range(2))
-    journal.seats.wait_for(1, bucket_of(TWO), waits=True)
-    journal.seats.wait_for(1, bucket_of(ONE), waits=False)
+def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, notifier, folder: Path):
+    mine, other = (WakeupPipe(pipe_path(str(folder / "pipe."), slot)) for slot in range(2))
+    journal.readers.set_interest(1, bucket_of(TWO), interested=True)
+    journal.readers.set_interest(1, bucket_of(ONE), interested=False)
     for channels, end, expected in (
         ([ONE], 0, (b"\0", b"")),
         ([TWO], 0, (b"", b"\0")),
         ([THREE, TWO, ONE], 0, (b"\0", b"\0")),
         ([THREE], 0, (b"", b"")),
-        ([THREE], module.FAR_BEHIND + 1, (b"\0", b"\0")),
+        ([THREE], module.WAKEUP_LAG + 1, (b"\0", b"\0")),
     ):
-        for seat in range(2):
-            journal.seats.come(seat)
-        bells.ring(channels, end, ())
-        assert (heard(mine), heard(other)) == expected
-    journal.seats.note(0, 10)
-    for seat in range(2):
-        journal.seats.come(seat)
-    bells.ring([THREE], module.FAR_BEHIND + 1, ())
-    assert (heard(mine), heard(other)) == (b"", b"\0")
+        for slot in range(2):
+            journal.readers.rearm(slot)
+        notifier.notify(channels, end, ())
+        assert (read_pipe(mine), read_pipe(other)) == expected
+    journal.readers.set_position(0, 10)
+    for slot in range(2):
+        journal.readers.rearm(slot)
+    notifier.notify([THREE], module.WAKEUP_LAG + 1, ())
+    assert (read_pipe(mine), read_pipe(other)) == (b"", b"\0")
     mine.close()
     other.close()
 
 
-def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, bells, folder: Path):
-    path = bell_at(str(folder / "bell."), 0)
+def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, notifier, folder: Path):
+    path = pipe_path(str(folder / "pipe."), 0)
     for generation in (10, 11):
-        journal.seats.free(0)
-        assert journal.seats.take(generation, 0) == 0
-        journal.seats.wait_for(0, bucket_of(ONE), waits=True)
+        journal.readers.free(0)
+        assert journal.readers.allocate(generation, 0) == 0
+        journal.readers.set_interest(0, bucket_of(ONE), interested=True)
         os.unlink(path)
         os.mkfifo(path)
-        bell = Bell(path)
-        bells.ring([ONE], 0, ())
-        assert heard(bell) == b"\0"
-        bell.close()
+        pipe = WakeupPipe(path)
+        notifier.notify([ONE], 0, ())
+        assert read_pipe(pipe) == b"\0"
+        pipe.close()

@@ -18,8 +18,8 @@ from fanjet.engines.memory_server import (
     messages,
     worker_connection,
 )
-from fanjet.engines.memory_server.handshake import take_over
-from fanjet.engines.memory_server.messages import VERSION, Hello, Ping, Publish, ReadHistory, Seat, Stream, encode
+from fanjet.engines.memory_server.handshake import receive_descriptor
+from fanjet.engines.memory_server.messages import VERSION, Hello, Ping, Publish, ReaderSlot, ReadHistory, Stream, encode
 from fanjet.engines.memory_server.socket_framing import FrameReader
 from tests.engines.memory_server.conftest import working
 from tests.support.shared_engine import connect_raw, holding_lock
@@ -42,7 +42,7 @@ class Raw:
     def __init__(self, path: str) -> None:
         self._socket = connect_raw(path)
         self._socket.setblocking(False)
-        self._reader = FrameReader(messages.decode_answers)
+        self._reader = FrameReader(messages.decode_replies)
         self.got: list = []
 
     async def __aenter__(self) -> Raw:
@@ -52,7 +52,7 @@ class Raw:
     async def __aexit__(self, *_: object) -> None:
         self._socket.close()
 
-    async def say(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def read(self) -> bool:
@@ -86,21 +86,21 @@ class Raw:
 )
 async def test_who_says_what_no_worker_says_is_dropped(engine, noise):
     async with working(engine) as other, Raw(engine) as raw:
-        await raw.say(noise)
+        await raw.send(noise)
         await raw.read_to_the_end()
         await other.broker.publish("news", b"1", KEEP)
 
 
 async def test_nobody_is_served_who_has_not_said_who_it_is(engine):
     async with Raw(engine) as raw:
-        await raw.say(frame(Ping()))
+        await raw.send(frame(Ping()))
         await raw.read_until(1)
         assert raw.got == [messages.Refused("no introduction")]
 
 
 async def test_a_worker_of_another_version_is_told(engine):
     async with Raw(engine) as raw:
-        await raw.say(frame(Hello(VERSION + 1, "me")))
+        await raw.send(frame(Hello(VERSION + 1, "me")))
         await raw.read_until(1)
         assert raw.got == [
             messages.Refused(f"the engine's process speaks version {VERSION}, this worker {VERSION + 1}")
@@ -110,15 +110,15 @@ async def test_a_worker_of_another_version_is_told(engine):
 async def test_fields_that_a_newer_version_adds_are_left_out(engine):
     hello = msgpack.encode([[0, VERSION, "me", b"", "something new"]])
     async with Raw(engine) as raw:
-        await raw.say(len(hello).to_bytes(4, "big") + hello)
+        await raw.send(len(hello).to_bytes(4, "big") + hello)
         await raw.read_until(1)
-        assert [type(each) for each in raw.got] == [Seat]
+        assert [type(each) for each in raw.got] == [ReaderSlot]
 
 
 async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engine, monkeypatch):
-    monkeypatch.setattr(worker_connection, "MOST_UNSENT", 4_000_000)
+    monkeypatch.setattr(worker_connection, "MAX_UNSENT", 4_000_000)
     async with working(engine, "a") as other, Raw(engine) as raw:
-        await raw.say(frame(Hello(VERSION, "raw", b"raw is gone")))
+        await raw.send(frame(Hello(VERSION, "raw", b"raw is gone")))
         await raw.read_until(1)
         sent = 0
 
@@ -146,9 +146,9 @@ def small_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is soon full."""
     monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
     for module in (journal, journal_client):
-        monkeypatch.setattr(module, "MOST_AT_ONCE", 16 * 1024)
+        monkeypatch.setattr(module, "MAX_APPEND", 16 * 1024)
     for module in (journal_client, journal_server):
-        monkeypatch.setattr(module, "FULL", 8 * 1024)
+        monkeypatch.setattr(module, "MAX_RECORD", 8 * 1024)
 
 
 @pytest.mark.usefixtures("small_journal")
@@ -173,7 +173,7 @@ async def test_a_worker_that_has_fallen_behind_learns_that_it_has_missed_somethi
 @pytest.mark.usefixtures("small_journal")
 async def test_a_worker_that_delivers_too_slowly_and_publishes_itself_does_not_collect_what_comes(engine, monkeypatch):
     monkeypatch.setattr(journal_client, "SLICE_SECONDS", -1)  # a few events in each turn of the loop
-    monkeypatch.setattr(journal_client, "MOST_UNHEARD", 48 * 1024)
+    monkeypatch.setattr(journal_client, "MAX_UNDELIVERED", 48 * 1024)
     async with working(engine, "a") as quick, working(engine, "b") as slow:
         await slow.broker.subscribe("news")
 
@@ -196,8 +196,8 @@ async def test_a_worker_that_leaves_takes_nothing_more_in(engine, monkeypatch):
             for number in range(40):
                 quick.broker.publish("news", b"%d" % number, PublishOptions())
             slow.broker.publish("other", b"1", PublishOptions())
-            quick.link.flush()
-            leaving = asyncio.create_task(slow.link._tidings.close())
+            quick.client.flush()
+            leaving = asyncio.create_task(slow.client._journal_client.close())
 
             async def has_left() -> bool:
                 for _ in range(40):
@@ -205,7 +205,7 @@ async def test_a_worker_that_leaves_takes_nothing_more_in(engine, monkeypatch):
                 return leaving.done()
 
             await until_in_turns(has_left)
-            slow.link._tidings = None
+            slow.client._journal_client = None
         told = [each.publication.data for each in slow.events.delivered]
         assert told[:40] == [b"%d" % number for number in range(40)]
         assert len(told) <= 80
@@ -216,7 +216,7 @@ async def test_what_is_told_while_the_lock_is_held_is_announced_again(engine):
         await mine.broker.subscribe("news")
         with connect_raw(engine) as raw:
             raw.setblocking(False)
-            descriptor = await take_over(raw)
+            descriptor = await receive_descriptor(raw)
         with holding_lock(descriptor):
             os.close(descriptor)
             for number in range(1, 4):
@@ -247,10 +247,10 @@ async def test_more_than_the_journal_takes_at_once_is_told_in_pieces(engine):
 
 
 async def test_what_a_worker_asks_for_and_does_not_read_is_not_collected(engine, monkeypatch):
-    monkeypatch.setattr(worker_connection, "MOST_UNSENT", 8_000_000)
+    monkeypatch.setattr(worker_connection, "MAX_UNSENT", 8_000_000)
     async with working(engine) as other, Raw(engine) as raw:
         await other.broker.publish("news", b"x" * 1_000_000, KEEP)
-        await raw.say(frame(Hello(VERSION, "raw"), *[ReadHistory("news", None, -1, False, 0)] * 100))
+        await raw.send(frame(Hello(VERSION, "raw"), *[ReadHistory("news", None, -1, False, 0)] * 100))
         for _ in range(10):
             await other.broker.publish("other", b"1", KEEP)  # it is not kept waiting
         await raw.read_until(101)
@@ -260,12 +260,12 @@ async def test_what_a_worker_asks_for_and_does_not_read_is_not_collected(engine,
 async def test_a_call_that_fails_within_the_engine_is_refused(engine):
     async with working(engine) as mine:
         with pytest.raises(EngineUnavailable, match="internal error"):
-            await mine.link.call(Publish("news", b"1", PublishOptions(history_size=2**64 - 1, history_ttl=1)))
+            await mine.client.call(Publish("news", b"1", PublishOptions(history_size=2**64 - 1, history_ttl=1)))
         await mine.broker.publish("news", b"1", KEEP)
 
 
 async def test_a_message_that_no_frame_can_take_is_refused(engine, monkeypatch):
-    monkeypatch.setattr(engine_connection, "MOST_IN_FRAME", 1_000)
+    monkeypatch.setattr(engine_connection, "MAX_FRAME", 1_000)
     async with working(engine) as mine:
         with pytest.raises(EngineUnavailable, match="too long"):
             await mine.broker.publish("news", b"x" * 1_000, KEEP)

@@ -13,10 +13,10 @@ from fanjet.engines.interfaces import EngineUnavailable, PublishOptions
 from fanjet.engines.memory_server import engine as module
 from fanjet.engines.memory_server import offset_slots
 from fanjet.engines.memory_server.engine import Engine
-from fanjet.engines.memory_server.handshake import take_over
+from fanjet.engines.memory_server.handshake import receive_descriptor
 from fanjet.engines.memory_server.journal import Journal
-from fanjet.engines.memory_server.journal_records import entry
-from fanjet.engines.memory_server.journal_server import NotKept
+from fanjet.engines.memory_server.journal_records import encode_record
+from fanjet.engines.memory_server.journal_server import StoreFailed
 from fanjet.engines.memory_server.messages import Published, encode
 from fanjet.protocol.publication import Publication
 from tests.engines.memory_server.conftest import Worker, working
@@ -109,7 +109,7 @@ async def test_a_stream_whose_time_is_over_has_another_epoch(engine):
 
 
 async def test_with_more_streams_than_places_the_engine_is_asked(engine, monkeypatch):
-    monkeypatch.setattr(offset_slots, "MOST_PLACES", 2)
+    monkeypatch.setattr(offset_slots, "MAX_OFFSET_SLOTS", 2)
     async with working(engine) as worker:
         for channel in ("a", "b", "c"):
             await numbered(worker, channel)
@@ -137,7 +137,7 @@ async def test_a_long_one_goes_by_the_engine_and_one_too_long_nowhere(engine, mo
         assert [each.offset for each in published] == [2, 3, 4]
         delivered = await worker.events.deliveries(4)
         assert [len(each.publication.data) for each in delivered] == [1, *sizes]
-        monkeypatch.setattr("fanjet.engines.memory_server.journal_client.MOST_OF_PUBLICATION", 1_000)
+        monkeypatch.setattr("fanjet.engines.memory_server.journal_client.MAX_PUBLICATION", 1_000)
         with pytest.raises(EngineUnavailable, match="too long"):
             await worker.broker.publish("news", b"x" * 1_000, KEEP)
         assert (await worker.broker.publish("news", b"x", KEEP)).offset == 5
@@ -148,7 +148,7 @@ async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
         await numbered(worker)
         with connect_raw(engine) as raw:
             raw.setblocking(False)
-            descriptor = await take_over(raw)
+            descriptor = await receive_descriptor(raw)
         with holding_lock(descriptor):
             os.close(descriptor)
             asked = worker.broker.publish("news", b"2", KEEP)
@@ -159,11 +159,11 @@ async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
 
 async def test_plain_publications_leave_the_engine_what_it_has_to_keep(engine, monkeypatch):
     monkeypatch.setattr(module, "IDLE_SECONDS", 300.0)
-    monkeypatch.setattr(module, "FOLLOW_SECONDS", 300.0)
+    monkeypatch.setattr(module, "SYNC_SECONDS", 300.0)
     async with working(engine) as worker:
 
         async def appended() -> bool:
-            return worker.link.flush()
+            return worker.client.flush()
 
         await numbered(worker)
         await numbered(worker)
@@ -173,15 +173,17 @@ async def test_plain_publications_leave_the_engine_what_it_has_to_keep(engine, m
         assert await history(worker) == [(1, b"?"), (2, b"?")]
 
 
-@pytest.mark.parametrize("appended", [b"x", entry([b"x"], keep=True), entry([encode(UNKNOWN)], keep=True)])
+@pytest.mark.parametrize(
+    "appended", [b"x", encode_record([b"x"], store=True), encode_record([encode(UNKNOWN)], store=True)]
+)
 async def test_an_engine_that_cannot_keep_what_was_published_fails(folder: Path, monkeypatch, appended):
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
-    engine = Engine(bells=str(folder / "engine."), history_meta_ttl=0)
+    engine = Engine(pipe_prefix=str(folder / "engine."), history_meta_ttl=0)
     await engine.start()
-    another = Journal(os.dup(engine.journal))
-    another.tops.open(0, 1, 0)
+    another = Journal(os.dup(engine.journal_descriptor))
+    another.offsets.open(0, 1, 0)
     another.append_next(0, 1, lambda _: appended)
-    with pytest.raises(NotKept):
+    with pytest.raises(StoreFailed):
         await asyncio.wait_for(engine.failed, SLOW)
     await engine.close()
     another.close()

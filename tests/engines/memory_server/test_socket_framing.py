@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanjet.engines.memory_server.socket_framing import FULL, MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from fanjet.engines.memory_server.socket_framing import FLUSH_SIZE, MAX_FRAME, FrameReader, FrameWriter, MalformedFrame
 
 decode = msgspec.msgpack.Decoder(list[bytes]).decode
 
@@ -23,7 +23,7 @@ def framed(*batches: list[bytes]) -> list[bytes]:
         writer = FrameWriter(asyncio.get_running_loop(), sent.append, lambda: True)
         for batch in batches:
             for message in batch:
-                writer.add_whole(message, MOST_IN_FRAME)
+                writer.add_encoded(message, MAX_FRAME)
             await asyncio.sleep(0)
 
     asyncio.run(send())
@@ -39,13 +39,13 @@ def test_nothing_is_sent_of_nothing():
 
 
 def test_much_leaves_in_several_frames():
-    sent = framed([b"x" * (FULL // 3 + 1)] * 10)
+    sent = framed([b"x" * (FLUSH_SIZE // 3 + 1)] * 10)
     assert len(sent) == 5
-    assert max(map(len, sent)) < FULL + 100
+    assert max(map(len, sent)) < FLUSH_SIZE + 100
 
 
 def test_what_is_larger_than_a_frame_should_be_travels_alone():
-    sent = framed([b"1", b"x" * (2 * FULL), b"2"])
+    sent = framed([b"1", b"x" * (2 * FLUSH_SIZE), b"2"])
     assert [len(FrameReader(decode).feed(each)) for each in sent] == [1, 1, 1]
 
 
@@ -60,7 +60,7 @@ def test_wherever_the_bytes_are_cut_the_messages_are_the_same(batches, data):
 
 def test_a_frame_beyond_the_limit_is_refused_before_it_has_come():
     with pytest.raises(MalformedFrame, match="a frame of"):
-        FrameReader(decode).feed((MOST_IN_FRAME + 1).to_bytes(4, "big"))
+        FrameReader(decode).feed((MAX_FRAME + 1).to_bytes(4, "big"))
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ async def test_a_node_that_connects_anew_takes_the_place_of_its_former_connectio
         async with working(engine, "b") as b:
 
             async def is_there_twice_no_more() -> bool:
-                return bool(former.link.outage) or former.events.restored > 0
+                return bool(former.client.outage) or former.events.restored > 0
 
             await until(is_there_twice_no_more)
             # Both try to have it; what is sent to the node arrives once.
@@ -213,7 +213,7 @@ async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
         for number in range(300):
             for name, each in ((b"a", a), (b"b", b)):
                 told[name].append(b"%s%d" % (name, number))
-                once = replace(KEEP, idempotency_key=f"{each.link}-{number}")
+                once = replace(KEEP, idempotency_key=f"{each.client}-{number}")
                 options = (NO_STREAM, NO_STREAM, KEEP, DELTA, KEEP, KEEP, once)[number % 7]
                 calls.append(each.broker.publish("news", told[name][-1], options))
             if not number % 30:

@@ -1,8 +1,8 @@
-"""The memory engine in a process of its own, for several workers: their side of it (`process.py` is the other)."""
+"""The memory engine in a separate process for several workers: client and server (`process.py`)."""
 
 from .broker import SharedBroker
 from .controller import SharedController
-from .engine_client import EngineLink
+from .engine_client import EngineClient
 from .presence import SharedPresenceManager
 
-__all__ = ["EngineLink", "SharedBroker", "SharedController", "SharedPresenceManager"]
+__all__ = ["EngineClient", "SharedBroker", "SharedController", "SharedPresenceManager"]

@@ -1,4 +1,4 @@
-"""The controller of a worker: control messages go from one to the others by way of the engine's process."""
+"""The controller of a worker: the engine's process forwards control messages between workers."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from .messages import PublishControl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .engine_client import EngineLink
+    from .engine_client import EngineClient
 
 
 class SharedController:
-    """A node's own messages do not come back to it."""
+    """See `Controller`. A node does not receive its own messages."""
 
-    def __init__(self, link: EngineLink) -> None:
-        self._link = link
+    def __init__(self, engine: EngineClient) -> None:
+        self._engine = engine
 
     @property
     def outage(self) -> str:
         """See `RemoteEngine`."""
-        return self._link.outage
+        return self._engine.outage
 
     @property
     def silence(self) -> float:
         """See `ProbedEngine`."""
-        return self._link.silence
+        return self._engine.silence
 
     def register_last_will(self, message: bytes) -> None:
         """See `LastWillController`."""
-        self._link.farewell = message
+        self._engine.last_will = message
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
-        self._link.on_control = on_control
-        await self._link.start()
+        self._engine.on_control = on_control
+        await self._engine.start()
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""
-        await self._link.call(PublishControl(message, node))
+        await self._engine.call(PublishControl(message, node))
 
     async def close(self) -> None:
         """See `Controller.close`."""
-        self._link.on_control = None
-        await self._link.close()
+        self._engine.on_control = None
+        await self._engine.close()

@@ -1,4 +1,4 @@
-"""A worker's way to the engine's process: always being connected, and what the engine has to know of this worker."""
+"""A worker's client of the engine's process: keeps the connection, reconnects, and restores presence entries."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 from .engine_connection import ConnectionLost, EngineConnection
-from .handshake import take_over
+from .handshake import receive_descriptor
 from .journal import Journal
-from .journal_client import Tidings
-from .messages import VERSION, AddPresence, Hello, Joined, Published, Seat
+from .journal_client import JournalClient
+from .messages import VERSION, AddPresence, Hello, Joined, Published, ReaderSlot
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,48 +29,48 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 RETRY_SECONDS: Final = 0.1
-"""Pause after an attempt that failed, doubled with each further one."""
-MOST_RETRY_SECONDS: Final = 1.0
+"""Pause after a failed attempt, doubled with each further one."""
+MAX_RETRY_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 5.0
-"""For the first answer: the process may be starting."""
-MOST_UNANSWERED: Final = 256
-"""Entries of presence that are told without waiting for the engine."""
+"""Timeout of the first reply: the process may be starting."""
+MAX_UNANSWERED: Final = 256
+"""Presence entries that are sent without waiting for a reply."""
 
 
-class EngineLink:
+class EngineClient:
     """Shared by broker, presence manager and controller: opened with the first of them, closed with the last.
 
-    The engine forgets a worker whose connection ends. So the link keeps the entries of presence that it has told it,
-    and tells them again, before anything else goes over a new connection. Calls that come while nothing is connected
-    wait for the attempt under way, and fail at once between two attempts; none is repeated.
+    The engine removes the presence entries of a worker that disconnects. The client keeps them, and sends them first
+    over a new connection. Calls during a connection attempt wait for it; between two attempts they fail at once. No
+    call is repeated.
     """
 
     def __init__(self, path: str, node: str) -> None:
-        """`path` of the Unix socket, `node` the id of this worker's."""
+        """`path`: of the engine's Unix socket. `node`: the id of this worker's node."""
         self._channels: set[str] = set()
-        """What this worker is subscribed to. What happens in others is nothing to it."""
-        self.present: dict[str, dict[str, ClientInfo]] = {}
-        """Entries of this worker, by channel and client."""
+        """The subscribed channels; events of others are ignored."""
+        self.presence_entries: dict[str, dict[str, ClientInfo]] = {}
+        """Presence entries of this worker, by channel and client."""
         self.events: BrokerEvents | None = None
         self.on_control: Callable[[bytes], None] | None = None
-        self.farewell = b""
-        """What other nodes are told when this one is gone, if anything."""
-        self.told_by: Tidings | None = None
-        """For what the engine need not know, as long as it is connected."""
-        self.publishing: Mapping[str, int] = {}
-        """Channels in which that would overtake a call to the engine."""
-        self.places: Mapping[str, Position] = {}
-        """Where this worker gives the next offsets itself, by channel."""
+        self.last_will = b""
+        """The control message that the other nodes get when this one disconnects, if any."""
+        self.journal: JournalClient | None = None
+        """For events that do not need the engine; None while not connected."""
+        self.pending_publishes: Mapping[str, int] = {}
+        """Channels in which such an event would overtake a call to the engine."""
+        self.offset_slots: Mapping[str, Position] = {}
+        """Where this worker assigns the next offsets itself, by channel."""
         self._path = path
         self._node = node
         self._users = 0
         self._running: asyncio.Task[NoReturn] | None = None
         self._connection: EngineConnection | None = None
-        self._tidings: Tidings | None = None
+        self._journal_client: JournalClient | None = None
         self._attempt: asyncio.Future[EngineConnection] | None = None
-        self._trouble = ""
+        self._last_error = ""
         self._silent_since = time.monotonic()
-        """While nothing is connected."""
+        """Used while not connected."""
 
     @property
     def outage(self) -> str:
@@ -85,7 +85,7 @@ class EngineLink:
         return time.monotonic() - self._silent_since if connection is None else connection.silence
 
     async def start(self) -> None:
-        """Connect, for the first of those who share this. Raises `EngineUnavailable`."""
+        """Connect, with the first of its users. Raises `EngineUnavailable`."""
         self._users += 1
         if self._users == 1:
             self._begin_attempt()
@@ -94,42 +94,42 @@ class EngineLink:
             await asyncio.shield(self._attempt)
 
     async def close(self) -> None:
-        """Disconnect, with the last of those who share this."""
+        """Disconnect, with the last of its users."""
         self._users -= 1
         if not self._users and self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
     def call(self, message: Call) -> Awaitable[Any]:
-        """The answer to come. Raises `EngineUnavailable`, here or when awaited."""
+        """Send a call; the result is its reply. Raises `EngineUnavailable`, here or when awaited."""
         connection = self._connection
         return connection.call(message) if connection is not None else self._call_later(message)
 
     def publish(self, message: Publish | PublishJoin | PublishLeave) -> Awaitable[BrokerPublished]:
-        """The answer to a call that makes an event. Raises `EngineUnavailable` when awaited."""
+        """Send a call that causes an event. Raises `EngineUnavailable` when awaited."""
         connection = self._connection
         return connection.publish(message) if connection is not None else self._publish_later(message)
 
-    def tidings_for(self, channel: str) -> Tidings | None:
-        """For telling what the engine need not know; None if that would overtake a call to the engine."""
-        return None if channel in self.publishing else self.told_by
+    def journal_for(self, channel: str) -> JournalClient | None:
+        """For an event that does not need the engine; None if it would overtake a call to the engine."""
+        return None if channel in self.pending_publishes else self.journal
 
     def subscribe(self, channel: str) -> None:
-        """Have what happens in a channel from now on reported."""
+        """Report the events of a channel from now on."""
         if channel not in self._channels:
-            if self._tidings is not None:
-                self._tidings.wait_for([channel])
+            if self._journal_client is not None:
+                self._journal_client.subscribe([channel])
             self._channels.add(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        """Have nothing of it reported any more."""
+        """Report no more events of a channel."""
         if channel in self._channels:
             self._channels.remove(channel)
-            if self._tidings is not None:
-                self._tidings.wait_no_more(channel)
+            if self._journal_client is not None:
+                self._journal_client.unsubscribe(channel)
 
-    async def connected(self) -> None:
-        """Wait until there is a connection. Raises `EngineUnavailable`."""
+    async def wait_connected(self) -> None:
+        """Wait until connected. Raises `EngineUnavailable`."""
         if self._connection is None:
             await self._next_connection()
 
@@ -145,7 +145,7 @@ class EngineLink:
 
     async def _next_connection(self) -> EngineConnection:
         if self._attempt is None:
-            raise EngineUnavailable(self._trouble or "the engine is closed")
+            raise EngineUnavailable(self._last_error or "the engine is closed")
         return await asyncio.shield(self._attempt)
 
     async def _run(self) -> NoReturn:
@@ -153,11 +153,11 @@ class EngineLink:
         try:
             while True:
                 try:
-                    await self._work_with(await self._connect())
+                    await self._serve(await self._connect())
                 except EngineUnavailable as error:
-                    self._note_failure(error)
+                    self._on_connect_failed(error)
                     await asyncio.sleep(pause)
-                    pause = min(2 * pause, MOST_RETRY_SECONDS)
+                    pause = min(2 * pause, MAX_RETRY_SECONDS)
                 else:
                     pause = RETRY_SECONDS
         finally:
@@ -168,47 +168,51 @@ class EngineLink:
         connection = EngineConnection(self)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._take_seat(connection)
+                await self._handshake(connection)
         except (OSError, TimeoutError, EngineUnavailable) as error:
-            await self._leave(connection)
+            await self._disconnect(connection)
             reason = str(error) or "timeout"
             raise EngineUnavailable(f"error connecting to the engine at {self._path}: {reason}") from error
         except BaseException:
-            await self._leave(connection)
+            await self._disconnect(connection)
             raise
         return connection
 
-    async def _take_seat(self, connection: EngineConnection) -> None:
-        """Connect, and go on hearing what happens."""
-        journal = Journal(await self._open(connection))
+    async def _handshake(self, connection: EngineConnection) -> None:
+        """Connect, introduce this worker, and receive events from now on."""
+        journal = Journal(await self._open_socket(connection))
         try:
-            seat = cast("Seat", await connection.call(Hello(VERSION, self._node, self.farewell)))
-            tidings = Tidings(
-                journal, seat, take=self._report, lose=connection.close, on_publication_pending=self._announce
+            reader_slot = cast("ReaderSlot", await connection.call(Hello(VERSION, self._node, self.last_will)))
+            journal_client = JournalClient(
+                journal,
+                reader_slot,
+                on_events=self._dispatch,
+                on_gap=connection.close,
+                on_publication_pending=self._on_publication_pending,
             )
         except BaseException:
             journal.close()
             raise
         try:
-            await tidings.begin()
+            await journal_client.start()
         except BaseException:
-            await tidings.close()
+            await journal_client.close()
             raise
-        self._tidings = tidings
-        tidings.wait_for(self._channels)
+        self._journal_client = journal_client
+        journal_client.subscribe(self._channels)
 
-    async def _open(self, connection: EngineConnection) -> int:
-        """Connect; the descriptor of the journal."""
+    async def _open_socket(self, connection: EngineConnection) -> int:
+        """Connect the socket and return the descriptor of the journal."""
         loop = asyncio.get_running_loop()
         raw = socket.socket(socket.AF_UNIX)
         try:
             raw.setblocking(False)
             await loop.sock_connect(raw, self._path)
-            descriptor = await take_over(raw)
+            descriptor = await receive_descriptor(raw)
             try:
                 await loop.create_unix_connection(lambda: connection, sock=raw)
             except BaseException:
-                connection.connection_lost(None)  # uvloop closes what it gives up without telling that
+                connection.connection_lost(None)  # uvloop does not call it for a socket that it closes here
                 os.close(descriptor)
                 raise
         except BaseException:
@@ -216,44 +220,44 @@ class EngineLink:
             raise
         return descriptor
 
-    async def _leave(self, connection: EngineConnection) -> None:
-        tidings, self._tidings = self._tidings, None
-        if tidings is not None:
-            await tidings.close()
+    async def _disconnect(self, connection: EngineConnection) -> None:
+        journal_client, self._journal_client = self._journal_client, None
+        if journal_client is not None:
+            await journal_client.close()
         await connection.wait_closed()
 
-    async def _work_with(self, connection: EngineConnection) -> None:
-        """Until the connection is lost. Raises `EngineUnavailable` if it is before anything else could be done."""
+    async def _serve(self, connection: EngineConnection) -> None:
+        """Use a connection until it is lost. Raises `EngineUnavailable` if it is lost before it could be used."""
         try:
-            await self._introduce(connection)
-            self._connection, self.told_by = connection, self._tidings
-            self.publishing, self.places = connection.publishing, connection.places
+            await self._restore_presence(connection)
+            self._connection, self.journal = connection, self._journal_client
+            self.pending_publishes, self.offset_slots = connection.pending_publishes, connection.offset_slots
             self._end_attempt(connection)
-            self._note_return()
+            self._on_reconnected()
             error = await asyncio.shield(connection.lost)
             self._silent_since = time.monotonic() - connection.silence
             log.error("connection to the engine lost", error=error)
-            self._trouble = str(error)
+            self._last_error = str(error)
         finally:
-            self._connection = self.told_by = None
-            await self._leave(connection)
+            self._connection = self.journal = None
+            await self._disconnect(connection)
 
-    async def _introduce(self, connection: EngineConnection) -> None:
-        """Tell which entries of presence there are. What changes meanwhile is called for afterwards."""
-        told = 0
-        for channel, entries in list(self.present.items()):
+    async def _restore_presence(self, connection: EngineConnection) -> None:
+        """Send all presence entries. Changes made meanwhile are sent afterwards."""
+        sent = 0
+        for channel, entries in list(self.presence_entries.items()):
             for client, info in list(entries.items()):
                 if entries.get(client) is not info:
                     continue
                 try:
-                    answer = connection.send(AddPresence(channel, client, info))
+                    reply = connection.send(AddPresence(channel, client, info))
                 except ConnectionLost:
                     raise
-                except EngineUnavailable:  # too long: it is refused to who adds it, which is still under way
+                except EngineUnavailable:  # too long: the call that adds it, which is pending, fails
                     continue
-                told += 1
-                if not told % MOST_UNANSWERED or connection.is_ahead:
-                    await asyncio.wait([answer])
+                sent += 1
+                if not sent % MAX_UNANSWERED or connection.is_congested:
+                    await asyncio.wait([reply])
         if connection.lost.done():
             raise connection.lost.result()
 
@@ -263,41 +267,41 @@ class EngineLink:
         return self._attempt
 
     def _end_attempt(self, outcome: EngineConnection | EngineUnavailable) -> None:
-        """Let those go on who wait for it."""
+        """Resume the callers that wait for the attempt."""
         attempt, self._attempt = self._attempt, None
         if attempt is None:
             return
         if isinstance(outcome, EngineUnavailable):
             attempt.set_exception(outcome)
-            attempt.exception()  # seen, even if nobody waits
+            attempt.exception()  # retrieved, even if nobody waits
         else:
             attempt.set_result(outcome)
 
-    def _note_failure(self, error: EngineUnavailable) -> None:
-        if str(error) != self._trouble:
+    def _on_connect_failed(self, error: EngineUnavailable) -> None:
+        if str(error) != self._last_error:
             log.error("cannot reach the engine", error=error)
-        self._trouble = str(error)
+        self._last_error = str(error)
         self._end_attempt(error)
 
-    def _note_return(self) -> None:
-        """What was published meanwhile has not come; an engine that was started anew knows nothing of older streams."""
-        if not self._trouble:
+    def _on_reconnected(self) -> None:
+        """Report that events may have been missed, and that a restarted engine has lost its streams."""
+        if not self._last_error:
             return
-        self._trouble = ""
+        self._last_error = ""
         log.info("connected to the engine again", channels=len(self._channels))
         if self.events is not None:
             self.events.on_restored()
 
-    def _announce(self) -> None:
+    def _on_publication_pending(self) -> None:
         if self.events is not None:
             self.events.on_publication_pending()
 
-    def _report(self, happened: Sequence[Event]) -> None:
-        """Let the node know, as far as it is subscribed."""
+    def _dispatch(self, received: Sequence[Event]) -> None:
+        """Pass events of subscribed channels to the node."""
         events, channels = self.events, self._channels
         if events is None:
             return
-        for event in happened:
+        for event in received:
             channel = event.channel
             if channel not in channels:
                 continue
@@ -316,15 +320,15 @@ class EngineLink:
     # ------------------------------------------------------------------------------------------ Listener
 
     def flush(self) -> bool:
-        """See `Listener`."""
-        return self._tidings is None or self._tidings.flush()
+        """See `ConnectionHandler`."""
+        return self._journal_client is None or self._journal_client.flush()
 
-    def hear(self) -> bool:
-        """See `Listener`."""
-        return self._tidings is None or self._tidings.hear()
+    def receive(self) -> bool:
+        """See `ConnectionHandler`."""
+        return self._journal_client is None or self._journal_client.receive()
 
-    def take(self, control: Control) -> None:
-        """See `Listener`."""
+    def on_control_message(self, control: Control) -> None:
+        """See `ConnectionHandler`."""
         if self.on_control is not None:
             try:
                 self.on_control(control.message)

@@ -1,4 +1,4 @@
-"""A worker's connection to the engine's process: never waiting for anything itself, watched."""
+"""A worker's connection to the engine's process, with keepalive."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from fanjet.engines.interfaces import EngineUnavailable, Published
 from fanjet.telemetry.logging import get_logger
 
-from .journal import MOST_OF_PUBLICATION
-from .messages import Answer, Call, Control, Done, Ping, Position, Refused, decode_answers
-from .offset_table import MOST_PLACES
-from .socket_framing import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from .journal import MAX_PUBLICATION
+from .messages import Call, Control, Done, Ping, Position, Refused, Reply, decode_replies
+from .offset_table import MAX_OFFSET_SLOTS
+from .socket_framing import MAX_FRAME, FrameReader, FrameWriter, MalformedFrame
 
 if TYPE_CHECKING:
     from .messages import Publish, PublishJoin, PublishLeave
@@ -20,110 +20,109 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 KEEPALIVE_SECONDS: Final = 0.4
-TICKS_ALLOWED: Final = 10
-"""Ticks of silence, one more than a ping has to be answered in: 4 s."""
-MOST_UNSENT: Final = 64 * 1024 * 1024
-"""Bytes that the socket may have to take; calls beyond that wait until the engine has read some of it."""
+MAX_SILENT_TICKS: Final = 10
+"""Ticks without data, one more than a ping may take: 4 s."""
+MAX_UNSENT: Final = 64 * 1024 * 1024
+"""Unsent bytes beyond which calls are queued until the engine has read some of them."""
 SLICE_SECONDS: Final = 0.002
-"""Time for what comes until the loop gets its turn. What was read meanwhile waits, and nothing more is read."""
+"""Time for processing messages within one turn of the event loop. Then the others wait, and nothing more is read."""
 SLICE_CHECK: Final = 16
-"""Messages between two looks at the clock."""
-UNHEARD_SECONDS: Final = 0.001
-"""Until another look whether all that happened before an answer has been heard."""
+"""Messages between two readings of the clock."""
+SYNC_RETRY_SECONDS: Final = 0.001
+"""Pause before another attempt to receive the events that precede a reply."""
 _DONE: Final = Published()
 
 
 class ConnectionLost(EngineUnavailable):
-    """The connection broke, or the engine fell silent; what was under way may have been done or not."""
+    """The connection broke, or the engine did not reply in time; pending calls may have been executed or not."""
 
 
-class Listener(Protocol):
-    """Takes what the engine tells, and tells and hears what happens."""
+class ConnectionHandler(Protocol):
+    """Receives control messages, and synchronises calls and replies with the journal."""
 
     def flush(self) -> bool:
-        """Let all that happened here before the calls that are about to be sent stand in the journal; False if that has
-        to wait."""
+        """Append all events that precede the calls about to be sent; False if the journal is busy."""
 
-    def hear(self) -> bool:
-        """Deliver all that happened before the answers that have come; False if that has to wait."""
+    def receive(self) -> bool:
+        """Deliver all events that precede the received replies; False if that has to wait."""
 
-    def take(self, control: Control, /) -> None:
-        """A control message has come."""
+    def on_control_message(self, control: Control, /) -> None:
+        """A control message has been received."""
 
 
 class EngineConnection(asyncio.Protocol):
-    """Calls made in one turn of the loop leave in one write; their answers come in the same order, each after what
-    happened before it.
+    """The calls of one event loop turn are sent with one write. Replies come in the same order, each after the events
+    that precede it.
 
-    After some silence it asks for a sign of life, and gives up when there is none: then, as when the connection breaks,
-    every call under way fails with `ConnectionLost`. `lost` is done then.
+    When nothing is received for a while, it sends a ping. When that has no reply in time, or the connection breaks,
+    every pending call fails with `ConnectionLost`, and `lost` is done.
 
-    While the engine takes longer to read than others to send, calls wait, in their order.
+    While the engine does not read fast enough, calls are queued in order.
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, handler: ConnectionHandler) -> None:
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = self._loop.create_future()
-        self._listener = listener
-        self._refusal = ""
-        """Why nothing can be sent now."""
-        self._is_full = False
-        self._held: deque[tuple[Call, int, asyncio.Future[Any], str]] = deque()
-        """Calls that wait, as they are handed to `_issue`."""
-        self.publishing: dict[str, int] = {}
-        """How many calls that make an event have not been answered yet, by channel."""
-        self.places: dict[str, Position] = {}
-        """Where this worker may give the next offsets itself, by channel, as was answered last."""
-        self._waiting: deque[tuple[asyncio.Future[Any], str]] = deque()
-        """For the answers to come; with the channel, if the call makes an event."""
-        self._reader: FrameReader[Done | Answer | Control] = FrameReader(decode_answers)
-        self._writer = FrameWriter(self._loop, self._write, listener.flush)
-        self._unread: deque[Done | Answer | Control] = deque()
+        self._handler = handler
+        self._send_error = ""
+        """Why nothing can be sent now, if so."""
+        self._is_write_paused = False
+        self._queued_calls: deque[tuple[Call, int, asyncio.Future[Any], str]] = deque()
+        """Arguments of `_submit` for the queued calls."""
+        self.pending_publishes: dict[str, int] = {}
+        """Numbers of pending calls that cause an event, by channel."""
+        self.offset_slots: dict[str, Position] = {}
+        """Where this worker may assign the next offsets itself, by channel: the latest replies."""
+        self._pending_replies: deque[tuple[asyncio.Future[Any], str]] = deque()
+        """Futures of the pending calls; with the channel, if the call causes an event."""
+        self._reader: FrameReader[Done | Reply | Control] = FrameReader(decode_replies)
+        self._writer = FrameWriter(self._loop, self._write, handler.flush)
+        self._unprocessed: deque[Done | Reply | Control] = deque()
         self._transport: asyncio.Transport | None = None
         self._silent_ticks = 0
         self._keepalive: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
 
     def call(self, message: Call) -> asyncio.Future[Any]:
-        """The answer to come, an empty `Published` for what is just done. Raises `EngineUnavailable`, here or when
-        awaited."""
+        """Send a call; the result is its reply, an empty `Published` for `Done`. Raises `EngineUnavailable`, here or
+        when awaited."""
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._issue(message, MOST_IN_FRAME // 2, future, "")
+        self._submit(message, MAX_FRAME // 2, future, "")
         return future
 
     def publish(self, message: Publish | PublishJoin | PublishLeave) -> asyncio.Future[Published]:
-        """The answer to a call that makes an event. Raises `EngineUnavailable` when awaited."""
+        """Send a call that causes an event. Raises `EngineUnavailable` when awaited."""
         future: asyncio.Future[Published] = self._loop.create_future()
         try:
-            self._issue(message, min(MOST_OF_PUBLICATION, MOST_IN_FRAME // 2), future, message.channel)
+            self._submit(message, min(MAX_PUBLICATION, MAX_FRAME // 2), future, message.channel)
         except EngineUnavailable as error:
             future.set_exception(error)
         else:
-            self.publishing[message.channel] = self.publishing.get(message.channel, 0) + 1
+            self.pending_publishes[message.channel] = self.pending_publishes.get(message.channel, 0) + 1
         return future
 
     def send(self, message: Call) -> asyncio.Future[Any]:
-        """Call without caring for the answer to come. Raises as `call`."""
-        answer = self.call(message)
-        answer.add_done_callback(asyncio.Future.exception)
-        return answer
+        """Send a call whose failure is ignored. Raises as `call`."""
+        reply = self.call(message)
+        reply.add_done_callback(asyncio.Future.exception)
+        return reply
 
     @property
     def silence(self) -> float:
-        """Seconds since anything was heard, as far as rounds of the loop tell."""
+        """Seconds since data was received, counted in ticks."""
         return self._silent_ticks * KEEPALIVE_SECONDS
 
     @property
-    def is_ahead(self) -> bool:
-        """Whether who has much to send had better wait for an answer."""
-        return self._transport is not None and self._transport.get_write_buffer_size() > MOST_UNSENT // 16
+    def is_congested(self) -> bool:
+        """Whether a caller with many calls should wait for a reply."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > MAX_UNSENT // 16
 
-    def close(self, why: str = "connection closed") -> None:
-        """Break it off."""
-        self._fail(why)
+    def close(self, reason: str = "connection closed") -> None:
+        """Abort the connection."""
+        self._fail(reason)
 
     async def wait_closed(self) -> None:
-        """Break it off, and wait until its socket is closed."""
+        """Abort the connection, and wait until its socket is closed."""
         self.close()
         if self._transport is not None:
             await self._closed.wait()
@@ -133,18 +132,18 @@ class EngineConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=MOST_UNSENT)
+        self._transport.set_write_buffer_limits(high=MAX_UNSENT)
         self._keepalive = self._loop.call_later(KEEPALIVE_SECONDS, self._tick)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self._silent_ticks = 0
         try:
-            self._unread += self._reader.feed(data)
+            self._unprocessed += self._reader.feed(data)
         except MalformedFrame as error:
-            self._fail(f"not what the engine should say: {error}")
+            self._fail(f"malformed reply: {error}")
         else:
-            self._read_on()
+            self._process()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -154,60 +153,62 @@ class EngineConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
         if not self.lost.done():
-            self._is_full = True
-            self._refusal = self._refusal or "the engine takes too long to read what it is sent"
+            self._is_write_paused = True
+            self._send_error = self._send_error or "the engine reads too slowly"
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        self._is_full = False
+        self._is_write_paused = False
         if not self.lost.done():
-            self._send_held()
-            self._refusal = self._refusal if self._is_full else ""
+            self._send_queued()
+            self._send_error = self._send_error if self._is_write_paused else ""
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _issue(self, message: Call, most: int, expected: asyncio.Future[Any], channel: str) -> None:
-        """`most`: its bytes. `channel`: of what makes an event."""
-        if self._is_full:
-            self._held.append((message, most, expected, channel))  # who waits for the answer sends no more meanwhile
+    def _submit(self, message: Call, limit: int, expected: asyncio.Future[Any], channel: str) -> None:
+        """`limit`: of the size in bytes. `channel`: set if the call causes an event."""
+        if self._is_write_paused:
+            self._queued_calls.append(
+                (message, limit, expected, channel)
+            )  # callers that await the reply send no more meanwhile
             return
-        if self._refusal:
-            raise ConnectionLost(self._refusal)
-        self._send_now(message, most, expected, channel)
+        if self._send_error:
+            raise ConnectionLost(self._send_error)
+        self._send_now(message, limit, expected, channel)
 
-    def _send_now(self, message: Call, most: int, expected: asyncio.Future[Any], channel: str) -> None:
-        size = self._writer.add_whole(message, most)
-        if size > most:
+    def _send_now(self, message: Call, limit: int, expected: asyncio.Future[Any], channel: str) -> None:
+        size = self._writer.add_encoded(message, limit)
+        if size > limit:
             raise EngineUnavailable(f"a message of {size} bytes is too long for the engine")
-        self._waiting.append((expected, channel))
+        self._pending_replies.append((expected, channel))
 
-    def _send_held(self) -> None:
-        while self._held and not self._is_full:
-            message, most, expected, channel = self._held.popleft()
+    def _send_queued(self) -> None:
+        while self._queued_calls and not self._is_write_paused:
+            message, limit, expected, channel = self._queued_calls.popleft()
             try:
-                self._send_now(message, most, expected, channel)
-            except Exception as error:  # whatever it is that cannot be sent
-                self._note_end(channel)
+                self._send_now(message, limit, expected, channel)
+            except Exception as error:  # of encoding as well
+                self._finish_publish(channel)
                 if not expected.done():
                     expected.set_exception(error)
 
-    def _note_end(self, channel: str) -> None:
-        """Of a call that makes an event, if there is a channel."""
+    def _finish_publish(self, channel: str) -> None:
+        """A call that causes an event in this channel, if any, has ended."""
         if channel:
-            left = self.publishing.pop(channel) - 1
+            left = self.pending_publishes.pop(channel) - 1
             if left:
-                self.publishing[channel] = left
+                self.pending_publishes[channel] = left
 
     def _write(self, frame: bytes) -> None:
         if self._transport is not None and not self.lost.done():
             self._transport.write(frame)
 
-    def _read_on(self) -> None:
-        unread, listener = self._unread, self._listener
+    def _process(self) -> None:
+        unread, handler = self._unprocessed, self._handler
         until = 0.0
         count = 0
-        if not listener.hear():
-            self._read_on_later(UNHEARD_SECONDS)
+        if not handler.receive():
+            self._process_later(SYNC_RETRY_SECONDS)
             return
         while unread:
             message = unread.popleft()
@@ -216,42 +217,42 @@ class EngineConnection(asyncio.Protocol):
                 if message > done:
                     unread.appendleft(message - done)
                 for _ in range(done):
-                    self._take_answer(_DONE)
+                    self._resolve(_DONE)
                 count += done
             elif type(message) is Control:
-                listener.take(message)
+                handler.on_control_message(message)
                 count += 1
             else:
-                self._take_answer(cast("Answer", message))
+                self._resolve(cast("Reply", message))
                 count += 1
             if count >= SLICE_CHECK:
                 count = 0
                 now = self._loop.time()
                 until = until or now + SLICE_SECONDS
                 if now > until:
-                    self._read_on_later()
+                    self._process_later()
                     return
 
-    def _take_answer(self, answer: Answer | Published) -> None:
-        waiting, channel = self._waiting.popleft()
-        self._note_end(channel)
-        if waiting.done():  # who waited has gone
+    def _resolve(self, reply: Reply | Published) -> None:
+        waiting, channel = self._pending_replies.popleft()
+        self._finish_publish(channel)
+        if waiting.done():  # the caller was cancelled
             return
-        if type(answer) is Position:
-            if answer.generation:
-                self._note_place(channel, answer)
-            waiting.set_result(Published(answer.offset, answer.epoch, answer.suppressed))
-        elif type(answer) is Refused:
-            waiting.set_exception(EngineUnavailable(answer.reason))
+        if type(reply) is Position:
+            if reply.generation:
+                self._remember_slot(channel, reply)
+            waiting.set_result(Published(reply.offset, reply.epoch, reply.suppressed))
+        elif type(reply) is Refused:
+            waiting.set_exception(EngineUnavailable(reply.reason))
         else:
-            waiting.set_result(answer)
+            waiting.set_result(reply)
 
-    def _note_place(self, channel: str, answer: Position) -> None:
-        if len(self.places) > MOST_PLACES:  # most of them are of streams that are gone
-            self.places.clear()
-        self.places[channel] = answer
+    def _remember_slot(self, channel: str, reply: Position) -> None:
+        if len(self.offset_slots) > MAX_OFFSET_SLOTS:  # most of their streams have been removed
+            self.offset_slots.clear()
+        self.offset_slots[channel] = reply
 
-    def _read_on_later(self, seconds: float = 0) -> None:
+    def _process_later(self, seconds: float = 0) -> None:
         if self._transport is not None and not self.lost.done():
             self._transport.pause_reading()
             self._loop.call_later(seconds, self._resume)
@@ -260,34 +261,36 @@ class EngineConnection(asyncio.Protocol):
         if self._transport is not None and not self.lost.done():
             self._silent_ticks = 0
             self._transport.resume_reading()
-            self._read_on()
+            self._process()
 
     def _tick(self) -> None:
-        """Counts rounds of the loop, not seconds: after a pause of our own, what came meanwhile is read first."""
+        """Counts ticks, not seconds: after a pause of this process, what came meanwhile is read first."""
         self._keepalive = self._loop.call_later(KEEPALIVE_SECONDS, self._tick)
         self._silent_ticks += 1
-        self._listener.hear()  # who called may have died before it rang
-        if self._silent_ticks > TICKS_ALLOWED:
+        self._handler.receive()  # a writer may have died between marking and notifying this worker
+        if self._silent_ticks > MAX_SILENT_TICKS:
             self._fail("the engine does not answer")
-        elif self._silent_ticks == 1 and not self._refusal:
+        elif self._silent_ticks == 1 and not self._send_error:
             self.send(Ping())
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, reason: str) -> None:
         if self.lost.done():
             return
-        self._refusal = why
-        self._is_full = False
+        self._send_error = reason
+        self._is_write_paused = False
         if self._keepalive is not None:
             self._keepalive.cancel()
         if self._transport is not None:
             self._transport.abort()
-        self._unread.clear()
-        all_waiting = [future for future, _ in self._waiting] + [future for _, _, future, _ in self._held]
-        self._waiting.clear()
-        self._held.clear()
-        self.publishing.clear()
-        self.places.clear()
+        self._unprocessed.clear()
+        all_waiting = [future for future, _ in self._pending_replies] + [
+            future for _, _, future, _ in self._queued_calls
+        ]
+        self._pending_replies.clear()
+        self._queued_calls.clear()
+        self.pending_publishes.clear()
+        self.offset_slots.clear()
         for future in all_waiting:
             if not future.done():
-                future.set_exception(ConnectionLost(why))
-        self.lost.set_result(ConnectionLost(why))
+                future.set_exception(ConnectionLost(reason))
+        self.lost.set_result(ConnectionLost(reason))

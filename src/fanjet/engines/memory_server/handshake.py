@@ -1,4 +1,4 @@
-"""The first thing that a connection to the engine carries: the journal's memory. Only the socket itself can."""
+"""Passes the descriptor of the journal's memory as the first message of a connection to the engine (SCM_RIGHTS)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 _MARK: Final = b"\0"
 
 
-def hand_over(connection: socket.socket, descriptor: int) -> None:
-    """Send it, before anything else. Raises `OSError`."""
+def send_descriptor(connection: socket.socket, descriptor: int) -> None:
+    """Send the descriptor, before anything else. Raises `OSError`."""
     socket.send_fds(connection, [_MARK], [descriptor])
 
 
-async def take_over(connection: socket.socket) -> int:
-    """Wait for it; the caller closes it. Raises `OSError`."""
+async def receive_descriptor(connection: socket.socket) -> int:
+    """Wait for the descriptor, which the caller closes. Raises `OSError`."""
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
     loop.add_reader(connection, _set, readable)

@@ -1,8 +1,9 @@
-"""What has happened, in one order for all: a ring of bytes in memory that the engine and its workers share.
+"""The event journal: a ring buffer in memory that the engine and its workers share, with one order for all.
 
-Each appends, and each reads what the others have appended. A lock that the kernel takes from who dies holding it makes
-the order, and makes what was written before visible to whoever takes it next. Nobody waits for workers that read:
-who has fallen behind by more than the ring holds, has missed something. Over what the engine has to keep nobody writes.
+Each process appends, and reads the records of the others. The order comes from a lock, which the kernel releases when
+its holder dies, and which makes earlier writes visible to the next holder. Writers do not wait for workers that read: a
+worker that lags by more than the ring holds has missed events. Records that the engine has to store are never
+overwritten before.
 """
 
 from __future__ import annotations
@@ -12,83 +13,84 @@ import os
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from typing import TYPE_CHECKING, Final, Self
 
-from .offset_table import GENERATION, PLACE_WORDS, TOP, TOPS_SIZE, Tops
-from .reader_table import SEATS_SIZE, Seats
+from .offset_table import GENERATION, OFFSET, OFFSET_SLOT_WORDS, OFFSET_TABLE_SIZE, OffsetTable
+from .reader_table import READER_TABLE_SIZE, ReaderTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .offset_slots import Place
+    from .offset_slots import OffsetSlot
 
 CAPACITY: Final = 64 * 1024 * 1024
-"""Bytes. Memory is taken as it is first written to."""
-MOST_AT_ONCE: Final = CAPACITY // 4
-"""Bytes that may be appended under one lock."""
-MOST_OF_PUBLICATION: Final = MOST_AT_ONCE // 2 - 1024
-"""Bytes: one that is a change of another is told together with that."""
-FAR_BEHIND: Final = CAPACITY // 4
-"""Bytes: who has not read them is called, whatever it waits for."""
+"""Bytes. The kernel allocates the memory as it is first written to."""
+MAX_APPEND: Final = CAPACITY // 4
+"""Bytes that may be appended while the lock is held once."""
+MAX_PUBLICATION: Final = MAX_APPEND // 2 - 1024
+"""Bytes. A delta publication is appended together with its base."""
+WAKEUP_LAG: Final = CAPACITY // 4
+"""Bytes. A reader that lags by more is woken whatever channels it waits for."""
 
-_TAKE: Final = LOCK_EX | LOCK_NB
+_LOCK: Final = LOCK_EX | LOCK_NB
 _TRIES: Final = 4
 _YIELDS: Final = 16
-"""The lock is held for a few µs; beyond that its holder is not running, and gets the processor."""
-MOST_UNKEPT: Final = CAPACITY // 4
-"""Bytes: an engine that is further behind is waited for by who has something for it to keep."""
+"""The lock is held for a few µs. After that its holder is not running, and is given the processor."""
+MAX_UNSTORED: Final = CAPACITY // 4
+"""Bytes. Workers that append publications to streams wait for an engine that lags by more."""
 
-_SEATS_AT: Final = 64
-_TOPS_AT: Final = _SEATS_AT + SEATS_SIZE
-_HEAD: Final = (_TOPS_AT + TOPS_SIZE + 4095) & ~4095
-"""Bytes before the ring: some words, the seats, and what the streams have reached."""
+_READERS_AT: Final = 64
+_OFFSETS_AT: Final = _READERS_AT + READER_TABLE_SIZE
+_HEAD: Final = (_OFFSETS_AT + OFFSET_TABLE_SIZE + 4095) & ~4095
+"""Bytes before the ring: the words below, the reader table and the offset table."""
 _END: Final = 0
-_KEPT: Final = 1
-"""How far the engine has read."""
-_TO_KEEP: Final = 2
-"""The end of what was appended last for it to keep."""
-_UNDER_WAY: Final = 3
-"""The place, counted from 1, whose next publication is being appended; with its offset and the position of that."""
-_OFFSET: Final = 4
-_BEGUN_AT: Final = 5
+_STORED: Final = 1
+"""The position that the engine has read up to."""
+_TO_STORE: Final = 2
+"""The end of the last record that the engine has to store."""
+_PENDING_SLOT: Final = 3
+"""The offset slot, counted from 1, whose next publication is being appended; with its offset and position below."""
+_PENDING_OFFSET: Final = 4
+_PENDING_POSITION: Final = 5
 
 
-class Busy(Exception):  # noqa: N818 (says how it is)
-    """Another process has the lock for longer than it is worth trying, or the engine has to read first."""
+class Busy(Exception):  # noqa: N818 (a state, not an error)
+    """Another process holds the lock for too long, or the engine has to read first. Try again later."""
 
 
-class FallenBehind(Exception):  # noqa: N818 (says what happened)
-    """What has not been read yet has been overwritten."""
+class Overrun(Exception):  # noqa: N818 (the term for ring buffers)
+    """Unread records have been overwritten."""
 
 
 class Journal:
-    """The ring, and the seats of those who read it. Positions count bytes since the beginning."""
+    """The ring buffer with its reader and offset tables. Positions count bytes since the creation."""
 
     def __init__(self, descriptor: int) -> None:
-        """`descriptor` of the memory, which is closed with this."""
+        """`descriptor`: of the shared memory; it is closed with the journal."""
         self.descriptor = descriptor
         try:
             self._memory = mmap.mmap(descriptor, _HEAD + CAPACITY)
-            # Opened anew: `flock` takes for one what shares the descriptor, and costs two thirds of a lock by `fcntl`.
+            # Opened again: `flock` does not exclude processes that share an open file. It costs two thirds of an
+            # `fcntl` lock.
             self._lock = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
         except BaseException:
             os.close(descriptor)
             raise
         self._bytes = memoryview(self._memory)
-        self._words = self._bytes[:_SEATS_AT].cast("Q")
-        self.seats = Seats(self._bytes[_SEATS_AT:_TOPS_AT])
-        self.tops = Tops(self._bytes[_TOPS_AT : _TOPS_AT + TOPS_SIZE])
+        self._words = self._bytes[:_READERS_AT].cast("Q")
+        self.readers = ReaderTable(self._bytes[_READERS_AT:_OFFSETS_AT])
+        self.offsets = OffsetTable(self._bytes[_OFFSETS_AT : _OFFSETS_AT + OFFSET_TABLE_SIZE])
 
     @classmethod
     def create(cls) -> Self:
-        """A new one."""
+        """Create a journal in new shared memory."""
         descriptor = os.memfd_create("fanjet-journal")
         os.ftruncate(descriptor, _HEAD + CAPACITY)
         return cls(descriptor)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the memory and the lock."""
         self._words.release()
-        self.seats.release()
-        self.tops.release()
+        self.readers.release()
+        self.offsets.release()
         self._bytes.release()
         self._memory.close()
         os.close(self._lock)
@@ -96,133 +98,138 @@ class Journal:
 
     @property
     def end(self) -> int:
-        """The position after what was appended last. Raises `Busy`."""
+        """The position after the last record. Raises `Busy`."""
         return self.exchange(None, b"")[1]
 
     @property
-    def about_end(self) -> int:
-        """The same where it may be out of date."""
+    def approximate_end(self) -> int:
+        """The same without the lock, so it may be out of date."""
         return self._words[_END]
 
-    def exchange(self, position: int | None, own: bytes) -> tuple[bytes, int]:
-        """Append `own`, `MOST_AT_ONCE` bytes at most; what others have appended since `position` (None: nothing), and
-        the position after all of it. Raises `Busy` and `FallenBehind`: then nothing has been appended."""
+    def exchange(self, position: int | None, data: bytes) -> tuple[bytes, int]:
+        """Append `data`, `MAX_APPEND` bytes at most. Returns the records that others have appended since `position`
+        (none if that is None), and the position after `data`. Raises `Busy` and `Overrun`, having appended nothing."""
         try:
-            flock(self._lock, _TAKE)
+            flock(self._lock, _LOCK)
         except BlockingIOError:
-            self._try_again()
+            self._retry_lock()
         words = self._words
         try:
-            kept = words[_KEPT]
-            if own and words[_TO_KEEP] > kept and words[_END] + len(own) - kept > CAPACITY - MOST_AT_ONCE:
+            stored = words[_STORED]
+            if data and words[_TO_STORE] > stored and words[_END] + len(data) - stored > CAPACITY - MAX_APPEND:
                 raise Busy
-            return self._exchange(position, own)
+            return self._exchange(position, data)
         finally:
             flock(self._lock, LOCK_UN)
 
-    def append_next(self, place: int, generation: int, own_with: Callable[[int], bytes]) -> tuple[int, int, int]:
-        """Append what the engine is to keep, `own_with` the next offset of this place; that offset, and the positions
-        before and after it. Offset 0: the place is closed or another's, or the engine too far behind. Raises `Busy`."""
+    def append_next(self, slot: int, generation: int, make_record: Callable[[int], bytes]) -> tuple[int, int, int]:
+        """Append a record that the engine has to store, made by `make_record` from the next offset of this slot.
+        Returns the offset, and the positions before and after the record. Offset 0: nothing was appended, since the
+        slot is closed or belongs to another stream, or the engine lags too far behind. Raises `Busy`."""
         try:
-            flock(self._lock, _TAKE)
+            flock(self._lock, _LOCK)
         except BlockingIOError:
-            self._try_again()
-        words, tops = self._words, self.tops.words
-        line = place * PLACE_WORDS
+            self._retry_lock()
+        words, offsets = self._words, self.offsets.words
+        line = slot * OFFSET_SLOT_WORDS
         try:
-            if words[_UNDER_WAY]:
-                self._mend()
+            if words[_PENDING_SLOT]:
+                self._recover()
             end = words[_END]
-            if tops[line + GENERATION] != generation or end - words[_KEPT] > MOST_UNKEPT:
+            if offsets[line + GENERATION] != generation or end - words[_STORED] > MAX_UNSTORED:
                 return 0, end, end
-            offset = tops[line + TOP] + 1
-            own = own_with(offset)
+            offset = offsets[line + OFFSET] + 1
+            data = make_record(offset)
             begin = end
-            words[_OFFSET], words[_BEGUN_AT] = offset, begin
-            words[_UNDER_WAY] = 1 + place
-            tops[line + TOP] = offset
-            self._write(begin, own)
-            end += len(own)
-            words[_TO_KEEP] = end
+            words[_PENDING_OFFSET], words[_PENDING_POSITION] = offset, begin
+            words[_PENDING_SLOT] = 1 + slot
+            offsets[line + OFFSET] = offset
+            self._write(begin, data)
+            end += len(data)
+            words[_TO_STORE] = end
             words[_END] = end
-            words[_UNDER_WAY] = 0
+            words[_PENDING_SLOT] = 0
             return offset, begin, end
         finally:
             flock(self._lock, LOCK_UN)
 
-    # ------------------------------------------------------------------------------------------ the engine
+    # ------------------------------------------------------------------------------------------ for the engine
 
-    def keep(
-        self, position: int, own: bytes, opened: Iterable[tuple[Place, int]] = (), closed: Iterable[Place] = ()
+    def sync(
+        self,
+        position: int,
+        data: bytes,
+        opened: Iterable[tuple[OffsetSlot, int]] = (),
+        closed: Iterable[OffsetSlot] = (),
     ) -> tuple[bytes, int]:
-        """The same as `exchange`, where only what is to be kept is of interest; places are `opened` with the offset
-        that their streams have reached, others `closed`."""
+        """See `exchange`; records before the first one to store may be left out. Opens slots with the newest offsets of
+        their streams, and closes others."""
         try:
-            flock(self._lock, _TAKE)
+            flock(self._lock, _LOCK)
         except BlockingIOError:
-            self._try_again()
+            self._retry_lock()
         try:
-            if self._words[_TO_KEEP] <= position:
+            if self._words[_TO_STORE] <= position:
                 position = self._words[_END]
-            news, end = self._exchange(position, own)
-            for place, top in opened:
-                self.tops.open(place.number, place.generation, top)
-                place.is_open = True
-            for place in closed:
-                self.tops.close(place.number)
-                place.is_open = False
-            self._words[_KEPT] = end
-            return news, end
+            records, end = self._exchange(position, data)
+            for slot, offset in opened:
+                self.offsets.open(slot.number, slot.generation, offset)
+                slot.is_open = True
+            for slot in closed:
+                self.offsets.close(slot.number)
+                slot.is_open = False
+            self._words[_STORED] = end
+            return records, end
         finally:
             flock(self._lock, LOCK_UN)
 
     # ------------------------------------------------------------------------------------------ under the lock
 
-    def _try_again(self) -> None:
+    def _retry_lock(self) -> None:
         for attempt in range(_TRIES + _YIELDS):
             if attempt >= _TRIES:
                 os.sched_yield()
             try:
-                flock(self._lock, _TAKE)
+                flock(self._lock, _LOCK)
             except BlockingIOError:
                 continue
             return
         raise Busy
 
-    def _mend(self) -> None:
-        """Who was giving an offset has died. What it was for does not count, unless the end is already behind it."""
+    def _recover(self) -> None:
+        """A process has died while it assigned an offset. Take the offset back, unless its record was completed."""
         words = self._words
-        if words[_END] == words[_BEGUN_AT]:
-            self.tops.words[(words[_UNDER_WAY] - 1) * PLACE_WORDS + TOP] = words[_OFFSET] - 1
-        words[_UNDER_WAY] = 0
+        if words[_END] == words[_PENDING_POSITION]:
+            self.offsets.words[(words[_PENDING_SLOT] - 1) * OFFSET_SLOT_WORDS + OFFSET] = words[_PENDING_OFFSET] - 1
+        words[_PENDING_SLOT] = 0
 
-    def _exchange(self, position: int | None, own: bytes) -> tuple[bytes, int]:
+    def _exchange(self, position: int | None, data: bytes) -> tuple[bytes, int]:
         words = self._words
-        if words[_UNDER_WAY]:
-            self._mend()
+        if words[_PENDING_SLOT]:
+            self._recover()
         end = words[_END]
-        news = b"" if position is None or position == end else self._read(position, end)
-        if own:
-            self._write(end, own)
-            end += len(own)
-            words[_END] = end  # the last thing: what somebody was writing who has died does not count
-        return news, end
+        records = b"" if position is None or position == end else self._read(position, end)
+        if data:
+            self._write(end, data)
+            end += len(data)
+            words[_END] = end  # last, so that a record is ignored whose writer died while writing it
+        return records, end
 
     def _read(self, position: int, end: int) -> bytes:
         size = end - position
-        if size > CAPACITY - MOST_AT_ONCE:  # beyond that somebody may have begun to write and died
-            raise FallenBehind
+        if size > CAPACITY - MAX_APPEND:  # a writer that has died may have overwritten older bytes
+            raise Overrun
         start = _HEAD + position % CAPACITY
         stop = start + size
         if stop <= _HEAD + CAPACITY:
             return self._memory[start:stop]
         return self._memory[start:] + self._memory[_HEAD : stop - CAPACITY]
 
-    def _write(self, end: int, own: bytes) -> None:
+    def _write(self, end: int, data: bytes) -> None:
         start = _HEAD + end % CAPACITY
-        beyond = start + len(own) - _HEAD - CAPACITY
+        beyond = start + len(data) - _HEAD - CAPACITY
         if beyond <= 0:
-            self._memory[start : start + len(own)] = own
+            self._memory[start : start + len(data)] = data
         else:
-            self._memory[start:] = own[:-beyond]
-            self._memory[_HEAD : _HEAD + beyond] = own[-beyond:]
+            self._memory[start:] = data[:-beyond]
+            self._memory[_HEAD : _HEAD + beyond] = data[-beyond:]

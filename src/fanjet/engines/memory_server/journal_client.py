@@ -1,4 +1,4 @@
-"""What happens, as a worker tells it and hears of it, by way of the journal."""
+"""A worker's reader and writer of the shared journal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from msgspec import MsgspecError
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.engines.interfaces import Published as Placed
+from fanjet.engines.interfaces import Published as PublishResult
 from fanjet.telemetry.logging import get_logger
 
-from .journal import CAPACITY, MOST_AT_ONCE, MOST_OF_PUBLICATION, Busy, FallenBehind
-from .journal_records import FULL, HEAD_SIZE, entry, events_in, parts
-from .local_publish import publication_now
+from .journal import CAPACITY, MAX_APPEND, MAX_PUBLICATION, Busy, Overrun
+from .journal_records import HEAD_SIZE, MAX_RECORD, batches, decode_records, encode_record
+from .local_publish import make_publication
 from .messages import Published, encode
-from .notifier import Bell, Bells, bell_at
+from .notifier import Notifier, WakeupPipe, pipe_path
 from .reader_table import bucket_of
 
 if TYPE_CHECKING:
@@ -25,265 +25,279 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import PublishOptions
 
     from .journal import Journal
-    from .messages import Event, Position, Seat
+    from .messages import Event, Position, ReaderSlot
 
 log = get_logger(__name__)
 
 SLICE_SECONDS: Final = 0.002
-"""Time for delivering until the loop gets its turn."""
+"""Time for delivering events within one turn of the event loop."""
 SLICE_CHECK: Final = 16
-"""Events between two looks at the clock."""
+"""Events between two readings of the clock."""
 BUSY_SECONDS: Final = 0.001
-"""Until who has the lock is likely to have finished."""
-MOST_UNHEARD: Final = CAPACITY - MOST_AT_ONCE
-"""Bytes of others: who is further behind with delivering, misses some."""
+"""Pause until another process is likely to have released the lock."""
+MAX_UNDELIVERED: Final = CAPACITY - MAX_APPEND
+"""Bytes of other processes' records. A worker that is further behind with delivering misses events."""
 CLOSE_TRIES: Final = 1000
-"""To tell and hear what there is in the end, so many `BUSY_SECONDS` long."""
+"""Attempts to append and deliver the last events, `BUSY_SECONDS` apart."""
 
 
-class Tidings:
-    """Events told in one turn of the loop are appended to the journal together, at its end, or before what needs an
-    offset at once. They are delivered with that turn, here as everywhere: after those that stand before them.
+class JournalClient:
+    """Events of one turn of the event loop are appended to the journal together at the end of the turn, or earlier,
+    before a publication that needs its offset at once. They are delivered with that turn, in this process as in the
+    others, after the events before them in the journal.
 
-    What has been told is as good as done, whatever becomes of the engine: with this turn of the loop it reaches
-    everybody, as with the engine in the same process.
+    A buffered event does not depend on the engine: it reaches all workers with this turn, as with an engine in the same
+    process.
     """
 
     def __init__(
         self,
         journal: Journal,
-        seat: Seat,
+        reader_slot: ReaderSlot,
         *,
-        take: Callable[[Sequence[Event]], None],
-        lose: Callable[[str], None],
+        on_events: Callable[[Sequence[Event]], None],
+        on_gap: Callable[[str], None],
         on_publication_pending: Callable[[], None],
     ) -> None:
-        """`take` events that have happened, `SLICE_CHECK` at most. `lose`: events have been missed.
-        `on_publication_pending`: something has been told, to be taken with this turn. Raises `EngineUnavailable`."""
+        """`on_events` gets up to `SLICE_CHECK` events. `on_gap`: events have been missed. `on_publication_pending`: an
+        event of this worker will be delivered with this turn. Raises `EngineUnavailable`."""
         self._loop = asyncio.get_running_loop()
         self._journal = journal
-        self._seat = seat.number
-        self._take = take
-        self._lose = lose
+        self._slot = reader_slot.number
+        self._on_events = on_events
+        self._on_gap = on_gap
         self._on_publication_pending = on_publication_pending
-        self._bell = Bell(bell_at(seat.bells, seat.number))
-        self._bells = Bells(journal.seats, seat.bells)
+        self._wakeup_pipe = WakeupPipe(pipe_path(reader_slot.pipe_prefix, reader_slot.number))
+        self._notifier = Notifier(journal.readers, reader_slot.pipe_prefix)
         self._position: int | None = None
-        self._own: list[bytes] = []
-        self._own_events: list[Event] = []
-        self._own_size = HEAD_SIZE
-        self._appended: list[Event] = []
-        """Of one's own, before what others append after `position`."""
-        self._rings: list[str] = []
-        """Channels in which there is something that others have not been called for yet."""
-        self._awaited: Counter[int] = Counter()
-        """How many channels are waited for, by bucket."""
+        self._pending: list[bytes] = []
+        self._pending_events: list[Event] = []
+        self._pending_size = HEAD_SIZE
+        self._appended_events: list[Event] = []
+        """Own events in the journal before `position` that have not been delivered."""
+        self._channels_to_notify: list[str] = []
+        """Channels of appended or buffered events that other readers have not been notified of."""
+        self._subscribed_buckets: Counter[int] = Counter()
+        """The number of subscribed channels, by bucket."""
         self._undelivered: deque[tuple[Iterator[Sequence[Event]], int]] = deque()
-        """With how many bytes of others that is."""
-        self._unheard = 0
-        """Bytes of others in all of it."""
+        """Batches of events, with their size in the journal if they come from other processes."""
+        self._undelivered_bytes = 0
+        """The sum of these sizes."""
         self._delivering = False
         self._next_turn: asyncio.Handle | None = None
-        self._is_announced = False
-        """Whether it has been said that something is delivered with that turn."""
-        self._leaving = False
-        self._loop.add_reader(self._bell.descriptor, self._on_bell)
+        self._is_scheduled = False
+        """Whether `on_publication_pending` has been called for that turn."""
+        self._closing = False
+        self._loop.add_reader(self._wakeup_pipe.descriptor, self._on_wakeup)
 
-    async def begin(self) -> None:
-        """Hear of what happens from now on."""
+    async def start(self) -> None:
+        """Receive events from now on."""
         while self._position is None:
             try:
                 self._position = self._journal.end
             except Busy:
                 await asyncio.sleep(BUSY_SECONDS)
-        self._journal.seats.come(self._seat)  # who called before the bell was up has not been heard
+        self._journal.readers.rearm(self._slot)  # notifications before the pipe was open are lost
 
-    def wait_for(self, channels: Iterable[str]) -> None:
-        """Be called from now on when something happens in these channels, and hear what has happened before."""
+    def subscribe(self, channels: Iterable[str]) -> None:
+        """Be woken for events in these channels from now on, and receive the events before."""
         for channel in channels:
             bucket = bucket_of(channel)
-            self._awaited[bucket] += 1
-            self._journal.seats.wait_for(self._seat, bucket, waits=True)
-        self.hear()
+            self._subscribed_buckets[bucket] += 1
+            self._journal.readers.set_interest(self._slot, bucket, interested=True)
+        self.receive()
 
-    def wait_no_more(self, channel: str) -> None:
-        """This one is of no interest any more."""
+    def unsubscribe(self, channel: str) -> None:
+        """Do not be woken for this channel any more."""
         bucket = bucket_of(channel)
-        self._awaited[bucket] -= 1
-        if not self._awaited[bucket]:
-            del self._awaited[bucket]
-            self._journal.seats.wait_for(self._seat, bucket, waits=False)
+        self._subscribed_buckets[bucket] -= 1
+        if not self._subscribed_buckets[bucket]:
+            del self._subscribed_buckets[bucket]
+            self._journal.readers.set_interest(self._slot, bucket, interested=False)
 
-    def tell(self, event: Event) -> None:
-        """Let it happen. Raises `EngineUnavailable`."""
+    def append(self, event: Event) -> None:
+        """Append an event with this turn. Raises `EngineUnavailable`."""
         encoded = encode(event)
         size = len(encoded)
-        if self._own_size + size > FULL:
-            self._make_room(size)
-        self._own.append(encoded)
-        self._own_events.append(event)
-        self._own_size += size
-        self._rings.append(event.channel)
-        if not self._is_announced:
-            self._begin_turn()
+        if self._pending_size + size > MAX_RECORD:
+            self._reserve(size)
+        self._pending.append(encoded)
+        self._pending_events.append(event)
+        self._pending_size += size
+        self._channels_to_notify.append(event.channel)
+        if not self._is_scheduled:
+            self._schedule_turn()
 
-    def tell_next(self, place: Position, channel: str, data: bytes, options: PublishOptions) -> Placed | None:
-        """Let a publication happen that the engine is to keep, with the next offset of its stream: it is appended at
-        once, since the offset is. None: the engine has to be asked. Raises `EngineUnavailable`."""
-        if self._own_size + len(data) > FULL:
+    def append_next(
+        self, position: Position, channel: str, data: bytes, options: PublishOptions
+    ) -> PublishResult | None:
+        """Append a publication with the next offset of its stream, which the engine has to store. It is appended at
+        once, since its offset is assigned. None: the engine has to publish it. Raises `EngineUnavailable`."""
+        if self._pending_size + len(data) > MAX_RECORD:
             return None
-        own, events = self._own, self._own_events
+        pending, events = self._pending, self._pending_events
 
-        def own_with(offset: int) -> bytes:
-            keep = (options.history_size, options.history_ttl, options.history_meta_ttl)
-            event = Published(channel, publication_now(data, options, offset), place.epoch, False, None, keep)
+        def make_record(offset: int) -> bytes:
+            retention = (options.history_size, options.history_ttl, options.history_meta_ttl)
+            event = Published(channel, make_publication(data, options, offset), position.epoch, False, None, retention)
             encoded = encode(event)
-            if len(encoded) > MOST_OF_PUBLICATION:
+            if len(encoded) > MAX_PUBLICATION:
                 raise EngineUnavailable(f"an event of {len(encoded)} bytes is too long for the engine")
             events.append(event)
-            return entry([*own, encoded] if own else (encoded,), keep=True)
+            return encode_record([*pending, encoded] if pending else (encoded,), store=True)
 
         try:
-            offset, begin, end = self._journal.append_next(place.place, place.generation, own_with)
+            offset, begin, end = self._journal.append_next(position.slot, position.generation, make_record)
         except Busy:
             return None
         if not offset:
             return None
         if begin == self._position:
             self._position = end
-            self._appended += events
-        # else it comes back with what others have appended before
-        if own:
-            self._forget_own()
+            self._appended_events += events
+        # else it is received together with the records of others before it
+        if pending:
+            self._clear_pending()
         else:
             events.clear()
-        self._rings.append(channel)
-        if not self._is_announced:
-            self._begin_turn()
-        return Placed(offset, place.epoch)
+        self._channels_to_notify.append(channel)
+        if not self._is_scheduled:
+            self._schedule_turn()
+        return PublishResult(offset, position.epoch)
 
     def flush(self) -> bool:
-        """Let all that was told stand in the journal now; False if that has to wait."""
-        return not self._own or self._exchange()
+        """Append the buffered events now; False if the journal is busy."""
+        return not self._pending or self._exchange()
 
-    def hear(self) -> bool:
-        """Deliver what has happened; False if that takes another turn of the loop."""
-        if self._leaving or self._delivering:
-            return self._leaving
-        # Nothing more is taken over while there is something to deliver, unless something of one's own goes behind it:
-        # who cannot keep up is to fall behind in the journal, not to collect it; that has a limit as well.
-        if self._undelivered and not self._rings and not self._deliver():
+    def receive(self) -> bool:
+        """Receive and deliver events; False if that needs another turn of the event loop."""
+        if self._closing or self._delivering:
+            return self._closing
+        # Nothing more is read while events are undelivered, unless own events have been appended behind them: a slow
+        # worker lags in the journal instead of buffering; `MAX_UNDELIVERED` limits the other case.
+        if self._undelivered and not self._channels_to_notify and not self._deliver():
             return False
         return self._exchange() and self._deliver()
 
     async def close(self) -> None:
-        """Tell what there is to tell, and hear what there is to hear; no more from now on."""
-        self._leaving = True
-        is_told = False
+        """Append and deliver the remaining events, and release the journal."""
+        self._closing = True
+        is_appended = False
         for _ in range(CLOSE_TRIES):
-            if not is_told or self._own:  # else there would be more to deliver each time
-                is_told = self._exchange()
-            if is_told and self._deliver() and not self._own:
+            if not is_appended or self._pending:  # else each attempt would read more to deliver
+                is_appended = self._exchange()
+            if is_appended and self._deliver() and not self._pending:
                 break
-            await asyncio.sleep(0 if is_told else BUSY_SECONDS)
+            await asyncio.sleep(0 if is_appended else BUSY_SECONDS)
         else:
-            log.error("events have not been told, or not been delivered, as this worker leaves")
+            log.error("events were not appended or not delivered before this worker closed the journal")
         if self._next_turn is not None:
             self._next_turn.cancel()
-        self._loop.remove_reader(self._bell.descriptor)
-        self._bell.close()
-        self._bells.close()
+        self._loop.remove_reader(self._wakeup_pipe.descriptor)
+        self._wakeup_pipe.close()
+        self._notifier.close()
         self._journal.close()
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _on_bell(self) -> None:
-        # In this order: who appends after the look into the journal, under its lock, finds the mark gone, and rings.
-        self._bell.take()
-        self._journal.seats.come(self._seat)
-        self.hear()
+    def _on_wakeup(self) -> None:
+        # In this order: a writer that appends after `receive` has read, under the lock, finds the mark cleared and
+        # notifies.
+        self._wakeup_pipe.drain()
+        self._journal.readers.rearm(self._slot)
+        self.receive()
 
-    def _begin_turn(self) -> None:
+    def _schedule_turn(self) -> None:
         if self._next_turn is not None:
             self._next_turn.cancel()
-        self._next_turn = self._loop.call_soon(self._turn)
-        self._is_announced = True
+        self._next_turn = self._loop.call_soon(self._run_turn)
+        self._is_scheduled = True
         self._on_publication_pending()
 
-    def _turn(self) -> None:
+    def _run_turn(self) -> None:
         self._next_turn = None
-        self._is_announced = False
-        end = self._journal.about_end
-        if self._appended and end == self._position and not (self._own or self._undelivered or self._leaving):
-            # Nothing of others stands before it: that need not be asked for under the lock. Who has appended since has
-            # rung, or finds that it has been rung.
-            self._take_over(b"", end)
+        self._is_scheduled = False
+        end = self._journal.approximate_end
+        if (
+            self._appended_events
+            and end == self._position
+            and not (self._pending or self._undelivered or self._closing)
+        ):
+            # No records of others stand before the own ones, so the lock is not needed. A process that has appended
+            # since has notified this one, or has found it notified.
+            self._advance(b"", end)
             self._deliver()
         else:
-            self.hear()
+            self.receive()
 
-    def _turn_later(self, seconds: float = 0) -> None:
+    def _schedule_turn_later(self, seconds: float = 0) -> None:
         if self._next_turn is not None:
             self._next_turn.cancel()
-        self._is_announced = False
-        self._next_turn = self._loop.call_later(seconds, self._turn) if seconds else self._loop.call_soon(self._turn)
+        self._is_scheduled = False
+        self._next_turn = (
+            self._loop.call_later(seconds, self._run_turn) if seconds else self._loop.call_soon(self._run_turn)
+        )
 
-    def _make_room(self, size: int) -> None:
-        if size > MOST_OF_PUBLICATION:
+    def _reserve(self, size: int) -> None:
+        if size > MAX_PUBLICATION:
             raise EngineUnavailable(f"an event of {size} bytes is too long for the engine")
-        if self._own:
+        if self._pending:
             self._exchange()
-            if self._own_size + size > MOST_AT_ONCE:
+            if self._pending_size + size > MAX_APPEND:
                 raise EngineUnavailable("the engine, or another worker, takes too long with the journal")
 
     def _exchange(self) -> bool:
-        """Append what was told, and take over what stands before it. False: it has to wait."""
-        own = entry(self._own) if self._own else b""
-        position, unheard = self._position, self._unheard
+        """Append the buffered events, and read the records before them. False: the journal is busy."""
+        data = encode_record(self._pending) if self._pending else b""
+        position, undelivered_bytes = self._position, self._undelivered_bytes
         try:
-            if unheard and position is not None and unheard + self._journal.about_end - position > MOST_UNHEARD:
-                raise FallenBehind
-            news, end = self._journal.exchange(position, own)
+            if (
+                undelivered_bytes
+                and position is not None
+                and undelivered_bytes + self._journal.approximate_end - position > MAX_UNDELIVERED
+            ):
+                raise Overrun
+            records, end = self._journal.exchange(position, data)
         except Busy:
-            self._turn_later(BUSY_SECONDS)
+            self._schedule_turn_later(BUSY_SECONDS)
             return False
-        except FallenBehind:
-            self._position = None  # what is to come is still told and heard, until there is another beginning
-            self._lose("events came faster than they were delivered")
+        except Overrun:
+            self._position = None  # own events are still appended and delivered, until this client is replaced
+            self._on_gap("events came faster than they were delivered")
             return self._exchange()
-        self._take_over(news, end)
+        self._advance(records, end)
         return True
 
-    def _take_over(self, news: bytes, end: int) -> None:
-        """All is to be delivered that stands in the journal up to `end`, what was told included; others are called."""
+    def _advance(self, records: bytes, end: int) -> None:
+        """Queue all events up to `end` for delivery, own events included, and notify the other readers."""
         self._position = end
-        self._journal.seats.note(self._seat, end)
-        if self._appended:
-            self._undelivered.append((parts(self._appended, SLICE_CHECK), 0))
-            self._appended = []
-        if news:
-            self._undelivered.append((events_in(news, SLICE_CHECK), len(news)))
-            self._unheard += len(news)
-        if self._own:
-            self._undelivered.append((parts(self._own_events, SLICE_CHECK), 0))
-            self._forget_own()
-        if self._rings:
-            self._bells.ring(self._rings, end, (self._seat,))
-            self._rings.clear()
+        self._journal.readers.set_position(self._slot, end)
+        if self._appended_events:
+            self._undelivered.append((batches(self._appended_events, SLICE_CHECK), 0))
+            self._appended_events = []
+        if records:
+            self._undelivered.append((decode_records(records, SLICE_CHECK), len(records)))
+            self._undelivered_bytes += len(records)
+        if self._pending:
+            self._undelivered.append((batches(self._pending_events, SLICE_CHECK), 0))
+            self._clear_pending()
+        if self._channels_to_notify:
+            self._notifier.notify(self._channels_to_notify, end, (self._slot,))
+            self._channels_to_notify.clear()
 
-    def _forget_own(self) -> None:
-        self._own, self._own_events, self._own_size = [], [], HEAD_SIZE
+    def _clear_pending(self) -> None:
+        self._pending, self._pending_events, self._pending_size = [], [], HEAD_SIZE
 
     def _deliver(self) -> bool:
-        """For a while; whether that was all."""
-        undelivered, take = self._undelivered, self._take
+        """Deliver events for up to `SLICE_SECONDS`; whether all have been delivered."""
+        undelivered, on_events = self._undelivered, self._on_events
         until = 0.0
         count = 0
         self._delivering = True
         try:
             while undelivered:
                 for events in undelivered[0][0]:
-                    take(events)
+                    on_events(events)
                     count += len(events)
                     if count < SLICE_CHECK:
                         continue
@@ -291,13 +305,13 @@ class Tidings:
                     now = self._loop.time()
                     until = until or now + SLICE_SECONDS
                     if now > until:
-                        self._turn_later()
+                        self._schedule_turn_later()
                         return False
-                self._unheard -= undelivered.popleft()[1]
+                self._undelivered_bytes -= undelivered.popleft()[1]
         except MsgspecError as error:
             undelivered.clear()
-            self._unheard = 0
-            self._lose(f"the journal holds what is no event: {error}")
+            self._undelivered_bytes = 0
+            self._on_gap(f"the journal contains a malformed record: {error}")
         finally:
             self._delivering = False
         return True

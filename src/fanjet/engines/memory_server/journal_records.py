@@ -1,4 +1,4 @@
-"""How events stand in the journal: those that were appended together as one array, with its length before it."""
+"""The format of the journal: a record is an array of events that were appended together, after its length."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ if TYPE_CHECKING:
 
     from .messages import Event
 
-FULL: Final = 256 * 1024
-"""Bytes of events that are appended together: an entry is decoded in one go."""
+MAX_RECORD: Final = 256 * 1024
+"""Bytes of events that are appended together: a record is decoded in one go."""
 
 _ARRAY_32: Final = 0xDD
-"""MessagePack's mark of an array with four bytes for how many there are."""
+"""MessagePack's type byte of an array with a length of four bytes."""
 _HEAD: Final = Struct(">IBBI")
 HEAD_SIZE: Final = _HEAD.size
-"""Bytes that an entry takes besides its events."""
+"""Bytes of a record besides its events."""
 _LENGTH: Final = 4
 _EVENTS_AT: Final = 5
-"""After length and mark."""
+"""After the length and the flag."""
 
 
-def entry(encoded: Sequence[bytes], *, keep: bool = False) -> bytes:
-    """Events that are encoded, one at least. `keep`: the engine has to keep some of them."""
+def encode_record(encoded: Sequence[bytes], *, store: bool = False) -> bytes:
+    """A record of one or more encoded events. `store`: the engine has to store some of them."""
     events = b"".join(encoded)
-    return _HEAD.pack(HEAD_SIZE - _LENGTH + len(events), keep, _ARRAY_32, len(encoded)) + events
+    return _HEAD.pack(HEAD_SIZE - _LENGTH + len(events), store, _ARRAY_32, len(encoded)) + events
 
 
-def events_in(news: bytes, most: int) -> Iterator[Sequence[Event]]:
-    """`most` at a time. Entries are decoded as it comes to them. Raises `msgspec.MsgspecError`."""
-    begin, end = 0, len(news)
+def decode_records(records: bytes, limit: int) -> Iterator[Sequence[Event]]:
+    """Batches of up to `limit` events; records are decoded lazily. Raises `msgspec.MsgspecError`."""
+    begin, end = 0, len(records)
     events: list[Event] = []
     while begin < end:
-        next_one = begin + _LENGTH + int.from_bytes(news[begin : begin + _LENGTH], "big")
-        events += decode_events(news[begin + _EVENTS_AT : next_one])
-        begin = next_one
-        if len(events) >= most:
-            yield from parts(events, most)
+        next_begin = begin + _LENGTH + int.from_bytes(records[begin : begin + _LENGTH], "big")
+        events += decode_events(records[begin + _EVENTS_AT : next_begin])
+        begin = next_begin
+        if len(events) >= limit:
+            yield from batches(events, limit)
             events = []
     if events:
         yield events
 
 
-def events_to_keep(news: bytes) -> Iterator[Event]:
-    """Those of entries that the engine has to look at. Raises `msgspec.MsgspecError`."""
-    begin, end = 0, len(news)
+def decode_records_to_store(records: bytes) -> Iterator[Event]:
+    """The events of records that the engine has to store. Raises `msgspec.MsgspecError`."""
+    begin, end = 0, len(records)
     while begin < end:
-        next_one = begin + _LENGTH + int.from_bytes(news[begin : begin + _LENGTH], "big")
-        if news[begin + _LENGTH]:
-            yield from decode_events(news[begin + _EVENTS_AT : next_one])
-        begin = next_one
+        next_begin = begin + _LENGTH + int.from_bytes(records[begin : begin + _LENGTH], "big")
+        if records[begin + _LENGTH]:
+            yield from decode_events(records[begin + _EVENTS_AT : next_begin])
+        begin = next_begin
 
 
-def parts(events: Sequence[Event], most: int) -> Iterator[Sequence[Event]]:
-    """`most` at a time."""
-    if len(events) <= most:
+def batches(events: Sequence[Event], limit: int) -> Iterator[Sequence[Event]]:
+    """Batches of up to `limit` events."""
+    if len(events) <= limit:
         yield events
         return
-    for begin in range(0, len(events), most):
-        yield events[begin : begin + most]
+    for begin in range(0, len(events), limit):
+        yield events[begin : begin + limit]

@@ -1,5 +1,4 @@
-"""The journal as the engine keeps it: it gives away the seats, tells what it has made happen, and takes what it has to
-keep of what workers have."""
+"""The engine's side of the journal: registers readers, appends events, and stores what workers publish."""
 
 from __future__ import annotations
 
@@ -9,157 +8,157 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .journal import Busy, Journal
-from .journal_records import FULL, entry, events_to_keep
-from .messages import Published, Seat, encode
-from .notifier import Bell, Bells, bell_at
-from .reader_table import ENGINE_SEAT
+from .journal_records import MAX_RECORD, decode_records_to_store, encode_record
+from .messages import Published, ReaderSlot, encode
+from .notifier import Notifier, WakeupPipe, pipe_path
+from .reader_table import ENGINE_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from .messages import Event
-    from .offset_slots import Place
+    from .offset_slots import OffsetSlot
 
 
-class NotKept(Exception):  # noqa: N818 (says what happened)
-    """Something that a worker has published could not be kept."""
+class StoreFailed(Exception):  # noqa: N818 (says what happened)
+    """A publication of a worker could not be stored."""
 
 
-class Announcements:
-    """What is told waits until `flush` has appended it; nothing that comes after it may be said before."""
+class JournalServer:
+    """Events are buffered until `flush` has appended them; no reply to a later call may be sent before."""
 
-    def __init__(self, bells: str, keep: Callable[[Published], None]) -> None:
-        """`bells`: what the paths of the pipes begin with that the workers are called by. `keep` what a worker has
-        published."""
+    def __init__(self, pipe_prefix: str, store: Callable[[Published], None]) -> None:
+        """`pipe_prefix`: the prefix of the paths of all wakeup pipes. `store` stores a publication of a worker."""
         self._journal = Journal.create()
         self._position = 0
-        self._keep = keep
-        self._opening: dict[Place, int] = {}
-        """Places to be opened with what waits, and the offsets reached."""
-        self._prefix = bells
-        self._bells = Bells(self._journal.seats, bells)
-        self._bell = Bell(_hung(bells, ENGINE_SEAT))
+        self._store = store
+        self._slots_to_open: dict[OffsetSlot, int] = {}
+        """Slots that are opened with the buffered events, and the newest offsets of their streams."""
+        self._prefix = pipe_prefix
+        self._notifier = Notifier(self._journal.readers, pipe_prefix)
+        self._wakeup_pipe = WakeupPipe(_create_pipe(pipe_prefix, ENGINE_SLOT))
         self._generations = count(1)
-        self._taken: set[int] = set()
-        """Seats."""
+        self._reader_slots: set[int] = set()
         self._events: list[bytes] = []
         """Encoded."""
         self._channels: list[str] = []
-        """Of each of them."""
+        """The channel of each of the events."""
         self._size = 0
 
     @property
     def descriptor(self) -> int:
-        """Of the journal, for the workers."""
+        """The descriptor of the journal, for the workers."""
         return self._journal.descriptor
 
-    def tell(self, event: Event) -> None:
-        """Let it happen."""
+    def append(self, event: Event) -> None:
+        """Buffer an event."""
         encoded = encode(event)
         self._events.append(encoded)
         self._channels.append(event.channel)
         self._size += len(encoded)
 
     @property
-    def bell(self) -> int:
-        """The descriptor of what is rung when there is much to keep up with; see `answer_bell`."""
-        return self._bell.descriptor
+    def wakeup_descriptor(self) -> int:
+        """Becomes readable when the engine lags far behind; see `acknowledge_wakeup`."""
+        return self._wakeup_pipe.descriptor
 
-    def answer_bell(self) -> None:
-        """Be about to keep up, and want to be called again."""
-        self._bell.take()
-        self._journal.seats.come(ENGINE_SEAT)
+    def acknowledge_wakeup(self) -> None:
+        """Enable the next wakeup; `sync` has to follow."""
+        self._wakeup_pipe.drain()
+        self._journal.readers.rearm(ENGINE_SLOT)
 
     @property
-    def waiting(self) -> bool:
-        """Whether something has been told that is not appended yet."""
+    def has_pending(self) -> bool:
+        """Whether buffered events have not been appended yet."""
         return bool(self._events)
 
-    def flush(self, answering: Collection[int]) -> bool:
-        """Append what there is, and call all but those in these seats, who are about to be answered; False if that has
-        to wait. Raises as `keep_up`."""
+    def flush(self, excluded: Collection[int]) -> bool:
+        """Append the buffered events and wake their readers, except those in the `excluded` slots, which are about to
+        receive a reply. False: the journal is busy. Raises as `sync`."""
         while self._events:
-            count = len(self._events) if self._size <= FULL else self._some()
+            count = len(self._events) if self._size <= MAX_RECORD else self._fitting_count()
             encoded, channels = self._events[:count], self._channels[:count]
-            opened = list(self._opening.items()) if count == len(self._events) else []
+            opened = list(self._slots_to_open.items()) if count == len(self._events) else []
             try:
-                self._exchange(entry(encoded), opened)
+                self._exchange(encode_record(encoded), opened)
             except Busy:
                 return False
             if opened:
-                self._opening.clear()
+                self._slots_to_open.clear()
             del self._events[:count], self._channels[:count]
             self._size -= sum(map(len, encoded))
-            self._bells.ring(channels, self._position, answering)
+            self._notifier.notify(channels, self._position, excluded)
         return True
 
-    def open(self, place: Place, top: int) -> None:
-        """Let workers give offsets after `top` at this place, once what waits is appended."""
-        self._opening[place] = top
+    def open_slot(self, slot: OffsetSlot, offset: int) -> None:
+        """Let workers assign the offsets after `offset`, once the buffered events have been appended."""
+        self._slots_to_open[slot] = offset
 
-    def close_place(self, place: Place) -> None:
-        """Let no worker do so any more, and keep what they have published. Raises as `keep_up`."""
-        self._opening.pop(place, None)
-        if place.is_open:
-            self._exchange(b"", closed=(place,))
+    def close_slot(self, slot: OffsetSlot) -> None:
+        """Let no worker assign offsets any more, and store what they have published. Raises as `sync`."""
+        self._slots_to_open.pop(slot, None)
+        if slot.is_open:
+            self._exchange(b"", closed=(slot,))
 
-    def keep_up(self) -> bool:
-        """Keep all that workers have published; whether there was any. Raises `Busy`, and `FallenBehind` or
-        `NotKept` if some of it is lost."""
+    def sync(self) -> bool:
+        """Store all that workers have published; whether there was anything. Raises `Busy`, and `Overrun` or
+        `StoreFailed` if a publication is lost."""
         return self._exchange(b"")
 
-    def _exchange(self, own: bytes, opened: Collection[tuple[Place, int]] = (), closed: Collection[Place] = ()) -> bool:
-        news, self._position = self._journal.keep(self._position, own, opened, closed)
-        self._journal.seats.note(ENGINE_SEAT, self._position)
+    def _exchange(
+        self, data: bytes, opened: Collection[tuple[OffsetSlot, int]] = (), closed: Collection[OffsetSlot] = ()
+    ) -> bool:
+        records, self._position = self._journal.sync(self._position, data, opened, closed)
+        self._journal.readers.set_position(ENGINE_SLOT, self._position)
         try:
-            for event in events_to_keep(news):
-                if type(event) is Published and event.keep is not None:
-                    self._keep(event)
+            for event in decode_records_to_store(records):
+                if type(event) is Published and event.retention is not None:
+                    self._store(event)
         except Exception as error:
-            raise NotKept(f"{type(error).__name__}: {error}") from error
-        return bool(news)
+            raise StoreFailed(f"{type(error).__name__}: {error}") from error
+        return bool(records)
 
-    def _some(self) -> int:
-        """How many fit into an entry; one always does."""
+    def _fitting_count(self) -> int:
+        """The number of buffered events that fit into one record, at least one."""
         size = 0
         for number, encoded in enumerate(self._events):
             size += len(encoded)
-            if size > FULL:
+            if size > MAX_RECORD:
                 return max(1, number)
         return len(self._events)
 
-    def take_seat(self) -> Seat | None:
-        """A place for one who reads, with a bell; None if there is none any more. Raises `OSError`."""
-        number = self._journal.seats.take(next(self._generations), self._journal.about_end)
+    def add_reader(self) -> ReaderSlot | None:
+        """Register a reader and create its wakeup pipe; None if there are too many. Raises `OSError`."""
+        number = self._journal.readers.allocate(next(self._generations), self._journal.approximate_end)
         if number is None:
             return None
         try:
-            _hung(self._prefix, number)
+            _create_pipe(self._prefix, number)
         except OSError:
-            self._journal.seats.free(number)
+            self._journal.readers.free(number)
             raise
-        self._taken.add(number)
-        return Seat(number, self._prefix)
+        self._reader_slots.add(number)
+        return ReaderSlot(number, self._prefix)
 
-    def free_seat(self, seat: Seat) -> None:
-        """Who had it is gone."""
-        self._journal.seats.free(seat.number)
-        self._taken.discard(seat.number)
-        _remove(bell_at(self._prefix, seat.number))
+    def remove_reader(self, slot: ReaderSlot) -> None:
+        """Remove a reader that has disconnected."""
+        self._journal.readers.free(slot.number)
+        self._reader_slots.discard(slot.number)
+        _remove(pipe_path(self._prefix, slot.number))
 
     def close(self) -> None:
-        """Tell no more. Those who read do so until they notice."""
-        for number in self._taken:
-            _remove(bell_at(self._prefix, number))
-        self._bells.close()
-        self._bell.close()
-        _remove(bell_at(self._prefix, ENGINE_SEAT))
+        """Remove the pipes and release the journal. Workers use it until they notice."""
+        for number in self._reader_slots:
+            _remove(pipe_path(self._prefix, number))
+        self._notifier.close()
+        self._wakeup_pipe.close()
+        _remove(pipe_path(self._prefix, ENGINE_SLOT))
         self._journal.close()
 
 
-def _hung(prefix: str, seat: int) -> str:
-    """The path of a new pipe."""
-    path = bell_at(prefix, seat)
+def _create_pipe(prefix: str, slot: int) -> str:
+    """Create the named pipe of a reader slot and return its path."""
+    path = pipe_path(prefix, slot)
     _remove(path)
     os.mkfifo(path, 0o600)
     return path

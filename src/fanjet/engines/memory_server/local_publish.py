@@ -1,4 +1,4 @@
-"""Publications made by their publisher: what the memory broker makes of the same publish (07 §2.3)."""
+"""Publications that workers make themselves, equal to those of the memory broker (07 §2.3)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from fanjet.engines.interfaces import PublishOptions
 
 
-def can_be_numbered(options: PublishOptions) -> bool:
-    """Whether a publication in a stream depends on nothing but the one before being there."""
+def can_assign_offset(options: PublishOptions) -> bool:
+    """Whether a worker can assign the offset: nothing depends on the contents of the stream."""
     return not (options.version or options.idempotency_key or options.use_delta)
 
 
-def publication_now(data: bytes, options: PublishOptions, offset: int = 0) -> Publication:
-    """What is published now, with this offset, after the first, or in no stream."""
+def make_publication(data: bytes, options: PublishOptions, offset: int = 0) -> Publication:
+    """A publication with the current time, with this offset in its stream, or without a stream."""
     now = floor(time() * 1000)
     return Publication(
         data, offset, options.info, options.tags, now, "", False, 0, "", options.version, options.is_json

@@ -1,7 +1,7 @@
-"""What workers and the engine's process say to each other: MessagePack arrays that begin with their kind.
+"""Messages between workers and the engine's process: MessagePack arrays that begin with a tag.
 
-Every call has one answer, in the order of the calls, so that neither needs a number. Events stand in the journal: those
-that the engine makes before the answer is given. Fields may be added at the end.
+Every call has one reply, in the order of the calls, so that neither needs an id. Events are in the journal: those that
+a call causes are appended before its reply is sent. Fields may be added at the end.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from fanjet.engines.interfaces import PublishOptions  # noqa: TC001
 from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition  # noqa: TC001
 
 VERSION: Final = 5
-"""Changes with what an older process would not understand: workers may be newer than the engine."""
+"""Changes with every incompatible change, since workers may be newer than the engine."""
 
 # ------------------------------------------------------------------------------------------------------ calls
 
 
 class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
-    """The first call, answered by `Seat`: which node this is. `farewell`: what the other nodes are told when it is
-    gone, if anything."""
+    """The first call, with the id of the node. Reply: `ReaderSlot`. `last_will`: the control message that the other
+    nodes get when this worker disconnects, if any."""
 
     version: int
     node: str
-    farewell: bytes = b""
+    last_will: bytes = b""
 
 
 class Publish(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """What the engine has to look at before it is published: with a key of idempotency, a version or a delta, with
-    history where the worker cannot give the offset itself, or called after something of that kind. Answered by
-    `Position`, or as done where there is none."""
+    """A publish that the engine has to do: with an idempotency key, a version or a delta, with history where the worker
+    cannot assign the offset itself, or after such a call in the same channel. Reply: `Position`, or `Done` where there
+    is none."""
 
     channel: str
     data: bytes
@@ -55,7 +55,7 @@ class PublishLeave(Struct, frozen=True, array_like=True, gc=False, tag=3):
 
 
 class ReadHistory(Struct, frozen=True, array_like=True, gc=False, tag=4):
-    """Answered by `Stream`."""
+    """See `Broker.history`. Reply: `Stream`."""
 
     channel: str
     since: StreamPosition | None
@@ -71,7 +71,7 @@ class RemoveHistory(Struct, frozen=True, array_like=True, gc=False, tag=5):
 
 
 class AddPresence(Struct, frozen=True, array_like=True, gc=False, tag=8):
-    """An entry that lives no longer than the connection of its worker."""
+    """See `PresenceManager.add`. The entry is removed when its worker disconnects."""
 
     channel: str
     client: str
@@ -87,26 +87,26 @@ class RemovePresence(Struct, frozen=True, array_like=True, gc=False, tag=9):
 
 
 class ReadPresence(Struct, frozen=True, array_like=True, gc=False, tag=10):
-    """Answered by `Presence`."""
+    """See `PresenceManager.presence`. Reply: `Presence`."""
 
     channel: str
 
 
 class ReadPresenceStats(Struct, frozen=True, array_like=True, gc=False, tag=11):
-    """Answered by `PresenceStats`."""
+    """See `PresenceManager.presence_stats`. Reply: `PresenceStats`."""
 
     channel: str
 
 
 class PublishControl(Struct, frozen=True, array_like=True, gc=False, tag=12):
-    """For one node, or for all others."""
+    """A control message for one node, or for all others."""
 
     message: bytes
     node: str = ""
 
 
 class Ping(Struct, frozen=True, array_like=True, gc=False, tag=13):
-    """Asks for a sign of life."""
+    """Keepalive."""
 
 
 Call: TypeAlias = (
@@ -123,25 +123,25 @@ Call: TypeAlias = (
     | PublishControl
     | Ping
 )
-# ------------------------------------------------------------------------------------------------------ answers
+# ------------------------------------------------------------------------------------------------------ replies
 
 Done: TypeAlias = int
-"""So many calls have been done, with nothing to say of them."""
+"""The number of calls that have been done and have no other reply."""
 
 
 class Position(Struct, frozen=True, array_like=True, gc=False, tag=0):
-    """What became of a publish, as in `Published`."""
+    """The result of a publish, as in `fanjet.engines.interfaces.Published`."""
 
     offset: int
     epoch: str
     suppressed: str
-    place: int = 0
+    slot: int = 0
     generation: int = 0
-    """Where the worker may give the next offsets itself, if this is not 0: see `Tops`."""
+    """If not 0, the worker may assign the next offsets itself in this slot: see `OffsetTable`."""
 
 
 class Stream(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """A read of a stream, as in `History`."""
+    """The result of reading a stream, as in `History`."""
 
     publications: list[Publication]
     offset: int
@@ -149,36 +149,36 @@ class Stream(Struct, frozen=True, array_like=True, gc=False, tag=1):
 
 
 class Presence(Struct, frozen=True, array_like=True, gc=False, tag=2):
-    """Who is there, by client id."""
+    """Client infos by client id."""
 
     entries: dict[str, ClientInfo]
 
 
 class PresenceStats(Struct, frozen=True, array_like=True, gc=False, tag=3):
-    """How many clients and users are there."""
+    """Numbers of clients and users."""
 
     clients: int
     users: int
 
 
 class Refused(Struct, frozen=True, array_like=True, gc=False, tag=4):
-    """The call could not be done."""
+    """The call failed."""
 
     reason: str
 
 
-class Seat(Struct, frozen=True, array_like=True, gc=False, tag=5):
-    """Where the worker is called when there is something to read in the journal, and with which prefix all are."""
+class ReaderSlot(Struct, frozen=True, array_like=True, gc=False, tag=5):
+    """The worker's slot in the reader table, and the prefix of the paths of all wakeup pipes."""
 
     number: int
-    bells: str
+    pipe_prefix: str
 
 
-Answer: TypeAlias = Position | Stream | Presence | PresenceStats | Refused | Seat
+Reply: TypeAlias = Position | Stream | Presence | PresenceStats | Refused | ReaderSlot
 
 
 class Control(Struct, frozen=True, array_like=True, gc=False, tag=19):
-    """A control message of another node; no answer, though it stands among them."""
+    """A control message from another node. It is sent between replies, but is none."""
 
     message: bytes
 
@@ -194,8 +194,8 @@ class Published(Struct, frozen=True, array_like=True, gc=False, tag=16):
     epoch: str
     use_delta: bool
     previous: Publication | None
-    keep: tuple[int, int, int] | None = None
-    """How the engine is to keep what it has not made itself: size, time to live of publications and of the stream."""
+    retention: tuple[int, int, int] | None = None
+    """Set if the engine has to store it: history size, time to live of publications and of the stream."""
 
 
 class Joined(Struct, frozen=True, array_like=True, gc=False, tag=17):
@@ -217,7 +217,7 @@ Event: TypeAlias = Published | Joined | Left
 # ------------------------------------------------------------------------------------------------------ encoding
 
 encode: Final = msgspec.msgpack.Encoder().encode
-"""A message, or a list of them."""
+"""Encodes a message, or a list of messages."""
 decode_calls: Final = msgspec.msgpack.Decoder(list[Call]).decode
-decode_answers: Final = msgspec.msgpack.Decoder(list[Done | Answer | Control]).decode
+decode_replies: Final = msgspec.msgpack.Decoder(list[Done | Reply | Control]).decode
 decode_events: Final = msgspec.msgpack.Decoder(list[Event]).decode

@@ -1,77 +1,77 @@
-"""How those who read the journal are called: by a byte in a pipe with a name, if they have not been called yet."""
+"""Wakes readers of the journal by writing one byte to their named pipe."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Final
 
-from .journal import FAR_BEHIND
+from .journal import WAKEUP_LAG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from .reader_table import Seats
+    from .reader_table import ReaderTable
 
-_MUCH: Final = 4096
-
-
-def bell_at(prefix: str, seat: int) -> str:
-    """The path of the pipe of a seat."""
-    return f"{prefix}{seat}"
+_READ_SIZE: Final = 4096
 
 
-class Bell:
-    """One's own, at a pipe that the engine has made."""
+def pipe_path(prefix: str, slot: int) -> str:
+    """The path of the named pipe of a reader slot."""
+    return f"{prefix}{slot}"
+
+
+class WakeupPipe:
+    """The reading end of this process's own pipe, which the engine has created."""
 
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # to write as well, so that it never ends
 
-    def take(self) -> None:
-        """What was rung has been heard."""
+    def drain(self) -> None:
+        """Read the pending bytes."""
         try:
-            os.read(self.descriptor, _MUCH)
+            os.read(self.descriptor, _READ_SIZE)
         except BlockingIOError:
             return
 
     def close(self) -> None:
-        """Take it down."""
+        """Close the pipe."""
         os.close(self.descriptor)
 
 
-class Bells:
-    """Those of all others."""
+class Notifier:
+    """The writing ends of all other readers' pipes."""
 
-    def __init__(self, seats: Seats, prefix: str) -> None:
-        self._seats = seats
+    def __init__(self, readers: ReaderTable, prefix: str) -> None:
+        self._readers = readers
         self._prefix = prefix
-        self._known: dict[int, tuple[int, int]] = {}
-        """Generation and descriptor, by seat."""
+        self._pipes: dict[int, tuple[int, int]] = {}
+        """Generation and descriptor, by slot."""
 
-    def ring(self, channels: Iterable[str], end: int, without: Collection[int]) -> None:
-        """Call those who wait for any of these channels, since something has been appended up to `end`, but for
-        those who read it anyway."""
-        for seat, generation in self._seats.call(channels, end - FAR_BEHIND, without):
-            self._ring_one(seat, generation)
+    def notify(self, channels: Iterable[str], end: int, excluded: Collection[int]) -> None:
+        """Wake the subscribers of these channels, and readers that lag behind `end`, the end of the journal; not the
+        `excluded` slots, which read the journal anyway."""
+        for slot, generation in self._readers.mark_notified(channels, end - WAKEUP_LAG, excluded):
+            self._notify_one(slot, generation)
 
-    def _ring_one(self, seat: int, generation: int) -> None:
-        known = self._known.get(seat)
+    def _notify_one(self, slot: int, generation: int) -> None:
+        pipe = self._pipes.get(slot)
         try:
-            if known is None or known[0] != generation:
-                known = self._open(seat, generation)
-            os.write(known[1], b"\0")
+            if pipe is None or pipe[0] != generation:
+                pipe = self._open(slot, generation)
+            os.write(pipe[1], b"\0")
         except OSError:
-            return  # it is gone, or has not got as far as to listen: then it reads anyway
+            return  # the reader has ended, or has not opened its pipe yet: then it reads the journal anyway
 
-    def _open(self, seat: int, generation: int) -> tuple[int, int]:
-        former = self._known.pop(seat, None)
+    def _open(self, slot: int, generation: int) -> tuple[int, int]:
+        former = self._pipes.pop(slot, None)
         if former is not None:
             os.close(former[1])
-        descriptor = os.open(bell_at(self._prefix, seat), os.O_WRONLY | os.O_NONBLOCK)
-        known = self._known[seat] = (generation, descriptor)
-        return known
+        descriptor = os.open(pipe_path(self._prefix, slot), os.O_WRONLY | os.O_NONBLOCK)
+        pipe = self._pipes[slot] = (generation, descriptor)
+        return pipe
 
     def close(self) -> None:
-        """Ring no more."""
-        for _, descriptor in self._known.values():
+        """Close all pipes."""
+        for _, descriptor in self._pipes.values():
             os.close(descriptor)
-        self._known.clear()
+        self._pipes.clear()

@@ -1,4 +1,4 @@
-"""Which streams have a place where workers give their offsets: see `Tops`."""
+"""Allocates slots of the offset table to streams, so that workers can assign offsets (see `OffsetTable`)."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from itertools import count
 
 from msgspec import Struct
 
-from .offset_table import MOST_PLACES
+from .offset_table import MAX_OFFSET_SLOTS
 
 
-class Place(Struct, eq=False):
-    """Of one stream, as long as that exists."""
+class OffsetSlot(Struct, eq=False):
+    """The slot of one stream, for the lifetime of the stream."""
 
     number: int
     generation: int
     is_open: bool = False
-    """Whether workers may give offsets there."""
+    """Whether workers may assign offsets there."""
 
 
-class Places:
-    """Given away by the engine."""
+class OffsetSlots:
+    """The engine's allocation of slots."""
 
     def __init__(self) -> None:
-        self._by_channel: dict[str, Place] = {}
+        self._by_channel: dict[str, OffsetSlot] = {}
         self._free: list[int] = []
         self._generations = count(1)
 
-    def find(self, channel: str) -> Place | None:
-        """That of this channel's stream, if it has one."""
+    def find(self, channel: str) -> OffsetSlot | None:
+        """The slot of this channel's stream, if it has one."""
         return self._by_channel.get(channel)
 
-    def take(self, channel: str) -> Place | None:
-        """One for the stream of this channel, which has none; None if there is none left."""
-        taken = len(self._by_channel)
-        if taken == MOST_PLACES:
+    def allocate(self, channel: str) -> OffsetSlot | None:
+        """Allocate a slot to the stream of this channel, which has none; None if no slot is free."""
+        used = len(self._by_channel)
+        if used == MAX_OFFSET_SLOTS:
             return None
-        number = self._free.pop() if self._free else taken
-        place = self._by_channel[channel] = Place(number, next(self._generations))
-        return place
+        number = self._free.pop() if self._free else used
+        slot = self._by_channel[channel] = OffsetSlot(number, next(self._generations))
+        return slot
 
     def free(self, channel: str) -> None:
-        """The stream is gone; its place, if it had one, has been closed."""
-        place = self._by_channel.pop(channel, None)
-        if place is not None:
-            self._free.append(place.number)
+        """Free the slot of a stream that has been removed; it has been closed before, if there was one."""
+        slot = self._by_channel.pop(channel, None)
+        if slot is not None:
+            self._free.append(slot.number)

@@ -1,44 +1,44 @@
-"""Which offset a stream has reached, in the memory before the journal: workers give the next ones themselves.
+"""The newest offsets of streams in shared memory, before the journal: workers assign the next ones from it.
 
-All of it is read and written under the journal's lock. Only the engine opens and closes: while a place is closed, the
-engine alone makes publications of that stream.
+All access is under the journal's lock. Only the engine opens and closes slots: while the slot of a stream is closed,
+only the engine appends publications to that stream.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-MOST_PLACES: Final = 131_072
-"""Streams beyond these have the engine give their offsets."""
+MAX_OFFSET_SLOTS: Final = 131_072
+"""The engine assigns the offsets of streams beyond these."""
 
-PLACE_WORDS: Final = 2
+OFFSET_SLOT_WORDS: Final = 2
 GENERATION: Final = 0
-"""0 while the place is closed."""
-TOP: Final = 1
+"""0 while the slot is closed."""
+OFFSET: Final = 1
 """The offset of the newest publication."""
 _WORD: Final = 8
 
-TOPS_SIZE: Final = MOST_PLACES * PLACE_WORDS * _WORD
+OFFSET_TABLE_SIZE: Final = MAX_OFFSET_SLOTS * OFFSET_SLOT_WORDS * _WORD
 """Bytes."""
 
 
-class Tops:
-    """Two words for each place."""
+class OffsetTable:
+    """Two words for each slot."""
 
     def __init__(self, memory: memoryview) -> None:
-        """`memory`: `TOPS_SIZE` bytes."""
+        """`memory`: `OFFSET_TABLE_SIZE` bytes."""
         self.words = memory.cast("Q")
 
     def release(self) -> None:
-        """Let go of the memory."""
+        """Release the memory."""
         self.words.release()
 
-    def open(self, place: int, generation: int, top: int) -> None:
-        """Workers that know this generation may give the offsets after `top`."""
-        line = place * PLACE_WORDS
-        self.words[line + TOP] = top
+    def open(self, slot: int, generation: int, offset: int) -> None:
+        """Let workers that know this generation assign the offsets after `offset`."""
+        line = slot * OFFSET_SLOT_WORDS
+        self.words[line + OFFSET] = offset
         self.words[line + GENERATION] = generation
 
-    def close(self, place: int) -> None:
-        """No worker may."""
-        self.words[place * PLACE_WORDS + GENERATION] = 0
+    def close(self, slot: int) -> None:
+        """Let no worker assign offsets."""
+        self.words[slot * OFFSET_SLOT_WORDS + GENERATION] = 0

@@ -1,4 +1,4 @@
-"""The process that owns the memory engine of all workers."""
+"""The process of the memory engine that all workers share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fanjet.telemetry.logging import get_logger
 
 from .engine import Engine
-from .handshake import hand_over
+from .handshake import send_descriptor
 from .worker_connection import WorkerConnection
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ BACKLOG: Final = 128
 
 
 async def serve(listening: socket.socket, config: Config) -> None:
-    """Serve workers on a Unix socket that is bound, until cancelled. Its file stays. Beside it are the pipes that
-    workers are called by."""
-    engine = Engine(bells=f"{listening.getsockname()}.", history_meta_ttl=int(config.channel.history_meta_ttl))
+    """Serve workers on a bound Unix socket until cancelled. Its file stays. The wakeup pipes of workers are beside
+    it."""
+    engine = Engine(pipe_prefix=f"{listening.getsockname()}.", history_meta_ttl=int(config.channel.history_meta_ttl))
     await engine.start()
     loop = asyncio.get_running_loop()
     listening.setblocking(False)
@@ -40,8 +40,8 @@ async def serve(listening: socket.socket, config: Config) -> None:
             return
         accepted.setblocking(False)
         try:
-            hand_over(accepted, engine.journal)
-        except OSError:  # it is gone
+            send_descriptor(accepted, engine.journal_descriptor)
+        except OSError:  # the worker has disconnected
             accepted.close()
             return
         task = loop.create_task(loop.connect_accepted_socket(lambda: WorkerConnection(engine), accepted))

@@ -1,4 +1,4 @@
-"""Those who read the journal, as everybody sees them in the memory before it: who is there, and waits for what."""
+"""The table of journal readers in shared memory: which slots are used, and the channels that each waits for."""
 
 from __future__ import annotations
 
@@ -8,112 +8,111 @@ from zlib import crc32
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-MOST_SEATS: Final = 255
+MAX_READERS: Final = 255
 BUCKETS: Final = 8192
-"""Channels are told apart by so many; who waits for one of a bucket is called for all."""
-ENGINE_SEAT: Final = -1
-"""The engine's own, in the line before those that it gives: it waits for no channel, only to be called when it is far
-behind."""
+"""Channels are hashed to so many buckets; a reader that waits for one channel is woken for its whole bucket."""
+ENGINE_SLOT: Final = -1
+"""The engine's own slot, in the line before those of the workers. It waits for no channel and is only woken when it
+lags far behind."""
 
 _WORD: Final = 8
-_SEAT_WORDS: Final = 8
-"""A cache line for each seat, and one before them."""
-_TAKEN: Final = 0
+_SLOT_WORDS: Final = 8
+"""One cache line for each slot, and one before them."""
+_SLOT_COUNT: Final = 0
 _GENERATION: Final = 0
-_CALLED: Final = 1
+_NOTIFIED: Final = 1
 _POSITION: Final = 2
-_BUCKETS_AT: Final = (1 + MOST_SEATS) * _SEAT_WORDS * _WORD
+_BUCKETS_AT: Final = (1 + MAX_READERS) * _SLOT_WORDS * _WORD
 
-SEATS_SIZE: Final = _BUCKETS_AT + MOST_SEATS * BUCKETS
+READER_TABLE_SIZE: Final = _BUCKETS_AT + MAX_READERS * BUCKETS
 """Bytes."""
 
 
 def bucket_of(channel: str) -> int:
-    """The same in all processes."""
+    """The bucket of a channel, equal in all processes."""
     return crc32(channel.encode()) % BUCKETS
 
 
-class Seats:
-    """A seat has a generation, 0 while nobody has it; a mark that its owner has been called to read; the position that
-    it has read up to; and a byte for each bucket of channels that it waits for. Only its owner writes the last two."""
+class ReaderTable:
+    """A slot has a generation, 0 while it is free; a mark that its owner has been notified; the position that its owner
+    has read up to; and a byte for each bucket of channels that it waits for. Only the owner writes the last two."""
 
     def __init__(self, memory: memoryview) -> None:
-        """`memory`: `SEATS_SIZE` bytes."""
+        """`memory`: `READER_TABLE_SIZE` bytes."""
         self._words = memory[:_BUCKETS_AT].cast("Q")
-        self._buckets = memory[_BUCKETS_AT:SEATS_SIZE]
+        self._buckets = memory[_BUCKETS_AT:READER_TABLE_SIZE]
 
     def release(self) -> None:
-        """Let go of the memory."""
+        """Release the memory."""
         self._words.release()
         self._buckets.release()
 
     # ------------------------------------------------------------------------------------------ the engine
 
-    def take(self, generation: int, position: int) -> int | None:
-        """A free one for who will read from this position on, None if there is none."""
-        taken = self._words[_TAKEN]
-        free = next((seat for seat in range(taken) if not self._words[_line(seat) + _GENERATION]), taken)
-        if free == MOST_SEATS:
+    def allocate(self, generation: int, position: int) -> int | None:
+        """Allocate a slot for a reader that starts at this position; None if there is no free one."""
+        count = self._words[_SLOT_COUNT]
+        free = next((slot for slot in range(count) if not self._words[_line(slot) + _GENERATION]), count)
+        if free == MAX_READERS:
             return None
         start = free * BUCKETS
         self._buckets[start : start + BUCKETS] = bytes(BUCKETS)
         line = _line(free)
-        self._words[line + _CALLED] = 0
+        self._words[line + _NOTIFIED] = 0
         self._words[line + _POSITION] = position
         self._words[line + _GENERATION] = generation
-        self._words[_TAKEN] = max(taken, free + 1)
+        self._words[_SLOT_COUNT] = max(count, free + 1)
         return free
 
-    def free(self, seat: int) -> None:
-        """Nobody has it any more."""
-        self._words[_line(seat) + _GENERATION] = 0
+    def free(self, slot: int) -> None:
+        """Mark a slot as free."""
+        self._words[_line(slot) + _GENERATION] = 0
 
-    # ------------------------------------------------------------------------------------------ its owner
+    # ------------------------------------------------------------------------------------------ the owner of a slot
 
-    def wait_for(self, seat: int, bucket: int, *, waits: bool) -> None:
-        """Whether it is to be called for channels of this bucket."""
-        self._buckets[seat * BUCKETS + bucket] = waits
+    def set_interest(self, slot: int, bucket: int, *, interested: bool) -> None:
+        """Set whether the owner is woken for the channels of this bucket."""
+        self._buckets[slot * BUCKETS + bucket] = interested
 
-    def come(self, seat: int) -> None:
-        """It is about to read, and wants to be called for what is appended from now on."""
-        self._words[(1 + seat) * _SEAT_WORDS + _CALLED] = 0
+    def rearm(self, slot: int) -> None:
+        """Clear the mark: the owner is about to read, and is to be notified of later appends."""
+        self._words[(1 + slot) * _SLOT_WORDS + _NOTIFIED] = 0
 
-    def note(self, seat: int, position: int) -> None:
-        """It has read so far."""
-        self._words[(1 + seat) * _SEAT_WORDS + _POSITION] = position
+    def set_position(self, slot: int, position: int) -> None:
+        """Record how far the owner has read."""
+        self._words[(1 + slot) * _SLOT_WORDS + _POSITION] = position
 
-    # ------------------------------------------------------------------------------------------ the others
+    # ------------------------------------------------------------------------------------------ the writers
 
-    def call(self, channels: Iterable[str], far: int, without: Collection[int]) -> list[tuple[int, int]]:
-        """Mark as called who waits for any of these channels, or has not even read up to the position `far`; but none
-        of those `without`, and nobody twice. Their seats and generations."""
-        words, waits = self._words, self._buckets
-        called: list[tuple[int, int]] = []
+    def mark_notified(self, channels: Iterable[str], behind: int, excluded: Collection[int]) -> list[tuple[int, int]]:
+        """Mark the readers that wait for any of these channels, or have not read up to the position `behind`, as
+        notified, except the `excluded` slots and those that are marked already. Returns their slots and generations."""
+        words, interests = self._words, self._buckets
+        notified: list[tuple[int, int]] = []
         buckets: set[int] | None = None
         line = 0
-        if words[_POSITION] < far and not words[_CALLED]:
-            words[_CALLED] = 1
-            called.append((ENGINE_SEAT, 0))
-        for seat in range(
-            words[_TAKEN]
-        ):  # without calls: it is done in every turn of the loop in which something is told
-            line += _SEAT_WORDS
+        if words[_POSITION] < behind and not words[_NOTIFIED]:
+            words[_NOTIFIED] = 1
+            notified.append((ENGINE_SLOT, 0))
+        # This loop makes no calls: it runs in every event loop turn in which something is appended.
+        for slot in range(words[_SLOT_COUNT]):
+            line += _SLOT_WORDS
             generation = words[line + _GENERATION]
-            if not generation or words[line + _CALLED] or seat in without:
+            if not generation or words[line + _NOTIFIED] or slot in excluded:
                 continue
-            if buckets is None:  # who is busy has been called already: then they need not be known
+            if buckets is None:  # not needed when all are marked already, as busy readers are
                 buckets = set(map(bucket_of, channels))
-            start = seat * BUCKETS
+            start = slot * BUCKETS
             for bucket in buckets:
-                if waits[start + bucket]:
+                if interests[start + bucket]:
                     break
             else:
-                if words[line + _POSITION] >= far:
+                if words[line + _POSITION] >= behind:
                     continue
-            words[line + _CALLED] = 1
-            called.append((seat, generation))
-        return called
+            words[line + _NOTIFIED] = 1
+            notified.append((slot, generation))
+        return notified
 
 
-def _line(seat: int) -> int:
-    return (1 + seat) * _SEAT_WORDS
+def _line(slot: int) -> int:
+    return (1 + slot) * _SLOT_WORDS

@@ -1,4 +1,4 @@
-"""How messages travel over a socket: those of one turn of the loop together, as an array with its length before it."""
+"""Framing on the socket: the messages of one event loop turn as one array, after its length."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-MOST_IN_FRAME: Final = 256 * 1024 * 1024
-"""Bytes of a frame, and so of a message."""
-FULL: Final = 256 * 1024
-"""Bytes of those messages of a frame that may be long, if there are several."""
+MAX_FRAME: Final = 256 * 1024 * 1024
+"""Bytes of a frame, and of a message."""
+FLUSH_SIZE: Final = 256 * 1024
+"""A frame is sent early when its encoded messages have so many bytes."""
 
 WAIT_SECONDS: Final = 0.001
-"""For what has to happen before."""
+"""Pause before the next attempt, while `flush_before` returns False."""
 
 _LENGTH: Final = 4
 
@@ -26,37 +26,37 @@ T = TypeVar("T")
 
 
 class MalformedFrame(Exception):  # noqa: N818 (says what is wrong)
-    """Bytes that are no frame, or too many."""
+    """A frame is too long, or does not contain the expected messages."""
 
 
 class FrameReader(Generic[T]):
-    """Bytes in, messages out. `decode` reads the array of a frame."""
+    """Splits bytes into messages. `decode` decodes the array of a frame."""
 
-    __slots__ = ("_decode", "_rest")
+    __slots__ = ("_buffer", "_decode")
 
     def __init__(self, decode: Callable[[bytes], list[T]]) -> None:
         self._decode = decode
-        self._rest = bytearray()
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[T]:
         """The messages that are complete now. Raises `MalformedFrame`."""
-        rest = self._rest
-        if not rest and len(data) - _LENGTH == int.from_bytes(data[:_LENGTH], "big"):
-            return self._read(data[_LENGTH:])  # one frame, as nearly always
-        rest += data
+        buffer = self._buffer
+        if not buffer and len(data) - _LENGTH == int.from_bytes(data[:_LENGTH], "big"):
+            return self._read(data[_LENGTH:])  # exactly one frame, as nearly always
+        buffer += data
         messages: list[T] = []
         start = 0
-        with memoryview(rest) as view:
+        with memoryview(buffer) as view:
             while (begin := start + _LENGTH) <= len(view):
                 length = int.from_bytes(view[start:begin], "big")
-                if length > MOST_IN_FRAME:
+                if length > MAX_FRAME:
                     raise MalformedFrame(f"a frame of {length} bytes")
                 end = begin + length
                 if end > len(view):
                     break
-                messages += self._read(bytes(view[begin:end]))  # a copy: messages may hold parts of it
+                messages += self._read(bytes(view[begin:end]))  # a copy, since messages may refer to parts of it
                 start = end
-        del rest[:start]
+        del buffer[:start]
         return messages
 
     def _read(self, frame: bytes) -> list[T]:
@@ -67,8 +67,8 @@ class FrameReader(Generic[T]):
 
 
 class FrameWriter:
-    """Collects messages, encodes those of one turn of the loop together, and hands the frame to `send`, after what
-    `flush_before` flushes; that returns False if it has to wait."""
+    """Encodes the messages of one event loop turn together and passes the frame to `send`. Before that it calls
+    `flush_before`, which returns False while the frame has to wait."""
 
     __slots__ = ("_flush_before", "_loop", "_messages", "_send", "_size")
 
@@ -83,23 +83,23 @@ class FrameWriter:
 
     @property
     def has_messages(self) -> bool:
-        """Whether something is to be sent with this turn."""
+        """Whether messages are waiting to be sent with this turn."""
         return bool(self._messages)
 
     def add(self, message: object) -> None:
-        """Send a message with the others of this turn."""
+        """Send a message with this turn."""
         messages = self._messages
         if not messages:
             self._loop.call_soon(self._end_turn)
         messages.append(message)
 
-    def add_whole(self, message: object, most: int) -> int:
-        """The same for one that may be long, or of which it is not certain that it can be encoded: it is encoded now.
-        Returns its size in bytes; beyond `most` nothing is sent."""
+    def add_encoded(self, message: object, limit: int) -> int:
+        """Encode a message now, since it may be long or may not be encodable, and send it with this turn. Returns its
+        size in bytes; a message beyond `limit` is not sent."""
         encoded = encode(message)
         size = len(encoded)
-        if size <= most:
-            if self._size + size > FULL:
+        if size <= limit:
+            if self._size + size > FLUSH_SIZE:
                 self.flush()
             self.add(Raw(encoded))
             self._size += size
@@ -110,7 +110,7 @@ class FrameWriter:
             self._loop.call_later(WAIT_SECONDS, self._end_turn)
 
     def flush(self) -> bool:
-        """Send what there is now; False if that has to wait."""
+        """Send the waiting messages now; False if they have to wait."""
         messages = self._messages
         if not messages:
             return True

@@ -1,4 +1,4 @@
-"""The streams of all workers: the memory engine, which also keeps what workers have published without asking."""
+"""The streams of all workers: the memory broker, which also stores what workers have appended themselves."""
 
 from __future__ import annotations
 
@@ -16,38 +16,39 @@ if TYPE_CHECKING:
     from .messages import Published
 
 
-class OutOfStep(Exception):  # noqa: N818 (says how it is)
-    """A publication does not follow the one before it in its stream."""
+class OffsetMismatch(Exception):  # noqa: N818 (says what is wrong)
+    """The offset of a publication does not follow the newest one of its stream."""
 
 
-class Custodian(BrokerEvents, Protocol):
-    """Knows what workers have published."""
+class StreamOwner(BrokerEvents, Protocol):
+    """The engine, which reads the publications of workers from the journal."""
 
-    def keep_up(self) -> bool:
-        """Have all of it kept; False if that has to wait."""
+    def sync(self) -> bool:
+        """Store all of them; False if the journal is busy."""
 
-    def withdraw(self, channel: str) -> bool:
-        """The same, and from now on no worker publishes in this channel without asking; False if that has to wait."""
+    def revoke_slot(self, channel: str) -> bool:
+        """Store all of them, and let no worker assign offsets in this channel any more; False if the journal is
+        busy."""
 
-    def forget_stream(self, channel: str) -> None:
-        """It is gone."""
+    def on_stream_removed(self, channel: str) -> None:
+        """A stream has been removed."""
 
 
-class SharedStreams(MemoryBroker):
-    """See `MemoryBroker`. What the stream of a channel has to be up to date for, its caller sees to."""
+class StreamStore(MemoryBroker):
+    """See `MemoryBroker`. The caller has to `sync` before it reads a stream."""
 
-    def __init__(self, custodian: Custodian, *, clock: Callable[[], float] = time.time, history_meta_ttl: int) -> None:
-        super().__init__(custodian, clock=clock, history_meta_ttl=history_meta_ttl)
-        self._custodian = custodian
+    def __init__(self, owner: StreamOwner, *, clock: Callable[[], float] = time.time, history_meta_ttl: int) -> None:
+        super().__init__(owner, clock=clock, history_meta_ttl=history_meta_ttl)
+        self._owner = owner
 
-    def keep(self, event: Published) -> None:
-        """A worker has published this. Raises `OutOfStep`."""
-        assert event.keep is not None
+    def store(self, event: Published) -> None:
+        """Store a publication of a worker. Raises `OffsetMismatch`."""
+        assert event.retention is not None
         publication = event.publication
         stream = self._streams.get(event.channel)
         if stream is None or stream.top + 1 != publication.offset:
-            raise OutOfStep(f"publication {publication.offset} in {event.channel}")
-        size, ttl, meta_ttl = event.keep
+            raise OffsetMismatch(f"publication {publication.offset} in {event.channel}")
+        size, ttl, meta_ttl = event.retention
         now = publication.time
         self._touch(event.channel, now, meta_ttl)
         stream.expires_at = now + ttl * 1000
@@ -56,14 +57,14 @@ class SharedStreams(MemoryBroker):
 
     def sweep(self) -> None:
         """See `MemoryBroker.sweep`."""
-        if self._custodian.keep_up():  # which may prolong what would expire
+        if self._owner.sync():  # which may prolong streams that would expire
             super().sweep()
 
     def _drop(self, channel: str, stream: Stream, now: int) -> None:
-        if not self._custodian.withdraw(channel):
-            stream.meta_expires_at = now + 1  # to be looked at with the next sweep
+        if not self._owner.revoke_slot(channel):
+            stream.meta_expires_at = now + 1  # retried with the next sweep
         if stream.meta_expires_at <= now:
             super()._drop(channel, stream, now)
-            self._custodian.forget_stream(channel)
+            self._owner.on_stream_removed(channel)
         else:
             self._expiry.watch(channel, stream)

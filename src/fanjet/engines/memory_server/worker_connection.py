@@ -1,4 +1,4 @@
-"""The connection of one worker, seen from the engine's process."""
+"""The engine's end of the connection of one worker."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from fanjet.telemetry.logging import get_logger
 
 from .journal import Busy
 from .messages import Position, Refused, decode_calls
-from .socket_framing import MOST_IN_FRAME, FrameReader, FrameWriter, MalformedFrame
+from .socket_framing import MAX_FRAME, FrameReader, FrameWriter, MalformedFrame
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .messages import Answer, Call, Hello, Seat
+    from .messages import Call, Hello, ReaderSlot, Reply
 
 log = get_logger(__name__)
 
-ENOUGH_UNSENT: Final = 1024 * 1024
-"""Bytes that wait for a worker; beyond that no call of its own adds to them."""
-MOST_UNSENT: Final = 64 * 1024 * 1024
-"""Bytes beyond which a worker is dropped."""
+WRITE_HIGH_WATER: Final = 1024 * 1024
+"""Unsent bytes beyond which no more calls of the worker are executed."""
+MAX_UNSENT: Final = 64 * 1024 * 1024
+"""Unsent bytes beyond which the worker is dropped."""
 SLICE_SECONDS: Final = 0.002
-"""Time for the calls of one worker until others get their turn."""
+"""Time for the calls of one worker within one turn of the event loop."""
 SLICE_CHECK: Final = 16
-"""Calls between two looks at the clock."""
+"""Calls between two readings of the clock."""
 BUSY_SECONDS: Final = 0.001
-"""Until the journal is likely to be free."""
+"""Pause until the journal is likely to be free."""
 
 
 class WorkerConnection(asyncio.Protocol):
-    """Takes calls and answers them in order, once what comes of them stands in the journal. The answers of one turn of
-    the loop leave in one write.
+    """Executes calls and replies in order, after their events have been appended to the journal. The replies of one
+    event loop turn are sent with one write.
 
-    Who does not read what it asked for is not read from; who does not read at all is dropped when too much waits, and
-    starts anew with another connection.
+    While a worker does not read its replies, its calls are not read. A worker that does not read its messages is
+    dropped when too many bytes are unsent; it then connects again.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -45,28 +45,28 @@ class WorkerConnection(asyncio.Protocol):
         self._writer = FrameWriter(self._loop, self._write, engine.flush)
         self._calls: deque[Call] = deque()
         self._transport: asyncio.Transport | None = None
-        self._stalled = False
-        """Whether it does not read."""
-        self._paused = False
-        """Whether it is not read from."""
+        self._write_paused = False
+        """Whether the worker does not read fast enough."""
+        self._read_paused = False
+        """Whether no calls are read."""
         self._dropped = False
-        self.introduction: Hello | None = None
-        self.seat: Seat | None = None
-        self.present: set[tuple[str, str]] = set()
-        self.tell = self._writer.add
+        self.hello: Hello | None = None
+        self.reader_slot: ReaderSlot | None = None
+        self.presence_entries: set[tuple[str, str]] = set()
+        self.send = self._writer.add
 
     @property
-    def is_answering(self) -> bool:
+    def has_replies(self) -> bool:
         """See `Worker`."""
         return self._writer.has_messages
 
-    def drop(self, why: str) -> None:
+    def drop(self, reason: str) -> None:
         """See `Worker`."""
         if self._dropped or self._transport is None:
             return
         self._dropped = True
-        node = "" if self.introduction is None else self.introduction.node
-        log.warn("dropping a worker", node=node, reason=why)
+        node = "" if self.hello is None else self.hello.node
+        log.warn("dropping a worker", node=node, reason=reason)
         self._transport.abort()
 
     # ------------------------------------------------------------------------------------------ asyncio.Protocol
@@ -74,88 +74,88 @@ class WorkerConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=ENOUGH_UNSENT)
-        self._engine.meet(self)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        self._engine.on_connected(self)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         try:
             self._calls += self._reader.feed(data)
         except MalformedFrame as error:
-            self.drop(f"not what a worker should say: {error}")
+            self.drop(f"malformed call: {error}")
         else:
-            self._work()
+            self._process()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self._dropped = True
         self._calls.clear()
-        self._engine.forget(self)
+        self._engine.on_disconnected(self)
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        self._stalled = True
+        self._write_paused = True
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        self._stalled = False
-        self._loop.call_soon(self._work)
+        self._write_paused = False
+        self._loop.call_soon(self._process)
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _work(self) -> None:
-        """Carry out what there is, for a while."""
-        calls, tell = self._calls, self.tell
+    def _process(self) -> None:
+        """Execute the waiting calls for up to `SLICE_SECONDS`."""
+        calls, send = self._calls, self.send
         until = 0.0
         done = 0
         is_busy = False
-        while calls and not self._stalled and not self._dropped:
+        while calls and not self._write_paused and not self._dropped:
             for _ in range(min(len(calls), SLICE_CHECK)):
                 try:
-                    answer = self._engine.carry_out(self, calls[0])
+                    reply = self._engine.execute(self, calls[0])
                 except Busy:
                     is_busy = True
                     break
                 calls.popleft()
-                if answer is None:
+                if reply is None:
                     done += 1
                     continue
                 if done:
-                    tell(done)
+                    send(done)
                     done = 0
-                self._answer(answer)
-                if self._stalled:
+                self._reply(reply)
+                if self._write_paused:
                     break
             if is_busy:
-                self._loop.call_later(BUSY_SECONDS, self._work)
+                self._loop.call_later(BUSY_SECONDS, self._process)
                 break
             if not calls:
                 break
             now = self._loop.time()
             until = until or now + SLICE_SECONDS
             if now > until:
-                self._loop.call_soon(self._work)
+                self._loop.call_soon(self._process)
                 break
         if done:
-            tell(done)
-        if calls or self._paused:
+            send(done)
+        if calls or self._read_paused:
             self._pause_reading(bool(calls))
 
-    def _answer(self, answer: Answer) -> None:
-        if type(answer) is Position:
-            self.tell(answer)
+    def _reply(self, reply: Reply) -> None:
+        if type(reply) is Position:
+            self.send(reply)
         else:
-            self._answer_at_length(answer)
+            self._reply_encoded(reply)
 
-    def _answer_at_length(self, answer: Answer) -> None:
-        size = self._writer.add_whole(answer, MOST_IN_FRAME // 2)
-        if size > MOST_IN_FRAME // 2:
-            self.tell(Refused(f"an answer of {size} bytes is too long"))
+    def _reply_encoded(self, reply: Reply) -> None:
+        size = self._writer.add_encoded(reply, MAX_FRAME // 2)
+        if size > MAX_FRAME // 2:
+            self.send(Refused(f"an answer of {size} bytes is too long"))
 
     def _pause_reading(self, paused: bool) -> None:
         if self._transport is None or self._dropped:
             return
-        self._paused = paused
+        self._read_paused = paused
         if paused:
             self._transport.pause_reading()
         else:
@@ -165,5 +165,5 @@ class WorkerConnection(asyncio.Protocol):
         if self._transport is None or self._dropped:
             return
         self._transport.write(frame)
-        if self._stalled and self._transport.get_write_buffer_size() > MOST_UNSENT:
+        if self._write_paused and self._transport.get_write_buffer_size() > MAX_UNSENT:
             self.drop("it does not read")
