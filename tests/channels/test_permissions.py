@@ -15,7 +15,7 @@ from fanjet.channels.permissions import (
     may_read_presence,
     may_subscribe,
     refuse_subscribe,
-    with_wishes,
+    with_requested_options,
 )
 from fanjet.channels.subscription import Source, from_namespace
 from fanjet.config.tree.channel import Channel, ChannelNamespace, ChannelOptions
@@ -225,7 +225,7 @@ def granted(user: str, insecure: bool, asker: Asker | None = None, allow=(), opt
     channel = resolved("n:x", **(options or {}))
     wishes = {"positioned": False, "recoverable": False, "join_leave": False, **wishes}
     made = structs.replace(from_namespace(channel.options, Source.CLIENT_ALLOWED), allow=tuple(allow))
-    return with_wishes(made, channel, asker or Asker(user), insecure=insecure, **wishes)
+    return with_requested_options(made, channel, asker or Asker(user), insecure=insecure, **wishes)
 
 
 @pytest.mark.parametrize(("access", "user", "insecure", "reads"), ACCESS)

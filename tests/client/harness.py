@@ -149,7 +149,7 @@ class Rig:
     def assert_nothing_left(self) -> None:
         """No connection has left anything behind."""
         assert len(self.node.connections) == 0
-        assert not self.context.connecting
+        assert not self.context.unauthenticated
         assert self.node.hub.subscription_count == 0
         assert not list(self.node.hub.active_channels())
         assert not self.context.background

@@ -11,7 +11,7 @@ import pytest
 from fanjet.client.session import Session
 from fanjet.events.answer import ConnectAnswer
 from fanjet.events.client_events import EventFailed
-from fanjet.events.null_handler import Nobody
+from fanjet.events.null_handler import NoEvents
 from fanjet.protocol.codes import Disconnect, Disconnected, Error, ReplyError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.client.harness import Rig
 
 
-class Application(Nobody):
+class Application(NoEvents):
     """Decides who connects, and answers calls once the gate, if any, is open."""
 
     decides_connect = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from fanjet.client.ping_tracker import MOST_AT_ONCE, PongWatch
+from fanjet.client.ping_tracker import MAX_CLOSED_PER_TURN, PingTracker
 from fanjet.net.timing_wheel import TimingWheel
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class Pinged:
         self.answered = answered
         self.missed_at: list[float] = []
 
-    def miss_pong(self, until: float) -> bool:
+    def on_pong_timeout(self, until: float) -> bool:
         if not self.answered:
             self.missed_at.append(until)
         return not self.answered
@@ -26,8 +26,8 @@ class Pinged:
 
 def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
     wheel = TimingWheel(clock=lambda: 0.0)
-    watch = PongWatch(wheel)
-    silent = [Pinged(answered=False) for _ in range(MOST_AT_ONCE + 50)]
+    watch = PingTracker(wheel)
+    silent = [Pinged(answered=False) for _ in range(MAX_CLOSED_PER_TURN + 50)]
     for one in silent:
         watch.expect(cast("Session", one), 8.0)
         watch.expect(cast("Session", Pinged(answered=True)), 8.0)
@@ -37,7 +37,7 @@ def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
     wheel.advance(7.9)
     assert not any(one.missed_at for one in silent)
     wheel.advance(8.1)
-    assert sum(bool(one.missed_at) for one in silent) == MOST_AT_ONCE
+    assert sum(bool(one.missed_at) for one in silent) == MAX_CLOSED_PER_TURN
     wheel.advance(8.2)
     assert all(one.missed_at == [8.0] for one in silent)
     assert not late.missed_at
@@ -47,7 +47,7 @@ def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
 
 def test_after_a_sleep_what_came_meanwhile_is_read_first() -> None:
     wheel = TimingWheel(clock=lambda: 0.0)
-    watch = PongWatch(wheel)
+    watch = PingTracker(wheel)
     quick, silent = Pinged(answered=False), Pinged(answered=False)
     for one in (quick, silent):
         watch.expect(cast("Session", one), 8.0)

@@ -155,7 +155,7 @@ ENDINGS = [
     pytest.param(lambda client: client.transport.lose(), id="lost"),
     pytest.param(lambda client: client.transport.receive(b"[]"), id="closed for a malformed frame"),
     pytest.param(lambda client: client.transport.receive(b'{"id":9,"send":{"data":1}}'), id="closed by a command"),
-    pytest.param(lambda client: client.session.fail_write(), id="not writable"),
+    pytest.param(lambda client: client.session.on_write_timeout(), id="not writable"),
 ]
 
 

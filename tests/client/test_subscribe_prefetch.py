@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fanjet.client.commands.subscribe_prefetch import LONGEST, MOST
+from fanjet.client.commands.subscribe_prefetch import MAX_COMMANDS, MAX_FRAME_BYTES
 from fanjet.engines.interfaces import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ async def test_further_frames_are_looked_at_as_they_come(rig: Rig) -> None:
     "command",
     [
         pytest.param({"rpc": {"method": "ping"}}, id="another-command"),
-        pytest.param({"subscribe": {"channel": "b", "token": "x" * LONGEST}}, id="a-long-frame"),
+        pytest.param({"subscribe": {"channel": "b", "token": "x" * MAX_FRAME_BYTES}}, id="a-long-frame"),
     ],
 )
 async def test_a_frame_with_anything_else_holds_the_input(rig: Rig, command: dict[str, Any]) -> None:
@@ -129,9 +129,9 @@ async def test_a_frame_with_anything_else_holds_the_input(rig: Rig, command: dic
 async def test_so_many_frames_are_looked_at_and_not_more(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
-    ids = [number for count in range(2 * MOST) for number in subscribe_to(client, f"room{count}")]
+    ids = [number for count in range(2 * MAX_COMMANDS) for number in subscribe_to(client, f"room{count}")]
     await rig.settle()
-    assert len(rig.gate.channels("subscribe")) == 1 + MOST
+    assert len(rig.gate.channels("subscribe")) == 1 + MAX_COMMANDS
     assert client.transport.paused
     rig.gate.release("subscribe")
     await rig.settle()
@@ -144,9 +144,9 @@ async def test_no_more_commands_are_looked_at_when_fewer_frames_bring_them(rig: 
     rig.gate.hold("subscribe")
     ids = subscribe_to(client, "a")
     for count in range(20):
-        ids += subscribe_to(client, *(f"room{count}-{number}" for number in range(MOST // 5)))
+        ids += subscribe_to(client, *(f"room{count}-{number}" for number in range(MAX_COMMANDS // 5)))
     await rig.settle()
-    assert len(rig.gate.channels("subscribe")) == 1 + MOST
+    assert len(rig.gate.channels("subscribe")) == 1 + MAX_COMMANDS
     assert client.transport.paused
     assert client.transport.unread == 15
     rig.gate.release("subscribe")

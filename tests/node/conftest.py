@@ -39,7 +39,7 @@ class RecordingSession:
     def disconnect(self, disconnect) -> None:
         self.disconnects.append(disconnect)
 
-    def lose_position(self, subscriber: Subscriber) -> None:
+    def on_insufficient_state(self, subscriber: Subscriber) -> None:
         self.lost.append(subscriber)
         self.hub.remove(subscriber)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fanjet.client.request_info import PLAIN
+from fanjet.client.request_info import NO_REQUEST_INFO
 from fanjet.config.tree.unidirectional import UniWebsocket
 from fanjet.protocol.codes import DISCONNECT_FORCE
 from fanjet.transports.uni_websocket import JoiningUniWebSocketTransport, UniWebSocketTransport
@@ -62,7 +62,9 @@ def masked(payload: bytes) -> bytes:
 
 
 def opened(rig: Rig, kind: type[Plain | Joining], request: bytes) -> tuple[Any, Socket]:
-    transport = kind(rig.context, terms_of(UniWebsocket(join_push_messages=kind is Joining), None), PLAIN, None)
+    transport = kind(
+        rig.context, terms_of(UniWebsocket(join_push_messages=kind is Joining), None), NO_REQUEST_INFO, None
+    )
     socket = Socket(transport)
     transport.connection_made(socket)  # type: ignore[arg-type]  # as much of a transport as a connection uses
     if request:

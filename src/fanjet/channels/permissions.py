@@ -130,7 +130,7 @@ def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool
     return refusal
 
 
-def with_wishes(
+def with_requested_options(
     granted: SubscriptionOptions,
     resolved: Resolved,
     asker: Asker,

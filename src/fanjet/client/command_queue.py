@@ -26,7 +26,7 @@ from fanjet.telemetry.logging import get_logger
 from fanjet.telemetry.rate_limited_log import LimitedLog
 
 from .commands.dispatch import CONNECT, PONG, UNKNOWN, Operation, select
-from .commands.subscribe_prefetch import LONGEST, MOST, look_at, look_at_frame, waits_for_broker
+from .commands.subscribe_prefetch import MAX_COMMANDS, MAX_FRAME_BYTES, prefetch, prefetch_frame, waits_for_broker
 from .context import log_failure
 from .state import State
 
@@ -57,12 +57,12 @@ class CommandQueue(Struct, eq=False, gc=False):
 
     _session: Session
     _commands: Commands | None = None
-    _awaited: Command | None = None
+    _waiting_for: Command | None = None
     _frames: deque[bytes | Commands] | None = None
-    _ahead: int = 0
-    _held: bool = False
+    _prefetch_left: int = 0
+    _input_paused: bool = False
     _tasks: set[asyncio.Task[None]] | None = None
-    _left: int = COMMANDS_PER_SLICE
+    _slice_left: int = COMMANDS_PER_SLICE
     _running: int = 0
     _exclusive: bool = False
     _waiting: bool = False
@@ -77,19 +77,19 @@ class CommandQueue(Struct, eq=False, gc=False):
         """Run a frame's commands, or keep the frame until the ones before have run."""
         session = self._session
         if self._waiting:
-            self._keep(frame)
+            self._enqueue(frame)
         elif session.usable:
             session.cork()
             try:
                 self._run(session.transport.wire.codec.commands(frame))
             except MalformedFrame:
-                self._end_by_malformed()
+                self._disconnect_malformed()
             finally:
                 session.uncork()
         elif not session.closed:
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
-    def take_command(self, command: Command) -> None:
+    def run_command(self, command: Command) -> None:
         """Run the first command, when no frame has brought it: it is not counted as one that was received."""
         self._session.cork()
         try:
@@ -98,45 +98,47 @@ class CommandQueue(Struct, eq=False, gc=False):
             self._session.uncork()
 
     @property
-    def has_more(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether commands have come that have not begun."""
         return self._commands is not None or bool(self._frames)
 
     def finish(self) -> None:
         """Nothing more comes from the client: run what has come, then close."""
         self._finishing = True
-        self._end_if_over()
+        self._close_if_done()
 
     def stop(self) -> None:
         """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
         self._commands = None
         self._frames = None
 
-    def _keep(self, frame: bytes) -> None:
+    def _enqueue(self, frame: bytes) -> None:
         """Until its turn comes."""
         frames = self._frames
         if frames is None:
             frames = self._frames = deque()
-            awaited = self._awaited
-            self._ahead = MOST if awaited is not None and waits_for_broker(self._session, awaited) else 0
-        if self._ahead and len(frame) <= LONGEST:
-            commands, left = look_at_frame(self._session, frame, self._ahead)
+            waiting_for = self._waiting_for
+            self._prefetch_left = (
+                MAX_COMMANDS if waiting_for is not None and waits_for_broker(self._session, waiting_for) else 0
+            )
+        if self._prefetch_left and len(frame) <= MAX_FRAME_BYTES:
+            commands, left = prefetch_frame(self._session, frame, self._prefetch_left)
             frames.append(commands)
-            self._ahead = min(left, self._ahead - 1)  # there are frames without commands, too
+            self._prefetch_left = min(left, self._prefetch_left - 1)  # there are frames without commands, too
         else:
             frames.append(frame)
-            self._ahead = 0
-        if not (self._ahead or self._held):
-            self._held = True
-            self._hold_input()
+            self._prefetch_left = 0
+        if not (self._prefetch_left or self._input_paused):
+            self._input_paused = True
+            self._pause_input()
 
-    def _run_kept(self, frame: bytes | Commands) -> None:
+    def _run_queued(self, frame: bytes | Commands) -> None:
         session = self._session
         if session.usable:
             try:
                 self._run(session.transport.wire.codec.commands(frame) if isinstance(frame, bytes) else frame)
             except MalformedFrame:
-                self._end_by_malformed()
+                self._disconnect_malformed()
         elif not session.closed:
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
@@ -144,89 +146,89 @@ class CommandQueue(Struct, eq=False, gc=False):
         """Run commands, each with its size in bytes. Raises `MalformedFrame`."""
         session = self._session
         for command, size in commands:
-            may_continue = self._start(command, size)
+            may_start_next = self._start_command(command, size)
             if not session.usable:
                 break
-            if not may_continue:
+            if not may_start_next:
                 # Most frames hold one command, and their iterators know that nothing is left.
                 if not length_hint(commands, 1):
                     self._wait(None, command)
                 elif waits_for_broker(session, command):
-                    self._wait(look_at(session, commands)[0], command)
+                    self._wait(prefetch(session, commands)[0], command)
                 else:
                     self._wait(commands, command)
                 break
-            self._left -= 1
-            if not self._left:
-                self._give_way(commands)
+            self._slice_left -= 1
+            if not self._slice_left:
+                self._yield_to_loop(commands)
                 break
 
-    def _end_by_malformed(self) -> None:
+    def _disconnect_malformed(self) -> None:
         session = self._session
         session.flush()  # the replies to what came before, which not every disconnect does
         session.disconnect(session.transport.wire.malformed)
 
-    def _wait(self, commands: Commands | None, awaited: Command | None = None) -> None:
+    def _wait(self, commands: Commands | None, waiting_for: Command | None = None) -> None:
         self._waiting = True
         self._commands = commands
-        self._awaited = awaited
+        self._waiting_for = waiting_for
 
-    def _give_way(self, commands: Commands) -> None:
+    def _yield_to_loop(self, commands: Commands) -> None:
         """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
         client that sends now and then gives way once in a hundred commands, for nothing."""
-        self._left = COMMANDS_PER_SLICE
+        self._slice_left = COMMANDS_PER_SLICE
         self._wait(commands)
-        asyncio.get_running_loop().call_soon(self._go_on)
+        asyncio.get_running_loop().call_soon(self._resume)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         """Continue with what waits, unless it still has to."""
         session = self._session
         if not self._waiting or not self._may_start() or session.closed:
             return
         self._waiting = False
-        self._awaited = None
+        self._waiting_for = None
         commands, self._commands = self._commands, None
         session.cork()
         try:
             if commands is not None and session.usable:  # else the connect failed: what came with it counts for nothing
-                self._run_kept(commands)
+                self._run_queued(commands)
             if self._frames is not None and not self._waiting:
-                self._go_on_with_frames(self._frames)
+                self._resume_frames(self._frames)
         finally:
             session.uncork()
         if self._waiting or session.closed:
             return
         if self._finishing:
-            self._end_if_over()
-        elif self._held:
-            self._held = False
-            self._release_input()
+            self._close_if_done()
+        elif self._input_paused:
+            self._input_paused = False
+            self._resume_input()
 
-    def _go_on_with_frames(self, frames: deque[bytes | Commands]) -> None:
+    def _resume_frames(self, frames: deque[bytes | Commands]) -> None:
         if not self._session.usable:
             frames.clear()
         while frames and not self._waiting:
-            self._run_kept(frames.popleft())
+            self._run_queued(frames.popleft())
         if not frames:
             self._frames = None
 
-    def _end_if_over(self) -> None:
+    def _close_if_done(self) -> None:
         if self.idle:
             self._session.write_everything()  # for a client that still reads
             self._session.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
-    def _hold_input(self) -> None:
+    def _pause_input(self) -> None:
         """Commands wait: let no more come."""
         self._session.transport.pause_reading()
 
-    def _release_input(self) -> None:
+    def _resume_input(self) -> None:
         """No command waits any more."""
         self._session.transport.resume_reading()
 
     def _may_start(self) -> bool:
         return not self._exclusive and self._running < self._session.context.settings.concurrency
 
-    def _start(self, command: Command, size: int) -> bool:
+    def _start_command(self, command: Command, size: int) -> bool:
         """Run a command as far as it goes. False when the next one has to wait."""
         session = self._session
         if not session.authenticated and command.connect is None:
@@ -243,9 +245,9 @@ class CommandQueue(Struct, eq=False, gc=False):
             flow.count += 1
             flow.size += size
         timed = counted and operation.timed
-        began = perf_counter()
+        started = perf_counter()
         if command.ping is not None and operation not in (PONG, CONNECT, UNKNOWN):
-            Running(session, command.id, operation, channel, timed, began).end(ReplyError(ERROR_NOT_AVAILABLE))
+            RunningCommand(session, command.id, operation, channel, timed, started).end(ReplyError(ERROR_NOT_AVAILABLE))
             return True
         try:
             work = operation.handler(session, command.id, request)
@@ -253,18 +255,18 @@ class CommandQueue(Struct, eq=False, gc=False):
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            Running(session, command.id, operation, channel, timed, began).end(error)
+            RunningCommand(session, command.id, operation, channel, timed, started).end(error)
             return operation.timed
         if suspended is None:  # most end here, and need no object
             if timed:
                 if operation.exclusive:  # a connect decides what the connection is counted as
                     traffic = session.metrics.traffic_in(channel)
-                traffic.durations[name].observe(perf_counter() - began)
+                traffic.durations[name].observe(perf_counter() - started)
             return True
-        running = Running(session, command.id, operation, channel, timed, began)
+        running = RunningCommand(session, command.id, operation, channel, timed, started)
         self._running += 1
         self._exclusive = operation.exclusive
-        task = suspended.go_on(partial(self._ended, running))
+        task = suspended.go_on(partial(self._on_done, running))
         if task is not None:
             if self._tasks is None:
                 self._tasks = set()
@@ -272,37 +274,37 @@ class CommandQueue(Struct, eq=False, gc=False):
             task.add_done_callback(self._tasks.discard)
         return self._may_start()
 
-    def _ended(self, running: Running, _result: None, error: BaseException | None) -> None:
+    def _on_done(self, running: RunningCommand, _result: None, error: BaseException | None) -> None:
         self._running -= 1
         if running.operation.exclusive:
             self._exclusive = False
         running.end(error)
         if self._waiting:
-            self._go_on()
+            self._resume()
         self._session.uncork_later()
         if self._finishing:
-            self._end_if_over()
+            self._close_if_done()
 
 
-class Running(Struct, eq=False, gc=False):
-    """A command that has begun, at `_began`."""
+class RunningCommand(Struct, eq=False, gc=False):
+    """A command that has begun, at `_started`."""
 
     _session: Session
     _id: int
     operation: Operation
     _channel: str
     _timed: bool
-    _began: float
+    _started: float
 
     def end(self, error: BaseException | None) -> None:
         """Answer what it raised, and count the time that it took."""
         if error is not None:
-            self._answer_failure(error)
+            self._handle_error(error)
         if self._timed:
             timing = self._session.metrics.traffic_in(self._channel).durations[self.operation.name]
-            timing.observe(perf_counter() - self._began)
+            timing.observe(perf_counter() - self._started)
 
-    def _answer_failure(self, error: BaseException) -> None:
+    def _handle_error(self, error: BaseException) -> None:
         """Translate what the command raised (01 §4.2)."""
         session = self._session
         if isinstance(error, ReplyError):

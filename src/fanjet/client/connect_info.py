@@ -1,27 +1,27 @@
-"""What a client says of itself when it connects, and when that was."""
+"""What a client reports about itself in `connect`, and the time it connected."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-LONGEST: Final = 255
-"""Characters that are kept of a name or version."""
+MAX_LENGTH: Final = 255
+"""Characters kept of a name or version."""
 
 
-class Agent(NamedTuple):
-    """Name and version in the client's own words, empty without; `since` in Unix seconds."""
+class ConnectInfo(NamedTuple):
+    """Name and version as the client sent them, empty if it sent none; `connected_at` in Unix seconds."""
 
     name: str = ""
     version: str = ""
-    since: int = 0
+    connected_at: int = 0
 
 
-NOBODY: Final = Agent()
-"""Of a connection that has not connected yet."""
+NOT_CONNECTED: Final = ConnectInfo()
+"""The info of a session that has not connected yet."""
 
 
 @lru_cache(maxsize=256)
-def agent(name: str, version: str, since: int) -> Agent:
-    """The same object for all that connect within a second with the same client: one connection costs hardly more."""
-    return Agent(name[:LONGEST], version[:LONGEST], since)
+def connect_info(name: str, version: str, connected_at: int) -> ConnectInfo:
+    """Return a shared object for equal clients that connect within the same second, which saves memory."""
+    return ConnectInfo(name[:MAX_LENGTH], version[:MAX_LENGTH], connected_at)

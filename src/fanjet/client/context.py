@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fanjet.events.null_handler import Nobody
+from fanjet.events.null_handler import NoEvents
 from fanjet.net.aio import run_eagerly
 from fanjet.node.metrics import NodeMetrics
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
@@ -14,8 +14,8 @@ from fanjet.telemetry.logging import get_logger
 
 from .frame_logging import traces_frames
 from .metrics import ClientMetrics
-from .ping_tracker import PongWatch
-from .unauthenticated import WaitingRoom
+from .ping_tracker import PingTracker
+from .unauthenticated import UnauthenticatedSessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -45,20 +45,20 @@ class ClientContext:
     """Monotonic seconds, the wheel's time."""
     unix_time: Callable[[], float]
     """Wall clock seconds, the time of tokens and expiries."""
-    events: ClientEvents = field(default_factory=Nobody)
+    events: ClientEvents = field(default_factory=NoEvents)
     """The application, asked where options say so."""
     metrics: ClientMetrics = field(default_factory=lambda: ClientMetrics(NodeMetrics()))
     traces_frames: bool = field(default_factory=traces_frames)
     """Whether every frame is logged."""
-    connecting: WaitingRoom = field(init=False)
-    pongs: PongWatch = field(init=False)
+    unauthenticated: UnauthenticatedSessions = field(init=False)
+    ping_tracker: PingTracker = field(init=False)
     open_connections: int = 0
     background: set[asyncio.Task[None]] = field(default_factory=set)
     _emptied: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
-        self.connecting = WaitingRoom(self.wheel, self.settings.stale_close_delay)
-        self.pongs = PongWatch(self.wheel)
+        self.unauthenticated = UnauthenticatedSessions(self.wheel, self.settings.stale_close_delay)
+        self.ping_tracker = PingTracker(self.wheel)
 
     def connection_opened(self) -> None:
         """A transport has got its connection."""
@@ -73,11 +73,11 @@ class ClientContext:
     def shut_down(self) -> None:
         """Send those away who have not authenticated yet, whatever is still asked about them; the node does so with the
         others."""
-        for session in self.connecting:
-            session.stop_asking()
+        for session in self.unauthenticated:
+            session.cancel_event_calls()
             session.disconnect(DISCONNECT_SHUTDOWN)
 
-    async def all_gone(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait until every connection has ended, and what ran for them."""
         if self.open_connections:
             self._emptied = asyncio.Event()

@@ -17,13 +17,13 @@ class Deadlines(Struct, eq=False, gc=False):
 
     ping: float = inf
     pong: float = inf
-    tick: float = inf
+    periodic: float = inf
     expiry: float = inf
     write: float = inf
 
     def nearest(self) -> float:
         """The earliest of those that the session watches by itself, which are all but that of the pong."""
-        return min(self.ping, self.tick, self.expiry, self.write)
+        return min(self.ping, self.periodic, self.expiry, self.write)
 
 
 def first_time(now: float, interval: float) -> float:

@@ -9,7 +9,7 @@ from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, Disconnected, ReplyError
 from fanjet.telemetry.logging import get_logger
 from fanjet.telemetry.rate_limited_log import LimitedLog
 
-from .event_calls import about
+from .event_calls import event_fields
 
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
@@ -22,7 +22,7 @@ LINES_PER_SECOND: Final = 20
 log = LimitedLog(get_logger(__name__), LINES_PER_SECOND)
 
 
-def write_down(session: Session, disconnect: Disconnect) -> None:
+def log_disconnect(session: Session, disconnect: Disconnect) -> None:
     """Log that the server has ended a connection, but for a shutdown, when it ends all of them."""
     if disconnect.code != DISCONNECT_SHUTDOWN.code:
         log.info(
@@ -36,9 +36,9 @@ def write_down(session: Session, disconnect: Disconnect) -> None:
         )
 
 
-async def tell_application(session: Session, disconnect: Disconnect) -> None:
+async def send_disconnect_event(session: Session, disconnect: Disconnect) -> None:
     """Tell how it has ended. Nothing that the application raises makes a difference any more."""
-    event = DisconnectEvent(**about(session), code=disconnect.code, reason=disconnect.reason)
+    event = DisconnectEvent(**event_fields(session), code=disconnect.code, reason=disconnect.reason)
     try:
         await session.context.events.disconnect(event)
     except (ReplyError, Disconnected):

@@ -10,7 +10,7 @@ from fanjet.protocol.emulation import emulated_frame
 from .command_queue import CommandQueue
 
 if TYPE_CHECKING:
-    from .command_queue import Running
+    from .command_queue import RunningCommand
     from .session import Session
 
 
@@ -21,38 +21,38 @@ async def run_commands(session: Session, data: bytes) -> None:
     """
     commands = RequestCommands(session)
     commands.take(emulated_frame(session.transport.wire.codec, data))
-    await commands.all_run()
+    await commands.wait_done()
 
 
 class RequestCommands(CommandQueue):
     """The commands of one request. Nothing is held back while one waits: whatever else comes, comes by itself."""
 
-    _all_run: asyncio.Future[None] | None = None
+    _done_future: asyncio.Future[None] | None = None
 
-    async def all_run(self) -> None:
+    async def wait_done(self) -> None:
         """Return when every command has run, or the rest are not to be run because the connection was closed."""
-        if not self._over:
-            self._all_run = asyncio.get_running_loop().create_future()
-            await self._all_run
+        if not self._is_done:
+            self._done_future = asyncio.get_running_loop().create_future()
+            await self._done_future
 
     @property
-    def _over(self) -> bool:
+    def _is_done(self) -> bool:
         return self.idle or (self._session.closed and not self._running)
 
-    def _hold_input(self) -> None:
+    def _pause_input(self) -> None:
         pass
 
-    def _release_input(self) -> None:
+    def _resume_input(self) -> None:
         pass
 
-    def _go_on(self) -> None:
-        super()._go_on()
-        self._report()
+    def _resume(self) -> None:
+        super()._resume()
+        self._resolve_if_done()
 
-    def _ended(self, running: Running, _result: None, error: BaseException | None) -> None:
-        super()._ended(running, _result, error)
-        self._report()
+    def _on_done(self, running: RunningCommand, _result: None, error: BaseException | None) -> None:
+        super()._on_done(running, _result, error)
+        self._resolve_if_done()
 
-    def _report(self) -> None:
-        if self._all_run is not None and self._over and not self._all_run.done():
-            self._all_run.set_result(None)
+    def _resolve_if_done(self) -> None:
+        if self._done_future is not None and self._is_done and not self._done_future.done():
+            self._done_future.set_result(None)

@@ -22,45 +22,45 @@ INLINE_TRANSPORTS = frozenset({"websocket", "uni_websocket"})
 notice a close at once."""
 
 
-class Asking:
+class PendingCalls:
     """The questions of one connection that wait for answers, and the close that waits with them."""
 
-    __slots__ = ("held", "inline", "questions")
+    __slots__ = ("calls", "deferred", "inline")
 
     def __init__(self) -> None:
-        self.questions: set[_Question[Any]] = set()
+        self.calls: set[_PendingCall[Any]] = set()
         self.inline = 0
-        self.held: Disconnect | None = None
+        self.deferred: Disconnect | None = None
 
-    def hold(self, disconnect: Disconnect) -> bool:
+    def defer(self, disconnect: Disconnect) -> bool:
         """Whether the connection has to stay open until a question is answered; it ends with what came first."""
         if not self.inline:
             return False
-        if self.held is None:
-            self.held = disconnect
+        if self.deferred is None:
+            self.deferred = disconnect
         return True
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """The answers are of no use any more."""
-        for question in self.questions:
-            question.give_up()
+        for call in self.calls:
+            call.cancel()
 
 
-class _Question(Generic[T]):
+class _PendingCall(Generic[T]):
     """A question that waits. It can be given up on its own, without the command, in whose task it is awaited: a task
     for it would cost a quarter of a call to a backend."""
 
-    __slots__ = ("_awaited", "_coro", "_is_given_up")
+    __slots__ = ("_awaited", "_coro", "_is_cancelled")
 
     def __init__(self, coro: Coroutine[Any, Any, T], awaited: asyncio.Future[Any] | None) -> None:
         """`coro` has been stepped, and waits for `awaited`."""
         self._coro = coro
         self._awaited = awaited
-        self._is_given_up = False
+        self._is_cancelled = False
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Let `CancelledError` be raised in it where it waits."""
-        self._is_given_up = self._awaited is None or not self._awaited.cancel()
+        self._is_cancelled = self._awaited is None or not self._awaited.cancel()
 
     def __await__(self) -> Generator[Any, Any, T]:
         coro = self._coro
@@ -74,16 +74,16 @@ class _Question(Generic[T]):
                 except BaseException as error:
                     self._awaited = coro.throw(error)
                 else:
-                    self._awaited = coro.throw(CancelledError()) if self._is_given_up else coro.send(sent)
-                self._is_given_up = False
+                    self._awaited = coro.throw(CancelledError()) if self._is_cancelled else coro.send(sent)
+                self._is_cancelled = False
         except StopIteration as finished:
             answer: T = finished.value
             return answer
 
 
-def about(session: Session) -> dict[str, Any]:
+def event_fields(session: Session) -> dict[str, Any]:
     """What every event tells about its connection."""
-    opening = session.opening
+    request_info = session.request_info
     return {
         "client": session.client_id,
         "transport": session.transport.name,
@@ -91,57 +91,57 @@ def about(session: Session) -> dict[str, Any]:
         "user": session.user,
         "meta": session.meta,
         "labels": session.labels,
-        "headers": opening.headers,
-        "metadata": opening.metadata,
-        "emulated_headers": opening.emulated_headers,
+        "headers": request_info.headers,
+        "metadata": request_info.metadata,
+        "emulated_headers": request_info.emulated_headers,
     }
 
 
-async def ask(session: Session, question: Coroutine[Any, Any, T]) -> T:
+async def call_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
     """Ask what a command depends on.
 
     Raises what the application does, and `Disconnected` 3000 when the connection ended first. It may have ended all the
     same when this returns: a close that had to wait takes effect right before.
     """
-    return await _ask(session, question, inline=session.context.settings.concurrency == 1)
+    return await _call(session, call, inline=session.context.settings.concurrency == 1)
 
 
-async def ask_first(session: Session, question: Coroutine[Any, Any, T]) -> T:
+async def call_connect_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
     """The same for a connect, during which nothing else ever runs."""
-    return await _ask(session, question, inline=True)
+    return await _call(session, call, inline=True)
 
 
-async def ask_aside(session: Session, question: Coroutine[Any, Any, T]) -> T:
+async def call_background_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
     """The same for what no command asks."""
-    return await _ask(session, question, inline=False)
+    return await _call(session, call, inline=False)
 
 
-async def _ask(session: Session, question: Coroutine[Any, Any, T], *, inline: bool) -> T:
+async def _call(session: Session, call: Coroutine[Any, Any, T], *, inline: bool) -> T:
     try:
-        awaited = question.send(None)
+        awaited = call.send(None)
     except StopIteration as answered:
         answer: T = answered.value
         return answer
-    return await _wait(session, _Question(question, awaited), inline and session.transport.name in INLINE_TRANSPORTS)
+    return await _wait(session, _PendingCall(call, awaited), inline and session.transport.name in INLINE_TRANSPORTS)
 
 
-async def _wait(session: Session, question: _Question[T], inline: bool) -> T:
-    asking = session.asking
-    if asking is None:
-        asking = session.asking = Asking()
-    asking.questions.add(question)
-    asking.inline += inline
+async def _wait(session: Session, call: _PendingCall[T], inline: bool) -> T:
+    pending_calls = session.pending_calls
+    if pending_calls is None:
+        pending_calls = session.pending_calls = PendingCalls()
+    pending_calls.calls.add(call)
+    pending_calls.inline += inline
     try:
-        return await question
+        return await call
     except CancelledError:
         task = current_task()
         if task is not None and task.cancelling():  # it is the command itself that has been cancelled
             raise
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED) from None
     finally:
-        asking.questions.discard(question)
-        asking.inline -= inline
-        if not asking.questions:
-            session.asking = None
-        if asking.held is not None and not asking.inline:
-            session.disconnect(asking.held)
+        pending_calls.calls.discard(call)
+        pending_calls.inline -= inline
+        if not pending_calls.calls:
+            session.pending_calls = None
+        if pending_calls.deferred is not None and not pending_calls.inline:
+            session.disconnect(pending_calls.deferred)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def all_of(works: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
+async def gather(works: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
     """Run all to their ends; what one raised stands in the place of its result, without its traceback, whose frames
     would hold it in turn. Cancelling cancels all."""
     outcomes: list[T | BaseException | None] = [None] * len(works)

@@ -106,7 +106,7 @@ class ConnectionMetrics:
     ) -> None:
         """`identity`: version of HTTP, name and version of the client."""
         self._metrics = metrics
-        self.by_namespace = metrics.node.tells_namespaces
+        self.by_namespace = metrics.node.has_namespace_label
         self._transport = transport
         self._name = identity[1]
         self._labels = labels
@@ -119,7 +119,7 @@ class ConnectionMetrics:
         self.accepted = metrics.accepted.cell(*self._identity)
         self.inflight = metrics.inflight.cell(*self._identity)
 
-    def enter(self) -> None:
+    def add_connection(self) -> None:
         """One more connection."""
         self.accepted.value += 1
         self.inflight.value += 1

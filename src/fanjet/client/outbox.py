@@ -84,11 +84,11 @@ class Outbox:
         self._backlog = None
         self._backlog_size = 0
 
-    def take_blocked(self) -> None:
+    def set_blocked(self) -> None:
         """The transport did not take everything."""
         self._blocked = True
 
-    def take_writable(self) -> None:
+    def set_writable(self) -> None:
         """The transport has taken everything: continue with the backlog."""
         self._blocked = False
         self._drain()

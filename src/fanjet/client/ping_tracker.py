@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-MOST_AT_ONCE: Final = 200
+MAX_CLOSED_PER_TURN: Final = 200
 """Sessions that are closed in one turn of the loop."""
-ASLEEP_SECONDS: Final = 1.0
+MAX_LATENESS: Final = 1.0
 """So late only who did not run at all: pongs may lie unread."""
 
 
-class PongWatch:
+class PingTracker:
     """The sessions that were pinged lately, in that order.
 
     All have equally long to answer, so that one place in the timing wheel, for the first of them, does for all. Who
@@ -26,12 +26,12 @@ class PongWatch:
     connection costs outside the kernel.
     """
 
-    __slots__ = ("_has_waited", "_pinged", "_wheel", "wheel_slot")
+    __slots__ = ("_is_deferred", "_pinged", "_wheel", "wheel_slot")
 
     def __init__(self, wheel: TimingWheel) -> None:
         self._wheel = wheel
         self._pinged: deque[tuple[float, Session]] = deque()
-        self._has_waited = False
+        self._is_deferred = False
         self.wheel_slot = NOT_SCHEDULED
 
     def expect(self, session: Session, until: float) -> None:
@@ -43,14 +43,14 @@ class PongWatch:
     def on_timer(self, now: float) -> None:
         """Close those who have not answered; after a sleep, not before what came meanwhile has been read."""
         pinged = self._pinged
-        if now - pinged[0][0] > ASLEEP_SECONDS and not self._has_waited:
-            self._has_waited = True
+        if now - pinged[0][0] > MAX_LATENESS and not self._is_deferred:
+            self._is_deferred = True
             self._wheel.schedule(self, now)
             return
-        self._has_waited = False
+        self._is_deferred = False
         closed = 0
-        while pinged and pinged[0][0] <= now and closed < MOST_AT_ONCE:
+        while pinged and pinged[0][0] <= now and closed < MAX_CLOSED_PER_TURN:
             until, session = pinged.popleft()
-            closed += session.miss_pong(until)
+            closed += session.on_pong_timeout(until)
         if pinged and self.wheel_slot == NOT_SCHEDULED:
             self._wheel.schedule(self, pinged[0][0])

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence  # noqa: TC003 (msgspec reads the 
 from msgspec import Struct
 
 
-class Opening(Struct, frozen=True):
-    """Who and what opened a connection (02 §10). Most connections share `PLAIN`."""
+class RequestInfo(Struct, frozen=True):
+    """Who and what opened a connection (02 §10). Most connections share `NO_REQUEST_INFO`."""
 
     user: str = ""
     """The user named by the trusted header, empty without it."""
@@ -22,5 +22,5 @@ class Opening(Struct, frozen=True):
     """The version of HTTP that it came by, `h1`, `h2` or `h3`, where connections are counted by it."""
 
 
-PLAIN = Opening()
+NO_REQUEST_INFO = RequestInfo()
 """Nothing that is of use later."""

@@ -25,11 +25,11 @@ from . import disconnect_event, emulation
 from .client_id import new_client_id
 from .command_queue import CommandQueue
 from .commands import refresh
-from .connect_info import NOBODY, agent
+from .connect_info import NOT_CONNECTED, connect_info
 from .deadlines import Deadlines, first_time
 from .frame_logging import TracedTransport, trace_incoming
 from .outbox import Outbox
-from .request_info import PLAIN
+from .request_info import NO_REQUEST_INFO
 from .settings import LONGEST_LIFETIME
 from .state import AUTHENTICATED, CLOSED, CONNECTED, CONNECTING, UNUSABLE
 from .subscriptions import periodic, server_side, unsubscribing
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from .commands.authenticate import Credentials
     from .context import ClientContext
-    from .event_calls import Asking
-    from .request_info import Opening
+    from .event_calls import PendingCalls
+    from .request_info import RequestInfo
     from .state import State
     from .subscriptions.subscription import Subscription
     from .transport import Transport
@@ -65,12 +65,11 @@ class Session(Outbox):
 
     __slots__ = (
         "_commands",
-        "agent",
-        "asking",
         "authenticated",
         "capabilities",
         "client_id",
         "closed",
+        "connect_info",
         "context",
         "deadlines",
         "expire_at",
@@ -80,21 +79,27 @@ class Session(Outbox):
         "latency",
         "meta",
         "metrics",
-        "opening",
+        "pending_calls",
+        "periodic_running",
         "ping_interval",
         "ping_outstanding",
         "pong_timeout",
+        "request_info",
         "session_id",
         "state",
         "subscriptions",
-        "ticking",
         "usable",
         "user",
         "wheel_slot",
     )
 
     def __init__(
-        self, context: ClientContext, transport: Transport, opening: Opening = PLAIN, *, session_id: str = ""
+        self,
+        context: ClientContext,
+        transport: Transport,
+        request_info: RequestInfo = NO_REQUEST_INFO,
+        *,
+        session_id: str = "",
     ) -> None:
         self.client_id = new_client_id()
         if context.traces_frames:
@@ -102,10 +107,10 @@ class Session(Outbox):
         super().__init__(context.node.flusher, transport)
         self.context = context
         self.last_command = ""
-        self.agent = NOBODY
+        self.connect_info = NOT_CONNECTED
         self.latency = -1
         self.session_id = session_id
-        self.opening = opening
+        self.request_info = request_info
         self.metrics = context.metrics.of_transport(transport.name)
         self.user = ""
         self.info = b""
@@ -122,14 +127,14 @@ class Session(Outbox):
         self.pong_timeout = context.settings.pong_timeout if transport.app_pings else 0.0
         """Seconds that the client has to answer one, 0 when it need not."""
         self.ping_outstanding = False
-        self.ticking = False
-        self.asking: Asking | None = None
+        self.periodic_running = False
+        self.pending_calls: PendingCalls | None = None
         self.wheel_slot = -1
         self.deadlines = Deadlines()
         self._commands: CommandQueue | None = CommandQueue(self)
-        context.connecting.enter(self)
+        context.unauthenticated.add(self)
 
-    def _enter(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         """Change the state, and what is asked of it all the time."""
         self.state = state
         self.authenticated = state is AUTHENTICATED or state is CONNECTED
@@ -153,21 +158,21 @@ class Session(Outbox):
         self.capabilities = credentials.capabilities
         self.expire_at = credentials.expire_at
         context = self.context
-        self.agent = agent(name, version, int(context.unix_time()))
+        self.connect_info = connect_info(name, version, int(context.unix_time()))
         self.state = AUTHENTICATED
         self.authenticated = True
-        self._count_in(name, version)
-        context.connecting.leave(self)
+        self._register_metrics(name, version)
+        context.unauthenticated.discard(self)
         context.node.connections.add(self)
 
-    def _count_in(self, name: str, version: str) -> None:
+    def _register_metrics(self, name: str, version: str) -> None:
         """Count it among the connections, and from now on what it does as its labels have it."""
         metrics = self.context.metrics
         labels = metrics.label_values(self.labels)
-        self.metrics = metrics.of_client(self.transport.name, self.opening.http, name, version, labels)
+        self.metrics = metrics.of_client(self.transport.name, self.request_info.http, name, version, labels)
         if any(labels):
             self.transport.wire = self.transport.wire.labelled(labels)
-        self.metrics.enter()
+        self.metrics.add_connection()
         self.context.node.metrics.added_clients.value += 1
 
     def _leave_node(self) -> None:
@@ -192,8 +197,8 @@ class Session(Outbox):
             return
         if self.authenticated:
             self._leave_node()
-            self.context.connecting.enter(self)
-        self._enter(UNUSABLE)
+            self.context.unauthenticated.add(self)
+        self._set_state(UNUSABLE)
         self.reply_error(command_id, error, "connect")
         self.flush()
         self.transport.abandon()
@@ -209,26 +214,28 @@ class Session(Outbox):
             trace_incoming(self.client_id, frame)
         if self.ping_outstanding and frame == self.transport.wire.codec.ping and commands.idle:
             self.metrics.traffic.pong.add(self.transport.wire.pong_size)
-            self.take_pong()  # most of what idle clients send
+            self.on_pong()  # most of what idle clients send
         else:
             commands.take(frame)
 
     def on_blocked(self) -> None:
         """The transport waits for the peer."""
-        self.take_blocked()
+        self.set_blocked()
         self.deadlines.write = self.context.now() + self.transport.write_timeout
         self.arm()
 
     def on_writable(self) -> None:
         """The transport writes again."""
         self.deadlines.write = inf
-        self.take_writable()
+        self.set_writable()
 
     def on_lost(self) -> None:
         """The connection has ended. What came before is done first, if some of it has not begun, or while the
         application is asked for a part of it (06 §4.5)."""
         commands = self._commands
-        if commands is not None and (commands.has_more or (self.asking is not None and self.asking.inline)):
+        if commands is not None and (
+            commands.has_pending or (self.pending_calls is not None and self.pending_calls.inline)
+        ):
             commands.finish()
         else:
             self.disconnect(DISCONNECT_CONNECTION_CLOSED)
@@ -314,21 +321,21 @@ class Session(Outbox):
         """Do what is due."""
         deadlines = self.deadlines
         if now >= deadlines.write:
-            self.fail_write()
+            self.on_write_timeout()
             return
         if now >= deadlines.expiry and self._has_expired(now):
             self.disconnect(DISCONNECT_EXPIRED)
             return
         if now >= deadlines.ping:
             self._ping(now)
-        if now >= deadlines.tick:
+        if now >= deadlines.periodic:
             periodic.start(self, now)
         self.arm()
 
-    def keep_ticking(self) -> None:
+    def schedule_periodic(self) -> None:
         """Tick from now on, if it does not yet: a subscription needs that."""
-        if self.deadlines.tick == inf:
-            self.deadlines.tick = first_time(self.context.now(), self.context.settings.presence_update_interval)
+        if self.deadlines.periodic == inf:
+            self.deadlines.periodic = first_time(self.context.now(), self.context.settings.presence_update_interval)
             self.arm()
 
     def _has_expired(self, now: float) -> bool:
@@ -339,10 +346,10 @@ class Session(Outbox):
             return False
         if not self.context.events.decides_refresh:
             return True
-        self.context.run_in_background(refresh.ask_to_go_on(self))
+        self.context.run_in_background(refresh.request_refresh(self))
         return False
 
-    def fail_write(self) -> None:
+    def on_write_timeout(self) -> None:
         """A write took too long (01 §5.7): the client cannot be told, since nothing more can be written."""
         self.discard_everything()
         self._end(DISCONNECT_WRITE_ERROR)
@@ -358,13 +365,13 @@ class Session(Outbox):
         self.deadlines.ping = due if due > now + pong_timeout else now + self.ping_interval
         if pong_timeout:
             self.deadlines.pong = until = now + pong_timeout
-            self.context.pongs.expect(self, until)
+            self.context.ping_tracker.expect(self, until)
         self.ping_outstanding = True
         wire = self.transport.wire
         self.metrics.traffic.ping.add(wire.ping_size)
         self.send(wire.ping)
 
-    def take_pong(self) -> bool:
+    def on_pong(self) -> bool:
         """Note a pong. False when no ping waits for one."""
         outstanding, self.ping_outstanding = self.ping_outstanding, False
         if outstanding and self.deadlines.pong < inf:
@@ -374,7 +381,7 @@ class Session(Outbox):
         self.deadlines.pong = inf
         return outstanding
 
-    def miss_pong(self, until: float) -> bool:
+    def on_pong_timeout(self, until: float) -> bool:
         """The time for the pong that was expected until then is up. Whether it has not come, which ends the
         connection."""
         if self.closed or not self.ping_outstanding or self.deadlines.pong != until:
@@ -408,7 +415,7 @@ class Session(Outbox):
     def disconnect(self, disconnect: Disconnect) -> None:
         """Close the connection (01 §5.9), once the question to the application that its command waits for is answered
         (06 §4.5). Repeated calls do nothing."""
-        if self.closed or (self.asking is not None and self.asking.hold(disconnect)):
+        if self.closed or (self.pending_calls is not None and self.pending_calls.defer(disconnect)):
             return
         transport = self.transport
         if disconnect.code in CLOSED_WITHOUT_FLUSH:
@@ -424,25 +431,25 @@ class Session(Outbox):
 
     def _end(self, disconnect: Disconnect) -> None:
         was_connected = self.state is CONNECTED
-        self._enter(CLOSED)
+        self._set_state(CLOSED)
         if disconnect.code != DISCONNECT_CONNECTION_CLOSED.code:
             self.metrics.disconnect(disconnect.code)
-            disconnect_event.write_down(self, disconnect)
-        self.context.connecting.leave(self)
+            disconnect_event.log_disconnect(self, disconnect)
+        self.context.unauthenticated.discard(self)
         self.context.wheel.cancel(self)
         self._leave_node()
         if self._commands is not None:
             self._commands.stop()
             self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
-        self.stop_asking()
-        unsubscribing.leave_all(self)
-        if was_connected and self.context.events.hears_disconnects:
-            self.context.run_in_background(disconnect_event.tell_application(self, disconnect))
+        self.cancel_event_calls()
+        unsubscribing.end_all(self)
+        if was_connected and self.context.events.wants_disconnects:
+            self.context.run_in_background(disconnect_event.send_disconnect_event(self, disconnect))
 
-    def stop_asking(self) -> None:
+    def cancel_event_calls(self) -> None:
         """The application's answers are of no use any more."""
-        if self.asking is not None:
-            self.asking.give_up()
+        if self.pending_calls is not None:
+            self.pending_calls.cancel()
 
     # ------------------------------------------------------------------------------------------ from the node
 
@@ -450,7 +457,7 @@ class Session(Outbox):
         """Run commands that came by a request of their own (02 §7.4). Raises `MalformedFrame`."""
         return emulation.run_commands(self, data)
 
-    def lose_position(self, subscriber: Subscriber) -> None:
+    def on_insufficient_state(self, subscriber: Subscriber) -> None:
         """A positioned subscription missed something (01 §8.6)."""
         subscription = self.subscriptions.get(subscriber.channel)
         if subscription is not subscriber or self.closed:
@@ -462,7 +469,7 @@ class Session(Outbox):
 
     def end_subscription(self, subscription: Subscription, reason: Unsubscribe) -> None:
         """Unsubscribe completely, then tell the client."""
-        self.context.run_in_background(unsubscribing.leave_and_push(self, subscription, reason))
+        self.context.run_in_background(unsubscribing.end_and_push(self, subscription, reason))
 
     async def subscribe_by_server(
         self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None

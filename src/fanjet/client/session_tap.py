@@ -29,88 +29,88 @@ class Observer(Protocol):
         """A message is on its way to the client, in its encoding and without frame. Pings are not told."""
 
 
-class Watching:
+class SessionTaps:
     """Who listens to which sessions."""
 
     def __init__(self) -> None:
-        self._watches: dict[Session, _Watch] = {}
+        self._taps: dict[Session, _Tap] = {}
 
     def add(self, session: Session, observer: Observer) -> None:
         """Tell the observer what the session says and is told from now on."""
-        watch = self._watches.get(session)
-        if watch is None:
-            watch = self._watches[session] = _Watch(session)
-        watch.observers.append(observer)
+        tap = self._taps.get(session)
+        if tap is None:
+            tap = self._taps[session] = _Tap(session)
+        tap.observers.append(observer)
 
     def remove(self, session: Session, observer: Observer) -> None:
         """Tell it no more."""
-        watch = self._watches.get(session)
-        if watch is None or observer not in watch.observers:
+        tap = self._taps.get(session)
+        if tap is None or observer not in tap.observers:
             return
-        watch.observers.remove(observer)
-        if not watch.observers:
-            del self._watches[session]
-            watch.stop()
+        tap.observers.remove(observer)
+        if not tap.observers:
+            del self._taps[session]
+            tap.stop()
 
 
-class _Watch:
+class _Tap:
     """The wire formats of one watched session: that of its replies also hears what comes in."""
 
     def __init__(self, session: Session) -> None:
         self.observers: list[Observer] = []
         self._session = session
-        self._before = session.transport.wire
-        frame = self._before.frame
-        self._outward = _with_frame(self._before, lambda message: frame(self._note(message)))
-        self._hearing = _Hearing(self._before.codec, self._hear)
-        both = _with_frame(self._before, self._outward.frame)
-        both.codec = cast("Codec", self._hearing)
+        self._original = session.transport.wire
+        frame = self._original.frame
+        self._outgoing = _with_frame(self._original, lambda message: frame(self._on_message(message)))
+        self._codec = _TappedCodec(self._original.codec, self._on_command)
+        both = _with_frame(self._original, self._outgoing.frame)
+        both.codec = cast("Codec", self._codec)
         session.transport.wire = both
-        self._deliver_by(self._outward)
+        self._deliver_with(self._outgoing)
 
     def stop(self) -> None:
         """Put everything back, and let the session go: no collector looks at what lives long (DESIGN rule 10)."""
-        self._session.transport.wire = self._before
-        self._deliver_by(self._before)
-        self._hearing.told = _nobody  # channels may remember the codec
-        del self._session, self._outward, self._hearing
+        self._session.transport.wire = self._original
+        self._deliver_with(self._original)
+        self._codec.on_decoded = _ignore  # channels may remember the codec
+        del self._session, self._outgoing, self._codec
 
-    def _deliver_by(self, wire: WireFormat) -> None:
+    def _deliver_with(self, wire: WireFormat) -> None:
         session = self._session
         for subscription in session.subscriptions.values():
             session.context.node.hub.change(subscription, replace(subscription.delivery, wire=wire))
 
-    def _note(self, message: bytes) -> bytes:
+    def _on_message(self, message: bytes) -> bytes:
         for observer in self.observers:
             observer.on_message(self._session, message)
         return message
 
-    def _hear(self, command: Command) -> None:
+    def _on_command(self, command: Command) -> None:
         for observer in self.observers:
             observer.on_command(self._session, command)
 
 
-class _Hearing:
+class _TappedCodec:
     """A codec, and what it decodes is told."""
 
-    def __init__(self, codec: Codec, told: Callable[[Command], None]) -> None:
+    def __init__(self, codec: Codec, on_decoded: Callable[[Command], None]) -> None:
         self._codec = codec
-        self.told = told
+        self.on_decoded = on_decoded
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._codec, name)
 
     def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
         """See `Codec`."""
-        return self._tell(self._codec.commands(frame))
+        return self._observed(self._codec.commands(frame))
 
-    def _tell(self, commands: Iterator[tuple[Command, int]]) -> Iterator[tuple[Command, int]]:
+    def _observed(self, commands: Iterator[tuple[Command, int]]) -> Iterator[tuple[Command, int]]:
         for command, size in commands:
-            self.told(command)
+            self.on_decoded(command)
             yield command, size
 
 
-def _nobody(command: Command) -> None:
+def _ignore(command: Command) -> None:
     """Who listens when nobody does any more."""
 
 

@@ -16,52 +16,52 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-MOST_AT_ONCE: Final = 200
+MAX_CLOSED_PER_TURN: Final = 200
 """Sessions that are closed in one turn of the loop."""
 
 
-class WaitingRoom:
+class UnauthenticatedSessions:
     """The sessions that the node does not know yet, in the order in which they came.
 
     All may take equally long, so that one place in the timing wheel, for the first of them, does for all: a place for
     each, which nearly all leave unused, is 5000 instructions of a connect.
     """
 
-    __slots__ = ("_patience", "_until", "_wheel", "wheel_slot")
+    __slots__ = ("_deadlines", "_timeout", "_wheel", "wheel_slot")
 
-    def __init__(self, wheel: TimingWheel, patience: float) -> None:
-        """`patience` in seconds, 0 for no end to it."""
+    def __init__(self, wheel: TimingWheel, timeout: float) -> None:
+        """`timeout` in seconds, 0 for no end to it."""
         self._wheel = wheel
-        self._patience = patience or inf
-        self._until: dict[Session, float] = {}
+        self._timeout = timeout or inf
+        self._deadlines: dict[Session, float] = {}
         self.wheel_slot = NOT_SCHEDULED
 
     def __len__(self) -> int:
-        return len(self._until)
+        return len(self._deadlines)
 
     def __iter__(self) -> Iterator[Session]:
         """Whoever waits now, also while they leave."""
-        return iter(list(self._until))
+        return iter(list(self._deadlines))
 
-    def enter(self, session: Session) -> None:
+    def add(self, session: Session) -> None:
         """Begin to wait."""
-        until = self._until[session] = self._wheel.clock() + self._patience
-        if self.wheel_slot == NOT_SCHEDULED and until < inf:
-            self._wheel.schedule(self, until)
+        deadline = self._deadlines[session] = self._wheel.clock() + self._timeout
+        if self.wheel_slot == NOT_SCHEDULED and deadline < inf:
+            self._wheel.schedule(self, deadline)
 
-    def leave(self, session: Session) -> None:
+    def discard(self, session: Session) -> None:
         """The session has authenticated, or ended."""
-        self._until.pop(session, None)
+        self._deadlines.pop(session, None)
 
     def on_timer(self, now: float) -> None:
         """Close those who have waited too long."""
-        for session, until in list(islice(self._until.items(), MOST_AT_ONCE)):
-            if until > now:
+        for session, deadline in list(islice(self._deadlines.items(), MAX_CLOSED_PER_TURN)):
+            if deadline > now:
                 break
-            self.leave(session)
+            self.discard(session)
             session.disconnect(DISCONNECT_STALE)
             if not session.closed:  # until the application has answered
-                self.enter(session)
-        first = next(iter(self._until.values()), inf)
+                self.add(session)
+        first = next(iter(self._deadlines.values()), inf)
         if first < inf:
             self._wheel.schedule(self, first)

@@ -19,7 +19,7 @@ from fanjet.protocol.messages import Command
 
 from .client_id import new_client_id
 from .frame_logging import trace_incoming
-from .request_info import PLAIN
+from .request_info import NO_REQUEST_INFO
 from .session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.messages import ConnectRequest
 
     from .context import ClientContext
-    from .request_info import Opening
+    from .request_info import RequestInfo
     from .transport import Transport
 
 _CONNECT_ID: Final = 1
@@ -55,12 +55,12 @@ class UnidirectionalSession(Session):
         self,
         context: ClientContext,
         transport: Transport,
-        opening: Opening = PLAIN,
+        request_info: RequestInfo = NO_REQUEST_INFO,
         *,
         ping_interval: float | None = None,
     ) -> None:
         """`ping_interval` in seconds, that of the configuration unless given."""
-        super().__init__(context, transport, opening, session_id=new_client_id())
+        super().__init__(context, transport, request_info, session_id=new_client_id())
         self.ping_interval = context.settings.ping_interval if ping_interval is None else ping_interval
         self.pong_timeout = 0.0  # pings need no answer
         self.refused_with: Error | None = None
@@ -70,7 +70,7 @@ class UnidirectionalSession(Session):
     def connect(self, request: ConnectRequest) -> None:
         """Connect. The first message is the connect push, or the connection ends with what stands for the failure."""
         if self._commands is not None:
-            self._commands.take_command(Command(id=_CONNECT_ID, connect=request))
+            self._commands.run_command(Command(id=_CONNECT_ID, connect=request))
 
     def on_bytes(self, frame: bytes) -> None:
         """Commands from the emulation endpoint. Pongs, which idle clients do not send here, are nothing special."""

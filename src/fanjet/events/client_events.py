@@ -68,7 +68,7 @@ class ClientEvents(Protocol):
         """Whether anybody takes messages of clients."""
 
     @property
-    def hears_disconnects(self) -> bool:
+    def wants_disconnects(self) -> bool:
         """Whether anybody wants to hear of connections that have ended."""
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:

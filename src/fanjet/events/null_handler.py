@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
 
 
-class Nobody:
+class NoEvents:
     """Answers 108 to everything that a namespace would have decided."""
 
     kept_headers = NO_HEADERS
@@ -31,7 +31,7 @@ class Nobody:
     decides_refresh = False
     answers_rpc = False
     takes_messages = False
-    hears_disconnects = False
+    wants_disconnects = False
 
     async def connect(self, _event: ConnectEvent) -> NoReturn:
         """Nobody knows."""

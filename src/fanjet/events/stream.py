@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 class StreamReceiver(Protocol):
     """The subscription that a stream feeds."""
 
-    def take_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
+    def on_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
         """Deliver to the client."""
 
-    def take_end(self, *, failed: bool) -> None:
+    def on_end(self, *, failed: bool) -> None:
         """The application has ended the stream; `failed`: not of its own will."""
 
 

@@ -364,7 +364,7 @@ class Hub:
         for session, disconnect in refused:
             session.disconnect(disconnect)
         for subscriber in lost:
-            subscriber.session.lose_position(subscriber)
+            subscriber.session.on_insufficient_state(subscriber)
 
 
 def _listening(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:

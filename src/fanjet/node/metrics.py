@@ -180,7 +180,7 @@ class NodeMetrics:
         return self.of_namespace(self._namespace_of(channel))
 
     @property
-    def tells_namespaces(self) -> bool:
+    def has_namespace_label(self) -> bool:
         """Whether the namespace of a channel is a label."""
         return self._namespace_of is not None
 

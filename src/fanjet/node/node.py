@@ -245,7 +245,7 @@ class Node:
         if astray and self._looks_twice(channel.name):  # what the first read found may just have been on its way
             astray = await self._astray(channel, meta_ttl)
         for subscriber in astray or ():
-            subscriber.session.lose_position(subscriber)
+            subscriber.session.on_insufficient_state(subscriber)
         return astray is not None
 
     def _looks_twice(self, channel: str) -> bool:

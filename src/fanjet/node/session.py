@@ -46,7 +46,7 @@ class Session(Protocol):
     def disconnect(self, disconnect: Disconnect) -> None:
         """Close the connection (01 §5.9). Never waits."""
 
-    def lose_position(self, subscriber: Subscriber) -> None:
+    def on_insufficient_state(self, subscriber: Subscriber) -> None:
         """A positioned subscription missed something: end it with 2500, or the connection with 3010 (01 §8.6)."""
 
     async def subscribe_by_server(

@@ -200,7 +200,7 @@ class Server:
         patience = asyncio.get_running_loop().call_later(
             self._loaded.config.shutdown.timeout / 2, self._additions.give_up
         )
-        await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.all_gone())
+        await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.wait_closed())
         await self._additions.stop()
         patience.cancel()
         await self._proxies.close()

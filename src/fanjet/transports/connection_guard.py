@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from fanjet.client.request_info import PLAIN, Opening
+from fanjet.client.request_info import NO_REQUEST_INFO, RequestInfo
 from fanjet.net.cors import cors_headers
 from fanjet.net.http1 import BodyAwaited, UnreadableBody
 
@@ -26,7 +26,7 @@ class Arrival(Struct, frozen=True, eq=False):
 
     _request: Request
     _origin_allowed: OriginPredicate
-    opening: Opening
+    request_info: RequestInfo
     """What the session keeps of the request."""
 
     @property
@@ -67,8 +67,8 @@ class Doorway:
             user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
             headers = self._kept_of(request) if self._kept_headers else None
             http = f"h{request.version[0]}" if self._keeps_version else ""
-            opening = Opening(user, headers, http=http) if user or headers or http else PLAIN
-            enter(exchange, Arrival(request, origin_allowed, opening))
+            request_info = RequestInfo(user, headers, http=http) if user or headers or http else NO_REQUEST_INFO
+            enter(exchange, Arrival(request, origin_allowed, request_info))
 
         def enter(exchange: Exchange, arrival: Arrival) -> None:
             try:

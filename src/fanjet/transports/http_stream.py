@@ -50,4 +50,4 @@ class HttpStreamEndpoint:
             wire = wire_format(HttpStreamTransport.name, codec, delimiting, exchange.body_framing)
             transport = HttpStreamTransport(wire)
             if transport.open(exchange, content_type, arrival.headers):
-                begin_emulated(self._context, transport, arrival.opening, commands)
+                begin_emulated(self._context, transport, arrival.request_info, commands)

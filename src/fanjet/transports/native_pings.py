@@ -39,7 +39,7 @@ class NativePings:
         self._deadline = now + self._interval + self._timeout
         self._arm()
 
-    def take_pong(self) -> None:
+    def on_pong(self) -> None:
         """A pong frame came."""
         self._deadline = self._wheel.clock() + self._interval + self._timeout
 

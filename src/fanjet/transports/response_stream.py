@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fanjet.client.context import ClientContext
-    from fanjet.client.request_info import Opening
+    from fanjet.client.request_info import RequestInfo
     from fanjet.net.http1 import Exchange, ResponseStream
     from fanjet.net.http1.stream import BodyFraming
     from fanjet.protocol.codec import Codec
@@ -168,10 +168,10 @@ class ResponseStreamTransport:
 
 
 def begin_emulated(
-    context: ClientContext, transport: ResponseStreamTransport, opening: Opening, commands: bytes
+    context: ClientContext, transport: ResponseStreamTransport, request_info: RequestInfo, commands: bytes
 ) -> None:
     """Begin the session of an open bidirectional transport with its initial commands."""
-    session = Session(context, transport, opening, session_id=new_client_id())
+    session = Session(context, transport, request_info, session_id=new_client_id())
     transport.attach(session)
     if context.node.shutting_down:
         session.disconnect(DISCONNECT_SHUTDOWN)

@@ -56,4 +56,4 @@ class SseEndpoint:
                 return
         transport = SseTransport(wire_format(SseTransport.name, JSON, event, exchange.body_framing))
         if transport.open(exchange, EVENT_STREAM, arrival.headers, EVENT_STREAM_START):
-            begin_emulated(self._context, transport, arrival.opening, commands)
+            begin_emulated(self._context, transport, arrival.request_info, commands)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw
 
-from fanjet.client.request_info import PLAIN, Opening
+from fanjet.client.request_info import NO_REQUEST_INFO, RequestInfo
 from fanjet.client.unidirectional import UnidirectionalSession
 from fanjet.net.grpc.framing import frame, gzip_frame
 from fanjet.net.grpc.parsing import STREAM_FAILURE, parse
@@ -69,13 +69,13 @@ class UniGrpc:
             session.connect(request)
         return transport
 
-    def _opening(self, head: CallHead) -> Opening:
+    def _opening(self, head: CallHead) -> RequestInfo:
         kept = {
             key: [value.decode("utf-8", "surrogateescape") for value in head.metadata[key.encode()]]
             for key in self._context.events.kept_headers.metadata
             if key.encode() in head.metadata
         }
-        return Opening(metadata=kept) if kept else PLAIN
+        return RequestInfo(metadata=kept) if kept else NO_REQUEST_INFO
 
 
 def _connect_request(message: bytes) -> ConnectRequest:

@@ -126,7 +126,7 @@ class UniStreamEndpoint:
         transport = self._transport(exchange, arrival)
         if transport is None:
             return
-        session = UnidirectionalSession(self._context, transport, arrival.opening)
+        session = UnidirectionalSession(self._context, transport, arrival.request_info)
         transport.attach(session)
         if self._context.node.shutting_down:
             session.disconnect(DISCONNECT_SHUTDOWN)

@@ -18,7 +18,7 @@ from .websocket import WebSocketTransport
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
-    from fanjet.client.request_info import Opening
+    from fanjet.client.request_info import RequestInfo
     from fanjet.net.websocket.frames import FrameBuilder
     from fanjet.protocol.codes import Disconnect
     from fanjet.protocol.messages import ConnectRequest
@@ -60,10 +60,10 @@ class UniWebSocketTransport(WebSocketTransport):
     name = "uni_websocket"
 
     def __init__(
-        self, context: ClientContext, terms: UniTerms, opening: Opening, request: ConnectRequest | None
+        self, context: ClientContext, terms: UniTerms, request_info: RequestInfo, request: ConnectRequest | None
     ) -> None:
         """`request`: what came with the handshake, if anything did."""
-        super().__init__(context, terms.websocket, opening)
+        super().__init__(context, terms.websocket, request_info)
         self._request = request
         self._closes_with_frame = terms.closes_with_frame
         self.pushes_disconnect = terms.pushes_disconnect
@@ -102,11 +102,11 @@ class JoiningUniWebSocketTransport(UniWebSocketTransport):
     __slots__ = ("_join",)
 
     def __init__(
-        self, context: ClientContext, terms: UniTerms, opening: Opening, request: ConnectRequest | None
+        self, context: ClientContext, terms: UniTerms, request_info: RequestInfo, request: ConnectRequest | None
     ) -> None:
         """See the base; the terms say how to join."""
         assert terms.join is not None
-        super().__init__(context, terms, opening, request)
+        super().__init__(context, terms, request_info, request)
         self._join = terms.join
 
     def write(self, data: bytes) -> None:

@@ -55,7 +55,7 @@ class UniWebSocketEndpoint:
         open_websocket(
             exchange,
             arrival,
-            lambda _: self._transport(self._context, terms, arrival.opening, wanted),
+            lambda _: self._transport(self._context, terms, arrival.request_info, wanted),
             deflate=terms.websocket.inflate,
         )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from fanjet.client.context import ClientContext
-    from fanjet.client.request_info import Opening
+    from fanjet.client.request_info import RequestInfo
     from fanjet.protocol.codes import Disconnect
 
     from .websocket_options import Terms
@@ -47,7 +47,7 @@ class WebSocketTransport(WebSocketConnection):
     emulated = False
     pushes_disconnect = False
 
-    def __init__(self, context: ClientContext, terms: Terms, opening: Opening) -> None:
+    def __init__(self, context: ClientContext, terms: Terms, request_info: RequestInfo) -> None:
         super().__init__(context.wheel, terms.limits, inflate=terms.inflate)
         self.wire = terms.wire
         self.write_timeout = terms.write_timeout
@@ -55,7 +55,7 @@ class WebSocketTransport(WebSocketConnection):
         self._native_pings: NativePings | None = None
         self._session: Session | None = None
         self._context = context
-        self._opening = opening
+        self._opening = request_info
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the session, or end at once when the node is going down."""
@@ -117,7 +117,7 @@ class WebSocketTransport(WebSocketConnection):
     def on_pong_frame(self, payload: bytes) -> None:
         """Only connections with native pings expect any."""
         if self._native_pings is not None:
-            self._native_pings.take_pong()
+            self._native_pings.on_pong()
 
     def on_peer_gone(self) -> None:
         """The connection has ended: let the session and the pings go, so that nothing keeps them alive."""

@@ -50,7 +50,7 @@ class WebSocketEndpoint:
         open_websocket(
             exchange,
             arrival,
-            lambda _: WebSocketTransport(self._context, terms, arrival.opening),
+            lambda _: WebSocketTransport(self._context, terms, arrival.request_info),
             subprotocol=subprotocol,
             deflate=deflate,
             joint=b"" if protobuf else b"\n",

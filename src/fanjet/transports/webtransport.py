@@ -21,7 +21,7 @@ from .response_stream import line
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
-    from fanjet.client.request_info import Opening
+    from fanjet.client.request_info import RequestInfo
     from fanjet.config.tree.bidirectional import Webtransport
     from fanjet.net.http1 import Exchange
     from fanjet.net.origin import OriginPredicate
@@ -62,13 +62,13 @@ class WebTransportTransport(WebTransportConnection):
     app_pings = True
     write_timeout = WRITE_SECONDS
 
-    def __init__(self, context: ClientContext, terms: Terms, opening: Opening) -> None:
+    def __init__(self, context: ClientContext, terms: Terms, request_info: RequestInfo) -> None:
         super().__init__(context.wheel)
         self.wire = terms.wire
         cut = cut_lines if terms.wire.codec is JSON else cut_prefixed
         self._commands = CommandStream(cut, terms.message_size_limit)
         self._context = context
-        self._opening = opening
+        self._opening = request_info
         self._session: Session | None = None
 
     # The session's side.
@@ -155,4 +155,4 @@ class WebTransportEndpoint:
             return
         protobuf = query_value(request.query, b"cf_protocol") == b"protobuf"
         terms = Terms(wire_format(protobuf), self._limit)
-        exchange.accept(WebTransportTransport(self._context, terms, arrival.opening), arrival.headers)
+        exchange.accept(WebTransportTransport(self._context, terms, arrival.request_info), arrival.headers)

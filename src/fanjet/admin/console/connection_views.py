@@ -132,9 +132,9 @@ def _row(session: Session) -> dict[str, Any]:
         "encoding": session.transport.wire.codec.name,
         "address": address(session),
         "labels": dict(session.labels or {}),
-        "name": session.agent.name,
-        "version": session.agent.version,
-        "since": session.agent.since,
+        "name": session.connect_info.name,
+        "version": session.connect_info.version,
+        "since": session.connect_info.connected_at,
         "latency": session.latency,
         "subscriptions": len(session.subscriptions),
         "queued_bytes": session.backlog_size,
@@ -162,7 +162,7 @@ def _predicates(params: Parameters) -> list[Predicate]:
     if label := params.text("label"):
         predicates.append(_has_label(label))
     if name := params.text("name").lower():
-        predicates.append(lambda session: name in f"{session.agent.name} {session.agent.version}".lower())
+        predicates.append(lambda session: name in f"{session.connect_info.name} {session.connect_info.version}".lower())
     if text := params.text("q").lower():
         predicates.append(lambda session: text in session.user.lower() or session.client_id.startswith(text))
     return predicates

@@ -84,7 +84,7 @@ class _TraceSession:
         self._stream.emit("disconnect", {"code": disconnect.code, "reason": disconnect.reason})
         self._stream.finish()
 
-    def lose_position(self, subscriber: Subscriber) -> None:
+    def on_insufficient_state(self, subscriber: Subscriber) -> None:
         """A trace keeps no position."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fanjet.client.session import Session
-    from fanjet.client.session_tap import Watching
+    from fanjet.client.session_tap import SessionTaps
     from fanjet.node.node import Node
     from fanjet.protocol.messages import Command
 
@@ -40,7 +40,7 @@ class EventSink(Protocol):
         """Call `callback` once when the trace ends."""
 
 
-def trace_client(node: Node, client: str, watching: Watching, events: EventSink) -> None:
+def trace_client(node: Node, client: str, watching: SessionTaps, events: EventSink) -> None:
     """Trace one connection of this node, even if it connects later."""
 
     def find() -> list[Session]:
@@ -50,7 +50,7 @@ def trace_client(node: Node, client: str, watching: Watching, events: EventSink)
     _Tracer(find, watching, events).start()
 
 
-def trace_user(node: Node, user: str, watching: Watching, events: EventSink) -> None:
+def trace_user(node: Node, user: str, watching: SessionTaps, events: EventSink) -> None:
     """Trace all connections of a user on this node; later ones from at most half a second after they connect."""
     _Tracer(lambda: cast("list[Session]", node.connections.select(Selection(user))), watching, events).start()
 
@@ -58,7 +58,7 @@ def trace_user(node: Node, user: str, watching: Watching, events: EventSink) -> 
 class _Tracer:
     """Taps the matching sessions and looks for new ones on every tick."""
 
-    def __init__(self, find: Find, watching: Watching, events: EventSink) -> None:
+    def __init__(self, find: Find, watching: SessionTaps, events: EventSink) -> None:
         self._find = find
         self._watching = watching
         self._events = events

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from fanjet.client.session_tap import Watching
+from fanjet.client.session_tap import SessionTaps
 from fanjet.net.http1.response import JSON
 from fanjet.protocol.codes import ReplyError
 from fanjet.telemetry.logging import get_logger
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .connection_trace import EventSink
 
-    Trace = Callable[[Node, str, Watching, EventSink], None]
+    Trace = Callable[[Node, str, SessionTaps, EventSink], None]
 
 log = get_logger(__name__)
 
@@ -45,7 +45,7 @@ class TraceEndpoint:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._watching = Watching()
+        self._watching = SessionTaps()
         self._remote = RemoteTraces(node, self._watching)
 
     def __call__(self, exchange: Exchange) -> None:

@@ -17,7 +17,7 @@ from .connection_trace import trace_client, trace_user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fanjet.client.session_tap import Watching
+    from fanjet.client.session_tap import SessionTaps
     from fanjet.node.node import Node
 
     from ..event_stream import EventStream
@@ -49,7 +49,7 @@ _decode = msgspec.json.Decoder(RemoteTraceRequest).decode
 class RemoteTraces:
     """Requests traces from other nodes and serves their requests."""
 
-    def __init__(self, node: Node, watching: Watching) -> None:
+    def __init__(self, node: Node, watching: SessionTaps) -> None:
         self._node = node
         self._watching = watching
         self._streams: dict[str, EventStream] = {}

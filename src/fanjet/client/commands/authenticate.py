@@ -26,7 +26,7 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.tags_filter import InvalidFilter
 from fanjet.telemetry.logging import get_logger
 
-from ..event_calls import about, ask_first
+from ..event_calls import call_connect_event, event_fields
 from ..subscriptions.server_filter import invalid_server_filter
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ async def authenticate(session: Session, request: ConnectRequest) -> Credentials
         credentials = await _from_token(context, request.token)
         if config.insecure:
             credentials.expire_at = 0
-    elif context.events.decides_connect and (answer := await _ask(session, request)) is not None:
+    elif context.events.decides_connect and (answer := await _call_connect(session, request)) is not None:
         credentials = _from_answer(context, answer)
     elif config.allow_anonymous_connect_without_token or config.insecure:
         credentials = Credentials("")
-    elif session.opening.user:
-        return Credentials(session.opening.user)
+    elif session.request_info.user:
+        return Credentials(session.request_info.user)
     else:
         log.info("client credentials not found", client=session.client_id)
         raise Disconnected(DISCONNECT_BAD_REQUEST)
@@ -112,15 +112,15 @@ async def _from_token(context: ClientContext, text: str) -> Credentials:
     )
 
 
-async def _ask(session: Session, request: ConnectRequest) -> ConnectAnswer | None:
+async def _call_connect(session: Session, request: ConnectRequest) -> ConnectAnswer | None:
     event = ConnectEvent(
-        **about(session),
+        **event_fields(session),
         data=bytes(request.data),
         name=request.name,
         version=request.version,
         channels=list(request.subs),
     )
-    return await ask_first(session, session.context.events.connect(event))
+    return await call_connect_event(session, session.context.events.connect(event))
 
 
 def _from_answer(context: ClientContext, answer: ConnectAnswer) -> Credentials:

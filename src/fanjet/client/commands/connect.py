@@ -17,9 +17,9 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import ConnectResult
 
-from ..gather import all_of
+from ..gather import gather
 from ..state import CONNECTING
-from ..subscriptions.subscribe_flow import NO_WISH, Establishing, Wish
+from ..subscriptions.subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
 from .authenticate import authenticate
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ async def connect(session: Session, command_id: int, request: ConnectRequest) ->
     if session.state is not CONNECTING:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if request.headers:
-        _keep_headers(session, request)
+        _store_headers(session, request)
     try:
         credentials = await authenticate(session, request)
-        attempts = _admit(session, credentials, request)
+        attempts = _register(session, credentials, request)
         if attempts:
-            await _establish(session, command_id, attempts, credentials.data)
+            await _complete_attempts(session, command_id, attempts, credentials.data)
         else:
             session.reply(command_id, _result(session, {}, credentials.data))
             session.start_connected()
@@ -47,13 +47,13 @@ async def connect(session: Session, command_id: int, request: ConnectRequest) ->
         session.refuse(command_id, failure.error)
 
 
-def _keep_headers(session: Session, request: ConnectRequest) -> None:
+def _store_headers(session: Session, request: ConnectRequest) -> None:
     kept = session.context.events.kept_headers.from_client(request.headers)
     if kept is not None:
-        session.opening = replace(session.opening, emulated_headers=kept)
+        session.request_info = replace(session.request_info, emulated_headers=kept)
 
 
-def _admit(session: Session, credentials: Credentials, request: ConnectRequest) -> list[Establishing]:
+def _register(session: Session, credentials: Credentials, request: ConnectRequest) -> list[SubscribeAttempt]:
     """Check the limits, then register the connection and reserve its server-side channels."""
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
@@ -71,19 +71,19 @@ def _admit(session: Session, credentials: Credentials, request: ConnectRequest) 
     if not credentials.subscriptions:
         return []
     return [
-        Establishing.reserve(session, channel, options, _wish(request, channel), server_side=True)
+        SubscribeAttempt.reserve(session, channel, options, _params(request, channel), server_side=True)
         for channel, options in credentials.subscriptions.items()
     ]
 
 
-def _wish(request: ConnectRequest, channel: str) -> Wish:
+def _params(request: ConnectRequest, channel: str) -> SubscribeParams:
     entry = request.subs.get(channel)
     if entry is None:
-        return NO_WISH
-    return Wish(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
+        return DEFAULT_PARAMS
+    return SubscribeParams(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
 
 
-async def _establish(session: Session, command_id: int, attempts: list[Establishing], data: bytes) -> None:
+async def _complete_attempts(session: Session, command_id: int, attempts: list[SubscribeAttempt], data: bytes) -> None:
     """Make all subscriptions at once, then reply and go live without waiting in between (01 §6.1 steps 11 to 13)."""
     try:
         await _prepare_all(attempts)
@@ -93,18 +93,18 @@ async def _establish(session: Session, command_id: int, attempts: list[Establish
         session.reply(command_id, _result(session, subs, data))
     except BaseException:
         for attempt in attempts:
-            await attempt.abandon()
+            await attempt.roll_back()
         raise
     for attempt in attempts:
         attempt.activate()
     session.start_connected()
     for attempt in attempts:
-        await attempt.announce()
+        await attempt.publish_join()
 
 
-async def _prepare_all(attempts: list[Establishing]) -> None:
+async def _prepare_all(attempts: list[SubscribeAttempt]) -> None:
     """Raise what ended an attempt, a disconnect rather than an error."""
-    failures = [outcome for outcome in await all_of([one.prepare() for one in attempts]) if outcome is not None]
+    failures = [outcome for outcome in await gather([one.prepare() for one in attempts]) if outcome is not None]
     failures.sort(key=lambda failure: not isinstance(failure, Disconnected))
     if failures:
         raise failures.pop(0)  # by now it is in no variable of this frame, which it holds itself

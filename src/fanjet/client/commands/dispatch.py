@@ -45,7 +45,7 @@ class Operation(Struct, frozen=True, eq=False):
 
 
 def _pong(session: Session, _id: int, _request: Any) -> None:
-    if not session.take_pong():
+    if not session.on_pong():
         raise Disconnected(DISCONNECT_BAD_REQUEST)
 
 

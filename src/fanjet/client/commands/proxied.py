@@ -18,7 +18,7 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.publication import ClientInfo
 from fanjet.protocol.tags_filter import InvalidFilter
 
-from ..event_calls import about, ask
+from ..event_calls import call_event, event_fields
 from ..subscriptions.server_filter import invalid_server_filter
 from ..subscriptions.subscription import Subscription
 from .channel_checks import active_subscription
@@ -42,7 +42,7 @@ def decides_subscription(resolved: Resolved) -> bool:
     return asked and not resolved.is_user_limited
 
 
-async def ask_for_subscription(
+async def authorize_subscription(
     session: Session, request: SubscribeRequest, resolved: Resolved
 ) -> tuple[SubscriptionOptions, SubscriptionStream | None]:
     """How the channel may be subscribed to, with the stream that will feed the subscription if one does.
@@ -51,13 +51,13 @@ async def ask_for_subscription(
     ended.
     """
     events = session.context.events
-    event = SubscribeEvent(**about(session), channel=request.channel, data=bytes(request.data))
+    event = SubscribeEvent(**event_fields(session), channel=request.channel, data=bytes(request.data))
     stream = None
-    with _held(session, request.channel):
+    with _reserved(session, request.channel):
         if resolved.options.subscribe_proxy_enabled:
-            answer = await ask(session, events.subscribe(event, resolved))
+            answer = await call_event(session, events.subscribe(event, resolved))
         else:
-            stream = await ask(session, events.open_stream(event, resolved))
+            stream = await call_event(session, events.open_stream(event, resolved))
     if session.closed:
         if stream is not None:
             stream.cancel()
@@ -74,18 +74,18 @@ async def ask_for_subscription(
 
 
 @contextmanager
-def _held(session: Session, channel: str) -> Iterator[None]:
+def _reserved(session: Session, channel: str) -> Iterator[None]:
     """A place among the subscriptions, so that nobody else begins to make one."""
-    nothing = Delivery(session.transport.wire, False, False, False, False, None)
+    delivery = Delivery(session.transport.wire, False, False, False, False, None)
     options = SubscriptionOptions(Source.UNKNOWN)
-    place = Subscription(session=session, channel=channel, delivery=nothing, options=options, server_side=False)
-    session.subscriptions[channel] = place
+    placeholder = Subscription(session=session, channel=channel, delivery=delivery, options=options, server_side=False)
+    session.subscriptions[channel] = placeholder
     try:
         yield
     finally:
-        if session.subscriptions.get(channel) is place:
+        if session.subscriptions.get(channel) is placeholder:
             del session.subscriptions[channel]
-        place.settle()
+        placeholder.settle()
 
 
 def decides_publication(options: ChannelOptions) -> bool:
@@ -99,8 +99,8 @@ async def publish_by_application(session: Session, resolved: Resolved, data: byt
     if not resolved.options.publish_proxy_enabled:
         await _send_to_stream(session, channel, data)
         return
-    event = PublishEvent(**about(session), channel=channel, data=data)
-    answer = await ask(session, session.context.events.publish(event, resolved))
+    event = PublishEvent(**event_fields(session), channel=channel, data=data)
+    answer = await call_event(session, session.context.events.publish(event, resolved))
     how = _publish_options(session, resolved, answer)
     await session.context.node.publish(channel, data if answer.data is None else answer.data, how)
 
@@ -109,7 +109,7 @@ async def _send_to_stream(session: Session, channel: str, data: bytes) -> None:
     subscription = active_subscription(session, channel)
     if subscription is None or subscription.stream is None:
         raise ReplyError(ERROR_NOT_AVAILABLE)
-    await ask(session, subscription.stream.send(data))
+    await call_event(session, subscription.stream.send(data))
 
 
 def _publish_options(session: Session, resolved: Resolved, answer: PublishAnswer) -> PublishOptions:

@@ -14,7 +14,7 @@ from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMI
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
-from ..subscriptions.subscription import PublishingTerms
+from ..subscriptions.subscription import PublishGrant
 from .channel_checks import active_subscription, resolved_channel
 from .proxied import decides_publication, publish_by_application
 
@@ -38,19 +38,19 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Work 
     subscription = session.subscriptions.get(channel)
     if (
         subscription is None
-        or (terms := subscription.publishing) is None
-        or terms.edition is not node.namespaces.edition
-        or terms.info.conn_info is not session.info
-        or terms.info.chan_info is not subscription.chan_info
+        or (grant := subscription.publish_grant) is None
+        or grant.edition is not node.namespaces.edition
+        or grant.info.conn_info is not session.info
+        or grant.info.chan_info is not subscription.chan_info
         or not data
         or request.type == MAP_PUBLISH
     ):
         resolved = resolved_channel(session, channel)
-        _check_form(session, request, resolved, data)
+        _check_data(session, request, resolved, data)
         if decides_publication(resolved.options):
             return _publish_by_application(session, command_id, resolved, data)
-        terms = _agree(session, resolved, active_subscription(session, channel))
-    published = node.publish(channel, data, terms.how)
+        grant = _authorize_publish(session, resolved, active_subscription(session, channel))
+    published = node.publish(channel, data, grant.how)
     if not isinstance(published, Published):
         return after(published, partial(_answer, session, command_id, channel))
     session.reply(command_id, DONE, channel)
@@ -62,7 +62,7 @@ def _answer(session: Session, command_id: int, channel: str, _published: Publish
     session.reply(command_id, DONE, channel)
 
 
-def _check_form(session: Session, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
+def _check_data(session: Session, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
     """Raises `ReplyError` when it is no publication for this channel."""
     if request.type == MAP_PUBLISH:
         raise ReplyError(_refuse_map_publish(session, request))
@@ -71,7 +71,7 @@ def _check_form(session: Session, request: PublishRequest, resolved: Resolved, d
         raise ReplyError(ERROR_BAD_REQUEST)
 
 
-def _agree(session: Session, resolved: Resolved, subscription: Subscription | None) -> PublishingTerms:
+def _authorize_publish(session: Session, resolved: Resolved, subscription: Subscription | None) -> PublishGrant:
     """How the client publishes to the channel. Kept where it may because it is subscribed, and publications have any
     form. Raises error 103."""
     if not may_publish(
@@ -94,14 +94,14 @@ def _agree(session: Session, resolved: Resolved, subscription: Subscription | No
         use_delta=options.delta_publish,
         is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON, too
     )
-    terms = PublishingTerms(session.context.node.namespaces.edition, info, how)
+    grant = PublishGrant(session.context.node.namespaces.edition, info, how)
     if (
         subscription is not None
         and may_publish_by_options(options, session.user, subscribed=True)
         and not options.publication_data_format
     ):
-        subscription.publishing = terms
-    return terms
+        subscription.publish_grant = grant
+    return grant
 
 
 async def _publish_by_application(session: Session, command_id: int, resolved: Resolved, data: bytes) -> None:

@@ -20,7 +20,7 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import RefreshResult
 
-from ..event_calls import about, ask_aside
+from ..event_calls import call_background_event, event_fields
 from ..settings import RETRY_SECONDS
 from .authenticate import stream_channels
 from .capabilities import replace_capabilities
@@ -57,11 +57,11 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
 
 
-async def ask_to_go_on(session: Session) -> None:
+async def request_refresh(session: Session) -> None:
     """Let the application prolong a connection that has expired, or end it (06 §6)."""
     events = session.context.events
     try:
-        answer = await ask_aside(session, events.refresh(RefreshEvent(**about(session))))
+        answer = await call_background_event(session, events.refresh(RefreshEvent(**event_fields(session))))
     except EventFailed:
         session.set_expiry(int(session.context.unix_time()) + RETRY_SECONDS)
     except ReplyError:
@@ -69,11 +69,11 @@ async def ask_to_go_on(session: Session) -> None:
     except Disconnected as ending:
         session.disconnect(ending.disconnect)
     else:
-        _go_on(session, answer)
+        _apply_answer(session, answer)
     session.arm()
 
 
-def _go_on(session: Session, answer: RefreshAnswer | None) -> None:
+def _apply_answer(session: Session, answer: RefreshAnswer | None) -> None:
     if answer is not None and answer.meta:
         session.meta = answer.meta
     if answer is None or answer.expire_at <= session.context.unix_time():

@@ -8,7 +8,7 @@ from fanjet.events.event import RPCEvent
 from fanjet.protocol.codes import ERROR_METHOD_NOT_FOUND, ERROR_NOT_AVAILABLE, ReplyError
 from fanjet.protocol.messages import RPCResult
 
-from ..event_calls import about, ask
+from ..event_calls import call_event, event_fields
 
 if TYPE_CHECKING:
     from fanjet.protocol.messages import RPCRequest
@@ -24,7 +24,7 @@ async def rpc(session: Session, command_id: int, request: RPCRequest) -> None:
     if ping_method is not None and request.method == ping_method:
         session.reply(command_id, RPCResult())
     elif events.answers_rpc:
-        event = RPCEvent(**about(session), method=request.method, data=bytes(request.data))
-        session.reply(command_id, RPCResult(await ask(session, events.rpc(event))))
+        event = RPCEvent(**event_fields(session), method=request.method, data=bytes(request.data))
+        session.reply(command_id, RPCResult(await call_event(session, events.rpc(event))))
     else:
         raise ReplyError(ERROR_NOT_AVAILABLE if ping_method is None else ERROR_METHOD_NOT_FOUND)

@@ -8,7 +8,7 @@ from fanjet.events.event import MessageEvent
 from fanjet.protocol.codes import DISCONNECT_NOT_AVAILABLE, Disconnected, ReplyError
 from fanjet.telemetry.logging import get_logger
 
-from ..event_calls import about, ask
+from ..event_calls import call_event, event_fields
 
 if TYPE_CHECKING:
     from fanjet.protocol.messages import SendRequest
@@ -25,6 +25,6 @@ async def send(session: Session, command_id: int, request: SendRequest) -> None:
     if not events.takes_messages:
         raise Disconnected(DISCONNECT_NOT_AVAILABLE)
     try:
-        await ask(session, events.message(MessageEvent(**about(session), data=bytes(request.data))))
+        await call_event(session, events.message(MessageEvent(**event_fields(session), data=bytes(request.data))))
     except ReplyError as refusal:
         log.info("message refused", client=session.client_id, error=str(refusal))

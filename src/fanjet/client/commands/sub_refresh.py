@@ -22,10 +22,10 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubRefreshResult
 
-from ..event_calls import about, ask_aside
+from ..event_calls import call_background_event, event_fields
 from ..settings import LONGEST_LIFETIME, RETRY_SECONDS
 from ..subscriptions.server_filter import read_server_filter, replace_server_filter
-from ..subscriptions.unsubscribing import leave_and_push
+from ..subscriptions.unsubscribing import end_and_push
 
 if TYPE_CHECKING:
     from fanjet.auth import SubscriptionToken
@@ -48,7 +48,7 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     try:
         token = await session.context.subscription_verifier.verify(request.token)
     except TokenExpired:
-        await leave_and_push(session, subscription, UNSUBSCRIBE_EXPIRED)
+        await end_and_push(session, subscription, UNSUBSCRIBE_EXPIRED)
         raise ReplyError(ERROR_TOKEN_EXPIRED) from None
     except TokenInvalid:
         raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
@@ -57,7 +57,7 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     if session.subscriptions.get(channel) is not subscription:  # it ended while a key was fetched
         raise ReplyError(ERROR_PERMISSION_DENIED)
     server_filter = read_server_filter(channel, token.server_tags_filter)
-    left = _prolong(session, subscription, token)
+    left = _apply_token(session, subscription, token)
     allow = tuple(token.allow or ())
     if allow != subscription.options.allow:
         subscription.options = replace(subscription.options, allow=allow)
@@ -65,15 +65,15 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left), request.channel)
 
 
-async def ask_to_go_on(session: Session, subscription: Subscription) -> bool:
+async def request_sub_refresh(session: Session, subscription: Subscription) -> bool:
     """Whether the application prolongs a subscription that has expired (06 §10)."""
     channel = subscription.channel
     try:
         resolved = session.context.node.namespaces.resolve(channel)
         if not resolved.options.sub_refresh_proxy_enabled:
             return False
-        event = SubRefreshEvent(**about(session), channel=channel)
-        answer = await ask_aside(session, session.context.events.sub_refresh(event, resolved))
+        event = SubRefreshEvent(**event_fields(session), channel=channel)
+        answer = await call_background_event(session, session.context.events.sub_refresh(event, resolved))
     except EventFailed:
         subscription.expire_at = int(session.context.unix_time()) + RETRY_SECONDS
         return True
@@ -93,7 +93,7 @@ def is_for_connection(session: Session, token: SubscriptionToken | TokenExpired)
     return token.user == session.user and (not token.client or token.client == session.client_id)
 
 
-def _prolong(session: Session, subscription: Subscription, token: SubscriptionToken) -> int:
+def _apply_token(session: Session, subscription: Subscription, token: SubscriptionToken) -> int:
     """Take expiry and channel info over; returns the seconds left, 0 for never expiring."""
     now = int(session.context.unix_time())
     if token.expire_at and token.expire_at <= now:
@@ -103,7 +103,7 @@ def _prolong(session: Session, subscription: Subscription, token: SubscriptionTo
         subscription.expire_at = 0
         return 0
     subscription.expire_at = min(token.expire_at, now + LONGEST_LIFETIME)
-    session.keep_ticking()
+    session.schedule_periodic()
     return subscription.expire_at - now
 
 

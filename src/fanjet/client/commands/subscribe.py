@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
-from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_wishes
+from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_requested_options
 from fanjet.channels.subscription import Source, from_grant
 from fanjet.engines.interfaces import DONE
 from fanjet.net.aio import Following, Taskless
@@ -29,8 +29,8 @@ from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
 
 from ..subscriptions.server_filter import invalid_server_filter
-from ..subscriptions.subscribe_flow import NO_WISH, Establishing, Wish
-from .proxied import ask_for_subscription, decides_subscription
+from ..subscriptions.subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
+from .proxied import authorize_subscription, decides_subscription
 from .sub_refresh import is_for_connection
 
 if TYPE_CHECKING:
@@ -62,28 +62,28 @@ def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> W
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     is_bare = _is_bare(request)
     if not is_bare:
-        _check_kind(request)
-    _check_room(session, channel)
+        _check_type(request)
+    _check_limits(session, channel)
     node = session.context.node
     resolved = node.namespaces.resolve(channel)
     options = resolved.open_to_users if session.user else resolved.open_to_anonymous
     if options is None or not is_bare or session.capabilities:
-        _refuse(request, resolved)
+        _check_refused(request, resolved)
         if request.token:
-            return _subscribe_by_token(session, command_id, request, resolved)
+            return _subscribe_with_token(session, command_id, request, resolved)
         if decides_subscription(resolved):
-            return _subscribe_by_application(session, command_id, request, resolved)
-        options = _permit(session, request, resolved, None)
-    wish = NO_WISH if is_bare else _wish(request, options)
-    attempt = Establishing.reserve(session, channel, options, wish, server_side=False)
-    return _begin(session, command_id, attempt)
+            return _subscribe_via_application(session, command_id, request, resolved)
+        options = _authorize(session, request, resolved, None)
+    params = DEFAULT_PARAMS if is_bare else _params(request, options)
+    attempt = SubscribeAttempt.reserve(session, channel, options, params, server_side=False)
+    return _start_attempt(session, command_id, attempt)
 
 
-def _begin(session: Session, command_id: int, attempt: Establishing) -> Work | None:
+def _start_attempt(session: Session, command_id: int, attempt: SubscribeAttempt) -> Work | None:
     """Make the subscription. For most there is nothing but the broker to wait for, which takes no coroutine."""
     options = attempt.subscription.options
     if options.presence or options.join_leave or options.positioning or options.recovery:
-        return Taskless(_establish(session, command_id, attempt))
+        return Taskless(_run_attempt(session, command_id, attempt))
     try:
         registering = session.context.node.subscribe_channel(attempt.subscription)
         if isinstance(registering, Future):
@@ -93,10 +93,10 @@ def _begin(session: Session, command_id: int, attempt: Establishing) -> Work | N
             return None
     except BaseException as error:
         raise attempt.fail(error) from None
-    return Taskless(_establish(session, command_id, attempt, registering))
+    return Taskless(_run_attempt(session, command_id, attempt, registering))
 
 
-def _go_live(session: Session, command_id: int, attempt: Establishing, _registered: None = None) -> None:
+def _go_live(session: Session, command_id: int, attempt: SubscribeAttempt, _registered: None = None) -> None:
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
     session.cork()  # the command has not ended yet: with its end this is written
@@ -104,15 +104,17 @@ def _go_live(session: Session, command_id: int, attempt: Establishing, _register
     attempt.activate()
 
 
-async def _subscribe_by_token(session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved) -> None:
-    token = await _verify(session, request)
-    await _subscribe(session, command_id, request, _permit(session, request, resolved, token))
-
-
-async def _subscribe_by_application(
+async def _subscribe_with_token(
     session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved
 ) -> None:
-    options, stream = await ask_for_subscription(session, request, resolved)
+    token = await _verify(session, request)
+    await _subscribe(session, command_id, request, _authorize(session, request, resolved, token))
+
+
+async def _subscribe_via_application(
+    session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved
+) -> None:
+    options, stream = await authorize_subscription(session, request, resolved)
     await _subscribe(session, command_id, request, options, stream)
 
 
@@ -127,37 +129,39 @@ async def _subscribe(
     try:
         if 0 < options.expire_at <= int(session.context.unix_time()):
             raise ReplyError(ERROR_EXPIRED)
-        attempt = Establishing.reserve(session, request.channel, options, _wish(request, options), server_side=False)
+        attempt = SubscribeAttempt.reserve(
+            session, request.channel, options, _params(request, options), server_side=False
+        )
     except BaseException:
         if stream is not None:
             stream.cancel()
         raise
-    await _establish(session, command_id, attempt, stream=stream)
+    await _run_attempt(session, command_id, attempt, stream=stream)
 
 
-async def _establish(
+async def _run_attempt(
     session: Session,
     command_id: int,
-    attempt: Establishing,
+    attempt: SubscribeAttempt,
     registering: Awaitable[None] | None = None,
     *,
     stream: SubscriptionStream | None = None,
 ) -> None:
-    """Wait for what it takes, go live, and tell the others. `registering`: see `Establishing.prepare`."""
+    """Wait for what it takes, go live, and tell the others. `registering`: see `SubscribeAttempt.prepare`."""
     try:
         await attempt.prepare(registering)
         session.reply(command_id, attempt.complete(), attempt.subscription.channel)
     except BaseException:
         if stream is not None:
             stream.cancel()
-        await attempt.abandon()
+        await attempt.roll_back()
         raise
     attempt.activate()
     if stream is not None:
         attempt.subscription.stream = stream
         stream.start(attempt.subscription)
     if attempt.subscription.options.join_leave:
-        await attempt.announce()
+        await attempt.publish_join()
 
 
 def _is_bare(request: SubscribeRequest) -> bool:
@@ -177,7 +181,7 @@ def _is_bare(request: SubscribeRequest) -> bool:
     )
 
 
-def _check_kind(request: SubscribeRequest) -> None:
+def _check_type(request: SubscribeRequest) -> None:
     """What cannot be asked for, whatever the channel (steps 2 to 4)."""
     if request.type == SHARED_POLL:
         raise ReplyError(ERROR_NOT_AVAILABLE)
@@ -187,7 +191,7 @@ def _check_kind(request: SubscribeRequest) -> None:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
 
 
-def _check_room(session: Session, channel: str) -> None:
+def _check_limits(session: Session, channel: str) -> None:
     """The channel can be added to the subscriptions of this connection (steps 5 and 6)."""
     settings = session.context.settings
     most = settings.channel_max_length
@@ -200,14 +204,14 @@ def _check_room(session: Session, channel: str) -> None:
         raise ReplyError(ERROR_LIMIT_EXCEEDED)
 
 
-def _refuse(request: SubscribeRequest, resolved: Resolved) -> None:
+def _check_refused(request: SubscribeRequest, resolved: Resolved) -> None:
     """Refuse what cannot be subscribed like this at all (step 7)."""
     refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
     if refusal is not None:
         raise ReplyError(refusal)
 
 
-def _permit(
+def _authorize(
     session: Session, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
 ) -> SubscriptionOptions:
     """Decide whether and how the channel may be subscribed to where the application has no say (step 7): by token, else
@@ -222,7 +226,7 @@ def _permit(
         granted = resolved.granted[source]
     if not (request.positioned or request.recoverable or request.join_leave):
         return granted
-    return with_wishes(
+    return with_requested_options(
         granted,
         resolved,
         session,
@@ -259,11 +263,11 @@ async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionTo
         raise Disconnected(DISCONNECT_INVALID_TOKEN)
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
-    _check_room(session, request.channel)
+    _check_limits(session, request.channel)
     return token
 
 
-def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
+def _params(request: SubscribeRequest, options: SubscriptionOptions) -> SubscribeParams:
     """Read the recovery position and the other wishes. Raises error 107 for a filter that is not allowed or invalid."""
     tags_filter = None
     if request.tf is not None:
@@ -274,7 +278,7 @@ def _wish(request: SubscribeRequest, options: SubscriptionOptions) -> Wish:
         except InvalidFilter as error:
             log.info("invalid tags filter", channel=request.channel, error=str(error))
             raise ReplyError(ERROR_BAD_REQUEST) from None
-    return Wish(
+    return SubscribeParams(
         recover=request.recover,
         offset=request.offset,
         epoch=request.epoch,

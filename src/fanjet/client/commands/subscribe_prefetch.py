@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     Commands = Iterator[tuple[Command, int]]
 
-MOST: Final = 100
+MAX_COMMANDS: Final = 100
 """Commands to look at in a frame, and in those behind it: what has been looked at waits in memory, a hundred times as
 large as it came, and took its time."""
-LONGEST: Final = 1024
+MAX_FRAME_BYTES: Final = 1024
 """Bytes of a frame behind it."""
 
 
@@ -38,36 +38,36 @@ def waits_for_broker(session: Session, waiting: Command) -> bool:
     return request is not None and session.context.node.is_subscribing(request.channel)
 
 
-def look_at(session: Session, commands: Commands, most: int = MOST) -> tuple[Commands, int]:
+def prefetch(session: Session, commands: Commands, limit: int = MAX_COMMANDS) -> tuple[Commands, int]:
     """The commands again, whose subscribes, up to the first that is none, the broker has been asked for; and how many
     more may be looked at behind them, 0 unless that was all of them."""
-    seen: list[tuple[Command, int]] = []
-    expected: list[str] = []
+    read: list[tuple[Command, int]] = []
+    channels: list[str] = []
     try:
         for command, size in commands:
-            seen.append((command, size))
+            read.append((command, size))
             if command.subscribe is None:
-                most = 0
+                limit = 0
             else:
-                most -= 1
+                limit -= 1
                 if _is_permitted(session, command.subscribe):
-                    expected.append(command.subscribe.channel)
-            if not most:
+                    channels.append(command.subscribe.channel)
+            if not limit:
                 break
     except MalformedFrame:
-        most = 0
+        limit = 0
         commands = _failing()
-    session.context.node.expect_channels(expected)
-    return (iter(seen) if most else chain(seen, commands)), most
+    session.context.node.expect_channels(channels)
+    return (iter(read) if limit else chain(read, commands)), limit
 
 
-def look_at_frame(session: Session, frame: bytes, most: int) -> tuple[Commands, int]:
+def prefetch_frame(session: Session, frame: bytes, limit: int) -> tuple[Commands, int]:
     """The same for a frame."""
     try:
         commands = session.transport.wire.codec.commands(frame)
     except MalformedFrame:
         return _failing(), 0
-    return look_at(session, commands, most)
+    return prefetch(session, commands, limit)
 
 
 def _failing() -> Commands:

@@ -10,9 +10,9 @@ from fanjet.engines.failure_log import log_failure
 from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
 from fanjet.telemetry.logging import get_logger
 
-from ..commands.sub_refresh import ask_to_go_on
-from ..gather import all_of
-from .unsubscribing import has_settled, remove_presence
+from ..commands.sub_refresh import request_sub_refresh
+from ..gather import gather
+from .unsubscribing import remove_presence, wait_until_settled
 
 if TYPE_CHECKING:
     from fanjet.node.channel import LiveChannel
@@ -25,12 +25,12 @@ log = get_logger(__name__)
 
 def start(session: Session, now: float) -> None:
     """Run the tick, unless the one before still runs. Without anything to do it is the last."""
-    if not any(one.needs_ticks for one in session.subscriptions.values()):
-        session.deadlines.tick = inf
+    if not any(one.needs_periodic for one in session.subscriptions.values()):
+        session.deadlines.periodic = inf
         return
-    session.deadlines.tick = now + session.context.settings.presence_update_interval
-    if not session.ticking:
-        session.ticking = True
+    session.deadlines.periodic = now + session.context.settings.presence_update_interval
+    if not session.periodic_running:
+        session.periodic_running = True
         session.context.run_in_background(_run(session))
 
 
@@ -41,12 +41,12 @@ async def _run(session: Session) -> None:
         await _check_positions(session, subscriptions)
         await _end_expired(session, subscriptions)
     finally:
-        session.ticking = False
+        session.periodic_running = False
 
 
 async def _refresh_presence(session: Session, subscriptions: list[Subscription]) -> None:
     """All at once: remote engines send what is asked together in one go."""
-    await all_of([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
+    await gather([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
 
 
 async def _refresh_entry(session: Session, subscription: Subscription) -> None:
@@ -55,14 +55,14 @@ async def _refresh_entry(session: Session, subscription: Subscription) -> None:
     except Exception as error:
         log_failure(log, "error updating presence", error, channel=subscription.channel)
     if not subscription.active:
-        await _take_back(session, subscription)
+        await _remove_stale_entry(session, subscription)
 
 
-async def _take_back(session: Session, ended: Subscription) -> None:
+async def _remove_stale_entry(session: Session, ended: Subscription) -> None:
     """Remove the entry of a subscription that ended while it was refreshed, unless there is a newer one that wants
     it."""
     while (newer := session.subscriptions.get(ended.channel)) is not None and not newer.active:
-        await has_settled(newer)
+        await wait_until_settled(newer)
     if newer is None or not newer.options.presence:
         await remove_presence(session, ended)
 
@@ -81,7 +81,7 @@ async def _check_positions(session: Session, subscriptions: list[Subscription]) 
             continue
         if now - channel.checked_at > delay:
             checks.append(_check_position(session, channel, subscription.options.history_meta_ttl))
-    await all_of(checks)
+    await gather(checks)
 
 
 async def _check_position(session: Session, channel: LiveChannel, meta_ttl: int) -> None:
@@ -100,7 +100,9 @@ async def _end_expired(session: Session, subscriptions: list[Subscription]) -> N
     for subscription in subscriptions:
         if not subscription.active or not 0 < subscription.expire_at < latest:
             continue
-        if subscription.refreshed_by_server and (await ask_to_go_on(session, subscription) or not subscription.active):
+        if subscription.refreshed_by_server and (
+            await request_sub_refresh(session, subscription) or not subscription.active
+        ):
             continue
         if subscription.server_side:
             session.disconnect(DISCONNECT_SUB_EXPIRED)

@@ -15,8 +15,8 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubscribePush
 
-from .subscribe_flow import NO_WISH, Establishing, Wish
-from .unsubscribing import clear_traces, remove_presence, settled
+from .subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
+from .unsubscribing import clean_up, remove_presence, wait_for_attempt
 
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
@@ -46,16 +46,18 @@ async def subscribe(
         old = await _release(session, channel)
     except Disconnected:
         return
-    wish = NO_WISH if recover_since is None else Wish(True, recover_since.offset, recover_since.epoch)
-    attempt = Establishing.reserve(session, channel, options, wish, server_side=True)
+    params = (
+        DEFAULT_PARAMS if recover_since is None else SubscribeParams(True, recover_since.offset, recover_since.epoch)
+    )
+    attempt = SubscribeAttempt.reserve(session, channel, options, params, server_side=True)
     try:
         await attempt.prepare()
         await _drop_presence(session, old, options)
         result = attempt.complete()
     except BaseException as error:
         if old is not None:
-            await clear_traces(session, old)
-        await attempt.abandon()
+            await clean_up(session, old)
+        await attempt.roll_back()
         if not isinstance(error, Disconnected):
             raise
         session.disconnect(error.disconnect)
@@ -64,16 +66,16 @@ async def subscribe(
     attempt.activate(recovered_first=True)
     if not pushed:
         raise ReplyError(ERROR_INTERNAL)
-    await attempt.announce()
+    await attempt.publish_join()
 
 
 async def _release(session: Session, channel: str) -> Subscription | None:
     """Let a subscription that is to be replaced go, and return it. Without a leave: it is made again at once (05 Q1).
     Raises `Disconnected` when one under way does not end."""
-    old = await settled(session, channel)
+    old = await wait_for_attempt(session, channel)
     if old is not None:
         old.active = False
-        old.cut_stream()
+        old.cancel_stream()
         session.context.node.unsubscribe_channel(old)
     return old
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 
-class PublishingTerms(Struct, frozen=True, gc=False):
+class PublishGrant(Struct, frozen=True, gc=False):
     """How a subscriber publishes, found out once: whether it may and as whom takes longer than to hand it to the node.
     Good for as long as the subscription is one of the session's, the namespaces are of the same edition, and both infos
     are the same."""
@@ -31,12 +31,12 @@ class PublishingTerms(Struct, frozen=True, gc=False):
 
 
 class Subscription(Subscriber, kw_only=True):
-    """A subscription from its reservation to its end. Every attempt is an object of its own, so that what completes
-    late cannot touch a newer one (01 §14).
+    """A subscription from its reservation to its end. Every attempt is a separate object, so that a late completion
+    cannot affect a newer attempt (01 §14).
 
-    `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `publishing` is set
-    once it has published, `settled` only while somebody waits for an attempt to end, `stream` where the application
-    feeds the subscription.
+    `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `publish_grant` is
+    set by the first publication, `settled` only while a task waits for the attempt to end, `stream` where the
+    application feeds the subscription.
     """
 
     session: Session
@@ -45,7 +45,7 @@ class Subscription(Subscriber, kw_only=True):
     chan_info: bytes = b""
     expire_at: int = 0
     active: bool = False
-    publishing: PublishingTerms | None = None
+    publish_grant: PublishGrant | None = None
     settled: asyncio.Future[None] | None = None
     stream: SubscriptionStream | None = None
 
@@ -55,8 +55,8 @@ class Subscription(Subscriber, kw_only=True):
         return self.server_side or self.options.server_refresh
 
     @property
-    def needs_ticks(self) -> bool:
-        """Whether something has to be done for it now and then (see `tick`)."""
+    def needs_periodic(self) -> bool:
+        """Whether something has to be done for it now and then (see `periodic`)."""
         return self.options.presence or self.delivery.positioned or self.expire_at > 0
 
     def info(self) -> ClientInfo:
@@ -72,18 +72,18 @@ class Subscription(Subscriber, kw_only=True):
 
     # What its stream calls (06 §12).
 
-    def take_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
+    def on_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
         """Deliver to this connection alone, outside the channel's stream."""
         if self.active:
             self.session.context.node.hub.send(self, Publication(data=data, tags=tags))
 
-    def take_end(self, *, failed: bool) -> None:
+    def on_end(self, *, failed: bool) -> None:
         """Without its stream it ends, too; after a failure the client subscribes again."""
         self.stream = None
         if self.active:
             self.session.end_subscription(self, UNSUBSCRIBE_INSUFFICIENT if failed else UNSUBSCRIBE_SERVER)
 
-    def cut_stream(self) -> None:
+    def cancel_stream(self) -> None:
         """It ends for another reason: so does its stream."""
         if self.stream is not None:
             self.stream.cancel()

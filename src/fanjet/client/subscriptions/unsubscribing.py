@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 DONE: Final = UnsubscribeResult()
-PATIENCE = 5.0
+ATTEMPT_TIMEOUT = 5.0
 """Seconds that an unsubscribe waits for a subscribe of the same channel that is under way."""
 
 
@@ -35,9 +35,9 @@ def unsubscribe_command(
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     subscription = session.subscriptions.get(channel)
     if subscription is not None:
-        if not subscription.active or _leaves_traces(subscription):
+        if not subscription.active or _needs_cleanup(subscription):
             return _unsubscribe_and_reply(session, command_id, channel)
-        _end(session, subscription)
+        _stop_delivery(session, subscription)
     session.reply(command_id, DONE, channel)
     return None
 
@@ -51,54 +51,54 @@ async def unsubscribe(session: Session, channel: str) -> None:
     """End a subscription, if there is one; a subscribe under way is waited for. Raises `Disconnected` 3004 when that
     takes too long, after closing the connection with it.
     """
-    subscription = await settled(session, channel)
+    subscription = await wait_for_attempt(session, channel)
     if subscription is not None:
-        await leave(session, subscription)
+        await end(session, subscription)
 
 
-async def leave(session: Session, subscription: Subscription) -> None:
+async def end(session: Session, subscription: Subscription) -> None:
     """End an active subscription: nothing is sent for it any more, then presence and leave follow."""
-    _end(session, subscription)
-    await clear_traces(session, subscription)
+    _stop_delivery(session, subscription)
+    await clean_up(session, subscription)
 
 
-def _end(session: Session, subscription: Subscription) -> None:
+def _stop_delivery(session: Session, subscription: Subscription) -> None:
     """Nothing is sent for it any more."""
     if session.subscriptions.get(subscription.channel) is subscription:
         del session.subscriptions[subscription.channel]
     subscription.active = False
     if subscription.stream is not None:
-        subscription.cut_stream()
+        subscription.cancel_stream()
     session.context.node.unsubscribe_channel(subscription)
 
 
-async def leave_and_push(session: Session, subscription: Subscription, reason: Unsubscribe) -> None:
+async def end_and_push(session: Session, subscription: Subscription, reason: Unsubscribe) -> None:
     """End an active subscription and tell the client why."""
-    await leave(session, subscription)
+    await end(session, subscription)
     session.push_unsubscribe(subscription.channel, reason)
 
 
-def leave_all(session: Session) -> None:
+def end_all(session: Session) -> None:
     """The connection has ended: end every subscription. Those not active yet are undone by whoever makes them."""
     subscriptions = [one for one in session.subscriptions.values() if one.active]
     session.subscriptions = {}
     node = session.context.node
     for subscription in subscriptions:
         subscription.active = False
-        subscription.cut_stream()
+        subscription.cancel_stream()
         node.unsubscribe_channel(subscription)
     for subscription in subscriptions:
-        if _leaves_traces(subscription):
-            session.context.run_in_background(clear_traces(session, subscription))
+        if _needs_cleanup(subscription):
+            session.context.run_in_background(clean_up(session, subscription))
 
 
-def _leaves_traces(subscription: Subscription) -> bool:
+def _needs_cleanup(subscription: Subscription) -> bool:
     """Whether others can tell that it was there."""
     options = subscription.options
     return options.presence or options.join_leave
 
 
-async def clear_traces(session: Session, subscription: Subscription) -> None:
+async def clean_up(session: Session, subscription: Subscription) -> None:
     """Remove presence, publish the leave. A failing engine is logged: the subscription has ended all the same."""
     if subscription.options.presence:
         await remove_presence(session, subscription)
@@ -117,21 +117,21 @@ async def remove_presence(session: Session, subscription: Subscription) -> None:
         log_failure(log, "error removing presence", error, channel=subscription.channel)
 
 
-async def settled(session: Session, channel: str) -> Subscription | None:
+async def wait_for_attempt(session: Session, channel: str) -> Subscription | None:
     """Return the channel's active subscription, if any, once no attempt to make one is under way.
 
     When an attempt does not end within 5 s, closes the connection and raises `Disconnected` 3004.
     """
     while (subscription := session.subscriptions.get(channel)) is not None and not subscription.active:
-        if not await has_settled(subscription, PATIENCE):
+        if not await wait_until_settled(subscription, ATTEMPT_TIMEOUT):
             session.disconnect(DISCONNECT_INTERNAL)
             raise Disconnected(DISCONNECT_INTERNAL)
     return subscription
 
 
-async def has_settled(subscription: Subscription, patience: float | None = None) -> bool:
-    """Wait for an attempt to end, for so many seconds if told; False when it has not."""
+async def wait_until_settled(subscription: Subscription, seconds: float | None = None) -> bool:
+    """Wait for an attempt to end, at most `seconds` if given; False when it has not ended."""
     if subscription.settled is None:
         subscription.settled = asyncio.get_running_loop().create_future()
-    done, _ = await asyncio.wait([subscription.settled], timeout=patience)
+    done, _ = await asyncio.wait([subscription.settled], timeout=seconds)
     return bool(done)

@@ -76,7 +76,7 @@ class Handled:
         self.decides_refresh = handlers.refresh is not None or others.decides_refresh
         self.answers_rpc = bool(handlers.rpc) or others.answers_rpc
         self.takes_messages = handlers.message is not None or others.takes_messages
-        self.hears_disconnects = handlers.disconnect is not None or others.hears_disconnects
+        self.wants_disconnects = handlers.disconnect is not None or others.wants_disconnects
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
         """Who connects."""
@@ -151,7 +151,7 @@ class Handled:
         """Hear of a connection's end."""
         if self._handlers.disconnect is not None:
             await self._call(self._handlers.disconnect, event)
-        if self._others.hears_disconnects:
+        if self._others.wants_disconnects:
             await self._others.disconnect(event)
 
     async def _call(self, handler: Handler, event: Event) -> Any:

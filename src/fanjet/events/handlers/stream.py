@@ -141,11 +141,11 @@ class HandledStream:
         try:
             async for item in publications:
                 data, tags = (item.data, item.tags) if isinstance(item, StreamedPublication) else (item, None)
-                receiver.take_publication(payload_bytes(data), None if tags is None else dict(tags))
+                receiver.on_publication(payload_bytes(data), None if tags is None else dict(tags))
                 count += 1
                 if count % PUBLICATIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
         except Exception:
             log.exception("handler of a stream failed", handler=self._name)
             failed = True
-        receiver.take_end(failed=failed)
+        receiver.on_end(failed=failed)

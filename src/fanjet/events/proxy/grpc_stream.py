@@ -180,7 +180,7 @@ class GrpcStream:
             while (message := await self._call.read()) is not grpc.aio.EOF:
                 publication = _read(message).publication
                 if publication is not None:
-                    receiver.take_publication(bytes(publication.data), publication.tags or None)
+                    receiver.on_publication(bytes(publication.data), publication.tags or None)
         except grpc.RpcError:
             failed = True
-        receiver.take_end(failed=failed)
+        receiver.on_end(failed=failed)

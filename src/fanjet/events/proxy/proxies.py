@@ -86,7 +86,7 @@ class Proxies:
         self.decides_connect = len(self._connect) > 0
         self.decides_refresh = len(self._refresh) > 0
         self.answers_rpc = len(self._rpc) > 0
-        self.takes_messages = self.hears_disconnects = False
+        self.takes_messages = self.wants_disconnects = False
 
     def reload(self, rpc: Rpc) -> None:
         """Take over which methods are answered by which proxies."""

@@ -49,7 +49,7 @@ _shared_delivery: Final = lru_cache(maxsize=256)(Delivery)
 """A delivery is the same for most subscribers, so that they share the object, too. For those without filter."""
 
 
-class Wish(Struct, frozen=True, gc=False):
+class SubscribeParams(Struct, frozen=True, gc=False):
     """What is asked for along with a subscription."""
 
     recover: bool = False
@@ -66,15 +66,15 @@ class Wish(Struct, frozen=True, gc=False):
         return StreamPosition(self.offset, self.epoch)
 
 
-NO_WISH: Final = Wish()
+DEFAULT_PARAMS: Final = SubscribeParams()
 
 
-class Establishing(Struct, eq=False, gc=False):
+class SubscribeAttempt(Struct, eq=False, gc=False):
     """One attempt to subscribe.
 
     `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without
-    waiting in between: `complete`, queueing the reply, `activate`. `announce` tells the others. After a failure
-    `abandon` undoes what was done, whatever had been reached.
+    waiting in between: `complete`, queueing the reply, `activate`. `publish_join` tells the others. After a failure
+    `roll_back` undoes what was done, whatever had been reached.
 
     Where registering is all that has to be waited for, no coroutine need do it: `subscribe` does, and calls `fail`
     after a failure.
@@ -82,27 +82,27 @@ class Establishing(Struct, eq=False, gc=False):
 
     subscription: Subscription
     _session: Session
-    _wish: Wish
+    _params: SubscribeParams
     _recovering: bool
     _accepted: Counter
     _history: History | None = None
-    _present: bool = False
+    _presence_added: bool = False
     _publications: list[Publication] = []
 
     @classmethod
     def reserve(
-        cls, session: Session, channel: str, options: SubscriptionOptions, wish: Wish, *, server_side: bool
-    ) -> Establishing:
+        cls, session: Session, channel: str, options: SubscriptionOptions, params: SubscribeParams, *, server_side: bool
+    ) -> SubscribeAttempt:
         """Begin an attempt: from now on the channel counts as taken on this connection."""
-        tags_filter = wish.tags_filter
+        tags_filter = params.tags_filter
         if options.server_tags_filter is not None:
             tags_filter = options.server_tags_filter.narrowed(tags_filter)
-        make = _shared_delivery if tags_filter is None else Delivery
-        delivery = make(
+        make_delivery = _shared_delivery if tags_filter is None else Delivery
+        delivery = make_delivery(
             session.transport.wire,
             options.positioning or options.recovery,
-            bool(wish.delta) and wish.delta in options.allowed_delta_types and tags_filter is None,
-            wish.compact and options.allow_channel_compaction,
+            bool(params.delta) and params.delta in options.allowed_delta_types and tags_filter is None,
+            params.compact and options.allow_channel_compaction,
             options.push_join_leave,
             tags_filter,
         )
@@ -118,8 +118,8 @@ class Establishing(Struct, eq=False, gc=False):
             expire_at=options.expire_at,
         )
         session.subscriptions[channel] = subscription
-        recovering = options.recovery and (wish.recover or options.auto_recover)
-        return cls(subscription, session, wish, recovering, accepted)
+        recovering = options.recovery and (params.recover or options.auto_recover)
+        return cls(subscription, session, params, recovering, accepted)
 
     async def prepare(self, registering: Awaitable[None] | None = None) -> None:
         """Register for publications unless that has begun, enter presence, read the stream. Raises `ReplyError` or
@@ -133,16 +133,16 @@ class Establishing(Struct, eq=False, gc=False):
                 await registering
                 self._check_still_open()
             if subscription.options.presence:
-                self._present = True
+                self._presence_added = True
                 await node.presence_manager.add(subscription.channel, self._session.client_id, subscription.info())
                 self._check_still_open()
             if subscription.delivery.positioned:
                 self._history = await self._read()
                 self._check_still_open()
         except Exception as error:
-            raise self._told(error) from None
+            raise self._client_error(error) from None
 
-    def _told(self, error: Exception) -> Exception:
+    def _client_error(self, error: Exception) -> Exception:
         """What the client is told of it."""
         if isinstance(error, HistoryNotAvailable):
             return ReplyError(ERROR_NOT_AVAILABLE)
@@ -170,7 +170,7 @@ class Establishing(Struct, eq=False, gc=False):
             limit, reverse = (most if subscription.delivery.tags_filter is not None else 1), True
         elif self._recovering:
             action = "history_recover"
-            since, limit = self._wish.position, most
+            since, limit = self._params.position, most
         self._session.context.node.metrics.of(subscription.channel).read(action)
         return await broker.history(
             subscription.channel, since=since, limit=limit, reverse=reverse, meta_ttl=options.history_meta_ttl
@@ -186,7 +186,7 @@ class Establishing(Struct, eq=False, gc=False):
         recovered, offset = False, 0
         if self._history is not None:
             recovered, offset = self._recover(self._history)
-        elif self._wish is NO_WISH and not (options.data or subscription.expire_at or self._recovering):
+        elif self._params is DEFAULT_PARAMS and not (options.data or subscription.expire_at or self._recovering):
             return SUBSCRIBED
         left = self._seconds_left()
         return SubscribeResult(
@@ -199,7 +199,7 @@ class Establishing(Struct, eq=False, gc=False):
             offset=offset,
             positioned=subscription.delivery.positioned,
             data=options.data,
-            was_recovering=self._wish.recover or self._recovering,
+            was_recovering=self._params.recover or self._recovering,
             delta=subscription.delivery.delta,
             id=self._numeric_id() if subscription.delivery.compact else 0,
         )
@@ -217,13 +217,13 @@ class Establishing(Struct, eq=False, gc=False):
     def _recover(self, history: History) -> tuple[bool, int]:
         """Whether it recovered, and the offset that the client is told; what it gets and its position are set."""
         subscription = self.subscription
-        options, wish = subscription.options, self._wish
+        options, params = subscription.options, self._params
         if subscription.epoch and subscription.epoch != history.top.epoch:  # what came meanwhile is of another stream
             raise Disconnected(DISCONNECT_INSUFFICIENT_STATE)
         recovery = self._decide(history)
-        if wish.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
+        if params.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
             raise ReplyError(ERROR_UNRECOVERABLE_POSITION)
-        latest_only = options.cache_mode and not wish.delta
+        latest_only = options.cache_mode and not params.delta
         tags_filter = subscription.delivery.tags_filter
         buffered = subscription.buffer or ()
         try:
@@ -235,13 +235,13 @@ class Establishing(Struct, eq=False, gc=False):
             context.metrics.recover(subscription.channel, len(recovery.publications), recovered=recovery.recovered)
         subscription.offset, subscription.epoch = merged.offset, history.top.epoch
         self._publications = merged.publications
-        return recovery.recovered, wish.offset if recovery.recovered else merged.offset
+        return recovery.recovered, params.offset if recovery.recovered else merged.offset
 
     def _decide(self, history: History) -> Recovery:
         if not self._recovering:
             return NOT_RECOVERED
         decide = decide_cache if self.subscription.options.cache_mode else decide_stream
-        return decide(self._wish.position, history.publications, history.top, self.subscription.delivery.tags_filter)
+        return decide(self._params.position, history.publications, history.top, self.subscription.delivery.tags_filter)
 
     def _encoded(self) -> Sequence[Publication | EncodedPublication]:
         if self.subscription.delivery.delta and self._publications:
@@ -257,14 +257,14 @@ class Establishing(Struct, eq=False, gc=False):
         if subscription.settled is not None:
             subscription.settle()
         self._accepted.value += 1
-        if subscription.needs_ticks:
-            self._session.keep_ticking()
+        if subscription.needs_periodic:
+            self._session.schedule_periodic()
         if recovered_first:
             for publication in self._publications:
                 context.node.hub.send(subscription, publication)
         context.node.hub.go_live(subscription, delta_ready=bool(self._publications), now=context.now())
 
-    async def announce(self) -> None:
+    async def publish_join(self) -> None:
         """Publish the join, before anything can publish the leave."""
         subscription = self.subscription
         if not subscription.options.join_leave or not subscription.active:
@@ -274,21 +274,21 @@ class Establishing(Struct, eq=False, gc=False):
         except Exception as error:
             log_failure(log, "error publishing join", error, channel=subscription.channel)
 
-    async def abandon(self) -> None:
+    async def roll_back(self) -> None:
         """Undo everything: registration, presence, the reserved channel."""
-        self._withdraw()
-        if self._present:
-            self._present = False
+        self._unregister()
+        if self._presence_added:
+            self._presence_added = False
             await remove_presence(self._session, self.subscription)
         self.subscription.settle()
 
     def fail(self, error: BaseException) -> BaseException:
         """Undo the registration, and return what the client is told of the error."""
-        self._withdraw()
+        self._unregister()
         self.subscription.settle()
-        return self._told(error) if isinstance(error, Exception) else error
+        return self._client_error(error) if isinstance(error, Exception) else error
 
-    def _withdraw(self) -> None:
+    def _unregister(self) -> None:
         session, subscription = self._session, self.subscription
         if session.subscriptions.get(subscription.channel) is subscription:
             del session.subscriptions[subscription.channel]

@@ -87,8 +87,8 @@ async def test_what_is_recovered_joins_with_what_is_delivered(
 ) -> None:
     scene = Scene(with_neighbour=neighbour)
     await scene.prepare()
-    wish = {} if since is None else {"recover": True, "offset": since, "epoch": scene.epoch}
-    (number,) = scene.client.send({"subscribe": {"channel": CHANNEL, **wish}})
+    params = {} if since is None else {"recover": True, "offset": since, "epoch": scene.epoch}
+    (number,) = scene.client.send({"subscribe": {"channel": CHANNEL, **params}})
     for action in script:
         await scene.act(action)
     await scene.finish()
@@ -109,8 +109,8 @@ async def test_a_lost_publication_is_noticed_before_a_later_one_is_delivered(
 ) -> None:
     scene = Scene(with_neighbour=neighbour)
     await scene.prepare()
-    wish = {} if since is None else {"recover": True, "offset": since, "epoch": scene.epoch}
-    (number,) = scene.client.send({"subscribe": {"channel": CHANNEL, **wish}})
+    params = {} if since is None else {"recover": True, "offset": since, "epoch": scene.epoch}
+    (number,) = scene.client.send({"subscribe": {"channel": CHANNEL, **params}})
     for action in script:
         await scene.act(action)
     await scene.finish()
