@@ -1,1 +1,1 @@
-"""Engines: where publications are stored and carried, and who is present is kept (contract chapter 07)."""
+"""Engines: brokers, presence managers and controllers (contract chapter 07)."""

@@ -1,4 +1,4 @@
-"""Epochs: one incarnation of a channel's stream has one (07 §2.1)."""
+"""Epochs, which identify an incarnation of a channel's stream (07 §2.1)."""
 
 import secrets
 from string import ascii_letters
@@ -8,30 +8,30 @@ EPOCH_LENGTH: Final = 8
 
 _BATCH: Final = 4096
 _LETTERS: Final = len(ascii_letters)
-_FAIR: Final = 256 - 256 % _LETTERS
+_UNBIASED: Final = 256 - 256 % _LETTERS
 _AS_LETTER: Final = bytes(ord(ascii_letters[byte % _LETTERS]) for byte in range(256))
-_UNFAIR: Final = bytes(range(_FAIR, 256))
-"""Bytes that would make some letters likelier than others."""
+_BIASED: Final = bytes(range(_UNBIASED, 256))
+"""Bytes to drop, because they would bias the letters."""
 
 
 class _Letters:
-    """Random letters, made many at a time: remote engines want an epoch with every call, in case there is none yet."""
+    """Random letters, generated in batches: remote engines pass an epoch with every call, in case none exists yet."""
 
     def __init__(self) -> None:
-        self._stock = ""
+        self._buffer = ""
         self._next = 0
 
     def take(self, count: int) -> str:
         start, self._next = self._next, self._next + count
-        if self._next > len(self._stock):
-            self._stock = secrets.token_bytes(_BATCH).translate(_AS_LETTER, _UNFAIR).decode()
+        if self._next > len(self._buffer):
+            self._buffer = secrets.token_bytes(_BATCH).translate(_AS_LETTER, _BIASED).decode()
             start, self._next = 0, count
-        return self._stock[start : self._next]
+        return self._buffer[start : self._next]
 
 
 _letters = _Letters()
 
 
 def new_epoch() -> str:
-    """Eight random letters. Engines embed epochs in messages, so nothing else may occur in them (no `:`, no `_`)."""
+    """Eight random letters. Engines embed epochs in messages, so they contain nothing else (no `:`, no `_`)."""
     return _letters.take(EPOCH_LENGTH)

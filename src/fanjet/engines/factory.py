@@ -1,4 +1,4 @@
-"""Which engines the configuration asks for (07 §1.4, §22.1)."""
+"""Makes the engines that the configuration asks for (07 §1.4, §22.1)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 
 
 class Engines(Struct, frozen=True):
-    """What a node works with. Without a controller it is alone."""
+    """The engines of a node. Without a controller the node is alone."""
 
     broker: Broker
     presence_manager: PresenceManager
@@ -44,16 +44,16 @@ class Engines(Struct, frozen=True):
 
     @property
     def outages(self) -> set[str]:
-        """What cannot be reached or is not heard now, of those engines that can tell (`RemoteEngine`)."""
+        """Descriptions of the current outages of engines (`RemoteEngine`)."""
         engines = (self.broker, self.presence_manager, self.controller)
         return {outage for engine in engines if (outage := getattr(engine, "outage", ""))}
 
     @property
     def silences(self) -> dict[tuple[str, str], float]:
-        """Seconds since something was heard, of those engines that can tell (`ProbedEngine`), by kind and name."""
+        """Seconds since the last message, by kind and name, of engines that know it (`ProbedEngine`)."""
         brokers = {("broker", name): broker for name, broker in brokers_by_name(self.broker).items()}
-        heard = brokers | {("controller", ""): self.controller}
-        silences = {key: getattr(engine, "silence", None) for key, engine in heard.items()}
+        engines = brokers | {("controller", ""): self.controller}
+        silences = {key: getattr(engine, "silence", None) for key, engine in engines.items()}
         return {key: silence for key, silence in silences.items() if silence is not None}
 
 
@@ -66,40 +66,41 @@ def open_engines(
     *,
     shared: str = "",
 ) -> Engines:
-    """Make the engines, which connect when they are started. The configuration is valid; `uid` is the node's id, by
-    which others address it. `options_of` a channel may raise error 102. `shared`: the Unix socket of the process that
-    owns, for several workers, what is in memory. Libraries of remote ones are loaded only here. Raises `ConfigError`,
-    `TLSError`."""
-    opener = _Opener(config, events, uid, metrics, _link(shared, uid) if shared else None)
-    broker, presence_manager, controller = opener.default_ones()
+    """Make the engines, which connect when they are started. Raises `ConfigError`, `TLSError`.
+
+    The configuration is valid; `uid` is the node's id. `options_of` returns the options of a channel, and may raise
+    error 102. `shared`: the Unix socket of the process that has the memory engine for several workers. Client libraries
+    of remote engines are imported only when they are needed."""
+    builder = _EngineBuilder(config, events, uid, metrics, _link(shared, uid) if shared else None)
+    broker, presence_manager, controller = builder.default_engines()
     if config.controller.enabled:
-        controller = opener.controller(config.controller)
-    brokers = {each.name: opener.named_broker(each) for each in config.brokers if each.enabled}
+        controller = builder.controller(config.controller)
+    brokers = {each.name: builder.named_broker(each) for each in config.brokers if each.enabled}
     managers: dict[str, PresenceManager] = {
         each.name: _redis_presence_manager(each.redis, _shards(each.redis))
         for each in config.presence_managers
         if each.enabled
     }
     if config.singleflight.enabled:
-        broker, brokers = _sharing_reads(broker), {name: _sharing_reads(each) for name, each in brokers.items()}
+        broker, brokers = _with_singleflight(broker), {name: _with_singleflight(each) for name, each in brokers.items()}
         presence_manager = SingleflightPresenceManager(presence_manager)
         managers = {name: SingleflightPresenceManager(each) for name, each in managers.items()}
     if brokers:
-        broker = RoutedBroker(broker, brokers, _name_in(options_of, "broker_name"))
+        broker = RoutedBroker(broker, brokers, _engine_name(options_of, "broker_name"))
     if managers:
         presence_manager = RoutedPresenceManager(
-            presence_manager, managers, _name_in(options_of, "presence_manager_name")
+            presence_manager, managers, _engine_name(options_of, "presence_manager_name")
         )
     return Engines(broker, presence_manager, controller)
 
 
-def _sharing_reads(broker: Broker) -> Broker:
-    """What keeps no history has nothing to read."""
+def _with_singleflight(broker: Broker) -> Broker:
+    """Share reads, unless the broker has no history to read."""
     return SingleflightBroker(broker) if broker.keeps_history else broker
 
 
-def _name_in(options_of: OptionsOf, option: str) -> Callable[[str], str]:
-    """Which engine the options of a channel name. What is in no namespace any more is where nothing is named."""
+def _engine_name(options_of: OptionsOf, option: str) -> Callable[[str], str]:
+    """The engine name in the options of a channel; the default engine if its namespace no longer exists."""
 
     def name_of(channel: str) -> str:
         try:
@@ -110,33 +111,33 @@ def _name_in(options_of: OptionsOf, option: str) -> Callable[[str], str]:
     return name_of
 
 
-class _Opener(Struct, frozen=True):
-    """What the engines of one node need to know."""
+class _EngineBuilder(Struct, frozen=True):
+    """Makes the engines of one node."""
 
     config: Config
     events: RevocationEvents
     uid: str
     metrics: EngineMetrics
     link: EngineClient | None
-    """To the process that owns what is in memory, if it is not this one."""
+    """The client of the memory engine's process, if it is another one."""
 
-    def default_ones(self) -> tuple[Broker, PresenceManager, Controller | None]:
-        """Of all channels for which nothing is named, and the controller that comes with the broker."""
+    def default_engines(self) -> tuple[Broker, PresenceManager, Controller | None]:
+        """The engines of channels whose options name none, and the controller that comes with the broker."""
         config = self.config
-        broker_wanted, presence_wanted = config.broker.enabled, config.presence_manager.enabled
+        has_broker, has_presence = config.broker.enabled, config.presence_manager.enabled
         shared = None
-        if config.engine.type == "redis" and not (broker_wanted and presence_wanted):
+        if config.engine.type == "redis" and not (has_broker and has_presence):
             shared = _shards(config.engine.redis)
-        broker, controller = self._broker(config.broker) if broker_wanted else self._engine_broker(shared)
-        if presence_wanted and config.presence_manager.type == "redis":
+        broker, controller = self._broker(config.broker) if has_broker else self._engine_broker(shared)
+        if has_presence and config.presence_manager.type == "redis":
             redis = config.presence_manager.redis
             return broker, _redis_presence_manager(redis, _shards(redis)), controller
-        if shared is not None and not presence_wanted:
+        if shared is not None and not has_presence:
             return broker, _redis_presence_manager(config.engine.redis, shared), controller
         return broker, self._memory_presence_manager(), controller
 
     def controller(self, settings: ControllerSettings) -> Controller:
-        """The controller that takes the place of the broker's."""
+        """The configured controller, which replaces that of the broker."""
         if settings.type == "redis":
             return self._redis_controller(settings.redis.prefix, _shards(settings.redis))
         if settings.type == "nats":
@@ -148,11 +149,11 @@ class _Opener(Struct, frozen=True):
         return PostgresController(settings.postgres, self.uid)
 
     def named_broker(self, settings: NamedBroker) -> Broker:
-        """A broker of namespaces."""
+        """A named broker, for namespaces."""
         return self._broker(settings, settings.name)[0]
 
     def _engine_broker(self, shards: Shards | None) -> tuple[Broker, Controller | None]:
-        """`shards`: those of the engine, if it is Redis."""
+        """The broker by `engine.type`. `shards`: those of the engine, if it is Redis."""
         if shards is None:
             return self._memory_broker()
         redis = self.config.engine.redis
@@ -179,7 +180,7 @@ class _Opener(Struct, frozen=True):
         return RedisNatsBroker(redis, nats, self.events), controller
 
     def _memory_broker(self) -> tuple[Broker, Controller | None]:
-        """With a controller where there are other workers."""
+        """A broker in memory, with a controller if there are other workers."""
         if self.link is None:
             return MemoryBroker(self.events, history_meta_ttl=int(self.config.channel.history_meta_ttl)), None
         from .memory_server import SharedBroker, SharedController  # noqa: PLC0415
@@ -214,13 +215,13 @@ class _Opener(Struct, frozen=True):
             use_lists=settings.history_use_lists,
             carries_messages=carries_messages,
             pubsub=pubsub,
-            count_error=self.metrics.redis.counting(name),
+            count_error=self.metrics.redis.error_counter(name),
         )
 
     def _redis_controller(self, prefix: str, shards: Shards) -> RedisController:
         from .redis import RedisController  # noqa: PLC0415
 
-        count_error = self.metrics.redis.counting(channel_type="control")
+        count_error = self.metrics.redis.error_counter(channel_type="control")
         return RedisController(shards, prefix=prefix, uid=self.uid, count_error=count_error)
 
 

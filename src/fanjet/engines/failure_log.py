@@ -1,4 +1,4 @@
-"""What the log is told when an engine fails and work goes on without it."""
+"""Logging of engine failures after which work continues."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from fanjet.telemetry.logging import Log
 
 LINES_PER_SECOND: Final = 20
-"""Of one message: in an outage it may be the same with every subscription of every connection, every few seconds."""
+"""Limit for each message: in an outage every subscription of every connection may log it every few seconds."""
 
 
 def log_failure(log: Log, message: str, error: Exception, **fields: object) -> None:
-    """Tell of the exception being handled, in one line when the backend failed; else it is a bug and shown in full."""
+    """Log the exception being handled: in one line if the backend failed, else, as a bug, with its traceback."""
     if isinstance(error, EngineUnavailable):
         _limited(log, message).error(message, error=error, **fields)
     else:

@@ -1,4 +1,4 @@
-"""What the configuration has this program keep by itself, rather than in Redis or the like."""
+"""Which configured features keep their state in the memory of this program."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MEMORY = "memory"
 
 
 def uses_memory_engine(config: Config) -> bool:
-    """Whether there is anything that workers could only share through a process that has it in memory."""
-    kept = {
+    """Whether the broker or the presence manager is in memory, so that workers need a process that shares it."""
+    types = {
         section.type if section.enabled else config.engine.type for section in (config.broker, config.presence_manager)
     }
-    return MEMORY in kept
+    return MEMORY in types

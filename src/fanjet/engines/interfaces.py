@@ -1,4 +1,4 @@
-"""The small interfaces every engine implements (07 §1.2). Calls may wait; events back never do."""
+"""Interfaces of engines (07 §1.2). Calls may wait; event callbacks never do."""
 
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final, Protocol
@@ -9,9 +9,9 @@ from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 
 
 class PublishOptions(Struct, frozen=True, array_like=True, gc=False):
-    """How to publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive.
+    """Options of a publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive.
 
-    `is_json`: the data is known to be JSON, so that nobody needs to check it.
+    `is_json`: the data is known to be JSON, so that no further check is needed.
     """
 
     history_size: int = 0
@@ -27,15 +27,15 @@ class PublishOptions(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def keeps_history(self) -> bool:
-        """Whether the publication goes into the channel's stream."""
+        """Whether the publication is added to the channel's stream."""
         return self.history_size > 0 and self.history_ttl > 0
 
 
 class Published(Struct, frozen=True, gc=False):
-    """What became of a publish: its place in the stream (offset 0: in none), and why nothing was published
+    """The result of a publish: the stream position (offset 0: no stream), and the reason why it was suppressed
     (`idempotency`, `version`) or empty.
 
-    It can be awaited, and is there at once: see `Broker.publish`.
+    It is awaitable and completes immediately: see `Broker.publish`.
     """
 
     offset: int = 0
@@ -44,11 +44,11 @@ class Published(Struct, frozen=True, gc=False):
 
     @property
     def position(self) -> StreamPosition:
-        """The place in one."""
+        """Offset and epoch."""
         return StreamPosition(self.offset, self.epoch)
 
     def __await__(self) -> Generator[Any, Any, "Published"]:
-        """Wait for nothing."""
+        """Complete immediately."""
         return self
         yield
 
@@ -59,54 +59,54 @@ class _Done:
     __slots__ = ()
 
     def __await__(self) -> Generator[Any, Any, None]:
-        """Wait for nothing."""
+        """Complete immediately."""
         return None
         yield
 
 
 DONE: Final = _Done()
-"""What a call returns that had nothing to wait for. It can be awaited, but need not be."""
+"""The result of a call that has completed already. It is awaitable, but need not be awaited."""
 
 
 class History(Struct, frozen=True):
-    """A read of a stream: what was asked for, and the stream's top."""
+    """The result of a history read: the requested publications and the top position of the stream."""
 
     publications: list[Publication]
     top: StreamPosition
 
 
 class BrokerEvents(Protocol):
-    """What a broker reports back. Plain calls that never wait, in the order in which they happened in a channel."""
+    """Callbacks of a broker. They never wait, and come in order within a channel."""
 
     def on_publication(
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
-        """`publication.offset` is 0 (and `epoch` empty) when it is in no stream; `previous` is the one before it."""
+        """A publication. Its offset is 0 and `epoch` empty without a stream; `previous` is the delta base, if known."""
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
-        """Someone's subscription became active."""
+        """A subscription of a client became active."""
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
-        """Someone's subscription ended."""
+        """A subscription of a client ended."""
 
     def on_publication_pending(self) -> None:
-        """Something that has been published here is going to be reported later in this turn of the loop."""
+        """A publication made by this node will be reported later in this event loop turn."""
 
     def on_restored(self) -> None:
-        """The backend was lost and is back: what happened meanwhile has not been reported, and streams may be new."""
+        """The backend is back after an outage: events were missed, and streams may have been lost."""
 
 
 class RevocationEvents(BrokerEvents, Protocol):
-    """What brokers report to whose backend may refuse a channel to which it has subscribed the node."""
+    """Callbacks of brokers whose backend may revoke a subscription of the node."""
 
     def on_subscription_revoked(self, channel: str) -> None:
-        """Nothing more is reported of this channel: the node is not subscribed to it any more."""
+        """The node is no longer subscribed to this channel."""
 
 
 class Broker(Protocol):
-    """Carries publications, joins and leaves between nodes and keeps the channels' streams (07 §1.1).
+    """Delivers publications, joins and leaves between nodes and stores the channels' streams (07 §1.1).
 
-    Every call may raise `EngineUnavailable` when the backend failed; the operation may then have been applied or not.
+    Every call may raise `EngineUnavailable` when the backend failed; the operation may or may not have been applied.
     """
 
     keeps_history: bool
@@ -115,32 +115,32 @@ class Broker(Protocol):
     """True: no gap is possible between stream and node, so positions need no periodic check (07 §20)."""
 
     async def start(self) -> None:
-        """Connect. Raises `EngineUnavailable` when the backend cannot be reached now; from then on losing it is
-        repaired for ever."""
+        """Connect. Raises `EngineUnavailable` when the backend cannot be reached now; later losses are repaired by
+        reconnecting without limit."""
 
     async def close(self) -> None:
-        """Disconnect: no more events."""
+        """Disconnect; no callback follows."""
 
     def subscribe(self, channel: str) -> Awaitable[None]:
-        """Start receiving `channel` on this node; done once it is effective, which may be at once (`DONE`). Idempotent.
-        After a failure, too, what may have been done is undone by `unsubscribe`. Channels that are asked for together
-        may get the same future, which is not to be cancelled."""
+        """Subscribe this node to `channel`; done once it is effective, which may be immediately (`DONE`). Idempotent.
+        After a failure the subscription may exist, and `unsubscribe` removes it. Channels subscribed at the same time
+        may share a future, which must not be cancelled."""
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
-        """Stop receiving `channel`. Idempotent. See `subscribe`."""
+        """Unsubscribe this node from `channel`. Idempotent. See `subscribe`."""
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
-        """Append (if asked to) and deliver in one atomic step: delivery order equals offset order (07 §2.3).
+        """Append (if requested) and deliver in one atomic step: delivery order equals offset order (07 §2.3).
 
-        A broker that has done it before this returns, returns the `Published` itself, which saves its callers a
-        coroutine on each of their levels: 0.2 µs.
+        A broker that publishes synchronously returns the `Published` itself, which saves a coroutine at each level of
+        callers: 0.2 µs.
         """
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
-        """Tell all nodes that a subscription became active. Never stored."""
+        """Send a join to all nodes. Never stored."""
 
     async def publish_leave(self, channel: str, info: ClientInfo) -> None:
-        """Tell all nodes that a subscription ended. Never stored."""
+        """Send a leave to all nodes. Never stored."""
 
     async def history(
         self,
@@ -151,28 +151,30 @@ class Broker(Protocol):
         reverse: bool = False,
         meta_ttl: int = 0,
     ) -> History:
-        """Read the stream (07 §3.3). `limit` 0: position only, negative: everything. Epochs are not compared here."""
+        """Read the stream (07 §3.3). `limit` 0: position only, negative: no limit. Epochs are not compared here."""
 
     async def remove_history(self, channel: str) -> None:
-        """Drop the stored publications, keep offset and epoch."""
+        """Delete the stored publications; offset and epoch stay."""
 
 
 class Controller(Protocol):
-    """Carries control messages between the nodes (07 §1.2). What they mean is the node's business."""
+    """Delivers control messages between nodes (07 §1.2). Their content is opaque here."""
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
-        """Receive what is for this node or for all; a node's own messages may come back to it. Raises
-        `EngineUnavailable` when the backend cannot be reached now; from then on losing it is repaired for ever."""
+        """Receive messages for this node and for all nodes; a node may receive its own messages. Raises
+        `EngineUnavailable` when the backend cannot be reached now; later losses are repaired by reconnecting without
+        limit."""
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
-        """Send to one node by its id, or to all. Raises `EngineUnavailable`."""
+        """Send to one node by its id, or to all nodes. Raises `EngineUnavailable`."""
 
     async def close(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
 
 
 class PresenceManager(Protocol):
-    """Who is in a channel now (07 §1.2). Unknown channels are empty, removing an unknown entry does nothing."""
+    """Stores the presence of clients in channels (07 §1.2). Unknown channels are empty; removing an unknown entry does
+    nothing."""
 
     async def start(self) -> None:
         """Connect. Raises `EngineUnavailable` when the backend cannot be reached now."""
@@ -190,46 +192,45 @@ class PresenceManager(Protocol):
         """All entries by client id. The caller must not change the returned dict."""
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
-        """Number of clients, number of distinct users."""
+        """The numbers of clients and of distinct users."""
 
 
 class RemoteEngine(Protocol):
-    """What engines are that can lose their backend. Others need not be."""
+    """An engine that can lose its backend. Optional."""
 
     @property
     def outage(self) -> str:
-        """What cannot be reached or is not heard now, empty while all is well."""
+        """A description of the current outage, such as `Redis at host:port`; empty while healthy."""
 
 
 class ProbedEngine(RemoteEngine, Protocol):
-    """What engines are that can go deaf with all connections in place, and find out by a message to themselves."""
+    """An engine that detects, by probes, that open connections deliver no messages. Optional."""
 
     @property
     def silence(self) -> float:
-        """Seconds since the node has heard anything of its backend. Bounded while it is not deaf: where there is no
-        traffic, messages of its own come back."""
+        """Seconds since the last message from the backend. Bounded while messages are delivered: without traffic,
+        probes come back."""
 
 
 class OrderedBroker(Protocol):
-    """What brokers are that answer later, but carry out calls in the order in which they were made. Others need not
-    be."""
+    """A broker that is asynchronous, but executes calls in the order in which they were made. Optional."""
 
     keeps_order: bool
 
 
 class ReroutableBroker(Protocol):
-    """What brokers are whose channels may be others' after a reload. Others need not be."""
+    """A broker that may route a channel to another backend after a reload. Optional."""
 
     def is_misrouted(self, channel: str) -> bool:
-        """Whether a channel was subscribed to where it does not belong any more: what is published now is not heard
-        until it is subscribed to anew."""
+        """Whether the channel is subscribed on a backend that is no longer its own: publications are not received until
+        it is subscribed again."""
 
 
 class LastWillController(Protocol):
-    """What controllers are that notice when a node vanishes. Others need not be."""
+    """A controller that detects the loss of a node. Optional."""
 
     def register_last_will(self, message: bytes) -> None:
-        """Before the start: the control message that all others get then."""
+        """Set, before the start, the control message that all other nodes get when this one is lost."""
 
 
 class EngineUnavailable(Exception):  # noqa: N818 (says what happened, like the protocol's codes)

@@ -1,4 +1,4 @@
-"""What is counted about connections to engines (10 B.5)."""
+"""Metrics of connections to engines (10 B.5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EngineMetrics:
-    """Brokers by their names; the one that is not named is there from the start."""
+    """Metrics of all brokers, by name; the default broker has an empty name."""
 
     def __init__(self, registry: Registry) -> None:
         self.redis = PubSubMetrics(registry, "broker", ("client", "control"))
@@ -21,8 +21,8 @@ class EngineMetrics:
 
 
 def register_silence_gauge(registry: Registry, silences: Callable[[], Mapping[tuple[str, str], float]]) -> None:
-    """Tell for how long nothing has been heard of brokers and the controller, by kind and name. It is this program's
-    own, and has its prefix whatever the namespace."""
+    """Register the gauge of `silences`: seconds since the last message, by kind and name of the engine. The metric does
+    not exist in Centrifugo, so it has the prefix `fanjet` in every metrics namespace."""
 
     def read() -> list[Sample]:
         return [
@@ -35,7 +35,7 @@ def register_silence_gauge(registry: Registry, silences: Callable[[], Mapping[tu
 
 
 class PubSubMetrics:
-    """Of the connections that receive from Redis."""
+    """Metrics of PUB/SUB connections to Redis."""
 
     def __init__(self, registry: Registry, kind: str, channel_types: tuple[str, ...]) -> None:
         self.errors = registry.counter(
@@ -54,8 +54,8 @@ class PubSubMetrics:
         for channel_type in channel_types:
             self.dropped.cell("", channel_type, shown=True)
 
-    def counting(self, broker_name: str = "", channel_type: str = "client") -> Callable[[str], None]:
-        """What counts errors of a broker, or of its controller (`control`); their names are in 07 §24."""
+    def error_counter(self, broker_name: str = "", channel_type: str = "client") -> Callable[[str], None]:
+        """A function that counts an error of a broker, or of its controller (`control`); error names are in 07 §24."""
         self.buffered.cell(broker_name, channel_type, "0", shown=True)
 
         def count(error: str) -> None:

@@ -1,4 +1,4 @@
-"""Streams in Redis, messages over NATS (07 §16)."""
+"""Broker with history in Redis and delivery over NATS (07 §16)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ log = get_logger(__name__)
 
 
 class RedisNatsBroker:
-    """What is kept goes to `redis`, which carries no messages; what is published, joins and leaves go to `nats`.
+    """Stores history in `redis`, which delivers no messages; delivers publications, joins and leaves over `nats`.
 
-    The two steps are not one: publications of a channel have to be made one after another, or they may overtake each
-    other on their way to subscribers.
+    The two steps are not atomic: publications of a channel have to be published sequentially, or they may be delivered
+    out of order.
     """
 
     keeps_history = True
@@ -65,8 +65,8 @@ class RedisNatsBroker:
         await self._nats.unsubscribe(channel)
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """See `Broker.publish`. Raises error 107 for a pattern. What is in the stream counts as published, even when
-        NATS fails then: subscribers find out that they have missed it."""
+        """See `Broker.publish`. Raises error 107 for a pattern. A publication in the stream counts as published even if
+        NATS then fails: subscribers detect the gap."""
         if has_wildcard(channel):
             raise ReplyError(ERROR_BAD_REQUEST)
         if not options.keeps_history and not options.idempotency_key:

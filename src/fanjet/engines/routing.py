@@ -1,4 +1,4 @@
-"""Engines of namespaces: which broker and which presence manager a channel has (07 §22.1)."""
+"""Routing of channels to the broker and presence manager of their namespace (07 §22.1)."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ E = TypeVar("E")
 
 
 class RoutedBroker:
-    """Hands every call on to the broker of the channel. `name_of` tells its name, empty for the default one; it is
-    asked anew at every call, since namespaces change on reload.
+    """Delegates every call to the broker of the channel. `name_of` returns the broker's name, empty for the default
+    one; it is called each time, because namespaces change on reload.
 
-    A channel is unsubscribed from where it was subscribed.
+    A channel is unsubscribed from the broker on which it was subscribed.
     """
 
     keeps_history = True
 
     def __init__(self, default: Broker, named: Mapping[str, Broker], name_of: NameOf) -> None:
         self.by_name: dict[str, Broker] = {"": default, **named}
-        # Where not all do, the positions of all are checked: that costs those that do a read now and then.
+        # If one broker does not, positions are checked for all, which costs the others an occasional read.
         self.delivers_reliably = all(broker.delivers_reliably for broker in self.by_name.values())
         self._name_of = name_of
         self._subscribed: dict[str, Broker] = {}
@@ -55,15 +55,15 @@ class RoutedBroker:
     def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
         broker = self._broker_of(channel)
-        earlier = self._subscribed.get(channel)
+        previous = self._subscribed.get(channel)
         self._subscribed[channel] = broker
-        if earlier is None or earlier is broker:
+        if previous is None or previous is broker:
             return broker.subscribe(channel)
-        return self._subscribe_anew(earlier, broker, channel)
+        return self._resubscribe(previous, broker, channel)
 
-    async def _subscribe_anew(self, earlier: Broker, broker: Broker, channel: str) -> None:
-        with suppress(EngineUnavailable):  # what still comes from there is of another epoch, which nobody takes
-            await earlier.unsubscribe(channel)
+    async def _resubscribe(self, previous: Broker, broker: Broker, channel: str) -> None:
+        with suppress(EngineUnavailable):  # its publications have another epoch, and are dropped
+            await previous.unsubscribe(channel)
         await broker.subscribe(channel)
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
@@ -81,7 +81,7 @@ class RoutedBroker:
         try:
             return subscribed is not None and self._broker_of(channel) is not subscribed
         except (ReplyError, EngineUnavailable):
-            return False  # of a namespace that is no more: there is nowhere to go
+            return False  # its namespace no longer exists
 
     async def _unsubscribe_at(self, broker: Broker, channel: str) -> None:
         await broker.unsubscribe(channel)
@@ -121,7 +121,7 @@ class RoutedBroker:
 
 
 class RoutedPresenceManager:
-    """Hands every call on to the presence manager of the channel; see `RoutedBroker`."""
+    """Delegates every call to the presence manager of the channel; see `RoutedBroker`."""
 
     def __init__(self, default: PresenceManager, named: Mapping[str, PresenceManager], name_of: NameOf) -> None:
         self._managers = {"": default, **named}
@@ -161,7 +161,7 @@ class RoutedPresenceManager:
 
 
 def brokers_by_name(broker: Broker) -> Mapping[str, Broker]:
-    """All brokers there are; the default one has no name."""
+    """All brokers by name; the default broker has an empty one."""
     return broker.by_name if isinstance(broker, RoutedBroker) else {"": broker}
 
 
@@ -170,7 +170,7 @@ def _outages(engines: Iterable[object]) -> str:
 
 
 def _named(engines: Mapping[str, E], name: str, kind: str) -> E:
-    """Raises `EngineUnavailable` for a name that came with a reload: engines are opened at start."""
+    """Raises `EngineUnavailable` for a name added by a reload: engines are created at start only."""
     try:
         return engines[name]
     except KeyError:

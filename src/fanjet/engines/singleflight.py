@@ -1,4 +1,4 @@
-"""Identical reads made at the same time share one call to the backend (07 §22.2)."""
+"""Deduplication of concurrent identical reads (07 §22.2)."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
     from .interfaces import Broker, History, PresenceManager, Published, PublishOptions
 
 
-class Flights:
-    """Calls by their keys. Who comes while a call is under way waits for the next one, with all others who do: what it
-    found is older than the question, and might lack what the asker was not yet subscribed to."""
+class SharedCalls:
+    """Shares calls by key. A caller that arrives during a call waits for the next one, which later callers share: the
+    result of the running call may be older than the caller's subscription, and lack a publication."""
 
     def __init__(self) -> None:
         self._next: dict[Hashable, asyncio.Task[Any]] = {}
-        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+        self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def share(self, key: Hashable, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The result of a call that begins only now. Raises what that raised."""
+        """The result of a call that starts after this one was made. Raises what the call raises."""
         task = self._next.get(key)
         if task is None:
-            task = self._next[key] = asyncio.get_running_loop().create_task(self._fly(key, call))
-            task.add_done_callback(_note_failure)
+            task = self._next[key] = asyncio.get_running_loop().create_task(self._run(key, call))
+            task.add_done_callback(_consume_exception)
         return await asyncio.shield(task)
 
-    async def _fly(self, key: Hashable, call: Callable[[], Awaitable[Any]]) -> Any:
-        before = self._under_way.get(key)
+    async def _run(self, key: Hashable, call: Callable[[], Awaitable[Any]]) -> Any:
+        before = self._running.get(key)
         if before is not None:
             await asyncio.wait([before])
-        task = self._under_way[key] = self._next.pop(key)
+        task = self._running[key] = self._next.pop(key)
         try:
             return await call()
         finally:
-            if self._under_way.get(key) is task:
-                del self._under_way[key]
+            if self._running.get(key) is task:
+                del self._running[key]
 
 
 class SingleflightBroker:
-    """A broker whose reads of streams are shared."""
+    """A broker whose history reads are shared."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._flights = Flights()
+        self._calls = SharedCalls()
         self.keeps_history = broker.keeps_history
         self.delivers_reliably = broker.delivers_reliably
 
@@ -57,7 +57,7 @@ class SingleflightBroker:
 
     @property
     def silence(self) -> float | None:
-        """See `ProbedEngine`; None where the broker does not tell."""
+        """See `ProbedEngine`; None where the broker does not know it."""
         return getattr(self._broker, "silence", None)
 
     @property
@@ -103,7 +103,7 @@ class SingleflightBroker:
         meta_ttl: int = 0,
     ) -> Coroutine[Any, Any, History]:
         """See `Broker.history`."""
-        return self._flights.share(
+        return self._calls.share(
             (channel, since, limit, reverse, meta_ttl),
             lambda: self._broker.history(channel, since=since, limit=limit, reverse=reverse, meta_ttl=meta_ttl),
         )
@@ -118,7 +118,7 @@ class SingleflightPresenceManager:
 
     def __init__(self, manager: PresenceManager) -> None:
         self._manager = manager
-        self._flights = Flights()
+        self._calls = SharedCalls()
 
     @property
     def outage(self) -> str:
@@ -143,14 +143,14 @@ class SingleflightPresenceManager:
 
     def presence(self, channel: str) -> Coroutine[Any, Any, dict[str, ClientInfo]]:
         """See `PresenceManager.presence`."""
-        return self._flights.share(("presence", channel), lambda: self._manager.presence(channel))
+        return self._calls.share(("presence", channel), lambda: self._manager.presence(channel))
 
     def presence_stats(self, channel: str) -> Coroutine[Any, Any, tuple[int, int]]:
         """See `PresenceManager.presence_stats`."""
-        return self._flights.share(("stats", channel), lambda: self._manager.presence_stats(channel))
+        return self._calls.share(("stats", channel), lambda: self._manager.presence_stats(channel))
 
 
-def _note_failure(task: asyncio.Task[Any]) -> None:
-    """Lest it be reported as unseen when all who waited have gone."""
+def _consume_exception(task: asyncio.Task[Any]) -> None:
+    """Retrieve the exception, so that asyncio does not report it when all waiters were cancelled."""
     if not task.cancelled():
         task.exception()

@@ -1,7 +1,7 @@
-"""The embedded engine: streams and presence in the memory of one process (07 §3).
+"""The memory engine: streams and presence in one process (07 §3).
 
-Nothing here waits: every call is a coroutine that ends in its first step, so that a caller who steps it by hand needs
-no task. All of it runs on one event loop, which is what makes each call atomic.
+No call waits: every coroutine ends in its first step, so that a caller that steps it eagerly needs no task. All calls
+run on one event loop, which makes each of them atomic.
 """
 
 from .broker import MemoryBroker

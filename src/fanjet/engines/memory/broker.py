@@ -19,10 +19,10 @@ _NOT_STORED: Final = Published()
 
 
 class MemoryBroker:
-    """Streams in this process; publications go to `events` inside the call that made them.
+    """Stores streams in this process; reports publications to `events` within the call to `publish`.
 
-    `clock` gives Unix seconds. `history_meta_ttl` (whole seconds) counts where a call names none; 0: streams stay for
-    ever. Once started it sweeps every second: until then what has expired is still there, as the contract allows.
+    `clock` returns Unix seconds. `history_meta_ttl` (whole seconds) is the default of calls without one; 0: streams do
+    not expire. After the start, expired data is removed every second; until then it is visible, as the contract allows.
     """
 
     keeps_history = True
@@ -44,16 +44,16 @@ class MemoryBroker:
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
-        """Begin to drop what expires."""
-        self._sweep_again()
+        """Start removing expired data."""
+        self._schedule_sweep()
 
     async def close(self) -> None:
-        """Drop nothing any more."""
+        """Stop removing expired data."""
         if self._sweeper is not None:
             self._sweeper.cancel()
 
     def subscribe(self, channel: str) -> Awaitable[None]:
-        """Nothing to do: all publications are made here."""
+        """Nothing to do: all publications are made in this process."""
         return DONE
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
@@ -61,8 +61,8 @@ class MemoryBroker:
         return DONE
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """See `Broker.publish`. Never waits, so neither the append nor the delivery can be overtaken."""
-        now = floor(self._clock() * 1000)  # 500 instructions less than int() takes
+        """See `Broker.publish`. Never waits, so that append and delivery are one step."""
+        now = floor(self._clock() * 1000)  # saves 500 instructions compared with int()
         key = options.idempotency_key
         if key:
             earlier = self._results.find(channel, key, now)
@@ -80,7 +80,7 @@ class MemoryBroker:
 
     def _append(self, channel: str, data: bytes, options: PublishOptions, now: int) -> Published:
         stream = self._touch(channel, now, options.history_meta_ttl)
-        # Before the version check: a suppressed publish prolongs both lifetimes too.
+        # Before the version check: a suppressed publish extends both lifetimes too.
         stream.expires_at = now + options.history_ttl * 1000
         if stream.expires_at < stream.queued_for or stream.meta_expires_at < stream.queued_for:
             self._expiry.watch(channel, stream)
@@ -127,40 +127,40 @@ class MemoryBroker:
         reverse: bool = False,
         meta_ttl: int = 0,
     ) -> History:
-        """See `Broker.history`. Reading creates the stream, so that who subscribes first gets an epoch."""
+        """See `Broker.history`. Reading creates the stream, so that the first subscriber gets an epoch."""
         stream = self._touch(channel, int(self._clock() * 1000), meta_ttl)
         self._expiry.watch(channel, stream)
         return History(stream.read(since, limit, reverse=reverse), stream.position)
 
     async def remove_history(self, channel: str) -> None:
-        """See `Broker.remove_history`. Version baseline and idempotency results stay as well."""
+        """See `Broker.remove_history`. Version baseline and idempotency results stay too."""
         stream = self._streams.get(channel)
         if stream is not None:
             stream.clear()
 
     def sweep(self) -> None:
-        """Drop what has expired: publications, whole streams, idempotency results."""
+        """Remove expired publications, streams and idempotency results."""
         now = int(self._clock() * 1000)
         for channel, stream in self._expiry.due(now):
             if stream.meta_expires_at <= now:
-                self._drop(channel, stream, now)
+                self._remove_expired(channel, stream, now)
                 continue
             stream.clear()
             stream.expires_at = NEVER
             self._expiry.watch(channel, stream)
         self._results.sweep(now)
 
-    def _sweep_again(self) -> None:
+    def _schedule_sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweeper = loop.call_at(next_second(loop), self._sweep_again)
+        self._sweeper = loop.call_at(next_second(loop), self._schedule_sweep)
         self.sweep()
 
-    def _drop(self, channel: str, stream: Stream, now: int) -> None:
-        """Its time is over."""
+    def _remove_expired(self, channel: str, stream: Stream, now: int) -> None:
+        """Remove an expired stream."""
         del self._streams[channel]
 
     def _touch(self, channel: str, now: int, meta_ttl: int) -> Stream:
-        """The channel's stream, made if there is none, with a new lease of life. The caller watches it."""
+        """Get or create the channel's stream and extend its lifetime. The caller adds it to the expiry queue."""
         stream = self._streams.get(channel)
         if stream is None:
             stream = self._streams[channel] = Stream()

@@ -1,4 +1,4 @@
-"""Which streams expire when: a heap with lazy re-insertion (07 §3.2)."""
+"""A queue of stream deadlines: a heap with lazy re-insertion (07 §3.2)."""
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
@@ -9,8 +9,8 @@ from .stream import NEVER, Stream
 class ExpiryQueue:
     """Channels ordered by the deadline of their stream.
 
-    A publication moves its stream's deadline, nearly always to later. Such a move costs a comparison here: the queued
-    entry stays and is put back with the right deadline when it comes up.
+    A publication nearly always postpones its stream's deadline. That costs one comparison: the queued entry stays, and
+    is re-inserted with the right deadline when it comes up.
     """
 
     __slots__ = ("_heap", "_streams")
@@ -23,20 +23,20 @@ class ExpiryQueue:
         return len(self._heap)
 
     def watch(self, channel: str, stream: Stream) -> None:
-        """Call whenever the stream's deadline was set."""
+        """Update the queue after the stream's deadline was set."""
         deadline = stream.deadline
         if deadline < stream.queued_for:
             stream.queued_for = deadline
             heappush(self._heap, (deadline, channel))
 
     def due(self, now: int) -> Iterator[tuple[str, Stream]]:
-        """Take out the streams that have something to expire; the caller expires it and watches the stream again."""
+        """Remove and return due streams; the caller expires their data and calls `watch` again."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             queued_for, channel = heappop(heap)
             stream = self._streams.get(channel)
             if stream is None or stream.queued_for != queued_for:
-                continue  # of a deleted stream, or superseded by an earlier deadline
+                continue  # the stream was deleted, or an earlier deadline superseded this entry
             stream.queued_for = NEVER
             if stream.deadline <= now:
                 yield channel, stream

@@ -1,4 +1,4 @@
-"""Results of publishes with an idempotency key, kept so that a repeat changes nothing (07 §2.3, 05 §7.1)."""
+"""A cache of results of publishes with an idempotency key (07 §2.3, 05 §7.1)."""
 
 from typing import Final
 
@@ -8,9 +8,9 @@ RESULT_TTL_MS: Final = 300_000
 
 
 class IdempotencyCache:
-    """Positions by channel and key. A repeat does not prolong them.
+    """Stream positions by channel and key. A repeated publish does not extend their lifetime.
 
-    All live equally long, and a dict keeps insertion order, so the oldest come first and no queue is needed beside it.
+    All entries have the same lifetime and a dict keeps insertion order, so the oldest come first without a queue.
     """
 
     __slots__ = ("_results",)
@@ -22,17 +22,17 @@ class IdempotencyCache:
         return len(self._results)
 
     def find(self, channel: str, key: str, now: int) -> StreamPosition | None:
-        """The position that an earlier publish with this key got."""
+        """The position of an earlier publish with this key."""
         result = self._results.get((channel, key))
         return result[1] if result is not None and result[0] > now else None
 
     def store(self, channel: str, key: str, position: StreamPosition, now: int) -> None:
-        """Remember the position for 300 s."""
-        self._results.pop((channel, key), None)  # an expired one would keep its old place
+        """Store the position for 300 s."""
+        self._results.pop((channel, key), None)  # an expired entry would keep its place in the order
         self._results[channel, key] = (now + RESULT_TTL_MS, position)
 
     def sweep(self, now: int) -> None:
-        """Forget what has expired."""
+        """Remove expired entries."""
         expired = []
         for key, (expires_at, _) in self._results.items():
             if expires_at > now:

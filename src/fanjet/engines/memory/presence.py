@@ -4,7 +4,7 @@ from fanjet.protocol.publication import ClientInfo
 
 
 class MemoryPresenceManager:
-    """Who is in a channel of this process. Entries never expire: a connection that ends removes its own."""
+    """Presence in this process. Entries never expire: a connection removes its entries when it ends."""
 
     def __init__(self) -> None:
         self._channels: dict[str, dict[str, ClientInfo]] = {}
@@ -29,11 +29,11 @@ class MemoryPresenceManager:
             del self._channels[channel]
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
-        """See `PresenceManager.presence`. A copy: what happens later does not change it."""
+        """See `PresenceManager.presence`. Returns a copy, which later changes do not affect."""
         return dict(self._channels.get(channel, ()))
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
-        """See `PresenceManager.presence_stats`. All anonymous connections are one user."""
+        """See `PresenceManager.presence_stats`. Anonymous connections count as one user."""
         entries = self._channels.get(channel)
         if entries is None:
             return 0, 0

@@ -1,4 +1,4 @@
-"""One channel's stream: its newest publications, its position and when it expires (07 §2.1, §3). Pure, no clock."""
+"""The stream of a channel: publications, position and expiry (07 §2.1, §3). Uses no clock."""
 
 from collections import deque
 from itertools import islice
@@ -12,7 +12,7 @@ _UINT64: Final = 2**64 - 1
 
 
 class Stream:
-    """Stored publications have consecutive offsets, the last of them is `top` (unless all were dropped).
+    """Stored publications have consecutive offsets; the last of them is `top`, unless all were removed.
 
     Times are Unix milliseconds; `NEVER` stands for no deadline.
     """
@@ -41,19 +41,19 @@ class Stream:
 
     @property
     def deadline(self) -> int:
-        """When something of this stream expires next."""
+        """The time of the next expiry."""
         return min(self.expires_at, self.meta_expires_at)
 
     def is_stale(self, version: int, version_epoch: str) -> bool:
-        """Whether a publication of this version comes too late (07 §2.3). Version 0 never does."""
+        """Whether a publication of this version is outdated (07 §2.3). Version 0 never is."""
         if version <= 0 or version > self.version:
             return False
         return not version_epoch or version_epoch == self.version_epoch
 
     def append(self, publication: Publication, size: int, version_epoch: str) -> None:
-        """Store the publication with offset `top + 1`, keep the newest `size`.
+        """Store the publication with offset `top + 1`, and keep the newest `size`.
 
-        Its version becomes the baseline for `is_stale`, also when it has none: an unversioned publication resets it.
+        Its version becomes the baseline of `is_stale`: a publication without a version resets it.
         """
         stored = self._stored
         if stored.maxlen != size:
@@ -64,14 +64,14 @@ class Stream:
         self.version_epoch = version_epoch
 
     def clear(self) -> None:
-        """Drop the stored publications; position and version baseline stay."""
+        """Remove the stored publications; position and version baseline stay."""
         self._stored.clear()
 
     def read(self, since: StreamPosition | None, limit: int, *, reverse: bool) -> list[Publication]:
-        """Publications after (in reverse: before) `since`; without it from the oldest (newest). Negative limit: none.
+        """Publications after (in reverse: before) `since`; without it from the oldest (newest). Negative: no limit.
 
-        A forward read whose start is not stored any more begins at the oldest: the reader sees the gap by the offset.
-        Epochs are not compared (07 §3.3).
+        A forward read whose start is no longer stored begins at the oldest publication: the reader sees the gap by the
+        offset. Epochs are not compared (07 §3.3).
         """
         start = self._start(since, reverse=reverse)
         if start is None or limit == 0:
@@ -80,10 +80,10 @@ class Stream:
         return list(islice(reversed(self._stored) if reverse else self._stored, start, stop))
 
     def _start(self, since: StreamPosition | None, *, reverse: bool) -> int | None:
-        """How many stored publications to skip in reading direction; None: there is nothing to read."""
+        """The number of stored publications to skip in reading direction; None if there is nothing to read."""
         if since is None:
             return 0
-        # Offsets are unsigned 64-bit numbers and wrap: nothing is before 0, and what follows the last one is 0.
+        # Offsets are unsigned 64-bit numbers and wrap: the last one is followed by 0.
         offset = (since.offset + (-1 if reverse else 1)) & _UINT64
         if offset > self.top:
             return None

@@ -60,11 +60,11 @@ class StreamStore(MemoryBroker):
         if self._owner.sync():  # which may prolong streams that would expire
             super().sweep()
 
-    def _drop(self, channel: str, stream: Stream, now: int) -> None:
+    def _remove_expired(self, channel: str, stream: Stream, now: int) -> None:
         if not self._owner.revoke_slot(channel):
             stream.meta_expires_at = now + 1  # retried with the next sweep
         if stream.meta_expires_at <= now:
-            super()._drop(channel, stream, now)
+            super()._remove_expired(channel, stream, now)
             self._owner.on_stream_removed(channel)
         else:
             self._expiry.watch(channel, stream)
