@@ -7,8 +7,9 @@ Ways in that carry any bytes (gRPC, Python) put `bytes` in their place: what is 
 
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw
 
+from fanjet.protocol.document import Document
 from fanjet.protocol.messages import FilterNode, Int32, Int64, UInt32
 
 UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -17,7 +18,7 @@ UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 NO_PAYLOAD = Raw()
 
 
-class Request(Struct, frozen=True):
+class Request(Document, frozen=True):
     """What all requests are."""
 
 
@@ -27,7 +28,7 @@ class ChannelRequest(Request, frozen=True):
     channel: str = ""
 
 
-class StreamPosition(Struct, frozen=True):
+class StreamPosition(Document, frozen=True):
     """A place in a channel's stream."""
 
     offset: UInt64 = 0
@@ -59,13 +60,13 @@ class BroadcastRequest(Publishing, frozen=True):
     channels: list[str] = []
 
 
-class BoolValue(Struct, frozen=True):
+class BoolValue(Document, frozen=True):
     """A boolean that can be absent."""
 
     value: bool = False
 
 
-class SubscribeOptionOverride(Struct, frozen=True):
+class SubscribeOptionOverride(Document, frozen=True):
     """Namespace options that one subscribe call replaces."""
 
     presence: BoolValue | None = None
@@ -104,7 +105,7 @@ class UnsubscribeRequest(TargetingRequest, frozen=True):
     channel: str = ""
 
 
-class CustomDisconnect(Struct, frozen=True):
+class CustomDisconnect(Document, frozen=True):
     """Code and reason to close with, passed on as given."""
 
     code: UInt32 = 0
@@ -225,7 +226,7 @@ class SharedPollPublishRequest(ChannelRequest, frozen=True):
     epoch: str = ""
 
 
-class Command(Struct, frozen=True):
+class Command(Document, frozen=True):
     """One element of a batch: the first field that is set says what to do, in this order (05 §6.14)."""
 
     publish: PublishRequest | None = None
@@ -257,7 +258,7 @@ class BatchRequest(Request, frozen=True):
     parallel: bool = False
 
 
-class LegacyCommand(Struct, frozen=True):
+class LegacyCommand(Document, frozen=True):
     """One command of the legacy envelope (05 §2.8). `method` is a name or a number."""
 
     id: UInt32 = 0

@@ -2,24 +2,26 @@
 
 from typing import Final, TypeVar
 
-from msgspec import Raw, Struct
-from msgspec.json import Decoder
+from msgspec import Raw
+
+from fanjet.protocol.document import Document
+from fanjet.protocol.json_document import DocumentDecoder
 
 from .jwt import decode_json
 
 
-class _Members(Struct, frozen=True):
+class _Members(Document, frozen=True):
     value: dict[str, Raw] = {}
 
 
-class _Elements(Struct, frozen=True):
+class _Elements(Document, frozen=True):
     value: list[Raw] = []
 
 
-S = TypeVar("S", bound=Struct)
+D = TypeVar("D", bound=Document)
 
-_members: Final = Decoder(_Members)
-_elements: Final = Decoder(_Elements)
+_members: Final = DocumentDecoder(_Members)
+_elements: Final = DocumentDecoder(_Elements)
 
 
 def find_claim(document: bytes, path: tuple[str, ...]) -> bytes | None:
@@ -47,6 +49,6 @@ def _step(value: bytes, name: str) -> bytes | None:
     return None
 
 
-def _decode(value: bytes, decoder: Decoder[S]) -> S:
+def _decode(value: bytes, decoder: DocumentDecoder[D]) -> D:
     """What the careful decoder, which takes half surrogates and any depth, fills are structs."""
     return decode_json(b'{"value":' + value + b"}", decoder)

@@ -7,16 +7,17 @@ from math import inf, isinf
 from typing import Final, TypeVar
 
 from msgspec import Raw, Struct
-from msgspec.json import Decoder
 
 from fanjet.protocol.base64_text import decode_base64
 from fanjet.protocol.capability import Capability
+from fanjet.protocol.document import Document
+from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.messages import NO_PAYLOAD, FilterNode, Int64
 
 from .errors import TokenInvalid
 from .jwt import decode_json, without_half_surrogates
 
-G = TypeVar("G", bound=Struct)
+G = TypeVar("G", bound=Document)
 
 _NULL: Final = b"null"
 _number: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -26,13 +27,13 @@ END_OF_TIME: Final = 2**63 - 62_135_596_800
 """Seconds from here on overflow the reference's clock and lie far in the past."""
 
 
-class BoolValue(Struct, frozen=True):
+class BoolValue(Document, frozen=True):
     """An option that is set; `{}` sets it to false."""
 
     value: bool = False
 
 
-class OverrideClaims(Struct, frozen=True):
+class OverrideClaims(Document, frozen=True):
     """Namespace options that the token replaces."""
 
     presence: BoolValue | None = None
@@ -42,7 +43,7 @@ class OverrideClaims(Struct, frozen=True):
     force_positioning: BoolValue | None = None
 
 
-class RegisteredClaims(Struct, frozen=True):
+class RegisteredClaims(Document, frozen=True):
     """What both kinds of tokens have in common. Claims of several types stay as written until they are read below."""
 
     sub: str = ""
@@ -58,7 +59,7 @@ class RegisteredClaims(Struct, frozen=True):
     b64info: str = ""
 
 
-class SubClaims(Struct, frozen=True):
+class SubClaims(Document, frozen=True):
     """One entry of `subs`."""
 
     info: Raw = NO_PAYLOAD
@@ -90,19 +91,19 @@ class SubscriptionClaims(RegisteredClaims, frozen=True):
     server_tags_filter: FilterNode | None = None
 
 
-class LabelsClaim(Struct, frozen=True):
+class LabelsClaim(Document, frozen=True):
     """What `labels` has to be."""
 
     labels: dict[str, str] | None = None
 
 
-class CapsClaim(Struct, frozen=True):
+class CapsClaim(Document, frozen=True):
     """What `caps` has to be."""
 
     caps: list[Capability] | None = None
 
 
-class AllowClaim(Struct, frozen=True):
+class AllowClaim(Document, frozen=True):
     """What `allow` has to be."""
 
     allow: list[str] | None = None
@@ -118,7 +119,7 @@ class ServerSubscription(Struct, frozen=True):
     server_tags_filter: FilterNode | None = None
 
 
-def read_grant(document: bytes, claim: Raw, decoder: Decoder[G]) -> G | None:
+def read_grant(document: bytes, claim: Raw, decoder: DocumentDecoder[G]) -> G | None:
     """Read one claim that only the paid edition of the reference knows; None without it.
 
     Of another type it is somebody's own claim of that name, which tokens may have: it means nothing here, and what it

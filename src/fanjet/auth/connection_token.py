@@ -4,17 +4,17 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
-from msgspec.json import Decoder
 
 from fanjet.protocol.capability import Capability
+from fanjet.protocol.json_document import DocumentDecoder
 
 from .claims import CapsClaim, ConnectionClaims, LabelsClaim, ServerSubscription, SubClaims, read_grant, read_payload
 from .errors import TokenExpired, TokenInvalid
 from .rules import Opened, TokenRules
 
-_decoder: Final = Decoder(ConnectionClaims)
-_labels_decoder: Final = Decoder(LabelsClaim)
-_caps_decoder: Final = Decoder(CapsClaim)
+_decoder: Final = DocumentDecoder(ConnectionClaims)
+_labels_decoder: Final = DocumentDecoder(LabelsClaim)
+_caps_decoder: Final = DocumentDecoder(CapsClaim)
 
 
 class ConnectionToken(Struct, frozen=True):

@@ -4,15 +4,15 @@ from binascii import Error, a2b_base64
 from functools import lru_cache
 from typing import Final, TypeVar
 
-from msgspec import DecodeError, Struct, ValidationError
-from msgspec.json import Decoder
+from msgspec import DecodeError, Struct
 
-from fanjet.protocol import lenient_json
+from fanjet.protocol.document import Document
+from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.json_scan import MalformedJSON
 
 from .errors import TokenInvalid
 
-S = TypeVar("S", bound=Struct)
+D = TypeVar("D", bound=Document)
 
 # The URL-safe alphabet becomes the standard one; what is foreign becomes something that strict decoding refuses.
 _STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -33,7 +33,7 @@ class Token(Struct, frozen=True, gc=False):
     signature: bytes
 
 
-class Header(Struct, frozen=True):
+class Header(Document, frozen=True):
     """The fields of a header that are looked at; `typ` and `cty` only have to be strings."""
 
     alg: str = ""
@@ -42,7 +42,7 @@ class Header(Struct, frozen=True):
     cty: str = ""
 
 
-_decode_header: Final = Decoder(Header)
+_decode_header: Final = DocumentDecoder(Header)
 
 
 def parse_token(text: str) -> Token:
@@ -75,22 +75,17 @@ def _read_header(part: bytes) -> Header:
 _known_header: Final = lru_cache(maxsize=128)(_read_header)
 
 
-def decode_json(document: bytes, decoder: Decoder[S]) -> S:
+def decode_json(document: bytes, decoder: DocumentDecoder[D]) -> D:
     """Decode a part's JSON. What is not UTF-8 reads as U+FFFD, byte by byte. Raises `TokenInvalid`."""
     if not document.isascii():
         document = _repair(document)
     try:
-        return decoder.decode(document)
-    except (DecodeError, ValidationError, RecursionError):
-        return _decode_carefully(document, decoder)
-
-
-def _decode_carefully(document: bytes, decoder: Decoder[S]) -> S:
-    """For `null`, half surrogate pairs and deep nesting, which the fast decoder refuses."""
-    try:
-        return lenient_json.decode(document, decoder.type)
-    except MalformedJSON as error:
-        raise TokenInvalid(str(error)) from None
+        return decoder.exact(document)
+    except (DecodeError, RecursionError) as refusal:
+        try:
+            return decoder.decode_again(document, refusal)
+        except MalformedJSON as error:
+            raise TokenInvalid(str(error)) from None
 
 
 def _repair(document: bytes) -> bytes:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from msgspec import Raw, Struct, defstruct
-from msgspec.json import Decoder
-
-from fanjet.protocol.messages import NO_PAYLOAD
+from msgspec import Raw, Struct
 
 from .authorities import open_authorities
+from .claim_paths import find_claim
 from .claims import RegisteredClaims, read_audience, read_text, read_time
 from .errors import TokenInvalid, TokenSettingsError
 from .jwt import decode_json, parse_token
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from fanjet.config.tree.token import Token as TokenConfig
+    from fanjet.protocol.json_document import DocumentDecoder
 
     from .claim_mapping import ClaimMapping
 
@@ -73,9 +72,8 @@ class TokenRules:
         self._audience = config.audience
         self._issuer = config.issuer
         self._user_id_claim = config.user_id_claim
-        self._user_decoder = _decoder_of_one_claim(config.user_id_claim)
 
-    def open(self, text: str, decoder: Decoder[C]) -> Opened[C] | Awaitable[Opened[C]]:
+    def open(self, text: str, decoder: DocumentDecoder[C]) -> Opened[C] | Awaitable[Opened[C]]:
         """What the token says, later if a key has to be fetched first. Raises `TokenInvalid`, `KeysUnavailable`.
 
         Whether the token has expired is left to `Opened.is_expired`.
@@ -89,7 +87,7 @@ class TokenRules:
             read_time(claims.iat)
         named = _NOTHING_NAMED if self._patterns is None else self._patterns.match(claims.iss, audience)
         authority = self._authorities.find(claims.iss, audience)
-        user = claims.sub if self._user_decoder is None else self._custom_user(token.claims, self._user_decoder)
+        user = self._custom_user(token.claims) if self._user_id_claim else claims.sub
         opened = Opened(claims, user, audience, expires, not_before, token.claims, authority.mapping)
         if self._skip_signature:
             return self._admit(opened, True)
@@ -110,8 +108,9 @@ class TokenRules:
             raise TokenInvalid("invalid issuer")
         return opened
 
-    def _custom_user(self, document: bytes, decoder: Decoder[Struct]) -> str:
-        return read_text(getattr(decode_json(document, decoder), self._user_id_claim))
+    def _custom_user(self, document: bytes) -> str:
+        """The claim of the configured name, whose letter case counts: it is the operator's, not the contract's."""
+        return read_text(Raw(find_claim(document, (self._user_id_claim,)) or b""))
 
 
 def _check_alternatives(config: TokenConfig) -> None:
@@ -121,9 +120,3 @@ def _check_alternatives(config: TokenConfig) -> None:
         if getattr(config, name) and getattr(config, key):
             reason = f"can not use both token_{name} and token_{key}, configure only one of them"
             raise TokenSettingsError(key, reason)
-
-
-def _decoder_of_one_claim(name: str) -> Decoder[Struct] | None:
-    if not name:
-        return None
-    return Decoder(defstruct("UserClaim", [(name, Raw, NO_PAYLOAD)], frozen=True))

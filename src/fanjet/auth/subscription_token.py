@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
-from msgspec.json import Decoder
 
+from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.messages import FilterNode
 
 from .claims import AllowClaim, OverrideClaims, SubscriptionClaims, read_grant, read_payload
 from .errors import TokenExpired, TokenInvalid
 from .rules import Opened, TokenRules
 
-_decoder: Final = Decoder(SubscriptionClaims)
-_allow_decoder: Final = Decoder(AllowClaim)
+_decoder: Final = DocumentDecoder(SubscriptionClaims)
+_allow_decoder: Final = DocumentDecoder(AllowClaim)
 
 
 class SubscriptionToken(Struct, frozen=True):

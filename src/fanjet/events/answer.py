@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from fanjet.protocol.capability import Capability
+from fanjet.protocol.document import Document
 from fanjet.protocol.messages import FilterNode
 
 
-class Switch(Struct, frozen=True):
+class Switch(Document, frozen=True):
     """An option that is set, as opposed to one that is left alone."""
 
     value: bool = False
 
 
-class Override(Struct, frozen=True):
+class Override(Document, frozen=True):
     """Namespace options that hold differently for one subscription; None keeps the namespace's."""
 
     presence: Switch | None = None

@@ -1,9 +1,9 @@
 """Permissions that a connection brings along (03 §14.1)."""
 
-from msgspec import Struct
+from .document import Document
 
 
-class Capability(Struct, frozen=True):
+class Capability(Document, frozen=True):
     """An entry of `caps`: what is allowed on channels. Its texts are as they were written; unknown ones allow nothing.
 
     `match` says how `channels` are compared: exactly when empty, or `wildcard`, `regex`, `doublestar`. `allow` has the

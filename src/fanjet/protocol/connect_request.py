@@ -3,14 +3,13 @@
 from typing import Final
 
 from msgspec import DecodeError
-from msgspec.json import Decoder
 
 from .codec import MalformedFrame
+from .json_document import DocumentDecoder
 from .json_scan import MalformedJSON, require_utf8, skip_space, skip_value
-from .lenient_json import decode as decode_carefully
 from .messages import ConnectRequest
 
-_decode: Final = Decoder(ConnectRequest).decode
+_requests: Final = DocumentDecoder(ConnectRequest)
 
 
 def connect_request_of_json(data: bytes) -> ConnectRequest:
@@ -18,7 +17,7 @@ def connect_request_of_json(data: bytes) -> ConnectRequest:
     try:
         if not data.isascii():
             require_utf8(data)
-        return _decode(data)
+        return _requests.exact(data)
     except (MalformedJSON, DecodeError, RecursionError):
         return _of_first_value(data)
 
@@ -26,6 +25,6 @@ def connect_request_of_json(data: bytes) -> ConnectRequest:
 def _of_first_value(data: bytes) -> ConnectRequest:
     start = skip_space(data, 0)
     try:
-        return decode_carefully(data[start : skip_value(data, start)], ConnectRequest)
+        return _requests.decode(data[start : skip_value(data, start)])
     except (MalformedJSON, RecursionError) as error:
         raise MalformedFrame from error

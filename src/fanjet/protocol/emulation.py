@@ -8,6 +8,7 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from .codec import MalformedFrame
+from .json_document import DocumentDecoder
 from .json_scan import MalformedJSON
 from .lenient_json import decode_first, decode_string
 from .messages import EmulationRequest
@@ -16,7 +17,7 @@ from .protobuf_decode import decode_emulation_request
 if TYPE_CHECKING:
     from .codec import Codec
 
-_decode_request: Final = Decoder(EmulationRequest).decode
+_decode_request: Final = DocumentDecoder(EmulationRequest).exact
 _decode_text: Final = Decoder(str).decode
 
 

@@ -1,6 +1,7 @@
 """A careful JSON decoder for what `msgspec` refuses and the contract accepts (01 §2.2, §2.4; 05 §2.5).
 
-`null` for a scalar, half surrogate pairs, nesting of thousands of levels and integers past 2^63 are legal on the wire.
+`null` for a scalar, half surrogate pairs, nesting of thousands of levels, integers past 2^63 and keys in several
+spellings are legal on the wire.
 This decoder fills the same `msgspec` structs and keeps payloads as written. It is for documents at which the fast one
 has failed: it costs some 50 times as much.
 """
@@ -10,10 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec import Raw, Struct, inspect, structs
 
+from .field_names import FieldNames
 from .json_scan import MalformedJSON, match_integer, match_key, match_string, require_utf8, skip_space, skip_value
 
 T = TypeVar("T", bound=Struct)
@@ -185,14 +187,19 @@ def _dict_reader(read_value: _Reader) -> _Reader:
     return read
 
 
+class _Field(NamedTuple):
+    name: str
+    read: _Reader
+    is_scalar: bool
+
+
 _struct_readers: dict[type[Struct], _Reader] = {}
 
 
 def _struct_reader(struct: type[Struct]) -> _Reader:
     if struct in _struct_readers:
         return _struct_readers[struct]
-    fields: dict[str, _Reader] = {}
-    scalars: set[str] = set()
+    fields: dict[str, _Field] = {}
 
     def read(data: bytes, at: int, depth: int) -> tuple[Struct | None, int]:
         if depth > MAX_TYPED_DEPTH:
@@ -200,14 +207,14 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
         values: dict[str, Any] = {}
 
         def take(key: str, start: int) -> int:
-            reader = fields.get(key)
-            if reader is None:
+            field = names.find(key)
+            if field is None:
                 return skip_value(data, start, depth + 1)
-            if reader is not _read_payload and data.startswith(b"null", start):
-                if key not in scalars:  # where the key came before, null takes back a container and leaves a scalar
-                    values.pop(key, None)
+            if field.read is not _read_payload and data.startswith(b"null", start):
+                if not field.is_scalar:  # a null behind a value takes back a container and leaves a scalar
+                    values.pop(field.name, None)
                 return start + 4
-            values[key], end = reader(data, start, depth + 1)
+            values[field.name], end = field.read(data, start, depth + 1)
             return end
 
         end = _read_members(data, at, take)
@@ -216,9 +223,8 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
     _struct_readers[struct] = read  # before the fields: a struct may hold itself
     for field in structs.fields(struct):
         info = inspect.type_info(field.type)
-        fields[field.name] = _reader_of(info)
-        if isinstance(info, _SCALAR_TYPES):
-            scalars.add(field.name)
+        fields[field.name] = _Field(field.name, _reader_of(info), isinstance(info, _SCALAR_TYPES))
+    names = FieldNames(fields)
     return read
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 
+from .document import Document
 from .publication import ClientInfo, EncodedPublication, Publication, StreamPosition
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -31,7 +32,7 @@ def refuse_above_uint64(number: int) -> None:
 # ---------------------------------------------------------------------------------------------- client to server
 
 
-class FilterNode(Struct, frozen=True, gc=False):
+class FilterNode(Document, frozen=True, gc=False):
     """A node of a tags filter (01 §11). A `None` among `nodes` is a `null` that validation refuses."""
 
     op: str = ""
@@ -42,7 +43,7 @@ class FilterNode(Struct, frozen=True, gc=False):
     nodes: list["FilterNode | None"] = []
 
 
-class SubscribeRequest(Struct, frozen=True, gc=False):
+class SubscribeRequest(Document, frozen=True, gc=False):
     """Command `subscribe`, and the recovery wish for one server-side subscription inside `connect`."""
 
     channel: str = ""
@@ -68,7 +69,7 @@ class SubscribeRequest(Struct, frozen=True, gc=False):
             refuse_above_uint64(self.offset)
 
 
-class ConnectRequest(Struct, frozen=True, gc=False):
+class ConnectRequest(Document, frozen=True, gc=False):
     """Command `connect`."""
 
     token: str = ""
@@ -80,13 +81,13 @@ class ConnectRequest(Struct, frozen=True, gc=False):
     flag: Int64 = 0
 
 
-class UnsubscribeRequest(Struct, frozen=True, gc=False):
+class UnsubscribeRequest(Document, frozen=True, gc=False):
     """Command `unsubscribe`."""
 
     channel: str = ""
 
 
-class PublishRequest(Struct, frozen=True, gc=False):
+class PublishRequest(Document, frozen=True, gc=False):
     """Command `publish`; `type` 1 is a map publish."""
 
     channel: str = ""
@@ -96,19 +97,19 @@ class PublishRequest(Struct, frozen=True, gc=False):
     removed: bool = False
 
 
-class PresenceRequest(Struct, frozen=True, gc=False):
+class PresenceRequest(Document, frozen=True, gc=False):
     """Command `presence`."""
 
     channel: str = ""
 
 
-class PresenceStatsRequest(Struct, frozen=True, gc=False):
+class PresenceStatsRequest(Document, frozen=True, gc=False):
     """Command `presence_stats`."""
 
     channel: str = ""
 
 
-class HistoryRequest(Struct, frozen=True, gc=False):
+class HistoryRequest(Document, frozen=True, gc=False):
     """Command `history`."""
 
     channel: str = ""
@@ -121,30 +122,30 @@ class HistoryRequest(Struct, frozen=True, gc=False):
             refuse_above_uint64(self.since.offset)
 
 
-class PingRequest(Struct, frozen=True, gc=False):
+class PingRequest(Document, frozen=True, gc=False):
     """Command `ping`: known, never available."""
 
 
-class SendRequest(Struct, frozen=True, gc=False):
+class SendRequest(Document, frozen=True, gc=False):
     """Command `send`: known, never available."""
 
     data: Raw = NO_PAYLOAD
 
 
-class RPCRequest(Struct, frozen=True, gc=False):
+class RPCRequest(Document, frozen=True, gc=False):
     """Command `rpc`."""
 
     data: Raw = NO_PAYLOAD
     method: str = ""
 
 
-class RefreshRequest(Struct, frozen=True, gc=False):
+class RefreshRequest(Document, frozen=True, gc=False):
     """Command `refresh`."""
 
     token: str = ""
 
 
-class KeyedItem(Struct, frozen=True, gc=False):
+class KeyedItem(Document, frozen=True, gc=False):
     """One key to track on a shared-poll subscription."""
 
     key: str = ""
@@ -154,14 +155,14 @@ class KeyedItem(Struct, frozen=True, gc=False):
         refuse_above_uint64(self.version)
 
 
-class TrackBatch(Struct, frozen=True, gc=False):
+class TrackBatch(Document, frozen=True, gc=False):
     """Keys to track together with the signature that allows them."""
 
     signature: str = ""
     items: list[KeyedItem] = []
 
 
-class SubRefreshRequest(Struct, frozen=True, gc=False):
+class SubRefreshRequest(Document, frozen=True, gc=False):
     """Command `sub_refresh`."""
 
     channel: str = ""
@@ -171,7 +172,7 @@ class SubRefreshRequest(Struct, frozen=True, gc=False):
     untrack: list[str] = []
 
 
-class Command(Struct, frozen=True, gc=False):
+class Command(Document, frozen=True, gc=False):
     """One incoming command. Without `id` and `send` it is a pong (01 §4.1)."""
 
     id: UInt32 = 0
@@ -189,7 +190,7 @@ class Command(Struct, frozen=True, gc=False):
     sub_refresh: SubRefreshRequest | None = None
 
 
-class EmulationRequest(Struct, frozen=True, gc=False):
+class EmulationRequest(Document, frozen=True, gc=False):
     """Commands that come by a request of their own (02 §7.4), with the node and the session that they are for."""
 
     node: str = ""

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from .document import Document
+
 
 class ClientInfo(Struct, frozen=True, array_like=True, gc=False):
     """Who published, joined or is present (01 §3.2). The infos are payloads: JSON unless a source said otherwise."""
@@ -14,7 +16,7 @@ class ClientInfo(Struct, frozen=True, array_like=True, gc=False):
     chan_info: bytes = b""
 
 
-class StreamPosition(Struct, frozen=True, gc=False):
+class StreamPosition(Document, frozen=True, gc=False):
     """A place in a channel's stream. Offset 0 with an empty epoch: not in a stream."""
 
     offset: Annotated[int, Meta(ge=0)] = 0

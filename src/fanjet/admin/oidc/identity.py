@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Raw, Struct
-from msgspec.json import Decoder
 
 from fanjet.auth import TokenInvalid
 from fanjet.auth.claims import read_audience, read_time
 from fanjet.auth.jwt import decode_json, parse_token
 from fanjet.config.cel import compile_expression
+from fanjet.protocol.document import Document
+from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.messages import NO_PAYLOAD
 from fanjet.telemetry.logging import get_logger
 
@@ -28,7 +29,7 @@ CLOCK_DIFFERENCE: Final = 60.0
 """Seconds that the provider's clock may be ahead."""
 
 
-class _Claims(Struct, frozen=True):
+class _Claims(Document, frozen=True):
     iss: str = ""
     sub: str = ""
     nonce: str = ""
@@ -37,7 +38,7 @@ class _Claims(Struct, frozen=True):
     nbf: Raw = NO_PAYLOAD
 
 
-_decoder: Final = Decoder(_Claims)
+_decoder: Final = DocumentDecoder(_Claims)
 
 
 class Identity(Struct, frozen=True):

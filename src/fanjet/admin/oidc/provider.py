@@ -8,11 +8,13 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
-import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from fanjet.auth.jwks.download import EndpointDown, download
 from fanjet.auth.jwks.keyring import Keyring
+from fanjet.protocol.document import Document
+from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_scan import MalformedJSON
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -35,23 +37,23 @@ class ProviderFailed(Exception):  # noqa: N818 (says what happened)
     """The provider cannot be reached, or answers what it should not. The text is for the log and names no secret."""
 
 
-class Description(msgspec.Struct, frozen=True):
+class Description(Document, frozen=True):
     """What a provider publishes about itself."""
 
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    jwks_uri: str
-    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    issuer: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    jwks_uri: str = ""
+    token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
 
 
-class _Tokens(msgspec.Struct, frozen=True):
+class _Tokens(Document, frozen=True):
     id_token: str = ""
     error: str = ""
 
 
-_decode_description = msgspec.json.Decoder(Description).decode
-_decode_tokens = msgspec.json.Decoder(_Tokens).decode
+_decode_description = DocumentDecoder(Description).decode
+_decode_tokens = DocumentDecoder(_Tokens).decode
 
 
 class Provider:
@@ -80,7 +82,9 @@ class Provider:
             found = _decode_description(await download(issuer.removesuffix("/") + PUBLISHED_AT))
             if found.issuer != issuer:
                 raise ProviderFailed(f"it calls itself {found.issuer}")
-        except (EndpointDown, msgspec.DecodeError, ProviderFailed) as error:
+            if not (found.authorization_endpoint and found.token_endpoint and found.jwks_uri):
+                raise ProviderFailed("its description lacks an endpoint")
+        except (EndpointDown, MalformedJSON, ProviderFailed) as error:
             log.error("error asking OpenID Connect provider", issuer=issuer, error=error)
             self._ask_again_at = time.monotonic() + PAUSE_SECONDS
         else:

@@ -5,13 +5,13 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from msgspec import Struct
-from msgspec.json import Decoder
 
 from fanjet.auth.errors import TokenInvalid
 from fanjet.auth.jwt import decode_json, decode_part
 from fanjet.auth.public_keys import ecdsa_checks, eddsa_checks, rsa_checks
 from fanjet.auth.signatures import Checks
+from fanjet.protocol.document import Document
+from fanjet.protocol.json_document import DocumentDecoder
 from fanjet.protocol.messages import Int64
 
 SIGNATURES: Final = "sig"
@@ -34,7 +34,7 @@ class MalformedKeySet(ValueError):  # noqa: N818 (says what was found)
     """The set cannot be used, not even in part."""
 
 
-class JSONWebKey(Struct, frozen=True):
+class JSONWebKey(Document, frozen=True):
     """A key as it stands in a set. Numbers are base64url; the private ones only tell that a key is none to use."""
 
     kid: str = ""
@@ -53,11 +53,11 @@ class JSONWebKey(Struct, frozen=True):
     exp: Int64 = 0
 
 
-class _Set(Struct, frozen=True):
+class _Set(Document, frozen=True):
     keys: list[JSONWebKey] = []
 
 
-_decoder: Final = Decoder(_Set)
+_decoder: Final = DocumentDecoder(_Set)
 
 
 def read_key_set(document: bytes, *, unmarked: bool = False) -> dict[str, Checks]:

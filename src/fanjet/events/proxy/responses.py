@@ -3,10 +3,11 @@ what they mean is read elsewhere."""
 
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw
 
 from fanjet.events.answer import Override
 from fanjet.protocol.capability import Capability
+from fanjet.protocol.document import Document
 from fanjet.protocol.messages import FilterNode, Int64, UInt32
 
 from .requests import NO_PAYLOAD
@@ -15,7 +16,7 @@ UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """64 bits unsigned. `msgspec` knows no larger bound; what it refuses above is read by the careful decoder."""
 
 
-class Error(Struct, frozen=True):
+class Error(Document, frozen=True):
     """What the client's command is answered with."""
 
     code: UInt32 = 0
@@ -23,21 +24,21 @@ class Error(Struct, frozen=True):
     temporary: bool = False
 
 
-class Disconnect(Struct, frozen=True):
+class Disconnect(Document, frozen=True):
     """What the client's connection ends with."""
 
     code: UInt32 = 0
     reason: str = ""
 
 
-class Response(Struct, frozen=True, kw_only=True):
+class Response(Document, frozen=True, kw_only=True):
     """Of several fields the first one counts: `disconnect`, `error`, then a result. None of them is an answer, too."""
 
     error: Error | None = None
     disconnect: Disconnect | None = None
 
 
-class SubscribeOptions(Struct, frozen=True):
+class SubscribeOptions(Document, frozen=True):
     """A server-side subscription of a connect."""
 
     expire_at: Int64 = 0
@@ -50,7 +51,7 @@ class SubscribeOptions(Struct, frozen=True):
     cache_recover: bool = False
 
 
-class ConnectResult(Struct, frozen=True):
+class ConnectResult(Document, frozen=True):
     """06 §5."""
 
     user: str = ""
@@ -72,7 +73,7 @@ class ConnectResponse(Response, frozen=True, kw_only=True):
     result: ConnectResult | None = None
 
 
-class RefreshResult(Struct, frozen=True):
+class RefreshResult(Document, frozen=True):
     """06 §6."""
 
     expired: bool = False
@@ -89,7 +90,7 @@ class RefreshResponse(Response, frozen=True, kw_only=True):
     result: RefreshResult | None = None
 
 
-class SubscribeResult(Struct, frozen=True):
+class SubscribeResult(Document, frozen=True):
     """06 §7."""
 
     expire_at: Int64 = 0
@@ -108,7 +109,7 @@ class SubscribeResponse(Response, frozen=True, kw_only=True):
     result: SubscribeResult | None = None
 
 
-class PublishResult(Struct, frozen=True):
+class PublishResult(Document, frozen=True):
     """06 §8."""
 
     data: Raw = NO_PAYLOAD
@@ -127,7 +128,7 @@ class PublishResponse(Response, frozen=True, kw_only=True):
     result: PublishResult | None = None
 
 
-class SubRefreshResult(Struct, frozen=True):
+class SubRefreshResult(Document, frozen=True):
     """06 §10."""
 
     expired: bool = False
@@ -142,7 +143,7 @@ class SubRefreshResponse(Response, frozen=True, kw_only=True):
     result: SubRefreshResult | None = None
 
 
-class RPCResult(Struct, frozen=True):
+class RPCResult(Document, frozen=True):
     """06 §11."""
 
     data: Raw = NO_PAYLOAD
@@ -155,14 +156,14 @@ class RPCResponse(Response, frozen=True, kw_only=True):
     result: RPCResult | None = None
 
 
-class StreamPublication(Struct, frozen=True):
+class StreamPublication(Document, frozen=True):
     """06 §12."""
 
     data: Raw = NO_PAYLOAD
     tags: dict[str, str] = {}
 
 
-class StreamSubscribeResponse(Struct, frozen=True):
+class StreamSubscribeResponse(Document, frozen=True):
     """06 §12."""
 
     subscribe_response: SubscribeResponse | None = None
