@@ -60,6 +60,7 @@ CONTRACT: dict[str, tuple[str, tuple[str, ...]]] = {
     "proxy_duration_seconds": ("summary", PROXY),
     "proxy_duration_seconds_histogram": ("histogram", PROXY),
     "proxy_errors": ("counter", PROXY),
+    "proxy_unknown_replies": ("counter", PROXY),
     "proxy_inflight_requests": ("gauge", PROXY),
     "broker_publish_suppressed_count": ("counter", ("reason", "channel_namespace")),
     "broker_redis_pub_sub_errors": ("counter", ("broker_name", "error")),

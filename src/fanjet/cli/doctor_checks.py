@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import socket
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from fanjet.cli.remote import ApiRefused, NoServer
@@ -34,6 +36,9 @@ FAIL: Final = "fail"
 
 CONNECT_SECONDS: Final = 3.0
 SHORT_SECRET: Final = 32
+_UNKNOWN_REPLIES: Final = re.compile(
+    r"\.proxy\.unknown_replies\.protocol\.http\.type\.(?P<type>\w+)\.name\.(?P<name>.+)$"
+)
 _PORTS: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "nats": 4222, "tls": 4222}
 _PORTS_BY_PLACE: Final = {"redis": 6379, "nats": 4222}
 
@@ -201,8 +206,29 @@ def _running(server: Remote) -> Iterator[Finding]:
         return
     count = sum(node["num_clients"] for node in nodes)
     yield Finding(OK, "server", f"{server.url} answers: {len(nodes)} nodes, {count} clients")
+    yield from _unknown_replies(nodes)
     versions = {node["version"] for node in nodes}
     if len(versions) > 1:
         yield Finding(
             WARN, "server", f"the nodes have different versions: {', '.join(sorted(versions))}", "finish the update"
+        )
+
+
+def _unknown_replies(nodes: list[dict[str, Any]]) -> Iterator[Finding]:
+    """Replies of backends that allow since none of their keys is known, as the nodes have counted them lately."""
+    counts: Counter[tuple[str, str]] = Counter()
+    seconds = 0.0
+    for node in nodes:
+        metrics = node.get("metrics") or {}
+        seconds = max(seconds, metrics.get("interval", 0))
+        for name, value in metrics.get("items", {}).items():
+            found = _UNKNOWN_REPLIES.search(name)
+            if found and value:
+                counts[found["type"], found["name"]] += int(value)
+    for (event_type, name), count in sorted(counts.items()):
+        yield Finding(
+            WARN,
+            f"{event_type} proxy {name}",
+            f"{count} replies in {seconds:g} s had keys, but none that is known: each of them allowed",
+            "answer with result, error or disconnect; the server's log names the keys",
         )

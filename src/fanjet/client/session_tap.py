@@ -12,6 +12,7 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fanjet.events.unknown_replies import UnknownReply
     from fanjet.protocol.codec import Codec
     from fanjet.protocol.messages import Command
     from fanjet.protocol.wire import WireFormat
@@ -27,6 +28,9 @@ class Observer(Protocol):
 
     def on_message(self, session: Session, message: bytes) -> None:
         """A message is on its way to the client, in its encoding and without frame. Pings are not told."""
+
+    def on_unknown_reply(self, session: Session, reply: UnknownReply) -> None:
+        """A backend has answered an event of the client with none of the known keys."""
 
 
 class SessionTaps:
@@ -51,6 +55,13 @@ class SessionTaps:
         if not tap.observers:
             del self._taps[session]
             tap.stop()
+
+    def on_unknown_reply(self, reply: UnknownReply) -> None:
+        """Pass a reply on to those who listen to its client."""
+        for session, watch in self._watches.items():
+            if session.client_id == reply.client:
+                for observer in watch.observers:
+                    observer.on_unknown_reply(session, reply)
 
 
 class _Tap:

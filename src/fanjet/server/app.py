@@ -119,7 +119,13 @@ class Server:
             events=self._events,
             metrics=self._measuring.clients,
         )
-        console = ConsoleEndpoints(self._clients, loaded, os.environ, totals=self._measuring.totals)
+        console = ConsoleEndpoints(
+            self._clients,
+            loaded,
+            os.environ,
+            totals=self._measuring.totals,
+            unknown_replies=self._proxies.unknown_replies,
+        )
         self._operations = Operations(self._measuring, self._node, config, called, VERSION, link=link)
         if self._operations.proxy_traces is not None:
             self._proxies.trace(self._operations.proxy_traces)

@@ -28,6 +28,11 @@ class LimitedLog:
         if self._has_room():
             self._log.info(message, **fields, **self._left_out())
 
+    def warn(self, message: str, /, **fields: object) -> None:
+        """Log what works, and is likely a mistake."""
+        if self._has_room():
+            self._log.warn(message, **fields, **self._left_out())
+
     def error(self, message: str, /, **fields: object) -> None:
         """Log a failure; pass the exception, or its text, as `error`."""
         if self._has_room():

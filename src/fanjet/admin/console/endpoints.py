@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fanjet.client.context import ClientContext
     from fanjet.config import Loaded
+    from fanjet.events.unknown_replies import UnknownReplies
     from fanjet.net.router import Endpoint
 
     from ..requests import Parameters
@@ -41,6 +42,7 @@ class ConsoleEndpoints:
         environment: Mapping[str, str],
         *,
         totals: Callable[[], Mapping[str, float]],
+        unknown_replies: UnknownReplies,
     ) -> None:
         node = clients.node
         self._node = node
@@ -48,7 +50,7 @@ class ConsoleEndpoints:
         self._environment = environment
         self._channels = ChannelViews(node)
         self._cluster = self._register_surveys(clients.now)
-        self._tracing = TraceEndpoint(node)
+        self._tracing = TraceEndpoint(node, unknown_replies)
         self._process_stats = ProcessStats(self._current_counts, totals)
         self._tokens = DevTokens(loaded.config, clients) if loaded.config.admin.insecure else None
 

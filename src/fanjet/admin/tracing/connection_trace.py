@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fanjet.client.session import Session
     from fanjet.client.session_tap import SessionTaps
+    from fanjet.events.unknown_replies import UnknownReply
     from fanjet.node.node import Node
     from fanjet.protocol.messages import Command
 
@@ -116,6 +117,16 @@ class _Tracer:
             {} if started_at is None else {"ms": round((time.perf_counter() - started_at) * 1000, 2)}
         )
         self._emit(session, "reply" if command_id else "push", pushed or msgspec.Raw(message), **fields)
+
+    def on_unknown_reply(self, session: Session, reply: UnknownReply) -> None:
+        """A backend has answered an event of the client with none of the known keys."""
+        content = {
+            "problem": f"the reply of the {reply.event_type} proxy has no known key, so it allows",
+            "proxy_name": reply.proxy_name,
+            "endpoint": reply.endpoint,
+            "keys": reply.keys,
+        }
+        self._emit(session, "warning", content)
 
     def _emit(self, session: Session, kind: str, content: Any, **fields: object) -> None:
         self._events.emit(kind, content, client=session.client_id, user=session.user, **fields)

@@ -20,6 +20,7 @@ from .remote_traces import RemoteTraces
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fanjet.events.unknown_replies import UnknownReplies
     from fanjet.net.http1 import Exchange
     from fanjet.node.node import Node
 
@@ -43,9 +44,10 @@ _decode = msgspec.json.Decoder(TraceRequest).decode
 class TraceEndpoint:
     """Starts traces. A trace ends when its reader disconnects."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, unknown_replies: UnknownReplies) -> None:
         self._node = node
         self._watching = SessionTaps()
+        unknown_replies.observers.append(self._watching.on_unknown_reply)
         self._remote = RemoteTraces(node, self._watching)
 
     def __call__(self, exchange: Exchange) -> None:

@@ -13,6 +13,7 @@ from fanjet.net.http1.client_connection import ExchangeFailed
 from fanjet.net.http1.client_target import parse_target
 from fanjet.net.tls import client_context
 from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_members import unknown_keys
 from fanjet.protocol.json_scan import MalformedJSON, is_json
 
 from .backend import NO_CONTEXT, BackendFailed
@@ -20,7 +21,7 @@ from .forwarding import Forwarding, with_context
 from .responses import Disconnect, Error, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fanjet.config.tree.proxy import Proxy, StatusTransform
     from fanjet.events.event import Event
@@ -32,6 +33,7 @@ R = TypeVar("R", bound=Response)
 LONGEST_RESPONSE: Final = 16 << 20
 """Bytes, unpacked. Nothing that long could be sent on to a client."""
 _ALWAYS: Final = (("Accept-Encoding", "gzip"), ("User-Agent", "Fanjet"))
+_SHORTEST_MEMBER: Final = len('{"":0}')
 _LAST: Final = (("Content-Type", "application/json"),)
 _USUAL: Final = (*_ALWAYS, *_LAST)
 
@@ -39,11 +41,16 @@ _encode: Final = Encoder().encode
 
 
 class HttpBackend(Generic[R]):
-    """Posts JSON to one endpoint. Its connections are kept for the next calls."""
+    """Posts JSON to one endpoint. Its connections are kept for the next calls.
+
+    `on_unknown_keys` is called with the event and the keys of a response that has keys, none of them known.
+    """
 
     protocol = "http"
 
-    def __init__(self, config: Proxy, response_type: type[R]) -> None:
+    def __init__(
+        self, config: Proxy, response_type: type[R], on_unknown_keys: Callable[[Event, Sequence[str]], None]
+    ) -> None:
         """Raises `TLSError` for TLS settings that cannot be used."""
         tls = config.http.tls if config.http.tls.enabled else Tls()
         self._endpoint = config.endpoint
@@ -56,6 +63,9 @@ class HttpBackend(Generic[R]):
         self._forwarding = Forwarding(config, config.http.static_headers)
         self._transforms = _first_of_each_status(config.http.status_to_code_transforms, response_type)
         self._decode = DocumentDecoder(response_type).decode
+        self._response_type = response_type
+        self._empty_response = response_type()
+        self._on_unknown_keys = on_unknown_keys
 
     async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
         """Ask once. Raises `BackendFailed`."""
@@ -66,13 +76,18 @@ class HttpBackend(Generic[R]):
             answer = await self._client.post(parse_target(self._endpoint), headers, body)
             if answer.status != 200:
                 return self._transformed(answer.status)
-            return self._decode(answer.body)
+            response = self._decode(answer.body)
         except MalformedJSON as error:
             raise BackendFailed(f"error decoding response: {error}") from None
         except TimeoutError:
             raise BackendFailed("timeout") from None
         except (ExchangeFailed, ValueError) as error:
             raise BackendFailed(str(error)) from None
+        if len(answer.body) >= _SHORTEST_MEMBER and response == self._empty_response:
+            keys = unknown_keys(self._response_type, answer.body)
+            if keys:
+                self._on_unknown_keys(event, keys)
+        return response
 
     async def close(self) -> None:
         """Let the connections go."""

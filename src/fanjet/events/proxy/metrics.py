@@ -19,6 +19,9 @@ class ProxyMetrics:
             "proxy_duration_seconds", "Time that calls to backends take", *labels, bounds=DEFAULT_BOUNDS
         )
         self._errors = registry.counter("proxy_errors", "Calls to backends that failed", *labels)
+        self._unknown_replies = registry.counter(
+            "proxy_unknown_replies", "Replies of backends that have keys, none of them known", *labels
+        )
         self._inflight = registry.gauge("proxy_inflight_requests", "Calls that backends have not answered yet", *labels)
 
     def __call__(self, protocol: str, event_type: str, name: str) -> CountedCalls:
@@ -28,18 +31,20 @@ class ProxyMetrics:
             self._durations.cell(*labels, shown=True),
             self._errors.cell(*labels, shown=True),
             self._inflight.cell(*labels, shown=True),
+            self._unknown_replies.cell(*labels, shown=True),
         )
 
 
 class CountedCalls:
     """The `CallObserver` of one proxy."""
 
-    __slots__ = ("_durations", "_errors", "_inflight")
+    __slots__ = ("_durations", "_errors", "_inflight", "_unknown_replies")
 
-    def __init__(self, durations: Timing, errors: Counter, inflight: Gauge) -> None:
+    def __init__(self, durations: Timing, errors: Counter, inflight: Gauge, unknown_replies: Counter) -> None:
         self._durations = durations
         self._errors = errors
         self._inflight = inflight
+        self._unknown_replies = unknown_replies
 
     def on_start(self) -> None:
         """One more."""
@@ -59,3 +64,7 @@ class CountedCalls:
     def on_abandon(self) -> None:
         """One less."""
         self._inflight.value -= 1
+
+    def on_unknown_reply(self) -> None:
+        """One more."""
+        self._unknown_replies.value += 1

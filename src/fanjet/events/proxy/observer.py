@@ -21,6 +21,9 @@ class CallObserver(Protocol):
     def on_abandon(self) -> None:
         """The client went away before there was an answer."""
 
+    def on_unknown_reply(self) -> None:
+        """An answer had keys, none of them known; reported besides `on_answer`."""
+
 
 Observe = Callable[[str, str, str], CallObserver]
 """Makes the observer of a proxy, from its protocol (`http`, `grpc`), the type of its event and its name."""
@@ -42,4 +45,7 @@ class Unobserved:
         """Nothing."""
 
     def on_abandon(self) -> None:
+        """Nothing."""
+
+    def on_unknown_reply(self) -> None:
         """Nothing."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from fanjet.events.headers import KeptHeaders
+from fanjet.events.unknown_replies import UnknownReplies
 from fanjet.protocol.codes import DISCONNECT_INTERNAL, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
 
 from . import kinds
@@ -67,17 +68,18 @@ class Proxies:
 
     def __init__(self, config: Config, observe: Observe = Unobserved) -> None:
         uses = list(uses_of_proxies(config))
+        self.unknown_replies = UnknownReplies()
         self.kept_headers = KeptHeaders(
             http=[name for use in uses for name in use.config.http_headers],
             metadata=[name for use in uses for name in use.config.grpc_metadata],
             emulated=[name for use in uses for name in use.config.emulated_headers],
         )
-        self._connect = _askers(kinds.CONNECT, uses, observe)
-        self._refresh = _askers(kinds.REFRESH, uses, observe)
-        self._subscribe = _askers(kinds.SUBSCRIBE, uses, observe)
-        self._publish = _askers(kinds.PUBLISH, uses, observe)
-        self._sub_refresh = _askers(kinds.SUB_REFRESH, uses, observe)
-        self._rpc = _askers(kinds.RPC, uses, observe)
+        self._connect = _askers(kinds.CONNECT, uses, observe, self.unknown_replies)
+        self._refresh = _askers(kinds.REFRESH, uses, observe, self.unknown_replies)
+        self._subscribe = _askers(kinds.SUBSCRIBE, uses, observe, self.unknown_replies)
+        self._publish = _askers(kinds.PUBLISH, uses, observe, self.unknown_replies)
+        self._sub_refresh = _askers(kinds.SUB_REFRESH, uses, observe, self.unknown_replies)
+        self._rpc = _askers(kinds.RPC, uses, observe, self.unknown_replies)
         openers = {
             use.name: make_stream_opener(use, observe) for use in uses if use.event_type == kinds.SUBSCRIBE_STREAM
         }
@@ -162,6 +164,6 @@ class Proxies:
         """No proxy is told."""
 
 
-def _askers(kind: Kind[R], uses: Sequence[Use], observe: Observe) -> Named[Asker[R]]:
+def _askers(kind: Kind[R], uses: Sequence[Use], observe: Observe, unknown_replies: UnknownReplies) -> Named[Asker[R]]:
     of_kind = [use for use in uses if use.event_type == kind.name]
-    return Named(kind.name, {use.name: make_asker(kind, use, observe) for use in of_kind})
+    return Named(kind.name, {use.name: make_asker(kind, use, observe, unknown_replies) for use in of_kind})

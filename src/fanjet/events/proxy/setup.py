@@ -11,6 +11,7 @@ from fanjet.telemetry.logging import get_logger
 from . import kinds
 from .asking import Asker
 from .responses import Response
+from .unknown_replies import UnknownReplyReporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fanjet.config import Config
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.config.tree.proxy import Proxy
+    from fanjet.events.unknown_replies import UnknownReplies
 
     from .backend import Backend
     from .grpc_stream import StreamOpener
@@ -80,21 +82,25 @@ def _channel_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str
         yield kinds.SUBSCRIBE_STREAM, options.subscribe_stream_proxy_name, defaults.subscribe_stream
 
 
-def make_asker(kind: Kind[R], use: Use, observe: Observe) -> Asker[R]:
+def make_asker(kind: Kind[R], use: Use, observe: Observe, unknown_replies: UnknownReplies) -> Asker[R]:
     """The proxy that a use is about. Raises `ConfigError` and `TLSError` for what cannot work."""
     config = use.config
     backend: Backend[R]
     if config.endpoint.startswith(_HTTP):
         from .http_backend import HttpBackend  # noqa: PLC0415 (only who uses them loads the client libraries)
 
-        backend = HttpBackend(config, kind.response)
+        observer = observe(HttpBackend.protocol, use.event_type, use.name)
+        endpoint = without_credentials(config.endpoint)
+        report = UnknownReplyReporter(use.event_type, use.name, endpoint, observer, unknown_replies)
+        backend = HttpBackend(config, kind.response, report)
     else:
         _require_grpc(use)
         from .grpc_backend import GrpcBackend  # noqa: PLC0415
 
+        observer = observe(GrpcBackend.protocol, use.event_type, use.name)
         backend = GrpcBackend(kind, config)
     _announce(use)
-    return Asker(kind, config, backend, observe(backend.protocol, use.event_type, use.name))
+    return Asker(kind, config, backend, observer)
 
 
 def make_stream_opener(use: Use, observe: Observe) -> StreamOpener:
