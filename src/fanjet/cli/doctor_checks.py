@@ -37,7 +37,7 @@ FAIL: Final = "fail"
 CONNECT_SECONDS: Final = 3.0
 SHORT_SECRET: Final = 32
 _UNKNOWN_REPLIES: Final = re.compile(
-    r"\.proxy\.unknown_replies\.protocol\.http\.type\.(?P<type>\w+)\.name\.(?P<name>.+)$"
+    r"\.proxy\.unknown_replies\.name\.(?P<name>.+)\.protocol\.\w+\.type\.(?P<type>\w+)$"
 )
 _PORTS: Final = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "nats": 4222, "tls": 4222}
 _PORTS_BY_PLACE: Final = {"redis": 6379, "nats": 4222}
