@@ -16,11 +16,11 @@ DECODERS_OF_JSON = {
     "protocol/lenient_json.py": "unescapes single string literals",
     "protocol/emulation.py": "decodes a single string",
     "auth/claims.py": "decodes values of claims: strings and lists of strings",
-    "admin/connection_trace.py": "reads messages that this server wrote",
-    "admin/far_traces.py": "reads what other nodes of this server wrote",
-    "admin/nodes.py": "reads what other nodes of this server wrote",
-    "admin/tracing.py": "reads requests of the console's own pages",
-    "admin/token_desk.py": "shows claims as they are written, in development",
+    "admin/tracing/connection_trace.py": "reads messages that this server wrote",
+    "admin/tracing/remote_traces.py": "reads what other nodes of this server wrote",
+    "admin/console/node_surveys.py": "reads what other nodes of this server wrote",
+    "admin/tracing/endpoint.py": "reads requests of the console's own pages",
+    "admin/console/dev_tokens.py": "shows claims as they are written, in development",
     "admin/oidc/code_flow.py": "reads what this server sealed",
     "admin/oidc/identity.py": "hands all claims to an expression, under the names that they have",
     "channels/expressions.py": "hands the connection's meta to an expression",
@@ -34,7 +34,7 @@ DECODERS_OF_JSON = {
     "cli/tail.py": "reads messages of this server",
     "cli/remote.py": "reads answers of this server",
     "testing.py": "reads messages of this server",
-    "workers/place.py": "reads what the supervisor wrote",
+    "workers/role.py": "reads what the supervisor wrote",
 }
 """Modules that decode JSON by themselves, and why none of it is a foreign document whose keys have to match."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fanjet.events.unknown_replies import UnknownReply
-from fanjet.telemetry.limited import LimitedLog
 from fanjet.telemetry.logging import get_logger
+from fanjet.telemetry.rate_limited_log import LimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
