@@ -58,9 +58,9 @@ class SessionTaps:
 
     def on_unknown_reply(self, reply: UnknownReply) -> None:
         """Pass a reply on to those who listen to its client."""
-        for session, watch in self._watches.items():
+        for session, tap in self._taps.items():
             if session.client_id == reply.client:
-                for observer in watch.observers:
+                for observer in tap.observers:
                     observer.on_unknown_reply(session, reply)
 
 
