@@ -1,6 +1,6 @@
 """Lines that come in storms."""
 
-from fanjet.telemetry.rate_limited_log import LimitedLog
+from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 
 class Lines:
@@ -13,7 +13,7 @@ class Lines:
 
 def test_a_storm_is_cut_short_and_the_next_line_tells_how_much_was_left_out():
     lines, now = Lines(), [0.0]
-    log = LimitedLog(lines, 2, lambda: now[0])  # type: ignore[arg-type]
+    log = RateLimitedLog(lines, 2, lambda: now[0])  # type: ignore[arg-type]
     for number in range(5):
         log.info("line", number=number)
     assert [fields["number"] for fields in lines.written] == [0, 1]

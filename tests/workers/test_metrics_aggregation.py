@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from fanjet.telemetry.metrics import Registry
-from fanjet.telemetry.metrics.aggregation import told
+from fanjet.telemetry.metrics.aggregation import export_metrics
 from fanjet.workers import metrics_aggregation as module
 from fanjet.workers.metrics_aggregation import AllMetrics, Gathering
 from fanjet.workers.worker import WorkerGone
@@ -32,7 +32,7 @@ class Stand:
             raise WorkerGone
         if not self.answers:
             await asyncio.Event().wait()
-        self.last_metrics = told(self.registry, self.number)
+        self.last_metrics = export_metrics(self.registry, self.number)
         return self.last_metrics
 
 
@@ -68,7 +68,7 @@ async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[S
     first.is_ready = False  # it has ended, and its last word is still on the way
     assert await scrape.read() == {"made": 15, "clients": 3}
     first.made.value = 12
-    first.last_metrics = told(first.registry, 1)
+    first.last_metrics = export_metrics(first.registry, 1)
     assert await scrape.read() == {"made": 17, "clients": 3}
     scrape.see_off(first)
     assert await scrape.read() == {"made": 17, "clients": 3}

@@ -7,7 +7,7 @@ import typer
 import fanjet
 from fanjet.config import Loaded
 from fanjet.dev.assets import SdkMissing, static_routes
-from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, Place, announcement, dev_config
+from fanjet.dev.settings import DEFAULT_ADDRESS, DEFAULT_PORT, ListenAddress, dev_config, startup_message
 
 Address = Annotated[str, typer.Option("--address", "-a", help="Interface to listen on; anything but loopback is open.")]
 Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on.")]
@@ -20,14 +20,14 @@ def register(app: typer.Typer) -> None:
 
 def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
     """Say what is insecure, then serve until stopped."""
-    place = Place(address, port)
+    listen = ListenAddress(address, port)
     try:
         routes = static_routes()
     except SdkMissing as missing:
         typer.echo(f"error: {missing}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(announcement(place, fanjet.__version__))
+    typer.echo(startup_message(listen, fanjet.__version__))
     from fanjet.server.lifecycle import run  # noqa: PLC0415
     from fanjet.server.overrides import Additions  # noqa: PLC0415 - the helper commands need none of it
 
-    raise typer.Exit(run(Loaded(config=dev_config(place)), Additions(site=routes)))
+    raise typer.Exit(run(Loaded(config=dev_config(listen)), Additions(site=routes)))

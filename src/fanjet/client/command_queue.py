@@ -23,7 +23,7 @@ from fanjet.protocol.codes import (
     ReplyError,
 )
 from fanjet.telemetry.logging import get_logger
-from fanjet.telemetry.rate_limited_log import LimitedLog
+from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 from .commands.dispatch import CONNECT, PONG, UNKNOWN, Operation, select
 from .commands.subscribe_prefetch import MAX_COMMANDS, MAX_FRAME_BYTES, prefetch, prefetch_frame, waits_for_broker
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 log = get_logger(__name__)
-failures = LimitedLog(log, 20)
+failures = RateLimitedLog(log, 20)
 """Errors that clients are answered: few lines a second tell enough."""
 
 NO_FRAME = -1

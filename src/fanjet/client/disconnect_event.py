@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fanjet.events.event import DisconnectEvent
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, Disconnected, ReplyError
 from fanjet.telemetry.logging import get_logger
-from fanjet.telemetry.rate_limited_log import LimitedLog
+from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 from .event_calls import event_fields
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LINES_PER_SECOND: Final = 20
 """Of connections that the server has ended: a storm of them must not bury everything else."""
 
-log = LimitedLog(get_logger(__name__), LINES_PER_SECOND)
+log = RateLimitedLog(get_logger(__name__), LINES_PER_SECOND)
 
 
 def log_disconnect(session: Session, disconnect: Disconnect) -> None:

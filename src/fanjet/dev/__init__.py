@@ -1,1 +1,1 @@
-"""What `fanjet dev` adds to the server: settings that need no configuration file, and a page to try it on."""
+"""The development server (`fanjet dev`): settings without a configuration file, and a demo page."""

@@ -1,4 +1,4 @@
-"""The page of the development server."""
+"""Serves the files of the development server's demo page."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,19 +11,19 @@ SDK: Final = "/vendor/centrifuge.js"
 
 
 class SdkMissing(Exception):  # noqa: N818 - a state of the package, not a bug
-    """The package was put together without the SDK that its page needs."""
+    """The package was built without the SDK that the page needs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One file at one path. As the endpoint of `/`, which catches all paths, it answers 404 to the others."""
+class StaticFile:
+    """A file at one path. The endpoint of `/` receives all unknown paths and responds 404 to them."""
 
     path: str
     body: bytes
     content_type: bytes
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer GET and HEAD with the file."""
+        """Respond to GET and HEAD with the file."""
         if exchange.request.path != self.path:
             exchange.respond(404, b"404 page not found\n", CONTENT_TYPES[".txt"])
         elif exchange.request.method not in ("GET", "HEAD"):
@@ -33,9 +33,11 @@ class Page:
 
 
 def static_routes() -> dict[str, Endpoint]:
-    """Read the page's files and return an endpoint for each path, `/` among them. Raises SdkMissing."""
-    pages = {path: Page(path, file.body, file.content_type) for path, file in assets_of("fanjet.dev").items()}
-    if SDK not in pages:
+    """Return an endpoint for each of the page's files and for `/`. Raises `SdkMissing`."""
+    files_by_path = {
+        path: StaticFile(path, file.body, file.content_type) for path, file in assets_of("fanjet.dev").items()
+    }
+    if SDK not in files_by_path:
         raise SdkMissing("the page's SDK is not in this package; `make setup` or building a wheel puts it there")
-    index = pages.pop("/index.html")
-    return {**pages, "/": Page("/", index.body, index.content_type)}
+    index = files_by_path.pop("/index.html")
+    return {**files_by_path, "/": StaticFile("/", index.body, index.content_type)}

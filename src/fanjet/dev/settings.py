@@ -1,4 +1,4 @@
-"""The configuration of the development server, and what its user must know about it."""
+"""The configuration of the development server and its start-up message."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -12,28 +12,28 @@ DEFAULT_PORT: Final = 8000
 
 CONSOLE: Final = "/admin"
 SECRET_BYTES: Final = 32
-"""Of the secret that tokens are signed by; each start has its own."""
+"""Size of the token secret, which is generated at each start."""
 
 HISTORY_SIZE: Final = 100
 HISTORY_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the development server listens."""
+class ListenAddress:
+    """The address that the development server listens on."""
 
     address: str = DEFAULT_ADDRESS
     port: int = DEFAULT_PORT
 
     @property
-    def reach(self) -> str:
-        """The host that a browser on this machine uses."""
-        if self.everywhere:
+    def browser_host(self) -> str:
+        """The host for a browser on this machine."""
+        if self.all_interfaces:
             return "127.0.0.1"
         return f"[{self.address}]" if ":" in self.address else self.address
 
     @property
-    def everywhere(self) -> bool:
+    def all_interfaces(self) -> bool:
         """Whether it listens on all interfaces."""
         return self.address in ("", "0.0.0.0", "::")
 
@@ -47,18 +47,18 @@ class Place:
 
     @property
     def host(self) -> str:
-        """Host and port as they stand in its URLs."""
-        return f"{self.reach}:{self.port}"
+        """Host and port for URLs."""
+        return f"{self.browser_host}:{self.port}"
 
 
-def dev_config(place: Place) -> Config:
-    """Return a configuration in which everything can be tried: no token, no key, all channels with history."""
+def dev_config(listen: ListenAddress) -> Config:
+    """Return an open configuration: no tokens, no API key, all channels with history."""
     return Config.model_validate(
         {
-            "http_server": {"address": place.address, "port": place.port},
+            "http_server": {"address": listen.address, "port": listen.port},
             "client": {
                 "insecure": True,
-                "allowed_origins": allowed_origins(place),
+                "allowed_origins": allowed_origins(listen),
                 "token": {"hmac_secret_key": token_hex(SECRET_BYTES)},
             },
             "http_api": {"insecure": True},
@@ -79,34 +79,34 @@ def dev_config(place: Place) -> Config:
     )
 
 
-def allowed_origins(place: Place) -> tuple[str, ...]:
+def allowed_origins(listen: ListenAddress) -> tuple[str, ...]:
     """Return the origins of the server's own page, as patterns."""
-    if place.everywhere:
-        return (f"http://*:{place.port}",)
-    names = ["127.0.0.1", "localhost", "[::1]"] if place.loopback else [place.reach]
-    # Brackets are character classes in patterns.
-    return tuple(f"http://{name}:{place.port}".replace("[", "\\[").replace("]", "\\]") for name in names)
+    if listen.all_interfaces:
+        return (f"http://*:{listen.port}",)
+    names = ["127.0.0.1", "localhost", "[::1]"] if listen.loopback else [listen.browser_host]
+    # Brackets denote character classes in patterns.
+    return tuple(f"http://{name}:{listen.port}".replace("[", "\\[").replace("]", "\\]") for name in names)
 
 
-def announcement(place: Place, version: str) -> str:
-    """Return what is printed at start: where to go, and which of the choices are insecure."""
+def startup_message(listen: ListenAddress, version: str) -> str:
+    """Return the message printed at start: URLs, and which settings are insecure."""
     data = '{"channel": "lobby", "data": {"from": "curl", "text": "Hello"}}'
     warnings = [
         "clients need no token and may do everything in every channel (client.insecure)",
         "the server API takes calls without a key (http_api.insecure)",
         "the console asks for no password (admin.insecure)",
-        f"pages of these origins may connect: {' '.join(allowed_origins(place))}".replace("\\", ""),
+        f"pages of these origins may connect: {' '.join(allowed_origins(listen))}".replace("\\", ""),
         "messages are kept in memory and end with the server",
     ]
-    if not place.loopback:
-        warnings.insert(0, f"everyone who can reach {place.address or 'this machine'}:{place.port} has all of this")
+    if not listen.loopback:
+        warnings.insert(0, f"everyone who can reach {listen.address or 'this machine'}:{listen.port} has all of this")
     lines = [
         f"Fanjet {version} development server",
         "",
-        f"  Page       http://{place.host}/",
-        f"  Console    http://{place.host}{CONSOLE}/",
-        f"  WebSocket  ws://{place.host}/connection/websocket",
-        f"  Publish    curl -d '{data}' http://{place.host}/api/publish",
+        f"  Page       http://{listen.host}/",
+        f"  Console    http://{listen.host}{CONSOLE}/",
+        f"  WebSocket  ws://{listen.host}/connection/websocket",
+        f"  Publish    curl -d '{data}' http://{listen.host}/api/publish",
         "",
         "INSECURE, for development only:",
         *(f"  - {warning}" for warning in warnings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from fanjet.telemetry.rate_limited_log import LimitedLog
+from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 from .interfaces import EngineUnavailable
 
@@ -25,5 +25,5 @@ def log_failure(log: Log, message: str, error: Exception, **fields: object) -> N
 
 
 @cache
-def _limited(log: Log, _message: str) -> LimitedLog:
-    return LimitedLog(log, LINES_PER_SECOND)
+def _limited(log: Log, _message: str) -> RateLimitedLog:
+    return RateLimitedLog(log, LINES_PER_SECOND)

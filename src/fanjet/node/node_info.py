@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from fanjet.telemetry.metrics.flat_names import Deltas
+from fanjet.telemetry.metrics.flat_names import DeltaReader
 
 from .registry import NodeInfo, NodeMetrics
 
@@ -37,7 +37,7 @@ class Stock:
         self._hub = hub
         self._started = time.monotonic()
         self._metrics = metrics
-        self._deltas = Deltas(metrics.registry)
+        self._deltas = DeltaReader(metrics.registry)
         self._metrics_interval = metrics_interval
         self._metrics_at = -inf
         self.node_count = 1

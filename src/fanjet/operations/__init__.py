@@ -1,1 +1,1 @@
-"""What operators ask a running server over HTTP: metrics, health, what it is doing right now (10 A, D)."""
+"""HTTP endpoints for operators: metrics, health, debugging (10 A, D)."""

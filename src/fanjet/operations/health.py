@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it should be sent clients (10 D)."""
+"""Liveness and readiness endpoints (10 D)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Stage(Enum):
-    """What a server is doing as a whole, if it is not just serving."""
+    """The stage of the server's life; the value is the reason why it is not ready."""
 
     STARTING = "the server is starting"
     SERVING = ""
@@ -25,25 +25,26 @@ class Stage(Enum):
 
 
 class Readiness:
-    """Why clients should be sent elsewhere. `lost_engines` names the engines that cannot be reached now."""
+    """Collects reasons why the server is not ready. `unreachable_engines` returns the names of engines that cannot be
+    reached."""
 
-    def __init__(self, lost_engines: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, unreachable_engines: Callable[[], Iterable[str]]) -> None:
         self.stage = Stage.STARTING
-        self._lost_engines = lost_engines
+        self._unreachable_engines = unreachable_engines
 
     def reasons(self) -> list[str]:
-        """None while everything is well."""
-        lost = [f"{engine} cannot be reached" for engine in self._lost_engines()]
-        return [self.stage.value, *lost] if self.stage.value else lost
+        """The reasons; empty when ready."""
+        unreachable = [f"{engine} cannot be reached" for engine in self._unreachable_engines()]
+        return [self.stage.value, *unreachable] if self.stage.value else unreachable
 
 
 def health_endpoint(exchange: Exchange) -> None:
-    """A live process is healthy."""
+    """Respond 200: a running process is healthy."""
     exchange.respond(200, b"{}", JSON)
 
 
 def readiness_endpoint(readiness: Readiness) -> Endpoint:
-    """200 and `{}`, or 503 with the reasons."""
+    """An endpoint that responds 200 with `{}`, or 503 with the reasons."""
 
     def endpoint(exchange: Exchange) -> None:
         reasons = readiness.reasons()

@@ -1,4 +1,4 @@
-"""How late the event loop is: everything that it serves waits as long."""
+"""Measures the lag of the event loop: everything that it serves is delayed by it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 WARNING_SECONDS: Final = 0.5
-"""Clients notice that."""
+"""A lag that clients notice."""
 WARNING_INTERVAL: Final = 10.0
 _BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class LoopLag:
-    """Measures it all the time, and warns when it is long."""
+    """Measures the lag every second and logs a warning when it is long."""
 
     def __init__(self, registry: Registry) -> None:
         name = "event_loop_lag_seconds"
@@ -29,12 +29,12 @@ class LoopLag:
         self._warned_at = -WARNING_INTERVAL
 
     def start(self) -> None:
-        """Begin in the running loop."""
+        """Start in the running loop."""
         loop = asyncio.get_running_loop()
         self._schedule(loop)
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         if self._call is not None:
             self._call.cancel()
 

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads (10 B.1)."""
+"""The Prometheus scrape endpoint (10 B.1)."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ _ENCODINGS: Final[dict[bytes, Callable[[Iterable[Metric]], bytes]]] = {
     b"compact-text": prometheus_protobuf.compact_text_page,
 }
 _ESCAPINGS: Final = (b"allow-utf-8", b"underscores", b"dots", b"values")
-"""How a client would have names written that are more than letters, digits and underscores. There are none here."""
+"""Escaping schemes for names with other characters than letters, digits and underscores. There are none here."""
 
 
 class Format(NamedTuple):
-    """How a page is written."""
+    """An exposition format."""
 
     content_type: bytes
     page_of: Callable[[Iterable[Metric]], bytes]
 
 
 def prometheus_endpoint(read: Callable[[], Coroutine[Any, Any, Iterable[Metric]]]) -> Endpoint:
-    """Answers with what `read` finds, which may take a moment where other processes have to be asked."""
+    """An endpoint that responds with the metrics from `read`, which may wait for other processes."""
 
     async def answer(exchange: Exchange) -> None:
         headers = exchange.request.headers
-        wanted = format_for(headers.get(b"accept", b""))
-        page = wanted.page_of(await read())
+        page_format = format_for(headers.get(b"accept", b""))
+        page = page_format.page_of(await read())
         if accepts_gzip(headers.get(b"accept-encoding", b"")):
-            exchange.respond(200, gzip.compress(page, _LEVEL, mtime=0), wanted.content_type, _COMPRESSED)
+            exchange.respond(200, gzip.compress(page, _LEVEL, mtime=0), page_format.content_type, _COMPRESSED)
         else:
-            exchange.respond(200, page, wanted.content_type)
+            exchange.respond(200, page, page_format.content_type)
 
     def endpoint(exchange: Exchange) -> None:
         def done(_: None, error: BaseException | None) -> None:
@@ -64,15 +64,15 @@ def prometheus_endpoint(read: Callable[[], Coroutine[Any, Any, Iterable[Metric]]
 
 
 def format_for(header: bytes) -> Format:
-    """The format that a client likes best, by what it says in `Accept`: text where it names none that is known."""
+    """The client's preferred format from its `Accept` header; text if it accepts no known format."""
     for media_type, parameters in _by_preference(header):
         escaping = parameters.get(b"escaping", b"")
         tail = b"; escaping=" + (escaping if escaping in _ESCAPINGS else b"underscores")
         if media_type == _PROTOBUF and parameters.get(b"proto") == _MESSAGE:
             encoding = parameters.get(b"encoding", b"")
             if encoding in _ENCODINGS:
-                named = _PROTOBUF + b"; proto=" + _MESSAGE + b"; encoding=" + encoding + tail
-                return Format(named, _ENCODINGS[encoding])
+                content_type = _PROTOBUF + b"; proto=" + _MESSAGE + b"; encoding=" + encoding + tail
+                return Format(content_type, _ENCODINGS[encoding])
         elif media_type == b"text/plain" and parameters.get(b"version", b"0.0.4") == b"0.0.4":
             return Format(prometheus_text.CONTENT_TYPE + tail, prometheus_text.page_of)
     return Format(prometheus_text.CONTENT_TYPE + b"; escaping=underscores", prometheus_text.page_of)
@@ -97,7 +97,7 @@ def _quality(parameters: dict[bytes, bytes]) -> float:
 
 
 def accepts_gzip(header: bytes) -> bool:
-    """Whether a client takes gzip, by what it says in `Accept-Encoding`."""
+    """Whether the `Accept-Encoding` header accepts gzip."""
     for item in header.split(b","):
         coding, _, parameters = item.partition(b";")
         if coding.strip() == b"gzip":

@@ -1,4 +1,4 @@
-"""HTTP requests as logs and metrics show them (10 A, G)."""
+"""Observers of HTTP requests for logs and metrics (10 A, G)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from fanjet.telemetry.metrics import Registry
 
     Observer = Callable[[str, Exchange, int, float], None]
-    """Gets a request's pattern, the exchange, its status and the seconds that it took."""
+    """Receives the route's pattern, the exchange, the status and the duration in seconds."""
 
 log = get_logger(__name__)
 
 
-def observed(pattern: str, endpoint: Endpoint, observers: Iterable[Observer]) -> Endpoint:
-    """An endpoint whose answers are told the observers; the endpoint itself where there are none."""
-    watchers = tuple(observers)
-    if not watchers:
+def with_observers(pattern: str, endpoint: Endpoint, observers: Iterable[Observer]) -> Endpoint:
+    """Wrap the endpoint so that observers are called after each response; without observers return it unchanged."""
+    callbacks = tuple(observers)
+    if not callbacks:
         return endpoint
 
-    def watched(exchange: Exchange) -> None:
-        began = perf_counter()
+    def observing(exchange: Exchange) -> None:
+        started_at = perf_counter()
 
         def done(status: int) -> None:
-            seconds = perf_counter() - began
-            for observer in watchers:
+            seconds = perf_counter() - started_at
+            for observer in callbacks:
                 observer(pattern, exchange, status, seconds)
 
         exchange.watch(done)
@@ -40,14 +40,14 @@ def observed(pattern: str, endpoint: Endpoint, observers: Iterable[Observer]) ->
             endpoint(exchange)
         except BodyAwaited as awaited:
             go_on = awaited.go_on or endpoint
-            awaited.go_on = observed(pattern, go_on, watchers)
+            awaited.go_on = with_observers(pattern, go_on, callbacks)
             raise
 
-    return watched
+    return observing
 
 
 class RequestCounter:
-    """Counts requests by the pattern of the route that they came to, never by their own path."""
+    """Counts requests by the pattern of their route, never by their path."""
 
     def __init__(self, registry: Registry) -> None:
         self._requests = registry.counter(
@@ -55,12 +55,12 @@ class RequestCounter:
         )
 
     def __call__(self, pattern: str, exchange: Exchange, status: int, _seconds: float) -> None:
-        """Count one."""
+        """Count a request."""
         self._requests.cell(pattern, exchange.request.method, str(status or 200)).value += 1
 
 
 def log_request(_pattern: str, exchange: Exchange, status: int, seconds: float) -> None:
-    """Write a line at level debug."""
+    """Log a request at level debug."""
     request = exchange.request
     log.debug(
         "http request",
@@ -73,10 +73,10 @@ def log_request(_pattern: str, exchange: Exchange, status: int, seconds: float) 
 
 
 def _address(exchange: Exchange) -> str:
-    """Where a request comes from, as far as a proxy tells."""
+    """The client's address, from proxy headers if present."""
     request = exchange.request
     for name in (b"x-real-ip", b"x-forwarded-for"):
-        told = request.headers.get(name)
-        if told:
-            return told.decode("utf-8", "replace")
+        forwarded = request.headers.get(name)
+        if forwarded:
+            return forwarded.decode("utf-8", "replace")
     return request.peer

@@ -1,4 +1,4 @@
-"""Requests of the server API as spans (10 F)."""
+"""Spans for requests of the server API (10 F)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from fanjet.telemetry.traces import Traces
 
 
-def traced(pattern: str, endpoint: Endpoint, traces: Traces) -> Endpoint:
-    """An endpoint whose requests are spans, from before the key is checked until they are answered."""
+def with_span(pattern: str, endpoint: Endpoint, traces: Traces) -> Endpoint:
+    """Wrap the endpoint so that each request is a span, from before the key check until the response."""
 
-    def spanned(exchange: Exchange) -> None:
+    def traced_endpoint(exchange: Exchange) -> None:
         request = exchange.request
         carrier = {
             name: request.headers.get(name.encode(), b"").decode("latin-1") for name in ("traceparent", "tracestate")
@@ -32,7 +32,7 @@ def traced(pattern: str, endpoint: Endpoint, traces: Traces) -> Endpoint:
             try:
                 endpoint(exchange)
             except BodyAwaited as awaited:
-                awaited.go_on = spanned
+                awaited.go_on = traced_endpoint
                 raise
 
-    return spanned
+    return traced_endpoint

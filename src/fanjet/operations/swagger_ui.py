@@ -1,4 +1,4 @@
-"""A page to read about the API and to try it (10 D): Swagger UI, which comes from npm when the package is built."""
+"""Serves Swagger UI for the server API (10 D). Its files come from npm when the package is built."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILES: Final = {
     "vendor/swagger-ui.css": b"text/css; charset=utf-8",
     "vendor/swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
 }
-# Everything comes from this server. Swagger UI sets styles inline and shows pictures that it holds as data.
+# Everything is loaded from this server. Swagger UI uses inline styles and images in data URLs.
 _POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"connect-src 'self' http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -30,11 +30,11 @@ _HEADERS: Final = (NO_SNIFFING, (b"Content-Security-Policy", _POLICY), (b"Cache-
 
 
 class SwaggerMissing(Exception):  # noqa: N818 (a state of the package, not a bug)
-    """The package was put together without Swagger UI."""
+    """The package was built without Swagger UI."""
 
 
 def swagger_endpoint(prefix: str, api_path: str, version: str) -> Endpoint:
-    """Answers all below `prefix`, which ends in a slash. `api_path`: where the API is served. Raises
+    """An endpoint for all paths below `prefix`, which ends in a slash. `api_path`: the path of the server API. Raises
     `SwaggerMissing`."""
     root = files("fanjet.operations") / "static"
     answers = {}

@@ -13,11 +13,11 @@ from fanjet.config import ConfigError
 from fanjet.net.glob import GlobError
 from fanjet.net.origin import origin_predicate
 from fanjet.net.router import DEFAULT_MAX_BODY
-from fanjet.operations.debug.endpoints import DebugPages
+from fanjet.operations.debug.endpoints import DebugEndpoints
 from fanjet.operations.health import health_endpoint, readiness_endpoint
 from fanjet.operations.prometheus import prometheus_endpoint
-from fanjet.operations.request_observer import RequestCounter, log_request, observed
-from fanjet.operations.request_spans import traced
+from fanjet.operations.request_observer import RequestCounter, log_request, with_observers
+from fanjet.operations.request_spans import with_span
 from fanjet.operations.swagger_ui import SwaggerMissing, swagger_endpoint
 from fanjet.server.listeners import Service, handler_path
 from fanjet.telemetry.logging import writes_debug_lines
@@ -56,7 +56,7 @@ def services(
     answers what the admin console asks. Those who want to know are told of every request."""
     observers = list(_observers(config, operations))
     for service in _services(config, clients, site, console, operations):
-        routes = {path: observed(path, endpoint, observers) for path, endpoint in service.routes.items()}
+        routes = {path: with_observers(path, endpoint, observers) for path, endpoint in service.routes.items()}
         yield replace(service, routes=routes)
 
 
@@ -86,7 +86,7 @@ def _services(
         )
         routes = api.routes(handler_path(config.http_api.handler_prefix))
         if operations.traces is not None:
-            routes = {path: traced(path, endpoint, operations.traces) for path, endpoint in routes.items()}
+            routes = {path: with_span(path, endpoint, operations.traces) for path, endpoint in routes.items()}
         limit = config.fanjet.http_api_max_body_size or None
         yield Service("api", routes, external=config.http_api.external, max_body=limit)
     if config.admin.enabled:
@@ -104,7 +104,7 @@ def _for_operators(config: Config, operations: Operations) -> Iterator[Service]:
     if config.swagger.enabled:
         yield Service("swagger", _swagger(config), external=False)
     if config.debug.enabled:
-        pages = DebugPages(operations.worker).routes(handler_path(config.debug.handler_prefix))
+        pages = DebugEndpoints(operations.worker).routes(handler_path(config.debug.handler_prefix))
         yield Service("debug", pages, external=False)
     if config.health.enabled:
         path = handler_path(config.health.handler_prefix)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fanjet.config import ConfigError
 from fanjet.operations.health import Readiness, Stage
 from fanjet.operations.loop_lag import LoopLag
-from fanjet.telemetry.metrics.aggregation import decoded, merged, metrics_of, told
+from fanjet.telemetry.metrics.aggregation import decode, export_metrics, merge, read_metrics
 from fanjet.telemetry.metrics.graphite import GraphiteExporter
 from fanjet.telemetry.otlp import ExportError, open_exporters
 from fanjet.telemetry.traces import open_traces
@@ -70,13 +70,13 @@ class Operations:
 
     def report(self) -> bytes:
         """What this worker's metrics have come to, for the supervisor."""
-        return told(self.measuring.registry, self.worker)
+        return export_metrics(self.measuring.registry, self.worker)
 
     async def all_metrics(self) -> Iterable[Metric]:
         """The metrics of this server, of all its workers together."""
         if self.link is None:
             return self.measuring.registry.read()
-        return metrics_of(merged(map(decoded, await self.link.gather())))
+        return read_metrics(merge(map(decode, await self.link.gather())))
 
     async def stop(self) -> None:
         """The server has stopped."""

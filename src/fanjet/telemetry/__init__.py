@@ -1,1 +1,1 @@
-"""What the process tells about itself."""
+"""Logs, metrics and traces."""

@@ -1,4 +1,4 @@
-"""How one log record becomes one line: JSON for machines, coloured text for a terminal (04 §8.1)."""
+"""Formatters of log lines: JSON for machines, coloured text for terminals (04 §8.1)."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 TRACE = 5
 FIELDS = "fanjet_fields"
-"""Attribute of a record that holds the event's fields."""
+"""The attribute of a record with the event's fields."""
 
 _NAMES = {TRACE: "trace", logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn"}
 _NAMES |= {logging.ERROR: "error", logging.CRITICAL: "fatal"}
@@ -22,18 +22,18 @@ _LABELS = {
     "fatal": "\x1b[31mFTL\x1b[0m",
 }
 _PLAIN_VALUE = re.compile(r"[!#-\[\]-~]+")
-"""Values that a terminal shows without quotes: printable ASCII but space, quote and backslash."""
+"""Values shown without quotes: printable ASCII except space, quote and backslash."""
 
 
 class LineFormatter(logging.Formatter):
-    """What both formats have: `always` are fields of every line."""
+    """Base of both formatters. `always` are fields of every line."""
 
     def __init__(self, always: Mapping[str, object] = MappingProxyType({})) -> None:
         super().__init__()
         self._always = always
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
-        """The fields of a line."""
+        """Return the fields of a line."""
         fields = dict(getattr(record, FIELDS, {}))
         if record.exc_info and record.exc_info[1] is not None:
             fields.setdefault("error", record.exc_info[1])
@@ -42,7 +42,7 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(LineFormatter):
-    """One object per line: level, the event's fields, time (RFC 3339, local, seconds), message."""
+    """One JSON object per line: level, the event's fields, time (RFC 3339, local, seconds), message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end."""
@@ -56,7 +56,7 @@ class JsonFormatter(LineFormatter):
 
 
 class ConsoleFormatter(LineFormatter):
-    """Time, level, message, then the fields by name, `error` first; a traceback follows on lines of its own."""
+    """Time, level, message, then the fields by name, `error` first; a traceback follows on separate lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end."""

@@ -1,4 +1,4 @@
-"""Structured logging on top of the standard library: an event, its fields, and where lines go (04 §8.1).
+"""Structured logging on top of the standard library: events with fields (04 §8.1).
 
     log = get_logger(__name__)
     log.info("serving", address=":8000")
@@ -16,7 +16,7 @@ from typing import NoReturn, TextIO
 from fanjet.telemetry.log_formats import FIELDS, TRACE, ConsoleFormatter, JsonFormatter
 
 CORE_LOGGERS = ("fanjet.client", "fanjet.node", "fanjet.engines", "fanjet.transports")
-"""Rooms whose lines pass a bounded queue, so that logging never blocks the serving of clients."""
+"""Packages whose lines pass through a bounded queue, so that logging never blocks the serving of clients."""
 CORE_QUEUE_SIZE = 64
 
 LEVELS = {
@@ -39,7 +39,7 @@ class Log:
         self._logger = logger
 
     def traces(self) -> bool:
-        """Whether trace lines are written: ask before computing something costly for one."""
+        """Whether trace lines are written; check before costly computations for one."""
         return self._logger.isEnabledFor(TRACE)
 
     def trace(self, message: str, /, **fields: object) -> None:
@@ -47,15 +47,15 @@ class Log:
         self._write(TRACE, message, fields)
 
     def debug(self, message: str, /, **fields: object) -> None:
-        """Log what helps to find a problem."""
+        """Log details for troubleshooting."""
         self._write(logging.DEBUG, message, fields)
 
     def info(self, message: str, /, **fields: object) -> None:
-        """Log what an operator expects to see."""
+        """Log a normal event."""
         self._write(logging.INFO, message, fields)
 
     def warn(self, message: str, /, **fields: object) -> None:
-        """Log what an operator should look at."""
+        """Log an event that an operator should check."""
         self._write(logging.WARNING, message, fields)
 
     def error(self, message: str, /, **fields: object) -> None:
@@ -63,12 +63,12 @@ class Log:
         self._write(logging.ERROR, message, fields)
 
     def exception(self, message: str, /, **fields: object) -> None:
-        """Log a surprise, inside an `except` block: its traceback goes along."""
+        """Log an unexpected exception with its traceback; call inside an `except` block."""
         if self._logger.isEnabledFor(logging.ERROR):
             self._logger.error(message, exc_info=True, extra={FIELDS: fields})
 
     def fatal(self, message: str, /, **fields: object) -> NoReturn:
-        """Log and leave the process with status 1, also when the level hides the line."""
+        """Log and exit with status 1, even if the level hides the line."""
         self._write(logging.CRITICAL, message, fields)
         raise SystemExit(1)
 
@@ -78,34 +78,34 @@ class Log:
 
 
 def writes_debug_lines() -> bool:
-    """Whether lines of level debug are written anywhere: for those who would have to prepare for it."""
+    """Whether debug lines are written; check before costly preparations for them."""
     return logging.getLogger().isEnabledFor(logging.DEBUG)
 
 
 def get_logger(name: str) -> Log:
-    """Return the log of a module; `name` is its `__name__`."""
+    """Return the log of a module. `name` is the module's `__name__`."""
     return Log(logging.getLogger(name))
 
 
 class DroppingQueueHandler(QueueHandler):
-    """Hands records to the writing thread and drops them when it cannot keep up."""
+    """Passes records to the writer thread and drops them when it falls behind."""
 
     def __init__(self, records: queue.Queue[logging.LogRecord]) -> None:
         super().__init__(records)
         self._records = records
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Leave the formatting to the writing thread."""
+        """Leave formatting to the writer thread."""
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Queue the record, or forget it."""
+        """Queue the record, or drop it when the queue is full."""
         if self._records.qsize() < CORE_QUEUE_SIZE:
             self._records.put_nowait(record)
 
 
 class LogOutput:
-    """The place where lines go, until closed. Closing writes what is still queued."""
+    """The destination of log lines until closed. Closing writes the queued lines."""
 
     def __init__(self, handler: logging.Handler, level: int) -> None:
         self._handler = handler
@@ -122,7 +122,7 @@ class LogOutput:
         self._listener.start()
 
     def close(self) -> None:
-        """Write what is queued and go back to JSON on standard error."""
+        """Write the queued lines and return to JSON on standard error."""
         self._listener.stop()
         for name in CORE_LOGGERS:
             logger = logging.getLogger(name)
@@ -133,17 +133,17 @@ class LogOutput:
 
 
 def log_to_stderr() -> None:
-    """Log JSON lines of any level to standard error: what holds until the configuration is known."""
+    """Log JSON lines of every level to standard error: the state before the configuration is loaded."""
     root = logging.getLogger()
     root.handlers = [_stream_handler(sys.stderr, JsonFormatter())]
     root.setLevel(TRACE)
 
 
 def configure(level: str, file: str, always: Mapping[str, object] | None = None) -> LogOutput:
-    """Send lines of `level` and above to `file`, else to the console (04 §8.1). Raises OSError when it does not open.
-    `always`: fields that every line has.
+    """Write lines of `level` and above to `file`, or else to the console (04 §8.1). Raises `OSError` if the file cannot
+    be opened. `always`: fields of every line.
 
-    Console means a human format on standard output when that is a terminal, JSON on standard error otherwise.
+    Console means coloured text on standard output if that is a terminal, or else JSON on standard error.
     """
     threshold = LEVELS.get(level.lower())
     output = LogOutput(_destination(file, always or {}), logging.INFO if threshold is None else threshold)

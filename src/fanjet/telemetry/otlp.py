@@ -1,6 +1,6 @@
-"""What all exports by OpenTelemetry's protocol share (10 F); the library is an extra: `fanjet[otel]`.
+"""Set-up of OTLP exports of traces and metrics (10 F). The library is an extra: `fanjet[otel]`.
 
-Where to and how is told by the standard `OTEL_*` environment variables alone.
+Endpoint and protocol come from the standard `OTEL_*` environment variables only.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ DETECTION_SECONDS: Final = 5
 
 
 class ExportError(Exception):
-    """Nothing can be exported as the environment says; the text says why."""
+    """The environment configures an export that is not possible; the text gives the reason."""
 
 
 class Exporters(Struct, frozen=True):
-    """Makes exporters, and what they tell of this server. `google`: log in with Google's application default
+    """Creates exporters. `resource` describes this server; `google`: authenticate with Google's application default
     credentials."""
 
     resource: Resource
     google: bool = False
 
     def spans(self) -> SpanExporter:
-        """One for traces. Raises `ExportError`."""
+        """Create an exporter for traces. Raises `ExportError`."""
         exporter: SpanExporter = self._make(_http_spans, _grpc_spans)
         return exporter
 
     def metrics(self) -> MetricExporter:
-        """One for metrics. Raises `ExportError`."""
+        """Create an exporter for metrics. Raises `ExportError`."""
         exporter: MetricExporter = self._make(_http_metrics, _grpc_metrics)
         return exporter
 
@@ -63,8 +63,8 @@ class Exporters(Struct, frozen=True):
 
 
 def open_exporters(instance: str, version: str, *, google: bool = False, detectors: tuple[str, ...] = ()) -> Exporters:
-    """Find out how to export. `instance`: the node's id; `detectors`: `gcp`, `aws`, the platforms to look for. Raises
-    `ExportError`."""
+    """Set up exports from the environment. `instance`: the node's ID; `detectors`: the platforms to detect (`gcp`,
+    `aws`). Raises `ExportError`."""
     _check_attributes()
     try:
         from opentelemetry.sdk.resources import Resource, get_aggregated_resources  # noqa: PLC0415 (an extra)
@@ -76,9 +76,9 @@ def open_exporters(instance: str, version: str, *, google: bool = False, detecto
         "version": version,
     }
     _log_failures()
-    looking = [detector for name in detectors for detector in _detectors(name)]
+    resource_detectors = [detector for name in detectors for detector in _detectors(name)]
     try:
-        detected = get_aggregated_resources(looking, Resource({}), DETECTION_SECONDS)
+        detected = get_aggregated_resources(resource_detectors, Resource({}), DETECTION_SECONDS)
     except Exception as error:
         raise ExportError(f"opentelemetry.resource_detectors: {error}") from error
     return Exporters(detected.merge(Resource(own)).merge(Resource(_attributes())), google)
@@ -133,8 +133,8 @@ def _google_channel_credentials() -> Any:
     from google.auth.transport.requests import Request  # noqa: PLC0415
 
     plugin = AuthMetadataPlugin(_google_credentials(), Request())  # type: ignore[no-untyped-call]
-    login = grpc.metadata_call_credentials(plugin)
-    return grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), login)
+    call_credentials = grpc.metadata_call_credentials(plugin)
+    return grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), call_credentials)
 
 
 def _detectors(platform: str) -> list[ResourceDetector]:
@@ -152,12 +152,12 @@ def _detectors(platform: str) -> list[ResourceDetector]:
         )
     except ImportError as error:
         raise ExportError(f"opentelemetry.resource_detectors: {platform} needs {error.name}") from None
-    # Elsewhere than at Amazon these fail instead of finding nothing.
+    # Outside AWS these raise instead of finding nothing.
     return [AwsEc2ResourceDetector(), AwsEcsResourceDetector(), AwsEksResourceDetector()]
 
 
 class _Failures(logging.Handler):
-    """Puts what the library says of exports that failed into this program's log."""
+    """Forwards the library's errors to this program's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log.error("opentelemetry error", error=record.getMessage())

@@ -1,4 +1,4 @@
-"""Lines that may come in storms: so many a second, then only their number."""
+"""A log with a rate limit: excess lines are counted, not written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from .logging import Log
 
 
-class LimitedLog:
-    """Writes lines as long as there were no more than `per_second` in this second. The next line says how many were
-    left out before it. `clock` gives monotonic seconds."""
+class RateLimitedLog:
+    """Writes at most `per_second` lines a second. The next line has the number of omitted lines in `omitted`. `clock`
+    returns monotonic seconds."""
 
     def __init__(self, log: Log, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
@@ -24,21 +24,21 @@ class LimitedLog:
         self._omitted = 0
 
     def info(self, message: str, /, **fields: object) -> None:
-        """Log what an operator expects to see."""
-        if self._has_room():
-            self._log.info(message, **fields, **self._left_out())
+        """Log a normal event."""
+        if self._allow():
+            self._log.info(message, **fields, **self._omitted_field())
 
     def warn(self, message: str, /, **fields: object) -> None:
         """Log what works, and is likely a mistake."""
-        if self._has_room():
-            self._log.warn(message, **fields, **self._left_out())
+        if self._allow():
+            self._log.warn(message, **fields, **self._omitted_field())
 
     def error(self, message: str, /, **fields: object) -> None:
         """Log a failure; pass the exception, or its text, as `error`."""
-        if self._has_room():
-            self._log.error(message, **fields, **self._left_out())
+        if self._allow():
+            self._log.error(message, **fields, **self._omitted_field())
 
-    def _has_room(self) -> bool:
+    def _allow(self) -> bool:
         second = int(self._clock())
         if second != self._second:
             self._second = second
@@ -49,6 +49,6 @@ class LimitedLog:
         self._written += 1
         return True
 
-    def _left_out(self) -> dict[str, object]:
+    def _omitted_field(self) -> dict[str, object]:
         omitted, self._omitted = self._omitted, 0
         return {"omitted": omitted} if omitted else {}

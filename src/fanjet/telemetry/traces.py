@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry (10 F)."""
+"""OpenTelemetry traces (10 F)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Traces:
-    """Makes spans and sends them in batches."""
+    """Creates spans and exports them in batches."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry import trace  # noqa: PLC0415 (an extra)
@@ -27,7 +27,7 @@ class Traces:
         self._propagator = TraceContextTextMapPropagator()
 
     def begin(self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]) -> Span:
-        """Begin the span of a request. `carrier`: its headers, of which those of the W3C trace context count."""
+        """Start the server span of a request. `carrier`: its headers, with the W3C trace context."""
         context = self._propagator.extract(carrier)
         return self._tracer.start_span(
             name, context=context, kind=self._trace.SpanKind.SERVER, attributes=dict(attributes)
@@ -35,20 +35,20 @@ class Traces:
 
     @contextmanager
     def span(self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]) -> Iterator[None]:
-        """The time inside is a span."""
+        """Run the block in a span."""
         with self._trace.use_span(self.begin(name, carrier, attributes), end_on_exit=True):
             yield
 
     @contextmanager
     def current(self, span: Span) -> Iterator[None]:
-        """What begins inside, tasks too, belongs to this span, which does not end here."""
+        """Make this span the parent of spans and tasks started in the block; it does not end with the block."""
         with self._trace.use_span(span, end_on_exit=False):
             yield
 
     @contextmanager
     def call(self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]) -> Iterator[dict[str, str]]:
-        """The time inside is the span of a call, which is to carry the headers that this yields. It belongs to the
-        request with the headers in `carrier`. What is raised inside is how it has failed."""
+        """Run the block in the client span of an outgoing call, a child of the request whose headers are in `carrier`.
+        Yields the headers that the call must carry. An exception sets the span's status to error."""
         span = self._tracer.start_span(
             name,
             context=self._propagator.extract(carrier),
@@ -66,20 +66,20 @@ class Traces:
             span.end()
 
     def describe(self, name: str, value: str | int) -> None:
-        """Say more about the current span."""
+        """Set an attribute of the current span."""
         self._trace.get_current_span().set_attribute(name, value)
 
     def fail(self, text: str) -> None:
-        """The current span's work has failed."""
+        """Set the current span's status to error."""
         self._trace.get_current_span().set_status(self._trace.StatusCode.ERROR, text)
 
     def close(self) -> None:
-        """Send what is left. Blocks for as long as that takes."""
+        """Export the remaining spans. Blocks until they are sent."""
         self._provider.shutdown()
 
 
 def open_traces(exporters: Exporters) -> Traces:
-    """Set up. Raises `ExportError`."""
+    """Set up the tracer. Raises `ExportError`."""
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (an extra)
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fanjet.telemetry.metrics.aggregation import NOTHING, decoded, encoded, merged, metrics_of, what_stays
+from fanjet.telemetry.metrics.aggregation import EMPTY, decode, encode, merge, read_metrics, retained_metrics
 
 from .worker import WorkerGone
 
@@ -25,25 +25,25 @@ class Gathering:
 
     def __init__(self, workers: Collection[Worker]) -> None:
         self._workers = workers
-        self._gone = NOTHING
+        self._gone = EMPTY
         self._last_number = 0
 
     def keep_counts(self, worker: Worker) -> None:
         """A worker has ended: keep what it has counted, as far as it told. That is up to its end if this was an orderly
         one, else up to when somebody asked last."""
-        self._gone = merged([self._gone, what_stays(decoded(worker.last_metrics))])
+        self._gone = merge([self._gone, retained_metrics(decode(worker.last_metrics))])
 
     async def parts(self) -> list[bytes]:
         """For each process what it has told, to be merged by who asks. A worker that is about to be kept as gone counts
         as if it were."""
         self._last_number += 1
-        gone = encoded(self._gone)
+        gone = encode(self._gone)
         workers = sorted(self._workers, key=lambda each: each.number)
         return [gone, *await asyncio.gather(*(self._report(worker, self._last_number) for worker in workers))]
 
     async def _report(self, worker: Worker, number: int) -> bytes:
         if not worker.is_ready:
-            return encoded(what_stays(decoded(worker.last_metrics)))
+            return encode(retained_metrics(decode(worker.last_metrics)))
         try:
             async with asyncio.timeout(REPORT_SECONDS):
                 return await worker.report(number)
@@ -58,12 +58,12 @@ class AllMetrics:
         self.namespace = namespace
         self.native_histograms = native_histograms
         self._gathering = gathering
-        self._latest = NOTHING
+        self._latest = EMPTY
 
     async def refresh(self) -> None:
         """Ask all workers."""
-        self._latest = merged(map(decoded, await self._gathering.parts()))
+        self._latest = merge(map(decode, await self._gathering.parts()))
 
     def read(self) -> Iterable[Metric]:
         """Every metric of which there is something to read, by name."""
-        return metrics_of(self._latest)
+        return read_metrics(self._latest)

@@ -3,7 +3,15 @@
 import pytest
 
 from fanjet.telemetry.metrics import Registry
-from fanjet.telemetry.metrics.aggregation import NOTHING, decoded, encoded, merged, metrics_of, told, what_stays
+from fanjet.telemetry.metrics.aggregation import (
+    EMPTY,
+    decode,
+    encode,
+    export_metrics,
+    merge,
+    read_metrics,
+    retained_metrics,
+)
 
 BOUNDS = (0.1, 1.0)
 
@@ -12,7 +20,7 @@ def part(worker=1, fill=lambda _: None):
     """What a worker tells that has done what `fill` does to its registry."""
     registry = Registry()
     fill(registry)
-    return decoded(told(registry, worker))
+    return decode(export_metrics(registry, worker))
 
 
 def values(told_metrics, *, labels=False):
@@ -35,7 +43,7 @@ def test_counts_are_added_up_and_of_silences_the_longest_counts():
             registry.gauge("engine_silence_seconds", "Silence").cell(shown=True).value = silence
 
         parts.append(part(worker, fill))
-    assert values(merged(parts).metrics) == {"centrifugo_made": 6, "centrifugo_engine_silence_seconds": 40.0}
+    assert values(merge(parts).metrics) == {"centrifugo_made": 6, "centrifugo_engine_silence_seconds": 40.0}
 
 
 def test_labels_part_what_is_added_up_and_come_from_whoever_has_them():
@@ -47,7 +55,7 @@ def test_labels_part_what_is_added_up_and_come_from_whoever_has_them():
 
         return filling
 
-    both = merged([part(1, fill(("a", 1), ("b", 2))), part(2, fill(("b", 3), ("c", 4)))])
+    both = merge([part(1, fill(("a", 1), ("b", 2))), part(2, fill(("b", 3), ("c", 4)))])
     name = "centrifugo_made"
     assert values(both.metrics) == {
         (name, ("kind", "a")): 1,
@@ -61,7 +69,7 @@ def test_gauges_are_added_up_but_for_those_of_which_all_tell_the_same():
         registry.gauge("node_num_clients", "Clients").cell(shown=True).value = 7
         registry.gauge("node_num_nodes", "Nodes").cell(shown=True).value = 2
 
-    assert values(merged([part(1, fill), part(2, fill)]).metrics) == {
+    assert values(merge([part(1, fill), part(2, fill)]).metrics) == {
         "centrifugo_node_num_clients": 14,
         "centrifugo_node_num_nodes": 2,
     }
@@ -71,7 +79,7 @@ def test_what_a_process_says_of_itself_stays_its_own():
     def fill(registry):
         registry.add_reader("process_open_fds", "Files", "gauge", lambda: [_sample(30)])
 
-    assert values(merged([part(1, fill), part(2, fill)]).metrics) == {
+    assert values(merge([part(1, fill), part(2, fill)]).metrics) == {
         ("process_open_fds", ("worker", "1")): 30,
         ("process_open_fds", ("worker", "2")): 30,
     }
@@ -93,7 +101,7 @@ def test_histograms_are_added_up_bucket_by_bucket():
 
         return filling
 
-    (both,) = merged([part(1, fill(0.05, 0.5)), part(2, fill(0.5, 5.0))]).metrics
+    (both,) = merge([part(1, fill(0.05, 0.5)), part(2, fill(0.5, 5.0))]).metrics
     (distribution,) = both.distributions()
     assert distribution.parts == [(0.1, 1), (1.0, 3), (float("inf"), 4)]
     assert distribution.total == pytest.approx(6.05)
@@ -109,7 +117,7 @@ def test_quantiles_are_those_of_all_observations():
 
         return filling
 
-    both = list(metrics_of(merged([part(1, fill(0.01, 90)), part(2, fill(1.0, 10))])))
+    both = list(read_metrics(merge([part(1, fill(0.01, 90)), part(2, fill(1.0, 10))])))
     found = values(both)
     name, op = "centrifugo_took", ("op", "x")
     assert found[name, op, ("quantile", "0.5")] == pytest.approx(0.01, rel=0.1)
@@ -128,9 +136,9 @@ def test_of_a_process_that_is_no_more_stays_what_it_has_counted():
         registry.add_reader("process_cpu_seconds_total", "CPU", "counter", lambda: [_sample(30)])
 
     alive = part(1, fill)
-    before = values(metrics_of(merged([NOTHING, alive])))
-    gone = decoded(encoded(what_stays(alive)))
-    after = values(metrics_of(merged([gone, NOTHING])))
+    before = values(read_metrics(merge([EMPTY, alive])))
+    gone = decode(encode(retained_metrics(alive)))
+    after = values(read_metrics(merge([gone, EMPTY])))
     assert {name for name in after if after[name] == before[name]} == {
         "centrifugo_made",
         "centrifugo_took_count",
@@ -145,5 +153,5 @@ def test_of_a_process_that_is_no_more_stays_what_it_has_counted():
 
 
 def test_whoever_has_not_told_anything_adds_nothing():
-    assert decoded(b"") == NOTHING
-    assert merged([]) == merged([NOTHING, decoded(b"")]) == NOTHING
+    assert decode(b"") == EMPTY
+    assert merge([]) == merge([EMPTY, decode(b"")]) == EMPTY

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fanjet.telemetry.metrics import Registry
-from fanjet.telemetry.metrics.flat_names import Deltas
+from fanjet.telemetry.metrics.flat_names import DeltaReader
 from fanjet.telemetry.metrics.graphite import GraphiteExporter, path_component
 
 
@@ -14,7 +14,7 @@ def registry() -> Registry:
     return Registry()
 
 
-def values(deltas: Deltas) -> dict[str, float]:
+def values(deltas: DeltaReader) -> dict[str, float]:
     return {item.dotted: item.value for item in deltas.read()}
 
 
@@ -26,7 +26,7 @@ def exporter(registry: Registry, **over) -> GraphiteExporter:
 def test_counters_are_read_as_growth_gauges_as_they_are(registry):
     counter = registry.counter("node_things", "Things", "kind", "channel_namespace").cell("a", "")
     gauge = registry.gauge("map_broker_lag", "Lag").cell(shown=True)
-    deltas = Deltas(registry)
+    deltas = DeltaReader(registry)
     counter.value, gauge.value = 5, 7
     assert values(deltas) == {"centrifugo.node.things.kind.a": 5, "centrifugo.map.broker_lag": 7}
     counter.value = 8
@@ -35,7 +35,7 @@ def test_counters_are_read_as_growth_gauges_as_they_are(registry):
 
 def test_a_summary_is_sum_count_and_quantiles_and_its_histogram_nothing(registry):
     registry.timing("api_command_duration_seconds", "Time", "method", bounds=(1.0,)).cell("info").observe(0.5)
-    found = values(Deltas(registry))
+    found = values(DeltaReader(registry))
     base = "centrifugo.api.command_duration_seconds"
     assert found[f"{base}.count.method.info"] == 1
     assert found[f"{base}.sum.method.info"] == 0.5
@@ -47,19 +47,19 @@ def test_a_summary_is_sum_count_and_quantiles_and_its_histogram_nothing(registry
 
 def test_quantiles_of_nothing_are_left_out(registry):
     registry.timing("api_seconds", "Time", bounds=(1.0,)).cell(shown=True)
-    assert values(Deltas(registry)) == {"centrifugo.api.seconds.sum": 0, "centrifugo.api.seconds.count": 0}
+    assert values(DeltaReader(registry)) == {"centrifugo.api.seconds.sum": 0, "centrifugo.api.seconds.count": 0}
 
 
 def test_native_histograms_keep_count_and_sum():
     registry = Registry(native_histograms=True)
     registry.timing("api_seconds", "Time", bounds=(1.0,)).cell().observe(2.0)
-    assert values(Deltas(registry)) == {"centrifugo.api.seconds.sum": 2.0, "centrifugo.api.seconds.count": 1}
+    assert values(DeltaReader(registry)) == {"centrifugo.api.seconds.sum": 2.0, "centrifugo.api.seconds.count": 1}
 
 
 def test_what_is_not_of_the_namespace_is_left_out(registry):
     registry.own_histogram("lag", "Lag", (1.0,))
     registry.add_reader("process_cpu_seconds_total", "CPU", "counter", list)
-    assert values(Deltas(registry)) == {}
+    assert values(DeltaReader(registry)) == {}
 
 
 def test_lines_of_graphite(registry):

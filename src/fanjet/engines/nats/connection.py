@@ -12,7 +12,7 @@ from nats import errors
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.net.tls import client_context
 from fanjet.telemetry.logging import get_logger
-from fanjet.telemetry.rate_limited_log import LimitedLog
+from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 from .client import NatsClient
 from .heartbeat import PROBE_SECONDS, Heartbeat
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Receive = Callable[[str, bytes], None]
 
 log = get_logger(__name__)
-refusals = LimitedLog(log, 20)
+refusals = RateLimitedLog(log, 20)
 """Of subscriptions: when the server's permissions change it may be all."""
 
 RECONNECT_SECONDS: Final = 2

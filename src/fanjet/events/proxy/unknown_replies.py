@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.events.unknown_replies import UnknownReply
 from fanjet.telemetry.logging import get_logger
-from fanjet.telemetry.rate_limited_log import LimitedLog
+from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class UnknownReplyReporter:
         self._endpoint = endpoint
         self._observer = observer
         self._replies = replies
-        self._log = LimitedLog(log, LINES_PER_SECOND)
+        self._log = RateLimitedLog(log, LINES_PER_SECOND)
 
     def __call__(self, event: Event, keys: Sequence[str]) -> None:
         """Report a reply about `event` with these keys."""

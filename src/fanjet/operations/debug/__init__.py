@@ -1,1 +1,1 @@
-"""What a running process is doing: pages for whoever looks for the reason why it is slow or large (10 D)."""
+"""Debug endpoints: stacks, tasks, memory and CPU profiles of a running process (10 D)."""

@@ -1,4 +1,4 @@
-"""Where a process spends its time: a thread looks at the stacks a hundred times a second."""
+"""A sampling CPU profiler: a thread reads all stacks 100 times a second."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Stack = tuple[Frame, ...]
 
 
 class Profile:
-    """How often each stack was seen, the outermost call first."""
+    """The number of samples of each stack, outermost call first."""
 
     def __init__(self) -> None:
         self.stacks: Counter[Stack] = Counter()
 
     def collapsed(self) -> bytes:
-        """A line for each stack: its calls, parted by semicolons, and how often it was seen."""
+        """The collapsed format: a line for each stack with its calls, separated by semicolons, and its samples."""
         lines = [
             f"{';'.join(f'{name} ({file}:{line})' for name, file, line in stack)} {count}\n"
             for stack, count in self.stacks.items()
@@ -35,7 +35,7 @@ class Profile:
         return "".join(lines).encode("utf-8", "replace")
 
     def speedscope(self) -> bytes:
-        """The file format of speedscope.app."""
+        """The JSON format of speedscope.app."""
         frames: dict[Frame, int] = {}
         samples = [[frames.setdefault(frame, len(frames)) for frame in stack] for stack in self.stacks]
         weights = [count * INTERVAL for count in self.stacks.values()]
@@ -73,7 +73,7 @@ class Profiler:
         """Begin a new profile."""
         self._profile = Profile()
         self._stop.clear()
-        self._thread = threading.Thread(target=self._watch, name="profiler", daemon=True)
+        self._thread = threading.Thread(target=self._sample, name="profiler", daemon=True)
         self._thread.start()
 
     def stop(self) -> Profile:
@@ -84,7 +84,7 @@ class Profiler:
             thread.join()
         return self._profile
 
-    def _watch(self) -> None:
+    def _sample(self) -> None:
         own = threading.get_ident()
         stacks = self._profile.stacks
         while not self._stop.wait(INTERVAL):
@@ -94,9 +94,9 @@ class Profiler:
 
 
 def _stack(frame: FrameType | None) -> Stack:
-    found = []
+    stack = []
     while frame is not None:
         code = frame.f_code
-        found.append((code.co_qualname, code.co_filename, code.co_firstlineno))
+        stack.append((code.co_qualname, code.co_filename, code.co_firstlineno))
         frame = frame.f_back
-    return tuple(reversed(found))
+    return tuple(reversed(stack))

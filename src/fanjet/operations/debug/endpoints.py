@@ -1,4 +1,4 @@
-"""The debug pages by path."""
+"""The debug endpoints by path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.net.query import query_value
 
 from .cpu_profile import MAX_SECONDS, Profiler
-from .memory_usage import allocations, census
+from .memory_usage import allocations, object_counts
 from .stacks import tasks, threads
 
 if TYPE_CHECKING:
@@ -33,22 +33,22 @@ _PAGES: Final = {
 }
 
 
-class DebugPages:
-    """Endpoints below one prefix."""
+class DebugEndpoints:
+    """Makes the debug endpoints."""
 
     def __init__(self, worker: int = 0) -> None:
-        """`worker`: the number of this process, if there are several, as every page tells."""
+        """`worker`: the number of this worker, shown on every page; 0 for a single process."""
         self._profiler = Profiler()
         self._headers = (NO_SNIFFING, (b"X-Fanjet-Worker", b"%d" % worker)) if worker else (NO_SNIFFING,)
         self._title = f"Worker {worker}, process {os.getpid()}" if worker else "Fanjet"
 
     def routes(self, prefix: str) -> dict[str, Endpoint]:
-        """Endpoints by path. `prefix` has no slash at its end, but for being one."""
+        """Endpoints by path below `prefix`."""
         base = prefix.rstrip("/")
         texts: dict[str, Callable[[Exchange], str]] = {
             "threads": lambda _: threads(),
             "tasks": lambda _: tasks(),
-            "census": lambda _: census(),
+            "census": lambda _: object_counts(),
             "allocs": lambda exchange: allocations(stop=query_value(exchange.request.query, b"stop") == b"1"),
             "cmdline": lambda _: "\0".join(sys.orig_argv),
         }
@@ -84,7 +84,7 @@ class DebugPages:
         return endpoint
 
     def _index(self, path: str) -> Endpoint:
-        """The list of pages. It catches all that is below the prefix, most of which does not exist."""
+        """The index page. It also receives all unknown paths below the prefix."""
         items = "".join(f'<li><a href="{name}">{name}</a>: {escape(about)}' for name, about in _PAGES.items())
         head = f"<!doctype html><meta charset=utf-8><title>Fanjet debug</title><h1>{self._title}</h1><p>{escape(path)}"
         page = f"{head}<ul>{items}</ul>"

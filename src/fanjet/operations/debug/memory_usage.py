@@ -1,4 +1,4 @@
-"""What memory is used for."""
+"""Memory usage by object type and by allocating line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ TYPES_SHOWN: Final = 100
 LINES_SHOWN: Final = 100
 
 
-def census() -> str:
-    """Objects that the collector knows of, by type, with their own size in bytes.
+def object_counts() -> str:
+    """Objects tracked by the garbage collector, by type, with their shallow size in bytes.
 
-    Those that were frozen, as this server does with what lives long, are counted by number only.
+    Frozen objects (this server freezes long-lived ones) are only counted.
     """
     numbers: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
-    for found in gc.get_objects():
-        name = f"{type(found).__module__}.{type(found).__qualname__}"
+    for each in gc.get_objects():
+        name = f"{type(each).__module__}.{type(each).__qualname__}"
         numbers[name] += 1
-        sizes[name] += sys.getsizeof(found)
+        sizes[name] += sys.getsizeof(each)
     lines = [f"{number:>10} {sizes[name]:>12} {name}\n" for name, number in numbers.most_common(TYPES_SHOWN)]
     collections = "".join(f"generation {index}: {stats}\n" for index, stats in enumerate(gc.get_stats()))
     return f"frozen: {gc.get_freeze_count()}\n{collections}\n{'number':>10} {'bytes':>12} type\n{''.join(lines)}"
 
 
 def allocations(*, stop: bool) -> str:
-    """Memory by the line that allocated it, since the first time that this was asked. Watching costs about a third of
-    the speed, so that it has to be ended."""
+    """Memory by allocating line since the first call, which starts tracing. Tracing slows the process by about a third
+    until it is stopped."""
     if stop:
         tracemalloc.stop()
         return "stopped\n"

@@ -1,4 +1,4 @@
-"""Where threads are, and what tasks wait for."""
+"""Stacks of threads and tasks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Metrics: cells that cost next to nothing to count with, and what reads them (10 B, C, E).
+"""Metrics: cheap counting cells and the exporters that read them (10 B, C, E).
 
-Cells are bound once, when what they count for is made: no label is looked up per message.
+A cell is bound once, when its owner is created: no label lookup per message.
 """
 
 from .cells import Counter, Flow, Gauge, Histogram, Timing

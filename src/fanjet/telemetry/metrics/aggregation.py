@@ -1,7 +1,7 @@
-"""The metrics of several processes as those of one server.
+"""Merges the metrics of several processes into those of one server.
 
-What is counted is added up. Quantiles cannot be, so that processes tell what they are computed from. What a process
-says of itself (`process_…`) stays its own, under a label that tells whose.
+Counters are added. Quantiles cannot be merged, so processes export the sketches they are computed from. Metrics of the
+process itself (`process_…`) are not merged but labelled with the worker's number.
 """
 
 from __future__ import annotations
@@ -19,43 +19,46 @@ if TYPE_CHECKING:
 
     from .registry import Registry
 
-OWN: Final = "process_"
+PROCESS_PREFIX: Final = "process_"
 WORKER_LABEL: Final = "worker"
-LARGEST: Final = ("_node_num_nodes", "_node_build", "_engine_silence_seconds")
-"""The ends of the names of gauges of which every process tells the same, or of which the worst counts."""
+MAX_MERGED: Final = ("_node_num_nodes", "_node_build", "_engine_silence_seconds")
+"""Name suffixes of gauges merged by maximum: the value is the same in every process, or the worst one matters."""
 
 Sketches: TypeAlias = dict[str, list[tuple[Labels, dict[int, int]]]]
-"""By the name of a summary: for each of its labels how many observations are in which bucket."""
+"""For each summary: label values and the number of observations in each bucket."""
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True):
-    """What a process has told: metrics, summaries without their quantiles, and the sketches for these."""
+class ProcessMetrics(msgspec.Struct, frozen=True, array_like=True):
+    """The exported metrics of a process: summaries without quantiles, and the sketches for these."""
 
     metrics: list[Metric]
     sketches: Sketches
 
 
-_decoder: Final = msgspec.msgpack.Decoder(Told)
-NOTHING: Final = Told([], {})
+_decoder: Final = msgspec.msgpack.Decoder(ProcessMetrics)
+EMPTY: Final = ProcessMetrics([], {})
 
 
-def told(registry: Registry, worker: int) -> bytes:
-    """What a worker tells of its metrics."""
-    metrics = [_own(metric, str(worker)) if metric.name.startswith(OWN) else metric for metric in registry.read()]
-    return encoded(Told([_without_quantiles(metric) for metric in metrics], registry.sketches()))
+def export_metrics(registry: Registry, worker: int) -> bytes:
+    """Encode a worker's metrics for the supervisor."""
+    metrics = [
+        _label_process_metrics(metric, str(worker)) if metric.name.startswith(PROCESS_PREFIX) else metric
+        for metric in registry.read()
+    ]
+    return encode(ProcessMetrics([_without_quantiles(metric) for metric in metrics], registry.sketches()))
 
 
-def encoded(what: Told) -> bytes:
-    """For the line."""
-    return msgspec.msgpack.encode(what)
+def encode(metrics: ProcessMetrics) -> bytes:
+    """Encode for the control channel."""
+    return msgspec.msgpack.encode(metrics)
 
 
-def decoded(data: bytes) -> Told:
-    """The inverse; nothing for a worker that has not told anything."""
-    return _decoder.decode(data) if data else NOTHING
+def decode(data: bytes) -> ProcessMetrics:
+    """Decode; empty for a worker that has exported nothing yet."""
+    return _decoder.decode(data) if data else EMPTY
 
 
-def _own(metric: Metric, worker: str) -> Metric:
+def _label_process_metrics(metric: Metric, worker: str) -> Metric:
     labelled = [
         Sample(suffix, tuple(sorted((*labels, (WORKER_LABEL, worker)))), value)
         for suffix, labels, value in metric.samples
@@ -69,19 +72,19 @@ def _without_quantiles(metric: Metric) -> Metric:
     return metric._replace(samples=[sample for sample in metric.samples if sample.suffix])
 
 
-def merged(parts: Iterable[Told]) -> Told:
-    """All of them as one."""
+def merge(parts: Iterable[ProcessMetrics]) -> ProcessMetrics:
+    """Merge the metrics of several processes."""
     metrics: dict[str, Metric] = {}
     values: dict[str, dict[tuple[str, Labels], float]] = {}
     sketches: dict[str, dict[Labels, Counter[int]]] = {}
     for part in parts:
         for metric in part.metrics:
             metrics.setdefault(metric.name, metric)
-            _add(values.setdefault(metric.name, {}), metric)
+            _merge_samples(values.setdefault(metric.name, {}), metric)
         for name, rows in part.sketches.items():
             for labels, counts in rows:
                 sketches.setdefault(name, {}).setdefault(labels, Counter()).update(counts)
-    return Told(
+    return ProcessMetrics(
         [
             metric._replace(samples=[Sample(*key, value) for key, value in values[name].items()])
             for name, metric in sorted(metrics.items())
@@ -90,22 +93,24 @@ def merged(parts: Iterable[Told]) -> Told:
     )
 
 
-def _add(values: dict[tuple[str, Labels], float], metric: Metric) -> None:
-    largest = metric.name.endswith(LARGEST)
+def _merge_samples(values: dict[tuple[str, Labels], float], metric: Metric) -> None:
+    uses_max = metric.name.endswith(MAX_MERGED)
     for suffix, labels, value in metric.samples:
         key = suffix, labels
-        before = values.get(key, 0)
-        values[key] = max(before, value) if largest else before + value
+        previous = values.get(key, 0)
+        values[key] = max(previous, value) if uses_max else previous + value
 
 
-def what_stays(part: Told) -> Told:
-    """What a process has counted, when it is no more: a sum that falls would look like a server that has begun anew."""
-    stays = [metric for metric in part.metrics if metric.kind != "gauge" and not metric.name.startswith(OWN)]
-    return Told(stays, {})
+def retained_metrics(part: ProcessMetrics) -> ProcessMetrics:
+    """The metrics to keep after a process has ended: a decreasing counter would look like a server restart."""
+    retained = [
+        metric for metric in part.metrics if metric.kind != "gauge" and not metric.name.startswith(PROCESS_PREFIX)
+    ]
+    return ProcessMetrics(retained, {})
 
 
-def metrics_of(part: Told) -> Iterator[Metric]:
-    """The metrics as a registry would read them, quantiles included."""
+def read_metrics(part: ProcessMetrics) -> Iterator[Metric]:
+    """Yield the metrics as a registry does, with quantiles."""
     for metric in part.metrics:
         if metric.kind == "summary":
             sketches = {labels: Counter(counts) for labels, counts in part.sketches.get(metric.name, ())}
@@ -115,10 +120,10 @@ def metrics_of(part: Told) -> Iterator[Metric]:
 
 
 def _with_quantiles(samples: Iterable[Sample], sketches: dict[Labels, Counter[int]]) -> Iterator[Sample]:
-    """Quantiles stand before the sum of their summary."""
+    """Insert the quantiles before the sum of their summary."""
     for sample in samples:
         if sample.suffix == "_sum":
-            found = quantiles_of(sketches.get(sample.labels, Counter()), QUANTILES)
-            for rank, value in zip(QUANTILES, found, strict=True):
+            quantiles = quantiles_of(sketches.get(sample.labels, Counter()), QUANTILES)
+            for rank, value in zip(QUANTILES, quantiles, strict=True):
                 yield Sample("", (*sample.labels, ("quantile", str(rank))), value)
         yield sample

@@ -1,4 +1,4 @@
-"""What counts: one object for each combination of label values."""
+"""Counting cells: one object for each combination of label values."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from .quantiles import Counts
 
 BATCH: Final = 256
-"""Observations that are put into buckets at once. One by one each would take 0.2 µs for its bucket and 0.3 µs for its
-quantiles, sorted together they take a third."""
+"""Observations that are sorted into buckets together. One by one, each takes 0.2 µs for its bucket and 0.3 µs for its
+quantiles; sorted together they take a third of that."""
 
 
 class Counter:
-    """A number that grows. Whoever counts adds to `value`."""
+    """A counter. Callers add to `value`."""
 
     __slots__ = ("value",)
 
@@ -27,13 +27,13 @@ class Counter:
 
 
 class Gauge(Counter):
-    """A number that goes up and down."""
+    """A value that goes up and down."""
 
     __slots__ = ()
 
 
 class Flow:
-    """Messages and their bytes."""
+    """A counter of messages and their bytes."""
 
     __slots__ = ("count", "size")
 
@@ -48,13 +48,13 @@ class Flow:
 
 
 class Histogram:
-    """How many observations were not above each of some bounds."""
+    """A histogram with cumulative buckets."""
 
-    __slots__ = ("_bounds", "_count", "_pending", "_sum", "_up_to")
+    __slots__ = ("_bounds", "_count", "_cumulative", "_pending", "_sum")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
-        self._up_to = [0] * len(bounds)
+        self._cumulative = [0] * len(bounds)
         self._sum = 0.0
         self._count = 0
         self._pending: list[float] = []
@@ -64,30 +64,30 @@ class Histogram:
         pending = self._pending
         pending.append(value)
         if len(pending) >= BATCH:
-            self._settle()
+            self._flush()
 
     def read(self) -> tuple[list[int], float, int]:
-        """For each bound the number of observations up to it; their sum and number."""
+        """The cumulative count for each bound, the sum and the number of observations."""
         if self._pending:
-            self._settle()
-        return self._up_to, self._sum, self._count
+            self._flush()
+        return self._cumulative, self._sum, self._count
 
-    def _settle(self) -> None:
+    def _flush(self) -> None:
         values = sorted(self._pending)
         self._pending.clear()
-        self._up_to = [
-            count + bisect_right(values, bound) for count, bound in zip(self._up_to, self._bounds, strict=True)
+        self._cumulative = [
+            count + bisect_right(values, bound) for count, bound in zip(self._cumulative, self._bounds, strict=True)
         ]
         self._sum += sum(values)
         self._count += len(values)
-        self._note(values)
+        self._on_flushed(values)
 
-    def _note(self, values: list[float]) -> None:
-        """Observations in rising order, for those who want more of them."""
+    def _on_flushed(self, values: list[float]) -> None:
+        """Hook for subclasses: `values` are the flushed observations in ascending order."""
 
 
 class Timing(Histogram):
-    """A histogram of seconds that knows the quantiles of the last ten minutes, too."""
+    """A histogram of durations in seconds, with quantiles of the last ten minutes."""
 
     __slots__ = ("_recent",)
 
@@ -96,14 +96,14 @@ class Timing(Histogram):
         self._recent = RecentQuantiles()
 
     def quantiles(self, ranks: Sequence[float]) -> list[float]:
-        """The values below which these shares of the observations lie; NaN where there are none."""
+        """The quantiles at these ranks (0 to 1); NaN without observations."""
         self.read()
         return self._recent.read(ranks)
 
     def recent(self) -> Counts:
-        """How many of the observations are in which bucket of the quantiles."""
+        """The number of recent observations in each bucket of the quantile sketch."""
         self.read()
         return self._recent.counts()
 
-    def _note(self, values: list[float]) -> None:
+    def _on_flushed(self, values: list[float]) -> None:
         self._recent.add(values)

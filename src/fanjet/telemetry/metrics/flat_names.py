@@ -1,4 +1,4 @@
-"""Metrics under names of one piece, as Graphite and the node's own record have them (10 C, E)."""
+"""Metrics with flat dotted names, for Graphite and the node info (10 C, E)."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
 _QUANTILE_NAMES: Final = {"0.5": "50", "0.99": "99", "0.999": "999"}
 
 
-class Item(NamedTuple):
-    """One number. `labels` without those that are empty; `whole` for counters, whose values have no fraction."""
+class FlatMetric(NamedTuple):
+    """One value. `labels` has no empty values; `is_integer` is set for counters."""
 
     name: str
     labels: Labels
     value: float
-    whole: bool
+    is_integer: bool
 
     @property
     def dotted(self) -> str:
-        """The name with the labels behind it."""
+        """The name followed by the labels."""
         return ".".join((self.name, *(part for label in self.labels for part in label)))
 
 
-class Deltas:
-    """Reads metrics again and again: of what grows by how much it has grown since the last time."""
+class DeltaReader:
+    """Reads metrics periodically: counters as the difference to the previous read."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._before: dict[tuple[str, Labels], float] = {}
+        self._previous: dict[tuple[str, Labels], float] = {}
 
-    def read(self) -> list[Item]:
-        """Counters, gauges and summaries of the namespace. Of histograms only the count and the sum, and
-        only where they stand for summaries."""
+    def read(self) -> list[FlatMetric]:
+        """Counters, gauges and summaries of the namespace. Histograms only if they replace summaries, and only their
+        count and sum."""
         return list(self._items(self._source.read()))
 
-    def _items(self, metrics: Iterable[Metric]) -> Iterator[Item]:
+    def _items(self, metrics: Iterable[Metric]) -> Iterator[FlatMetric]:
         for metric in metrics:
             name = metric.name
             if not name.startswith(f"{self._source.namespace}_"):
@@ -52,36 +52,36 @@ class Deltas:
             elif self._source.native_histograms and name.endswith("_histogram"):
                 yield from self._summaries(name.removesuffix("_histogram"), metric.samples)
 
-    def _numbers(self, metric: Metric) -> Iterator[Item]:
+    def _numbers(self, metric: Metric) -> Iterator[FlatMetric]:
         name = dotted(metric.name, self._source.namespace)
-        grows = metric.kind == "counter"
+        is_counter = metric.kind == "counter"
         for sample in metric.samples:
-            value = self._growth(metric.name, sample.labels, sample.value) if grows else sample.value
-            yield Item(name, _filled(sample.labels), value, grows)
+            value = self._delta(metric.name, sample.labels, sample.value) if is_counter else sample.value
+            yield FlatMetric(name, _non_empty(sample.labels), value, is_counter)
 
-    def _summaries(self, name: str, samples: list[Sample]) -> Iterator[Item]:
+    def _summaries(self, name: str, samples: list[Sample]) -> Iterator[FlatMetric]:
         base = dotted(name, self._source.namespace)
         for suffix, labels, value in samples:
             if suffix in ("_sum", "_count"):
-                growth = self._growth(name + suffix, labels, value)
-                yield Item(f"{base}.{suffix[1:]}", _filled(labels), growth, False)
+                delta = self._delta(name + suffix, labels, value)
+                yield FlatMetric(f"{base}.{suffix[1:]}", _non_empty(labels), delta, False)
             elif not suffix and not isnan(value):
                 quantile = _QUANTILE_NAMES[dict(labels)["quantile"]]
                 others = tuple(label for label in labels if label[0] != "quantile")
-                yield Item(f"{base}.quantile.{quantile}", _filled(others), value, False)
+                yield FlatMetric(f"{base}.quantile.{quantile}", _non_empty(others), value, False)
 
-    def _growth(self, name: str, labels: Labels, value: float) -> float:
+    def _delta(self, name: str, labels: Labels, value: float) -> float:
         key = (name, labels)
-        before = self._before.get(key, 0)
-        self._before[key] = value
-        return value - before
+        previous = self._previous.get(key, 0)
+        self._previous[key] = value
+        return value - previous
 
 
 def dotted(name: str, namespace: str) -> str:
-    """A metric's name in three parts: namespace, subsystem, rest."""
+    """A metric's name as `namespace.subsystem.name`."""
     rest = name.removeprefix(f"{namespace}_")
     return ".".join((namespace, *rest.split("_", 1)))
 
 
-def _filled(labels: Labels) -> Labels:
+def _non_empty(labels: Labels) -> Labels:
     return tuple(label for label in labels if label[1])

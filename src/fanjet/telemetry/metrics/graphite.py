@@ -1,4 +1,4 @@
-"""Sends metrics to Graphite every so many seconds (10 C)."""
+"""Sends metrics to Graphite periodically (10 C)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
-from .flat_names import Deltas
+from .flat_names import DeltaReader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .flat_names import Item
+    from .flat_names import FlatMetric
     from .source import Source
 
 TIMEOUT: Final = 1.0
-"""Seconds that connecting, and sending everything, may take."""
+"""Timeout in seconds for connecting and sending."""
 
 
 class GraphiteExporter:
-    """Opens a connection each time. What cannot be sent is lost, and nobody is told."""
+    """Opens a connection for each export. Metrics that cannot be sent are dropped silently."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class GraphiteExporter:
         refresh: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`refresh` is awaited before the metrics are read."""
-        self._deltas = Deltas(source)
+        self._deltas = DeltaReader(source)
         self._refresh = refresh
         self._host = host
         self._port = port
@@ -45,11 +45,11 @@ class GraphiteExporter:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, the first time after one interval."""
+        """Start; the first export is after one interval."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Send nothing more."""
+        """Stop exporting."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -75,19 +75,19 @@ class GraphiteExporter:
             await writer.wait_closed()
 
     def lines(self, now: int) -> bytes:
-        """Everything as of `now` (Unix seconds), counters by how much they have grown since the last time."""
-        return "".join(f"{self._named(item)} {_value(item)} {now}\n" for item in self._deltas.read()).encode()
+        """All metrics as of `now` (Unix seconds), counters as the difference to the previous export."""
+        return "".join(f"{self._metric_path(item)} {_value(item)} {now}\n" for item in self._deltas.read()).encode()
 
-    def _named(self, item: Item) -> str:
+    def _metric_path(self, item: FlatMetric) -> str:
         if not self._tags:
             return f"{self._path}.{item.dotted}"
         return f"{self._path}.{item.name}" + "".join(f";{name}={value}" for name, value in item.labels)
 
 
 def path_component(name: str) -> str:
-    """A name as one part of a path: ASCII without dots."""
+    """A name as one path component: ASCII without dots."""
     return "".join(character if character.isascii() and character != "." else "_" for character in name)
 
 
-def _value(item: Item) -> str:
-    return str(int(item.value)) if item.whole else f"{item.value:.6f}"
+def _value(item: FlatMetric) -> str:
+    return str(int(item.value)) if item.is_integer else f"{item.value:.6f}"

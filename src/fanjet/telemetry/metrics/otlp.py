@@ -1,4 +1,4 @@
-"""Pushes metrics by OpenTelemetry's protocol every so many seconds (10 L)."""
+"""Pushes metrics over OTLP periodically (10 L)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SCOPE: Final = InstrumentationScope("fanjet")
 
 
 class OtlpMetrics:
-    """Reads a registry in the loop and sends what it read from a thread of its own. What cannot be sent is lost, which
-    the library logs."""
+    """Reads a registry in the event loop and exports from a thread. Metrics that cannot be sent are dropped; the
+    library logs that."""
 
     def __init__(self, registry: Registry, exporters: Exporters) -> None:
         """Raises `ExportError`."""
@@ -38,11 +38,11 @@ class OtlpMetrics:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, the first time after one interval."""
+        """Start; the first export is after one interval."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Send how it ended, and nothing more."""
+        """Export a last time and stop."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -60,14 +60,14 @@ class OtlpMetrics:
         await asyncio.to_thread(self._exporter.export, data, self._timeout)
 
     def read(self, now: int) -> otel.MetricsData:
-        """Everything as of `now`, in Unix nanoseconds."""
-        metrics = [metric for read in self._registry.read() for metric in _converted(read, self._since, now)]
+        """All metrics as of `now` (Unix nanoseconds)."""
+        metrics = [metric for read in self._registry.read() for metric in _convert(read, self._since, now)]
         scope = otel.ScopeMetrics(SCOPE, metrics, "")
         return otel.MetricsData([otel.ResourceMetrics(self._resource, [scope], "")])
 
 
-def _converted(metric: Metric, since: int, now: int) -> Iterator[otel.Metric]:
-    """What a metric is there: a summary, which the library's model has not, becomes its quantiles, sum and count."""
+def _convert(metric: Metric, since: int, now: int) -> Iterator[otel.Metric]:
+    """Convert a metric. The library's model has no summaries: one becomes its quantiles, sum and count."""
     if metric.kind == "histogram":
         histograms = [_histogram_point(each, since, now) for each in metric.distributions()]
         yield _metric(metric, "", otel.Histogram(histograms, _CUMULATIVE))
@@ -78,8 +78,8 @@ def _converted(metric: Metric, since: int, now: int) -> Iterator[otel.Metric]:
             for sample in metric.samples
             if sample.suffix == suffix
         ]
-        grows = metric.kind == "counter" or bool(suffix)
-        data = otel.Sum(points, _CUMULATIVE, is_monotonic=True) if grows else otel.Gauge(points)
+        is_monotonic = metric.kind == "counter" or bool(suffix)
+        data = otel.Sum(points, _CUMULATIVE, is_monotonic=True) if is_monotonic else otel.Gauge(points)
         yield _metric(metric, suffix, data)
 
 
@@ -88,14 +88,14 @@ def _metric(metric: Metric, suffix: str, data: Any) -> otel.Metric:
 
 
 def _histogram_point(histogram: Distribution, since: int, now: int) -> otel.HistogramDataPoint:
-    reached = [int(count) for _, count in histogram.parts]
+    cumulative = [int(count) for _, count in histogram.parts]
     return otel.HistogramDataPoint(
         attributes=dict(histogram.labels),
         start_time_unix_nano=since,
         time_unix_nano=now,
         count=histogram.number,
         sum=histogram.total,
-        bucket_counts=[count - below for count, below in zip(reached, [0, *reached], strict=False)],
+        bucket_counts=[count - previous for count, previous in zip(cumulative, [0, *cumulative], strict=False)],
         explicit_bounds=[bound for bound, _ in histogram.parts[:-1]],
         min=_UNKNOWN,
         max=_UNKNOWN,
@@ -104,7 +104,7 @@ def _histogram_point(histogram: Distribution, since: int, now: int) -> otel.Hist
 
 _CUMULATIVE: Final = otel.AggregationTemporality.CUMULATIVE
 _UNKNOWN: Final = cast("float", None)
-"""Left out of what is sent, which the protocol allows and the library's types do not."""
+"""Omits the field: the protocol allows that, the library's types do not."""
 
 
 def _milliseconds(name: str, default: int) -> int:

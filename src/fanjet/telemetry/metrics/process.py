@@ -1,4 +1,4 @@
-"""Metrics of the process under the names that all of Prometheus' libraries use."""
+"""Process metrics with the standard names of Prometheus client libraries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROC: Final = Path("/proc/self")
 
 
 def add_process_metrics(registry: Registry) -> None:
-    """CPU time everywhere; memory, files and start where there is a `/proc`."""
+    """Add CPU time and the file limit; with `/proc`, also memory, open files and start time."""
     _add(registry, "cpu_seconds_total", "CPU time, of user and system", "counter", _cpu_seconds)
     _add(registry, "max_fds", "How many files may be open", "gauge", _file_limit)
     if (_PROC / "stat").exists():
@@ -54,7 +54,7 @@ def _memory(field: int) -> float:
 
 
 def _started() -> float:
-    """Ticks since the machine was booted, whose time is that of now less its uptime."""
+    """The start time: /proc has it in clock ticks since boot; boot time is now minus the uptime."""
     after_name = (_PROC / "stat").read_text().rpartition(")")[2].split()
     ticks = int(after_name[19])
     uptime = float(Path("/proc/uptime").read_text().split()[0])

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads when it prefers Protobuf: its message `MetricFamily`, one after the other."""
+"""Prometheus exposition in Protobuf: a sequence of `MetricFamily` messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS: Final = {"counter": pb.COUNTER, "gauge": pb.GAUGE, "summary": pb.SUMMARY
 
 
 def delimited_page(metrics: Iterable[Metric]) -> bytes:
-    """Each message behind its length."""
+    """Length-delimited messages."""
     page = BytesIO()
     for metric in metrics:
         serialize_length_prefixed(_family(metric), page)
@@ -27,12 +27,12 @@ def delimited_page(metrics: Iterable[Metric]) -> bytes:
 
 
 def text_page(metrics: Iterable[Metric]) -> bytes:
-    """As text for people, an empty line behind each message."""
+    """Protobuf text format, an empty line after each message."""
     return b"".join(MessageToString(_family(metric)).encode() + b"\n" for metric in metrics)
 
 
 def compact_text_page(metrics: Iterable[Metric]) -> bytes:
-    """As text, a line for each message."""
+    """Protobuf text format, one line for each message."""
     return b"".join(MessageToString(_family(metric), as_one_line=True).encode() + b"\n" for metric in metrics)
 
 

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads: its text format, version 0.0.4."""
+"""Prometheus exposition in the text format, version 0.0.4."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _in_help: Final = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 def page_of(metrics: Iterable[Metric]) -> bytes:
-    """All metrics as text. The library of Prometheus cannot be used: it gives counters names that end in `_total`."""
+    """All metrics as text. The Prometheus client library cannot be used: it forces the suffix `_total` on counters."""
     lines: list[str] = []
     for metric in metrics:
         name = metric.name

@@ -1,6 +1,6 @@
-"""Quantiles of what was observed lately, right to one percent, in bounded memory (10 B.2).
+"""Quantiles of recent observations, accurate to one percent, in bounded memory (10 B.2).
 
-Values are counted in buckets whose bounds grow by 2 %, as DDSketch does it. Its library takes five times as long.
+Values are counted in buckets whose bounds grow by 2 %, as in DDSketch. The DDSketch library takes five times as long.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _SCALE: Final = 1 / log2(GROWTH)
 STEP: Final = 4
 HIGHEST: Final = 16
 _SMALLEST: Final = 1e-9
-"""What is smaller, a nanosecond or a clock that went back, counts as this."""
+"""Lower bound of values: smaller ones, also negative ones after a clock change, count as this."""
 
 
 class RecentQuantiles:
-    """Forgets observations after eight to ten minutes. `clock` gives monotonic seconds."""
+    """A sketch over a sliding window of eight to ten minutes. `clock` returns monotonic seconds."""
 
     __slots__ = ("_clock", "_current_until", "_slices")
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # Of plain dicts: a `Counter` takes twice as long to count.
+        # Plain dicts: a `Counter` takes twice as long to count.
         self._slices: deque[dict[int, int]] = deque([{}], maxlen=SLICES)
         self._current_until = clock() + WINDOW_SECONDS / SLICES
 
     def add(self, values: Sequence[float]) -> None:
-        """Take in observations in rising order. Of many at once, every fourth stands for its neighbours, but for the
-        highest, which decide about the high ranks: that is a quarter of the work."""
-        self._turn_over()
+        """Add observations in ascending order. Of a large batch, every fourth value represents its neighbours, except
+        the highest ones, which determine the high ranks: that is a quarter of the work."""
+        self._rotate()
         counts = self._slices[-1]
         many = max(0, (len(values) - HIGHEST) // STEP * STEP)
         for bucket in _buckets(values[STEP // 2 : many : STEP]):
@@ -49,41 +49,42 @@ class RecentQuantiles:
             counts[bucket] = counts[bucket] + 1 if bucket in counts else 1
 
     def read(self, ranks: Sequence[float]) -> list[float]:
-        """The values at these ranks, which are shares of one in rising order; NaN when nothing was observed."""
+        """The quantiles at these ranks (0 to 1, ascending); NaN without observations."""
         return quantiles_of(self.counts(), ranks)
 
     def counts(self) -> Counts:
-        """How many observations are in each bucket."""
-        self._turn_over()
+        """The number of observations in each bucket."""
+        self._rotate()
         counts: Counts = Counter()
-        for part in self._slices:
-            counts.update(part)
+        for slice_counts in self._slices:
+            counts.update(slice_counts)
         return counts
 
-    def _turn_over(self) -> None:
+    def _rotate(self) -> None:
         now = self._clock()
-        missed = 0
-        while now >= self._current_until and missed < SLICES:
+        rotations = 0
+        while now >= self._current_until and rotations < SLICES:
             self._slices.append({})
             self._current_until += WINDOW_SECONDS / SLICES
-            missed += 1
+            rotations += 1
         if now >= self._current_until:
             self._current_until = now + WINDOW_SECONDS / SLICES
 
 
 def _buckets(values: Sequence[float]) -> list[int]:
-    """The bucket of each value, which rise. `log2` takes a fourth of the time of `log`, and `max` as long as that."""
+    """The bucket of each value; `values` is ascending. `log2` takes a quarter of the time of `log`, `max` as long as
+    `log2`."""
     if values and values[0] < _SMALLEST:
         values = [max(value, _SMALLEST) for value in values]
     return [ceil(log2(value) * _SCALE) for value in values]
 
 
 def quantiles_of(counts: Counts, ranks: Sequence[float]) -> list[float]:
-    """The values at these ranks, of observations counted by bucket; NaN when there are none."""
+    """The quantiles at these ranks from counts by bucket; NaN without observations."""
     total = counts.total()
     if not total:
         return [nan] * len(ranks)
-    found = []
+    quantiles = []
     seen = 0
     buckets = iter(sorted(counts.items()))
     bucket = 0
@@ -91,5 +92,5 @@ def quantiles_of(counts: Counts, ranks: Sequence[float]) -> list[float]:
         while seen <= rank * (total - 1):
             bucket, count = next(buckets)
             seen += count
-        found.append(2 * GROWTH**bucket / (GROWTH + 1))
-    return found
+        quantiles.append(2 * GROWTH**bucket / (GROWTH + 1))
+    return quantiles

@@ -1,4 +1,4 @@
-"""All metrics of a server by their names, and what they have come to."""
+"""The registry of all metrics of a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Sample(NamedTuple):
-    """One number: what its name has behind that of the metric, its labels sorted by name, and its value."""
+    """One sample: the suffix after the metric's name, the labels sorted by name, and the value."""
 
     suffix: str
     labels: Labels
@@ -30,8 +30,8 @@ class Sample(NamedTuple):
 
 
 class Distribution(NamedTuple):
-    """What a summary or histogram says: for each rank its quantile, or for each upper bound the number of observations
-    up to it; the sum of all and their number."""
+    """One summary or histogram: (rank, quantile) or (upper bound, cumulative count) pairs, the sum and the number of
+    observations."""
 
     labels: Labels
     parts: list[tuple[float, float]]
@@ -40,7 +40,7 @@ class Distribution(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """One metric as it is read. `kind` as Prometheus calls it."""
+    """One metric with its samples. `kind` is the Prometheus type."""
 
     name: str
     help: str
@@ -48,7 +48,7 @@ class Metric(NamedTuple):
     samples: list[Sample]
 
     def distributions(self) -> Iterator[Distribution]:
-        """The samples of a summary or histogram put together again: they are those of one after the other."""
+        """Group the samples of a summary or histogram by label values: each group ends with its count."""
         parts: list[tuple[float, float]] = []
         total = 0.0
         for suffix, labels, value in self.samples:
@@ -62,8 +62,7 @@ class Metric(NamedTuple):
 
 
 class Family(Generic[Cell]):
-    """The cells of one metric by their label values. A cell that never counted is left out of what is read unless it
-    is wanted from the start."""
+    """The cells of one metric by label values. A cell that never counted is not read unless it is `shown`."""
 
     def __init__(self, labels: Sequence[str], make: Callable[[], Cell]) -> None:
         self._names = labels
@@ -73,7 +72,7 @@ class Family(Generic[Cell]):
         self._shown: set[tuple[str, ...]] = set()
 
     def cell(self, *values: str, shown: bool = False) -> Cell:
-        """The cell for these label values, in the order in which the labels were named. `shown`: even before it has
+        """Return the cell for these label values, in the order of the label names. `shown`: read it even before it has
         counted anything."""
         cell = self._cells.get(values)
         if cell is None:
@@ -85,21 +84,21 @@ class Family(Generic[Cell]):
         return cell
 
     def cells(self) -> Iterable[Cell]:
-        """All of them."""
+        """All cells."""
         return self._cells.values()
 
-    def read(self, counted: Callable[[Cell], float]) -> Iterator[tuple[Labels, Cell]]:
-        """The cells with their labels; `counted` tells whether one has ever counted."""
+    def read(self, has_counted: Callable[[Cell], float]) -> Iterator[tuple[Labels, Cell]]:
+        """Yield cells with their labels; `has_counted` returns whether a cell has ever counted."""
         names = self._names
         for values, cell in self._cells.items():
-            if values in self._shown or counted(cell):
+            if values in self._shown or has_counted(cell):
                 self._shown.add(values)
                 yield tuple((names[index], values[index]) for index in self._sorted), cell
 
 
 class Registry:
-    """Metrics under one prefix. `client_labels`: names of those of a connection that the metrics about clients have as
-    dimensions, too (10 B.4)."""
+    """Metrics with a common prefix. `client_labels`: connection labels that metrics about clients have as labels, too
+    (10 B.4)."""
 
     def __init__(
         self, namespace: str = "centrifugo", *, native_histograms: bool = False, client_labels: Sequence[str] = ()
@@ -114,19 +113,19 @@ class Registry:
     # ------------------------------------------------------------------------------------------ making metrics
 
     def counter(self, name: str, help_: str, *labels: str, about_clients: bool = False) -> Family[Counter]:
-        """A metric that grows. Without labels it is read from the start."""
+        """Register a counter. Without labels it is read from the start."""
         family = Family(self._labels(labels, about_clients), Counter)
         self._add(name, help_, "counter", partial(_read_numbers, family))
         return family
 
     def gauge(self, name: str, help_: str, *labels: str, about_clients: bool = False) -> Family[Gauge]:
-        """A metric that goes up and down."""
+        """Register a gauge."""
         family = Family(self._labels(labels, about_clients), Gauge)
         self._add(name, help_, "gauge", partial(_read_numbers, family))
         return family
 
     def flow(self, name: str, help_: str, *labels: str, about_clients: bool = False) -> Family[Flow]:
-        """Two metrics that grow: of messages, and under the same name with `_size` of their bytes."""
+        """Register two counters: of messages, and with the suffix `_size` of their bytes."""
         family = Family(self._labels(labels, about_clients), Flow)
         self._add(name, help_, "counter", partial(_read_counts, family))
         self._add(f"{name}_size", f"{help_}: bytes, not compressed nor framed", "counter", partial(_read_sizes, family))
@@ -135,13 +134,13 @@ class Registry:
     def histogram(
         self, name: str, help_: str, *labels: str, bounds: Sequence[float], about_clients: bool = False
     ) -> Family[Histogram]:
-        """A histogram."""
+        """Register a histogram."""
         family = Family(self._labels(labels, about_clients), partial(Histogram, bounds))
         self._add(name, help_, "histogram", partial(_read_histograms, family, bounds))
         return family
 
     def own_histogram(self, name: str, help_: str, bounds: Sequence[float]) -> Histogram:
-        """One of this program alone, which has its prefix whatever the namespace."""
+        """Register a histogram beyond the contract, with the prefix `fanjet_` in every namespace."""
         family = Family((), partial(Histogram, bounds))
         self.add_reader(f"fanjet_{name}", help_, "histogram", partial(_read_histograms, family, bounds))
         return family.cell(shown=True)
@@ -149,7 +148,7 @@ class Registry:
     def timing(
         self, name: str, help_: str, *labels: str, bounds: Sequence[float], about_clients: bool = False
     ) -> Family[Timing]:
-        """A summary, and under the same name with `_histogram` the histogram of the same seconds. With native
+        """Register a summary, and with the suffix `_histogram` a histogram of the same durations. With native
         histograms there is no summary (10 B.3)."""
         family = Family(self._labels(labels, about_clients), partial(Timing, bounds))
         if not self.native_histograms:
@@ -166,24 +165,24 @@ class Registry:
         self.add_reader(f"{self.namespace}_{name}", help_, kind, read)
 
     def add_reader(self, name: str, help_: str, kind: str, read: Callable[[], list[Sample]]) -> None:
-        """A metric of this whole name that is found out when it is read."""
+        """Register a metric with this full name that is computed when read."""
         if name in self._readers:
             raise ValueError(f"there are two metrics {name}")
         self._readers[name] = lambda: Metric(name, help_, kind, read())
 
     def before_reading(self, refresh: Callable[[], None]) -> None:
-        """Call `refresh` whenever the metrics are about to be read."""
+        """Call `refresh` before each read of the metrics."""
         self._refreshers.append(refresh)
 
     # ------------------------------------------------------------------------------------------ reading them
 
     @property
     def names(self) -> list[str]:
-        """The names of all metrics, whether there is anything to read of them or not."""
+        """The names of all metrics, also of those without samples."""
         return sorted(self._readers)
 
     def read(self) -> Iterator[Metric]:
-        """Every metric of which there is something to read, by name."""
+        """Yield every metric with samples, sorted by name."""
         for refresh in self._refreshers:
             refresh()
         for name in self.names:
@@ -192,7 +191,7 @@ class Registry:
                 yield metric
 
     def sketches(self) -> dict[str, list[tuple[Labels, dict[int, int]]]]:
-        """By the name of each summary: for its labels how many recent observations are in which bucket."""
+        """For each summary: labels and the number of recent observations in each bucket."""
         return {
             name: [(labels, cell.recent()) for labels, cell in family.read(lambda cell: cell.read()[2])]
             for name, family in self._summaries.items()
@@ -240,7 +239,7 @@ def _read_summaries(family: Family[Timing]) -> list[Sample]:
 
 
 def number(value: float) -> str:
-    """A number as Prometheus writes it: the shortest text that means it."""
+    """Format a number as Prometheus does: the shortest exact text."""
     if isinf(value) or isnan(value):
         return "NaN" if isnan(value) else "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))

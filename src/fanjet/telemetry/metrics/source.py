@@ -1,4 +1,4 @@
-"""Where metrics are read from."""
+"""The interface that exporters read metrics from."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """The registry of a process, or what stands for those of several."""
+    """The registry of a process, or the merged registries of several."""
 
     @property
     def namespace(self) -> str:
-        """What the names of most metrics begin with."""
+        """The prefix of most metric names."""
 
     @property
     def native_histograms(self) -> bool:
-        """Whether histograms take the place of summaries."""
+        """Whether histograms replace summaries."""
 
     def read(self) -> Iterable[Metric]:
-        """Every metric of which there is something to read, by name."""
+        """Every metric with samples, sorted by name."""
