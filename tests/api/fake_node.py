@@ -19,8 +19,8 @@ from fanjet.protocol.codes import (
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
-    from fanjet.node.connection_filter import Selection
-    from fanjet.node.rpc_methods import Procedure
+    from fanjet.node.connection_filter import ConnectionFilter
+    from fanjet.node.rpc_methods import RPCMethod
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 
@@ -53,7 +53,7 @@ class FakeNode:
     active: dict[str, int] = field(default_factory=dict)
     patience: list[float] = field(default_factory=list)
     """How many seconds other nodes were given to tell their channels."""
-    procedures: dict[str, Procedure] = field(default_factory=dict)
+    rpc_methods: dict[str, RPCMethod] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.broker = MemoryBroker(self)
@@ -115,19 +115,25 @@ class FakeNode:
         return await self.presence_manager.presence_stats(channel)
 
     async def subscribe(
-        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
+        self,
+        connection_filter: ConnectionFilter,
+        channel: str,
+        options: SubscriptionOptions,
+        since: StreamPosition | None,
     ) -> None:
-        self._record("subscribe", selection, channel=channel, options=options, since=since)
+        self._record("subscribe", connection_filter, channel=channel, options=options, since=since)
 
-    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
-        self._record("unsubscribe", selection, channel=channel, code=unsubscribe.code)
+    async def unsubscribe(self, connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> None:
+        self._record("unsubscribe", connection_filter, channel=channel, code=unsubscribe.code)
 
-    async def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
-        whitelist = sorted(selection.whitelist)
-        self._record("disconnect", selection, code=disconnect.code, reason=disconnect.reason, whitelist=whitelist)
+    async def disconnect(self, connection_filter: ConnectionFilter, disconnect: Disconnect) -> None:
+        whitelist = sorted(connection_filter.whitelist)
+        self._record(
+            "disconnect", connection_filter, code=disconnect.code, reason=disconnect.reason, whitelist=whitelist
+        )
 
-    async def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
-        self._record("refresh", selection, expired=expired, expire_at=expire_at, info=info)
+    async def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
+        self._record("refresh", connection_filter, expired=expired, expire_at=expire_at, info=info)
 
     async def info(self) -> list[NodeInfo]:
         self._fail()
@@ -140,9 +146,13 @@ class FakeNode:
             raise ReplyError(ERROR_INTERNAL)
         return {name: count for name, count in self.active.items() if name.startswith(pattern)}
 
-    def _record(self, command: str, selection: Selection, **rest: Any) -> None:
+    def _record(self, command: str, connection_filter: ConnectionFilter, **rest: Any) -> None:
         self._fail()
-        selected = {"user": selection.user, "client": selection.client, "session": selection.session}
+        selected = {
+            "user": connection_filter.user,
+            "client": connection_filter.client,
+            "session": connection_filter.session,
+        }
         self.commands.append((command, selected | rest))
 
     def _fail(self) -> None:

@@ -28,7 +28,7 @@ OTHER_CODES = {code: tuple(other for other in CODES.values() if other != code) f
 
 
 @dataclass
-class Asker:
+class Principal:
     """A connection, as far as decisions look at it."""
 
     user: str = "u1"
@@ -93,7 +93,7 @@ def test_operations(
                 f"{operation}_cel": expression,
             },
         ),
-        Asker(user, capabilities[of_connection]),
+        Principal(user, capabilities[of_connection]),
         subscribed=subscribed,
         insecure=insecure,
         allowed=allowed[of_subscription],
@@ -120,18 +120,18 @@ def test_switches_of_other_operations_grant_nothing(operation):
     }
     expressions = {f"{other}_cel": "true" for other in others}
     channel = resolved("n:x", **switches, **expressions, presence=True, history_size=10, history_ttl=60.0)
-    assert not OPERATIONS[operation](channel, Asker(), subscribed=True, insecure=False)
+    assert not OPERATIONS[operation](channel, Principal(), subscribed=True, insecure=False)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_expressions_see_the_request(operation):
     expression = "subscribed && user == 'u1' && channel == 'n:x' && meta.level > 2 && labels.tier == 'pro'"
     channel = resolved("n:x", **{f"{operation}_cel": expression})
-    asker = Asker(meta=b'{"level": 3}', labels={"tier": "pro"})
+    principal = Principal(meta=b'{"level": 3}', labels={"tier": "pro"})
     may = OPERATIONS[operation]
-    assert may(channel, asker, subscribed=True, insecure=False)
-    assert not may(channel, asker, subscribed=False, insecure=False)
-    assert not may(channel, Asker(meta=b'{"level": 3}'), subscribed=True, insecure=False)
+    assert may(channel, principal, subscribed=True, insecure=False)
+    assert not may(channel, principal, subscribed=False, insecure=False)
+    assert not may(channel, Principal(meta=b'{"level": 3}'), subscribed=True, insecure=False)
 
 
 # ------------------------------------------------------------------------------------------------------ subscribe
@@ -151,7 +151,7 @@ def test_subscribe(for_client, for_anonymous, user_limited, insecure, channel, u
             allow_user_limited_channels=user_limited,
             subscribe_cel=expression,
         ),
-        Asker(user, capable(*codes, channel=channel) if codes else ()),
+        Principal(user, capable(*codes, channel=channel) if codes else ()),
         insecure=insecure,
     )
     limited = user_limited and "#" in channel
@@ -221,11 +221,11 @@ ACCESS = [
 ]
 
 
-def granted(user: str, insecure: bool, asker: Asker | None = None, allow=(), options=None, **wishes):
+def granted(user: str, insecure: bool, principal: Principal | None = None, allow=(), options=None, **wishes):
     channel = resolved("n:x", **(options or {}))
     wishes = {"positioned": False, "recoverable": False, "join_leave": False, **wishes}
     made = structs.replace(from_namespace(channel.options, Source.CLIENT_ALLOWED), allow=tuple(allow))
-    return with_requested_options(made, channel, asker or Asker(user), insecure=insecure, **wishes)
+    return with_requested_options(made, channel, principal or Principal(user), insecure=insecure, **wishes)
 
 
 @pytest.mark.parametrize(("access", "user", "insecure", "reads"), ACCESS)
@@ -262,10 +262,10 @@ def test_join_and_leave_need_emission_and_presence_access(wished, forced, emitte
 @pytest.mark.parametrize("where", ["connection", "subscription"])
 @pytest.mark.parametrize("code", CODES.values())
 def test_capabilities_fulfil_wishes(code, where):
-    asker = Asker(capabilities=capable(code) if where == "connection" else ())
+    principal = Principal(capabilities=capable(code) if where == "connection" else ())
     allow = (code,) if where == "subscription" else ()
     wishes = {"positioned": True, "recoverable": True, "join_leave": True}
-    made = granted("u1", False, asker, allow, options={"join_leave": True}, **wishes)
+    made = granted("u1", False, principal, allow, options={"join_leave": True}, **wishes)
     assert (made.positioning, made.recovery) == (code == "hst", code == "hst")
     assert made.push_join_leave is (code == "prs")
 

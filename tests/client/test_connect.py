@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER
 from tests.support.tokens import token
 
@@ -93,7 +93,7 @@ async def test_the_server_can_end_a_connection_that_is_connecting(rig: Rig) -> N
     client = rig.open()
     rig.gate.hold("history")
     start_connecting(client)
-    await rig.node.disconnect(Selection("ann"), DISCONNECT_FORCE)
+    await rig.node.disconnect(ConnectionFilter("ann"), DISCONNECT_FORCE)
     assert client.code == 3503
     rig.gate.release("history")
     await rig.settle()
@@ -104,7 +104,7 @@ async def test_the_server_can_unsubscribe_while_a_connection_connects(rig: Rig) 
     client = rig.open()
     rig.gate.hold("history")
     number = start_connecting(client)
-    call = rig.start(rig.node.unsubscribe(Selection("ann"), "full:a", UNSUBSCRIBE_SERVER))
+    call = rig.start(rig.node.unsubscribe(ConnectionFilter("ann"), "full:a", UNSUBSCRIBE_SERVER))
     await rig.settle()
     rig.gate.release("history")
     await call

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.client.outbox import BYTES_PER_WRITE, MESSAGES_PER_WRITE
-from fanjet.node.flusher import LONGEST_WAIT
+from fanjet.node.flusher import MAX_HOT_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ async def publish(rig: Rig, *payloads: bytes, channel: str = "news") -> None:
         await rig.publish(channel, payload)
         await rig.settle()
         if rig.node.flusher.dirty:  # so many in a row are written together
-            await rig.pass_time(LONGEST_WAIT)
+            await rig.pass_time(MAX_HOT_WAIT)
 
 
 async def test_what_came_within_one_turn_is_one_write(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import ReplyError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SUBSCRIBE = {"subscribe": {"channel": "full:a"}}
 
 
 async def subscribe(rig: Rig, channel: str = "full:a", since: StreamPosition | None = None, **changes: object) -> None:
-    await rig.node.subscribe(Selection("ann"), channel, rig.options(channel, **changes), since)
+    await rig.node.subscribe(ConnectionFilter("ann"), channel, rig.options(channel, **changes), since)
 
 
 def subscribe_pushes(client) -> list[dict]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable, HistoryNotAvailable
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import (
     DISCONNECT_FORCE,
     ERROR_INTERNAL,
@@ -194,7 +194,7 @@ async def test_a_subscribe_stuck_for_five_seconds_closes_who_unsubscribes(
     client.send(SUBSCRIBE)
     call = None
     if by_server:
-        call = rig.start(rig.node.unsubscribe(Selection("ann"), "full:a", UNSUBSCRIBE_SERVER))
+        call = rig.start(rig.node.unsubscribe(ConnectionFilter("ann"), "full:a", UNSUBSCRIBE_SERVER))
     else:
         client.send({"unsubscribe": {"channel": "full:a"}})
     await rig.settle()
@@ -216,7 +216,7 @@ async def test_an_unsubscribe_by_the_server_waits_for_the_subscribe_in_flight(ri
     client = rig.connected()
     rig.gate.hold("history")
     (subscribe,) = client.send(SUBSCRIBE)
-    call = rig.start(rig.node.unsubscribe(Selection("ann"), "full:a", UNSUBSCRIBE_SERVER))
+    call = rig.start(rig.node.unsubscribe(ConnectionFilter("ann"), "full:a", UNSUBSCRIBE_SERVER))
     await rig.settle()
     assert not call.done()
     rig.gate.release("history")

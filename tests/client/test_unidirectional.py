@@ -9,7 +9,7 @@ import pytest
 from msgspec import Raw
 
 from fanjet.client.unidirectional import UnidirectionalSession
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import (
     DISCONNECT_FORCE,
     ERROR_EXPIRED,
@@ -60,7 +60,7 @@ async def test_the_first_message_is_the_connect_push(rig: Rig) -> None:
     session = one.session
     assert one.connect() == {"client": session.client_id, "version": "0", "ping": 25, "session": session.session_id}
     assert session.session_id != session.client_id
-    assert rig.node.connections.select(Selection("ann", session=session.session_id)) == [session]
+    assert rig.node.connections.select(ConnectionFilter("ann", session=session.session_id)) == [session]
 
 
 async def test_wishes_are_granted_and_recover(rig: Rig) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.node.broker_subscriptions import MOST_AT_ONCE
+from fanjet.node.broker_subscriptions import MAX_PENDING_UNSUBSCRIBES
 from tests.client.harness import Rig
 
 SUBSCRIBE = {"subscribe": {"channel": "news"}}
@@ -28,14 +28,14 @@ async def answers(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Fut
     loop = asyncio.get_running_loop()
     turns: list[object] = []
 
-    def answer(_channel: str) -> asyncio.Future[None]:
+    def pending(_channel: str) -> asyncio.Future[None]:
         if not turns:
             turns.append(loop.call_soon(turns.clear))
             given.append(loop.create_future())
         return given[-1]
 
-    monkeypatch.setattr(rig.broker, "subscribe", answer)
-    monkeypatch.setattr(rig.broker, "unsubscribe", answer)
+    monkeypatch.setattr(rig.broker, "subscribe", pending)
+    monkeypatch.setattr(rig.broker, "unsubscribe", pending)
     return given
 
 
@@ -165,13 +165,13 @@ async def test_thousands_of_channels_leave_nothing_behind(rig: Rig) -> None:
 
 async def test_leaving_many_channels_goes_on_as_calls_are_answered_whoever_else_leaves(rig: Rig) -> None:
     client = rig.connected()
-    for number in range(3 * MOST_AT_ONCE):
+    for number in range(3 * MAX_PENDING_UNSUBSCRIBES):
         for command in ("subscribe", "unsubscribe"):
             client.send({command: {"channel": f"c{number}"}})
             await rig.settle()
     rig.gate.hold("unsubscribe")
     await rig.pass_time(1.1)
-    assert rig.gate.waiting("unsubscribe") == MOST_AT_ONCE
+    assert rig.gate.waiting("unsubscribe") == MAX_PENDING_UNSUBSCRIBES
     client.send({"subscribe": {"channel": "another"}}, {"unsubscribe": {"channel": "another"}})
     rig.gate.release("unsubscribe")
     for _ in range(10):
@@ -250,8 +250,8 @@ async def test_one_answer_does_for_all_who_have_asked_together(rig: Rig, answers
         )
     await rig.settle()
     assert all(client.answered == [1] for client in clients)
-    (answer,) = answers
-    answer.set_result(None)
+    (pending,) = answers
+    pending.set_result(None)
     await rig.settle()
     assert all(client.answered == [1, 2, 3] for client in clients)
     for client in clients:

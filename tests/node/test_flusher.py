@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fanjet.node.flusher import ANSWERED_AT_ONCE, HOT_AFTER, WORTH_WAITING, WRITES_PER_LOOK, Flusher
+from fanjet.node.flusher import HOT_AFTER, IMMEDIATE_REPLIES, MIN_BATCHED_REPLIES, WRITES_PER_CLOCK_READ, Flusher
 
 
 class Outbox:
@@ -30,15 +30,15 @@ async def flusher() -> Flusher:
 
 def take_turns(flusher: Flusher, outboxes: list[Outbox]) -> None:
     for outbox in outboxes:
-        flusher.answer(outbox)  # type: ignore[arg-type]
+        flusher.flush_reply(outbox)  # type: ignore[arg-type]
 
 
 def be_busy(flusher: Flusher) -> list[str]:
     """Answer until answers wait for the end of the turn. Returns where they will be written down."""
     written: list[str] = []
     busy = Outbox("busy", written)
-    take_turns(flusher, [busy] * ANSWERED_AT_ONCE)
-    assert written == ["busy"] * ANSWERED_AT_ONCE
+    take_turns(flusher, [busy] * IMMEDIATE_REPLIES)
+    assert written == ["busy"] * IMMEDIATE_REPLIES
     written.clear()
     return written
 
@@ -46,7 +46,7 @@ def be_busy(flusher: Flusher) -> list[str]:
 async def test_while_many_are_answered_they_are_written_at_the_end_of_the_turn_in_order(flusher: Flusher) -> None:
     written = be_busy(flusher)
     for _ in range(3):
-        names = [str(number) for number in range(WORTH_WAITING)]
+        names = [str(number) for number in range(MIN_BATCHED_REPLIES)]
         take_turns(flusher, [Outbox(name, written) for name in names])
         assert written == []
         await asyncio.sleep(0)
@@ -56,20 +56,20 @@ async def test_while_many_are_answered_they_are_written_at_the_end_of_the_turn_i
 
 async def test_few_are_answered_at_once_after_it_was_tried_to_have_them_wait(flusher: Flusher) -> None:
     written = be_busy(flusher)
-    few = WORTH_WAITING - 1
+    few = MIN_BATCHED_REPLIES - 1
     for _ in range(3):
         take_turns(flusher, [Outbox("tried", written)] * few)
         assert written == []
         await asyncio.sleep(0)
-        take_turns(flusher, [Outbox("at once", written)] * ANSWERED_AT_ONCE)
-        assert written == ["tried"] * few + ["at once"] * ANSWERED_AT_ONCE
+        take_turns(flusher, [Outbox("at once", written)] * IMMEDIATE_REPLIES)
+        assert written == ["tried"] * few + ["at once"] * IMMEDIATE_REPLIES
         written.clear()
 
 
 async def test_answers_wait_for_what_is_to_come_in_this_turn(flusher: Flusher) -> None:
     written: list[str] = []
     for _ in range(3):
-        flusher.answer_together()
+        flusher.batch_replies()
         take_turns(flusher, [Outbox("waits", written)])
         assert written == []
         await asyncio.sleep(0)
@@ -84,10 +84,10 @@ async def test_answers_go_before_the_rest_of_a_long_fan_out(flusher: Flusher, mo
     flusher.dirty = [Outbox("push", written) for _ in range(1000)]  # type: ignore[misc]
     flusher.schedule()
     take_turns(flusher, [Outbox("answer", written)] * 2)
-    for _ in range(1000 // WRITES_PER_LOOK + 1):
+    for _ in range(1000 // WRITES_PER_CLOCK_READ + 1):
         await asyncio.sleep(0)
     assert written.count("push") == 1000
-    assert written.index("answer") == WRITES_PER_LOOK
+    assert written.index("answer") == WRITES_PER_CLOCK_READ
 
 
 async def test_one_that_cannot_be_written_does_not_keep_the_others(flusher: Flusher) -> None:
@@ -105,7 +105,7 @@ async def test_one_of_an_audience_that_cannot_be_written_does_not_keep_the_other
     written: list[str] = []
     failures: list[BaseException | None] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context.get("exception")))
-    names = [str(number) for number in range(2 * WRITES_PER_LOOK)]
+    names = [str(number) for number in range(2 * WRITES_PER_CLOCK_READ)]
     flusher.dirty = [Outbox(name, written, breaks=name in {"0", "3"}) for name in names]  # type: ignore[misc]
     flusher.schedule()
     for _ in range(4):
@@ -177,7 +177,7 @@ async def test_who_gets_more_while_others_are_written_waits_for_the_next_round(
     first = Member(flusher)
     await first.heat()
     await first.written()
-    others = [Member(flusher) for _ in range(3 * WRITES_PER_LOOK)]
+    others = [Member(flusher) for _ in range(3 * WRITES_PER_CLOCK_READ)]
     for member in (first, *others):
         member.send()
     await first.written()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fanjet.node.connections import Connections
-from fanjet.node.gc_tuning import GROWTH, CollectorGuard
+from fanjet.node.gc_tuning import GROWTH, GCTuner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def come(connections: Connections, count: int) -> list[SimpleNamespace]:
 
 def test_what_connections_consist_of_is_frozen_whenever_many_have_come() -> None:
     connections = Connections()
-    CollectorGuard(connections)
+    GCTuner(connections)
     frozen = [gc.get_freeze_count()]
     for _ in range(3):
         come(connections, GROWTH - 1)
@@ -44,7 +44,7 @@ def test_what_connections_consist_of_is_frozen_whenever_many_have_come() -> None
 
 def test_growth_counts_from_what_is_left_after_connections_have_gone() -> None:
     connections = Connections()
-    guard = CollectorGuard(connections)
+    guard = GCTuner(connections)
     for session in come(connections, GROWTH):
         connections.remove(session)
     guard.check()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from fanjet.node.frames import FEW
+from fanjet.node.frames import MAX_SCANNED
 from fanjet.node.subscriber import Subscriber  # noqa: TC001
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL
 from fanjet.protocol.fossil import apply_delta
@@ -49,7 +49,7 @@ async def test_each_of_many_wire_formats_is_encoded_once(room: Room) -> None:
 
         return WireFormat(name, JSON, frame)
 
-    names = [f"wire {number}" for number in range(3 * FEW)]
+    names = [f"wire {number}" for number in range(3 * MAX_SCANNED)]
     sessions = []
     for name in names:
         spoken = wire(name)
@@ -119,7 +119,7 @@ async def test_who_has_read_ahead_is_kept_apart_until_the_channel_catches_up(roo
         await publish(room, offset)
     assert slow.data == [2, 3, 4]
     assert ahead.data == [4]
-    assert not room.hub.channels["news"].apart
+    assert not room.hub.channels["news"].ungrouped
 
 
 async def test_who_is_apart_and_misses_something_loses_only_its_own_subscription(room: Room) -> None:
@@ -149,7 +149,10 @@ async def test_join_and_leave_go_to_those_who_want_them(room: Room) -> None:
     room.hub.on_leave("news", ClientInfo("u", "c"))
     wants.flush()
     other.flush()
-    assert [next(key for key in message["push"] if key != "channel") for message in wants.messages] == ["join", "leave"]
+    assert [next(key for key in message["push"] if key != "channel") for message in wants.messages] == [
+        "join",
+        "leave",
+    ]
     assert other.messages == []
 
 

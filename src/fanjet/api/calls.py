@@ -120,8 +120,8 @@ class Calls:
             try:
                 return await run(request)
             finally:
-                if request.method in self.node.procedures:
-                    cell = self._metrics.procedures.cell(self._protocol, request.method)
+                if request.method in self.node.rpc_methods:
+                    cell = self._metrics.rpc_methods.cell(self._protocol, request.method)
                     cell.observe(perf_counter() - began)
 
         return timed

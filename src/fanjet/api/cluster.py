@@ -30,7 +30,7 @@ async def rpc(node: Node, request: RPCRequest) -> RPCResult:
     """Call a procedure that the embedding program has registered; a server by itself has none."""
     if not request.method:
         raise BadRequest
-    procedure = node.procedures.get(request.method)
+    procedure = node.rpc_methods.get(request.method)
     if procedure is None:
         raise NotFound
     return RPCResult(payload(await procedure(bytes(request.params))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.subscription import from_server_api, is_stream
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import DISCONNECT_FORCE, UNSUBSCRIBE_SERVER, Disconnect
 from fanjet.protocol.publication import StreamPosition
 
@@ -27,7 +27,7 @@ async def subscribe(node: Node, request: SubscribeRequest) -> Done:
         raise BadRequest
     since = request.recover_since
     await node.subscribe(
-        Selection(request.user, request.client, request.session),
+        ConnectionFilter(request.user, request.client, request.session),
         request.channel,
         from_server_api(
             options,
@@ -45,8 +45,8 @@ async def unsubscribe(node: Node, request: UnsubscribeRequest) -> Done:
     """End subscriptions, client-side ones too. Without a channel nothing is to be done (05 Q2)."""
     if request.channel:
         node.resolve(request.channel)
-        selection = Selection(request.user, request.client, request.session)
-        await node.unsubscribe(selection, request.channel, UNSUBSCRIBE_SERVER)
+        connection_filter = ConnectionFilter(request.user, request.client, request.session)
+        await node.unsubscribe(connection_filter, request.channel, UNSUBSCRIBE_SERVER)
     return Done()
 
 
@@ -54,7 +54,7 @@ async def disconnect(node: Node, request: DisconnectRequest) -> Done:
     """Close the matching connections; that may take a while after the answer."""
     custom = request.disconnect
     await node.disconnect(
-        Selection(request.user, request.client, request.session, dict.fromkeys(request.whitelist)),
+        ConnectionFilter(request.user, request.client, request.session, dict.fromkeys(request.whitelist)),
         DISCONNECT_FORCE if custom is None else Disconnect(custom.code, custom.reason),
     )
     return Done()
@@ -63,7 +63,7 @@ async def disconnect(node: Node, request: DisconnectRequest) -> Done:
 async def refresh(node: Node, request: RefreshRequest) -> Done:
     """Move the expiry of the matching connections."""
     await node.refresh(
-        Selection(request.user, request.client, request.session),
+        ConnectionFilter(request.user, request.client, request.session),
         expired=request.expired,
         expire_at=request.expire_at,
         info=bytes(request.info),

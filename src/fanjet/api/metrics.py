@@ -17,6 +17,6 @@ class ApiMetrics:
         self.errors = registry.counter(
             "api_command_errors_total", "API commands that failed", "protocol", "method", "error"
         )
-        self.procedures = registry.timing(
+        self.rpc_methods = registry.timing(
             "api_rpc_duration_seconds", "Time that procedures take", "protocol", "method", bounds=DEFAULT_BOUNDS
         )

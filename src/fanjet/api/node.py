@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.engines.interfaces import History, Published, PublishOptions
-    from fanjet.node.connection_filter import Selection
+    from fanjet.node.connection_filter import ConnectionFilter
     from fanjet.node.registry import NodeInfo
-    from fanjet.node.rpc_methods import Procedure
+    from fanjet.node.rpc_methods import RPCMethod
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import ClientInfo, StreamPosition
 
@@ -25,7 +25,7 @@ class Node(Protocol):
         """Whether the node has begun to stop."""
 
     @property
-    def procedures(self) -> Mapping[str, Procedure]:
+    def rpc_methods(self) -> Mapping[str, RPCMethod]:
         """What the method `rpc` calls, by name (05 §6.13)."""
 
     @property
@@ -53,17 +53,21 @@ class Node(Protocol):
         """How many clients and how many users are in a channel."""
 
     async def subscribe(
-        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
+        self,
+        connection_filter: ConnectionFilter,
+        channel: str,
+        options: SubscriptionOptions,
+        since: StreamPosition | None,
     ) -> None:
         """Subscribe connections (05 §6.3). Every one is tried; raises when one of them failed."""
 
-    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+    async def unsubscribe(self, connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> None:
         """Unsubscribe connections (05 §6.4)."""
 
-    async def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+    async def disconnect(self, connection_filter: ConnectionFilter, disconnect: Disconnect) -> None:
         """Close connections (05 §6.5)."""
 
-    async def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+    async def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
         """Move the expiry of connections (05 §6.6)."""
 
     async def info(self) -> list[NodeInfo]:

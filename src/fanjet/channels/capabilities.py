@@ -32,17 +32,17 @@ def _matcher(match: str, pattern: str) -> _Matcher:
     """Compiled once: users of an application have many patterns in common."""
     translate = _TRANSLATIONS.get(match)
     if translate is None:
-        return _nothing
+        return _match_nothing
     quiet = re2.Options()
     quiet.log_errors = False
     try:
         search: Any = re2.compile(translate(pattern), quiet).search
     except re2.error:
-        return _nothing
+        return _match_nothing
     return lambda channel: search(channel) is not None
 
 
-def _nothing(_: str) -> bool:
+def _match_nothing(_: str) -> bool:
     """For match types that nobody knows and expressions that are none."""
     return False
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fanjet.config.tree.channel import ChannelOptions
 
-    from .principal import Asker
+    from .principal import Principal
 
 log = get_logger(__name__)
 
@@ -31,24 +31,24 @@ class Expression:
         """Raises `ExpressionError`."""
         self._compiled: Compiled = compile_expression(text)
 
-    def grants(self, asker: Asker, channel: str, variables: Mapping[str, str], *, subscribed: bool) -> bool:
+    def grants(self, principal: Principal, channel: str, variables: Mapping[str, str], *, subscribed: bool) -> bool:
         """Evaluate for a request. An error, also of the connection's `meta`, grants nothing."""
         try:
             outcome = self._compiled.eval(
                 data={
                     "subscribed": subscribed,
-                    "user": asker.user,
+                    "user": principal.user,
                     "channel": channel,
-                    "meta": _object(asker.meta),
+                    "meta": _object(principal.meta),
                     "vars": variables,
-                    "labels": asker.labels or {},
+                    "labels": principal.labels or {},
                 }
             ).value()
         except (ValueError, RuntimeError) as error:
             outcome = error
         if isinstance(outcome, bool):
             return outcome
-        log.debug("expression does not grant", channel=channel, user=asker.user, error=str(outcome))
+        log.debug("expression does not grant", channel=channel, user=principal.user, error=str(outcome))
         return False
 
 

@@ -76,8 +76,8 @@ class _Namespace(Struct, frozen=True):
         expressions = expressions_of(options)
         stream = is_stream(options)
         refusal = None if stream else ERROR_NOT_AVAILABLE
-        asked = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
-        is_open = options.allow_subscribe_for_client and not asked and expressions.subscribe is None
+        proxied = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
+        is_open = options.allow_subscribe_for_client and not proxied and expressions.subscribe is None
         to_users = granted[Source.CLIENT_ALLOWED] if is_open else None
         to_anonymous = to_users if options.allow_subscribe_for_anonymous else None
         return cls(name, options, expressions, stream, refusal, granted, to_users, to_anonymous, regex)
@@ -91,11 +91,11 @@ class _Namespace(Struct, frozen=True):
 
 class Namespaces:
     """The configured namespaces. A reload makes a new one, so what was resolved is never stale. Who keeps what follows
-    from them keeps `edition`, too, to see whether they are still the same ones.
+    from them keeps `generation`, too, to see whether they are still the same ones.
     """
 
     def __init__(self, config: Channel) -> None:
-        self.edition = object()
+        self.generation = object()
         self._config = config
         self._namespaces = {"": _Namespace.from_config("", config.without_namespace, config)}
         patterns = []

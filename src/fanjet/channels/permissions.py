@@ -13,21 +13,21 @@ from fanjet.protocol.codes import ERROR_PERMISSION_DENIED, Error
 from . import capabilities
 from .expressions import Expression
 from .namespaces import Resolved
-from .principal import Asker
+from .principal import Principal
 from .subscription import Source, SubscriptionOptions
 
 # Everything below only ever grants, so that the order of the rules is free: the cheap ones come first.
 
 
 def may_publish(
-    resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
+    resolved: Resolved, principal: Principal, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
 ) -> bool:
     """Whether a client may publish (03 §4.3 steps 5 to 9). `allowed`: capabilities of its active subscription."""
     return (
         insecure
-        or may_publish_by_options(resolved.options, asker.user, subscribed=subscribed)
-        or _is_capable(resolved, asker, capabilities.PUBLISH, allowed)
-        or _expressed(resolved.expressions.publish, resolved, asker, subscribed=subscribed)
+        or may_publish_by_options(resolved.options, principal.user, subscribed=subscribed)
+        or _is_capable(resolved, principal, capabilities.PUBLISH, allowed)
+        or _expression_grants(resolved.expressions.publish, resolved, principal, subscribed=subscribed)
     )
 
 
@@ -42,37 +42,37 @@ def may_publish_by_options(options: ChannelOptions, user: str, *, subscribed: bo
 
 
 def may_read_presence(
-    resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
+    resolved: Resolved, principal: Principal, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
 ) -> bool:
     """Whether a client may ask who is there (03 §4.4 steps 5 to 9)."""
     return (
-        _reads_presence(resolved, asker, subscribed, insecure)
-        or _is_capable(resolved, asker, capabilities.PRESENCE, allowed)
-        or _expressed(resolved.expressions.presence, resolved, asker, subscribed=subscribed)
+        _reads_presence(resolved, principal, subscribed, insecure)
+        or _is_capable(resolved, principal, capabilities.PRESENCE, allowed)
+        or _expression_grants(resolved.expressions.presence, resolved, principal, subscribed=subscribed)
     )
 
 
 def may_read_history(
-    resolved: Resolved, asker: Asker, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
+    resolved: Resolved, principal: Principal, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
 ) -> bool:
     """Whether a client may read the stream (03 §4.5)."""
     return (
-        _reads_history(resolved, asker, subscribed, insecure)
-        or _is_capable(resolved, asker, capabilities.HISTORY, allowed)
-        or _expressed(resolved.expressions.history, resolved, asker, subscribed=subscribed)
+        _reads_history(resolved, principal, subscribed, insecure)
+        or _is_capable(resolved, principal, capabilities.HISTORY, allowed)
+        or _expression_grants(resolved.expressions.history, resolved, principal, subscribed=subscribed)
     )
 
 
-def may_subscribe(resolved: Resolved, asker: Asker, *, insecure: bool) -> Source | None:
+def may_subscribe(resolved: Resolved, principal: Principal, *, insecure: bool) -> Source | None:
     """What lets a client subscribe without token, or None (03 §4.1 step 12 without proxies)."""
-    if resolved.users is not None and resolved.admits(asker.user):
+    if resolved.users is not None and resolved.admits(principal.user):
         return Source.USER_LIMITED
-    if asker.capabilities and _is_capable(resolved, asker, capabilities.SUBSCRIBE):
+    if principal.capabilities and _is_capable(resolved, principal, capabilities.SUBSCRIBE):
         return Source.CONNECTION_CAPABILITY
     expression = resolved.expressions.subscribe
-    if expression is not None and _expressed(expression, resolved, asker, subscribed=False):
+    if expression is not None and _expression_grants(expression, resolved, principal, subscribed=False):
         return Source.EXPRESSION
-    return _by_options(resolved, asker.user, insecure=insecure)
+    return _by_options(resolved, principal.user, insecure=insecure)
 
 
 def _by_options(resolved: Resolved, user: str, *, insecure: bool) -> Source | None:
@@ -84,36 +84,38 @@ def _by_options(resolved: Resolved, user: str, *, insecure: bool) -> Source | No
     return Source.CLIENT_INSECURE if insecure else None
 
 
-def _reads_presence(resolved: Resolved, asker: Asker, subscribed: bool, insecure: bool) -> bool:
+def _reads_presence(resolved: Resolved, principal: Principal, subscribed: bool, insecure: bool) -> bool:
     options = resolved.options
     return insecure or _may(
         options.allow_presence_for_client,
         options.allow_presence_for_subscriber and subscribed,
         options.allow_presence_for_anonymous,
-        asker.user,
+        principal.user,
     )
 
 
-def _reads_history(resolved: Resolved, asker: Asker, subscribed: bool, insecure: bool) -> bool:
+def _reads_history(resolved: Resolved, principal: Principal, subscribed: bool, insecure: bool) -> bool:
     options = resolved.options
     return insecure or _may(
         options.allow_history_for_client,
         options.allow_history_for_subscriber and subscribed,
         options.allow_history_for_anonymous,
-        asker.user,
+        principal.user,
     )
 
 
-def _is_capable(resolved: Resolved, asker: Asker, operation: str, allowed: Sequence[str] = ()) -> bool:
+def _is_capable(resolved: Resolved, principal: Principal, operation: str, allowed: Sequence[str] = ()) -> bool:
     """Whether the connection or its subscription brings the permission along (03 §14.1)."""
     if operation in allowed:
         return True
-    return bool(asker.capabilities) and capabilities.grants(asker.capabilities, operation, resolved.channel)
+    return bool(principal.capabilities) and capabilities.grants(principal.capabilities, operation, resolved.channel)
 
 
-def _expressed(expression: Expression | None, resolved: Resolved, asker: Asker, *, subscribed: bool) -> bool:
+def _expression_grants(
+    expression: Expression | None, resolved: Resolved, principal: Principal, *, subscribed: bool
+) -> bool:
     return expression is not None and expression.grants(
-        asker, resolved.channel, resolved.variables, subscribed=subscribed
+        principal, resolved.channel, resolved.variables, subscribed=subscribed
     )
 
 
@@ -133,7 +135,7 @@ def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool
 def with_requested_options(
     granted: SubscriptionOptions,
     resolved: Resolved,
-    asker: Asker,
+    principal: Principal,
     *,
     insecure: bool,
     positioned: bool,
@@ -145,11 +147,11 @@ def with_requested_options(
     Only for subscriptions that no proxy granted. Expressions have no say in this.
     """
     options, allowed = resolved.options, granted.allow
-    reads_history = _reads_history(resolved, asker, True, insecure) or _is_capable(
-        resolved, asker, capabilities.HISTORY, allowed
+    reads_history = _reads_history(resolved, principal, True, insecure) or _is_capable(
+        resolved, principal, capabilities.HISTORY, allowed
     )
-    reads_presence = _reads_presence(resolved, asker, True, insecure) or _is_capable(
-        resolved, asker, capabilities.PRESENCE, allowed
+    reads_presence = _reads_presence(resolved, principal, True, insecure) or _is_capable(
+        resolved, principal, capabilities.PRESENCE, allowed
     )
     return replace(
         granted,

@@ -6,7 +6,7 @@ from typing import Protocol
 from fanjet.protocol.capability import Capability
 
 
-class Asker(Protocol):
+class Principal(Protocol):
     """What decisions look at in a connection."""
 
     @property

@@ -132,7 +132,7 @@ def is_stream(options: ChannelOptions) -> bool:
 
 def from_namespace(options: ChannelOptions, source: Source) -> SubscriptionOptions:
     """For a subscription that nothing but the namespace's options decides about."""
-    return _made(options, source, None)
+    return _build_options(options, source, None)
 
 
 def from_grant(
@@ -143,7 +143,9 @@ def from_grant(
 
     Raises `InvalidFilter`.
     """
-    made = _made(options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=max(expire_at, 0))
+    made = _build_options(
+        options, source, grant.override, chan_info=grant.info, data=grant.data, expire_at=max(expire_at, 0)
+    )
     if not allow and grant.server_tags_filter is None:
         return made
     server_filter = None if grant.server_tags_filter is None else TagsFilter(grant.server_tags_filter)
@@ -158,7 +160,7 @@ def from_connect_grant(options: ChannelOptions, grant: ConnectGrant) -> Subscrip
 
 def from_stream_grant(options: ChannelOptions, grant: Grant, *, expire_at: int) -> SubscriptionOptions:
     """For a subscription that a stream of the application feeds: it has no positions, so nothing that needs them."""
-    made = _made(options, Source.STREAM_PROXY, grant.override, chan_info=grant.info, data=grant.data)
+    made = _build_options(options, Source.STREAM_PROXY, grant.override, chan_info=grant.info, data=grant.data)
     return replace(
         made,
         expire_at=max(expire_at, 0),
@@ -175,7 +177,7 @@ def from_server_api(
     options: ChannelOptions, *, info: bytes, data: bytes, expire_at: int, override: Override | None
 ) -> SubscriptionOptions:
     """For a subscription by the server API: stream mode whatever the namespace says, no delta, no filter."""
-    made = _made(options, Source.SERVER_API, override, chan_info=info, data=data, expire_at=expire_at)
+    made = _build_options(options, Source.SERVER_API, override, chan_info=info, data=data, expire_at=expire_at)
     return replace(made, cache_mode=False, auto_recover=False, allowed_delta_types=(), allow_tags_filter=False)
 
 
@@ -190,7 +192,7 @@ class _NoOverride(Struct, frozen=True):
 _NO_OVERRIDE: Final = _NoOverride()
 
 
-def _made(
+def _build_options(
     options: ChannelOptions,
     source: Source,
     override: Override | None,
@@ -203,11 +205,11 @@ def _made(
     cache_mode = options.force_recovery_mode == "cache"
     return SubscriptionOptions(
         source,
-        presence=_either(override.presence, options.presence),
-        join_leave=_either(override.join_leave, options.join_leave),
-        push_join_leave=_either(override.force_push_join_leave, options.force_push_join_leave),
-        positioning=_either(override.force_positioning, options.force_positioning),
-        recovery=_either(override.force_recovery, options.force_recovery),
+        presence=_switch_or(override.presence, options.presence),
+        join_leave=_switch_or(override.join_leave, options.join_leave),
+        push_join_leave=_switch_or(override.force_push_join_leave, options.force_push_join_leave),
+        positioning=_switch_or(override.force_positioning, options.force_positioning),
+        recovery=_switch_or(override.force_recovery, options.force_recovery),
         cache_mode=cache_mode,
         auto_recover=cache_mode and options.auto_cache_recover,
         allowed_delta_types=options.allowed_delta_types,
@@ -221,5 +223,5 @@ def _made(
     )
 
 
-def _either(switch: Switch | None, otherwise: bool) -> bool:
+def _switch_or(switch: Switch | None, otherwise: bool) -> bool:
     return otherwise if switch is None else switch.value

@@ -48,7 +48,7 @@ class Outbox:
     def uncork(self) -> None:
         """Have what was sent written in this turn of the loop, ahead of what other sessions made."""
         if self.outbox:
-            self._flusher.answer(self)  # type: ignore[arg-type]
+            self._flusher.flush_reply(self)  # type: ignore[arg-type]
         else:
             self.outbox = None
 
@@ -56,7 +56,7 @@ class Outbox:
         """As `uncork`, for what somebody else's answer brought, who may have more: a publisher's own publication comes
         back about then, and goes with the reply."""
         if self.outbox:
-            self._flusher.answer_later(self)  # type: ignore[arg-type]
+            self._flusher.flush_reply_later(self)  # type: ignore[arg-type]
         else:
             self.outbox = None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 import msgspec
 
 from fanjet.events.handlers.payloads import payload_bytes
-from fanjet.events.handlers.registry import EVERYWHERE, Handlers, Stream, require_async
+from fanjet.events.handlers.registry import ANY, Handlers, Stream, require_async
 
 if TYPE_CHECKING:
     from fanjet.events.event import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         SubRefreshReply,
         SubscribeReply,
     )
-    from fanjet.node.rpc_methods import Procedure
+    from fanjet.node.rpc_methods import RPCMethod
 
 T = TypeVar("T")
 Answer: TypeAlias = Coroutine[Any, Any, T]
@@ -61,7 +61,7 @@ class Registration:
 
     def __init__(self) -> None:
         self._handlers = Handlers()
-        self._procedures: dict[str, Procedure] = {}
+        self._procedures: dict[str, RPCMethod] = {}
 
     def _require_not_started(self) -> None:
         """Raise `RuntimeError` when it is too late to register anything."""
@@ -133,7 +133,7 @@ class Registration:
 
     def on_rpc(self, handler: OnRPC) -> OnRPC:
         """Answer all methods that no other handler does."""
-        self._add("rpc", EVERYWHERE, handler)
+        self._add("rpc", ANY, handler)
         return handler
 
     def api_rpc(self, method: str) -> Callable[[ApiProcedure], ApiProcedure]:
@@ -156,27 +156,27 @@ class Registration:
         self._require_not_started()
         self._handlers.set_single(event, handler)
 
-    def _add(self, event: str, place: str | None, handler: Any) -> None:
+    def _add(self, event: str, key: str | None, handler: Any) -> None:
         self._require_not_started()
-        self._handlers.add(event, place, handler)
+        self._handlers.add(event, key, handler)
 
     def _in_place(self, event: str, namespace: Any) -> Any:
         """The decorator for a namespace, or what `@` without parentheses makes of a handler."""
         if isinstance(namespace, str):
             return self._decorator(event, namespace)
-        self._add(event, EVERYWHERE, namespace)
+        self._add(event, ANY, namespace)
         return namespace
 
-    def _decorator(self, event: str, place: str) -> Callable[[Any], Any]:
+    def _decorator(self, event: str, key: str) -> Callable[[Any], Any]:
         def register(handler: Any) -> Any:
-            self._add(event, place, handler)
+            self._add(event, key, handler)
             return handler
 
         return register
 
-    def _as_procedure(self, function: Callable[[Any], Answer[Any]]) -> Procedure:
+    def _as_procedure(self, function: Callable[[Any], Answer[Any]]) -> RPCMethod:
         async def procedure(params: bytes) -> bytes:
             decoded = msgspec.json.decode(params) if params else None
-            return payload_bytes(await self._handlers.running.run(function(decoded)))
+            return payload_bytes(await self._handlers.tasks.run(function(decoded)))
 
         return procedure

@@ -166,7 +166,7 @@ class Server(Registration):
             emulated_headers=self._emulated_headers,
             neighbour=self._neighbour,
             host=self._host,
-            procedures=self._procedures,
+            rpc_methods=self._procedures,
             take_node=self._take_node,
         )
 

@@ -23,9 +23,9 @@ log = get_logger(__name__)
 
 LINGER = 1.0
 """Seconds that a channel without subscribers stays subscribed: a page reload costs the backend nothing."""
-MOST_AT_ONCE = 512
+MAX_PENDING_UNSUBSCRIBES = 512
 """Unsubscribe calls under way at the same time."""
-SLICE = 200
+MAX_PER_TURN = 200
 """Calls until others get their turn, about a millisecond. Those of a slice travel together."""
 
 
@@ -41,49 +41,49 @@ class BrokerSubscriptions:
         self._loop = asyncio.get_running_loop()
         self._latest: asyncio.Future[None] | None = None
         """What the broker has promised last: mostly an answer to many questions, read by one callback."""
-        self._concerned: list[LiveChannel] = []
+        self._latest_channels: list[LiveChannel] = []
         self._unused: list[LiveChannel] = []
-        self._empty: deque[tuple[float, LiveChannel]] = deque()
-        self._cleaner: asyncio.Handle | None = None
-        self._under_way = 0
+        self._idle: deque[tuple[float, LiveChannel]] = deque()
+        self._unsubscribe_handle: asyncio.Handle | None = None
+        self._pending_unsubscribes = 0
         self._failing = False
         self._closed = False
 
     def ensure(self, channel: LiveChannel) -> Awaitable[None]:
         """Done once the broker delivers `channel`, which may be at once (`DONE`); else to be awaited at once. Raises
         what the broker raised."""
-        answer = channel.answer
-        if answer is not None:
-            if not answer.done():
-                return self._ensure_later(channel, answer)
-            self._read(channel, _error_of(answer))  # its turn comes in this turn of the loop, after ours
+        pending = channel.pending
+        if pending is not None:
+            if not pending.done():
+                return self._ensure_later(channel, pending)
+            self._settle(channel, _error_of(pending))  # its turn comes in this turn of the loop, after ours
         if channel.subscribed:
             return DONE
-        asked = self._broker.subscribe(channel.name)
-        if asked is DONE:
+        call = self._broker.subscribe(channel.name)
+        if call is DONE:
             channel.subscribed = True
-        elif isinstance(asked, asyncio.Future):
-            self._await(channel, asked)
+        elif isinstance(call, asyncio.Future):
+            self._track(channel, call)
         else:
-            return self._take(channel, asked)
-        return asked
+            return self._await_coroutine(channel, call)
+        return call
 
-    async def _take(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
+    async def _await_coroutine(self, channel: LiveChannel, call: Awaitable[None]) -> None:
         """By a call that is a coroutine. Meanwhile others wait for an answer that tells them to look again."""
-        channel.answer = answer = self._loop.create_future()
+        channel.pending = pending = self._loop.create_future()
         try:
-            await asked
+            await call
             channel.subscribed = True
         finally:
-            channel.answer = None
-            answer.set_result(None)
+            channel.pending = None
+            pending.set_result(None)
 
-    async def _ensure_later(self, channel: LiveChannel, answer: asyncio.Future[None]) -> None:
+    async def _ensure_later(self, channel: LiveChannel, pending: asyncio.Future[None]) -> None:
         """Look again when the transition has ended."""
-        await asyncio.wait([answer])
+        await asyncio.wait([pending])
         await self.ensure(channel)
 
-    def expect(self, names: Iterable[str]) -> None:
+    def prefetch(self, names: Iterable[str]) -> None:
         """Subscribe to channels before their first subscribers come. If nobody does, or if it fails, that is as if the
         last one had left."""
         if self._closed:
@@ -91,36 +91,36 @@ class BrokerSubscriptions:
         live, subscribe = self._hub.live, self._broker.subscribe
         for name in names:
             channel = live(name)
-            if channel.subscribed or channel.answer is not None:
+            if channel.subscribed or channel.pending is not None:
                 continue
             try:
-                self._await(channel, subscribe(name))
+                self._track(channel, subscribe(name))
             except EngineUnavailable:
                 self.release(channel)
 
-    def _await(self, channel: LiveChannel, asked: Awaitable[None]) -> None:
+    def _track(self, channel: LiveChannel, call: Awaitable[None]) -> None:
         """Begin a transition. The answer is read before anybody else acts on it, and also if nobody does."""
-        channel.answer = answer = asked if isinstance(asked, asyncio.Future) else asyncio.ensure_future(asked)
-        if answer is self._latest:
-            self._concerned.append(channel)
+        channel.pending = pending = call if isinstance(call, asyncio.Future) else asyncio.ensure_future(call)
+        if pending is self._latest:
+            self._latest_channels.append(channel)
         else:
-            self._latest, self._concerned = answer, [channel]
-            answer.add_done_callback(partial(self._read_all, self._concerned))
+            self._latest, self._latest_channels = pending, [channel]
+            pending.add_done_callback(partial(self._settle_all, self._latest_channels))
 
-    def _read_all(self, concerned: list[LiveChannel], answer: asyncio.Future[None]) -> None:
-        error = _error_of(answer)
-        for channel in concerned:
-            if channel.answer is answer:  # else somebody was in a hurry
-                self._read(channel, error)
-        self._clean_soon()
+    def _settle_all(self, channels: list[LiveChannel], pending: asyncio.Future[None]) -> None:
+        error = _error_of(pending)
+        for channel in channels:
+            if channel.pending is pending:  # else somebody was in a hurry
+                self._settle(channel, error)
+        self._schedule_unsubscribes()
 
-    def _read(self, channel: LiveChannel, error: BaseException | None) -> None:
+    def _settle(self, channel: LiveChannel, error: BaseException | None) -> None:
         """End the transition as the broker has answered."""
-        channel.answer = None
-        if channel.leaving:
-            channel.leaving = False
-            self._under_way -= 1
-            self._take_outcome(channel, error)
+        channel.pending = None
+        if channel.unsubscribing:
+            channel.unsubscribing = False
+            self._pending_unsubscribes -= 1
+            self._on_unsubscribed(channel, error)
         else:
             channel.subscribed = error is None
             if not channel.count:
@@ -142,75 +142,75 @@ class BrokerSubscriptions:
         """The last subscriber has left: unsubscribe in a while, unless someone comes back."""
         if self._closed:
             return
-        self._empty.append((self._loop.time() + LINGER, channel))
-        if self._cleaner is None:
-            self._cleaner = self._loop.call_at(self._empty[0][0], self._clean)
+        self._idle.append((self._loop.time() + LINGER, channel))
+        if self._unsubscribe_handle is None:
+            self._unsubscribe_handle = self._loop.call_at(self._idle[0][0], self._unsubscribe_idle)
 
-    def move(self) -> None:
+    def resubscribe_misrouted(self) -> None:
         """Namespaces have changed: whoever is in a channel that is another broker's now has to subscribe anew."""
         is_misrouted: Callable[[str], bool] | None = getattr(self._broker, "is_misrouted", None)
         if is_misrouted is None:
             return
 
-        def look_at(channel: LiveChannel, _answer: object = None) -> None:
+        def check(channel: LiveChannel, _answer: object = None) -> None:
             if is_misrouted(channel.name):
                 self._hub.on_subscription_revoked(channel.name)
 
         for channel in list(self._hub.channels.values()):
-            if channel.answer is None:
-                look_at(channel)
+            if channel.pending is None:
+                check(channel)
             else:  # it may come to be subscribed where it was asked for before
-                channel.answer.add_done_callback(partial(look_at, channel))
+                channel.pending.add_done_callback(partial(check, channel))
 
     def close(self) -> None:
         """Drop what is queued: closing the broker ends its subscriptions."""
         self._closed = True
-        self._empty.clear()
-        if self._cleaner is not None:
-            self._cleaner.cancel()
+        self._idle.clear()
+        if self._unsubscribe_handle is not None:
+            self._unsubscribe_handle.cancel()
         for channel in self._hub.channels.values():
-            if isinstance(channel.answer, asyncio.Task):
-                channel.answer.cancel()
+            if isinstance(channel.pending, asyncio.Task):
+                channel.pending.cancel()
 
-    def _clean(self) -> None:
+    def _unsubscribe_idle(self) -> None:
         """Begin to leave channels whose second is over, as many as may be under way. What is asked of a remote broker
         at the same time travels together, and a call that hangs does not hold up the rest. The memory broker never
         waits: others get their turn after a slice."""
-        self._cleaner = None
-        empty, channels = self._empty, self._hub.channels
+        self._unsubscribe_handle = None
+        idle, channels = self._idle, self._hub.channels
         now = self._loop.time()
-        for _ in range(SLICE):
-            if not empty or self._under_way >= MOST_AT_ONCE:
+        for _ in range(MAX_PER_TURN):
+            if not idle or self._pending_unsubscribes >= MAX_PENDING_UNSUBSCRIBES:
                 return  # in the latter case answers call again
-            until, channel = empty[0]
+            until, channel = idle[0]
             if until > now:
-                self._cleaner = self._loop.call_at(until, self._clean)
+                self._unsubscribe_handle = self._loop.call_at(until, self._unsubscribe_idle)
                 return
-            empty.popleft()
-            if not channel.count and channel.answer is None and channels.get(channel.name) is channel:
-                self._leave(channel)
-        self._clean_soon()
+            idle.popleft()
+            if not channel.count and channel.pending is None and channels.get(channel.name) is channel:
+                self._unsubscribe(channel)
+        self._schedule_unsubscribes()
 
-    def _clean_soon(self) -> None:
-        if self._empty and self._cleaner is None:
-            self._cleaner = self._loop.call_soon(self._clean)
+    def _schedule_unsubscribes(self) -> None:
+        if self._idle and self._unsubscribe_handle is None:
+            self._unsubscribe_handle = self._loop.call_soon(self._unsubscribe_idle)
 
-    def _leave(self, channel: LiveChannel) -> None:
+    def _unsubscribe(self, channel: LiveChannel) -> None:
         channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
         channel.metrics.actions["broker_unsubscribe"].value += 1
         try:
-            asked = self._broker.unsubscribe(channel.name)
+            call = self._broker.unsubscribe(channel.name)
         except Exception as error:
-            self._take_outcome(channel, error)
+            self._on_unsubscribed(channel, error)
             return
-        if asked is DONE:
-            self._take_outcome(channel, None)
+        if call is DONE:
+            self._on_unsubscribed(channel, None)
         else:
-            channel.leaving = True
-            self._under_way += 1
-            self._await(channel, asked)
+            channel.unsubscribing = True
+            self._pending_unsubscribes += 1
+            self._track(channel, call)
 
-    def _take_outcome(self, channel: LiveChannel, error: BaseException | None) -> None:
+    def _on_unsubscribed(self, channel: LiveChannel, error: BaseException | None) -> None:
         """Forget the channel, unless it has subscribers again or the broker has failed."""
         if isinstance(error, Exception):
             if not self._failing:  # one line for an outage: it may be the same with thousands of channels
@@ -223,8 +223,8 @@ class BrokerSubscriptions:
                 del self._hub.channels[channel.name]
 
 
-def _error_of(answer: asyncio.Future[None]) -> BaseException | None:
-    return asyncio.CancelledError() if answer.cancelled() else answer.exception()
+def _error_of(pending: asyncio.Future[None]) -> BaseException | None:
+    return asyncio.CancelledError() if pending.cancelled() else pending.exception()
 
 
 def _log_failure(channel: LiveChannel, error: Exception) -> None:

@@ -38,12 +38,12 @@ class Group(Struct, eq=False, gc=False):
     def __len__(self) -> int:
         return len(self.members) + len(self.fresh)
 
-    def refresh_all(self) -> None:
+    def reset_deltas(self) -> None:
         """Send everyone a full publication next: the base that a patch would need is not theirs (01 §10.3)."""
         self.fresh.update(self.members)
         self.members = {}
 
-    def make_ready(self) -> None:
+    def mark_ready(self) -> None:
         """Everyone has had a full publication of the stream: patches may follow."""
         if self.members:
             self.members.update(self.fresh)
@@ -53,21 +53,21 @@ class Group(Struct, eq=False, gc=False):
 
 
 class LiveChannel(Struct, eq=False, gc=False):
-    """Local state of one channel (DESIGN rule 4). A struct, as many a connection comes with a channel of its own.
+    """Local state of one channel (DESIGN rule 4). A struct, because many connections have a channel of their own.
 
-    `offset` and `epoch` are the position of all positioned subscribers in `groups`; meaningless while there are none.
-    `apart` holds who does not share it: those still subscribing, and those who have read the stream further than this
-    node has received it. `subscribed` tells whether the broker delivers the channel, `answer` is what the broker
-    has yet to say about that, or what has yet to be read, and `leaving` tells what it was asked.
+    `offset` and `epoch` are the position shared by all positioned subscribers in `groups`; meaningless without any.
+    `ungrouped` holds subscribers that do not share it: those still subscribing, and those that have read the stream
+    further than this node has received it. `subscribed`: the broker delivers the channel. `pending`: the broker's call
+    under way, or completed and not yet processed; `unsubscribing`: that call is an unsubscribe.
 
-    Where the namespace `keeps_latest`, the `latest` publication that was delivered here is what patches for subscribers
-    without positions are based on (07 §21).
+    Where the namespace `keeps_latest`, patches for subscribers without positions are based on `latest`, the publication
+    last delivered on this node (07 §21).
     """
 
     name: str
     metrics: ChannelMetrics
     groups: dict[Delivery, Group] = {}
-    apart: Members = {}
+    ungrouped: Members = {}
     keeps_latest: bool = False
     latest: Publication | None = None
     count: int = 0
@@ -77,14 +77,14 @@ class LiveChannel(Struct, eq=False, gc=False):
     checked_at: float = 0.0
     numeric_id: int = 0
     subscribed: bool = False
-    leaving: bool = False
-    answer: asyncio.Future[None] | None = None
+    unsubscribing: bool = False
+    pending: asyncio.Future[None] | None = None
 
     def prefix(self, delivery: Delivery) -> bytes:
         """What precedes a publication in a push of this channel."""
         return delivery.wire.codec.publication_prefix(self.name, self.numeric_id if delivery.compact else 0)
 
-    def begin(self, group: Group) -> Flow:
+    def prepare_group(self, group: Group) -> Flow:
         """Make what a group needs that is about to get its first publication. Returns what counts them."""
         group.prefix = self.prefix(group.delivery)
         flow = group.flow = self.metrics.sent(PUBLICATION, group.delivery.wire)
@@ -92,18 +92,18 @@ class LiveChannel(Struct, eq=False, gc=False):
 
     def add(self, subscriber: Subscriber) -> None:
         """Take in a subscriber that is still subscribing."""
-        self.apart[subscriber.session] = subscriber
+        self.ungrouped[subscriber.session] = subscriber
         self.count += 1
 
     def remove(self, subscriber: Subscriber) -> None:
         """Let a subscriber go, wherever it stands."""
         self.count -= 1
         if not self.count:  # the only one, as most are
-            self.apart, self.groups, self.positioned = {}, {}, 0
+            self.ungrouped, self.groups, self.positioned = {}, {}, 0
             return
         session = subscriber.session
-        if self.apart.get(session) is subscriber:
-            del self.apart[session]
+        if self.ungrouped.get(session) is subscriber:
+            del self.ungrouped[session]
             return
         group = self.groups[subscriber.delivery]
         (group.members if session in group.members else group.fresh).pop(session)
@@ -124,9 +124,9 @@ class LiveChannel(Struct, eq=False, gc=False):
                 return
             self.positioned += 1
         session = subscriber.session
-        self.apart.pop(session, None)
-        if not self.apart:
-            self.apart = {}  # without a table, which is 160 bytes: the next channel gets that of the one before
+        self.ungrouped.pop(session, None)
+        if not self.ungrouped:
+            self.ungrouped = {}  # without a table, which is 160 bytes: the next channel gets that of the one before
         group = self.groups.get(subscriber.delivery)
         if group is None:
             delivery = subscriber.delivery
@@ -145,7 +145,7 @@ class LiveChannel(Struct, eq=False, gc=False):
 
     def change(self, subscriber: Subscriber, delivery: Delivery) -> None:
         """Deliver differently to a subscriber from now on. Its position stays."""
-        in_group = self.apart.get(subscriber.session) is not subscriber
+        in_group = self.ungrouped.get(subscriber.session) is not subscriber
         if in_group and delivery.positioned:
             subscriber.offset, subscriber.epoch = self.offset, self.epoch
         self.remove(subscriber)
@@ -170,23 +170,23 @@ class LiveChannel(Struct, eq=False, gc=False):
 
     def live_subscribers(self) -> list[Subscriber]:
         """All who are not still subscribing."""
-        return _all_in(self.groups.values()) + [one for one in self.apart.values() if one.buffer is None]
+        return _all_in(self.groups.values()) + [one for one in self.ungrouped.values() if one.buffer is None]
 
     def positioned_subscribers(self) -> list[Subscriber]:
         """All who share the position."""
         return _all_in(group for group in self.groups.values() if group.delivery.positioned)
 
-    def subscribers_astray(self, offset: int, epoch: str) -> list[Subscriber]:
+    def desynchronised_subscribers(self, offset: int, epoch: str) -> list[Subscriber]:
         """All live positioned subscribers who are not at the top of the stream as it was read a moment ago. Who is
         apart may have read it later, and stand further."""
-        astray = [
+        desynchronised = [
             one
-            for one in self.apart.values()
+            for one in self.ungrouped.values()
             if one.buffer is None and one.delivery.positioned and (one.offset < offset or one.epoch != epoch)
         ]
         if (self.offset, self.epoch) != (offset, epoch):
-            astray += self.positioned_subscribers()
-        return astray
+            desynchronised += self.positioned_subscribers()
+        return desynchronised
 
 
 def _all_in(groups: Iterable[Group]) -> list[Subscriber]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from fanjet.protocol.messages import FilterNode  # noqa: TC001
 
 
-class Selection(Struct, frozen=True):
+class ConnectionFilter(Struct, frozen=True):
     """The connections of `user` (empty: the anonymous ones), or those of all users, narrowed by client id, session id
     and labels, less the clients of the whitelist."""
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect, Unsubscribe
     from fanjet.protocol.publication import StreamPosition
 
-    from .connection_filter import Selection
+    from .connection_filter import ConnectionFilter
     from .connections import Connections
 
 
-class Orders:
+class ConnectionOperations:
     """Carries out orders on selected connections: on all of them side by side, so that none waits for another one's
     calls of the engine.
     """
@@ -25,26 +25,30 @@ class Orders:
         self._connections = connections
 
     async def subscribe(
-        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
+        self,
+        connection_filter: ConnectionFilter,
+        channel: str,
+        options: SubscriptionOptions,
+        since: StreamPosition | None,
     ) -> None:
         """Subscribe (05 §6.3). Every connection is tried; raises error 100 when one of them failed."""
-        connections = self._connections.select(selection)
+        connections = self._connections.select(connection_filter)
         try:
             await run_all(one.subscribe_by_server(channel, options, since) for one in connections)
         except ReplyError as error:
             raise ReplyError(ERROR_INTERNAL) from error
 
-    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+    async def unsubscribe(self, connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> None:
         """Unsubscribe (05 §6.4)."""
-        connections = self._connections.select(selection)
+        connections = self._connections.select(connection_filter)
         await run_all(one.unsubscribe_by_server(channel, unsubscribe) for one in connections)
 
-    def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+    def disconnect(self, connection_filter: ConnectionFilter, disconnect: Disconnect) -> None:
         """Close (05 §6.5)."""
-        for one in self._connections.select(selection):
+        for one in self._connections.select(connection_filter):
             one.disconnect(disconnect)
 
-    def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+    def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
         """Move the expiry (05 §6.6)."""
-        for one in self._connections.select(selection):
+        for one in self._connections.select(connection_filter):
             one.refresh_by_server(expired=expired, expire_at=expire_at, info=info)

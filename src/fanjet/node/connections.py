@@ -9,7 +9,7 @@ from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .connection_filter import Selection
+    from .connection_filter import ConnectionFilter
     from .session import Session
 
 
@@ -18,18 +18,18 @@ class Connections:
     bytes.
     """
 
-    __slots__ = ("_awaited", "_by_client", "_by_session", "_by_user", "_reached")
+    __slots__ = ("_by_client", "_by_session", "_by_user", "_count_threshold", "_on_threshold")
 
     def __init__(self) -> None:
         self._by_client: dict[str, Session] = {}
         self._by_user: dict[str, Session | dict[Session, None]] = {}
         self._by_session: dict[str, Session] = {}
-        self._awaited = 0
-        self._reached: Callable[[], None] | None = None
+        self._count_threshold = 0
+        self._on_threshold: Callable[[], None] | None = None
 
-    def when_there_are(self, count: int, reached: Callable[[], None]) -> None:
-        """Call `reached` once when the number of connections comes to `count`, in place of any earlier wish."""
-        self._awaited, self._reached = count, reached
+    def on_count_reached(self, count: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once when the number of connections comes to `count`, in place of any earlier wish."""
+        self._count_threshold, self._on_threshold = count, callback
 
     def __len__(self) -> int:
         return len(self._by_client)
@@ -51,9 +51,9 @@ class Connections:
             entry[session] = None
         else:
             self._by_user[session.user] = {entry: None, session: None}
-        if self._reached is not None and len(self._by_client) >= self._awaited:
-            reached, self._reached = self._reached, None
-            reached()
+        if self._on_threshold is not None and len(self._by_client) >= self._count_threshold:
+            callback, self._on_threshold = self._on_threshold, None
+            callback()
 
     def remove(self, session: Session) -> bool:
         """Forget a connection. False when it is not registered."""
@@ -90,20 +90,20 @@ class Connections:
         """Every connection, a copy that stays valid while connections come and go."""
         return list(self._by_client.values())
 
-    def select(self, selection: Selection) -> list[Session]:
+    def select(self, connection_filter: ConnectionFilter) -> list[Session]:
         """The selected connections; none for a label filter that is not valid."""
-        client, session, whitelist = selection.client, selection.session, selection.whitelist
+        client, session, whitelist = connection_filter.client, connection_filter.session, connection_filter.whitelist
         found = [
             one
-            for one in (self.all() if selection.all_users else self._of_user(selection.user))
+            for one in (self.all() if connection_filter.all_users else self._of_user(connection_filter.user))
             if (not client or one.client_id == client)
             and (not session or one.session_id == session)
             and one.client_id not in whitelist
         ]
-        if selection.label_filter is None:
+        if connection_filter.label_filter is None:
             return found
         try:
-            wanted = TagsFilter(selection.label_filter)
+            wanted = TagsFilter(connection_filter.label_filter)
         except InvalidFilter:
             return []
         return [one for one in found if wanted.matches(one.labels)]

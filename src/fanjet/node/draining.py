@@ -12,7 +12,7 @@ from fanjet.telemetry.logging import get_logger
 if TYPE_CHECKING:
     from .connections import Connections
 
-STEP: Final = 0.02
+INTERVAL: Final = 0.02
 """Seconds between two lots."""
 
 log = get_logger(__name__)
@@ -29,4 +29,4 @@ async def drain(connections: Connections, seconds: float) -> None:
         due = min(count, ceil(count * (loop.time() - began) / seconds))
         while count - len(waiting) < due:
             waiting.pop().disconnect(DISCONNECT_SHUTDOWN)
-        await asyncio.sleep(STEP)
+        await asyncio.sleep(INTERVAL)

@@ -1,6 +1,6 @@
-"""Questions and notices of this server's own between nodes, beside those of the contract (07 §14.6, §14.7).
+"""Surveys and notifications between Fanjet nodes that extend the contract's (07 §14.6, §14.7).
 
-The reference's nodes answer that they do not know the question, and take no notice of notices.
+Centrifugo nodes answer such a survey with "unknown operation" and ignore such a notification.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from .registry import NodeInfo
 
-Respond = Callable[[bytes], Awaitable[bytes]]
-"""Answers a question."""
+SurveyHandler = Callable[[bytes], Awaitable[bytes]]
+"""Answers a survey request."""
 
-Hear = Callable[[str, bytes], None]
-"""Takes a notice; the first argument is the node that it comes from."""
-
-
-class Answers(Struct, frozen=True):
-    """What nodes have answered, by their ids, and those that have not: too slow, or of another kind."""
-
-    told: dict[str, bytes]
-    silent: list[NodeInfo]
+NotificationHandler = Callable[[str, bytes], None]
+"""Handles a notification; the first argument is the sending node's id."""
 
 
-class Inquiries:
-    """Who answers which question, and who hears which notice, on this node."""
+class SurveyResults(Struct, frozen=True):
+    """Results by node id, and the nodes without one: too slow, or without a handler for the survey."""
+
+    results: dict[str, bytes]
+    missing: list[NodeInfo]
+
+
+class ExtensionSurveys:
+    """This node's handlers of surveys and notifications, by name."""
 
     def __init__(self) -> None:
-        self._respond: dict[str, Respond] = {}
-        self._hear: dict[str, Hear] = {}
+        self._survey_handlers: dict[str, SurveyHandler] = {}
+        self._notification_handlers: dict[str, NotificationHandler] = {}
 
-    def answer(self, name: str, respond: Respond) -> None:
-        """From now on answer the question `name`."""
-        self._respond[name] = respond
+    def on_survey(self, name: str, handler: SurveyHandler) -> None:
+        """Register the handler of the survey `name`."""
+        self._survey_handlers[name] = handler
 
-    def hear(self, name: str, listener: Hear) -> None:
-        """From now on tell the listener of each notice `name`."""
-        self._hear[name] = listener
+    def on_notification(self, name: str, handler: NotificationHandler) -> None:
+        """Register the handler of the notification `name`."""
+        self._notification_handlers[name] = handler
 
-    def respondent(self, name: str) -> Respond | None:
-        """Who answers a question here, if anybody does."""
-        return self._respond.get(name)
+    def survey_handler(self, name: str) -> SurveyHandler | None:
+        """Return the handler of a survey, None without one."""
+        return self._survey_handlers.get(name)
 
-    def take_notice(self, name: str, sender: str, data: bytes) -> None:
-        """A notice has come; those that nobody listens to mean nothing."""
-        listener = self._hear.get(name)
-        if listener is not None:
-            listener(sender, data)
+    def handle_notification(self, name: str, sender: str, data: bytes) -> None:
+        """Pass a notification to its handler; one without a handler is ignored."""
+        handler = self._notification_handlers.get(name)
+        if handler is not None:
+            handler(sender, data)

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.0005
 """Then other connections' input is looked at: about 75 `send()` calls. By the clock, since they cost 5 to 9 µs. A look
 costs 3 µs; computing a large patch takes up to 1.5 ms, and a command should not wait for a long slice on top."""
-WRITES_PER_LOOK = 25
+WRITES_PER_CLOCK_READ = 25
 """Sessions that are written between two looks at the clock."""
-WORTH_WAITING = 16
+MIN_BATCHED_REPLIES = 16
 """Answers in one turn from which on it costs less to write them together: half a µs each less where they are 32, but
 1.5 more where they are four, as clients and server then wait for each other."""
-ANSWERED_AT_ONCE = 31
+IMMEDIATE_REPLIES = 31
 """Answers that are written at once after a turn that had fewer."""
-SHORTEST_WAIT = 0.001
+MIN_HOT_WAIT = 0.001
 """Seconds between two writes to an audience that is hot, as short as the loop's timers are."""
-LONGEST_WAIT = 0.002
-WAIT_FOR_WRITING = 4
+MAX_HOT_WAIT = 0.002
+HOT_WAIT_FACTOR = 4
 """Times as long as it took to write to an audience, it waits while it is hot, within these bounds."""
 HOT_AFTER = 16
 """Times in a row that an audience gets something before it would have waited for so long, until it is hot."""
@@ -46,14 +46,14 @@ class Flusher:
     """
 
     __slots__ = (
-        "_answered",
-        "_at_once",
         "_audience",
         "_call",
         "_call_later",
-        "_due",
         "_early",
+        "_immediate_left",
         "_next_at",
+        "_replied",
+        "_round_left",
         "_scheduled",
         "_wait",
         "_written_seconds",
@@ -62,8 +62,8 @@ class Flusher:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.dirty: list[Session] = []
-        self._answered: list[Session] = []
-        self._at_once = ANSWERED_AT_ONCE
+        self._replied: list[Session] = []
+        self._immediate_left = IMMEDIATE_REPLIES
         self._call = loop.call_soon
         self._call_later = loop.call_later
         self._scheduled = False
@@ -73,31 +73,31 @@ class Flusher:
         """Before that it gets something early."""
         self._early = 0
         """How often it has, one after the other."""
-        self._wait = SHORTEST_WAIT
+        self._wait = MIN_HOT_WAIT
         """Of the audience that was written last, if it is hot."""
-        self._due = 0
+        self._round_left = 0
         """Sessions at the head of `dirty` that are being written: who gets more meanwhile comes again behind them."""
         self._written_seconds = 0.0
         """What they have taken."""
 
-    def answer(self, session: Session) -> None:
+    def flush_reply(self, session: Session) -> None:
         """Write what the session holds in this turn of the loop: at its end while many are answered in one, which is
         tried anew now and then, else at once."""
-        if self._at_once:
-            self._at_once -= 1
+        if self._immediate_left:
+            self._immediate_left -= 1
             session.flush()
         else:
-            self.answer_later(session)
+            self.flush_reply_later(session)
 
-    def answer_together(self) -> None:
+    def batch_replies(self) -> None:
         """Write answers at the end of this turn, when there is more for those who get them."""
-        self._at_once = 0
+        self._immediate_left = 0
 
-    def answer_later(self, session: Session) -> None:
+    def flush_reply_later(self, session: Session) -> None:
         """Write what the session holds at the end of this turn of the loop."""
-        if not self._answered:
-            self._call(self._write_answers)
-        self._answered.append(session)
+        if not self._replied:
+            self._call(self._write_replies)
+        self._replied.append(session)
 
     def schedule(self) -> None:
         """Make sure that the dirty sessions are written soon."""
@@ -105,19 +105,19 @@ class Flusher:
             self._scheduled = True
             self._call(self._begin)
 
-    def _write_answers(self) -> None:
-        answered, self._answered = self._answered, []
-        if len(answered) < WORTH_WAITING:
-            self._at_once = ANSWERED_AT_ONCE
+    def _write_replies(self) -> None:
+        replied, self._replied = self._replied, []
+        if len(replied) < MIN_BATCHED_REPLIES:
+            self._immediate_left = IMMEDIATE_REPLIES
         done = 0
         try:
-            for session in answered:
+            for session in replied:
                 done += 1
                 session.flush()
         finally:
-            if done < len(answered):
-                for session in answered[done:]:
-                    self.answer(session)
+            if done < len(replied):
+                for session in replied[done:]:
+                    self.flush_reply(session)
 
     def _begin(self) -> None:
         audience = id(self.dirty[0])
@@ -140,19 +140,19 @@ class Flusher:
 
     def _write_round(self, audience: int) -> None:
         self._audience = audience
-        self._due = len(self.dirty)
+        self._round_left = len(self.dirty)
         self._written_seconds = 0.0
         self._write_slice()
 
     def _write_slice(self) -> None:
-        dirty, due = self.dirty, self._due
-        begun = now = perf_counter()
-        until = begun + SLICE_SECONDS
+        dirty, round_left = self.dirty, self._round_left
+        started = now = perf_counter()
+        until = started + SLICE_SECONDS
         done = 0
         batch: Iterator[Session] = iter(())
         try:
-            while done < due:
-                sessions = dirty[done : min(done + WRITES_PER_LOOK, due)]
+            while done < round_left:
+                sessions = dirty[done : min(done + WRITES_PER_CLOCK_READ, round_left)]
                 done += len(sessions)
                 batch = iter(sessions)
                 for session in batch:
@@ -163,12 +163,12 @@ class Flusher:
         finally:
             left = list(batch)  # where one could not be written: else nobody would write those behind it, ever
             dirty[:done] = left
-            self._due = due - done + len(left)
-            self._written_seconds += now - begun
-            if self._due:
+            self._round_left = round_left - done + len(left)
+            self._written_seconds += now - started
+            if self._round_left:
                 self._call(self._write_slice)
             else:
-                self._wait = min(max(SHORTEST_WAIT, WAIT_FOR_WRITING * self._written_seconds), LONGEST_WAIT)
+                self._wait = min(max(MIN_HOT_WAIT, HOT_WAIT_FACTOR * self._written_seconds), MAX_HOT_WAIT)
                 self._next_at = now + self._wait
                 self._scheduled = bool(dirty)
                 if dirty:

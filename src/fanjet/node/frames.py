@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Frame = tuple[bytes, int] | Disconnect
 """Bytes to write, with the size of the message in them, or why those who should get them are closed instead."""
 
-FEW = 8
+MAX_SCANNED = 8
 """Variants that are found by looking at each: one or two are usual, and a dict takes longer to make."""
 
 
@@ -34,7 +34,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
     base: Publication | None
     limit: int
     _plain: list[tuple[WireFormat, bool, Frame]] = []
-    _plain_beyond: dict[tuple[WireFormat, bool], Frame] | None = None
+    _plain_overflow: dict[tuple[WireFormat, bool], Frame] | None = None
     _deltas: dict[object, Frame] = {}
     _json_ok: bool | None = None
     _patch: bytes | None = None
@@ -46,8 +46,8 @@ class PublicationFrames(Struct, eq=False, gc=False):
         for other_wire, other_compact, frame in self._plain:
             if other_wire is wire and other_compact is compact:
                 return frame
-        beyond = self._plain_beyond
-        if beyond is not None and (known := beyond.get((wire, compact))) is not None:
+        overflow = self._plain_overflow
+        if overflow is not None and (known := overflow.get((wire, compact))) is not None:
             return known
         # Every publication comes here, so this is no function of its own.
         codec, publication = wire.codec, self.publication
@@ -57,12 +57,12 @@ class PublicationFrames(Struct, eq=False, gc=False):
         else:
             message = codec.publication_push(prefix, publication)
             made = DISCONNECT_SLOW if len(message) > self.limit else (wire.frame(message), codec.size(message))
-        if len(self._plain) < FEW:
+        if len(self._plain) < MAX_SCANNED:
             self._plain.append((wire, compact, made))
-        elif beyond is None:  # labels of clients make many wire formats
-            self._plain_beyond = {(wire, compact): made}
+        elif overflow is None:  # labels of clients make many wire formats
+            self._plain_overflow = {(wire, compact): made}
         else:
-            beyond[wire, compact] = made
+            overflow[wire, compact] = made
         return made
 
     def delta(self, delivery: Delivery, prefix: bytes, *, fresh: bool) -> Frame:

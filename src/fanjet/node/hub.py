@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from .subscriber import Delivery, Subscriber
 
 
-KEPT_OVERHEAD = 128
+BUFFERED_OVERHEAD = 128
 """Bytes that a publication takes in memory besides its data, about."""
-LEAST_KEPT = 64 * 1024
+MIN_BUFFER_BYTES = 64 * 1024
 """Bytes of publications that may be kept for who is still subscribing, however little may wait in an outbox."""
 
 
@@ -55,14 +55,14 @@ class Hub:
         self._flusher = flusher
         self._dirty = flusher.dirty
         self._max_message = max_message or sys.maxsize
-        self._max_kept = max(max_message, LEAST_KEPT) if max_message else inf
+        self._max_buffered = max(max_message, MIN_BUFFER_BYTES) if max_message else inf
         self._max_lag = max_lag or inf
         self._numeric_ids = itertools.count(1)
-        self._refused: list[tuple[Session, Disconnect]] = []
-        self._lost: list[Subscriber] = []
-        self._ending = False
+        self._to_disconnect: list[tuple[Session, Disconnect]] = []
+        self._insufficient: list[Subscriber] = []
+        self._end_scheduled = False
         self.subscription_count = 0
-        self.when_restored: Callable[[], None] | None = None
+        self.on_broker_restored: Callable[[], None] | None = None
         """What is to be done when the broker comes back after a loss."""
 
     # ------------------------------------------------------------------------------------------ membership
@@ -101,10 +101,10 @@ class Hub:
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool = False, now: float = 0.0) -> None:
         """Deliver directly from now on: the reply is in the outbox. What the subscriber's position covers is dropped,
         publications outside the stream that came meanwhile follow the reply (01 FIX 10)."""
-        held, subscriber.buffer = subscriber.buffer, None
+        buffered, subscriber.buffer = subscriber.buffer, None
         channel = self.channels[subscriber.channel]
         channel.go_live(subscriber, delta_ready=delta_ready, now=now)
-        for publication in held or ():
+        for publication in buffered or ():
             if not (subscriber.delivery.positioned and publication.offset):
                 self.send(subscriber, publication)
 
@@ -145,7 +145,7 @@ class Hub:
             delivery = group.delivery
             if not to_positioned and delivery.positioned:
                 continue
-            flow = group.flow or live.begin(group)
+            flow = group.flow or live.prepare_group(group)
             if group.is_plain:
                 self._deliver(group.members, frames.plain(delivery, group.prefix), flow)
             elif delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
@@ -155,8 +155,8 @@ class Hub:
                 self._deliver_delta(group, flow, frames if delivery.positioned else local, has_base=has_base)
             else:
                 self._deliver(group.members, frames.plain(delivery, group.prefix), flow)
-        if live.apart:
-            self._deliver_apart(live, publication, epoch, frames, late)
+        if live.ungrouped:
+            self._deliver_ungrouped(live, publication, epoch, frames, late)
         if self._dirty:
             self._flusher.schedule()
         metrics.broadcast.observe(perf_counter() - started)
@@ -173,12 +173,12 @@ class Hub:
 
     def on_publication_pending(self) -> None:
         """See `BrokerEvents`: publishers get their own publications with their answers."""
-        self._flusher.answer_together()
+        self._flusher.batch_replies()
 
     def on_restored(self) -> None:
         """See `BrokerEvents`."""
-        if self.when_restored is not None:
-            self.when_restored()
+        if self.on_broker_restored is not None:
+            self.on_broker_restored()
 
     def on_subscription_revoked(self, channel: str) -> None:
         """See `RevocationEvents`: everybody is told, and may try again. Who is still subscribing cannot be told other
@@ -186,9 +186,9 @@ class Hub:
         live = self.channels.get(channel)
         if live is not None:
             live.subscribed = False
-            self._lose(live.live_subscribers())
-            subscribing = [one.session for one in live.apart.values() if one.buffer is not None]
-            self._refuse(subscribing, DISCONNECT_INSUFFICIENT_STATE)
+            self._end_insufficient(live.live_subscribers())
+            subscribing = [one.session for one in live.ungrouped.values() if one.buffer is not None]
+            self._disconnect_later(subscribing, DISCONNECT_INSUFFICIENT_STATE)
 
     # ------------------------------------------------------------------------------------------ one subscriber
 
@@ -211,7 +211,7 @@ class Hub:
     def _deliver(self, members: Members, frame: Frame, flow: Flow) -> bool:
         """Put one frame into the outbox of each member (DESIGN rule 2). False when the members were closed instead."""
         if isinstance(frame, Disconnect):
-            self._refuse(members, frame)
+            self._disconnect_later(members, frame)
             return False
         content, size = frame
         count = len(members)
@@ -237,30 +237,30 @@ class Hub:
         can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
         delivery, prefix = group.delivery, group.prefix
         if group.members and not has_base:
-            group.refresh_all()
+            group.reset_deltas()
         delivered = not group.members or self._deliver(group.members, frames.delta(delivery, prefix, fresh=False), flow)
         if delivered and group.fresh:
             delivered = self._deliver(group.fresh, frames.delta(delivery, prefix, fresh=True), flow)
             if delivered and has_base and delivery.tags_filter is None:
-                group.make_ready()
+                group.mark_ready()
 
     def _accept(self, live: LiveChannel, publication: Publication, epoch: str, late: bool) -> bool:
         """Judge a publication of the stream once for all positioned subscribers (01 §8.6)."""
         accepted = None if late else live.accept(publication.offset, epoch)
         if accepted is None:
-            self._lose(live.positioned_subscribers())
+            self._end_insufficient(live.positioned_subscribers())
             return False
         if accepted:
             live.checked_at = monotonic()
         return accepted
 
-    def _deliver_apart(
+    def _deliver_ungrouped(
         self, live: LiveChannel, publication: Publication, epoch: str, frames: PublicationFrames, late: bool
     ) -> None:
-        for subscriber in list(live.apart.values()):
+        for subscriber in list(live.ungrouped.values()):
             if subscriber.buffer is not None:
-                self._keep(subscriber, subscriber.buffer, publication, epoch)
-            elif subscriber.in_hub and self._accept_apart(live, subscriber, publication, epoch, late):
+                self._buffer(subscriber, subscriber.buffer, publication, epoch)
+            elif subscriber.in_hub and self._accept_ungrouped(live, subscriber, publication, epoch, late):
                 delivery = subscriber.delivery
                 if delivery.tags_filter is None or delivery.tags_filter.matches(publication.tags):
                     self._deliver_fresh(live, subscriber, frames)
@@ -276,7 +276,7 @@ class Hub:
         frame = frames.delta(delivery, prefix, fresh=True) if delivery.delta else frames.plain(delivery, prefix)
         self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
 
-    def _keep(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication, epoch: str) -> None:
+    def _buffer(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication, epoch: str) -> None:
         """Keep a publication for who is still subscribing. While an engine hangs this goes on and on: who has more
         coming than may wait in an outbox is closed, like everybody else."""
         if publication.offset and subscriber.delivery.positioned and subscriber.epoch != epoch:
@@ -284,22 +284,22 @@ class Hub:
                 buffer[:] = [each for each in buffer if not each.offset]
             subscriber.epoch = epoch
         buffer.append(publication)
-        subscriber.buffered += len(publication.data) + KEPT_OVERHEAD
-        if subscriber.buffered > self._max_kept:
+        subscriber.buffered += len(publication.data) + BUFFERED_OVERHEAD
+        if subscriber.buffered > self._max_buffered:
             buffer.clear()
             subscriber.buffered = 0
-            self._refuse((subscriber.session,), DISCONNECT_SLOW)
+            self._disconnect_later((subscriber.session,), DISCONNECT_SLOW)
 
-    def _accept_apart(
+    def _accept_ungrouped(
         self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str, late: bool
     ) -> bool:
         """The rules of `_accept` for one subscriber with a position of its own."""
         offset = publication.offset
         if not offset:
             return True
-        foreign = bool(subscriber.epoch) and subscriber.epoch != epoch
-        if late or foreign or offset > subscriber.offset + 1:
-            self._lose([subscriber])
+        other_stream = bool(subscriber.epoch) and subscriber.epoch != epoch
+        if late or other_stream or offset > subscriber.offset + 1:
+            self._end_insufficient([subscriber])
             return False
         subscriber.epoch = epoch
         if offset <= subscriber.offset:
@@ -314,10 +314,10 @@ class Hub:
             return
         json_ok = info_is_json(body.info)
         if not json_ok:
-            self._refuse_json(live)
+            self._disconnect_json(live)
         frames: dict[object, Frame] = {}
-        for members, wants in _listening(live):
-            delivery = wants.delivery
+        for members, holder in _join_leave_receivers(live):
+            delivery = holder.delivery
             if not json_ok and delivery.wire.codec.pushes_json:
                 continue
             flow = live.metrics.sent(frame_type, delivery.wire)
@@ -331,43 +331,43 @@ class Hub:
         if self._dirty:
             self._flusher.schedule()
 
-    def _refuse_json(self, live: LiveChannel) -> None:
+    def _disconnect_json(self, live: LiveChannel) -> None:
         """End everybody in the channel who is sent JSON, also who gets no join and leave pushes (01 §2.2)."""
         for group in live.groups.values():
             if group.delivery.wire.codec.pushes_json:
-                self._refuse((*group.members, *group.fresh), DISCONNECT_INAPPROPRIATE_PROTOCOL)
+                self._disconnect_later((*group.members, *group.fresh), DISCONNECT_INAPPROPRIATE_PROTOCOL)
         sent_json = [
-            session for session, subscriber in live.apart.items() if subscriber.delivery.wire.codec.pushes_json
+            session for session, subscriber in live.ungrouped.items() if subscriber.delivery.wire.codec.pushes_json
         ]
-        self._refuse(sent_json, DISCONNECT_INAPPROPRIATE_PROTOCOL)
+        self._disconnect_later(sent_json, DISCONNECT_INAPPROPRIATE_PROTOCOL)
 
-    def _refuse(self, sessions: Iterable[Session], disconnect: Disconnect) -> None:
+    def _disconnect_later(self, sessions: Iterable[Session], disconnect: Disconnect) -> None:
         """End connections that could not take a delivery."""
-        self._refused += [(session, disconnect) for session in sessions]
-        self._end_soon()
+        self._to_disconnect += [(session, disconnect) for session in sessions]
+        self._schedule_end()
 
-    def _lose(self, subscribers: list[Subscriber]) -> None:
+    def _end_insufficient(self, subscribers: list[Subscriber]) -> None:
         """End subscriptions that have missed something."""
-        self._lost += subscribers
-        self._end_soon()
+        self._insufficient += subscribers
+        self._schedule_end()
 
-    def _end_soon(self) -> None:
+    def _schedule_end(self) -> None:
         """In the next turn of the loop, since it changes the groups, and a publisher among them is answered first."""
-        if not self._ending:
-            self._ending = True
-            asyncio.get_running_loop().call_soon(self._end_casualties)
+        if not self._end_scheduled:
+            self._end_scheduled = True
+            asyncio.get_running_loop().call_soon(self._end_all)
 
-    def _end_casualties(self) -> None:
-        self._ending = False
-        refused, self._refused = self._refused, []
-        lost, self._lost = self._lost, []
-        for session, disconnect in refused:
+    def _end_all(self) -> None:
+        self._end_scheduled = False
+        to_disconnect, self._to_disconnect = self._to_disconnect, []
+        insufficient, self._insufficient = self._insufficient, []
+        for session, disconnect in to_disconnect:
             session.disconnect(disconnect)
-        for subscriber in lost:
+        for subscriber in insufficient:
             subscriber.session.on_insufficient_state(subscriber)
 
 
-def _listening(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:
+def _join_leave_receivers(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:
     """Members, with whatever holds their delivery, that get join and leave pushes."""
     found: list[tuple[Members, Group | Subscriber]] = []
     for group in live.groups.values():
@@ -375,7 +375,7 @@ def _listening(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:
             found += [(members, group) for members in (group.members, group.fresh) if members]
     found += [
         ({session: subscriber}, subscriber)
-        for session, subscriber in live.apart.items()
+        for session, subscriber in live.ungrouped.items()
         if subscriber.buffer is None and subscriber.delivery.push_join_leave
     ]
     return found

@@ -22,18 +22,18 @@ from fanjet.telemetry.logging import get_logger
 
 from .broker_subscriptions import BrokerSubscriptions
 from .cluster.surveys import SurveyTimeout
-from .connection_operations import Orders
+from .connection_operations import ConnectionOperations
 from .connections import Connections
 from .draining import drain
-from .extension_surveys import Answers, Inquiries
+from .extension_surveys import ExtensionSurveys, SurveyResults
 from .flusher import Flusher
 from .hub import Hub
 from .metrics import NodeMetrics
-from .node_info import Stock
+from .node_info import NodeInfoCollector
 from .position_checks import PositionChecks
 from .presence import CountedPresence
 from .registry import UnknownNode
-from .surveys import CHANNELS, EMULATION, Questions
+from .surveys import CHANNELS, EMULATION, SurveyResponder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
     from .channel import LiveChannel
     from .cluster.cluster import Cluster
-    from .connection_filter import Selection
+    from .connection_filter import ConnectionFilter
     from .registry import NodeInfo
-    from .rpc_methods import Procedure
+    from .rpc_methods import RPCMethod
     from .subscriber import Subscriber
 
 log = get_logger(__name__)
@@ -98,13 +98,13 @@ class Node:
         register_silence_gauge(self.metrics.registry, lambda: engines.silences)
         self.connections = Connections()
         self.shutting_down = False
-        self.procedures: Mapping[str, Procedure] = {}
+        self.rpc_methods: Mapping[str, RPCMethod] = {}
         self._subscriptions = BrokerSubscriptions(self.hub, self.broker)
         self._position_checks = PositionChecks(self.hub, self._check_position)
-        self._orders = Orders(self.connections)
-        self._questions = Questions(self.connections, self.hub)
-        self.inquiries = Inquiries()
-        self._stock = Stock(
+        self._operations = ConnectionOperations(self.connections)
+        self._survey_responder = SurveyResponder(self.connections, self.hub)
+        self.extension_surveys = ExtensionSurveys()
+        self._node_info = NodeInfoCollector(
             self.connections,
             self.hub,
             uid=self.uid,
@@ -120,22 +120,22 @@ class Node:
         """Connect the engines, then make this node known to the others (07 §1.5). Raises `EngineUnavailable`."""
         cluster = None
         if self._controller is not None:
-            cluster = await self._begin_to_listen(self._controller)
+            cluster = await self._start_cluster(self._controller)
         await self.broker.start()
         await self.presence_manager.start()
         if cluster is not None:
-            await cluster.announce(self._stock.take())
+            await cluster.announce(self._node_info.collect())
             self.cluster = cluster
 
-    async def _begin_to_listen(self, controller: Controller) -> Cluster:
+    async def _start_cluster(self, controller: Controller) -> Cluster:
         from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
 
         cluster = Cluster(
             controller,
-            self._stock.take,
-            orders=self._orders,
-            questions=self._questions,
-            inquiries=self.inquiries,
+            self._node_info.collect,
+            operations=self._operations,
+            survey_responder=self._survey_responder,
+            extension_surveys=self.extension_surveys,
             metrics=self.metrics,
         )
         register_last_will = getattr(controller, "register_last_will", None)
@@ -153,7 +153,7 @@ class Node:
     def change_namespaces(self, namespaces: Namespaces) -> None:
         """Those of a configuration that was read again count from now on."""
         self.namespaces = namespaces
-        self._subscriptions.move()
+        self._subscriptions.resubscribe_misrouted()
 
     def resolve(self, channel: str) -> ChannelOptions:
         """Options of a channel. Raises error 102 when its namespace does not exist."""
@@ -172,11 +172,11 @@ class Node:
     def is_subscribing(self, channel: str) -> bool:
         """Whether subscribers of a channel wait for the broker."""
         live = self.hub.channels.get(channel)
-        return live is not None and live.answer is not None
+        return live is not None and live.pending is not None
 
-    def expect_channels(self, channels: Iterable[str]) -> None:
+    def prefetch_channels(self, channels: Iterable[str]) -> None:
         """Subscribers of these channels are about to come."""
-        self._subscriptions.expect(channels)
+        self._subscriptions.prefetch(channels)
 
     def unsubscribe_channel(self, subscriber: Subscriber) -> None:
         """Remove a subscriber; the broker's subscription follows when it was the last one."""
@@ -189,10 +189,10 @@ class Node:
         metrics = self.metrics.every_channel or self.metrics.of(channel)
         metrics.sent_publication.value += 1
         if options.idempotency_key or options.version:
-            return self._publish_unless_known(channel, data, options)
+            return self._publish_deduplicated(channel, data, options)
         return self.broker.publish(channel, data, options)
 
-    async def _publish_unless_known(self, channel: str, data: bytes, options: PublishOptions) -> Published:
+    async def _publish_deduplicated(self, channel: str, data: bytes, options: PublishOptions) -> Published:
         """Publish what may turn out to have been published already."""
         published = await self.broker.publish(channel, data, options)
         if published.suppressed:
@@ -241,20 +241,22 @@ class Node:
     async def check_position(self, channel: LiveChannel, meta_ttl: int) -> bool:
         """Compare the positions of the channel's subscribers with the top of its stream (07 §20); those who have missed
         something lose their subscriptions. False when the stream could not be read: then nobody knows."""
-        astray = await self._astray(channel, meta_ttl)
-        if astray and self._looks_twice(channel.name):  # what the first read found may just have been on its way
-            astray = await self._astray(channel, meta_ttl)
-        for subscriber in astray or ():
+        desynchronised = await self._desynchronised(channel, meta_ttl)
+        if desynchronised and self._confirms_mismatch(
+            channel.name
+        ):  # what the first read found may just have been on its way
+            desynchronised = await self._desynchronised(channel, meta_ttl)
+        for subscriber in desynchronised or ():
             subscriber.session.on_insufficient_state(subscriber)
-        return astray is not None
+        return desynchronised is not None
 
-    def _looks_twice(self, channel: str) -> bool:
+    def _confirms_mismatch(self, channel: str) -> bool:
         try:
             return self.resolve(channel).shared_position_sync
         except ReplyError:
             return False  # of a namespace that is no more
 
-    async def _astray(self, channel: LiveChannel, meta_ttl: int) -> list[Subscriber] | None:
+    async def _desynchronised(self, channel: LiveChannel, meta_ttl: int) -> list[Subscriber] | None:
         before = (channel.offset, channel.epoch)
         channel.metrics.read("history_stream_top")
         try:
@@ -264,7 +266,7 @@ class Node:
             return None
         if (channel.offset, channel.epoch) != before:
             return []  # what came during the read may be newer than what it found
-        return channel.subscribers_astray(top.offset, top.epoch)
+        return channel.desynchronised_subscribers(top.offset, top.epoch)
 
     async def _check_position(self, channel: LiveChannel) -> None:
         try:
@@ -282,7 +284,7 @@ class Node:
         session, data = request.session, bytes(request.data)
         if request.node == self.uid:
             with self.metrics.surveying(EMULATION):
-                await self._questions.emulate(session, data)
+                await self._survey_responder.emulate(session, data)
         elif self.cluster is not None and request.node in self.cluster.registry:
             await self.cluster.emulate(request.node, session, data, EMULATION_SECONDS)
         else:
@@ -291,44 +293,48 @@ class Node:
     # ------------------------------------------------------------------------------------------ connections (API)
 
     async def subscribe(
-        self, selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
+        self,
+        connection_filter: ConnectionFilter,
+        channel: str,
+        options: SubscriptionOptions,
+        since: StreamPosition | None,
     ) -> None:
         """Subscribe connections (05 §6.3). Raises error 100 when one of this node's failed."""
         if self.cluster is not None:
-            await self.cluster.subscribe(selection, channel, options, since)
-        await self._orders.subscribe(selection, channel, options, since)
+            await self.cluster.subscribe(connection_filter, channel, options, since)
+        await self._operations.subscribe(connection_filter, channel, options, since)
 
-    async def unsubscribe(self, selection: Selection, channel: str, unsubscribe: Unsubscribe) -> None:
+    async def unsubscribe(self, connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> None:
         """Unsubscribe connections (05 §6.4)."""
         if self.cluster is not None:
-            await self.cluster.unsubscribe(selection, channel, unsubscribe)
-        await self._orders.unsubscribe(selection, channel, unsubscribe)
+            await self.cluster.unsubscribe(connection_filter, channel, unsubscribe)
+        await self._operations.unsubscribe(connection_filter, channel, unsubscribe)
 
-    async def disconnect(self, selection: Selection, disconnect: Disconnect) -> None:
+    async def disconnect(self, connection_filter: ConnectionFilter, disconnect: Disconnect) -> None:
         """Close connections (05 §6.5)."""
         if self.cluster is not None:
-            await self.cluster.disconnect(selection, disconnect)
-        self._orders.disconnect(selection, disconnect)
+            await self.cluster.disconnect(connection_filter, disconnect)
+        self._operations.disconnect(connection_filter, disconnect)
 
-    async def refresh(self, selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> None:
+    async def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
         """Move the expiry of connections (05 §6.6)."""
         if self.cluster is not None:
-            await self.cluster.refresh(selection, expired=expired, expire_at=expire_at, info=info)
-        self._orders.refresh(selection, expired=expired, expire_at=expire_at, info=info)
+            await self.cluster.refresh(connection_filter, expired=expired, expire_at=expire_at, info=info)
+        self._operations.refresh(connection_filter, expired=expired, expire_at=expire_at, info=info)
 
     # ------------------------------------------------------------------------------------------ the cluster
 
     def announce(self) -> None:
         """Take stock of this node, and tell the others. To be called every 3 s (07 §14.5)."""
-        own = self._stock.take()
+        own = self._node_info.collect()
         if self.cluster is not None:
-            self.cluster.beat(own)
-            self._stock.node_count = len(self.cluster.registry)
+            self.cluster.heartbeat(own)
+            self._node_info.node_count = len(self.cluster.registry)
 
     async def info(self) -> list[NodeInfo]:
         """The nodes of the cluster, as each has last announced itself."""
-        others = [] if self.cluster is None else self.cluster.registry.others()
-        return [self._stock.as_of_now(), *others]
+        others = [] if self.cluster is None else self.cluster.registry.other_nodes()
+        return [self._node_info.current(), *others]
 
     async def channels(self, pattern: str, *, within: float = SURVEY_SECONDS) -> dict[str, int]:
         """Active channels of all nodes that match a glob (empty: all) with their number of subscriptions. Raises error
@@ -337,7 +343,7 @@ class Node:
             if self.cluster is not None:
                 return await self.cluster.channels(pattern, within)
             with self.metrics.surveying(CHANNELS):
-                return self._questions.channels(pattern)
+                return self._survey_responder.channels(pattern)
         except GlobError as error:
             log.info("invalid channel pattern", pattern=pattern, error=str(error))
             raise ReplyError(ERROR_INTERNAL) from error
@@ -352,22 +358,22 @@ class Node:
         if seconds > 0:
             await drain(self.connections, seconds)
 
-    async def inquire(self, name: str, question: bytes, *, within: float, to: str = "") -> Answers:
+    async def survey(self, name: str, question: bytes, *, within: float, to: str = "") -> SurveyResults:
         """What one node, or all, this one included, answer `within` so many seconds to a question of this server's own.
         Nodes that cannot be asked are silent."""
         if self.cluster is None or to == self.uid:
-            return await self._answer_alone(name, question, [])
-        others = [one for one in self.cluster.registry.others() if not to or one.uid == to]
+            return await self._local_survey(name, question, [])
+        others = [one for one in self.cluster.registry.other_nodes() if not to or one.uid == to]
         try:
-            told = await self.cluster.inquire(name, question, within, to=to)
+            results = await self.cluster.survey(name, question, within, to=to)
         except Exception as error:
             log_failure(log, "error asking other nodes", error, question=name)
-            return Answers({}, others) if to else await self._answer_alone(name, question, others)
-        return Answers(told, [one for one in others if one.uid not in told])
+            return SurveyResults({}, others) if to else await self._local_survey(name, question, others)
+        return SurveyResults(results, [one for one in others if one.uid not in results])
 
-    async def _answer_alone(self, name: str, question: bytes, silent: list[NodeInfo]) -> Answers:
-        respond = self.inquiries.respondent(name)
-        return Answers({} if respond is None else {self.uid: await respond(question)}, silent)
+    async def _local_survey(self, name: str, question: bytes, silent: list[NodeInfo]) -> SurveyResults:
+        respond = self.extension_surveys.survey_handler(name)
+        return SurveyResults({} if respond is None else {self.uid: await respond(question)}, silent)
 
     async def notify(self, name: str, data: bytes, *, to: str = "") -> None:
         """Tell one other node, or all, without waiting for an answer. Who cannot be told misses it."""
@@ -382,7 +388,7 @@ class Node:
         end with the broker (07 §1.5)."""
         self.shutting_down = True
         if self.cluster is not None:
-            await self.cluster.leave()
+            await self.cluster.announce_shutdown()
         self._subscriptions.close()
         for session in self.connections.all():
             session.disconnect(DISCONNECT_SHUTDOWN)

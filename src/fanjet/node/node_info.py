@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .metrics import NodeMetrics as Metrics
 
 
-class Stock:
+class NodeInfoCollector:
     """Counts what there is on this node. What its metrics have come to is taken anew every `metrics_interval`
     seconds, and how much they have grown since the last time (10 E)."""
 
@@ -42,10 +42,10 @@ class Stock:
         self._metrics_at = -inf
         self.node_count = 1
         """Nodes of the cluster, to be told by who knows."""
-        self.taken = NodeInfo(uid, name, version, 0, 0, 0, 0)
+        self.last = NodeInfo(uid, name, version, 0, 0, 0, 0)
         """The last count."""
         metrics.registry.before_reading(self.count)
-        self.take()
+        self.collect()
 
     def count(self) -> None:
         """Tell the metrics how many there are."""
@@ -60,11 +60,11 @@ class Stock:
     def _channel_count(self) -> int:
         return sum(1 for _ in self._hub.active_channels())
 
-    def take(self) -> NodeInfo:
+    def collect(self) -> NodeInfo:
         """Count anew."""
         now = time.monotonic()
-        taken = replace(
-            self.taken,
+        last = replace(
+            self.last,
             num_clients=len(self._connections),
             num_users=self._connections.user_count,
             num_subs=self._hub.subscription_count,
@@ -73,13 +73,13 @@ class Stock:
         )
         if now - self._metrics_at >= self._metrics_interval:
             self._metrics_at = now
-            taken = replace(taken, metrics=NodeMetrics(self._metrics_interval, self._items()))
-        self.taken = taken
-        return taken
+            last = replace(last, metrics=NodeMetrics(self._metrics_interval, self._items()))
+        self.last = last
+        return last
 
-    def as_of_now(self) -> NodeInfo:
+    def current(self) -> NodeInfo:
         """The last count, with the time that has passed since."""
-        return replace(self.taken, uptime=int(time.monotonic() - self._started))
+        return replace(self.last, uptime=int(time.monotonic() - self._started))
 
     def _items(self) -> dict[str, float]:
         return {item.dotted: float(item.value) for item in self._deltas.read()}

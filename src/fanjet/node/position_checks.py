@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-MOST_AT_ONCE: Final = 256
+MAX_CONCURRENT: Final = 256
 """Channels whose streams are read at the same time, which remote engines do in one go."""
 
 
@@ -26,9 +26,9 @@ class PositionChecks:
         self._hub = hub
         self._check = check
         self._running: asyncio.Task[None] | None = None
-        hub.when_restored = self.begin
+        hub.on_broker_restored = self.start
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Check all, from the first one on, even if that was going on."""
         self.stop()
         self._running = asyncio.get_running_loop().create_task(self._run())
@@ -39,7 +39,7 @@ class PositionChecks:
             self._running.cancel()
 
     async def _run(self) -> None:
-        channels = [channel for channel in self._hub.channels.values() if channel.positioned or channel.apart]
-        for start in range(0, len(channels), MOST_AT_ONCE):
-            await asyncio.gather(*map(self._check, channels[start : start + MOST_AT_ONCE]))
+        channels = [channel for channel in self._hub.channels.values() if channel.positioned or channel.ungrouped]
+        for start in range(0, len(channels), MAX_CONCURRENT):
+            await asyncio.gather(*map(self._check, channels[start : start + MAX_CONCURRENT]))
         log.info("checked stream positions after a loss of the broker", channels=len(channels))

@@ -2,5 +2,5 @@
 
 from collections.abc import Awaitable, Callable
 
-Procedure = Callable[[bytes], Awaitable[bytes]]
+RPCMethod = Callable[[bytes], Awaitable[bytes]]
 """Takes the parameters and returns the result, both JSON and empty for none."""

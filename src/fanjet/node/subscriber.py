@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-NOBODYS: Final = Gauge()
+UNCOUNTED: Final = Gauge()
 """Counts subscribers that are no client's."""
 
 
@@ -43,7 +43,7 @@ class Subscriber(Struct, eq=False, gc=False):
     session: Session
     channel: str
     delivery: Delivery
-    inflight: Gauge = NOBODYS
+    inflight: Gauge = UNCOUNTED
     """Counts it among those that there are now."""
     buffer: list[Publication] | None = []
     buffered: int = 0

@@ -20,7 +20,7 @@ EMULATION: Final = "centrifuge_emulation"
 SUCCESS: Final = 0
 
 
-class ChannelsFault(IntEnum):
+class ChannelsError(IntEnum):
     """Why a node did not tell its channels."""
 
     INTERNAL = 1
@@ -28,21 +28,21 @@ class ChannelsFault(IntEnum):
     UNKNOWN_OPERATION = 3
 
 
-class EmulationFault(IntEnum):
+class EmulationError(IntEnum):
     """Why a node did not run the commands of a request."""
 
     BAD_REQUEST = 1
     NO_SUCH_SESSION = 2
 
 
-class Answer(Struct, frozen=True):
+class SurveyResult(Struct, frozen=True):
     """What one node answered; code 0 is success."""
 
     code: int
     data: bytes = b""
 
 
-class Questions:
+class SurveyResponder:
     """Answers for this node."""
 
     def __init__(self, connections: Connections, hub: Hub) -> None:
@@ -60,12 +60,12 @@ class Questions:
 
     async def emulate(self, session_id: str, data: bytes) -> int:
         """Have commands run by the connection with this session id, and wait until they have (02 §7.4). Returns 0, or
-        an `EmulationFault`."""
+        an `EmulationError`."""
         session = self._connections.of_session(session_id)
         if session is None:
-            return EmulationFault.NO_SUCH_SESSION
+            return EmulationError.NO_SUCH_SESSION
         try:
             await session.run_commands(data)
         except MalformedFrame:
-            return EmulationFault.BAD_REQUEST
+            return EmulationError.BAD_REQUEST
         return SUCCESS

@@ -28,7 +28,7 @@ from fanjet.events.proxy.proxies import Proxies
 from fanjet.net.socket_provider import OwnAddresses
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.timing_wheel import TimingWheel, next_second
-from fanjet.node.gc_tuning import CollectorGuard
+from fanjet.node.gc_tuning import GCTuner
 from fanjet.node.node import Node
 from fanjet.operations.health import Stage
 from fanjet.server.endpoints import services
@@ -104,7 +104,7 @@ class Server:
             metrics=self._measuring.node,
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
-        self._node.procedures = additions.procedures
+        self._node.rpc_methods = additions.rpc_methods
         additions.take_node(self._node)
         connection_verifier, subscription_verifier = self._verifiers(config.client)
         self._clients = ClientContext(
@@ -134,7 +134,7 @@ class Server:
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
         self._listeners = Listeners(config, endpoints, self._wheel, addresses, additions.neighbour, host=additions.host)
         self._service_manager = ServiceManager(environment)
-        self._collector: CollectorGuard | None = None
+        self._collector: GCTuner | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._seconds = 0
 
@@ -182,7 +182,7 @@ class Server:
         await self._listeners.start()
         await self._grpc.start()
         if self._owns_process:
-            self._collector = CollectorGuard(self._node.connections)
+            self._collector = GCTuner(self._node.connections)
         self._keep_house()
         self._operations.start()
         if self._link is None:

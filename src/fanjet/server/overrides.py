@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fanjet.config import ConfigError
-from fanjet.events.handlers.handler_events import Handled
+from fanjet.events.handlers.handler_events import HandlerEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from fanjet.net.router import Endpoint
     from fanjet.net.timing_wheel import TimingWheel
     from fanjet.node.node import Node
-    from fanjet.node.rpc_methods import Procedure
+    from fanjet.node.rpc_methods import RPCMethod
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
     """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
-    headers that events show. `procedures`: what the server API's `rpc` calls. `neighbour`: the ASGI application that
+    headers that events show. `rpc_methods`: what the server API's `rpc` calls. `neighbour`: the ASGI application that
     has the rest of the external requests. `host`: the ASGI server that listens in place of the external listener.
     `take_node` is given the node, for the program to call the server API in."""
 
@@ -33,7 +33,7 @@ class Additions:
     handlers: Handlers | None = None
     headers: Collection[str] = ()
     emulated_headers: Collection[str] = ()
-    procedures: Mapping[str, Procedure] = field(default_factory=dict)
+    rpc_methods: Mapping[str, RPCMethod] = field(default_factory=dict)
     neighbour: Neighbour | None = None
     host: Host | None = None
     take_node: Callable[[Node], None] = lambda _: None
@@ -42,7 +42,7 @@ class Additions:
         """Whom connections ask: the handlers, and for the rest the proxies."""
         if self.handlers is None:
             return proxies
-        return Handled(self.handlers, proxies, headers=self.headers, emulated_headers=self.emulated_headers)
+        return HandlerEvents(self.handlers, proxies, headers=self.headers, emulated_headers=self.emulated_headers)
 
     def channel(self, channel: Channel) -> Channel:
         """The configuration of channels with what the handlers make of it. Raises `ConfigError` for a handler that
@@ -50,7 +50,7 @@ class Additions:
         if self.handlers is None:
             return channel
         try:
-            return self.handlers.claimed(channel)
+            return self.handlers.with_handlers(channel)
         except ValueError as error:
             raise ConfigError(str(error)) from None
 
@@ -67,7 +67,7 @@ class Additions:
     def give_up(self) -> None:
         """Wait no longer for what handlers and the application do."""
         if self.handlers is not None:
-            self.handlers.running.cancel()
+            self.handlers.tasks.cancel()
         if self.neighbour is not None:
             self.neighbour.give_up()
 

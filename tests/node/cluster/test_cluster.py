@@ -10,7 +10,7 @@ from fanjet.channels.subscription import Source, SubscriptionOptions
 from fanjet.engines.factory import Engines
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.memory import MemoryBroker, MemoryPresenceManager
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.node.node import Node
 from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.registry import UnknownNode
@@ -174,10 +174,10 @@ async def test_orders_reach_the_connections_of_all_nodes(join):
         expire_at=77,
     )
     since = StreamPosition(5, "e")
-    await a.subscribe(Selection("ann"), "news", options, since)
-    await a.unsubscribe(Selection("ann", session="s2"), "news", UNSUBSCRIBE_SERVER)
-    await a.refresh(Selection("ann"), expired=False, expire_at=9, info=b"{}")
-    await a.disconnect(Selection("ann", whitelist={"c1"}), DISCONNECT_FORCE)
+    await a.subscribe(ConnectionFilter("ann"), "news", options, since)
+    await a.unsubscribe(ConnectionFilter("ann", session="s2"), "news", UNSUBSCRIBE_SERVER)
+    await a.refresh(ConnectionFilter("ann"), expired=False, expire_at=9, info=b"{}")
+    await a.disconnect(ConnectionFilter("ann", whitelist={"c1"}), DISCONNECT_FORCE)
     await settle()
     subscribed, refreshed = (
         ("subscribe", "news", options, since),
@@ -205,11 +205,13 @@ async def test_a_connection_that_takes_its_time_holds_up_no_other(join):  # 07 Â
     slow.subscribe_by_server = slow.unsubscribe_by_server = wait
     for one in (slow, quick):
         b.connections.add(one)
-    await a.subscribe(Selection("ann"), "news", SubscriptionOptions(Source.SERVER_API), None)
-    await a.unsubscribe(Selection("ann"), "news", UNSUBSCRIBE_SERVER)
+    await a.subscribe(ConnectionFilter("ann"), "news", SubscriptionOptions(Source.SERVER_API), None)
+    await a.unsubscribe(ConnectionFilter("ann"), "news", UNSUBSCRIBE_SERVER)
     await settle()
     assert [done[0] for done in quick.done] == ["subscribe", "unsubscribe"]
-    here = asyncio.create_task(b.subscribe(Selection("ann"), "news", SubscriptionOptions(Source.SERVER_API), None))
+    here = asyncio.create_task(
+        b.subscribe(ConnectionFilter("ann"), "news", SubscriptionOptions(Source.SERVER_API), None)
+    )
     await settle()
     assert [done[0] for done in quick.done] == ["subscribe", "unsubscribe", "subscribe"]
     gate.set()
@@ -227,9 +229,9 @@ async def test_labels_and_all_users_narrow_and_widen(join):
     for one in (red, blue, anonymous):
         b.connections.add(one)
     await a.disconnect(
-        Selection("", label_filter=FilterNode(key="team", cmp="eq", val="red"), all_users=True), DISCONNECT_FORCE
+        ConnectionFilter("", label_filter=FilterNode(key="team", cmp="eq", val="red"), all_users=True), DISCONNECT_FORCE
     )
-    await a.unsubscribe(Selection(""), "x", UNSUBSCRIBE_SERVER)
+    await a.unsubscribe(ConnectionFilter(""), "x", UNSUBSCRIBE_SERVER)
     await settle()
     assert [one.done for one in (red, blue)] == [[("disconnect", DISCONNECT_FORCE)], []]
     assert anonymous.done == [("unsubscribe", "x", UNSUBSCRIBE_SERVER)]
@@ -241,7 +243,7 @@ async def test_when_the_others_cannot_be_told_nothing_is_done_here(join, bus):
     a.connections.add(connection)
     bus.broken = True
     with pytest.raises(ReplyError):
-        await a.disconnect(Selection("ann"), DISCONNECT_FORCE)
+        await a.disconnect(ConnectionFilter("ann"), DISCONNECT_FORCE)
     assert connection.done == []
 
 

@@ -91,7 +91,7 @@ def _non_default_options(options: ChannelOptions) -> dict[str, Any]:
 def _local_delivery(live: LiveChannel) -> dict[str, Any]:
     return {
         "subscribers": live.count,
-        "apart": len(live.apart),
+        "apart": len(live.ungrouped),
         "offset": live.offset if live.positioned else None,
         "epoch": live.epoch if live.positioned else None,
         "groups": [

@@ -114,12 +114,12 @@ class ConnectionViews:
         if subscription.buffer is not None:
             return "subscribing"
         live = self._node.hub.channels[subscription.channel]
-        return "apart" if live.apart.get(subscription.session) is subscription else "live"
+        return "apart" if live.ungrouped.get(subscription.session) is subscription else "live"
 
     def position(self, subscription: Subscription) -> tuple[int, str]:
         """The stream position up to which a positioned subscription has been delivered."""
         live = self._node.hub.channels.get(subscription.channel)
-        if live is None or live.apart.get(subscription.session) is subscription:
+        if live is None or live.ungrouped.get(subscription.session) is subscription:
             return subscription.offset, subscription.epoch
         return live.offset, live.epoch
 

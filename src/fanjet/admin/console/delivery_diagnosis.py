@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import ReplyError
 from fanjet.protocol.publication import StreamPosition
 
@@ -68,7 +68,7 @@ class DeliveryDiagnosis:
             return [] if session is None else [session]
         if not params.has("user"):
             raise RequestError(400, "user or client is missing")
-        return cast("list[Session]", self._node.connections.select(Selection(params.text("user"))))
+        return cast("list[Session]", self._node.connections.select(ConnectionFilter(params.text("user"))))
 
     async def _publication(
         self, resolved: Resolved, channel: str, offset: int

@@ -66,15 +66,15 @@ class NodeSurveys:
                 return msgspec.json.encode(_Answer(error="the answer of a node is too long", status=500))
             return encoded
 
-        self._node.inquiries.answer(_survey_name(name), respond)
+        self._node.extension_surveys.on_survey(_survey_name(name), respond)
 
     async def survey(self, name: str, params: Parameters, *, to: str = "") -> SurveyResult:
         """Query one node, or all. Raises `RequestError` when this node, or the only queried node, answers with an
         error."""
-        answers = await self._node.inquire(_survey_name(name), params.encode(), within=TIMEOUT_SECONDS, to=to)
+        answers = await self._node.survey(_survey_name(name), params.encode(), within=TIMEOUT_SECONDS, to=to)
         names = {one.uid: one.name for one in await self._node.info()}
-        answered, unanswered = [], [one.name for one in answers.silent]
-        for uid, encoded in answers.told.items():
+        answered, unanswered = [], [one.name for one in answers.missing]
+        for uid, encoded in answers.results.items():
             answer = _decode(encoded)
             if not answer.error:
                 answered.append(NodeAnswer(uid, names.get(uid, uid), answer.result))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 
 from .message_format import format_message
 
@@ -53,7 +53,7 @@ def trace_client(node: Node, client: str, watching: SessionTaps, events: EventSi
 
 def trace_user(node: Node, user: str, watching: SessionTaps, events: EventSink) -> None:
     """Trace all connections of a user on this node; later ones from at most half a second after they connect."""
-    _Tracer(lambda: cast("list[Session]", node.connections.select(Selection(user))), watching, events).start()
+    _Tracer(lambda: cast("list[Session]", node.connections.select(ConnectionFilter(user))), watching, events).start()
 
 
 class _Tracer:

@@ -55,9 +55,9 @@ class RemoteTraces:
         self._streams: dict[str, EventStream] = {}
         self._sinks: dict[str, _RemoteSink] = {}
         self._running: set[asyncio.Task[None]] = set()
-        node.inquiries.answer(TRACE_REQUEST, self._on_request)
-        node.inquiries.hear(EVENTS, self._on_events)
-        node.inquiries.hear(END, lambda _, data: self._on_end_notice(data.decode()))
+        node.extension_surveys.on_survey(TRACE_REQUEST, self._on_request)
+        node.extension_surveys.on_notification(EVENTS, self._on_events)
+        node.extension_surveys.on_notification(END, lambda _, data: self._on_end_notice(data.decode()))
 
     # Traces that this node requests.
 
@@ -84,9 +84,9 @@ class RemoteTraces:
         self._run(self._request(request, stream, report_unanswered=True))
 
     async def _request(self, request: RemoteTraceRequest, stream: EventStream, *, report_unanswered: bool) -> None:
-        answers = await self._node.inquire(TRACE_REQUEST, msgspec.json.encode(request), within=SURVEY_TIMEOUT_SECONDS)
-        if report_unanswered and answers.silent:
-            stream.emit("silent", {"nodes": sorted(one.name for one in answers.silent)})
+        answers = await self._node.survey(TRACE_REQUEST, msgspec.json.encode(request), within=SURVEY_TIMEOUT_SECONDS)
+        if report_unanswered and answers.missing:
+            stream.emit("silent", {"nodes": sorted(one.name for one in answers.missing)})
 
     def _on_events(self, _sender: str, data: bytes) -> None:
         request, _, lines = data.partition(b"\n")

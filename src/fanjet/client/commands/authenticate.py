@@ -11,7 +11,7 @@ from fanjet.channels.permissions import may_be_subscribed_at_connect
 from fanjet.channels.subscription import Source, SubscriptionOptions, from_connect_grant, from_grant
 from fanjet.engines.failure_log import log_failure
 from fanjet.events.event import ConnectEvent
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_LIMIT,
@@ -188,7 +188,7 @@ async def _close_other_connections(context: ClientContext, user: str, channel: s
         log_failure(log, "error reading presence of personal channel", error, channel=channel)
         raise Disconnected(DISCONNECT_INTERNAL) from None
     if clients:
-        await context.node.disconnect(Selection(user), DISCONNECT_CONNECTION_LIMIT)
+        await context.node.disconnect(ConnectionFilter(user), DISCONNECT_CONNECTION_LIMIT)
 
 
 def _add_requested(context: ClientContext, credentials: Credentials, request: ConnectRequest) -> None:

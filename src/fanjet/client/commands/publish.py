@@ -39,7 +39,7 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Work 
     if (
         subscription is None
         or (grant := subscription.publish_grant) is None
-        or grant.edition is not node.namespaces.edition
+        or grant.generation is not node.namespaces.generation
         or grant.info.conn_info is not session.info
         or grant.info.chan_info is not subscription.chan_info
         or not data
@@ -94,7 +94,7 @@ def _authorize_publish(session: Session, resolved: Resolved, subscription: Subsc
         use_delta=options.delta_publish,
         is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON, too
     )
-    grant = PublishGrant(session.context.node.namespaces.edition, info, how)
+    grant = PublishGrant(session.context.node.namespaces.generation, info, how)
     if (
         subscription is not None
         and may_publish_by_options(options, session.user, subscribed=True)

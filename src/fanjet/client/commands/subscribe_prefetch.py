@@ -57,7 +57,7 @@ def prefetch(session: Session, commands: Commands, limit: int = MAX_COMMANDS) ->
     except MalformedFrame:
         limit = 0
         commands = _failing()
-    session.context.node.expect_channels(channels)
+    session.context.node.prefetch_channels(channels)
     return (iter(read) if limit else chain(read, commands)), limit
 
 

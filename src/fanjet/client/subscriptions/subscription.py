@@ -25,7 +25,7 @@ class PublishGrant(Struct, frozen=True, gc=False):
     Good for as long as the subscription is one of the session's, the namespaces are of the same edition, and both infos
     are the same."""
 
-    edition: object
+    generation: object
     info: ClientInfo
     how: PublishOptions
 

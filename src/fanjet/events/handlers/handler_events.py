@@ -11,9 +11,9 @@ from fanjet.protocol.codes import ERROR_METHOD_NOT_FOUND, Disconnected, ReplyErr
 from fanjet.telemetry.logging import get_logger
 
 from .payloads import payload_bytes
-from .registry import of_place
+from .registry import handler_for
 from .replies import ConnectReply, PublishReply, RefreshReply, SubRefreshReply, SubscribeReply
-from .stream import HandledStream
+from .stream import HandlerStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
@@ -50,39 +50,39 @@ _ALLOWED = SubscribeReply().answer()
 _UNCHANGED = PublishReply().answer()
 
 
-class Handled:
-    """The application's own handlers; what they leave alone goes to `others`.
+class HandlerEvents:
+    """The application's own handlers; what they leave alone goes to `fallback`.
 
-    `headers`, `emulated_headers`: names of those that events are to show beyond what `others` keep.
+    `headers`, `emulated_headers`: names of those that events are to show beyond what `fallback` keep.
     """
 
     def __init__(
         self,
         handlers: Handlers,
-        others: ClientEvents,
+        fallback: ClientEvents,
         *,
         headers: Collection[str] = (),
         emulated_headers: Collection[str] = (),
     ) -> None:
         self._handlers = handlers
-        self._others = others
-        kept = others.kept_headers
+        self._fallback = fallback
+        kept = fallback.kept_headers
         self.kept_headers = KeptHeaders(
             http=[*kept.http, *headers],
             metadata=[*kept.metadata, *headers],
             emulated=[*kept.emulated, *emulated_headers],
         )
-        self.decides_connect = handlers.connect is not None or others.decides_connect
-        self.decides_refresh = handlers.refresh is not None or others.decides_refresh
-        self.answers_rpc = bool(handlers.rpc) or others.answers_rpc
-        self.takes_messages = handlers.message is not None or others.takes_messages
-        self.wants_disconnects = handlers.disconnect is not None or others.wants_disconnects
+        self.decides_connect = handlers.connect is not None or fallback.decides_connect
+        self.decides_refresh = handlers.refresh is not None or fallback.decides_refresh
+        self.answers_rpc = bool(handlers.rpc) or fallback.answers_rpc
+        self.takes_messages = handlers.message is not None or fallback.takes_messages
+        self.wants_disconnects = handlers.disconnect is not None or fallback.wants_disconnects
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
         """Who connects."""
         handler = self._handlers.connect
         if handler is None:
-            return await self._others.connect(event)
+            return await self._fallback.connect(event)
         reply = await self._reply(handler, event, ConnectReply)
         return None if reply is None else _answer(event, reply)
 
@@ -90,15 +90,15 @@ class Handled:
         """Prolong a connection."""
         handler = self._handlers.refresh
         if handler is None:
-            return await self._others.refresh(event)
+            return await self._fallback.refresh(event)
         reply = await self._reply(handler, event, RefreshReply)
         return None if reply is None else _answer(event, reply)
 
     async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
         """Allow a subscription."""
-        handler = of_place(self._handlers.subscribe, resolved.namespace)
+        handler = handler_for(self._handlers.subscribe, resolved.namespace)
         if handler is None:
-            return await self._others.subscribe(event, resolved)
+            return await self._fallback.subscribe(event, resolved)
         reply = await self._reply(handler, event, SubscribeReply)
         return _ALLOWED if reply is None else _answer(event, reply)
 
@@ -106,9 +106,9 @@ class Handled:
         """Allow a subscription that a stream feeds."""
         stream = self._handlers.streams.get(resolved.namespace)
         if stream is None:
-            return await self._others.open_stream(event, resolved)
+            return await self._fallback.open_stream(event, resolved)
         name = _name(stream.function)
-        opened = HandledStream(stream.function, event, self._handlers.running, bidirectional=stream.bidirectional)
+        opened = HandlerStream(stream.function, event, self._handlers.tasks, bidirectional=stream.bidirectional)
         try:
             reply = _checked(await self._guarded(opened.accepted(), name, event), name, event, SubscribeReply)
             opened.answer = _answer(event, reply)
@@ -119,40 +119,40 @@ class Handled:
 
     async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
         """Allow a publication."""
-        handler = of_place(self._handlers.publish, resolved.namespace)
+        handler = handler_for(self._handlers.publish, resolved.namespace)
         if handler is None:
-            return await self._others.publish(event, resolved)
+            return await self._fallback.publish(event, resolved)
         reply = await self._reply(handler, event, PublishReply)
         return _UNCHANGED if reply is None else _answer(event, reply)
 
     async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
         """Prolong a subscription."""
-        handler = of_place(self._handlers.sub_refresh, resolved.namespace)
+        handler = handler_for(self._handlers.sub_refresh, resolved.namespace)
         if handler is None:
-            return await self._others.sub_refresh(event, resolved)
+            return await self._fallback.sub_refresh(event, resolved)
         reply = await self._reply(handler, event, SubRefreshReply)
         return None if reply is None else _answer(event, reply)
 
     async def rpc(self, event: RPCEvent) -> bytes:
         """Call a procedure."""
-        handler = of_place(self._handlers.rpc, event.method)
+        handler = handler_for(self._handlers.rpc, event.method)
         if handler is not None:
             return _encoded(event, await self._call(handler, event))
-        if self._others.answers_rpc:
-            return await self._others.rpc(event)
+        if self._fallback.answers_rpc:
+            return await self._fallback.rpc(event)
         raise ReplyError(ERROR_METHOD_NOT_FOUND)
 
     async def message(self, event: MessageEvent) -> None:
         """Take a message."""
         handler = self._handlers.message
-        await (self._others.message(event) if handler is None else self._call(handler, event))
+        await (self._fallback.message(event) if handler is None else self._call(handler, event))
 
     async def disconnect(self, event: DisconnectEvent) -> None:
         """Hear of a connection's end."""
         if self._handlers.disconnect is not None:
             await self._call(self._handlers.disconnect, event)
-        if self._others.wants_disconnects:
-            await self._others.disconnect(event)
+        if self._fallback.wants_disconnects:
+            await self._fallback.disconnect(event)
 
     async def _call(self, handler: Handler, event: Event) -> Any:
         """What the handler returns. Raises as `_guarded`."""
@@ -166,7 +166,7 @@ class Handled:
         """
         failure: Exception
         try:
-            return await self._handlers.running.run(work)
+            return await self._handlers.tasks.run(work)
         except asyncio.CancelledError:
             raise
         except ReplyError as refusal:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .tasks import Running
+from .tasks import HandlerTasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Any], Coroutine[Any, Any, Any]]
 
-EVERYWHERE: Final = None
+ANY: Final = None
 """The place of a handler that answers where no other does."""
 
 
@@ -42,7 +42,7 @@ class Handlers:
         self.sub_refresh: dict[str | None, Handler] = {}
         self.rpc: dict[str | None, Handler] = {}
         self.streams: dict[str, Stream] = {}
-        self.running = Running()
+        self.tasks = HandlerTasks()
 
     def set_single(self, event: str, handler: Handler) -> None:
         """Register what answers all events of a kind. Raises `TypeError`, and `ValueError` when something does."""
@@ -51,14 +51,14 @@ class Handlers:
             raise ValueError(f"there is a handler for {event} already")
         setattr(self, event, handler)
 
-    def add(self, event: str, place: str | None, handler: Handler) -> None:
+    def add(self, event: str, key: str | None, handler: Handler) -> None:
         """Register what answers the events of a kind in one place. Raises as `set_single`."""
         require_async(handler, event)
         handlers = getattr(self, event)
-        if place in handlers or (event == "subscribe" and place in self.streams):
-            where = "everywhere" if place is EVERYWHERE else repr(place)
+        if key in handlers or (event == "subscribe" and key in self.streams):
+            where = "everywhere" if key is ANY else repr(key)
             raise ValueError(f"there is a handler for {event} {where} already")
-        handlers[place] = handler
+        handlers[key] = handler
 
     def add_stream(self, namespace: str, stream: Stream) -> None:
         """Register what feeds the subscriptions of a namespace. Raises as `set_single`."""
@@ -69,7 +69,7 @@ class Handlers:
             raise ValueError(f"there is a handler for subscribe {namespace!r} already")
         self.streams[namespace] = stream
 
-    def claimed(self, channel: Channel) -> Channel:
+    def with_handlers(self, channel: Channel) -> Channel:
         """The configuration of channels, with the options set by which sessions find out that the application decides.
 
         Raises `ValueError` for a handler whose namespace there is not.
@@ -81,32 +81,32 @@ class Handlers:
             ("publish", self.publish),
             ("sub_refresh", self.sub_refresh),
         ):
-            for place in places:
-                if place is not EVERYWHERE and place not in names:
-                    raise ValueError(f"a handler for {kind} names the namespace {place!r}, which is not configured")
+            for key in places:
+                if key is not ANY and key not in names:
+                    raise ValueError(f"a handler for {kind} names the namespace {key!r}, which is not configured")
         return channel.model_copy(
             update={
-                "without_namespace": self._claimed_options("", channel.without_namespace),
-                "namespaces": tuple(self._claimed_options(each.name, each) for each in channel.namespaces),
+                "without_namespace": self._options_with_handlers("", channel.without_namespace),
+                "namespaces": tuple(self._options_with_handlers(each.name, each) for each in channel.namespaces),
             }
         )
 
-    def _claimed_options(self, name: str, options: ChannelOptions) -> ChannelOptions:
+    def _options_with_handlers(self, name: str, options: ChannelOptions) -> ChannelOptions:
         update: dict[str, bool] = {}
         if name in self.streams:
             update |= {"subscribe_stream_proxy_enabled": True, "subscribe_proxy_enabled": False}
-        elif of_place(self.subscribe, name) is not None:
+        elif handler_for(self.subscribe, name) is not None:
             update |= {"subscribe_proxy_enabled": True, "subscribe_stream_proxy_enabled": False}
-        if of_place(self.publish, name) is not None:
+        if handler_for(self.publish, name) is not None:
             update["publish_proxy_enabled"] = True
-        if of_place(self.sub_refresh, name) is not None:
+        if handler_for(self.sub_refresh, name) is not None:
             update["sub_refresh_proxy_enabled"] = True
         return options.model_copy(update=update) if update else options
 
 
-def of_place(handlers: Mapping[str | None, Handler], place: str) -> Handler | None:
+def handler_for(handlers: Mapping[str | None, Handler], key: str) -> Handler | None:
     """Who answers in a place, if anybody does."""
-    return handlers.get(place) or handlers.get(EVERYWHERE)
+    return handlers.get(key) or handlers.get(ANY)
 
 
 def require_async(function: Callable[..., Any], purpose: str) -> None:

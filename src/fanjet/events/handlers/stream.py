@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fanjet.events.answer import SubscribeAnswer
     from fanjet.events.stream import StreamReceiver
 
-    from .tasks import Running
+    from .tasks import HandlerTasks
 
 StreamHandler: TypeAlias = Callable[..., AsyncGenerator[Any, None]]
 
@@ -46,9 +46,9 @@ class Received:
     """What the client publishes to a bidirectional stream, as bytes and in order. Iterating ends with the stream."""
 
     def __init__(self) -> None:
-        self._waiting: deque[bytes] = deque()
+        self._queue: deque[bytes] = deque()
         self._arrival = asyncio.Event()
-        self._room = asyncio.Event()
+        self._has_room = asyncio.Event()
         self._closed = False
 
     def __aiter__(self) -> Received:
@@ -56,42 +56,42 @@ class Received:
 
     async def __anext__(self) -> bytes:
         """The next publication."""
-        while not self._waiting:
+        while not self._queue:
             self._arrival.clear()
             await self._arrival.wait()
-        self._room.set()
-        return self._waiting.popleft()
+        self._has_room.set()
+        return self._queue.popleft()
 
     async def put(self, data: bytes) -> None:
         """Queue one; waits while too many wait. Raises `EventFailed` when the stream has ended."""
-        while len(self._waiting) >= MAX_RECEIVED and not self._closed:
-            self._room.clear()
-            await self._room.wait()
+        while len(self._queue) >= MAX_RECEIVED and not self._closed:
+            self._has_room.clear()
+            await self._has_room.wait()
         if self._closed:
             raise EventFailed
-        self._waiting.append(data)
+        self._queue.append(data)
         self._arrival.set()
 
     def close(self) -> None:
         """The stream has ended."""
         self._closed = True
-        self._room.set()
+        self._has_room.set()
 
 
-class HandledStream:
+class HandlerStream:
     """One stream. Its function runs from beginning to end in one task, so that what it opens it can close."""
 
     answer: SubscribeAnswer
     """What it has been accepted with; set once `accepted` has returned."""
 
-    def __init__(self, function: StreamHandler, event: Any, running: Running, *, bidirectional: bool) -> None:
+    def __init__(self, function: StreamHandler, event: Any, tasks: HandlerTasks, *, bidirectional: bool) -> None:
         self._received = Received() if bidirectional else None
         self._generator = function(event) if self._received is None else function(event, self._received)
         self._name = getattr(function, "__qualname__", repr(function))
         loop = asyncio.get_running_loop()
         self._first: asyncio.Future[Any] = loop.create_future()
         self._receiver: asyncio.Future[StreamReceiver] = loop.create_future()
-        self._task = running.begin(self._run())
+        self._task = tasks.start(self._run())
 
     async def accepted(self) -> Any:
         """What the function accepts with, which is what it yields first. Raises what it raises in place of that."""

@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Running:
+class HandlerTasks:
     """The functions of an application that are under way."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_tasks",)
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def run(self, coro: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Await what this returns for the result of `coro`, which runs in a task of its own."""
-        return in_task(coro, self._waiting)
+        return in_task(coro, self._tasks)
 
-    def begin(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let `coro` run for as long as it takes, in a task that begins with the next turn of the loop."""
         task = asyncio.create_task(coro)
-        self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
     def cancel(self) -> None:
         """Wait for none of them any longer."""
-        for task in self._waiting:
+        for task in self._tasks:
             task.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.channels.subscription import Source, SubscriptionOptions
-from fanjet.node.connection_filter import Selection
+from fanjet.node.connection_filter import ConnectionFilter
 from fanjet.node.proto import control_pb2 as pb
 from fanjet.node.registry import NodeInfo, NodeMetrics
 from fanjet.protocol.messages import FilterNode
@@ -52,11 +52,11 @@ def node_of(message: pb.Node) -> NodeInfo:
 
 
 def subscribe_message(
-    selection: Selection, channel: str, options: SubscriptionOptions, since: StreamPosition | None
+    connection_filter: ConnectionFilter, channel: str, options: SubscriptionOptions, since: StreamPosition | None
 ) -> pb.Subscribe:
     """A subscription to be made; only these options travel (07 §14.4)."""
     return pb.Subscribe(
-        user=selection.user,
+        user=connection_filter.user,
         channel=channel,
         emit_presence=options.presence,
         emit_join_leave=options.join_leave,
@@ -64,14 +64,14 @@ def subscribe_message(
         position=options.positioning,
         recover=options.recovery,
         channel_info=options.chan_info,
-        client=selection.client,
+        client=connection_filter.client,
         data=options.data,
         recover_since=None if since is None else pb.StreamPosition(offset=since.offset, epoch=since.epoch),
-        session=selection.session,
+        session=connection_filter.session,
         push_join_leave=options.push_join_leave,
         source=options.source,
-        label_filter=_filter_message(selection.label_filter),
-        all_users=selection.all_users,
+        label_filter=_filter_message(connection_filter.label_filter),
+        all_users=connection_filter.all_users,
     )
 
 
@@ -98,51 +98,51 @@ def position_of(message: pb.Subscribe) -> StreamPosition | None:
     return StreamPosition(message.recover_since.offset, message.recover_since.epoch)
 
 
-def unsubscribe_message(selection: Selection, channel: str, unsubscribe: Unsubscribe) -> pb.Unsubscribe:
+def unsubscribe_message(connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> pb.Unsubscribe:
     """A subscription to be ended."""
     return pb.Unsubscribe(
         channel=channel,
-        user=selection.user,
-        client=selection.client,
-        session=selection.session,
+        user=connection_filter.user,
+        client=connection_filter.client,
+        session=connection_filter.session,
         code=unsubscribe.code,
         reason=unsubscribe.reason,
-        label_filter=_filter_message(selection.label_filter),
-        all_users=selection.all_users,
+        label_filter=_filter_message(connection_filter.label_filter),
+        all_users=connection_filter.all_users,
     )
 
 
-def disconnect_message(selection: Selection, disconnect: Disconnect) -> pb.Disconnect:
+def disconnect_message(connection_filter: ConnectionFilter, disconnect: Disconnect) -> pb.Disconnect:
     """Connections to be closed."""
     return pb.Disconnect(
-        user=selection.user,
-        whitelist=selection.whitelist,
+        user=connection_filter.user,
+        whitelist=connection_filter.whitelist,
         code=disconnect.code,
         reason=disconnect.reason,
-        client=selection.client,
-        session=selection.session,
-        label_filter=_filter_message(selection.label_filter),
-        all_users=selection.all_users,
+        client=connection_filter.client,
+        session=connection_filter.session,
+        label_filter=_filter_message(connection_filter.label_filter),
+        all_users=connection_filter.all_users,
     )
 
 
-def refresh_message(selection: Selection, *, expired: bool, expire_at: int, info: bytes) -> pb.Refresh:
+def refresh_message(connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> pb.Refresh:
     """An expiry to be moved."""
     return pb.Refresh(
-        user=selection.user,
-        client=selection.client,
+        user=connection_filter.user,
+        client=connection_filter.client,
         expired=expired,
         expire_at=expire_at,
         info=info,
-        session=selection.session,
-        label_filter=_filter_message(selection.label_filter),
-        all_users=selection.all_users,
+        session=connection_filter.session,
+        label_filter=_filter_message(connection_filter.label_filter),
+        all_users=connection_filter.all_users,
     )
 
 
-def selection_of(message: pb.Subscribe | pb.Unsubscribe | pb.Disconnect | pb.Refresh) -> Selection:
+def connection_filter_of(message: pb.Subscribe | pb.Unsubscribe | pb.Disconnect | pb.Refresh) -> ConnectionFilter:
     """The connections that a message is about."""
-    return Selection(
+    return ConnectionFilter(
         user=message.user,
         client=message.client,
         session=message.session,

@@ -22,7 +22,7 @@ class Registry:
         self._own = own.uid
         self._clock = clock
         self._nodes = {own.uid: own}
-        self._heard_at = {own.uid: clock()}
+        self._seen_at = {own.uid: clock()}
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -30,29 +30,29 @@ class Registry:
     def __contains__(self, uid: str) -> bool:
         return uid in self._nodes
 
-    def hear(self, node: NodeInfo) -> bool:
+    def update(self, node: NodeInfo) -> bool:
         """Take what a node says of itself; without metrics it keeps those it has sent before. True for a new one."""
         known = self._nodes.get(node.uid)
         if node.metrics is None and known is not None:
             node = replace(node, metrics=known.metrics)
         self._nodes[node.uid] = node
-        self._heard_at[node.uid] = self._clock()
+        self._seen_at[node.uid] = self._clock()
         return known is None
 
     def forget(self, uid: str) -> None:
         """A node has left."""
         if uid != self._own:
             self._nodes.pop(uid, None)
-            self._heard_at.pop(uid, None)
+            self._seen_at.pop(uid, None)
 
     def sweep(self) -> list[str]:
         """Forget the nodes that have fallen silent, and return their ids."""
         earliest = self._clock() - MAX_AGE
-        silent = [uid for uid, heard_at in self._heard_at.items() if heard_at < earliest and uid != self._own]
+        silent = [uid for uid, seen_at in self._seen_at.items() if seen_at < earliest and uid != self._own]
         for uid in silent:
             self.forget(uid)
         return silent
 
-    def others(self) -> list[NodeInfo]:
+    def other_nodes(self) -> list[NodeInfo]:
         """Every other node as it has last announced itself."""
         return [node for uid, node in self._nodes.items() if uid != self._own]

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fanjet.node.surveys import Answer
+    from fanjet.node.surveys import SurveyResult
 
 
 class SurveyTimeout(Exception):  # noqa: N818 (says what happened)
     """Not every node has answered in time; `answers` are those of the others."""
 
-    def __init__(self, text: str, answers: dict[str, Answer]) -> None:
+    def __init__(self, text: str, answers: dict[str, SurveyResult]) -> None:
         super().__init__(text)
         self.answers = answers
 
 
-class _Open:
+class _PendingSurvey:
     """A survey that waits for answers."""
 
     def __init__(self, expected: int) -> None:
         self.expected = expected
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, SurveyResult] = {}
         self.complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def take(self, uid: str, answer: Answer) -> None:
+    def add(self, uid: str, answer: SurveyResult) -> None:
         self.answers.setdefault(uid, answer)
         if len(self.answers) >= self.expected and not self.complete.done():
             self.complete.set_result(None)
@@ -44,19 +44,19 @@ class Surveys:
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, _PendingSurvey] = {}
 
     async def ask(
-        self, ask: Callable[[int], Awaitable[None]], expected: int, seconds: float, own: tuple[str, Answer] | None
-    ) -> dict[str, Answer]:
+        self, ask: Callable[[int], Awaitable[None]], expected: int, seconds: float, own: tuple[str, SurveyResult] | None
+    ) -> dict[str, SurveyResult]:
         """Send a question by `ask`, which gets the survey's number, and wait for the answers of `expected` nodes, this
         node's `own` among them. Raises `SurveyTimeout` after so many, and what `ask` raises."""
         number = next(self._ids)
-        survey = self._open[number] = _Open(expected)
+        survey = self._open[number] = _PendingSurvey(expected)
         late = asyncio.get_running_loop().call_later(seconds, survey.expire, seconds)
         try:
             if own is not None:
-                survey.take(*own)
+                survey.add(*own)
             await ask(number)
             await survey.complete
         finally:
@@ -64,8 +64,8 @@ class Surveys:
             del self._open[number]
         return survey.answers
 
-    def take_answer(self, number: int, uid: str, answer: Answer) -> None:
+    def on_answer(self, number: int, uid: str, answer: SurveyResult) -> None:
         """Take an answer; one that comes late, or twice, is dropped."""
         survey = self._open.get(number)
         if survey is not None:
-            survey.take(uid, answer)
+            survey.add(uid, answer)
