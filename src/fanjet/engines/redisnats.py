@@ -34,7 +34,7 @@ class RedisNatsBroker:
     def __init__(self, redis: RedisBroker, nats: NatsBroker, events: RevocationEvents) -> None:
         self._redis = redis
         self._nats = nats
-        nats.when_restored(events.on_restored)
+        nats.set_on_restored(events.on_restored)
 
     @property
     def outage(self) -> str:

@@ -241,15 +241,15 @@ async def test_who_is_allowed_to_hear_orders_no_more_is_not_well_until_allowed_a
         server.stop()
 
 
-async def test_a_client_that_gives_up_is_replaced_at_once(nats: Nats, events: Recorder) -> None:
+async def test_a_closed_client_is_replaced_immediately(nats: Nats, events: Recorder) -> None:
     settings = BrokerNats.model_validate({"url": nats.nats_url, "prefix": "p"})
     broker = NatsBroker(NatsConnection(settings, "me", probe_seconds=60.0), settings, events)
     await broker.start()
     try:
         await broker.subscribe("news")
         restored = asyncio.Event()
-        broker.when_restored(restored.set)
-        await broker.publish("x" * 5000, b"1", PublishOptions())  # more than the server takes for a line
+        broker.set_on_restored(restored.set)
+        await broker.publish("x" * 5000, b"1", PublishOptions())  # longer than the server accepts
         await asyncio.wait_for(restored.wait(), 10)
         await delivered_again(broker, events)
     finally:

@@ -256,7 +256,7 @@ async def test_an_outage_is_told_and_survived(postgres: Postgres, settings: dict
 async def test_who_hears_nothing_is_not_taken_for_well(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fanjet.engines.postgres.controller.DEAF_AFTER", 0.3)
+    monkeypatch.setattr("fanjet.engines.postgres.controller.SILENCE_SECONDS", 0.3)
     async with node(settings, "a") as a:
 
         async def is_deaf() -> bool:

@@ -222,7 +222,7 @@ async def test_a_position_that_is_none_fails_the_call(redis, events):
             broker.history("news", limit=0),
             broker.publish("news", b"1", replace(KEEP, idempotency_key="key")),
         ):
-            with pytest.raises(EngineUnavailable, match="no position"):
+            with pytest.raises(EngineUnavailable, match="malformed stream position"):
                 await call
 
 

@@ -1,4 +1,4 @@
-"""NATS as the broker, and its controller with it (07 §15)."""
+"""Broker and controller on NATS (07 §15)."""
 
 from .broker import NatsBroker
 from .connection import NatsConnection

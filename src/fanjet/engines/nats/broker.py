@@ -31,14 +31,14 @@ log = get_logger(__name__)
 
 _DONE: Final = Published()
 _EPOCH_TAG: Final = "__centrifugo_epoch"
-"""Where a publication that is in a stream elsewhere carries the stream's epoch (07 §16)."""
+"""The tag with the epoch of a publication whose stream is in another broker (07 §16)."""
 
 
 class NatsBroker:
-    """Carries publications, joins and leaves. What asks for a history is refused with `HistoryNotAvailable`.
+    """Delivers publications, joins and leaves. History calls raise `HistoryNotAvailable`.
 
-    With wildcards a channel may be a pattern: who subscribes to it gets what is published to every matching channel,
-    and is told which one that was. In raw mode publications always tell the subject that they came through.
+    With wildcards a channel may be a pattern: its subscribers get the publications of all matching channels, each with
+    the name of its channel. In raw mode publications always carry the subject.
     """
 
     keeps_history = False
@@ -47,18 +47,18 @@ class NatsBroker:
     def __init__(self, connection: NatsConnection, config: BrokerNats, events: RevocationEvents) -> None:
         self._connection = connection
         self._events = events
-        self._wildcards = config.allow_wildcards
+        self._allow_wildcards = config.allow_wildcards
         raw = config.raw_mode
-        self._tells_channel = config.allow_wildcards or raw.enabled
+        self._adds_channel = config.allow_wildcards or raw.enabled
         self.is_raw = raw.enabled
-        """Whether subjects carry data and nothing else."""
+        """Whether messages contain data only."""
         self._subjects: Subjects = (
             RawSubjects(raw.prefix, raw.channel_replacements) if raw.enabled else PrefixedSubjects(config.prefix)
         )
 
-    def when_restored(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when messages come again after a loss. Without history nobody could make use of that."""
-        self._connection.on_restored = tell
+    def set_on_restored(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when messages arrive again after a loss. Useful only with a history in another broker."""
+        self._connection.on_restored = callback
 
     @property
     def outage(self) -> str:
@@ -80,7 +80,7 @@ class NatsBroker:
 
     async def subscribe(self, channel: str) -> None:
         """See `Broker.subscribe`. Raises error 107 for a pattern where wildcards are not allowed."""
-        if has_wildcard(channel) and not self._wildcards:
+        if has_wildcard(channel) and not self._allow_wildcards:
             raise ReplyError(ERROR_BAD_REQUEST)
         receive = self._receive_raw if self.is_raw else self._receive
         await self._connection.subscribe(
@@ -94,7 +94,7 @@ class NatsBroker:
         await self._connection.unsubscribe(self._subjects.subject(channel))
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """See `Broker.publish`. History, idempotency and versions are not to be had here. Raises error 107 for a
+        """See `Broker.publish`. Supports no history, idempotency keys or versions. Raises error 107 for a
         pattern."""
         if has_wildcard(channel):
             raise ReplyError(ERROR_BAD_REQUEST)
@@ -109,8 +109,8 @@ class NatsBroker:
         return _DONE
 
     async def deliver(self, channel: str, data: bytes, options: PublishOptions, position: StreamPosition) -> None:
-        """Publish what is in a stream already, at this position. Raw subjects have no room for that: they carry
-        nothing."""
+        """Deliver a publication that is already in a stream at `position`. Does nothing in raw mode, whose messages
+        have no position."""
         if self.is_raw:
             return
         record = publication_record(data, options, 0)
@@ -123,13 +123,13 @@ class NatsBroker:
         )
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
-        """See `Broker.publish_join`. Raw subjects carry none."""
+        """See `Broker.publish_join`. Does nothing in raw mode."""
         if not self.is_raw:
             push = pb.Push(channel=channel, join=pb.Join(info=info_record(info)))
             await self._connection.publish(self._subjects.subject(channel), push.SerializeToString())
 
     async def publish_leave(self, channel: str, info: ClientInfo) -> None:
-        """See `Broker.publish_leave`. Raw subjects carry none."""
+        """See `Broker.publish_leave`. Does nothing in raw mode."""
         if not self.is_raw:
             push = pb.Push(channel=channel, leave=pb.Leave(info=info_record(info)))
             await self._connection.publish(self._subjects.subject(channel), push.SerializeToString())
@@ -143,12 +143,12 @@ class NatsBroker:
         reverse: bool = False,
         meta_ttl: int = 0,
     ) -> History:
-        """There is none."""
-        _refuse()
+        """Not available."""
+        _raise_no_history()
 
     async def remove_history(self, channel: str) -> None:
-        """There is none."""
-        _refuse()
+        """Not available."""
+        _raise_no_history()
 
     def _receive(self, subscribed: str, subject: str, payload: bytes) -> None:
         try:
@@ -172,10 +172,10 @@ class NatsBroker:
         self._report(subscribed, self._subjects.channel(subject), Publication(payload), "", use_delta=False)
 
     def _report(self, subscribed: str, channel: str, publication: Publication, epoch: str, *, use_delta: bool) -> None:
-        if self._tells_channel:
+        if self._adds_channel:
             publication = replace(publication, channel=channel)
         self._events.on_publication(subscribed, publication, epoch, use_delta=use_delta, previous=None)
 
 
-def _refuse() -> NoReturn:
+def _raise_no_history() -> NoReturn:
     raise HistoryNotAvailable

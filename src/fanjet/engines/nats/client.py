@@ -1,4 +1,4 @@
-"""The library's client, mended where that does not do."""
+"""The NATS client of the library with corrections."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class NatsClient(Client):
-    """Goes on when the answer to a flush comes after its time, which ends the reader of the library's client, and keeps
-    errors as the server has told them: the library hands them on in lower case, in which subjects are not told apart.
+    """Corrections: a PONG after the timeout of its flush does not end the reader, and errors keep the case of the
+    server's text, because the library lower-cases them, which makes subjects ambiguous.
 
-    User and password may be escaped in a URL, as any can be that hold `@` or `/`, and go to the servers that the first
-    one tells of as well. Where TLS is asked for, by the configuration or by `tls://`, nothing is sent without.
+    User and password in a URL may be percent-encoded, and are also used for servers that the first one announces. With
+    TLS, requested by the configuration or by `tls://`, nothing is sent unencrypted.
     """
 
-    told = ""
-    """The error that is being handed on, if it is the server's."""
+    server_error = ""
+    """The error being reported, if the server sent it."""
 
     @staticmethod
     def _parse_server_uri(connect_url: str) -> ParseResult:
@@ -29,8 +29,8 @@ class NatsClient(Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         known = {(server.uri.hostname, server.uri.port) for server in self._server_pool}
-        told = [url for url in info.get("connect_urls") or () if _host_and_port(url) not in known]
-        await super()._process_info({**info, "connect_urls": told}, initial_connection)
+        new_urls = [url for url in info.get("connect_urls") or () if _host_and_port(url) not in known]
+        await super()._process_info({**info, "connect_urls": new_urls}, initial_connection)
         assert self._current_server is not None
         user_info, has_user, _ = self._current_server.uri.netloc.rpartition("@")
         for server in self._server_pool:
@@ -46,11 +46,11 @@ class NatsClient(Client):
         return "tls" in self.options or any(server.uri.scheme == "tls" for server in self._server_pool)
 
     async def _process_err(self, err_msg: str) -> None:
-        self.told = self._ps.buf.partition(b"\r\n")[0].decode()  # its parser still has it
+        self.server_error = self._ps.buf.partition(b"\r\n")[0].decode()  # the parser still has the line
         try:
             await super()._process_err(err_msg)
         finally:
-            self.told = ""
+            self.server_error = ""
 
     async def _process_pong(self) -> None:
         if self._pongs and self._pongs[0].done():
@@ -61,19 +61,19 @@ class NatsClient(Client):
 
 
 class _Server(ParseResult):
-    """A URL whose user and password are as they were before they were escaped."""
+    """A URL with percent-decoded user and password."""
 
     @property
     def username(self) -> str | None:
-        return _plain(super().username)
+        return _decoded(super().username)
 
     @property
     def password(self) -> str | None:
-        return _plain(super().password)
+        return _decoded(super().password)
 
 
-def _plain(escaped: str | None) -> str | None:
-    return None if escaped is None else unquote(escaped)
+def _decoded(encoded: str | None) -> str | None:
+    return None if encoded is None else unquote(encoded)
 
 
 def _host_and_port(server: str) -> tuple[str | None, int | None]:

@@ -1,4 +1,4 @@
-"""The one connection to NATS that broker and controller share (07 §15.2)."""
+"""The NATS connection shared by broker and controller (07 §15.2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
 from .client import NatsClient
 from .heartbeat import PROBE_SECONDS, Heartbeat
-from .permission_errors import Denials
+from .permission_errors import PermissionErrors
 from .subjects import NodeSubjects, is_subject, is_writable
 
 if TYPE_CHECKING:
@@ -31,74 +31,74 @@ if TYPE_CHECKING:
     Receive = Callable[[str, bytes], None]
 
 log = get_logger(__name__)
-refusals = RateLimitedLog(log, 20)
-"""Of subscriptions: when the server's permissions change it may be all."""
+denials_log = RateLimitedLog(log, 20)
+"""For denied subscriptions: when permissions change, all may be denied at once."""
 
 RECONNECT_SECONDS: Final = 2
 PROBE: Final = b"probe"
 
 
-class Interest(NamedTuple):
-    """Who wants to hear a subject: gets every message, or is told that there will be none, which it `outlasts` when it
-    asks again whenever the connection is made anew."""
+class SubscriptionHandler(NamedTuple):
+    """Callbacks of a subscription. A persistent one is kept when the server denies it, and retried with every new
+    connection."""
 
     receive: Receive
-    refused: Callable[[], None]
-    outlasts: bool = False
+    on_denied: Callable[[], None]
+    is_persistent: bool = False
 
 
-class NotPermitted(EngineUnavailable):
-    """The server lets this node not hear a subject."""
+class SubscriptionDenied(EngineUnavailable):
+    """The server denies a subscription to this node."""
 
 
 class NatsConnection:
-    """Connects, reconnects for ever, subscribes anew what was subscribed, and what is subscribed while it is lost. No
-    message is kept for later: what is published then fails.
+    """Reconnects without limit and restores subscriptions, including those made while disconnected. Messages published
+    while disconnected are not buffered: the call fails.
 
-    After `probe_seconds` without any message it publishes one to the node itself, whose id is `uid`; when that does not
-    come back, the connection is deaf, however alive it looks, and another one takes its place.
+    After `probe_seconds` without a message it publishes a probe to the node's own subject, by its id `uid`. When the
+    probe does not come back, the connection is replaced, even if it seems to be open.
 
     Every call may raise `EngineUnavailable`.
     """
 
     def __init__(self, config: Settings, uid: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
         self.subjects = NodeSubjects(config.prefix, uid)
-        self.on_node_message: Callable[[bytes], None] = _ignore
-        """Gets what is sent to this node alone."""
-        self.on_restored: Callable[[], None] = _nothing
-        """Called when everything is heard again after a loss."""
+        self.on_node_message: Callable[[bytes], None] = _discard_message
+        """Gets messages for this node only."""
+        self.on_restored: Callable[[], None] = _no_callback
+        """Called when all subscriptions are restored after a loss."""
         self._config = config
         self._client = NatsClient()
-        self._interests: dict[str, Interest] = {}
+        self._handlers: dict[str, SubscriptionHandler] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._postponed: dict[str, None] = {}
-        """Subjects to subscribe to when the connection is back."""
-        self._refusal = ""
-        """Why the first attempt to connect failed: what the server said, before it closed the connection."""
-        self._denials = Denials(self._interests, self._refuse)
+        """Subjects to subscribe after reconnecting."""
+        self._connect_error = ""
+        """The server's error during the first connection attempt, sent before it closed the connection."""
+        self._permission_errors = PermissionErrors(self._handlers, self._on_denied)
         self._heartbeat = Heartbeat(self, probe_seconds)
         self._is_lost = False
         self._users = 0
         self._flushing: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._errands: set[asyncio.Task[None]] = set()
+        self._background_tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Connect, for the first of those who share this. Raises `EngineUnavailable`, `TLSError`."""
+        """Connect on the first call; further ones share the connection. Raises `EngineUnavailable`, `TLSError`."""
         self._users += 1
         if self._users > 1:
             return
         await self._connect(self._client)
-        self._heartbeat.heard_at = asyncio.get_running_loop().time()
-        await self.subscribe(self.subjects.own, self._receive_own, _nothing, outlasts=True)
-        self._watching = asyncio.get_running_loop().create_task(self._heartbeat.keep())
+        self._heartbeat.received_at = asyncio.get_running_loop().time()
+        await self.subscribe(self.subjects.own, self._receive_own, _no_callback, is_persistent=True)
+        self._watching = asyncio.get_running_loop().create_task(self._heartbeat.run())
 
     async def close(self) -> None:
-        """Disconnect, with the last of those who share this."""
+        """Disconnect with the last user."""
         self._users -= 1
         if self._users:
             return
-        running = [task for task in (self._watching, self._flushing, *self._errands) if task is not None]
+        running = [task for task in (self._watching, self._flushing, *self._background_tasks) if task is not None]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -107,10 +107,10 @@ class NatsConnection:
 
     @property
     def outage(self) -> str:
-        """What cannot be reached or is not heard now, empty while all is well."""
+        """See `RemoteEngine`."""
         if not self._client.is_connected:
             return "NATS"
-        return "messages of NATS" if self._heartbeat.has_stopped else ""
+        return "messages of NATS" if self._heartbeat.is_silent else ""
 
     @property
     def silence(self) -> float:
@@ -118,7 +118,7 @@ class NatsConnection:
         return self._heartbeat.silence
 
     async def publish(self, subject: str, payload: bytes) -> None:
-        """Send a message."""
+        """Publish a message. Raises `EngineUnavailable`."""
         if not is_writable(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
         if not self._client.is_connected:
@@ -127,42 +127,43 @@ class NatsConnection:
             await self._client.publish(subject, payload)
 
     async def subscribe(
-        self, subject: str, receive: Receive, refused: Callable[[], None], *, outlasts: bool = False
+        self, subject: str, receive: Receive, on_denied: Callable[[], None], *, is_persistent: bool = False
     ) -> None:
-        """Receive what is published to a subject from now on; returns when the server knows. While it cannot be reached
-        or does not answer in time the subscription is as good as those made before: it brings something afterwards.
-        Once is enough. Raises `NotPermitted` for what the server refuses. If it refuses later on, be it because it does
-        not permit any more what it did, `refused` is called, and there is no subscription. One that `outlasts` that is
-        not refused by an exception either, and made again with the next connection."""
-        if subject in self._interests:
+        """Subscribe to a subject; returns when the server has confirmed it. Idempotent.
+
+        While the server is unreachable or does not answer in time, the subscription is kept and takes effect later.
+        Raises `SubscriptionDenied` if the server denies it. If it does so later, also because permissions have changed,
+        the subscription is removed and `on_denied` is called. A persistent subscription is kept instead: `on_denied` is
+        called in both cases, and the next connection tries it again."""
+        if subject in self._handlers:
             return
         if not is_subject(subject):
             raise EngineUnavailable(f"not a NATS subject: {subject!r}")
-        self._interests[subject] = Interest(receive, refused, outlasts)
-        self._denials.forget(subject)
+        self._handlers[subject] = SubscriptionHandler(receive, on_denied, is_persistent)
+        self._permission_errors.forget(subject)
         if not self._client.is_connected:
             self._postponed[subject] = None
             return
         try:
-            with _failures(f"error subscribing to NATS subject {subject!r}"), self._denials.awaited(subject):
+            with _failures(f"error subscribing to NATS subject {subject!r}"), self._permission_errors.pending(subject):
                 await self._subscribe(self._client, subject)
                 with suppress(errors.FlushTimeoutError):
-                    await asyncio.shield(self._flush_soon())
+                    await asyncio.shield(self._shared_flush())
         except BaseException:
-            with suppress(EngineUnavailable):  # then there is nothing left that could be received
+            with suppress(EngineUnavailable):  # nothing is received any more in this case
                 await self.unsubscribe(subject)
             raise
-        if subject not in self._denials:
+        if subject not in self._permission_errors:
             return
-        if outlasts:
-            refused()
+        if is_persistent:
+            on_denied()
             return
         await self.unsubscribe(subject)
-        raise NotPermitted(f"NATS does not permit a subscription to {subject!r}")
+        raise SubscriptionDenied(f"NATS does not permit a subscription to {subject!r}")
 
     async def unsubscribe(self, subject: str) -> None:
-        """Receive no more of a subject."""
-        subscription = self._forget(subject)
+        """Unsubscribe from a subject."""
+        subscription = self._remove(subject)
         if subscription is not None:
             with _failures(f"error unsubscribing from NATS subject {subject!r}"):
                 await subscription.unsubscribe()
@@ -170,12 +171,12 @@ class NatsConnection:
     # ------------------------------------------------------------------------------------------ for the heartbeat
 
     @property
-    def has_given_up(self) -> bool:
-        """Whether the client has, which it does when the server complains of anything."""
+    def is_closed(self) -> bool:
+        """Whether the client is closed, as it is after any error of the server."""
         return self._client.is_closed
 
     async def probe(self) -> bool:
-        """Publish a message to the node itself. Whether the client took it."""
+        """Publish a message to the node's own subject. Returns whether the client accepted it."""
         try:
             await self.publish(self.subjects.own, PROBE)
         except EngineUnavailable:
@@ -183,22 +184,22 @@ class NatsConnection:
         return True
 
     async def replace(self) -> None:
-        """Connect anew beside the old connection, then let that go: closing it may take as long as it is stuck."""
+        """Open a new connection, then close the old one in the background: closing a stuck one may take long."""
         client = NatsClient()
-        self._refusal = ""
+        self._connect_error = ""
         try:
             await self._connect(client)
             old, self._client = self._client, client
             self._postponed.clear()
             self._run(old.close())
-            for subject in list(self._interests):
-                if subject in self._interests:
+            for subject in list(self._handlers):
+                if subject in self._handlers:
                     await self._subscribe(client, subject)
             await self._flush(client)
         except (EngineUnavailable, errors.Error, OSError, TimeoutError) as error:
             log.error("cannot replace the connection to NATS", error=error)
             return
-        await self._note_return()
+        await self._on_restored()
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -211,7 +212,7 @@ class NatsConnection:
             reconnect_time_wait=RECONNECT_SECONDS,
             max_reconnect_attempts=-1,
             pending_size=0,
-            skip_subject_validation=True,  # it refuses a "*" within a token, which is no wildcard for the server
+            skip_subject_validation=True,  # it rejects "*" within a token, which is no wildcard for the server
             tls=tls,
             tls_hostname=config.tls.server_name or None,
             error_cb=partial(self._on_error, client),
@@ -223,48 +224,48 @@ class NatsConnection:
             async with asyncio.timeout(config.dial_timeout + 1):
                 await connecting
         except (TimeoutError, OSError, errors.Error) as error:
-            reason = self._refusal or str(error) or type(error).__name__
+            reason = self._connect_error or str(error) or type(error).__name__
             raise EngineUnavailable(f"error connecting to NATS: {reason}") from error
 
-    def _for(self, client: NatsClient, tell: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """What happens to a client counts only while it is the one in use."""
+    def _for(self, client: NatsClient, callback: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """A callback that is ignored once `client` has been replaced."""
 
-        async def tell_of_current() -> None:
+        async def call_if_current() -> None:
             if client is self._client:
-                await tell()
+                await callback()
 
-        return tell_of_current
+        return call_if_current
 
-    def _forget(self, subject: str) -> Subscription | None:
-        """Nobody wants to hear it any more. Returns what is to be ended."""
-        self._interests.pop(subject, None)
+    def _remove(self, subject: str) -> Subscription | None:
+        """Forget a subject. Returns its subscription, if any, to be ended."""
+        self._handlers.pop(subject, None)
         self._postponed.pop(subject, None)
         return self._subscriptions.pop(subject, None)
 
     async def _subscribe(self, client: NatsClient, subject: str) -> None:
-        receive, heartbeat = self._interests[subject].receive, self._heartbeat
+        receive, heartbeat = self._handlers[subject].receive, self._heartbeat
         time = asyncio.get_running_loop().time
 
-        async def take(message: Msg) -> None:
-            heartbeat.heard_at = time()
+        async def on_message(message: Msg) -> None:
+            heartbeat.received_at = time()
             try:
                 receive(message.subject, message.data)
             except Exception:
                 log.exception("error handling NATS message", subject=message.subject)
 
-        self._subscriptions[subject] = await client.subscribe(subject, cb=take)
+        self._subscriptions[subject] = await client.subscribe(subject, cb=on_message)
 
-    def _flush_soon(self) -> asyncio.Task[None]:
+    def _shared_flush(self) -> asyncio.Task[None]:
         """What was sent has reached the server when this is done; those who ask at the same time share it. A task,
         since commands have none until they wait (net.aio)."""
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_together())
-            self._flushing.add_done_callback(_take_note)
+            self._flushing.add_done_callback(_consume_exception)
         return self._flushing
 
     async def _flush_together(self) -> None:
         await asyncio.sleep(0)
-        self._flushing = None  # who comes now has sent what this one may not carry
+        self._flushing = None  # later callers may have sent messages that this flush does not cover
         await self._flush(self._client)
 
     async def _flush(self, client: NatsClient) -> None:
@@ -275,27 +276,27 @@ class NatsConnection:
             self.on_node_message(payload)
 
     async def _on_error(self, client: NatsClient, error: Exception) -> None:
-        self._refusal = self._refusal or str(error)
-        self._denials.take(client.told)
-        if self.subjects.own in client.told and "Permissions Violation" in client.told:
-            self._heartbeat.may_probe = False
-        if not self._is_lost:  # else it is one of the attempts to come back, told once
+        self._connect_error = self._connect_error or str(error)
+        self._permission_errors.on_error(client.server_error)
+        if self.subjects.own in client.server_error and "Permissions Violation" in client.server_error:
+            self._heartbeat.can_probe = False
+        if not self._is_lost:  # errors of reconnection attempts are not logged
             log.error("NATS error", error=error)
 
-    def _refuse(self, subject: str) -> None:
-        """It is not permitted, after all or any more."""
-        interest = self._interests[subject]
-        if not interest.outlasts:
-            subscription = self._forget(subject)
-            refusals.error("NATS does not permit a subscription any more", subject=subject)
+    def _on_denied(self, subject: str) -> None:
+        """Handle a denial that came late, or after permissions changed."""
+        handler = self._handlers[subject]
+        if not handler.is_persistent:
+            subscription = self._remove(subject)
+            denials_log.error("NATS does not permit a subscription any more", subject=subject)
             if subscription is not None:
-                self._run(_end(subscription))
-        interest.refused()
+                self._run(_unsubscribe_quietly(subscription))
+        handler.on_denied()
 
-    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(errand)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
     async def _on_disconnected(self) -> None:
         if not self._client.is_closed and not self._is_lost:
@@ -309,37 +310,37 @@ class NatsConnection:
         while self._postponed:
             subject, _ = self._postponed.popitem()
             await self._subscribe(self._client, subject)
-        await self._note_return()
+        await self._on_restored()
 
-    async def _note_return(self) -> None:
+    async def _on_restored(self) -> None:
         self._is_lost = False
-        log.info("NATS connection restored", subscriptions=len(self._interests))
+        log.info("NATS connection restored", subscriptions=len(self._handlers))
         self.on_restored()
         await self.probe()
 
 
-async def _end(subscription: Subscription) -> None:
-    with suppress(errors.Error, OSError):  # it has gone with its connection
+async def _unsubscribe_quietly(subscription: Subscription) -> None:
+    with suppress(errors.Error, OSError):  # the subscription ended with its connection
         await subscription.unsubscribe()
 
 
-def _take_note(flush: asyncio.Task[None]) -> None:
-    """Of its failure, lest it be reported as unseen when all who waited have gone."""
+def _consume_exception(flush: asyncio.Task[None]) -> None:
+    """Retrieve the exception, so that asyncio does not report it when all waiters were cancelled."""
     if not flush.cancelled():
         flush.exception()
 
 
-def _nothing() -> None:
-    """When nobody cares."""
+def _no_callback() -> None:
+    """The default of callbacks without arguments."""
 
 
-def _ignore(message: bytes) -> None:
-    """What nobody waits for."""
+def _discard_message(message: bytes) -> None:
+    """The default of the message callback."""
 
 
 @contextmanager
-def _failures(what: str) -> Iterator[None]:
+def _failures(text: str) -> Iterator[None]:
     try:
         yield
     except (errors.Error, OSError, TimeoutError) as error:
-        raise EngineUnavailable(f"{what}: {error or type(error).__name__}") from error
+        raise EngineUnavailable(f"{text}: {error or type(error).__name__}") from error

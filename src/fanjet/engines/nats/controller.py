@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 
 class NatsController:
-    """Everybody hears one subject, each node another one."""
+    """One subject for all nodes, and one per node."""
 
     def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
@@ -42,12 +42,12 @@ class NatsController:
             on_control(payload)
 
         await connection.start()
-        await connection.subscribe(connection.subjects.control, receive, self._note_refusal, outlasts=True)
+        await connection.subscribe(connection.subjects.control, receive, self._on_denied, is_persistent=True)
 
-    def _note_refusal(self) -> None:
+    def _on_denied(self) -> None:
         if self._is_permitted:
             self._is_permitted = False
-            log.error("NATS does not permit the node to hear control messages")
+            log.error("NATS denies the subscription to control messages")
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""

@@ -1,4 +1,4 @@
-"""Finds out that a connection to NATS is deaf, however alive it looks, or has given up, and has it replaced."""
+"""Detects NATS connections that deliver nothing or are closed, and replaces them."""
 
 from __future__ import annotations
 
@@ -11,83 +11,83 @@ from fanjet.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 PROBE_SECONDS: Final = 10.0
-DEAF_AFTER: Final = 2.5
-"""Probe intervals of silence: one until the probe, one for it to come back."""
-MOST_PAUSE: Final = 10
-"""Intervals that a connection is left alone at most, when making it anew has not helped again and again."""
+SILENCE_LIMIT: Final = 2.5
+"""Probe intervals without a message until a connection counts as dead: one until the probe, one for its return."""
+MAX_PAUSE: Final = 10
+"""Longest pause between replacements, in probe intervals, when they have not helped repeatedly."""
 
 
-class Line(Protocol):
-    """What may become deaf."""
+class ProbedConnection(Protocol):
+    """A connection that can be probed and replaced."""
 
     @property
-    def has_given_up(self) -> bool:
-        """Whether it brings nothing more. Who makes it so then calls `Heartbeat.wake`."""
+    def is_closed(self) -> bool:
+        """Whether the connection is closed. When it closes, `Heartbeat.wake` is to be called."""
 
     async def probe(self) -> bool:
-        """Send a message that comes back to this node. Whether that could be done."""
+        """Send a message that comes back to this node. Returns whether it was sent."""
 
     async def replace(self) -> None:
-        """Make it anew; a failure is logged."""
+        """Open a new connection in its place; a failure is logged."""
 
 
 class Heartbeat:
-    """After `seconds` without any message a probe is sent; when that does not come back within as many, the line is
+    """Sends a probe after `seconds` without a message; when it does not come back in the same time, the connection is
     replaced."""
 
-    def __init__(self, line: Line, seconds: float) -> None:
-        self._line = line
+    def __init__(self, connection: ProbedConnection, seconds: float) -> None:
+        self._connection = connection
         self._seconds = seconds
         self._woken = asyncio.Event()
-        self.may_probe = True
-        """Whether the node is allowed to hear its own messages. If not, silence proves nothing."""
-        self.heard_at = 0.0
-        """When the last message came, in the loop's time."""
+        self.can_probe = True
+        """Whether the node may receive its own messages. If not, silence proves nothing."""
+        self.received_at = 0.0
+        """The event loop time of the last message."""
 
     @property
     def silence(self) -> float:
-        """Seconds since anything was heard. Where there are no messages there are probes, so that it grows beyond
-        twice the interval only while the node is deaf."""
-        return asyncio.get_running_loop().time() - self.heard_at
+        """Seconds since the last message. Probes bound it: it exceeds twice the interval only while nothing is
+        delivered."""
+        return asyncio.get_running_loop().time() - self.received_at
 
     @property
-    def has_stopped(self) -> bool:
-        """Whether a probe would have come back by now."""
-        return self.may_probe and self.silence > DEAF_AFTER * self._seconds
+    def is_silent(self) -> bool:
+        """Whether a probe should have come back by now."""
+        return self.can_probe and self.silence > SILENCE_LIMIT * self._seconds
 
     def wake(self) -> None:
-        """The line has given up, no need to wait for longer."""
+        """Check now: the connection was closed."""
         self._woken.set()
 
-    async def keep(self) -> None:
-        """Replace the line whenever it is deaf, for ever."""
-        vain = 0
+    async def run(self) -> None:
+        """Replace the connection whenever it is closed or silent."""
+        attempts = 0
         while True:
-            if not await self._is_deaf():
-                vain = 0
+            if not await self._is_silent():
+                attempts = 0
                 continue
-            log.error("NATS connection is deaf, making another one", silence=round(self.silence, 1))
-            await asyncio.sleep(min(2**vain - 1, MOST_PAUSE) * self._seconds)
-            vain += 1
-            await self._line.replace()
+            log.error("NATS connection receives nothing, replacing it", silence=round(self.silence, 1))
+            await asyncio.sleep(min(2**attempts - 1, MAX_PAUSE) * self._seconds)
+            attempts += 1
+            await self._connection.replace()
 
-    async def _is_deaf(self) -> bool:
-        """Whether it has given up, or hears nothing although something was published. Takes its time to find out."""
-        heard_at = self.heard_at
-        if await self._gives_up_within(max(0.0, self._seconds - self.silence)):
+    async def _is_silent(self) -> bool:
+        """Wait until the next message or the end of a probe. Returns whether the connection is closed or silent."""
+        received_at = self.received_at
+        if await self._closed_within(max(0.0, self._seconds - self.silence)):
             return True
-        if self.heard_at > heard_at:
+        if self.received_at > received_at:
             return False
-        accepted = await self._line.probe()
-        if await self._gives_up_within(self._seconds):
+        accepted = await self._connection.probe()
+        if await self._closed_within(self._seconds):
             return True
-        return accepted and self.may_probe and self.heard_at == heard_at
+        return accepted and self.can_probe and self.received_at == received_at
 
-    async def _gives_up_within(self, seconds: float) -> bool:
-        """Whether it has given up; waits so many seconds for that."""
-        if not self._line.has_given_up:
+    async def _closed_within(self, seconds: float) -> bool:
+        """Whether the connection is closed, now or within so many seconds."""
+        if not self._connection.is_closed:
             self._woken.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._woken.wait()
-        return self._line.has_given_up
+        return self._connection.is_closed

@@ -1,4 +1,4 @@
-"""What the server does not permit: it says so some time after it was asked, and when its permissions change."""
+"""Permission errors, which the server sends after a subscription or when permissions change."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from .subjects import as_told
+from .subjects import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-_DENIED: Final = re.compile(r'Permissions Violation for Subscription to "((?:[^"\\]|\\.)*)"')
+_VIOLATION: Final = re.compile(r'Permissions Violation for Subscription to "((?:[^"\\]|\\.)*)"')
 
 
-class Denials:
-    """Subjects that the server has refused to let be heard.
+class PermissionErrors:
+    """Subjects whose subscription the server has denied.
 
-    For each of those `in_use` for which nobody waits any more, `end` is called. All in one go, since a server whose
-    permissions have changed refuses many, and it takes a look at every one to find them.
+    `on_denied` is called for each denied subject `in_use` that is not pending. Denials are collected and processed in
+    one pass, because a change of permissions may cause many, and finding them takes a scan of all subjects.
     """
 
-    def __init__(self, in_use: Collection[str], end: Callable[[str], None]) -> None:
+    def __init__(self, in_use: Collection[str], on_denied: Callable[[str], None]) -> None:
         self._in_use = in_use
-        self._end = end
-        self._awaited: set[str] = set()
-        self._told: set[str] = set()
-        """As they stood in the errors."""
-        self._looks_soon = False
+        self._on_denied = on_denied
+        self._pending: set[str] = set()
+        self._denied: set[str] = set()
+        """Subjects as quoted in the errors."""
+        self._is_scheduled = False
 
     def __contains__(self, subject: str) -> bool:
-        """Whether it was refused while it was `awaited`."""
-        return as_told(subject) in self._told
+        """Whether the subject was denied while it was `pending`."""
+        return quoted(subject) in self._denied
 
     def forget(self, subject: str) -> None:
-        """It is about to be asked for anew."""
-        self._told.discard(as_told(subject))
+        """Forget a denial, before another subscription."""
+        self._denied.discard(quoted(subject))
 
     @contextmanager
-    def awaited(self, subject: str) -> Iterator[None]:
-        """Meanwhile somebody waits for it, and looks himself in the end what the server has said."""
-        self._awaited.add(subject)
+    def pending(self, subject: str) -> Iterator[None]:
+        """While the block runs, its caller handles a denial of the subject."""
+        self._pending.add(subject)
         try:
             yield
         finally:
-            self._awaited.discard(subject)
+            self._pending.discard(subject)
 
-    def take(self, error: str) -> None:
-        """The server complains, about this or something else."""
-        denied = _DENIED.search(error)
+    def on_error(self, error: str) -> None:
+        """Handle an error of the server, which may be of another kind."""
+        denied = _VIOLATION.search(error)
         if denied is None:
             return
-        self._told.add(denied[1])
-        if not self._looks_soon:
-            self._looks_soon = True
-            asyncio.get_running_loop().call_soon(self._look)
+        self._denied.add(denied[1])
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._process_denied)
 
-    def _look(self) -> None:
-        self._looks_soon = False
-        for subject in [one for one in self._in_use if one in self and one not in self._awaited]:
-            self._end(subject)
-        self._told.intersection_update(map(as_told, self._awaited))
+    def _process_denied(self) -> None:
+        self._is_scheduled = False
+        for subject in [one for one in self._in_use if one in self and one not in self._pending]:
+            self._on_denied(subject)
+        self._denied.intersection_update(map(quoted, self._pending))

@@ -1,4 +1,4 @@
-"""Which NATS subject carries which channel (07 §15.3 to §15.5)."""
+"""NATS subjects of channels and nodes (07 §15.3 to §15.5)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _SHORT: Final = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\v": r"\v", '"': r"\"",
 
 
 def is_writable(subject: str) -> bool:
-    """Whether a message to this subject can be put on the wire. The server may have no use for it."""
+    """Whether the subject can be encoded in the protocol. The server may still reject it."""
     return bool(subject) and _SPACE.search(subject) is None
 
 
 def is_subject(subject: str) -> bool:
-    """Whether the server takes this for a subject: no token of it is empty."""
+    """Whether the server accepts the subject: no token is empty."""
     return is_writable(subject) and all(subject.split("."))
 
 
-def as_told(subject: str) -> str:
-    """How a subject stands in an error of the server, which quotes it as Go does."""
+def quoted(subject: str) -> str:
+    """The subject as quoted in errors of the server, by the rules of Go."""
     if subject.isprintable() and '"' not in subject and "\\" not in subject:
         return subject
     return "".join(map(_quoted, subject))
@@ -48,22 +48,22 @@ class NodeSubjects:
         self.own = self.node(uid)
 
     def node(self, uid: str) -> str:
-        """What is for one node."""
+        """The subject of one node."""
         return f"{self._prefix}.node.{uid}"
 
 
 class Subjects(Protocol):
-    """A rule for the names."""
+    """A mapping between channels and subjects."""
 
     def subject(self, channel: str) -> str:
         """The subject of a channel."""
 
     def channel(self, subject: str) -> str:
-        """The channel that a publication came through, as clients are told where they subscribed to a pattern."""
+        """The channel of a subject, which subscribers of a pattern get with each publication."""
 
 
 class PrefixedSubjects:
-    """The channel behind a prefix."""
+    """Subjects made of a prefix and the channel."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = f"{prefix}.client."
@@ -78,7 +78,7 @@ class PrefixedSubjects:
 
 
 class RawSubjects:
-    """Subjects of somebody else's making: parts of the channel are replaced, in one pass from left to right."""
+    """Subjects of external publishers: parts of the channel are replaced, in one pass from left to right."""
 
     def __init__(self, prefix: str, replacements: Mapping[str, str]) -> None:
         self._prefix = prefix
@@ -92,10 +92,10 @@ class RawSubjects:
         return self._prefix + channel
 
     def channel(self, subject: str) -> str:
-        """The subject without prefix; nothing tells what was replaced."""
+        """The subject without prefix; replacements are not reversed."""
         return subject.removeprefix(self._prefix)
 
 
 def has_wildcard(channel: str) -> bool:
-    """Whether NATS would take this for a pattern."""
+    """Whether NATS treats the channel as a pattern."""
     return "*" in channel or ">" in channel

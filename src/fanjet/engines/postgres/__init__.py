@@ -1,4 +1,4 @@
-"""PostgreSQL as the controller (07 §18)."""
+"""Controller on PostgreSQL (07 §18)."""
 
 from .controller import PostgresController
 

@@ -1,4 +1,4 @@
-"""Control messages through a table that every node reads (07 §18)."""
+"""Control messages in a table that every node reads (07 §18)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fanjet.telemetry.logging import get_logger
 
 from .database import Database
 from .dsn import target
-from .outbox_reader import Reader, WakeUp, listen
+from .outbox_reader import OutboxReader, Notifier, receive_notifications
 from .partitions import Partitions
 from .schema import Names, Schema
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-DEAF_AFTER: Final = 20.0
-"""Seconds without a message. Every node hears at least what it announces itself, every 3 s."""
+SILENCE_SECONDS: Final = 20.0
+"""Seconds without a message that count as an outage. A node receives at least its own announcement every 3 s."""
 
 
 class PostgresController:
-    """Messages are rows; every node reads all of them and leaves alone what is for another one."""
+    """Messages are rows; every node reads all of them and skips those for other nodes."""
 
     def __init__(self, config: Settings, uid: str) -> None:
         """Raises `ConfigError`, `TLSError`."""
@@ -52,7 +52,7 @@ class PostgresController:
         )
         self._shards = max(1, config.num_shards)
         self._publish_query = f"SELECT {self._names.publish}($1, $2, $3)"
-        self._readers: list[Reader] = []
+        self._readers: list[OutboxReader] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -60,14 +60,14 @@ class PostgresController:
         """See `RemoteEngine`."""
         if any(reader.is_failing for reader in self._readers):
             return "PostgreSQL"
-        patience = DEAF_AFTER if self._config.use_notify else DEAF_AFTER + self._config.poll_interval
-        return "messages of PostgreSQL" if self.silence > patience else ""
+        limit = SILENCE_SECONDS if self._config.use_notify else SILENCE_SECONDS + self._config.poll_interval
+        return "messages of PostgreSQL" if self.silence > limit else ""
 
     @property
     def silence(self) -> float:
         """See `ProbedEngine`."""
         now = asyncio.get_running_loop().time()
-        return now - max((reader.heard_at for reader in self._readers), default=now)
+        return now - max((reader.received_at for reader in self._readers), default=now)
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
         """See `Controller.start`."""
@@ -78,15 +78,15 @@ class PostgresController:
         except EngineUnavailable as error:
             await self._database.close()
             raise EngineUnavailable(f"error creating controller: {error}") from error
-        wake_up = WakeUp()
-        readers = [self._reader(shard, wake_up, on_control) for shard in range(self._shards)]
+        notifier = Notifier()
+        readers = [self._reader(shard, notifier, on_control) for shard in range(self._shards)]
         await asyncio.gather(*(reader.start() for reader in readers))
         self._readers = readers
         for reader in readers:
             self._run(reader.run())
         if self._config.use_notify:
-            self._run(listen(self._notify_target, self._names.notifications, wake_up))
-        self._run(self._tend_partitions())
+            self._run(receive_notifications(self._notify_target, self._names.notifications, notifier))
+        self._run(self._maintain_partitions())
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """See `Controller.publish_control`."""
@@ -99,8 +99,8 @@ class PostgresController:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._database.close()
 
-    def _reader(self, shard: int, wake_up: WakeUp, on_control: Callable[[bytes], None]) -> Reader:
-        def take(row: asyncpg.Record) -> None:
+    def _reader(self, shard: int, notifier: Notifier, on_control: Callable[[bytes], None]) -> OutboxReader:
+        def on_row(row: asyncpg.Record) -> None:
             if row["node_id"] in ("", self._uid):
                 try:
                     on_control(row["data"])
@@ -108,25 +108,25 @@ class PostgresController:
                     log.exception("error handling control message")
 
         table = self._names.messages
-        return Reader(
+        return OutboxReader(
             self._database,
             shard,
             newest=f"SELECT COALESCE(MAX(id), 0) AS id FROM {table} WHERE shard_id = $1",
             query=f"SELECT id, node_id, data FROM {table} WHERE id > $1 AND shard_id = $3 ORDER BY id LIMIT $2",
             batch_size=self._config.batch_size,
             poll_seconds=self._config.poll_interval,
-            wake_up=wake_up,
-            take=take,
+            notifier=notifier,
+            on_row=on_row,
         )
 
-    async def _tend_partitions(self) -> None:
+    async def _maintain_partitions(self) -> None:
         while True:
             await asyncio.sleep(self._config.partition_cleanup_interval)
             try:
-                await self._partitions.make()
+                await self._partitions.create()
                 await self._partitions.drop_old()
             except Exception as error:
-                log_failure(log, "error tending partitions", error, table=self._names.messages)
+                log_failure(log, "error maintaining partitions", error, table=self._names.messages)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))

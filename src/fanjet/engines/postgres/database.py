@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 Rows = list[asyncpg.Record]
 
 CONNECT_SECONDS: Final = 3.0
-"""A server that is about to stop may accept a connection and never say anything."""
+"""A server that is about to stop may accept a connection and never answer."""
 OPERATION_SECONDS: Final = 9.0
-"""A database that takes longer is given up: the time of the API's request would not allow for more (05 Q8)."""
+"""Timeout of a statement: the timeout of an API request would not allow more (05 Q8)."""
 
 
-class QueryRefused(EngineUnavailable):
+class QueryError(EngineUnavailable):
     """The database answered with an error; `state` is its SQLSTATE."""
 
     def __init__(self, error: asyncpg.PostgresError) -> None:
@@ -33,12 +33,12 @@ class QueryRefused(EngineUnavailable):
 
 class _Connection(asyncpg.Connection):
     def get_reset_query(self) -> str:
-        """Nothing here leaves anything behind on a connection, and to ask costs a round trip."""
+        """None: no statement leaves session state, and a reset costs a round trip."""
         return ""
 
 
 class Database:
-    """Every call may raise `EngineUnavailable`, and `QueryRefused` when the database itself answered with an error.
+    """Every call may raise `EngineUnavailable`, and `QueryError` when the database itself answered with an error.
 
     Connections that break are replaced when they are next needed.
     """
@@ -53,7 +53,7 @@ class Database:
         with _failures():
             self._pool = await asyncpg.create_pool(
                 **self._target.options(),
-                min_size=0,  # what it does in the background to keep more ends in a traceback when the database goes
+                min_size=0,  # background maintenance of idle connections logs a traceback when the database stops
                 max_size=self._pool_size,
                 timeout=CONNECT_SECONDS,
                 connection_class=_Connection,
@@ -61,12 +61,12 @@ class Database:
         await self.fetch("SELECT 1")
 
     async def close(self) -> None:
-        """Disconnect, without waiting for what is under way."""
+        """Disconnect, without waiting for running statements."""
         if self._pool is not None:
             self._pool.terminate()
 
     async def fetch(self, query: str, *arguments: Any) -> Rows:
-        """Run one statement with its arguments. Needs no current task."""
+        """Run one statement with its arguments. May be called without a current task."""
         # In a task of its own, since its timeouts need one, and commands have none until they wait (net.aio).
         return await asyncio.get_running_loop().create_task(self._fetch(query, arguments))
 
@@ -76,7 +76,7 @@ class Database:
             return rows
 
     async def run(self, script: str) -> None:
-        """Run statements without arguments, all or none."""
+        """Run statements without arguments, atomically."""
         async with self._connection() as connection:
             await connection.execute(script, timeout=OPERATION_SECONDS)
 
@@ -91,15 +91,17 @@ class Database:
                 except asyncpg.PostgresError:
                     raise
                 except Exception:
-                    # Whatever state it is in: a server on its way out leaves connections unusable, and to take leave
-                    # of one that does not answer would take as long again.
+                    # Without a graceful close: the connection may be unusable, and waiting for a server that does not
+                    # answer would take as long again.
                     connection.terminate()
                     raise
 
 
 @asynccontextmanager
-async def listening(target: Target, channel: str, on_notification: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
-    """A connection that hears notifications, for as long as the block runs; the event is set when it is lost. Raises
+async def notification_connection(
+    target: Target, channel: str, on_notification: Callable[[], None]
+) -> AsyncIterator[asyncio.Event]:
+    """Receive notifications while the block runs; the event is set when the connection is lost. Raises
     `EngineUnavailable`."""
     lost = asyncio.Event()
     with _failures():
@@ -118,7 +120,7 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise QueryRefused(error) from error
+        raise QueryError(error) from error
     except TimeoutError as error:
         raise EngineUnavailable("no answer from PostgreSQL in time") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:

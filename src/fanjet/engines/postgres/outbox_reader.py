@@ -1,4 +1,4 @@
-"""Reading a table to which rows are added, as they come (07 §18.4)."""
+"""Continuous reader of a table to which rows are appended (07 §18.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fanjet.engines.failure_log import log_failure
 from fanjet.telemetry.logging import get_logger
 
-from .database import listening
+from .database import notification_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 CHECK_SECONDS: Final = 10.0
-"""Silence after which a reader looks whether it has got ahead of the table."""
+"""Seconds without rows after which a reader checks whether its cursor is beyond the end of the table."""
 FIRST_RECONNECT_DELAY: Final = 1.0
 LONGEST_RECONNECT_DELAY: Final = 30.0
 
 
-class WakeUp:
-    """Wakes all who wait."""
+class Notifier:
+    """Wakes the readers."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
 
     def notify(self) -> None:
-        """Somebody has published."""
+        """A row was added."""
         for event in self._waiting:
             event.set()
 
     def join(self) -> asyncio.Event:
-        """An event that is set by every notification, to be cleared by who waits for it."""
+        """An event set by every notification; the waiter clears it."""
         event = asyncio.Event()
         self._waiting.add(event)
         return event
 
 
-class Reader:
-    """Reads the rows of one shard in the order of their ids, from those on that come after `start`.
+class OutboxReader:
+    """Reads the rows of one shard that are added after `start`, in the order of their ids.
 
-    `query` takes the last id seen, how many rows at most, and the shard; `newest`, which takes the shard, finds the id
-    to begin after. A table that has been made anew, or restored, counts from less than that: it is read from its end.
+    `query` takes the last id read, the maximum number of rows, and the shard; `newest` takes the shard and returns the
+    last id at the start. When the ids of a recreated or restored table are lower, reading continues at its end.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Reader:
         query: str,
         batch_size: int,
         poll_seconds: float,
-        wake_up: WakeUp,
-        take: Callable[[asyncpg.Record], None],
+        notifier: Notifier,
+        on_row: Callable[[asyncpg.Record], None],
     ) -> None:
         self._database = database
         self._shard = shard
@@ -69,13 +69,13 @@ class Reader:
         self._query = query
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
-        self._notified = wake_up.join()
-        self._take = take
+        self._notified = notifier.join()
+        self._on_row = on_row
         self._cursor = 0
         self._failing = False
         self._checked_at = 0.0
-        self.heard_at = 0.0
-        """When the last row came, by the time of the loop."""
+        self.received_at = 0.0
+        """The event loop time of the last row."""
 
     @property
     def is_failing(self) -> bool:
@@ -83,21 +83,21 @@ class Reader:
         return self._failing
 
     async def start(self) -> None:
-        """Find where to begin, however often that fails."""
+        """Find the last id; retries until that succeeds."""
         while True:
             try:
                 self._cursor = await self._find_newest()
             except Exception as error:
-                self._failed(error)
+                self._on_failure(error)
                 await asyncio.sleep(self._poll_seconds)
             else:
-                self.heard_at = self._checked_at = asyncio.get_running_loop().time()
+                self.received_at = self._checked_at = asyncio.get_running_loop().time()
                 return
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read until cancelled."""
         while True:
-            self._notified.clear()  # before the query: what is published during it is found by the next one
+            self._notified.clear()  # before the query: rows added during it are read by the next one
             if not await self._read_batch():
                 await self._wait()
 
@@ -109,26 +109,28 @@ class Reader:
         now = asyncio.get_running_loop().time()
         try:
             rows = await self._database.fetch(self._query, self._cursor, self._batch_size, self._shard)
-            if not rows and now - max(self.heard_at, self._checked_at) > CHECK_SECONDS:
+            if not rows and now - max(self.received_at, self._checked_at) > CHECK_SECONDS:
                 await self._check_cursor()
-        except Exception as error:  # whatever it is: a node that stops reading is deaf
-            self._failed(error)
+        except Exception as error:  # any error: the reader must not stop
+            self._on_failure(error)
             return 0
         if self._failing:
             self._failing = False
             log.info("reading from PostgreSQL again", shard=self._shard)
         if rows:
-            self.heard_at = now
+            self.received_at = now
         for row in rows:
             self._cursor = row["id"]
-            self._take(row)
+            self._on_row(row)
         return len(rows)
 
     async def _check_cursor(self) -> None:
         self._checked_at = asyncio.get_running_loop().time()
         newest = await self._find_newest()
         if newest < self._cursor:
-            log.warn("table in PostgreSQL begins anew", shard=self._shard, before=self._cursor, now=newest)
+            log.warn(
+                "table in PostgreSQL was recreated or restored", shard=self._shard, before=self._cursor, now=newest
+            )
             self._cursor = newest
 
     async def _wait(self) -> None:
@@ -138,24 +140,24 @@ class Reader:
         except TimeoutError:
             pass
 
-    def _failed(self, error: Exception) -> None:
-        """Told once: until the database is back, every attempt fails."""
+    def _on_failure(self, error: Exception) -> None:
+        """Log once: every attempt fails until the database is back."""
         if not self._failing:
             self._failing = True
             log_failure(log, "error reading from PostgreSQL", error, shard=self._shard)
 
 
-async def listen(target: Target, channel: str, wake_up: WakeUp) -> None:
-    """Hear notifications for ever, over a connection of its own."""
+async def receive_notifications(target: Target, channel: str, notifier: Notifier) -> None:
+    """Receive notifications until cancelled, over a separate connection that is reopened after a loss."""
     delay = FIRST_RECONNECT_DELAY
     while True:
         try:
-            async with listening(target, channel, wake_up.notify) as lost:
+            async with notification_connection(target, channel, notifier.notify) as lost:
                 delay = FIRST_RECONNECT_DELAY
-                wake_up.notify()  # for what came while nobody listened
+                notifier.notify()  # for rows added while disconnected
                 await lost.wait()
                 log.warn("connection for PostgreSQL notifications lost", channel=channel)
         except Exception as error:
-            log_failure(log, "error listening for PostgreSQL notifications", error, channel=channel)
+            log_failure(log, "error receiving PostgreSQL notifications", error, channel=channel)
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_RECONNECT_DELAY)

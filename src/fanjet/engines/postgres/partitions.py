@@ -1,4 +1,4 @@
-"""Tables in one partition a day, made ahead of time and dropped when they are old (07 §18.2, 08c §6)."""
+"""Daily table partitions, created in advance and dropped when old (07 §18.2, 08c §6)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
-from .database import QueryRefused
+from .database import QueryError
 
 if TYPE_CHECKING:
     from .database import Database
 
 log = get_logger(__name__)
 
-MADE_MEANWHILE: Final = ("42P07", "42710", "23505")
-"""What the database says of an object that somebody else has just made."""
+ALREADY_EXISTS: Final = ("42P07", "42710", "23505")
+"""SQLSTATEs for an object that another node has just created."""
 
 _CHILDREN: Final = """
     SELECT child.relname AS name
@@ -29,7 +29,7 @@ _CHILDREN: Final = """
 
 
 class Partitions:
-    """The days of one table. `keep_days` 0 or less keeps all for ever."""
+    """The daily partitions of one table. `keep_days` of 0 or less keeps all of them."""
 
     def __init__(self, database: Database, table: str, *, ahead_days: int, keep_days: int) -> None:
         self._database = database
@@ -37,24 +37,24 @@ class Partitions:
         self._ahead_days = ahead_days
         self._keep_days = keep_days
 
-    async def make(self) -> None:
-        """Make those of today and of the days ahead. Raises `EngineUnavailable`."""
+    async def create(self) -> None:
+        """Create the partitions of today and the days ahead. Raises `EngineUnavailable`."""
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for days in range(self._ahead_days + 1):
             day = today + timedelta(days=days)
-            bounds = f"FROM ('{_moment(day)}') TO ('{_moment(day + timedelta(days=1))}')"
+            bounds = f"FROM ('{_timestamp(day)}') TO ('{_timestamp(day + timedelta(days=1))}')"
             name = f"{self._table}_{day:%Y_%m_%d}"
             try:
                 await self._database.run(
                     f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {self._table} FOR VALUES {bounds}"
                 )
-            except QueryRefused as refusal:
-                if refusal.state not in MADE_MEANWHILE:
+            except QueryError as error:
+                if error.state not in ALREADY_EXISTS:
                     raise
 
     async def drop_old(self) -> None:
-        """Drop those whose day is over for long enough; what cannot be dropped is logged. Others are left alone whose
-        name does not end in a date. Raises `EngineUnavailable` when they cannot be listed."""
+        """Drop partitions older than `keep_days`; failures are logged. Partitions whose name does not end in a date are
+        kept. Raises `EngineUnavailable` when the partitions cannot be listed."""
         if self._keep_days <= 0:
             return
         oldest = datetime.now(UTC) - timedelta(days=self._keep_days)
@@ -74,6 +74,6 @@ class Partitions:
             return None
 
 
-def _moment(day: datetime) -> str:
-    """The zone is told: otherwise the session's would count."""
+def _timestamp(day: datetime) -> str:
+    """With a time zone, because that of the session would apply otherwise."""
     return f"{day:%Y-%m-%d} 00:00:00+00"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.engines.interfaces import EngineUnavailable
 
-from .database import QueryRefused
-from .partitions import MADE_MEANWHILE
+from .database import QueryError
+from .partitions import ALREADY_EXISTS
 
 if TYPE_CHECKING:
     from .database import Database
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 
-_FOLDER: Final = Path(__file__).with_name("sql")
+_SCRIPTS: Final = Path(__file__).with_name("sql")
 _MISSING_TABLE: Final = "42P01"
-_TRANSIENT: Final = ("40P01", "XX000", *MADE_MEANWHILE)
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtext('PREFIX_controller_schema'));\n"
-"""Nodes that start together would make the same objects at the same moment, which PostgreSQL refuses to some of them.
-Nodes that do not know this lock are why a refusal is tried again nevertheless."""
+_TRANSIENT: Final = ("40P01", "XX000", *ALREADY_EXISTS)
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('PREFIX_controller_schema'));\n"
+"""Serialises nodes that start together, because concurrent creation of one object fails in PostgreSQL. Failures are
+retried nevertheless, because other implementations do not take this lock."""
 _ATTEMPTS: Final = 3
 _ATTEMPT_DELAY: Final = 0.2
 
 
 class Names:
-    """What the objects are called."""
+    """Names of the database objects."""
 
     def __init__(self, table_prefix: str) -> None:
         self.prefix = table_prefix.rstrip("_") + "_"
@@ -40,7 +40,7 @@ class Names:
 
 
 class Schema:
-    """Makes what is missing; several nodes may do so at once."""
+    """Creates missing objects; several nodes may do so concurrently."""
 
     def __init__(self, database: Database, names: Names, partitions: Partitions, shards: int) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class Schema:
         self._shards = shards
 
     async def prepare(self) -> None:
-        """Raises `EngineUnavailable`, also when the objects are a newer version's."""
+        """Create or check the objects. Raises `EngineUnavailable`, also when they belong to a newer version."""
         version = await self._version()
         if version > SCHEMA_VERSION:
             raise EngineUnavailable(
@@ -61,17 +61,17 @@ class Schema:
             await self._run("controller_tables")
             await self._run("controller_publish")
         await self._check_shape()
-        await self._reconcile_shards()
-        await self._partitions.make()
+        await self._sync_shard_locks()
+        await self._partitions.create()
         if not is_complete:
             await self._set_version()
 
     async def _version(self) -> int:
-        """0 where nothing is there."""
+        """The schema version in the database; 0 if there is none."""
         try:
             rows = await self._database.fetch(f"SELECT schema_version FROM {self._names.schema_version} WHERE id = 1")
-        except QueryRefused as refusal:
-            if refusal.state == _MISSING_TABLE:
+        except QueryError as error:
+            if error.state == _MISSING_TABLE:
                 return 0
             raise
         return rows[0]["schema_version"] if rows else 0
@@ -84,17 +84,17 @@ class Schema:
         )
 
     async def _exists(self, table: str) -> bool:
-        rows = await self._database.fetch("SELECT to_regclass($1) IS NOT NULL AS it_does", table)
-        return bool(rows[0]["it_does"])
+        rows = await self._database.fetch("SELECT to_regclass($1) IS NOT NULL AS present", table)
+        return bool(rows[0]["present"])
 
     async def _run(self, name: str) -> None:
-        script = _ONE_AT_A_TIME + (_FOLDER / f"{name}.sql").read_text("utf-8")
+        script = _LOCK + (_SCRIPTS / f"{name}.sql").read_text("utf-8")
         script = script.replace("PREFIX_", self._names.prefix)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await self._database.run(script)
-            except QueryRefused as refusal:
-                if refusal.state not in _TRANSIENT or attempt == _ATTEMPTS:
+            except QueryError as error:
+                if error.state not in _TRANSIENT or attempt == _ATTEMPTS:
                     raise
                 await asyncio.sleep(_ATTEMPT_DELAY)
             else:
@@ -111,8 +111,8 @@ class Schema:
                 f"DROP TABLE IF EXISTS {names.messages}, {names.shard_lock}, {names.schema_version} CASCADE"
             )
 
-    async def _reconcile_shards(self) -> None:
-        """Without its row a shard would not keep its order."""
+    async def _sync_shard_locks(self) -> None:
+        """Make one lock row per shard, without which its messages would not be ordered."""
         table = self._names.shard_lock
         await self._database.fetch(
             f"INSERT INTO {table} (shard_id) SELECT generate_series(0, $1::INTEGER - 1) ON CONFLICT DO NOTHING",
