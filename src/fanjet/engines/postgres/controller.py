@@ -11,7 +11,7 @@ from fanjet.telemetry.logging import get_logger
 
 from .database import Database
 from .dsn import target
-from .outbox_reader import OutboxReader, Notifier, receive_notifications
+from .outbox_reader import Notifier, OutboxReader, receive_notifications
 from .partitions import Partitions
 from .schema import Names, Schema
 
