@@ -20,7 +20,7 @@ from tests.support.server import Config, Process, Server, free_port, merge
 from tests.support.signers import key_of, rsa_signer, token
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.support.signers import Signer
 
@@ -112,6 +112,8 @@ class Vouching:
         self.answer: tuple[int, dict[str, Any]] = (200, {})
         """What a code is exchanged for."""
         self.exchanges: list[dict[str, Any]] = []
+        self.name: Callable[[str], str] = str
+        """How it writes the keys of its documents."""
 
     def token(self, *, signer: Signer | None = None, kid: str = "k1", **claims: Any) -> str:
         """A token that the server takes, unless `claims` say otherwise."""
@@ -155,7 +157,7 @@ class Vouching:
     # What the server asks for.
 
     async def describe(self, _: web.Request) -> web.Response:
-        return web.json_response(
+        return self._document(
             {
                 "issuer": self.base,
                 "authorization_endpoint": f"{self.base}/authorize?tenant=1",
@@ -166,13 +168,21 @@ class Vouching:
         )
 
     async def publish_keys(self, _: web.Request) -> web.Response:
-        return web.json_response({"keys": self.keys})
+        return self._document({"keys": self.keys})
 
     async def exchange(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.exchanges.append(form | {"authorization": request.headers.get("Authorization", "")})
         status, body = self.answer
-        return web.json_response(body, status=status)
+        return self._document(body, status)
+
+    def _document(self, members: dict[str, Any], status: int = 200) -> web.Response:
+        return web.json_response(self._renamed(members), status=status)
+
+    def _renamed(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self.name(name): self._renamed(inner) for name, inner in value.items()}
+        return list(map(self._renamed, value)) if isinstance(value, list) else value
 
 
 class StartVouching(Protocol):

@@ -12,9 +12,11 @@ import pytest
 
 from fanjet.admin.auth.login_token import issue
 from tests.admin.oidc import SECRET
-from tests.support.signers import EdSigner, RSASigner, key_of, rsa_signer
+from tests.support.signers import EdSigner, RSASigner, key_of, rsa_signer, token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.admin.oidc import StartVouching, Vouching
 
 INFO = '{"method":"info"}'
@@ -146,6 +148,21 @@ async def test_a_login_leads_through_the_provider_to_a_cookie(vouching: StartVou
     assert await status_of(asked, session) == 200
     for secret in (asked.answer[1]["id_token"].split(".")[1], SECRET, "the-code", cookies["fanjet_admin"]):
         assert secret not in asked.server.log
+
+
+@pytest.mark.parametrize("name", [str.title, str.upper, str.swapcase, lambda name: name.upper().replace("S", "\u017f")])
+async def test_the_documents_of_the_provider_may_have_keys_in_any_letter_case(
+    vouching: StartVouching, name: Callable[[str], str]
+) -> None:
+    asked = await vouching(secret=SECRET)
+    asked.name = name
+    query, cookie = await asked.begin()
+    claims = {"iss": asked.base, "aud": "console", "exp": int(time.time()) + 600, "nonce": query["nonce"]}
+    own = {"groups": ["operators"]}  # a name of the expression's
+    text = token(rsa_signer(), {name(claim): value for claim, value in claims.items()} | own, kid="k1")
+    asked.answer = (200, {"id_token": text})
+    _, cookies = await asked.come_back(cookie, state=query["state"], code="the-code")
+    assert await status_of(asked, {"Cookie": f"fanjet_admin={cookies['fanjet_admin']}"}) == 200
 
 
 async def test_cookies_are_for_the_path_that_browsers_see(vouching: StartVouching) -> None:
