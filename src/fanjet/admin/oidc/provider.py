@@ -44,7 +44,7 @@ class Description(Document, frozen=True):
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     jwks_uri: str = ""
-    token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
+    token_endpoint_auth_methods_supported: list[str] = []
 
 
 class _Tokens(Document, frozen=True):
@@ -128,7 +128,8 @@ class Provider:
     def _credentials(self, description: Description, form: dict[str, str]) -> Mapping[str, str]:
         """Headers that tell who asks, or, where the provider does not take those, fields of the form."""
         settings = self._settings
-        if "client_secret_basic" in description.token_endpoint_auth_methods_supported:
+        methods = description.token_endpoint_auth_methods_supported
+        if not methods or "client_secret_basic" in methods:  # the default of Discovery 1.0 §3
             pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
             return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
         form |= {"client_id": settings.client_id, "client_secret": settings.client_secret}
