@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from fanjet.net.aio import Begun, Promise, Taskless, after, run_eagerly, start
+from fanjet.net.aio import CallbackChain, DirectFuture, StartedCoroutine, after, run_eagerly, start
 
 
 class Outcome:
@@ -267,7 +267,7 @@ async def test_what_has_ended_in_its_first_step_has_its_result_at_once():
     async def inner():
         return 7
 
-    assert await Begun(inner()) == 7
+    assert await StartedCoroutine(inner()) == 7
 
 
 async def test_what_has_begun_goes_on_when_it_is_awaited():
@@ -280,7 +280,7 @@ async def test_what_has_begun_goes_on_when_it_is_awaited():
         await asyncio.sleep(0)
         return await second
 
-    begun = Begun(waits())
+    begun = StartedCoroutine(waits())
     assert steps == ["begun"]
     asyncio.get_running_loop().call_soon(second.set_result, 2)
     first.set_result(1)
@@ -295,7 +295,7 @@ async def test_what_is_done_is_taken_without_a_turn_of_the_loop():
     async def waits(future):
         return await future
 
-    begun = [Begun(waits(future)) for future in futures]
+    begun = [StartedCoroutine(waits(future)) for future in futures]
     for number, future in enumerate(futures):
         future.set_result(number)
     turned = []
@@ -316,13 +316,13 @@ async def test_a_failure_and_a_cancellation_reach_what_has_begun():
             raise
 
     failing = loop.create_future()
-    begun = Begun(waits(failing))
+    begun = StartedCoroutine(waits(failing))
     failing.set_exception(ValueError("no"))
     with pytest.raises(ValueError, match="no"):
         await begun
 
     async def awaits():
-        await Begun(waits(loop.create_future()))
+        await StartedCoroutine(waits(loop.create_future()))
 
     task = loop.create_task(awaits())
     await asyncio.sleep(0)
@@ -341,7 +341,7 @@ async def test_what_has_begun_can_be_closed():
         finally:
             closed.append(True)
 
-    Begun(waits()).close()
+    StartedCoroutine(waits()).close()
     assert closed == [True]
 
 
@@ -358,7 +358,7 @@ async def test_a_coroutine_is_called_on_by_what_it_waits_for():
 
     outcome = Outcome()
     tasks = len(asyncio.all_tasks())
-    suspended = start(Taskless(waits()))
+    suspended = start(CallbackChain(waits()))
     assert suspended.go_on(outcome) is None
     first.set_result(1)
     second.set_exception(ValueError("no"))
@@ -376,7 +376,7 @@ async def test_what_a_coroutine_raises_that_goes_on_without_a_task_is_reported()
         await awaited
 
     outcome = Outcome()
-    start(Taskless(waits())).go_on(outcome)
+    start(CallbackChain(waits())).go_on(outcome)
     awaited.cancel()
     await outcome.reported.wait()
     [(result, error)] = outcome.calls
@@ -397,7 +397,7 @@ async def test_a_coroutine_that_goes_on_without_a_task_keeps_its_context():
 
     variable.set(1)
     outcome = Outcome()
-    start(Taskless(waits())).go_on(outcome)
+    start(CallbackChain(waits())).go_on(outcome)
     variable.set(3)
     await outcome.reported.wait()
     assert seen == [1, 2]
@@ -408,7 +408,7 @@ async def test_a_coroutine_that_goes_on_without_a_task_keeps_its_context():
 async def call(request):
     """What an engine's call may return, and what answers it."""
     loop = asyncio.get_running_loop()
-    answer = Promise(loop) if request.param == "promise" else loop.create_future()
+    answer = DirectFuture(loop) if request.param == "promise" else loop.create_future()
 
     async def waits():
         return await answer
@@ -449,7 +449,7 @@ async def test_what_a_call_or_what_follows_it_raises_is_reported(call, call_fail
 
 
 async def test_what_follows_a_promise_is_called_by_the_answer():
-    promise = Promise(asyncio.get_running_loop())
+    promise = DirectFuture(asyncio.get_running_loop())
     seen, outcome = [], Outcome()
     start(after(promise, seen.append)).go_on(outcome)
     promise.set_result(1)
@@ -457,7 +457,7 @@ async def test_what_follows_a_promise_is_called_by_the_answer():
 
 
 async def test_a_broken_promise_disturbs_nobodys_step():
-    promise = Promise(asyncio.get_running_loop())
+    promise = DirectFuture(asyncio.get_running_loop())
     outcome = Outcome()
     start(after(promise, print)).go_on(outcome)
     promise.set_exception(error := ValueError("no"))
@@ -470,7 +470,7 @@ async def test_a_broken_promise_disturbs_nobodys_step():
 @pytest.mark.parametrize("fails", [True, False], ids=["fails", "succeeds"])
 async def test_a_promise_can_be_awaited(early, fails):
     loop = asyncio.get_running_loop()
-    promise = Promise(loop)
+    promise = DirectFuture(loop)
     answer, value = (promise.set_exception, ValueError("no")) if fails else (promise.set_result, 1)
     if early:
         answer(value)
@@ -491,7 +491,7 @@ async def test_a_broken_promise_is_forgotten_with_its_error(early):
 
     async def wait(errors):
         loop = asyncio.get_running_loop()
-        promise = Promise(loop)
+        promise = DirectFuture(loop)
         if early:
             promise.set_exception(BrokenError())
         else:
@@ -514,7 +514,7 @@ async def test_a_broken_promise_is_forgotten_with_its_error(early):
 
 @pytest.mark.parametrize("fails", [True, False], ids=["fails", "succeeds"])
 async def test_who_asks_late_is_told_what_a_promise_came_to(fails):
-    promise = Promise(asyncio.get_running_loop())
+    promise = DirectFuture(asyncio.get_running_loop())
     error = ValueError("no")
     seen, outcome = [], Outcome()
     if fails:
@@ -527,7 +527,7 @@ async def test_who_asks_late_is_told_what_a_promise_came_to(fails):
 
 
 async def test_a_promise_that_nobody_waits_for_any_more_is_done():
-    promise = Promise(asyncio.get_running_loop())
+    promise = DirectFuture(asyncio.get_running_loop())
 
     async def waits():
         await promise
@@ -542,7 +542,7 @@ async def test_a_promise_that_nobody_waits_for_any_more_is_done():
 
 async def test_an_error_in_who_is_told_is_reported_and_stays_with_it():
     loop = asyncio.get_running_loop()
-    promise = Promise(loop)
+    promise = DirectFuture(loop)
 
     def tell(_result, _error):
         raise ValueError("a mistake")

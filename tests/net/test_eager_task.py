@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fanjet.net.aio import in_task, run_eagerly
+from fanjet.net.aio import run_eagerly, run_in_task
 
 VARIABLE: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -18,7 +18,7 @@ async def test_what_does_not_wait_ends_at_once() -> None:
         return asyncio.current_task()
 
     outcomes: list[Any] = []
-    assert run_eagerly(in_task(work(), set()), lambda result, error: outcomes.append((result, error))) is None
+    assert run_eagerly(run_in_task(work(), set()), lambda result, error: outcomes.append((result, error))) is None
     (task, error), outer = outcomes[0], asyncio.current_task()
     assert isinstance(task, asyncio.Task)
     assert error is None
@@ -39,7 +39,7 @@ async def test_the_task_stays_the_same_and_so_does_the_context() -> None:
         VARIABLE.reset(token)
         return asyncio.current_task() is before
 
-    assert await in_task(work(), waiting)
+    assert await run_in_task(work(), waiting)
     assert VARIABLE.get() == "unset"
     assert not waiting
 
@@ -53,7 +53,7 @@ async def test_timeouts_work_from_the_first_step_on() -> None:
             return "timed out"
         return "not timed out"
 
-    assert await in_task(work(), set()) == "timed out"
+    assert await run_in_task(work(), set()) == "timed out"
 
 
 @pytest.mark.parametrize("pause", [None, 0, 0.001])
@@ -64,7 +64,7 @@ async def test_failures_come_out(pause: float | None) -> None:
         raise LookupError("nothing there")
 
     with pytest.raises(LookupError, match="nothing there"):
-        await in_task(work(), set())
+        await run_in_task(work(), set())
 
 
 async def test_cancelling_who_waits_cancels_the_work() -> None:
@@ -77,7 +77,7 @@ async def test_cancelling_who_waits_cancels_the_work() -> None:
         finally:
             ended.set()
 
-    waiter = asyncio.create_task(in_task(work(), set()))
+    waiter = asyncio.create_task(run_in_task(work(), set()))
     await begun.wait()
     waiter.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -96,7 +96,7 @@ async def test_a_task_that_is_cancelled_before_it_waits_for_the_loop_can_clean_u
             ended.set()
 
     outcomes: list[BaseException | None] = []
-    outer = run_eagerly(in_task(work(), waiting), lambda _, error: outcomes.append(error))
+    outer = run_eagerly(run_in_task(work(), waiting), lambda _, error: outcomes.append(error))
     assert outer is not None
     for task in waiting:
         task.cancel()

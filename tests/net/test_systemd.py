@@ -37,7 +37,7 @@ def test_a_name_chooses(make):
     passed = PassedSockets([first, second, third])
     assert passed.take("external", "127.0.0.1", port_of(second)) == [first.socket, third.socket]
     assert passed.take("internal", "", 1) == [second.socket]
-    passed.refuse_rest()
+    passed.reject_unused()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_unix_sockets_by_name_or_path(make):
     assert passed.take("external", "", 80) == []
     assert passed.take_unix("external", by_path.socket.getsockname()) == [named.socket, by_path.socket]
     with pytest.raises(BindError, match=r'the socket "y" passed by systemd, on unix:.*/c, belongs to no listener'):
-        passed.refuse_rest()
+        passed.reject_unused()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_unix_sockets_by_name_or_path(make):
     ],
 )
 def test_no_sockets(environment):
-    passed_sockets(environment).refuse_rest()
+    passed_sockets(environment).reject_unused()
     assert environment == {}
 
 
@@ -90,9 +90,9 @@ def test_the_manager_hears_of_the_service(tmp_path, name):
         hearing.bind(address)
         hearing.setblocking(False)
         manager = ServiceManager(environment)
-        manager.tell_ready()
-        manager.tell_reloading()
-        manager.tell_stopping()
+        manager.notify_ready()
+        manager.notify_reloading()
+        manager.notify_stopping()
         heard = [hearing.recv(100).decode() for _ in range(3)]
     assert environment == {}
     assert heard[0] == "READY=1"
@@ -101,9 +101,9 @@ def test_the_manager_hears_of_the_service(tmp_path, name):
 
 
 def test_without_a_manager_nothing_happens():
-    ServiceManager({}).tell_ready()
+    ServiceManager({}).notify_ready()
 
 
 def test_a_manager_that_is_gone_is_a_warning(tmp_path, caplog):
-    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell_ready()
+    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify_ready()
     assert caplog.messages == ["service manager cannot be told READY=1: No such file or directory"]

@@ -1,6 +1,6 @@
 """Items that all may wait equally long."""
 
-from fanjet.net.timeout_queue import MOST_AT_ONCE, Lineup
+from fanjet.net.timeout_queue import MAX_PER_TURN, TimeoutQueue
 from fanjet.net.timing_wheel import NOT_SCHEDULED, TimingWheel
 
 
@@ -13,7 +13,7 @@ class Item:
     def on_timer(self, now):
         self._fired.append(self)
         for lineup, other in self._leaving:
-            lineup.leave(other)
+            lineup.discard(other)
 
 
 class Clock:
@@ -27,7 +27,7 @@ class Clock:
 def a_lineup():
     clock = Clock()
     wheel = TimingWheel(clock=clock)
-    return Lineup(wheel), wheel
+    return TimeoutQueue(wheel), wheel
 
 
 def pass_time(wheel, now):
@@ -39,8 +39,8 @@ def test_each_is_told_when_its_time_is_up_and_not_before():
     lineup, wheel = a_lineup()
     fired = []
     first, second = Item(fired), Item(fired)
-    lineup.enter(first, 101.0)
-    lineup.enter(second, 105.0)
+    lineup.add(first, 101.0)
+    lineup.add(second, 105.0)
     pass_time(wheel, 100.9)
     assert fired == []
     pass_time(wheel, 101.2)
@@ -53,10 +53,10 @@ def test_who_has_left_is_not_told():
     lineup, wheel = a_lineup()
     fired = []
     leaves, stays = Item(fired), Item(fired)
-    lineup.enter(leaves, 101.0)
-    lineup.enter(stays, 102.0)
-    lineup.leave(leaves)
-    lineup.leave(leaves)
+    lineup.add(leaves, 101.0)
+    lineup.add(stays, 102.0)
+    lineup.discard(leaves)
+    lineup.discard(leaves)
     pass_time(wheel, 103.0)
     pass_time(wheel, 103.1)
     assert fired == [stays]
@@ -67,8 +67,8 @@ def test_who_is_made_to_leave_by_one_before_is_not_told():
     fired = []
     second = Item(fired)
     first = Item(fired, leaving=[(lineup, second)])
-    lineup.enter(first, 101.0)
-    lineup.enter(second, 101.0)
+    lineup.add(first, 101.0)
+    lineup.add(second, 101.0)
     pass_time(wheel, 102.0)
     pass_time(wheel, 103.0)
     assert fired == [first]
@@ -77,11 +77,11 @@ def test_who_is_made_to_leave_by_one_before_is_not_told():
 def test_a_crowd_is_told_in_several_turns():
     lineup, wheel = a_lineup()
     fired = []
-    crowd = [Item(fired) for _ in range(2 * MOST_AT_ONCE + 1)]
+    crowd = [Item(fired) for _ in range(2 * MAX_PER_TURN + 1)]
     for item in crowd:
-        lineup.enter(item, 101.0)
+        lineup.add(item, 101.0)
     pass_time(wheel, 102.0)
-    assert len(fired) == MOST_AT_ONCE
+    assert len(fired) == MAX_PER_TURN
     pass_time(wheel, 102.1)
     pass_time(wheel, 102.2)
     assert fired == crowd
@@ -90,8 +90,8 @@ def test_a_crowd_is_told_in_several_turns():
 def test_an_empty_line_takes_newcomers():
     lineup, wheel = a_lineup()
     fired = []
-    lineup.enter(Item(fired), 101.0)
+    lineup.add(Item(fired), 101.0)
     pass_time(wheel, 102.0)
-    lineup.enter(late := Item(fired), 110.0)
+    lineup.add(late := Item(fired), 110.0)
     pass_time(wheel, 111.0)
     assert fired[1:] == [late]

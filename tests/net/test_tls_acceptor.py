@@ -9,7 +9,7 @@ import pytest
 
 from fanjet.net.client_hello import ClientHello
 from fanjet.net.tls import server_context
-from fanjet.net.tls_acceptor import HelloRefused
+from fanjet.net.tls_acceptor import ClientHelloRejected
 from tests.support.certificates import issue
 
 from .conftest import until_silent
@@ -57,7 +57,7 @@ class Source:
         self.asked.append(hello)
         self.was_asked.set()
         if self.context is None:
-            raise HelloRefused("unknown host")
+            raise ClientHelloRejected("unknown host")
         if self.ready is None:
             return self.context
         self.later = asyncio.create_task(self._later())
@@ -66,7 +66,7 @@ class Source:
     async def _later(self):
         await self.ready.wait()
         if self.context is Ellipsis:
-            raise HelloRefused("no certificate to be had")
+            raise ClientHelloRejected("no certificate to be had")
         return self.context
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanjet.transports.command_stream import CommandStream, CommandTooLong, cut_lines, cut_prefixed
+from fanjet.transports.command_stream import CommandStream, CommandTooLong, split_lines, split_prefixed
 from tests.support.protobuf import varint
 
 LIMIT = 200
@@ -35,7 +35,7 @@ def whole_ones(commands: CommandStream, stream: bytes, size: int) -> bytes:
 
 @given(lines, cuts)
 def test_lines_are_the_same_however_they_come(commands: list[bytes], at: list[int]) -> None:
-    stream = CommandStream(cut_lines, LIMIT)
+    stream = CommandStream(split_lines, LIMIT)
     whole = b"".join(command + b"\n" for command in commands)
     taken = [stream.feed(piece) for piece in pieces(whole, at)]
     assert b"".join(taken) == whole
@@ -44,7 +44,7 @@ def test_lines_are_the_same_however_they_come(commands: list[bytes], at: list[in
 
 @given(lines, cuts)
 def test_prefixed_commands_are_the_same_however_they_come(commands: list[bytes], at: list[int]) -> None:
-    stream = CommandStream(cut_prefixed, LIMIT)
+    stream = CommandStream(split_prefixed, LIMIT)
     whole = b"".join(varint(len(command)) + command for command in commands)
     ends = {0}
     for command in commands:
@@ -61,7 +61,7 @@ def test_prefixed_commands_are_the_same_however_they_come(commands: list[bytes],
 def test_a_line_may_be_as_long_as_the_limit(before: bytes, one_by_one: bool) -> None:
     size = 1 if one_by_one else LIMIT * 2
     stream = before + b"x" * LIMIT + b"\n"
-    commands = CommandStream(cut_lines, LIMIT)
+    commands = CommandStream(split_lines, LIMIT)
     taken = [commands.feed(stream[at : at + size]) for at in range(0, len(stream), size)]
     assert b"".join(taken) == stream
 
@@ -71,7 +71,7 @@ def test_a_line_may_be_as_long_as_the_limit(before: bytes, one_by_one: bool) -> 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_longer_line_is_refused_as_soon_as_it_is(before: bytes, end: bytes, size: int) -> None:
     stream = before + b"x" * (LIMIT + 1) + end
-    assert whole_ones(CommandStream(cut_lines, LIMIT), stream, size) == before
+    assert whole_ones(CommandStream(split_lines, LIMIT), stream, size) == before
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_longer_line_is_refused_as_soon_as_it_is(before: bytes, end: bytes, si
 )
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_a_longer_prefix_is_refused_before_anything_follows(prefix: bytes, size: int) -> None:
-    assert whole_ones(CommandStream(cut_prefixed, LIMIT), b"\x02ab\x00" + prefix, size) == b"\x02ab\x00"
+    assert whole_ones(CommandStream(split_prefixed, LIMIT), b"\x02ab\x00" + prefix, size) == b"\x02ab\x00"
 
 
 def test_a_prefix_may_come_in_parts() -> None:
-    commands = CommandStream(cut_prefixed, LIMIT)
+    commands = CommandStream(split_prefixed, LIMIT)
     prefix = varint(LIMIT)
     assert commands.feed(prefix[:1]) == b""
     assert commands.feed(prefix[1:]) == b""

@@ -14,7 +14,7 @@ from fanjet.client.request_info import NO_REQUEST_INFO
 from fanjet.config.tree.unidirectional import UniWebsocket
 from fanjet.protocol.codes import DISCONNECT_FORCE
 from fanjet.transports.uni_websocket import JoiningUniWebSocketTransport, UniWebSocketTransport
-from fanjet.transports.uni_websocket_endpoint import terms_of
+from fanjet.transports.uni_websocket_endpoint import options_for
 from tests.client.harness import Rig
 from tests.support.tokens import token
 
@@ -63,7 +63,7 @@ def masked(payload: bytes) -> bytes:
 
 def opened(rig: Rig, kind: type[Plain | Joining], request: bytes) -> tuple[Any, Socket]:
     transport = kind(
-        rig.context, terms_of(UniWebsocket(join_push_messages=kind is Joining), None), NO_REQUEST_INFO, None
+        rig.context, options_for(UniWebsocket(join_push_messages=kind is Joining), None), NO_REQUEST_INFO, None
     )
     socket = Socket(transport)
     transport.connection_made(socket)  # type: ignore[arg-type]  # as much of a transport as a connection uses

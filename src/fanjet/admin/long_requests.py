@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.net.aio import start
-from fanjet.net.http1.exchange import answer_failure
+from fanjet.net.http1.exchange import respond_with_error
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,6 +24,6 @@ def run_handler(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
 
 def _ended(exchange: Exchange, error: BaseException | None) -> None:
     if isinstance(error, Exception):
-        answer_failure(exchange, error)
+        respond_with_error(exchange, error)
     elif error is not None:
         raise error

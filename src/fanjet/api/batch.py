@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from fanjet.net.time_slicing import TimeSlice, run_all, run_in_line
+from fanjet.net.time_slicing import TimeSlice, run_all, run_in_order
 
 from .encoding import encode_mapping
 from .errors import BadRequest, NotFound
@@ -50,12 +50,12 @@ async def _run_one_by_one(calls: Calls, commands: Iterable[Command | None]) -> l
     for command in commands:
         replies.append(await _reply(calls, command))
         if time_slice.is_over():
-            await time_slice.give_way()
+            await time_slice.yield_to_loop()
     return replies
 
 
 async def _run_in_line(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
-    return await run_in_line(_reply(calls, command) for command in commands)
+    return await run_in_order(_reply(calls, command) for command in commands)
 
 
 def _publishes(command: Command | None) -> bool:

@@ -63,13 +63,13 @@ class GrpcApi:
         self._calls = Calls(node, metrics, "grpc", traces)
         self._traces = traces
         self._transport_errors = transport_errors
-        self.admit: Callable[[CallHead], None] | None = KeyCheck(key) if key else None
+        self.authorize: Callable[[CallHead], None] | None = KeyCheck(key) if key else None
         """Raises `GrpcError` for calls without the key."""
 
     def service(self) -> Service:
         """Its methods by name."""
         methods = {method.name: unary(self._traced(method.name, self._handler(method))) for method in SERVICE.methods}
-        return Service(SERVICE.full_name, methods, self.admit)
+        return Service(SERVICE.full_name, methods, self.authorize)
 
     def _traced(self, name: str, handler: UnaryHandler) -> UnaryHandler:
         """A method whose calls are spans, where that is wanted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from fanjet.net.aio import Taskless, start
+from fanjet.net.aio import CallbackChain, start
 from fanjet.net.http1 import UnreadableBody
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
 from fanjet.protocol.json_document import DocumentDecoder
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .results import Result
 
     T = TypeVar("T")
-    Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | Taskless | None]
+    Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | CallbackChain | None]
     """Carries out what was decoded from a body and answers, whatever happens; what is left of it is to be awaited."""
 
 log = get_logger(__name__)
@@ -117,24 +117,24 @@ class HttpApi:
     def _work_of(self, method: Method) -> Work[Any]:
         calls, run, name, result_type = self._calls, self._calls.runner(method), method.name, method.result_type
 
-        def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | Taskless | None:
+        def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | CallbackChain | None:
             try:
                 answer = run(request)
                 if not isinstance(answer, result_type):
                     rest = wait(exchange, answer)
-                    return Taskless(rest) if method.of_engine else rest
+                    return CallbackChain(rest) if method.of_engine else rest
                 exchange.respond(200, encode_success(answer), JSON)
             except Exception as error:
-                answer_failure(exchange, error)
+                respond_with_error(exchange, error)
             return None
 
         async def wait(exchange: Exchange, answer: Awaitable[Result]) -> None:
             try:
                 exchange.respond(200, encode_success(await answer), JSON)
             except (Exception, CancelledError) as error:
-                answer_failure(exchange, error)
+                respond_with_error(exchange, error)
 
-        def answer_failure(exchange: Exchange, failure: Exception | CancelledError) -> None:
+        def respond_with_error(exchange: Exchange, failure: Exception | CancelledError) -> None:
             if isinstance(failure, PayloadNotJSON):
                 calls.fail(name, "marshal")
                 _fail(exchange, failure)

@@ -86,7 +86,7 @@ async def run_legacy(calls: Calls, body: bytes) -> bytes:
             reply = _failure(command.id, error)
         replies.append(reply.replace(b"\n", b""))  # payloads may hold some between their values
         if time_slice.is_over():
-            await time_slice.give_way()
+            await time_slice.yield_to_loop()
     return b"\n".join(replies)
 
 

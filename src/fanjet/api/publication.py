@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fanjet.engines.interfaces import Published
-from fanjet.net.time_slicing import run_all, run_in_line
+from fanjet.net.time_slicing import run_all, run_in_order
 
 from .errors import BadRequest, as_api_error
 from .payloads import payload_of
@@ -43,7 +43,7 @@ async def broadcast(node: Node, request: BroadcastRequest) -> BroadcastResult:
     if not request.channels:
         raise BadRequest
     data = payload_of(request.data, request.b64data)
-    run = run_in_line if node.keeps_order else run_all
+    run = run_in_order if node.keeps_order else run_all
     return BroadcastResult(await run(_response(node, channel, data, request) for channel in request.channels))
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fanjet.net.asgi_app.app import Host
+    from fanjet.net.asgi_app.app import AsgiApp
     from fanjet.net.asgi_host.types import Receive, Scope, Send
 
     from .server import Server
@@ -19,7 +19,7 @@ class AsgiApplication:
     (daphne; Starlette, about what is mounted) may do that by `async with server`; else the first request starts it.
     """
 
-    def __init__(self, server: Server, host: Host) -> None:
+    def __init__(self, server: Server, host: AsgiApp) -> None:
         self._server = server
         self._host = host
         self._starting = asyncio.Lock()

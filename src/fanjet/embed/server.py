@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from fanjet.net.asgi_app.app import Host
-from fanjet.net.asgi_host.fallback_app import Neighbour
+from fanjet.net.asgi_app.app import AsgiApp
+from fanjet.net.asgi_host.fallback_app import FallbackApp
 from fanjet.server import app, lifecycle
 from fanjet.server.overrides import Additions
 from fanjet.telemetry.logging import get_logger
@@ -58,10 +58,10 @@ class Server(Registration):
         """
         super().__init__()
         self._loaded = load(configuration, address=address, port=port)
-        self._neighbour = None if asgi is None else Neighbour(asgi)
+        self._fallback_app = None if asgi is None else FallbackApp(asgi)
         self._headers = headers
         self._emulated_headers = emulated_headers
-        self._host: Host | None = None
+        self._host: AsgiApp | None = None
         self._hears_signals = False
         self._signals: SignalWatch | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -79,7 +79,7 @@ class Server(Registration):
         """
         require_hostable(self._loaded.config)
         if self._host is None:
-            self._host = Host()
+            self._host = AsgiApp()
         self._hears_signals = signals
         return AsgiApplication(self, self._host)
 
@@ -164,7 +164,7 @@ class Server(Registration):
             handlers=self._handlers,
             headers=self._headers,
             emulated_headers=self._emulated_headers,
-            neighbour=self._neighbour,
+            fallback_app=self._fallback_app,
             host=self._host,
             rpc_methods=self._procedures,
             take_node=self._take_node,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
-class HttpFront:
+class MultiVersionServer:
     """HTTP for one listener: HTTP/1.1, and HTTP/2 where the client asks for it by ALPN or by beginning with it."""
 
     __slots__ = ("http1", "http2", "new_connection", "wheel")
@@ -51,14 +51,16 @@ class HttpFront:
 
         requests = Http2Requests(routes, wheel, tls=tls, common_headers=common_headers)
         self.http2 = http2 = Http2Server(requests, wheel, extended_connect=websocket_http2)
-        self.new_connection = (lambda: ByALPN(self.http1, http2)) if tls else (lambda: ByPreface(self.http1, http2))
+        self.new_connection = (
+            (lambda: AlpnDetection(self.http1, http2)) if tls else (lambda: PrefaceDetection(self.http1, http2))
+        )
 
     async def stop(self) -> None:
         """Close idle connections and wait for the others, each of which closes after the answers it owes."""
         await asyncio.gather(self.http1.stop(), *([self.http2.stop()] if self.http2 is not None else []))
 
 
-class ByALPN(asyncio.Protocol):
+class AlpnDetection(asyncio.Protocol):
     """Decides when the TLS handshake is done."""
 
     __slots__ = ("_http1", "_http2")
@@ -76,7 +78,7 @@ class ByALPN(asyncio.Protocol):
         protocol.connection_made(transport)
 
 
-class ByPreface(asyncio.Protocol):
+class PrefaceDetection(asyncio.Protocol):
     """Decides when enough has come to tell HTTP/2's beginning from a request of HTTP/1.1."""
 
     __slots__ = ("_http1", "_http2", "_received", "_transport", "wheel_slot")

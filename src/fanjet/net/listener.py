@@ -20,7 +20,7 @@ _LEAVE_THE_FILE: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.versio
 """A socket's path is removed by who made it, which need not be us."""
 
 
-class Serving(Protocol):
+class ListenerServer(Protocol):
     """What becomes of accepted connections: an HTTP server of whatever version."""
 
     wheel: TimingWheel
@@ -37,7 +37,7 @@ class Listener:
 
     __slots__ = ("_acceptor", "_servers", "_sockets", "http", "port")
 
-    def __init__(self, http: Serving, sockets: Iterable[socket.socket], tls: Contexts | None = None) -> None:
+    def __init__(self, http: ListenerServer, sockets: Iterable[socket.socket], tls: Contexts | None = None) -> None:
         """Take over bound sockets; with `tls`, whoever connects has to begin with TLS."""
         self.http = http
         self._sockets = list(sockets)

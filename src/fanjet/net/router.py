@@ -39,12 +39,12 @@ class DuplicateRoute(ValueError):  # noqa: N818
 class Routes:
     """The endpoints of one listener: exact paths, and subtrees, whose patterns end in a slash (`/` catches all)."""
 
-    __slots__ = ("_exact", "_neighbour", "_subtrees")
+    __slots__ = ("_exact", "_fallback", "_subtrees")
 
     def __init__(self) -> None:
         self._exact: dict[str, Route] = {}
         self._subtrees: dict[str, Route] = {}
-        self._neighbour: Route | None = None
+        self._fallback: Route | None = None
 
     def add(self, pattern: str, endpoint: Endpoint, *, max_body: int | None = DEFAULT_MAX_BODY) -> None:
         """Add an endpoint. Raises `DuplicateRoute`, and `ValueError` for a pattern that does not begin with a slash."""
@@ -55,9 +55,9 @@ class Routes:
             raise DuplicateRoute(pattern)
         table[pattern] = Route(pattern, endpoint, max_body)
 
-    def add_neighbour(self, endpoint: Endpoint) -> None:
+    def add_fallback(self, endpoint: Endpoint) -> None:
         """Let an endpoint have all requests that belong to no other, with their paths as they are."""
-        self._neighbour = Route("", endpoint, max_body=None, streamed=True)
+        self._fallback = Route("", endpoint, max_body=None, streamed=True)
 
     def __bool__(self) -> bool:
         """Whether there is any endpoint."""
@@ -73,7 +73,7 @@ class Routes:
         return self._find_cleaned(head)
 
     def _find_cleaned(self, head: "Head") -> Route:
-        if self._neighbour is not None:
+        if self._fallback is not None:
             path = _decode_segments(head.raw_path)
             return self._exact.get(path) or self._find_subtree(path)
         cleaned = clean_path(head.raw_path)
@@ -91,7 +91,7 @@ class Routes:
             route = self._subtrees.get(path[: end + 1])
             if route is not None:
                 return route
-        return self._neighbour or _NOT_FOUND
+        return self._fallback or _NOT_FOUND
 
 
 def clean_path(path: str) -> str:

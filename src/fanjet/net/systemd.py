@@ -51,23 +51,27 @@ class PassedSockets:
     """The sockets that nobody has taken yet."""
 
     def __init__(self, passed: list[PassedSocket]) -> None:
-        self._left = passed
+        self._unclaimed = passed
 
     def take(self, name: str, host: str, port: int) -> list[socket.socket]:
         """The TCP sockets called `name`; if there are none, those bound to the address."""
-        found = [each for each in self._left if each.name == name and not each.is_unix]
-        return self._taken(found or [each for each in self._left if each.listens_on(host, port)])
+        found = [each for each in self._unclaimed if each.name == name and not each.is_unix]
+        return self._taken(found or [each for each in self._unclaimed if each.listens_on(host, port)])
 
     def take_unix(self, name: str, path: str) -> list[socket.socket]:
         """The Unix sockets called `name`, and the one at `path`."""
         return self._taken(
-            [each for each in self._left if each.is_unix and (each.name == name or each.socket.getsockname() == path)]
+            [
+                each
+                for each in self._unclaimed
+                if each.is_unix and (each.name == name or each.socket.getsockname() == path)
+            ]
         )
 
-    def refuse_rest(self) -> None:
+    def reject_unused(self) -> None:
         """Raise `BindError` when a socket is left over: nobody would ever accept its connections."""
-        if self._left:
-            first = self._left[0]
+        if self._unclaimed:
+            first = self._unclaimed[0]
             where = bound_address(first.socket)
             raise BindError(
                 f'the socket "{first.name}" passed by systemd, on {where}, belongs to no listener: '
@@ -75,7 +79,7 @@ class PassedSockets:
             )
 
     def _taken(self, found: list[PassedSocket]) -> list[socket.socket]:
-        self._left = [each for each in self._left if each not in found]
+        self._unclaimed = [each for each in self._unclaimed if each not in found]
         return [each.socket for each in found]
 
 
@@ -119,19 +123,19 @@ class ServiceManager:
         """Take the variable that tells where it listens, so that child processes do not speak in our name."""
         self._address = environment.pop("NOTIFY_SOCKET", "")
 
-    def tell_ready(self) -> None:
+    def notify_ready(self) -> None:
         """Connections are accepted; also after a reload, whether it succeeded or not."""
-        self._tell("READY=1")
+        self._notify("READY=1")
 
-    def tell_reloading(self) -> None:
+    def notify_reloading(self) -> None:
         """The configuration is being read again."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def tell_stopping(self) -> None:
+    def notify_stopping(self) -> None:
         """The shutdown has begun."""
-        self._tell("STOPPING=1")
+        self._notify("STOPPING=1")
 
-    def _tell(self, state: str) -> None:
+    def _notify(self, state: str) -> None:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address

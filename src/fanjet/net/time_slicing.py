@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from fanjet.net.aio import Begun, run_eagerly
+from fanjet.net.aio import StartedCoroutine, run_eagerly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -32,10 +32,10 @@ class TimeSlice:
         self._end = monotonic() + SLICE
 
     def is_over(self) -> bool:
-        """Whether it is time to call `give_way`."""
+        """Whether it is time to call `yield_to_loop`."""
         return monotonic() >= self._end
 
-    async def give_way(self) -> None:
+    async def yield_to_loop(self) -> None:
         """Let the loop run once, then start anew."""
         await asyncio.sleep(0)
         self._end = monotonic() + SLICE
@@ -47,40 +47,40 @@ async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     One that raises does not stop the others; the first error is raised when all are done. Cancelling leaves those that
     have been started to finish.
     """
-    crowd: _Crowd[T] = _Crowd()
+    batch: _Batch[T] = _Batch()
     time_slice = TimeSlice()
     for job in jobs:
-        crowd.start(job)
-        if crowd.running >= MAX_IN_FLIGHT:
-            await crowd.until_fewer_than(MAX_IN_FLIGHT)
+        batch.start(job)
+        if batch.running >= MAX_IN_FLIGHT:
+            await batch.wait_below(MAX_IN_FLIGHT)
         elif time_slice.is_over():
-            await time_slice.give_way()
-    await crowd.until_fewer_than(1)
-    return crowd.results()
+            await time_slice.yield_to_loop()
+    await batch.wait_below(1)
+    return batch.results()
 
 
-async def run_in_line(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def run_in_order(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Begin one after another, where what the next one asks for cannot overtake what the last one waits for; the
     results in order. No job may raise. Cancelling drops those that wait."""
     results: list[T] = []
-    begun: list[Begun[T]] = []
+    started: list[StartedCoroutine[T]] = []
     time_slice = TimeSlice()
     try:
         for job in jobs:
-            begun.append(Begun(job))
-            if len(begun) >= MAX_IN_FLIGHT:
-                results += [await each for each in begun]
-                begun.clear()
+            started.append(StartedCoroutine(job))
+            if len(started) >= MAX_IN_FLIGHT:
+                results += [await each for each in started]
+                started.clear()
             elif time_slice.is_over():
-                await time_slice.give_way()
-        results += [await each for each in begun]
+                await time_slice.yield_to_loop()
+        results += [await each for each in started]
     finally:
-        for each in begun:
+        for each in started:
             each.close()
     return results
 
 
-async def make_all(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
+async def map_sliced(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
     """What is made of each item. Raises what `make` does."""
     if len(items) <= SLICE_CHECK:
         return list(map(make, items))
@@ -89,21 +89,21 @@ async def make_all(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
     for start in range(0, len(items), SLICE_CHECK):
         made += map(make, items[start : start + SLICE_CHECK])
         if time_slice.is_over():
-            await time_slice.give_way()
+            await time_slice.yield_to_loop()
     return made
 
 
-class _Crowd(Generic[T]):
+class _Batch(Generic[T]):
     """Coroutines that were started, and what came of them."""
 
-    __slots__ = ("_enough", "_error", "_one_done", "_results", "running")
+    __slots__ = ("_error", "_one_done", "_results", "_threshold", "running")
 
     def __init__(self) -> None:
         self.running = 0
         self._results: list[T | None] = []
         self._error: BaseException | None = None
         self._one_done: asyncio.Future[None] | None = None
-        self._enough = 0
+        self._threshold = 0
 
     def start(self, job: Coroutine[Any, Any, T]) -> None:
         self.running += 1
@@ -114,12 +114,12 @@ class _Crowd(Generic[T]):
         self.running -= 1
         self._results[index] = result
         self._error = self._error or error
-        if self._one_done and not self._one_done.done() and self.running < self._enough:
+        if self._one_done and not self._one_done.done() and self.running < self._threshold:
             self._one_done.set_result(None)
 
-    async def until_fewer_than(self, number: int) -> None:
+    async def wait_below(self, number: int) -> None:
         if self.running >= number:
-            self._enough = number
+            self._threshold = number
             self._one_done = asyncio.get_running_loop().create_future()
             await self._one_done
 

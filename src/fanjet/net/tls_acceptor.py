@@ -36,48 +36,48 @@ TLS_HANDSHAKE_SECONDS: Final = 10.0
 LINGER_SECONDS: Final = 1.0
 """How long input is discarded after a refusal, until the peer closes too."""
 
-ACCEPTED_AT_ONCE: Final = 64
-REST_SECONDS: Final = 1.0
+MAX_ACCEPTS_PER_TURN: Final = 64
+ACCEPT_PAUSE_SECONDS: Final = 1.0
 """How long nothing is accepted after the process has run out of file descriptors."""
 
 HTTP_ON_TLS_PORT: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 _USUAL_HELLO: Final = 4096
 """Bytes, so that most hellos are read with one look."""
 
-_HTTP_BEGINNINGS: Final = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
+_HTTP_PREFIXES: Final = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
 _SSL_2: Final = 0x80
 _OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 log = logging.getLogger(__name__)
 
 
-class HelloRefused(Exception):  # noqa: N818 (says what happened)
+class ClientHelloRejected(Exception):  # noqa: N818 (says what happened)
     """No connection is made with this client; the text says why."""
 
 
-class ContextSource(Protocol):
+class SSLContextProvider(Protocol):
     """Has the context for a connection by what its client says."""
 
     def context_for(self, hello: ClientHello) -> ssl.SSLContext | Future[ssl.SSLContext]:
         """The context, at once or later; several connections may wait for one future, which they do not cancel.
 
-        Raises `HelloRefused`, or has the future raise it.
+        Raises `ClientHelloRejected`, or has the future raise it.
         """
 
 
-Contexts: TypeAlias = ssl.SSLContext | ContextSource
+Contexts: TypeAlias = ssl.SSLContext | SSLContextProvider
 
 
 class TLSAcceptor:
     """Accepts on listening sockets; each connection becomes a protocol on a TLS transport of the event loop."""
 
-    __slots__ = ("_listening", "_loop", "arrivals", "contexts", "make_protocol", "wheel", "wheel_slot")
+    __slots__ = ("_listening", "_loop", "contexts", "make_protocol", "pending", "wheel", "wheel_slot")
 
     def __init__(self, wheel: TimingWheel, make_protocol: Callable[[], asyncio.Protocol], contexts: Contexts) -> None:
         self.wheel = wheel
         self.make_protocol = make_protocol
         self.contexts = contexts
-        self.arrivals: set[_Arrival] = set()
+        self.pending: set[_PendingConnection] = set()
         self.wheel_slot = NOT_SCHEDULED
         self._listening: list[socket.socket] = []
 
@@ -90,22 +90,22 @@ class TLSAcceptor:
     def close(self) -> None:
         """Accept no more, and drop the connections that have not begun TLS."""
         self.wheel.cancel(self)
-        self._rest()
+        self._pause_accepting()
         self._listening = []
-        for arrival in list(self.arrivals):
-            arrival.on_timer(0.0)
+        for connection in list(self.pending):
+            connection.on_timer(0.0)
 
     def on_timer(self, now: float) -> None:
         """Accept, for the first time or after a rest."""
         for each in self._listening:
             self._loop.add_reader(each, self._accept, each)
 
-    def _rest(self) -> None:
+    def _pause_accepting(self) -> None:
         for each in self._listening:
             self._loop.remove_reader(each)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(MAX_ACCEPTS_PER_TURN):
             try:
                 accepted, address = listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -116,22 +116,22 @@ class TLSAcceptor:
                 self._on_failed_accept(error)
                 return
             accepted.setblocking(False)
-            _Arrival(self, accepted, address).look()
+            _PendingConnection(self, accepted, address).peek()
 
     def _on_failed_accept(self, error: OSError) -> None:
         log.error("accepting connections failed: %s", error.strerror)
         if error.errno in _OUT_OF_DESCRIPTORS:
-            self._rest()
-            self.wheel.schedule(self, self.wheel.clock() + REST_SECONDS)
+            self._pause_accepting()
+            self.wheel.schedule(self, self.wheel.clock() + ACCEPT_PAUSE_SECONDS)
 
 
-class _Arrival:
+class _PendingConnection:
     """A connection up to the end of its handshake. The wheel holds it from when it has to wait for something."""
 
     __slots__ = (
         "_acceptor",
         "_address",
-        "_admission",
+        "_handshake_task",
         "_is_handed_over",
         "_is_refused",
         "_loop",
@@ -150,18 +150,18 @@ class _Arrival:
         self._seen = 0
         self._is_refused = False
         self._is_handed_over = False
-        self._admission: asyncio.Task[None] | None = None
+        self._handshake_task: asyncio.Task[None] | None = None
         self.wheel_slot = NOT_SCHEDULED
-        acceptor.arrivals.add(self)
+        acceptor.pending.add(self)
 
     def on_timer(self, now: float) -> None:
         """It has taken too long, or the listener closes."""
-        if self._admission is not None:
-            self._admission.cancel()
+        if self._handshake_task is not None:
+            self._handshake_task.cancel()
         if not self._is_handed_over:
             self._drop()
 
-    def look(self) -> None:
+    def peek(self) -> None:
         """See what has come so far, without taking it."""
         try:
             received = self._socket.recv(max(self._low_water, _USUAL_HELLO), socket.MSG_PEEK)
@@ -188,22 +188,22 @@ class _Arrival:
             chosen = contexts if isinstance(contexts, ssl.SSLContext) else contexts.context_for(hello)
         except NotClientHello as refused:
             if isinstance(contexts, ssl.SSLContext):
-                self._begin_admission(contexts)  # the library finds the fault, too, and has the right alert for it
+                self._start_handshake(contexts)  # the library finds the fault, too, and has the right alert for it
             else:
                 self._fail(str(refused))
                 self._refuse(plain_alert(INTERNAL_ERROR))
-        except HelloRefused as refused:
+        except ClientHelloRejected as refused:
             self._fail(str(refused))
             self._refuse(plain_alert(INTERNAL_ERROR))
         else:
-            self._begin_admission(chosen, hello.protocols)
+            self._start_handshake(chosen, hello.protocols)
 
     def _turn_away(self, received: bytes) -> None:
         """Tell plain HTTP where it is, and SSL 2 that it is too old; whatever else this is gets no answer."""
-        if received.startswith(_HTTP_BEGINNINGS):
+        if received.startswith(_HTTP_PREFIXES):
             self._fail("client sent an HTTP request to an HTTPS server")
             self._refuse(HTTP_ON_TLS_PORT)
-        elif any(known.startswith(received) for known in _HTTP_BEGINNINGS):
+        elif any(known.startswith(received) for known in _HTTP_PREFIXES):
             self._await_more(RECORD_HEAD_BYTES, received)
         else:
             self._fail("first record does not look like a TLS handshake")
@@ -221,7 +221,7 @@ class _Arrival:
         if count != max(self._low_water, 1):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
         if not self._low_water:
-            self._loop.add_reader(self._socket, self.look)
+            self._loop.add_reader(self._socket, self.peek)
             self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + TLS_HANDSHAKE_SECONDS)
         self._low_water = count
 
@@ -232,26 +232,26 @@ class _Arrival:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._low_water = 0
 
-    def _begin_admission(
+    def _start_handshake(
         self, chosen: ssl.SSLContext | Future[ssl.SSLContext], protocols: tuple[bytes, ...] = ()
     ) -> None:
         """`protocols`: those that the client speaks, none if it does not say."""
         self._stop_waiting()
         if not isinstance(chosen, ssl.SSLContext):
             self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + TLS_HANDSHAKE_SECONDS)
-        self._admission = self._loop.create_task(self._admit(chosen, protocols))
+        self._handshake_task = self._loop.create_task(self._handshake(chosen, protocols))
 
-    async def _admit(self, chosen: ssl.SSLContext | Future[ssl.SSLContext], protocols: tuple[bytes, ...]) -> None:
+    async def _handshake(self, chosen: ssl.SSLContext | Future[ssl.SSLContext], protocols: tuple[bytes, ...]) -> None:
         """Get the context, then let the event loop do the handshake."""
         try:
             context = chosen if isinstance(chosen, ssl.SSLContext) else await asyncio.shield(chosen)
-        except HelloRefused as refused:
-            self._admission = None
+        except ClientHelloRejected as refused:
+            self._handshake_task = None
             self._fail(str(refused))
             self._refuse(plain_alert(INTERNAL_ERROR))
             return
         if protocols and not _has_common_protocol(context, protocols):
-            self._admission = None
+            self._handshake_task = None
             names = b" ".join(protocols).decode("ascii", "backslashreplace")
             self._fail(f"client requested unsupported application protocols ([{names}])")
             self._refuse(plain_alert(NO_APPLICATION_PROTOCOL))
@@ -269,7 +269,7 @@ class _Arrival:
         except OSError as error:
             self._fail(_reason(error))
         finally:
-            self._forget()
+            self._discard_self()
 
     def _refuse(self, answer: bytes) -> None:
         """Answer, and discard input for a moment: closing with unread input might overtake the answer."""
@@ -295,12 +295,12 @@ class _Arrival:
         self._stop_waiting()
         if self._is_refused:
             self._loop.remove_reader(self._socket)
-        self._forget()
+        self._discard_self()
         self._socket.close()
 
-    def _forget(self) -> None:
+    def _discard_self(self) -> None:
         self._acceptor.wheel.cancel(self)
-        self._acceptor.arrivals.discard(self)
+        self._acceptor.pending.discard(self)
 
     def _fail(self, reason: str) -> None:
         peer = "a Unix socket"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from fanjet.net.http1 import BodyAwaited
+from fanjet.net.http1 import ContinueRequired
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def with_observers(pattern: str, endpoint: Endpoint, observers: Iterable[Observe
             for observer in callbacks:
                 observer(pattern, exchange, status, seconds)
 
-        exchange.watch(done)
+        exchange.observe(done)
         try:
             endpoint(exchange)
-        except BodyAwaited as awaited:
-            go_on = awaited.go_on or endpoint
-            awaited.go_on = with_observers(pattern, go_on, callbacks)
+        except ContinueRequired as awaited:
+            go_on = awaited.endpoint or endpoint
+            awaited.endpoint = with_observers(pattern, go_on, callbacks)
             raise
 
     return observing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.net.http1 import BodyAwaited
+from fanjet.net.http1 import ContinueRequired
 
 if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
@@ -27,12 +27,12 @@ def with_span(pattern: str, endpoint: Endpoint, traces: Traces) -> Endpoint:
             span.set_attribute("http.response.status_code", status)
             span.end()
 
-        exchange.watch(done)
+        exchange.observe(done)
         with traces.current(span):
             try:
                 endpoint(exchange)
-            except BodyAwaited as awaited:
-                awaited.go_on = traced_endpoint
+            except ContinueRequired as awaited:
+                awaited.endpoint = traced_endpoint
                 raise
 
     return traced_endpoint

@@ -25,7 +25,7 @@ from fanjet.config.startup_notices import warnings
 from fanjet.config.validation.brokers import unopened_engines
 from fanjet.engines.factory import open_engines
 from fanjet.events.proxy.proxies import Proxies
-from fanjet.net.socket_provider import OwnAddresses
+from fanjet.net.socket_provider import LocalSocketProvider
 from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.timing_wheel import TimingWheel, next_second
 from fanjet.node.gc_tuning import GCTuner
@@ -130,9 +130,11 @@ class Server:
         if self._operations.proxy_traces is not None:
             self._proxies.trace(self._operations.proxy_traces)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
-        addresses = OwnAddresses(passed_sockets(environment)) if link is None else link.addresses
+        addresses = LocalSocketProvider(passed_sockets(environment)) if link is None else link.addresses
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
-        self._listeners = Listeners(config, endpoints, self._wheel, addresses, additions.neighbour, host=additions.host)
+        self._listeners = Listeners(
+            config, endpoints, self._wheel, addresses, additions.fallback_app, host=additions.host
+        )
         self._service_manager = ServiceManager(environment)
         self._collector: GCTuner | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
@@ -188,14 +190,14 @@ class Server:
         if self._link is None:
             write_notices(warnings(self._loaded))
         else:
-            self._link.tell_ready()
-        self._service_manager.tell_ready()
+            self._link.notify_ready()
+        self._service_manager.notify_ready()
 
     async def stop(self) -> None:
         """Accept nothing more, send every client away with 3001, over as long as `fanjet.drain_time` says, wait for
         their sockets and for running requests."""
         log.info("shutting down ...")
-        self._service_manager.tell_stopping()
+        self._service_manager.notify_stopping()
         self._operations.readiness.stage = Stage.STOPPING
         self._listeners.close()
         self._grpc.close()
@@ -204,7 +206,7 @@ class Server:
         await self._node.shut_down()
         self._additions.close()
         patience = asyncio.get_running_loop().call_later(
-            self._loaded.config.shutdown.timeout / 2, self._additions.give_up
+            self._loaded.config.shutdown.timeout / 2, self._additions.cancel_requests
         )
         await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.wait_closed())
         await self._additions.stop()
@@ -237,9 +239,9 @@ class Server:
             self._collector.check()
 
     def _reload_on_signal(self) -> None:
-        self._service_manager.tell_reloading()
+        self._service_manager.notify_reloading()
         self._reload()
-        self._service_manager.tell_ready()
+        self._service_manager.notify_ready()
 
     def _reload(self) -> None:
         """SIGHUP (04 §4): take over what may change, or leave everything as it is."""

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from fanjet.net.acme.authority import Authority
 from fanjet.net.acme.certificates import Certificates
-from fanjet.net.acme.hosts import Hosts
+from fanjet.net.acme.hosts import HostPolicy
 from fanjet.net.acme.http_challenges import HttpChallenges
 from fanjet.net.acme.store import Store
 from fanjet.net.binding import BindError
-from fanjet.net.http_detection import HttpFront
+from fanjet.net.http_detection import MultiVersionServer
 from fanjet.net.listener import Listener
 from fanjet.net.tls import TLSError, client_context
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from fanjet.config import Config
-    from fanjet.net.socket_provider import Addresses
+    from fanjet.net.socket_provider import SocketProvider
     from fanjet.net.timing_wheel import TimingWheel
 
 log = get_logger(__name__)
@@ -42,7 +42,7 @@ def open_certificates(config: Config) -> Certificates:
     try:
         return Certificates(
             Authority(config.fanjet.acme_directory_url, settings.email, trust),
-            Hosts(settings.host_whitelist),
+            HostPolicy(settings.host_whitelist),
             Store(settings.cache_dir),
             default_name=settings.server_name,
             answers_http=settings.http,
@@ -52,7 +52,7 @@ def open_certificates(config: Config) -> Certificates:
 
 
 def challenge_listener(
-    config: Config, certificates: Certificates, wheel: TimingWheel, addresses: Addresses
+    config: Config, certificates: Certificates, wheel: TimingWheel, addresses: SocketProvider
 ) -> Listener:
     """The plain HTTP server of http-01 challenges. Raises `BindError`."""
     where = config.http_server.tls_autocert.http_addr
@@ -61,4 +61,4 @@ def challenge_listener(
         raise BindError(f'http_server.tls_autocert.http_addr: "{where}" must be host:port')
     bound = addresses.tcp("acme", host.strip("[]"), int(port))
     log.info(f"serving ACME http_01 challenge on {where}")
-    return Listener(HttpFront(HttpChallenges(certificates), wheel), bound.sockets)
+    return Listener(MultiVersionServer(HttpChallenges(certificates), wheel), bound.sockets)

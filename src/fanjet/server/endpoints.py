@@ -21,8 +21,8 @@ from fanjet.operations.request_spans import with_span
 from fanjet.operations.swagger_ui import SwaggerMissing, swagger_endpoint
 from fanjet.server.listeners import Service, handler_path
 from fanjet.telemetry.logging import writes_debug_lines
-from fanjet.transports.connection_guard import Doorway
-from fanjet.transports.connection_limits import Admission
+from fanjet.transports.connection_guard import ConnectionGuard
+from fanjet.transports.connection_limits import ConnectionLimits
 from fanjet.transports.emulation import EmulationEndpoint
 from fanjet.transports.http_stream import HttpStreamEndpoint
 from fanjet.transports.init_endpoint import init_endpoint
@@ -136,8 +136,8 @@ def _admin(
 def _client_transports(config: Config, clients: ClientContext) -> Iterator[Service]:
     """Where clients connect."""
     allowed = _origin_predicate(config)
-    doorway = Doorway(
-        Admission(clients, clients.now),
+    connection_guard = ConnectionGuard(
+        ConnectionLimits(clients, clients.now),
         allowed,
         config.client.user_id_http_header,
         clients.events.kept_headers.http,
@@ -146,26 +146,30 @@ def _client_transports(config: Config, clients: ClientContext) -> Iterator[Servi
     if not config.websocket.disabled:
         websocket = WebSocketEndpoint(clients, config.websocket, allowed)
         path = handler_path(config.websocket.handler_prefix)
-        yield Service("websocket", {path: doorway.guard(websocket)}, external=True)
+        yield Service("websocket", {path: connection_guard.wrap(websocket)}, external=True)
     if config.webtransport.enabled:
-        yield _webtransport(config, clients, doorway, allowed)
-    yield from _emulated_transports(config, clients, doorway, allowed)
-    yield from _unidirectional_transports(config, clients, doorway, allowed)
+        yield _webtransport(config, clients, connection_guard, allowed)
+    yield from _emulated_transports(config, clients, connection_guard, allowed)
+    yield from _unidirectional_transports(config, clients, connection_guard, allowed)
     if config.init.enabled:
-        yield Service("init", {handler_path(config.init.handler_prefix): init_endpoint(doorway)}, external=True)
+        yield Service(
+            "init", {handler_path(config.init.handler_prefix): init_endpoint(connection_guard)}, external=True
+        )
 
 
-def _webtransport(config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate) -> Service:
+def _webtransport(
+    config: Config, clients: ClientContext, connection_guard: ConnectionGuard, allowed: OriginPredicate
+) -> Service:
     """Loaded only here: it needs the library of HTTP/3, which is an extra."""
     from fanjet.transports.webtransport import WebTransportEndpoint  # noqa: PLC0415
 
     endpoint = WebTransportEndpoint(clients, config.webtransport, allowed)
-    routes = {handler_path(config.webtransport.handler_prefix): doorway.guard(endpoint)}
+    routes = {handler_path(config.webtransport.handler_prefix): connection_guard.wrap(endpoint)}
     return Service("webtransport", routes, external=True)
 
 
 def _emulated_transports(
-    config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate
+    config: Config, clients: ClientContext, connection_guard: ConnectionGuard, allowed: OriginPredicate
 ) -> Iterator[Service]:
     """Where clients connect whose commands come by requests of their own, and where those go."""
     transports = (
@@ -174,7 +178,7 @@ def _emulated_transports(
     )
     for name, section, endpoint in transports:
         if section.enabled:
-            routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
+            routes = {handler_path(section.handler_prefix): connection_guard.wrap(endpoint)}
             yield Service(name, routes, external=True, max_body=max(section.max_request_body_size, 0))
     if config.http_stream.enabled or config.sse.enabled:
         emulation = EmulationEndpoint(clients.node.emulate, allowed)
@@ -185,7 +189,7 @@ def _emulated_transports(
 
 
 def _unidirectional_transports(
-    config: Config, clients: ClientContext, doorway: Doorway, allowed: OriginPredicate
+    config: Config, clients: ClientContext, connection_guard: ConnectionGuard, allowed: OriginPredicate
 ) -> Iterator[Service]:
     """Where clients connect that only listen."""
     websocket, sse, stream = config.uni_websocket, config.uni_sse, config.uni_http_stream
@@ -196,7 +200,7 @@ def _unidirectional_transports(
     )
     for name, section, endpoint, limit in transports:
         if section.enabled:
-            routes = {handler_path(section.handler_prefix): doorway.guard(endpoint)}
+            routes = {handler_path(section.handler_prefix): connection_guard.wrap(endpoint)}
             yield Service(name, routes, external=True, max_body=limit)
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from fanjet.config.tree.tls import Tls
     from fanjet.config.tree.unidirectional import UniGrpc as UniSection
     from fanjet.net.grpc.server import Service
-    from fanjet.net.http2.keepalive import Patience
+    from fanjet.net.http2.keepalive import ConnectionTimeouts
     from fanjet.net.http2.server import Http2Server
-    from fanjet.net.socket_provider import Addresses
+    from fanjet.net.socket_provider import SocketProvider
     from fanjet.net.timing_wheel import TimingWheel
     from fanjet.server.operations import Operations
 
@@ -43,7 +43,7 @@ class GrpcListeners:
         clients: ClientContext,
         wheel: TimingWheel,
         operations: Operations,
-        addresses: Addresses,
+        addresses: SocketProvider,
     ) -> None:
         """Get sockets. Raises `TLSError` and `BindError`."""
         self._listeners: list[Listener] = []
@@ -69,10 +69,10 @@ class GrpcListeners:
 
 
 def _api(
-    section: ApiSection, clients: ClientContext, wheel: TimingWheel, operations: Operations, addresses: Addresses
+    section: ApiSection, clients: ClientContext, wheel: TimingWheel, operations: Operations, addresses: SocketProvider
 ) -> Listener:
     from fanjet.api.grpc import GrpcApi  # noqa: PLC0415
-    from fanjet.net.http2.keepalive import NEVER, Patience  # noqa: PLC0415
+    from fanjet.net.http2.keepalive import NEVER, ConnectionTimeouts  # noqa: PLC0415
 
     api = GrpcApi(
         clients.node,
@@ -85,27 +85,27 @@ def _api(
     if section.reflection:
         from fanjet.net.grpc.reflection import reflection_services  # noqa: PLC0415
 
-        services += reflection_services(services, api.admit)
+        services += reflection_services(services, api.authorize)
     # What gRPC servers do unless told otherwise.
-    patience = Patience(idle=NEVER, keepalive=7200.0, keepalive_timeout=20.0, ping_interval=300.0)
-    listener = _listen(section, "grpc_api", _server(section, services, wheel, patience), addresses)
+    timeouts = ConnectionTimeouts(idle=NEVER, keepalive=7200.0, keepalive_timeout=20.0, ping_interval=300.0)
+    listener = _listen(section, "grpc_api", _server(section, services, wheel, timeouts), addresses)
     log.info(f"serving GRPC API service on {join_address(section.address, section.port)}")
     return listener
 
 
-def _uni(section: UniSection, clients: ClientContext, wheel: TimingWheel, addresses: Addresses) -> Listener:
-    from fanjet.net.http2.keepalive import NEVER, Patience  # noqa: PLC0415
+def _uni(section: UniSection, clients: ClientContext, wheel: TimingWheel, addresses: SocketProvider) -> Listener:
+    from fanjet.net.http2.keepalive import NEVER, ConnectionTimeouts  # noqa: PLC0415
     from fanjet.transports.uni_grpc import UniGrpc  # noqa: PLC0415
 
     service = UniGrpc(clients).service()
-    patience = Patience(idle=NEVER, write=NEVER, keepalive=25.0, keepalive_timeout=5.0, ping_interval=5.0)
-    listener = _listen(section, "uni_grpc", _server(section, [service], wheel, patience), addresses)
+    timeouts = ConnectionTimeouts(idle=NEVER, write=NEVER, keepalive=25.0, keepalive_timeout=5.0, ping_interval=5.0)
+    listener = _listen(section, "uni_grpc", _server(section, [service], wheel, timeouts), addresses)
     log.info(f"serving unidirectional GRPC on {join_address(section.address, section.port)}")
     return listener
 
 
 def _server(
-    section: ApiSection | UniSection, services: Iterable[Service], wheel: TimingWheel, patience: Patience
+    section: ApiSection | UniSection, services: Iterable[Service], wheel: TimingWheel, timeouts: ConnectionTimeouts
 ) -> Http2Server:
     from fanjet.net.grpc.framing import DEFAULT_MAX_MESSAGE  # noqa: PLC0415
     from fanjet.net.grpc.server import GrpcServer  # noqa: PLC0415
@@ -113,10 +113,10 @@ def _server(
 
     limit = section.max_receive_message_size
     server = GrpcServer(services, wheel, limit if limit > 0 else DEFAULT_MAX_MESSAGE)
-    return Http2Server(server.accept, wheel, patience=patience, max_streams=MAX_STREAMS)
+    return Http2Server(server.accept, wheel, timeouts=timeouts, max_streams=MAX_STREAMS)
 
 
-def _listen(section: ApiSection | UniSection, name: str, server: Http2Server, addresses: Addresses) -> Listener:
+def _listen(section: ApiSection | UniSection, name: str, server: Http2Server, addresses: SocketProvider) -> Listener:
     tls = _tls_context(section.tls, name)
     return Listener(server, addresses.tcp(name, section.address, section.port).sockets, tls)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fanjet.net.http_detection import HttpFront
+from fanjet.net.http_detection import MultiVersionServer
 from fanjet.net.listener import Listener
 from fanjet.net.router import DEFAULT_MAX_BODY, DuplicateRoute, Routes
 from fanjet.net.tls import server_context
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config
     from fanjet.net.acme.certificates import Certificates
-    from fanjet.net.asgi_app.app import Host
-    from fanjet.net.asgi_host.fallback_app import Neighbour
+    from fanjet.net.asgi_app.app import AsgiApp
+    from fanjet.net.asgi_host.fallback_app import FallbackApp
     from fanjet.net.http3.listener import Http3Listener
-    from fanjet.net.http3.peer_processes import Others
+    from fanjet.net.http3.peer_processes import PeerProcesses
     from fanjet.net.router import Endpoint
-    from fanjet.net.socket_provider import Addresses
+    from fanjet.net.socket_provider import SocketProvider
     from fanjet.net.timing_wheel import TimingWheel
     from fanjet.net.tls_acceptor import Contexts
 
@@ -57,20 +57,20 @@ class Listeners:
         config: Config,
         services: Iterable[Service],
         wheel: TimingWheel,
-        addresses: Addresses,
-        neighbour: Neighbour | None = None,
+        addresses: SocketProvider,
+        fallback_app: FallbackApp | None = None,
         *,
-        host: Host | None = None,
+        host: AsgiApp | None = None,
     ) -> None:
-        """Get sockets for what has endpoints. `neighbour` answers external requests that belong to no endpoint. `host`:
+        """Get sockets for what has endpoints. `fallback_app` answers external requests that match no endpoint. `host`:
         an ASGI server that has the external address.
 
         Raises `ListenError`, `TLSError` and `BindError`.
         """
         self._wheel = wheel
         self._addresses = addresses
-        self._neighbour = neighbour
-        self._listeners: list[Listener | Http3Listener | Host] = []
+        self._fallback_app = fallback_app
+        self._listeners: list[Listener | Http3Listener | AsgiApp] = []
         self._port = config.http_server.port
         self._certificates = self._autocert(config)
         http = config.http_server
@@ -84,10 +84,10 @@ class Listeners:
             by_address[external if service.external else internal].append(service)
         for address, served in by_address.items():
             if host is not None and address == external:
-                host.serve(_routes(served, neighbour), neighbour)
+                host.serve(_routes(served, fallback_app), fallback_app)
                 self._listeners.append(host)
                 _tell_what_is_served(served, "the address of the ASGI server", http3=False)
-            elif served or (neighbour is not None and address == external):
+            elif served or (fallback_app is not None and address == external):
                 tls = self._contexts(config, separate_internal=address == internal != external)
                 bound = addresses.tcp("external" if address == external else "internal", *address)
                 _tell_what_is_served(served, bound.where, http3=http.http3.enabled and address == external)
@@ -96,7 +96,7 @@ class Listeners:
                     self._port = bound.sockets[0].getsockname()[1]
         public = [service for service in by_address[external] if service.external]
         self._listen_on_unix_sockets(config, public)
-        addresses.refuse_rest()
+        addresses.reject_unused()
 
     @property
     def port(self) -> int:
@@ -137,8 +137,8 @@ class Listeners:
     ) -> None:
         http = config.http_server
         http3 = http.http3.enabled and external
-        routes = _routes(served, self._neighbour if external else None)
-        front = HttpFront(
+        routes = _routes(served, self._fallback_app if external else None)
+        front = MultiVersionServer(
             routes,
             self._wheel,
             tls=tls is not None,
@@ -157,8 +157,8 @@ class Listeners:
         bound = self._addresses.unix("external", own.http_unix_socket, int(own.http_unix_socket_mode, 8))
         if bound.sockets:
             _tell_what_is_served(served, bound.where, http3=False)
-            front = HttpFront(
-                _routes(served, self._neighbour),
+            front = MultiVersionServer(
+                _routes(served, self._fallback_app),
                 self._wheel,
                 h2c=config.http_server.h2c_external,
                 websocket_http2=config.fanjet.websocket_http2,
@@ -198,10 +198,10 @@ def _internal_port(configured: str, default: int) -> int:
         raise ListenError(f"http_server.internal_port: {configured!r} is not a port") from None
 
 
-def _routes(served: list[Service], neighbour: Neighbour | None) -> Routes:
+def _routes(served: list[Service], fallback_app: FallbackApp | None) -> Routes:
     routes = Routes()
-    if neighbour is not None:
-        routes.add_neighbour(neighbour)
+    if fallback_app is not None:
+        routes.add_fallback(fallback_app)
     for service in served:
         for path, endpoint in service.routes.items():
             try:
@@ -225,7 +225,7 @@ def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes
 
 
 def _http3_listener(
-    config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket], others: Others | None
+    config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket], others: PeerProcesses | None
 ) -> Http3Listener:
     """Its library is loaded only here: it is an extra, and takes time and memory."""
     from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from fanjet.config.tree.channel import Channel
     from fanjet.events.client_events import ClientEvents
     from fanjet.events.handlers.registry import Handlers
-    from fanjet.net.asgi_app.app import Host
-    from fanjet.net.asgi_host.fallback_app import Neighbour
+    from fanjet.net.asgi_app.app import AsgiApp
+    from fanjet.net.asgi_host.fallback_app import FallbackApp
     from fanjet.net.router import Endpoint
     from fanjet.net.timing_wheel import TimingWheel
     from fanjet.node.node import Node
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Additions:
     """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
-    headers that events show. `rpc_methods`: what the server API's `rpc` calls. `neighbour`: the ASGI application that
+    headers that events show. `rpc_methods`: what the server API's `rpc` calls. `fallback_app`: the ASGI application that
     has the rest of the external requests. `host`: the ASGI server that listens in place of the external listener.
     `take_node` is given the node, for the program to call the server API in."""
 
@@ -34,8 +34,8 @@ class Additions:
     headers: Collection[str] = ()
     emulated_headers: Collection[str] = ()
     rpc_methods: Mapping[str, RPCMethod] = field(default_factory=dict)
-    neighbour: Neighbour | None = None
-    host: Host | None = None
+    fallback_app: FallbackApp | None = None
+    host: AsgiApp | None = None
     take_node: Callable[[Node], None] = lambda _: None
 
     def events(self, proxies: ClientEvents) -> ClientEvents:
@@ -56,25 +56,25 @@ class Additions:
 
     async def start(self, wheel: TimingWheel) -> None:
         """Before connections are accepted. Raises `StartupFailed`."""
-        if self.neighbour is not None:
-            await self.neighbour.start(wheel)
+        if self.fallback_app is not None:
+            await self.fallback_app.start(wheel)
 
     def close(self) -> None:
         """No more connections are accepted."""
-        if self.neighbour is not None:
-            self.neighbour.close()
+        if self.fallback_app is not None:
+            self.fallback_app.close()
 
-    def give_up(self) -> None:
+    def cancel_requests(self) -> None:
         """Wait no longer for what handlers and the application do."""
         if self.handlers is not None:
             self.handlers.tasks.cancel()
-        if self.neighbour is not None:
-            self.neighbour.give_up()
+        if self.fallback_app is not None:
+            self.fallback_app.cancel_requests()
 
     async def stop(self) -> None:
         """After the last connection has ended."""
-        if self.neighbour is not None:
-            await self.neighbour.stop()
+        if self.fallback_app is not None:
+            await self.fallback_app.stop()
 
 
 NOTHING: Final = Additions()

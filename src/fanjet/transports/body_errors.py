@@ -15,6 +15,6 @@ TOO_LARGE: Final = 413
 UNREADABLE: Final = 499
 
 
-def answer_unreadable(exchange: Exchange, failure: UnreadableBody, headers: Sequence[tuple[bytes, bytes]]) -> None:
+def respond_body_error(exchange: Exchange, failure: UnreadableBody, headers: Sequence[tuple[bytes, bytes]]) -> None:
     """Answer with the status for `failure` and the given headers."""
     exchange.respond(TOO_LARGE if isinstance(failure, BodyTooLarge) else UNREADABLE, headers=headers)

@@ -13,10 +13,10 @@ MAX_PREFIX_BYTES: Final = 10
 class CommandTooLong(Exception):  # noqa: N818 (says what is wrong, like the protocol's codes)
     """A command is longer than the transport allows, or nothing tells how long it is."""
 
-    def __init__(self, begins: int) -> None:
-        """`begins`: where it does among the bytes that were looked at."""
+    def __init__(self, start: int) -> None:
+        """`start`: where it does among the bytes that were looked at."""
         super().__init__()
-        self.begins = begins
+        self.start = start
         self.before = b""
         """The commands before it."""
 
@@ -24,11 +24,11 @@ class CommandTooLong(Exception):  # noqa: N818 (says what is wrong, like the pro
 class CommandStream:
     """Holds the beginning of a command until the rest of it comes."""
 
-    __slots__ = ("_cut", "_limit", "_rest", "_searched")
+    __slots__ = ("_limit", "_rest", "_searched", "_split")
 
     def __init__(self, cut: Callable[[bytes | bytearray, int, int], tuple[int, int]], limit: int) -> None:
-        """`cut` is `cut_lines` or `cut_prefixed`; `limit` in bytes, without newline or prefix."""
-        self._cut = cut
+        """`cut` is `split_lines` or `split_prefixed`; `limit` in bytes, without newline or prefix."""
+        self._split = cut
         self._limit = limit
         self._rest: bytearray | None = None
         self._searched = 0
@@ -40,14 +40,14 @@ class CommandStream:
         """
         rest = self._rest
         if rest is None:
-            end, self._searched = self._whole(data, 0)
+            end, self._searched = self._split_complete(data, 0)
             if end == len(data):
                 return data
             self._rest = bytearray(data[end:])
             self._searched -= end
             return data[:end]
         rest += data
-        end, searched = self._whole(rest, self._searched)
+        end, searched = self._split_complete(rest, self._searched)
         commands = bytes(rest[:end])
         del rest[:end]
         self._searched = searched - end
@@ -55,15 +55,15 @@ class CommandStream:
             self._rest = None
         return commands
 
-    def _whole(self, data: bytes | bytearray, searched: int) -> tuple[int, int]:
+    def _split_complete(self, data: bytes | bytearray, searched: int) -> tuple[int, int]:
         try:
-            return self._cut(data, searched, self._limit)
+            return self._split(data, searched, self._limit)
         except CommandTooLong as fault:
-            fault.before = bytes(data[: fault.begins])
+            fault.before = bytes(data[: fault.start])
             raise
 
 
-def cut_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
+def split_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
     """Return where the last newline of `data` ends, and up to where there is no more; before `searched` there is none.
 
     Raises `CommandTooLong` for a line beyond the limit, finished or not.
@@ -82,7 +82,7 @@ def cut_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, 
     return end, size
 
 
-def cut_prefixed(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
+def split_prefixed(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
     """Return, twice, where the last whole command of `data` ends. Raises `CommandTooLong` as soon as a prefix says so,
     or is none."""
     size, end = len(data), 0

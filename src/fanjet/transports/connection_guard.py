@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from fanjet.client.request_info import NO_REQUEST_INFO, RequestInfo
 from fanjet.net.cors import cors_headers
-from fanjet.net.http1 import BodyAwaited, UnreadableBody
+from fanjet.net.http1 import ContinueRequired, UnreadableBody
 
-from .body_errors import answer_unreadable
+from .body_errors import respond_body_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange, Request
     from fanjet.net.origin import OriginPredicate
 
-    from .connection_limits import Admission
+    from .connection_limits import ConnectionLimits
 
 
-class Arrival(Struct, frozen=True, eq=False):
+class AdmittedRequest(Struct, frozen=True, eq=False):
     """A request that passed the doorway."""
 
     _request: Request
@@ -35,12 +35,12 @@ class Arrival(Struct, frozen=True, eq=False):
         return cors_headers(self._request, self._origin_allowed)
 
 
-class Doorway:
+class ConnectionGuard:
     """Wraps the endpoints of client transports."""
 
     def __init__(
         self,
-        admission: Admission,
+        limits: ConnectionLimits,
         origin_allowed: OriginPredicate,
         user_id_header: str,
         kept_headers: Collection[str] = (),
@@ -51,37 +51,37 @@ class Doorway:
         connections are counted by the version of HTTP that they came by."""
         self._keeps_version = keeps_version
         self._kept_headers = [(name.encode(), name) for name in kept_headers]
-        self._admission = admission
+        self._limits = limits
         self._origin_allowed = origin_allowed
         self._user_id_header = user_id_header.lower().encode()
 
-    def guard(self, endpoint: Callable[[Exchange, Arrival], None]) -> Callable[[Exchange], None]:
+    def wrap(self, endpoint: Callable[[Exchange, AdmittedRequest], None]) -> Callable[[Exchange], None]:
         """The endpoint as the router wants it."""
-        admits, origin_allowed, user_id_header = self._admission.admits, self._origin_allowed, self._user_id_header
+        allow, origin_allowed, user_id_header = self._limits.allow, self._origin_allowed, self._user_id_header
 
         def guarded(exchange: Exchange) -> None:
-            if not admits():
+            if not allow():
                 exchange.respond(503)
                 return
             request = exchange.request
             user = request.headers.get(user_id_header, b"").decode("utf-8", "replace") if user_id_header else ""
-            headers = self._kept_of(request) if self._kept_headers else None
+            headers = self._collect_headers(request) if self._kept_headers else None
             http = f"h{request.version[0]}" if self._keeps_version else ""
             request_info = RequestInfo(user, headers, http=http) if user or headers or http else NO_REQUEST_INFO
-            enter(exchange, Arrival(request, origin_allowed, request_info))
+            call_endpoint(exchange, AdmittedRequest(request, origin_allowed, request_info))
 
-        def enter(exchange: Exchange, arrival: Arrival) -> None:
+        def call_endpoint(exchange: Exchange, admitted: AdmittedRequest) -> None:
             try:
-                endpoint(exchange, arrival)
-            except BodyAwaited as awaited:  # the doorway is passed once
-                awaited.go_on = lambda whole: enter(whole, arrival)
+                endpoint(exchange, admitted)
+            except ContinueRequired as awaited:  # the doorway is passed once
+                awaited.endpoint = lambda whole: call_endpoint(whole, admitted)
                 raise
             except UnreadableBody as failure:
-                answer_unreadable(exchange, failure, arrival.headers)
+                respond_body_error(exchange, failure, admitted.headers)
 
         return guarded
 
-    def _kept_of(self, request: Request) -> dict[str, list[str]] | None:
+    def _collect_headers(self, request: Request) -> dict[str, list[str]] | None:
         kept = {}
         for key, name in self._kept_headers:
             values = request.all_values(key)

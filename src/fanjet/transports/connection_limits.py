@@ -17,7 +17,7 @@ log = get_logger(__name__)
 WARNING_INTERVAL = 3.0
 
 
-class Admission:
+class ConnectionLimits:
     """The limits of `client.connection_rate_limit` and `client.connection_limit`; the latter follows reloads."""
 
     def __init__(self, context: ClientContext, clock: Callable[[], float]) -> None:
@@ -28,7 +28,7 @@ class Admission:
         self._active = rate > 0 or context.config.connection_limit > 0
         self._warned_at = -WARNING_INTERVAL
 
-    def admits(self) -> bool:
+    def allow(self) -> bool:
         """Whether one more connection may come; takes a token of the rate."""
         if not self._active:
             return True

@@ -13,7 +13,7 @@ from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.emulation import emulation_request
 from fanjet.telemetry.logging import get_logger
 
-from .body_errors import answer_unreadable
+from .body_errors import respond_body_error
 from .response_stream import BINARY
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-PATIENCE_SECONDS: Final = 10.0
+EMULATION_TIMEOUT: Final = 10.0
 
 
 class EmulationEndpoint:
@@ -55,7 +55,7 @@ class EmulationEndpoint:
             exchange.respond(400, headers=headers)
             return
         except UnreadableBody as failure:
-            answer_unreadable(exchange, failure, headers)
+            respond_body_error(exchange, failure, headers)
             return
         self._run(exchange, headers, commands)
 
@@ -70,7 +70,7 @@ class EmulationEndpoint:
 
         if run_eagerly(self._emulate(commands), answer) is not None:
             loop = asyncio.get_running_loop()
-            late = loop.call_later(PATIENCE_SECONDS, lambda: exchange.respond(500, headers=headers))
+            late = loop.call_later(EMULATION_TIMEOUT, lambda: exchange.respond(500, headers=headers))
 
 
 def _status(error: BaseException | None) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
     from fanjet.net.http1 import Exchange
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
 _JSON: Final = (JSON, line, LINES)
 _PROTOBUF: Final = (PROTOBUF, unframed, BINARY)
@@ -36,18 +36,18 @@ class HttpStreamEndpoint:
     def __init__(self, context: ClientContext) -> None:
         self._context = context
 
-    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+    def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
         """Answer one request."""
         request = exchange.request
         if request.method == "OPTIONS":
-            exchange.respond(PREFLIGHT_STATUS, headers=(*arrival.headers, *PREFLIGHT_HEADERS))
+            exchange.respond(PREFLIGHT_STATUS, headers=(*admitted.headers, *PREFLIGHT_HEADERS))
         elif request.method != "POST":
-            exchange.respond(405, headers=arrival.headers)
+            exchange.respond(405, headers=admitted.headers)
         else:
             commands = request.body
             is_protobuf = request.headers.get(b"content-type") == BINARY
             codec, delimiting, content_type = _PROTOBUF if is_protobuf else _JSON
             wire = wire_format(HttpStreamTransport.name, codec, delimiting, exchange.body_framing)
             transport = HttpStreamTransport(wire)
-            if transport.open(exchange, content_type, arrival.headers):
-                begin_emulated(self._context, transport, arrival.request_info, commands)
+            if transport.open(exchange, content_type, admitted.headers):
+                begin_emulated(self._context, transport, admitted.request_info, commands)

@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.router import Endpoint
 
-    from .connection_guard import Arrival, Doorway
+    from .connection_guard import AdmittedRequest, ConnectionGuard
 
 
-def init_endpoint(doorway: Doorway) -> Endpoint:
+def init_endpoint(connection_guard: ConnectionGuard) -> Endpoint:
     """A probe on the external listener that passes what client connections pass; the method is checked before."""
 
-    def answer(exchange: Exchange, arrival: Arrival) -> None:
-        exchange.respond(200, b"{}", b"application/json; charset=utf-8", arrival.headers)
+    def answer(exchange: Exchange, admitted: AdmittedRequest) -> None:
+        exchange.respond(200, b"{}", b"application/json; charset=utf-8", admitted.headers)
 
-    guarded = doorway.guard(answer)
+    guarded = connection_guard.wrap(answer)
 
     def endpoint(exchange: Exchange) -> None:
         if exchange.request.method == "GET":

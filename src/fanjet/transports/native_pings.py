@@ -13,7 +13,7 @@ DEFAULT_INTERVAL = 25.0
 DEFAULT_TIMEOUT = 10.0
 
 
-class Pinged(Protocol):
+class PingTarget(Protocol):
     """The connection to keep alive."""
 
     def send_ping_frame(self) -> None:
@@ -28,7 +28,7 @@ class NativePings:
 
     __slots__ = ("_connection", "_deadline", "_interval", "_next_ping", "_timeout", "_wheel", "wheel_slot")
 
-    def __init__(self, connection: Pinged, wheel: TimingWheel, interval: float, timeout: float) -> None:
+    def __init__(self, connection: PingTarget, wheel: TimingWheel, interval: float, timeout: float) -> None:
         self._connection = connection
         self._wheel = wheel
         self._interval = interval or DEFAULT_INTERVAL

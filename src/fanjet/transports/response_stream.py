@@ -121,13 +121,13 @@ class ResponseStreamTransport:
 
     def end(self, disconnect: Disconnect) -> None:
         """End the body; the push before has told the client why."""
-        stream = self._let_go()
+        stream = self._detach()
         if stream is not None:
             stream.finish()
 
     def abort(self) -> None:
         """Break the body off."""
-        stream = self._let_go()
+        stream = self._detach()
         if stream is not None:
             stream.abort()
 
@@ -155,11 +155,11 @@ class ResponseStreamTransport:
     def on_lost(self) -> None:
         """The client has gone."""
         session = self._session
-        self._let_go()
+        self._detach()
         if session is not None:
             session.on_lost()
 
-    def _let_go(self) -> ResponseStream | None:
+    def _detach(self) -> ResponseStream | None:
         """Forget session and body, which hold this object: no collector looks at them (DESIGN rule 10)."""
         stream, self._stream = self._stream, None
         self._session = None

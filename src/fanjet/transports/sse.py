@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
     from fanjet.net.http1 import Exchange
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
 COMMANDS_FIELD: Final = b"cf_connect"
 """In the query of a GET, which has no body: the initial commands."""
@@ -41,19 +41,19 @@ class SseEndpoint:
     def __init__(self, context: ClientContext) -> None:
         self._context = context
 
-    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+    def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
         """Answer one request."""
         request = exchange.request
         if request.method == "POST":
             commands = request.body
         elif request.method != "GET":
-            exchange.respond(405, headers=arrival.headers)
+            exchange.respond(405, headers=admitted.headers)
             return
         else:
             commands = query_value(request.query, COMMANDS_FIELD)
             if not commands:
-                exchange.respond(400, headers=arrival.headers)
+                exchange.respond(400, headers=admitted.headers)
                 return
         transport = SseTransport(wire_format(SseTransport.name, JSON, event, exchange.body_framing))
-        if transport.open(exchange, EVENT_STREAM, arrival.headers, EVENT_STREAM_START):
-            begin_emulated(self._context, transport, arrival.request_info, commands)
+        if transport.open(exchange, EVENT_STREAM, admitted.headers, EVENT_STREAM_START):
+            begin_emulated(self._context, transport, admitted.request_info, commands)

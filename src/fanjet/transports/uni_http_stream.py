@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING, Final
 from fanjet.net.cors import PREFLIGHT_HEADERS, PREFLIGHT_STATUS
 
 from .response_stream import LINES, line
-from .uni_stream import Style, UniStreamEndpoint
+from .uni_stream import StreamFormat, UniStreamEndpoint
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
     from fanjet.config.tree.unidirectional import UniHttpStream
     from fanjet.net.http1 import Exchange
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
-STYLE: Final = Style("uni_http_stream", line, LINES)
+FORMAT: Final = StreamFormat("uni_http_stream", line, LINES)
 
 
 class UniHttpStreamEndpoint(UniStreamEndpoint):
     """Answers preflights, and takes the connect request from the body of a POST."""
 
     def __init__(self, context: ClientContext, config: UniHttpStream) -> None:
-        super().__init__(context, STYLE, config.connect_code_to_http_response)
+        super().__init__(context, FORMAT, config.connect_code_to_http_response)
 
-    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+    def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
         """Answer one request."""
         request = exchange.request
         if request.method == "OPTIONS":
-            exchange.respond(PREFLIGHT_STATUS, headers=(*arrival.headers, *PREFLIGHT_HEADERS))
+            exchange.respond(PREFLIGHT_STATUS, headers=(*admitted.headers, *PREFLIGHT_HEADERS))
         elif request.method != "POST":
-            exchange.respond(405, headers=arrival.headers)
+            exchange.respond(405, headers=admitted.headers)
         else:
-            self._connect(exchange, arrival, request.body)
+            self._connect(exchange, admitted, request.body)

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
     from fanjet.protocol.wire import WireFormat
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
     from .response_stream import Delimiting
 
 INTERNAL_SERVER_ERROR = (500, b"Internal Server Error")
 
 
-class Style(NamedTuple):
+class StreamFormat(NamedTuple):
     """How a kind of stream looks."""
 
     name: str
@@ -44,27 +44,27 @@ class UniStreamTransport(ResponseStreamTransport):
 
     emulated = False
 
-    def __init__(self, wire: WireFormat, style: Style) -> None:
+    def __init__(self, wire: WireFormat, stream_format: StreamFormat) -> None:
         super().__init__(wire)
-        self.name = style.name
+        self.name = stream_format.name
 
 
-class RespondingTransport(UniStreamTransport):
+class DeferredResponseTransport(UniStreamTransport):
     """One whose response begins with the connect push, so that a failed connect has a response of its own (02 §9.5)."""
 
-    __slots__ = ("_exchange", "_headers", "_responses", "_style", "pushes_disconnect")
+    __slots__ = ("_exchange", "_format", "_headers", "_responses", "pushes_disconnect")
 
     def __init__(
         self,
         wire: WireFormat,
-        style: Style,
+        stream_format: StreamFormat,
         exchange: Exchange,
         headers: Sequence[tuple[bytes, bytes]],
         responses: ConnectCodeToHttpResponse,
     ) -> None:
         """`headers` go with either response."""
-        super().__init__(wire, style)
-        self._style = style
+        super().__init__(wire, stream_format)
+        self._format = stream_format
         self._exchange: Exchange | None = exchange
         self._headers = headers
         self._responses = responses
@@ -79,7 +79,7 @@ class RespondingTransport(UniStreamTransport):
             return
         exchange.on_closed = None
         self.pushes_disconnect = True
-        if self.open(exchange, self._style.content_type, self._headers, self._style.start):
+        if self.open(exchange, self._format.content_type, self._headers, self._format.start):
             self.write(data)
         else:
             self.on_lost()
@@ -111,36 +111,38 @@ class RespondingTransport(UniStreamTransport):
 class UniStreamEndpoint:
     """Begins sessions. Subclasses find the connect request, which is where the kinds differ."""
 
-    def __init__(self, context: ClientContext, style: Style, responses: ConnectCodeToHttpResponse) -> None:
+    def __init__(
+        self, context: ClientContext, stream_format: StreamFormat, responses: ConnectCodeToHttpResponse
+    ) -> None:
         self._context = context
-        self._style = style
+        self._format = stream_format
         self._responses = responses
 
-    def _connect(self, exchange: Exchange, arrival: Arrival, text: bytes) -> None:
+    def _connect(self, exchange: Exchange, admitted: AdmittedRequest, text: bytes) -> None:
         """Begin a session with this connect request, or answer 400."""
         try:
             request = connect_request_of_json(text)
         except MalformedFrame:
-            exchange.respond(400, headers=arrival.headers)
+            exchange.respond(400, headers=admitted.headers)
             return
-        transport = self._transport(exchange, arrival)
+        transport = self._transport(exchange, admitted)
         if transport is None:
             return
-        session = UnidirectionalSession(self._context, transport, arrival.request_info)
+        session = UnidirectionalSession(self._context, transport, admitted.request_info)
         transport.attach(session)
         if self._context.node.shutting_down:
             session.disconnect(DISCONNECT_SHUTDOWN)
         else:
             session.connect(request)
 
-    def _transport(self, exchange: Exchange, arrival: Arrival) -> UniStreamTransport | None:
+    def _transport(self, exchange: Exchange, admitted: AdmittedRequest) -> UniStreamTransport | None:
         """The way out, None when the client has gone."""
-        style = self._style
-        wire = wire_format(style.name, UNIDIRECTIONAL_JSON, style.delimiting, exchange.body_framing)
+        stream_format = self._format
+        wire = wire_format(stream_format.name, UNIDIRECTIONAL_JSON, stream_format.delimiting, exchange.body_framing)
         if self._responses.enabled:
-            return RespondingTransport(wire, style, exchange, arrival.headers, self._responses)
-        transport = UniStreamTransport(wire, style)
-        opened = transport.open(exchange, style.content_type, arrival.headers, style.start)
+            return DeferredResponseTransport(wire, stream_format, exchange, admitted.headers, self._responses)
+        transport = UniStreamTransport(wire, stream_format)
+        opened = transport.open(exchange, stream_format.content_type, admitted.headers, stream_format.start)
         return transport if opened else None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
     from fanjet.protocol.messages import ConnectRequest
 
-    from .websocket_options import Terms
+    from .websocket_options import WebSocketOptions
 
 
 def frame_builder(deflate: tuple[int, int] | None) -> FrameBuilder:
@@ -41,10 +41,10 @@ JOINED: Final = WireFormat("uni-websocket-json-joined", UNIDIRECTIONAL_JSON, lin
 """The wire format where a frame holds the pushes of one write, so that it is made when they are written."""
 
 
-class UniTerms(NamedTuple):
+class UniWebSocketOptions(NamedTuple):
     """What was agreed on, shared by all connections that agreed on the same."""
 
-    websocket: Terms
+    websocket: WebSocketOptions
     pushes_disconnect: bool
     closes_with_frame: bool
     """Whether the server says why it closes, and waits for the answer, or just ends the connection."""
@@ -60,13 +60,13 @@ class UniWebSocketTransport(WebSocketTransport):
     name = "uni_websocket"
 
     def __init__(
-        self, context: ClientContext, terms: UniTerms, request_info: RequestInfo, request: ConnectRequest | None
+        self, context: ClientContext, options: UniWebSocketOptions, request_info: RequestInfo, request: ConnectRequest | None
     ) -> None:
         """`request`: what came with the handshake, if anything did."""
-        super().__init__(context, terms.websocket, request_info)
+        super().__init__(context, options.websocket, request_info)
         self._request = request
-        self._closes_with_frame = terms.closes_with_frame
-        self.pushes_disconnect = terms.pushes_disconnect
+        self._closes_with_frame = options.closes_with_frame
+        self.pushes_disconnect = options.pushes_disconnect
 
     def _begin_session(self, context: ClientContext) -> None:
         session = self._session = UnidirectionalSession(context, self, self._opening)
@@ -102,12 +102,12 @@ class JoiningUniWebSocketTransport(UniWebSocketTransport):
     __slots__ = ("_join",)
 
     def __init__(
-        self, context: ClientContext, terms: UniTerms, request_info: RequestInfo, request: ConnectRequest | None
+        self, context: ClientContext, options: UniWebSocketOptions, request_info: RequestInfo, request: ConnectRequest | None
     ) -> None:
         """See the base; the terms say how to join."""
-        assert terms.join is not None
-        super().__init__(context, terms, request_info, request)
-        self._join = terms.join
+        assert options.join is not None
+        super().__init__(context, options, request_info, request)
+        self._join = options.join
 
     def write(self, data: bytes) -> None:
         """Write lines as one frame, which does not end with a newline."""

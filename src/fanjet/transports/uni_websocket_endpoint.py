@@ -13,13 +13,13 @@ from fanjet.protocol.connect_request import connect_request_of_json
 from .uni_websocket import (
     JOINED,
     JoiningUniWebSocketTransport,
-    UniTerms,
+    UniWebSocketOptions,
     UniWebSocketTransport,
     frame_builder,
     wire_format,
 )
 from .websocket_handshake import open_websocket, refuse_handshake
-from .websocket_options import Terms, deflate_settings, read_limits
+from .websocket_options import WebSocketOptions, deflate_settings, read_limits
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fanjet.net.origin import OriginPredicate
     from fanjet.protocol.messages import ConnectRequest
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
 
 class UniWebSocketEndpoint:
@@ -38,25 +38,25 @@ class UniWebSocketEndpoint:
         self._context = context
         self._origin_allowed = origin_allowed
         self._transport = JoiningUniWebSocketTransport if config.join_push_messages else UniWebSocketTransport
-        self._plain = terms_of(config, None)
-        self._deflating = terms_of(config, deflate_settings(config))
+        self._plain = options_for(config, None)
+        self._deflating = options_for(config, deflate_settings(config))
 
-    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+    def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
         """Refuse, or switch protocols and begin a session, with the connect request of the query if it has one."""
         request = exchange.request
         try:
             wanted = _request_of_query(request.query) if request.query else None
         except MalformedFrame:
-            exchange.respond(400, b"invalid connect request\n", TEXT, (*arrival.headers, NO_SNIFFING))
+            exchange.respond(400, b"invalid connect request\n", TEXT, (*admitted.headers, NO_SNIFFING))
             return
-        if refuse_handshake(exchange, arrival, self._origin_allowed):
+        if refuse_handshake(exchange, admitted, self._origin_allowed):
             return
-        terms = self._deflating if self._deflating.websocket.inflate and offers_deflate(request) else self._plain
+        options = self._deflating if self._deflating.websocket.inflate and offers_deflate(request) else self._plain
         open_websocket(
             exchange,
-            arrival,
-            lambda _: self._transport(self._context, terms, arrival.request_info, wanted),
-            deflate=terms.websocket.inflate,
+            admitted,
+            lambda _: self._transport(self._context, options, admitted.request_info, wanted),
+            deflate=options.websocket.inflate,
         )
 
 
@@ -70,11 +70,11 @@ def _request_of_query(query: bytes) -> ConnectRequest | None:
     return None if text.lstrip().startswith(b"null") else wanted
 
 
-def terms_of(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniTerms:
+def options_for(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniWebSocketOptions:
     """What is agreed on with those who deflate like this (level and minimal size), or not at all."""
     join = config.join_push_messages
-    return UniTerms(
-        Terms(
+    return UniWebSocketOptions(
+        WebSocketOptions(
             wire=JOINED if join else wire_format(deflate),
             limits=read_limits(config),
             inflate=deflate is not None,

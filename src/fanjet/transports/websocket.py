@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fanjet.client.request_info import RequestInfo
     from fanjet.protocol.codes import Disconnect
 
-    from .websocket_options import Terms
+    from .websocket_options import WebSocketOptions
 
 ABANDONED_SECONDS = 5.0
 """How long a client whose connect was answered with an error may take to close (01 §6.1)."""
@@ -47,11 +47,11 @@ class WebSocketTransport(WebSocketConnection):
     emulated = False
     pushes_disconnect = False
 
-    def __init__(self, context: ClientContext, terms: Terms, request_info: RequestInfo) -> None:
-        super().__init__(context.wheel, terms.limits, inflate=terms.inflate)
-        self.wire = terms.wire
-        self.write_timeout = terms.write_timeout
-        self.app_pings = not terms.native_pings
+    def __init__(self, context: ClientContext, options: WebSocketOptions, request_info: RequestInfo) -> None:
+        super().__init__(context.wheel, options.limits, inflate=options.inflate)
+        self.wire = options.wire
+        self.write_timeout = options.write_timeout
+        self.app_pings = not options.native_pings
         self._native_pings: NativePings | None = None
         self._session: Session | None = None
         self._context = context
@@ -104,7 +104,7 @@ class WebSocketTransport(WebSocketConnection):
         if self._session is not None:
             self._session.on_writable()
 
-    def on_last_chance(self) -> None:
+    def on_before_close(self) -> None:
         """A close frame follows: what commands before it were answered with is still wanted."""
         if self._session is not None:
             self._session.flush()
@@ -119,7 +119,7 @@ class WebSocketTransport(WebSocketConnection):
         if self._native_pings is not None:
             self._native_pings.on_pong()
 
-    def on_peer_gone(self) -> None:
+    def on_connection_closed(self) -> None:
         """The connection has ended: let the session and the pings go, so that nothing keeps them alive."""
         self._context.connection_ended()
         native_pings, self._native_pings = self._native_pings, None

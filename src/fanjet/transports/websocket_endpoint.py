@@ -9,7 +9,7 @@ from fanjet.net.websocket.handshake import offers_deflate, select_subprotocol
 
 from .websocket import WebSocketTransport, wire_format
 from .websocket_handshake import open_websocket, refuse_handshake
-from .websocket_options import Terms, deflate_settings, read_limits
+from .websocket_options import WebSocketOptions, deflate_settings, read_limits
 
 if TYPE_CHECKING:
     from fanjet.client.context import ClientContext
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.origin import OriginPredicate
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
 PROTOBUF_SUBPROTOCOL = b"centrifuge-protobuf"
 SUBPROTOCOLS = (b"centrifuge-json", PROTOBUF_SUBPROTOCOL)
@@ -32,12 +32,12 @@ class WebSocketEndpoint:
         self._write_timeout = config.write_timeout
         self._limits = read_limits(config)
         self._deflate = deflate_settings(config)
-        self._terms: dict[tuple[bool, bool, bool], Terms] = {}
+        self._options: dict[tuple[bool, bool, bool], WebSocketOptions] = {}
 
-    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+    def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
         """Refuse, or switch protocols and begin a session."""
         request = exchange.request
-        if refuse_handshake(exchange, arrival, self._origin_allowed):
+        if refuse_handshake(exchange, admitted, self._origin_allowed):
             return
         subprotocol = select_subprotocol(request, SUBPROTOCOLS)
         protobuf, native_pings = subprotocol == PROTOBUF_SUBPROTOCOL, False
@@ -46,26 +46,28 @@ class WebSocketEndpoint:
             protobuf = protobuf or "protobuf" in (_first(query, "format"), _first(query, "cf_protocol"))
             native_pings = _first(query, "cf_ws_frame_ping_pong") == "true"
         deflate = self._deflate is not None and offers_deflate(request)
-        terms = self._terms.get((protobuf, native_pings, deflate)) or self._agree(protobuf, native_pings, deflate)
+        options = self._options.get((protobuf, native_pings, deflate)) or self._make_options(
+            protobuf, native_pings, deflate
+        )
         open_websocket(
             exchange,
-            arrival,
-            lambda _: WebSocketTransport(self._context, terms, arrival.request_info),
+            admitted,
+            lambda _: WebSocketTransport(self._context, options, admitted.request_info),
             subprotocol=subprotocol,
             deflate=deflate,
-            joint=b"" if protobuf else b"\n",
+            separator=b"" if protobuf else b"\n",
         )
 
-    def _agree(self, protobuf: bool, native_pings: bool, deflate: bool) -> Terms:
+    def _make_options(self, protobuf: bool, native_pings: bool, deflate: bool) -> WebSocketOptions:
         """The terms that all such connections share."""
-        terms = self._terms[protobuf, native_pings, deflate] = Terms(
+        options = self._options[protobuf, native_pings, deflate] = WebSocketOptions(
             wire=wire_format(protobuf, self._deflate if deflate else None),
             limits=self._limits,
             inflate=deflate,
             write_timeout=self._write_timeout,
             native_pings=native_pings,
         )
-        return terms
+        return options
 
 
 def _first(query: dict[str, list[str]], name: str) -> str:

@@ -12,8 +12,8 @@ from fanjet.net.websocket.handshake import (
     REFUSAL_HEADERS,
     accept_head,
     accept_headers,
-    refused_status,
-    refused_tunnel_status,
+    handshake_error_status,
+    tunnel_handshake_error_status,
 )
 
 if TYPE_CHECKING:
@@ -23,39 +23,39 @@ if TYPE_CHECKING:
     from fanjet.net.http1 import Exchange
     from fanjet.net.origin import OriginPredicate
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
 
-def refuse_handshake(exchange: Exchange, arrival: Arrival, origin_allowed: OriginPredicate) -> bool:
+def refuse_handshake(exchange: Exchange, admitted: AdmittedRequest, origin_allowed: OriginPredicate) -> bool:
     """Answer a handshake that is not in order; whether it was not."""
     if isinstance(exchange, TunnelExchange):
-        status = refused_tunnel_status(exchange.request, exchange.protocol, origin_allowed)
+        status = tunnel_handshake_error_status(exchange.request, exchange.protocol, origin_allowed)
     elif isinstance(exchange, HandshakeExchange):
         status = None if origin_allowed(exchange.request.headers.get(b"origin")) else 403
     else:
-        status = refused_status(exchange.request, origin_allowed)
+        status = handshake_error_status(exchange.request, origin_allowed)
     if status is None:
         return False
-    exchange.respond(status, reason(status) + b"\n", TEXT, (*arrival.headers, *REFUSAL_HEADERS))
+    exchange.respond(status, reason(status) + b"\n", TEXT, (*admitted.headers, *REFUSAL_HEADERS))
     return True
 
 
 def open_websocket(
     exchange: Exchange,
-    arrival: Arrival,
+    admitted: AdmittedRequest,
     make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
     *,
     subprotocol: bytes | None = None,
     deflate: bool = False,
-    joint: bytes | None = None,
+    separator: bytes | None = None,
 ) -> None:
     """Accept a handshake that is in order, and let the protocol begin. Only HTTP/2 has CORS headers in the answer.
-    `joint`: between messages that may come as one, where messages are dear."""
+    `separator`: between messages that may come as one, where messages are dear."""
     if isinstance(exchange, TunnelExchange):
         headers = accept_headers(subprotocol=subprotocol, deflate=deflate)
-        exchange.open_tunnel((*arrival.headers, *headers), make_protocol)
+        exchange.open_tunnel((*admitted.headers, *headers), make_protocol)
     elif isinstance(exchange, HandshakeExchange):
-        exchange.accept(subprotocol, make_protocol, joint=joint)
+        exchange.accept(subprotocol, make_protocol, separator=separator)
     else:
         head = accept_head(exchange.request, subprotocol=subprotocol, deflate=deflate)
         exchange.upgrade(head, make_protocol)

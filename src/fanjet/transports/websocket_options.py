@@ -18,7 +18,7 @@ INFLATED_LIMIT_FACTOR = 10
 DEFLATE_LEVELS = range(-2, 10)
 
 
-class Terms(NamedTuple):
+class WebSocketOptions(NamedTuple):
     """What was agreed on in the handshake, shared by all connections that agreed on the same."""
 
     wire: WireFormat

@@ -16,7 +16,7 @@ from fanjet.protocol.protobuf_codec import PROTOBUF
 from fanjet.protocol.wire import WireFormat
 from fanjet.telemetry.logging import get_logger
 
-from .command_stream import CommandStream, CommandTooLong, cut_lines, cut_prefixed
+from .command_stream import CommandStream, CommandTooLong, split_lines, split_prefixed
 from .response_stream import line
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fanjet.net.origin import OriginPredicate
     from fanjet.protocol.codes import Disconnect
 
-    from .connection_guard import Arrival
+    from .connection_guard import AdmittedRequest
 
 log = get_logger(__name__)
 
@@ -44,7 +44,7 @@ def wire_format(protobuf: bool) -> WireFormat:
     return WireFormat("webtransport-json", JSON, line, transport="webtransport", malformed=malformed)
 
 
-class Terms(NamedTuple):
+class WebTransportOptions(NamedTuple):
     """What was agreed on, shared by all sessions that agreed on the same."""
 
     wire: WireFormat
@@ -62,11 +62,11 @@ class WebTransportTransport(WebTransportConnection):
     app_pings = True
     write_timeout = WRITE_SECONDS
 
-    def __init__(self, context: ClientContext, terms: Terms, request_info: RequestInfo) -> None:
+    def __init__(self, context: ClientContext, options: WebTransportOptions, request_info: RequestInfo) -> None:
         super().__init__(context.wheel)
-        self.wire = terms.wire
-        cut = cut_lines if terms.wire.codec is JSON else cut_prefixed
-        self._commands = CommandStream(cut, terms.message_size_limit)
+        self.wire = options.wire
+        cut = split_lines if options.wire.codec is JSON else split_prefixed
+        self._commands = CommandStream(cut, options.message_size_limit)
         self._context = context
         self._opening = request_info
         self._session: Session | None = None
@@ -142,11 +142,11 @@ class WebTransportEndpoint:
         limit = config.message_size_limit
         self._limit = limit if limit > 0 else DEFAULT_MESSAGE_SIZE_LIMIT
 
-    def __call__(self, exchange: Exchange, arrival: Arrival) -> None:
+    def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
         """Refuse, or begin a session."""
         request = exchange.request
         if not isinstance(exchange, WebTransportExchange):
-            exchange.respond(400, headers=arrival.headers)
+            exchange.respond(400, headers=admitted.headers)
             return
         origin = request.headers.get(b"origin", b"")
         if not self._origin_allowed(origin):
@@ -154,5 +154,5 @@ class WebTransportEndpoint:
             exchange.respond(400)
             return
         protobuf = query_value(request.query, b"cf_protocol") == b"protobuf"
-        terms = Terms(wire_format(protobuf), self._limit)
-        exchange.accept(WebTransportTransport(self._context, terms, arrival.request_info), arrival.headers)
+        options = WebTransportOptions(wire_format(protobuf), self._limit)
+        exchange.accept(WebTransportTransport(self._context, options, admitted.request_info), admitted.headers)

@@ -51,7 +51,7 @@ class Link:
         self._place.line.setblocking(False)
         await self._line.open(self._place.line)
 
-    def tell_ready(self) -> None:
+    def notify_ready(self) -> None:
         """Connections are accepted."""
         self._line.send(Ready())
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Post:
-    """One worker's (`net.http3.others.Others`)."""
+    """One worker's (`net.http3.others.PeerProcesses`)."""
 
     def __init__(self, folder: str, number: int, key: bytes) -> None:
         """`folder` has the sockets of all. `number` is one that no other process has."""
@@ -38,14 +38,14 @@ class Post:
         self._ways: dict[int, _Way] = {}
 
     async def open(self, receivers: Mapping[str, Receive]) -> None:
-        """As `Others` has it."""
+        """As `PeerProcesses` has it."""
         self._receivers = receivers
         path = self._folder / str(self.number)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(lambda: Line(self._take, lambda: None), path)
 
-    def hand_on(self, owner: int, where: str, datagram: bytes, address: Any) -> bool:
-        """As `Others` has it."""
+    def forward(self, owner: int, where: str, datagram: bytes, address: Any) -> bool:
+        """As `PeerProcesses` has it."""
         way = self._ways.get(owner)
         try:
             if way is None:
@@ -61,7 +61,7 @@ class Post:
         return True
 
     def close(self) -> None:
-        """As `Others` has it."""
+        """As `PeerProcesses` has it."""
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
 from fanjet.net.binding import BindError, SocketFile, bind_beside, bind_tcp, bind_unix, bound_address, join_address
-from fanjet.net.socket_provider import Bound
+from fanjet.net.socket_provider import BoundSockets
 
 from .socket_requests import Answer, Tcp, Udp, Unix
 
@@ -30,9 +30,9 @@ class Keeper:
 
     def __init__(self, passed: PassedSockets) -> None:
         self._passed = passed
-        self._common: dict[Key, Bound] = {}
+        self._common: dict[Key, BoundSockets] = {}
         """What all workers accept from: what was passed, and Unix sockets."""
-        self._own: defaultdict[int, dict[Key, Bound]] = defaultdict(dict)
+        self._own: defaultdict[int, dict[Key, BoundSockets]] = defaultdict(dict)
         self._asked: defaultdict[int, set[Key]] = defaultdict(set)
         self._files: dict[Unix, SocketFile] = {}
         self.is_closed = False
@@ -46,11 +46,11 @@ class Keeper:
             return Answer(error=str(error)), []
         return Answer(bound.where), bound.sockets
 
-    def _bound(self, worker: int, question: Question) -> Bound:
+    def _bound(self, worker: int, question: Question) -> BoundSockets:
         """Raises `BindError`."""
         if not isinstance(question, Tcp | Udp | Unix):
-            self._passed.refuse_rest()
-            return Bound([], "")
+            self._passed.reject_unused()
+            return BoundSockets([], "")
         self._asked[worker].add(question)
         bound = self._common.get(question) or self._own[worker].get(question)
         if bound is not None:
@@ -61,40 +61,40 @@ class Keeper:
             return self._bind_udp(worker, question)
         return self._bind_unix(question)
 
-    def _bind_tcp(self, worker: int, wanted: Tcp) -> Bound:
+    def _bind_tcp(self, worker: int, wanted: Tcp) -> BoundSockets:
         passed = self._passed.take(wanted.name, wanted.host, wanted.port)
         if passed:
-            return self._share(wanted, Bound(passed, ", ".join(map(bound_address, passed))))
+            return self._share(wanted, BoundSockets(passed, ", ".join(map(bound_address, passed))))
         others = self._of_others(wanted)
         port = wanted.port
         if others is not None:
             port = others.sockets[0].getsockname()[1]
         else:
             _require_free(wanted.host, port)
-        bound = Bound(bind_tcp(wanted.host, port, shared=True), join_address(wanted.host, wanted.port))
+        bound = BoundSockets(bind_tcp(wanted.host, port, shared=True), join_address(wanted.host, wanted.port))
         self._own[worker][wanted] = bound
         return bound
 
-    def _bind_udp(self, worker: int, wanted: Udp) -> Bound:
+    def _bind_udp(self, worker: int, wanted: Udp) -> BoundSockets:
         beside = self._tcp_at(worker, wanted)
         if self._of_others(wanted) is None:
             bind_beside(beside).close()  # fails where another program listens
-        bound = Bound([bind_beside(beside, shared=True)], join_address(wanted.host, wanted.port))
+        bound = BoundSockets([bind_beside(beside, shared=True)], join_address(wanted.host, wanted.port))
         self._own[worker][wanted] = bound
         return bound
 
-    def _bind_unix(self, wanted: Unix) -> Bound:
+    def _bind_unix(self, wanted: Unix) -> BoundSockets:
         sockets = self._passed.take_unix(wanted.name, wanted.path)
         if wanted.path and not any(each.getsockname() == wanted.path for each in sockets):
             sockets.append(bind_unix(wanted.path, wanted.mode))
             self._files[wanted] = SocketFile(wanted.path)
-        return self._share(wanted, Bound(sockets, ", ".join(map(bound_address, sockets))))
+        return self._share(wanted, BoundSockets(sockets, ", ".join(map(bound_address, sockets))))
 
-    def _share(self, wanted: Key, bound: Bound) -> Bound:
+    def _share(self, wanted: Key, bound: BoundSockets) -> BoundSockets:
         self._common[wanted] = bound
         return bound
 
-    def _of_others(self, wanted: Key) -> Bound | None:
+    def _of_others(self, wanted: Key) -> BoundSockets | None:
         return next((held[wanted] for held in self._own.values() if wanted in held), None)
 
     def _tcp_at(self, worker: int, wanted: Udp) -> socket.socket:
@@ -146,6 +146,6 @@ def _require_free(host: str, port: int) -> None:
         each.close()
 
 
-def _close(bound: Bound) -> None:
+def _close(bound: BoundSockets) -> None:
     for each in bound.sockets:
         each.close()

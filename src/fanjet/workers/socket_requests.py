@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from fanjet.net.binding import BindError
-from fanjet.net.socket_provider import Bound
+from fanjet.net.socket_provider import BoundSockets
 
 if TYPE_CHECKING:
-    from fanjet.net.http3.peer_processes import Others
+    from fanjet.net.http3.peer_processes import PeerProcesses
 
 MAX_ANSWER: Final = 65536
 MAX_SOCKETS: Final = 64
@@ -20,7 +20,7 @@ PATIENCE: Final = 30.0
 
 
 class Tcp(msgspec.Struct, frozen=True, tag="tcp"):
-    """As `Addresses.tcp`."""
+    """As `SocketProvider.tcp`."""
 
     name: str
     host: str
@@ -28,14 +28,14 @@ class Tcp(msgspec.Struct, frozen=True, tag="tcp"):
 
 
 class Udp(msgspec.Struct, frozen=True, tag="udp"):
-    """As `Addresses.udp`, beside the TCP socket that is bound there."""
+    """As `SocketProvider.udp`, beside the TCP socket that is bound there."""
 
     host: str
     port: int
 
 
 class Unix(msgspec.Struct, frozen=True, tag="unix"):
-    """As `Addresses.unix`."""
+    """As `SocketProvider.unix`."""
 
     name: str
     path: str
@@ -43,7 +43,7 @@ class Unix(msgspec.Struct, frozen=True, tag="unix"):
 
 
 class Rest(msgspec.Struct, frozen=True, tag="rest"):
-    """As `Addresses.refuse_rest`."""
+    """As `SocketProvider.reject_unused`."""
 
 
 Question: TypeAlias = Tcp | Udp | Unix | Rest
@@ -67,36 +67,36 @@ def decode_question(data: bytes) -> Question:
 
 
 class KeptAddresses:
-    """The addresses of a worker: the supervisor binds them and lends out the sockets (`net.addresses.Addresses`).
+    """The addresses of a worker: the supervisor binds them and lends out the sockets (`net.addresses.SocketProvider`).
 
     Asking blocks, which is for the start alone.
     """
 
-    def __init__(self, keeper: socket.socket, others: Others) -> None:
-        self.others: Others | None = others
+    def __init__(self, keeper: socket.socket, others: PeerProcesses) -> None:
+        self.others: PeerProcesses | None = others
         self._keeper = keeper
         keeper.settimeout(PATIENCE)
 
-    def tcp(self, name: str, host: str, port: int) -> Bound:
-        """As `Addresses` has it."""
+    def tcp(self, name: str, host: str, port: int) -> BoundSockets:
+        """As `SocketProvider` has it."""
         return self._ask(Tcp(name, host, port))
 
     def udp(self, beside: socket.socket) -> socket.socket:
-        """As `Addresses` has it."""
+        """As `SocketProvider` has it."""
         return self._ask(Udp(*beside.getsockname()[:2])).sockets[0]
 
-    def unix(self, name: str, path: str, mode: int) -> Bound:
-        """As `Addresses` has it."""
+    def unix(self, name: str, path: str, mode: int) -> BoundSockets:
+        """As `SocketProvider` has it."""
         return self._ask(Unix(name, path, mode))
 
-    def refuse_rest(self) -> None:
-        """As `Addresses` has it."""
+    def reject_unused(self) -> None:
+        """As `SocketProvider` has it."""
         self._ask(Rest())
 
     def remove_files(self) -> None:
         """They are the supervisor's, who removes them in the end."""
 
-    def _ask(self, question: Question) -> Bound:
+    def _ask(self, question: Question) -> BoundSockets:
         try:
             self._keeper.send(msgspec.msgpack.encode(question))
             data, descriptors, _, _ = socket.recv_fds(self._keeper, MAX_ANSWER, MAX_SOCKETS)
@@ -106,4 +106,4 @@ class KeptAddresses:
         answer = _answers.decode(data)
         if answer.error:
             raise BindError(answer.error)
-        return Bound(sockets, answer.where)
+        return BoundSockets(sockets, answer.where)

@@ -100,7 +100,7 @@ class Supervisor:
         self._listen_to_signals()
         try:
             if await self._start_unless_stopped():
-                self._service_manager.tell_ready()
+                self._service_manager.notify_ready()
                 if self._exporter is not None:
                     self._exporter.start()
                 log.info("all workers accept connections", workers=len(self._slots))
@@ -158,7 +158,7 @@ class Supervisor:
 
     async def _stop(self) -> bool:
         """Refuse connections, have the workers shut down, and after them the engine."""
-        self._service_manager.tell_stopping()
+        self._service_manager.notify_stopping()
         if self._exporter is not None:
             await self._exporter.stop()
         for task in self._tasks:
@@ -190,10 +190,10 @@ class Supervisor:
     def _reload(self) -> None:
         """Workers say what has come of it."""
         log.info("signal received: hangup")
-        self._service_manager.tell_reloading()
+        self._service_manager.notify_reloading()
         for worker in self._workers:
             worker.reload()
-        self._service_manager.tell_ready()
+        self._service_manager.notify_ready()
 
     def _roll_on_signal(self) -> None:
         log.info("signal received: user defined signal 2")

@@ -91,7 +91,7 @@ class FakeAuthority:
         body = {"type": f"urn:ietf:params:acme:error:{kind}", "detail": detail}
         return web.json_response(body, status=status, headers=self._new_nonce() | (headers or {}))
 
-    def _answer(self, body, location=None, status=200):
+    def _read_response(self, body, location=None, status=200):
         headers = self._new_nonce() | ({"Location": location} if location else {})
         return web.json_response(body, status=status, headers=headers)
 
@@ -134,11 +134,11 @@ class FakeAuthority:
         location = f"{self.url}/account/{hashlib.sha256(json.dumps(jwk).encode()).hexdigest()[:8]}"
         known = location in self.accounts
         self.accounts[location] = jwk
-        return self._answer({"status": "valid"}, location, 200 if known else 201)
+        return self._read_response({"status": "valid"}, location, 200 if known else 201)
 
     async def _on_order(self, request, jwk, content):
         if "id" in request.match_info:
-            return self._answer(self._order_body(request.match_info["id"]))
+            return self._read_response(self._order_body(request.match_info["id"]))
         self.order_requests += 1
         if self.fault is not None:
             return self._problem(*self.fault)
@@ -152,7 +152,7 @@ class FakeAuthority:
             "token": f"token_{number}",
             "jwk": jwk,
         }
-        return self._answer(self._order_body(number), f"{self.url}/order/{number}", 201)
+        return self._read_response(self._order_body(number), f"{self.url}/order/{number}", 201)
 
     def _order_body(self, number):
         order = self._orders[number]
@@ -175,13 +175,13 @@ class FakeAuthority:
             }
             for kind in self.kinds
         ]
-        return self._answer({"status": order["authz"], "challenges": challenges})
+        return self._read_response({"status": order["authz"], "challenges": challenges})
 
     async def _on_challenge(self, request, jwk, content):
         number, kind = request.match_info["id"], request.match_info["kind"]
         validation = asyncio.create_task(self._validate(self._orders[number], kind))
         self._validations.add(validation)
-        return self._answer({"status": "processing"})
+        return self._read_response({"status": "processing"})
 
     async def _validate(self, order, kind):
         thumbprint = hashlib.sha256(json.dumps(order["jwk"], separators=(",", ":"), sort_keys=True).encode()).digest()
@@ -230,7 +230,7 @@ class FakeAuthority:
         assert signing_request.is_signature_valid
         order["status"] = "valid"
         order["certificate"] = self._issue(order["name"], signing_request.public_key())
-        return self._answer(self._order_body(number))
+        return self._read_response(self._order_body(number))
 
     async def _on_cert(self, request, jwk, content):
         order = self._orders[request.match_info["id"]]

@@ -10,12 +10,12 @@ from cryptography import x509
 from fanjet.net.acme import certificates as module
 from fanjet.net.acme.authority import Authority
 from fanjet.net.acme.certificates import Certificates
-from fanjet.net.acme.hosts import Hosts
+from fanjet.net.acme.hosts import HostPolicy
 from fanjet.net.acme.http_challenges import HttpChallenges
 from fanjet.net.acme.store import Store
 from fanjet.net.client_hello import ClientHello
 from fanjet.net.router import Routes
-from fanjet.net.tls_acceptor import HelloRefused
+from fanjet.net.tls_acceptor import ClientHelloRejected
 from tests.support.waiting import until
 
 from .fake_authority import FakeAuthority
@@ -36,7 +36,7 @@ def server(authority, serve):
 
     async def start(folder="", allowed=(), **options):
         certificates = Certificates(
-            Authority(f"{authority.url}/dir", "a@example.org"), Hosts(allowed), Store(str(folder)), **options
+            Authority(f"{authority.url}/dir", "a@example.org"), HostPolicy(allowed), Store(str(folder)), **options
         )
         opened.append(certificates)
         routes = Routes()
@@ -153,7 +153,7 @@ async def test_clients_without_a_name_mean_the_default_one(server, authority):
 @pytest.mark.parametrize("name", ["else.example.org", "localhost", "a..b", "../../etc/passwd.x", ""])
 async def test_other_hosts_are_refused_without_asking_the_authority(server, authority, name):
     served = await server(allowed=[HOST])
-    with pytest.raises(HelloRefused):
+    with pytest.raises(ClientHelloRejected):
         served.certificates.context_for(ClientHello(name))
     assert authority.ordered == []
 
@@ -225,7 +225,7 @@ async def test_servers_that_share_a_folder_make_one_order(server, authority, tmp
 def test_an_account_key_that_is_none_is_refused(tmp_path):
     (tmp_path / "acme_account+key").write_text("nonsense")
     with pytest.raises(ValueError, match="PEM"):
-        Certificates(Authority("http://127.0.0.1:1/"), Hosts([]), Store(str(tmp_path)))
+        Certificates(Authority("http://127.0.0.1:1/"), HostPolicy([]), Store(str(tmp_path)))
 
 
 # Challenges over HTTP.
@@ -343,7 +343,7 @@ async def test_a_nonce_that_stays_bad_is_a_failure(server, authority):
 
 
 async def test_orders_at_once_are_limited(server, authority, monkeypatch):
-    monkeypatch.setattr(module, "ORDERS_AT_ONCE", 2)
+    monkeypatch.setattr(module, "MAX_ORDERS", 2)
     served = await server()
     authority.gate.clear()
     waiting = [asyncio.create_task(handshake(served, f"{each}.example.org")) for each in "ab"]

@@ -1,4 +1,4 @@
-from fanjet.net.acme.failures import FIRST_PAUSE, LONGEST_PAUSE, MOST_HOSTS, Failures
+from fanjet.net.acme.failures import FIRST_PAUSE, LONGEST_PAUSE, MAX_HOSTS, Failures
 
 
 def test_each_failure_doubles_the_pause_up_to_a_limit():
@@ -14,7 +14,7 @@ def test_each_failure_doubles_the_pause_up_to_a_limit():
 def test_success_is_a_new_beginning():
     failures = Failures()
     failures.add("a", "why", 0.0)
-    failures.forgive("a")
+    failures.clear("a")
     assert failures.refusal("a", 1.0) is None
     assert failures.add("a", "why", 1.0) == FIRST_PAUSE
 
@@ -34,7 +34,7 @@ def test_an_authority_that_wants_to_be_left_alone_concerns_all():
 
 def test_strangers_cannot_make_us_remember_or_try_any_number_of_hosts():
     failures = Failures()
-    for each in range(MOST_HOSTS):
+    for each in range(MAX_HOSTS):
         assert failures.refusal(f"{each}", 0.0) is None
         failures.add(f"{each}", "why", 0.0)
     assert failures.refusal("one more", FIRST_PAUSE - 1) == "too many hosts have failed lately"

@@ -1,6 +1,6 @@
 import pytest
 
-from fanjet.net.acme.hosts import HostRefused, Hosts
+from fanjet.net.acme.hosts import HostPolicy, HostRefused
 
 
 @pytest.mark.parametrize(
@@ -13,8 +13,8 @@ from fanjet.net.acme.hosts import HostRefused, Hosts
     ],
 )
 def test_hosts_in_the_form_of_certificates(name, host):
-    assert Hosts([]).checked(name) == host
-    assert Hosts([name]).checked(host) == host
+    assert HostPolicy([]).normalize(name) == host
+    assert HostPolicy([name]).normalize(host) == host
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,17 @@ def test_hosts_in_the_form_of_certificates(name, host):
 )
 def test_what_is_no_host_is_refused(name):
     with pytest.raises(HostRefused):
-        Hosts([]).checked(name)
+        HostPolicy([]).normalize(name)
 
 
 def test_a_list_is_exact():
-    hosts = Hosts(["a.example", "not a host"])
-    assert hosts.checked("a.example") == "a.example"
+    hosts = HostPolicy(["a.example", "not a host"])
+    assert hosts.normalize("a.example") == "a.example"
     for other in ("b.a.example", "xa.example", "not a host"):
         with pytest.raises(HostRefused):
-            hosts.checked(other)
+            hosts.normalize(other)
 
 
 def test_a_list_without_any_host_allows_none():
     with pytest.raises(HostRefused):
-        Hosts(["localhost"]).checked("a.example")
+        HostPolicy(["localhost"]).normalize("a.example")

@@ -49,10 +49,10 @@ async def test_only_one_of_those_who_share_a_folder_is_in_there(tmp_path):
     entered = asyncio.Event()
 
     async def enter():
-        async with two.alone("a"):
+        async with two.lock("a"):
             entered.set()
 
-    async with one.alone("a"), two.alone("b"):
+    async with one.lock("a"), two.lock("b"):
         entering = asyncio.create_task(enter())
         await asyncio.sleep(0)
         assert not entered.is_set()
@@ -63,5 +63,5 @@ async def test_without_a_folder_or_when_it_has_gone_nobody_waits(tmp_path):
     folder = tmp_path / "cache"
     stores = [Store(), Store(), Store(str(folder)), Store(str(folder))]
     folder.rmdir()
-    async with stores[0].alone("a"), stores[1].alone("a"), stores[2].alone("a"), stores[3].alone("a"):
+    async with stores[0].lock("a"), stores[1].lock("a"), stores[2].lock("a"), stores[3].lock("a"):
         pass

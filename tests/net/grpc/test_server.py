@@ -10,7 +10,7 @@ from h2.events import SettingsAcknowledged
 
 from fanjet.net.binding import bind_tcp
 from fanjet.net.grpc.framing import MessageReader, frame, gzip_frame
-from fanjet.net.grpc.server import GrpcServer, Service, dialogue, server_streaming, unary
+from fanjet.net.grpc.server import GrpcServer, Service, bidi_streaming, server_streaming, unary
 from fanjet.net.grpc.status import GrpcError, StatusCode
 from fanjet.net.http2.server import Http2Server
 from fanjet.net.listener import Listener
@@ -105,7 +105,7 @@ async def served() -> AsyncIterator[Served]:
         "Upper": unary(served.upper),
         "Slow": unary(served.slow),
         "Listen": server_streaming(served.listen),
-        "Echo": dialogue(Echo),
+        "Echo": bidi_streaming(Echo),
     }
     server = GrpcServer([Service("test.Service", methods)], wheel, MAX_MESSAGE)
     http2 = Http2Server(server.accept, wheel)

@@ -40,8 +40,8 @@ class Peer:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
                 self.requests.append(head + await reader.readexactly(length))
-                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                for piece in answer if isinstance(answer, list) else [answer]:
+                response = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                for piece in response if isinstance(response, list) else [response]:
                     if piece is None:
                         return
                     writer.write(piece)
@@ -68,9 +68,9 @@ def client() -> HttpClient:
 
 async def test_a_request_has_what_it_needs_and_no_more(client: HttpClient) -> None:
     async with peer(OK) as server:
-        answer = await client.post(parse_target(f"{server.base}/a b?c=ü#d"), (("X-A", "ü"),), b"[1]")
+        response = await client.post(parse_target(f"{server.base}/a b?c=ü#d"), (("X-A", "ü"),), b"[1]")
         client.close()
-    assert answer == (200, b"{}", "")
+    assert response == (200, b"{}", "")
     host = server.base.removeprefix("http://")
     head = f"POST /a%20b?c=%C3%BC HTTP/1.1\r\nHost: {host}\r\nX-A: ü\r\nContent-Length: 3\r\n\r\n"
     assert server.requests == [head.encode() + b"[1]"]
@@ -120,7 +120,7 @@ async def test_not_even_when_the_loop_was_too_busy_to_notice(client: HttpClient)
 
 
 @pytest.mark.parametrize(
-    ("answer", "body"),
+    ("response", "body"),
     [
         pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\n{}", b"{}", id="length"),
         pytest.param(
@@ -143,8 +143,8 @@ async def test_not_even_when_the_loop_was_too_busy_to_notice(client: HttpClient)
         ),
     ],
 )
-async def test_bodies(client: HttpClient, answer: bytes, body: bytes) -> None:
-    async with peer(answer) as server:
+async def test_bodies(client: HttpClient, response: bytes, body: bytes) -> None:
+    async with peer(response) as server:
         assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == body
         assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == body
         client.close()
@@ -158,8 +158,8 @@ async def test_a_head_that_comes_again_says_the_same(client: HttpClient, split: 
     async with peer(short + b"[1]", short + b"[2]", again, last, short + b"[5]") as server:
         answers = [await client.post(parse_target(f"{server.base}/"), (), b"") for _ in range(5)]
         client.close()
-    assert [answer.body for answer in answers] == [b"[1]", b"[2]", b"[3]", b"[4]", b"[5]"]
-    assert [answer.status for answer in answers] == [200, 200, 200, 500, 200]
+    assert [response.body for response in answers] == [b"[1]", b"[2]", b"[3]", b"[4]", b"[5]"]
+    assert [response.status for response in answers] == [200, 200, 200, 500, 200]
     assert server.connections == 1
 
 
@@ -193,7 +193,7 @@ async def test_packed_bodies_are_unpacked(client: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         pytest.param([None], id="nothing"),
         pytest.param([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}", None], id="cut-off"),
@@ -208,8 +208,8 @@ async def test_packed_bodies_are_unpacked(client: HttpClient) -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", id="not-packed"),
     ],
 )
-async def test_what_is_no_answer(client: HttpClient, answer: bytes | list[bytes | None]) -> None:
-    async with peer(answer, OK) as server:
+async def test_what_is_no_answer(client: HttpClient, response: bytes | list[bytes | None]) -> None:
+    async with peer(response, OK) as server:
         with pytest.raises(ExchangeFailed):
             await client.post(parse_target(f"{server.base}/"), (), b"")
         assert (await client.post(parse_target(f"{server.base}/"), (), b"")).body == b"{}"

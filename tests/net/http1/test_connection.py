@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanjet.net.http1 import BodyAwaited, BodyTooLarge, HttpServer, UnreadableBody
+from fanjet.net.http1 import BodyTooLarge, ContinueRequired, HttpServer, UnreadableBody
 from fanjet.net.router import Routes
 from fanjet.net.timing_wheel import TimingWheel
 
@@ -57,8 +57,8 @@ async def served(serve, routes, later):
             return
         try:
             exchange.respond(200, exchange.request.body)
-        except BodyAwaited as awaited:
-            awaited.go_on = lambda whole: whole.respond(200, b"again: " + whole.request.body)
+        except ContinueRequired as awaited:
+            awaited.endpoint = lambda whole: whole.respond(200, b"again: " + whole.request.body)
             raise
         except UnreadableBody as failure:
             exchange.respond(413 if isinstance(failure, BodyTooLarge) else 499, headers=((b"X-Own", b"1"),))

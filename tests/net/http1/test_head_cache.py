@@ -3,7 +3,7 @@ import pytest
 from fanjet.net.http1 import head_cache
 from fanjet.net.http1.errors import BadRequest
 from fanjet.net.http1.head import parse_head
-from fanjet.net.http1.head_cache import KnownHeads
+from fanjet.net.http1.head_cache import HeadCache
 from fanjet.net.router import Routes
 
 
@@ -24,7 +24,7 @@ def heads():
     routes = Routes()
     routes.add("/first", first, max_body=10)
     routes.add("/second", second, max_body=None)
-    return KnownHeads(routes)
+    return HeadCache(routes)
 
 
 def test_a_head_leads_to_its_endpoint(heads):
@@ -77,7 +77,7 @@ def test_how_long_a_simple_request_is(heads, raw, rest):
 
 
 def test_no_more_than_so_many_are_kept(heads, monkeypatch):
-    monkeypatch.setattr(head_cache, "MAX_KNOWN", 3)
+    monkeypatch.setattr(head_cache, "MAX_CACHED", 3)
     raws = [head(b"/first", b"A: %d" % number) for number in range(4)]
     for raw in raws:
         heads.parse(raw, keep=True)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanjet.net.http1.errors import BadRequest
-from fanjet.net.http1.expect_continue import BodyAwaited, BodyTooLarge, UnreadableBody
-from fanjet.net.http1.head_cache import KnownHeads
+from fanjet.net.http1.expect_continue import BodyTooLarge, ContinueRequired, UnreadableBody
+from fanjet.net.http1.head_cache import HeadCache
 from fanjet.net.http1.reader import MAX_HEAD_BYTES, RequestReader
 from fanjet.net.router import Routes
 
@@ -26,7 +26,7 @@ def chunked(pieces, trailer=b""):
 def new_reader(limit=None):
     routes = Routes()
     routes.add("/", lambda exchange: None, max_body=limit)
-    return RequestReader(KnownHeads(routes))
+    return RequestReader(HeadCache(routes))
 
 
 def read_all(pieces, limit=None):
@@ -130,7 +130,7 @@ def test_leave_to_send_a_body_is_asked_for_once_whatever_has_come_of_it(sent):
     reader = new_reader()
     reader.feed(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n" + sent)
     known, body = reader.next_request()
-    assert body is BodyAwaited
+    assert body is ContinueRequired
     assert not reader.is_idle
     reader.feed(b"ab"[len(sent) :])
     assert reader.next_request() == (known, b"ab")

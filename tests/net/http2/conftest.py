@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from fanjet.net.binding import bind_tcp
-from fanjet.net.http_detection import HttpFront
+from fanjet.net.http_detection import MultiVersionServer
 from fanjet.net.listener import Listener
 from fanjet.net.timing_wheel import TimingWheel
 from tests.support.http2_client import Http2Client
@@ -17,7 +17,7 @@ class ServedFront:
     def __init__(self, routes, *, tls=None, **options):
         self.clock = HandClock()
         self.wheel = TimingWheel(self.clock, resolution=0.01)
-        self.front = HttpFront(routes, self.wheel, tls=tls is not None, h2c=tls is None, **options)
+        self.front = MultiVersionServer(routes, self.wheel, tls=tls is not None, h2c=tls is None, **options)
         self.listener = Listener(self.front, bind_tcp("127.0.0.1", 0), tls)
         self.port = self.listener.port
         self.clients = []

@@ -17,7 +17,7 @@ from hyperframe.frame import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fanjet.net.http2 import Http2Connection, Http2Server, Http2Stream, Patience
+from fanjet.net.http2 import ConnectionTimeouts, Http2Connection, Http2Server, Http2Stream
 from fanjet.net.http2.header_blocks import BlockDecoder
 from fanjet.net.http_detection import PREFACE
 from fanjet.net.timing_wheel import TimingWheel
@@ -219,7 +219,9 @@ async def test_keepalive_pings_and_drops(serve_front):
     clock = HandClock()
     wheel = TimingWheel(clock, resolution=0.01)
     wheel.start(asyncio.get_running_loop())
-    server = Http2Server(lambda stream: None, wheel, patience=Patience(keepalive=25, keepalive_timeout=5, idle=1e9))
+    server = Http2Server(
+        lambda stream: None, wheel, timeouts=ConnectionTimeouts(keepalive=25, keepalive_timeout=5, idle=1e9)
+    )
     listening = await asyncio.get_running_loop().create_server(server.new_connection, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     writer.write(HELLO)
@@ -247,7 +249,7 @@ async def test_keepalive_pings_and_drops(serve_front):
 
 async def test_too_many_pings_are_told_where_they_are_limited(serve_front):
     wheel = TimingWheel()
-    server = Http2Server(lambda stream: None, wheel, patience=Patience(ping_interval=5))
+    server = Http2Server(lambda stream: None, wheel, timeouts=ConnectionTimeouts(ping_interval=5))
     listening = await asyncio.get_running_loop().create_server(server.new_connection, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     writer.write(HELLO + ping() * 4)

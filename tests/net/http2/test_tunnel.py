@@ -86,7 +86,7 @@ async def test_who_watches_is_told_when_it_opens(serve_front, routes, protocol):
     statuses = []
 
     def endpoint(exchange):
-        exchange.watch(statuses.append)
+        exchange.observe(statuses.append)
         exchange.open_tunnel((), lambda _: protocol)
 
     routes.add("/tunnel", endpoint)

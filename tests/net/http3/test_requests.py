@@ -322,9 +322,9 @@ async def test_a_stream_may_be_silent_for_long(client, rig, owner):
     stream = client.begin("GET", "/stream")
     await owner.begun.wait()
     for _ in range(20):
-        heard = next(iter(rig.server.connections))._heard
+        heard = next(iter(rig.server.connections))._last_received
         rig.push_clock(28)
-        await rig.until(lambda heard=heard: next(iter(rig.server.connections))._heard > heard + 28)
+        await rig.until(lambda heard=heard: next(iter(rig.server.connections))._last_received > heard + 28)
         await client.ping()
     owner.write(b"still there")
     await client.until(lambda: client.streams[stream].data == b"still there")

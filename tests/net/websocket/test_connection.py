@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from fanjet.net.origin import origin_predicate
 from fanjet.net.websocket.connection import WebSocketConnection
 from fanjet.net.websocket.frames import text_frame
-from fanjet.net.websocket.handshake import accept_head, offers_deflate, refused_status
+from fanjet.net.websocket.handshake import accept_head, handshake_error_status, offers_deflate
 from fanjet.net.websocket.reader import ReadLimits
 
 from ..conftest import is_silent, until_silent
@@ -49,7 +49,7 @@ class Recorder(WebSocketConnection):
     def on_close_sent(self, code):
         self.note("close sent", code)
 
-    def on_peer_gone(self):
+    def on_connection_closed(self):
         self.note("gone")
 
     def on_blocked(self):
@@ -96,7 +96,7 @@ async def server(serve, routes):
 
     def endpoint(exchange):
         request = exchange.request
-        assert refused_status(request, origin_predicate([])) is None
+        assert handshake_error_status(request, origin_predicate([])) is None
         deflate = offers_deflate(request)
 
         def make(transport):

@@ -2,7 +2,7 @@ import pytest
 
 from fanjet.net.http1 import Request, parse_head
 from fanjet.net.origin import origin_predicate
-from fanjet.net.websocket.handshake import accept_head, offers_deflate, refused_status, select_subprotocol
+from fanjet.net.websocket.handshake import accept_head, handshake_error_status, offers_deflate, select_subprotocol
 
 GOOD = {
     b"Host": b"h",
@@ -21,7 +21,7 @@ def request(changes=(), method=b"GET", extra=()):
 
 
 def refused(made):
-    return refused_status(made, origin_predicate(["https://ok"]))
+    return handshake_error_status(made, origin_predicate(["https://ok"]))
 
 
 @pytest.mark.parametrize(

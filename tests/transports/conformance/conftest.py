@@ -9,26 +9,26 @@ import pytest
 
 from tests.acceptance.configs import OPEN, QUICK
 from tests.support.server import merge
-from tests.transports.conformance.transports import DOORS
+from tests.transports.conformance.transports import CASES
 
 if TYPE_CHECKING:
     from tests.conftest import StartServer
     from tests.support.server import Server
-    from tests.transports.conformance.transports import Door
+    from tests.transports.conformance.transports import TransportCase
 
 TRANSPORTS: dict[str, Any] = {"http_stream": {"enabled": True}, "sse": {"enabled": True}}
 
 
-@pytest.fixture(params=DOORS, ids=lambda door: door.name)
-def door(request: pytest.FixtureRequest) -> Door:
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> TransportCase:
     """One transport in one encoding."""
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def config(door: Door) -> dict[str, Any]:
+def config(case: TransportCase) -> dict[str, Any]:
     """Everybody is welcome, on every transport."""
-    return merge(merge(OPEN, TRANSPORTS), door.config)
+    return merge(merge(OPEN, TRANSPORTS), case.config)
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def server(shared_server: StartServer, config: dict[str, Any]) -> Server:
 
 
 @pytest.fixture
-def quick(shared_server: StartServer, door: Door) -> Server:
+def quick(shared_server: StartServer, case: TransportCase) -> Server:
     """A server on which time runs fast."""
-    return shared_server(merge(merge(QUICK, TRANSPORTS), door.config))
+    return shared_server(merge(merge(QUICK, TRANSPORTS), case.config))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The ways in that the conformance suite goes: one `Door` for each transport and encoding."""
+"""The ways in that the conformance suite goes: one `TransportCase` for each transport and encoding."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Door:
-    """How to come in. A new transport is a subclass of `Conversation`, a function that opens one, a row in `DOORS`."""
+class TransportCase:
+    """How to come in. A new transport is a subclass of `Conversation`, a function that opens one, a row in `CASES`."""
 
     name: str
     opens: Open
@@ -92,16 +92,16 @@ _HTTP3: Mapping[str, Any] = {
     "webtransport": {"enabled": True},
 }
 
-DOORS = (
-    Door("websocket-json", _websocket),
-    Door("websocket-protobuf", _websocket, is_protobuf=True),
-    Door("http_stream-json", _http_stream, emulated=True),
-    Door("http_stream-protobuf", _http_stream, is_protobuf=True, emulated=True),
-    Door("sse", _sse, emulated=True),
-    Door("http_stream-h2c-json", _http_stream_h2c, emulated=True, config=_H2C),
-    Door("http_stream-h2-protobuf", _http_stream_h2, is_protobuf=True, emulated=True, config=_TLS),
-    Door("sse-h2", _sse_h2, emulated=True, config=_TLS),
-    Door("webtransport-json", _webtransport, framed=False, config=_HTTP3),
-    Door("webtransport-protobuf", _webtransport, is_protobuf=True, framed=False, config=_HTTP3),
+CASES = (
+    TransportCase("websocket-json", _websocket),
+    TransportCase("websocket-protobuf", _websocket, is_protobuf=True),
+    TransportCase("http_stream-json", _http_stream, emulated=True),
+    TransportCase("http_stream-protobuf", _http_stream, is_protobuf=True, emulated=True),
+    TransportCase("sse", _sse, emulated=True),
+    TransportCase("http_stream-h2c-json", _http_stream_h2c, emulated=True, config=_H2C),
+    TransportCase("http_stream-h2-protobuf", _http_stream_h2, is_protobuf=True, emulated=True, config=_TLS),
+    TransportCase("sse-h2", _sse_h2, emulated=True, config=_TLS),
+    TransportCase("webtransport-json", _webtransport, framed=False, config=_HTTP3),
+    TransportCase("webtransport-protobuf", _webtransport, is_protobuf=True, framed=False, config=_HTTP3),
 )
-FRAMED_DOORS = tuple(door for door in DOORS if door.framed)
+FRAMED_CASES = tuple(case for case in CASES if case.framed)

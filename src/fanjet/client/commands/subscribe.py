@@ -10,7 +10,7 @@ from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_requested_options
 from fanjet.channels.subscription import Source, from_grant
 from fanjet.engines.interfaces import DONE
-from fanjet.net.aio import Following, Taskless
+from fanjet.net.aio import CallbackChain, FutureCallback
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CONNECTION_CLOSED,
@@ -83,17 +83,17 @@ def _start_attempt(session: Session, command_id: int, attempt: SubscribeAttempt)
     """Make the subscription. For most there is nothing but the broker to wait for, which takes no coroutine."""
     options = attempt.subscription.options
     if options.presence or options.join_leave or options.positioning or options.recovery:
-        return Taskless(_run_attempt(session, command_id, attempt))
+        return CallbackChain(_run_attempt(session, command_id, attempt))
     try:
         registering = session.context.node.subscribe_channel(attempt.subscription)
         if isinstance(registering, Future):
-            return Following(registering, partial(_go_live, session, command_id, attempt), attempt.fail)
+            return FutureCallback(registering, partial(_go_live, session, command_id, attempt), attempt.fail)
         if registering is DONE:
             _go_live(session, command_id, attempt)
             return None
     except BaseException as error:
         raise attempt.fail(error) from None
-    return Taskless(_run_attempt(session, command_id, attempt, registering))
+    return CallbackChain(_run_attempt(session, command_id, attempt, registering))
 
 
 def _go_live(session: Session, command_id: int, attempt: SubscribeAttempt, _registered: None = None) -> None:

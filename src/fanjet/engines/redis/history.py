@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fanjet.engines.epoch import new_epoch
 from fanjet.engines.interfaces import EngineUnavailable, History, Published
 from fanjet.engines.records import MalformedRecord, decode_publication
-from fanjet.net.time_slicing import make_all
+from fanjet.net.time_slicing import map_sliced
 from fanjet.protocol.publication import StreamPosition
 
 from .envelope import unwrap
@@ -126,7 +126,7 @@ class StreamStorage:
             location.shard, keys, meta_ttl, new_epoch(), direction, first, max_count
         )
         with _decoding(channel):
-            publications = await make_all(_decode_entry, entries)
+            publications = await map_sliced(_decode_entry, entries)
         return History(publications, _position(offset, epoch))
 
     def key(self, names: ChannelKeys, channel: str) -> str:
@@ -177,7 +177,7 @@ class ListStorage:
         )
         top = _position(offset, epoch)
         with _decoding(channel):
-            publications = await make_all(_decode_element, elements[::-1])
+            publications = await map_sliced(_decode_element, elements[::-1])
         return History(_after(publications, since, limit, top), top)
 
     def key(self, names: ChannelKeys, channel: str) -> str:

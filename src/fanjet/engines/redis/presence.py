@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.records import MalformedRecord, decode_info, encode_info
-from fanjet.net.time_slicing import make_all
+from fanjet.net.time_slicing import map_sliced
 
 from .script import Script
 
@@ -94,14 +94,14 @@ class RedisPresenceManager:
         """See `PresenceManager.presence`."""
         entries = await self._entries(channel)
         with _decoding(channel):
-            return dict(await make_all(_entry, list(zip(entries[::2], entries[1::2], strict=True))))
+            return dict(await map_sliced(_entry, list(zip(entries[::2], entries[1::2], strict=True))))
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         """See `PresenceManager.presence_stats`."""
         if not self._count_users:
             infos = (await self._entries(channel))[1::2]
             with _decoding(channel):
-                return len(infos), len(set(await make_all(_user, infos)))
+                return len(infos), len(set(await map_sliced(_user, infos)))
         shard, keys = self._location(channel)
         clients, users = await self._stats.run(self._reader(shard), keys, int(time.time()), self._field_ttl)
         return clients, users

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanjet.net.aio import in_task
+from fanjet.net.aio import run_in_task
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -23,7 +23,7 @@ class HandlerTasks:
 
     def run(self, coro: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Await what this returns for the result of `coro`, which runs in a task of its own."""
-        return in_task(coro, self._tasks)
+        return run_in_task(coro, self._tasks)
 
     def start(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let `coro` run for as long as it takes, in a task that begins with the next turn of the loop."""

@@ -30,9 +30,9 @@ ORDER_SECONDS: Final = 300.0
 POLL_SECONDS: Final = (0.25, 10.0)
 """Pause between looks at what the authority works on: the first one, and the longest; it doubles."""
 
-ATTEMPTS_WITH_NEW_NONCE: Final = 5
+MAX_NONCE_ATTEMPTS: Final = 5
 _SIGNED: Final = {"Content-Type": "application/jose+json"}
-LARGEST_ANSWER: Final = 1 << 20
+MAX_RESPONSE_BYTES: Final = 1 << 20
 """Bytes."""
 
 
@@ -62,7 +62,7 @@ class Challenge:
     """What proves that it was asked for by this account."""
 
 
-Prove: TypeAlias = "Callable[[Challenge], AbstractContextManager[None]]"
+Solve: TypeAlias = "Callable[[Challenge], AbstractContextManager[None]]"
 """Lets the authority find what it wants, for as long as the context lasts."""
 
 
@@ -75,34 +75,34 @@ class Authority:
     tls: ssl.SSLContext | None = None
     """How to trust its own server; None: as the system does."""
 
-    async def issue(self, account: Key, name: str, request: bytes, kinds: Sequence[str], prove: Prove) -> bytes:
+    async def issue(self, account: Key, name: str, request: bytes, kinds: Sequence[str], solve: Solve) -> bytes:
         """Return a certificate chain, PEM, for the host `name` by the signing request (DER).
 
-        `kinds`: the challenges that `prove` can meet, tried one after another. Agrees to the authority's terms. Must
+        `kinds`: the challenges that `solve` can meet, tried one after another. Agrees to the authority's terms. Must
         run in a task. Raises `AuthorityError`.
         """
         try:
-            async with asyncio.timeout(ORDER_SECONDS), self._conversation(account) as conversation:
-                return await conversation.issue(name, request, kinds, prove)
+            async with asyncio.timeout(ORDER_SECONDS), self._open_session(account) as account_session:
+                return await account_session.issue(name, request, kinds, solve)
         except TimeoutError:
             raise AuthorityError("the authority did not finish in time") from None
         except (ClientError, OSError, ValueError, KeyError, TypeError) as error:
             raise AuthorityError(f"{type(error).__name__}: {error}") from error
 
     @asynccontextmanager
-    async def _conversation(self, account: Key) -> AsyncIterator[_Conversation]:
+    async def _open_session(self, account: Key) -> AsyncIterator[_AccountSession]:
         connector = TCPConnector(ssl=self.tls or True)
         timeout = ClientTimeout(total=REQUEST_SECONDS)
         headers = {"User-Agent": "fanjet"}
         async with ClientSession(
             connector=connector, timeout=timeout, headers=headers, cookie_jar=DummyCookieJar()
         ) as session:
-            conversation = _Conversation(session, account)
-            await conversation.begin(self.directory_url, self.email)
-            yield conversation
+            account_session = _AccountSession(session, account)
+            await account_session.begin(self.directory_url, self.email)
+            yield account_session
 
 
-class _Conversation:
+class _AccountSession:
     """Requests of one account, signed one after another."""
 
     def __init__(self, session: ClientSession, account: Key) -> None:
@@ -115,36 +115,36 @@ class _Conversation:
     async def begin(self, directory_url: str, email: str) -> None:
         """Find the authority's resources and the account, which is made if there is none."""
         async with self._session.get(directory_url) as response:
-            self._directory = (await _answer(response)).json()
+            self._directory = (await _read_response(response)).json()
         account: dict[str, object] = {"termsOfServiceAgreed": True}
         if email:
             account["contact"] = [f"mailto:{email}"]
         answer = await self._post(self._directory["newAccount"], account)
         self._identity = {"kid": answer.location}
 
-    async def issue(self, name: str, request: bytes, kinds: Sequence[str], prove: Prove) -> bytes:
+    async def issue(self, name: str, request: bytes, kinds: Sequence[str], solve: Solve) -> bytes:
         """See `Authority.issue`."""
         for kind in kinds[:-1]:
             try:
-                return await self._issue(name, request, kind, prove)
+                return await self._issue(name, request, kind, solve)
             except _ValidationError:
                 continue
-        return await self._issue(name, request, kinds[-1], prove)
+        return await self._issue(name, request, kinds[-1], solve)
 
-    async def _issue(self, name: str, request: bytes, kind: str, prove: Prove) -> bytes:
+    async def _issue(self, name: str, request: bytes, kind: str, solve: Solve) -> bytes:
         order = await self._post(self._directory["newOrder"], {"identifiers": [{"type": "dns", "value": name}]})
         url = order.location
         for authorization in order.json()["authorizations"]:
-            await self._authorize(authorization, name, kind, prove)
-        ready = await self._settled(url, ("pending",))
+            await self._authorize(authorization, name, kind, solve)
+        ready = await self._poll(url, ("pending",))
         if ready["status"] == "ready":
             await self._post(ready["finalize"], {"csr": base64url(request)})
-            ready = await self._settled(url, ("ready", "processing"))
+            ready = await self._poll(url, ("ready", "processing"))
         if ready["status"] != "valid":
             raise AuthorityError(f"the order is {ready['status']}{_problem_of(ready)}")
         return (await self._post(ready["certificate"], None)).body
 
-    async def _authorize(self, url: str, name: str, kind: str, prove: Prove) -> None:
+    async def _authorize(self, url: str, name: str, kind: str, solve: Solve) -> None:
         authorization = (await self._post(url, None)).json()
         if authorization["status"] == "valid":
             return
@@ -152,14 +152,14 @@ class _Conversation:
         if not offered:
             raise _ValidationError(f"the authority offers no {kind} challenge for {name}")
         token = offered[0]["token"]
-        with prove(Challenge(kind, name, token, key_authorization(self._account, token))):
+        with solve(Challenge(kind, name, token, key_authorization(self._account, token))):
             await self._post(offered[0]["url"], {})
-            authorization = await self._settled(url, ("pending",))
+            authorization = await self._poll(url, ("pending",))
         if authorization["status"] != "valid":
             problems = (_problem_of(each) for each in authorization["challenges"])
             raise _ValidationError(f"{kind} validation of {name} failed{next(filter(None, problems), '')}")
 
-    async def _settled(self, url: str, passing: Sequence[str]) -> dict[str, Any]:
+    async def _poll(self, url: str, passing: Sequence[str]) -> dict[str, Any]:
         """Look at a resource until it is in none of the `passing` states any more."""
         pause, longest = POLL_SECONDS
         while True:
@@ -170,8 +170,8 @@ class _Conversation:
             await asyncio.sleep(max(pause, answer.retry_after))
             pause = min(pause * 2, longest)
 
-    async def _post(self, url: str, payload: object) -> _Answer:
-        for attempt in range(1, ATTEMPTS_WITH_NEW_NONCE + 1):
+    async def _post(self, url: str, payload: object) -> _Response:
+        for attempt in range(1, MAX_NONCE_ATTEMPTS + 1):
             header = {**self._identity, "nonce": await self._take_nonce(), "url": url}
             body = signed(self._account, header, payload)
             async with self._session.post(
@@ -179,9 +179,9 @@ class _Conversation:
             ) as response:
                 self._nonce = response.headers.get("Replay-Nonce", "")
                 try:
-                    return await _answer(response)
+                    return await _read_response(response)
                 except _BadNonceError:
-                    if attempt == ATTEMPTS_WITH_NEW_NONCE:
+                    if attempt == MAX_NONCE_ATTEMPTS:
                         raise
         raise AssertionError("unreachable")
 
@@ -194,7 +194,7 @@ class _Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     body: bytes
     location: str
     retry_after: float
@@ -211,14 +211,14 @@ class _BadNonceError(AuthorityError):
     """The authority does not know the nonce (any more), and gave another one."""
 
 
-async def _answer(response: ClientResponse) -> _Answer:
-    body = await response.content.read(LARGEST_ANSWER)
-    while not response.content.at_eof() and len(body) < LARGEST_ANSWER:
-        body += await response.content.read(LARGEST_ANSWER - len(body))
+async def _read_response(response: ClientResponse) -> _Response:
+    body = await response.content.read(MAX_RESPONSE_BYTES)
+    while not response.content.at_eof() and len(body) < MAX_RESPONSE_BYTES:
+        body += await response.content.read(MAX_RESPONSE_BYTES - len(body))
     retry_after = _retry_after(response.headers.get("Retry-After", ""))
     if response.status >= 400:
         raise _refusal(response.status, body, retry_after)
-    return _Answer(body, response.headers.get("Location", ""), retry_after)
+    return _Response(body, response.headers.get("Location", ""), retry_after)
 
 
 def _refusal(status: int, body: bytes, retry_after: float) -> AuthorityError:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ..tls import TLSError
-from ..tls_acceptor import HelloRefused
+from ..tls_acceptor import ClientHelloRejected
 from .authority import Authority, AuthorityError
 from .certificate import (
     CHALLENGE_PROTOCOL,
@@ -22,7 +22,7 @@ from .certificate import (
     signing_request,
 )
 from .failures import Failures
-from .hosts import HostRefused, Hosts
+from .hosts import HostPolicy, HostRefused
 from .keys import Key, key_from_pem, key_to_pem, new_key
 from .store import ACCOUNT_KEY, Store, http_token, token_certificate
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ..client_hello import ClientHello
     from .authority import Challenge
 
-ORDERS_AT_ONCE: Final = 10
-LONGEST_SLEEP: Final = 3600.0
+MAX_ORDERS: Final = 10
+MAX_SLEEP: Final = 3600.0
 """Seconds between looks at what is due for renewal; the clock may jump meanwhile."""
 
 RENEWAL_PAUSE: Final = (1800.0, 3600.0)
@@ -47,10 +47,16 @@ log = logging.getLogger(__name__)
 
 
 class Certificates:
-    """Has the TLS context for each host (a `ContextSource`)."""
+    """Has the TLS context for each host (a `SSLContextProvider`)."""
 
     def __init__(
-        self, authority: Authority, hosts: Hosts, store: Store, *, default_name: str = "", answers_http: bool = False
+        self,
+        authority: Authority,
+        hosts: HostPolicy,
+        store: Store,
+        *,
+        default_name: str = "",
+        answers_http: bool = False,
     ) -> None:
         """`default_name`: the host meant by clients that name none. `answers_http`: http-01 challenges are answered.
 
@@ -80,12 +86,12 @@ class Certificates:
     def context_for(self, hello: ClientHello) -> ssl.SSLContext | asyncio.Future[ssl.SSLContext]:
         """The host's certificate, the one that meets a challenge if that is asked for, or a future of one that is got.
 
-        Raises `HelloRefused`.
+        Raises `ClientHelloRejected`.
         """
         try:
-            host = self.hosts.checked(hello.server_name or self._default_name)
+            host = self.hosts.normalize(hello.server_name or self._default_name)
         except HostRefused as refused:
-            raise HelloRefused(str(refused)) from None
+            raise ClientHelloRejected(str(refused)) from None
         if hello.protocols == (CHALLENGE_PROTOCOL.encode(),):
             return self._challenge_context(host)
         held = self._in_use.get(host)
@@ -102,11 +108,11 @@ class Certificates:
     def _challenge_context(self, host: str) -> ssl.SSLContext:
         pem = self.store.get(token_certificate(host))
         if pem is None:
-            raise HelloRefused(f'no challenge is being met for "{host}"')
+            raise ClientHelloRejected(f'no challenge is being met for "{host}"')
         try:
             return challenge_context(pem)
         except (TLSError, ValueError) as error:
-            raise HelloRefused(str(error)) from None
+            raise ClientHelloRejected(str(error)) from None
 
     def _find_or_order(self, host: str) -> ssl.SSLContext | asyncio.Future[ssl.SSLContext]:
         order = self._orders.get(host)
@@ -117,10 +123,10 @@ class Certificates:
             self._use(host, stored)
             return stored.context
         reason = self._failures.refusal(host, time.monotonic())
-        if reason is None and len(self._orders) >= ORDERS_AT_ONCE:
+        if reason is None and len(self._orders) >= MAX_ORDERS:
             reason = "too many certificates are being obtained"
         if reason is not None:
-            raise HelloRefused(reason)
+            raise ClientHelloRejected(reason)
         return self._begin(host)
 
     def _begin(self, host: str) -> asyncio.Task[ssl.SSLContext]:
@@ -146,8 +152,8 @@ class Certificates:
 
     async def _obtain(self, host: str) -> ssl.SSLContext:
         """Get a certificate and take it into use, one that another server has got meanwhile above all. Raises
-        `HelloRefused`."""
-        async with self.store.alone(host):
+        `ClientHelloRejected`."""
+        async with self.store.lock(host):
             stored = self._stored(host)
             if stored is not None and stored.renew_at > time.time():
                 self._use(host, stored)
@@ -159,7 +165,7 @@ class Certificates:
         key = new_key()
         try:
             chain = await self._authority.issue(
-                self._account, host, signing_request(key, host), self._kinds, self._prove
+                self._account, host, signing_request(key, host), self._kinds, self._solve
             )
             pem = key_to_pem(key) + chain
             obtained = open_certificate(pem, host, time.time())
@@ -167,15 +173,15 @@ class Certificates:
             retry_after = error.retry_after if isinstance(error, AuthorityError) else 0.0
             pause = self._failures.add(host, str(error), time.monotonic(), retry_after)
             log.error("no certificate for %s: %s; the next attempt is made in %d s at the earliest", host, error, pause)
-            raise HelloRefused(str(error)) from error
+            raise ClientHelloRejected(str(error)) from error
         self.store.put(host, pem)
-        self._failures.forgive(host)
+        self._failures.clear(host)
         self._use(host, obtained)
         log.info("obtained a certificate for %s", host)
         return obtained.context
 
     @contextmanager
-    def _prove(self, challenge: Challenge) -> Iterator[None]:
+    def _solve(self, challenge: Challenge) -> Iterator[None]:
         if challenge.kind == TLS_ALPN:
             kept_as = token_certificate(challenge.name)
             content = challenge_certificate(challenge.name, challenge.key_authorization)
@@ -203,7 +209,7 @@ class Certificates:
         if self._stopped:
             return
         nearest = min(map(self._due, self._in_use)) - time.time()
-        delay = min(max(nearest, 0.1), LONGEST_SLEEP)
+        delay = min(max(nearest, 0.1), MAX_SLEEP)
         self._renewing = asyncio.get_running_loop().call_later(delay, self._renew_what_is_due)
 
     def _renew_what_is_due(self) -> None:

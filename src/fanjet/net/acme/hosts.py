@@ -16,7 +16,7 @@ class HostRefused(ValueError):  # noqa: N818 (says what was decided)
     """No certificate is got for the host; the text says why."""
 
 
-class Hosts:
+class HostPolicy:
     """The allowed ones; without a list, all that can be hosts of the Internet."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
@@ -24,7 +24,7 @@ class Hosts:
         names = {_ascii(each) for each in allowed}
         self._allowed = names - {None} if names else None
 
-    def checked(self, name: str) -> str:
+    def normalize(self, name: str) -> str:
         """The host in the form that certificates have it in: lower case, ASCII. Raises `HostRefused`."""
         if not name:
             raise HostRefused("missing server name")

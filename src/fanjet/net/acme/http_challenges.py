@@ -28,13 +28,13 @@ class HttpChallenges(Routes):
     def __init__(self, certificates: Certificates) -> None:
         super().__init__()
         self._certificates = certificates
-        self._route = Route("/", self._answer, max_body=None)
+        self._route = Route("/", self._read_response, max_body=None)
 
     def find(self, head: Head) -> Route:
         """Always the same."""
         return self._route
 
-    def _answer(self, exchange: Exchange) -> None:
+    def _read_response(self, exchange: Exchange) -> None:
         if exchange.request.path.startswith(_CHALLENGES):
             self._answer_challenge(exchange)
         elif exchange.request.method in ("GET", "HEAD"):

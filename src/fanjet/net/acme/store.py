@@ -41,7 +41,7 @@ class Store:
 
     def __init__(self, folder: str = "") -> None:
         """Make the folder if need be. Raises `OSError`."""
-        self._kept: dict[str, bytes] = {}
+        self._entries: dict[str, bytes] = {}
         self._folder = Path(folder) if folder else None
         if self._folder is not None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,11 +57,11 @@ class Store:
                 pass
             except OSError as error:
                 log.error("certificate cache cannot be read: %s", error)
-        return self._kept.get(name)
+        return self._entries.get(name)
 
     def put(self, name: str, content: bytes) -> None:
         """Keep it. What cannot be written to the folder is kept in memory at least."""
-        self._kept[name] = content
+        self._entries[name] = content
         if self._folder is None:
             return
         try:
@@ -71,13 +71,13 @@ class Store:
 
     def delete(self, name: str) -> None:
         """Keep it no longer."""
-        self._kept.pop(name, None)
+        self._entries.pop(name, None)
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 (self._folder / name).unlink()
 
     @contextlib.asynccontextmanager
-    async def alone(self, name: str) -> AsyncIterator[None]:
+    async def lock(self, name: str) -> AsyncIterator[None]:
         """Wait until no other server is in here for the same name; one that ends lets go. Nobody waits where the folder
         does not allow that."""
         if self._folder is None:

@@ -3,14 +3,25 @@
 A task costs some 3 µs, stepping a coroutine by hand 0.2. Most commands are answered from memory and never wait, yet the
 same code has to serve remote engines, which do.
 
-`run_eagerly` is the usual way, `start` for those who have a microsecond to save, `in_task` for code that is not ours,
-`Begun` for many at once, `Promise` for an engine to answer with.
+`run_eagerly` is the usual way, `start` the faster one for hot paths, `run_in_task` runs code that may need a current
+task, `StartedCoroutine` runs many at once, and `DirectFuture` is what an engine call returns.
 """
 
-from .callback_chain import Following, Taskless, after
-from .eager_task import begin, in_task
-from .future import Promise
-from .gather import Begun
+from .callback_chain import CallbackChain, FutureCallback, after
+from .eager_task import begin, run_in_task
+from .future import DirectFuture
+from .gather import StartedCoroutine
 from .step import Work, run_eagerly, start
 
-__all__ = ["Begun", "Following", "Promise", "Taskless", "Work", "after", "begin", "in_task", "run_eagerly", "start"]
+__all__ = [
+    "CallbackChain",
+    "DirectFuture",
+    "FutureCallback",
+    "StartedCoroutine",
+    "Work",
+    "after",
+    "begin",
+    "run_eagerly",
+    "run_in_task",
+    "start",
+]

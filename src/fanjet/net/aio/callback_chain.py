@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
-from .future import Promise
+from .future import DirectFuture
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -20,7 +20,7 @@ ENDED: Final = object()
 """What `next` gives for a coroutine that has ended. Unlike `send` it needs no exception to tell: 1000 instructions."""
 
 
-class Taskless(Struct, eq=False):
+class CallbackChain(Struct, eq=False):
     """A coroutine, for `start`, in which nothing needs a current task and nobody will want to cancel: when it has to
     wait, what it waits for calls it on, which costs a third of a task."""
 
@@ -65,7 +65,7 @@ class Taskless(Struct, eq=False):
                 self._wait_for(awaited)
 
 
-class Following(Struct, eq=False):
+class FutureCallback(Struct, eq=False):
     """For `start`: a future that is waited for, and what follows it, with no coroutine around them. What it or the
     future raises `fail` takes, and returns what is to be told instead."""
 
@@ -91,14 +91,14 @@ class Following(Struct, eq=False):
             self._done(None, None)
 
 
-def after(awaited: Awaitable[T], follow: Callable[[T], None]) -> Taskless | Following | Promise[T]:
+def after(awaited: Awaitable[T], follow: Callable[[T], None]) -> CallbackChain | FutureCallback | DirectFuture[T]:
     """For `start`: hand the result of an engine's call to `follow`."""
-    if isinstance(awaited, Promise):
+    if isinstance(awaited, DirectFuture):
         awaited.then(follow)
         return awaited
     if isinstance(awaited, asyncio.Future):
-        return Following(awaited, follow)
-    return Taskless(_follow(awaited, follow))
+        return FutureCallback(awaited, follow)
+    return CallbackChain(_follow(awaited, follow))
 
 
 async def _follow(awaited: Awaitable[T], follow: Callable[[T], None]) -> None:

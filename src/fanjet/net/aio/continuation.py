@@ -10,7 +10,7 @@ Done = Callable[[T | None, BaseException | None], None]
 """Told the result, or the error, of a coroutine."""
 
 
-class Rest:
+class Continuation:
     """Awaits what the first step of a coroutine was waiting for, then the coroutine."""
 
     __slots__ = ("_coro", "awaited", "over")

@@ -7,7 +7,7 @@ import sys
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .continuation import Rest
+from .continuation import Continuation
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[Any]]) -> T:
+async def run_in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[Any]]) -> T:
     """The result of `coro`, for code that is not ours and may need a current task (see `run_eagerly`).
 
     The task begins at once; whoever awaits this waits only if the coroutine does, and for as long the task is among
@@ -46,7 +46,7 @@ else:
         The task is one that will await the rest, made the current one for the first step by the functions that asyncio
         has for others who implement tasks.
         """
-        loop, rest = asyncio.get_running_loop(), Rest(coro, None)
+        loop, rest = asyncio.get_running_loop(), Continuation(coro, None)
         driver = _drive(rest)
         driver.send(None)  # parks it, as in `go_on`
         context = copy_context()
@@ -71,5 +71,5 @@ else:
             awaited._asyncio_future_blocking = False
         return task, False, None
 
-    async def _drive(rest: Rest) -> Any:
+    async def _drive(rest: Continuation) -> Any:
         return await rest

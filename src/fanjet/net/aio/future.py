@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Promise(Struct, Generic[T], eq=False, gc=False):
+class DirectFuture(Struct, Generic[T], eq=False, gc=False):
     """For whoever reads answers it is a future. Who waits with `after` and `start` pays half of one: what follows is
     called in the step that has read the answer, without a turn of the loop in between. Others await it, once.
     """

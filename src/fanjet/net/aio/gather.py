@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Begun(Generic[T]):
+class StartedCoroutine(Generic[T]):
     """A coroutine that has been stepped, here and without a task of its own, until it had to wait. To be awaited once,
     or closed. Raises what its first step raised."""
 

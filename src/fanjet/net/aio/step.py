@@ -7,12 +7,12 @@ from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-from .callback_chain import ENDED, Following, Taskless
-from .continuation import Done, Rest
-from .future import Promise
+from .callback_chain import ENDED, CallbackChain, FutureCallback
+from .continuation import Continuation, Done
+from .future import DirectFuture
 
 T = TypeVar("T")
-Work = Coroutine[Any, Any, None] | Taskless | Following | Promise[Any]
+Work = Coroutine[Any, Any, None] | CallbackChain | FutureCallback | DirectFuture[Any]
 """What can be left to do when a call returns."""
 
 
@@ -38,15 +38,15 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
     return Suspended(coro, awaited, context).go_on(done)
 
 
-def start(work: Work) -> Suspended | Taskless | Following | Promise[Any] | None:
+def start(work: Work) -> Suspended | CallbackChain | FutureCallback | DirectFuture[Any] | None:
     """Step a coroutine, which has no result, as `run_eagerly` does, for callers with something to save. None when it
     has ended. Raises what it raised.
 
-    It has no context of its own before it waits: whatever sets variables there makes a task (`in_task`).
+    It has no context of its own before it waits: whatever sets variables there makes a task (`run_in_task`).
     """
-    if isinstance(work, Taskless):
+    if isinstance(work, CallbackChain):
         return work if work.begin() else None
-    if isinstance(work, (Promise, Following)):
+    if isinstance(work, (DirectFuture, FutureCallback)):
         return work
     awaited = next(work.__await__(), ENDED)
     return None if awaited is ENDED else Suspended(work, awaited, copy_context())
@@ -77,7 +77,7 @@ class Suspended:
 
 async def _finish(coro: Coroutine[Any, Any, T], awaited: Any, done: Done[T]) -> None:
     try:
-        result: T = await Rest(coro, awaited)
+        result: T = await Continuation(coro, awaited)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:

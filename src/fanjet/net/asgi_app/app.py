@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING, Final
 
 from ..http1.response import NO_SNIFFING, TEXT
 from ..router import Route
-from .http import HostedCall
+from .http import HttpCall
 from .scope import parse_scope
-from .websocket import HostedSocket
+from .websocket import WebSocketCall
 
 if TYPE_CHECKING:
-    from ..asgi_host.fallback_app import Neighbour
+    from ..asgi_host.fallback_app import FallbackApp
     from ..asgi_host.types import Receive, Scope, Send
     from ..http1.exchange import Exchange
     from ..router import Routes
 
 
-class Host:
+class AsgiApp:
     """Takes the place of a listener: somebody else's ASGI server listens."""
 
     def __init__(self) -> None:
         self._routes: Routes | None = None
-        self._neighbour: Neighbour | None = None
+        self._fallback_app: FallbackApp | None = None
         self._open = False
         self._calls = 0
         self._emptied = asyncio.Event()
 
-    def serve(self, routes: Routes, neighbour: Neighbour | None) -> None:
-        """Where requests lead; those to `neighbour` are passed on as they came."""
+    def serve(self, routes: Routes, fallback_app: FallbackApp | None) -> None:
+        """Where requests lead; those to `fallback_app` are passed on as they came."""
         self._routes = routes
-        self._neighbour = neighbour
+        self._fallback_app = fallback_app
 
     async def start(self) -> None:
         """Answer requests."""
@@ -51,10 +51,10 @@ class Host:
         """Answer a request or converse over a WebSocket, until it is over."""
         head = parse_scope(scope)
         route = self._routes.find(head) if self._open and self._routes is not None else _CLOSED
-        if self._neighbour is not None and route.endpoint is self._neighbour:
-            await self._neighbour.pass_on(scope, receive, send)
+        if self._fallback_app is not None and route.endpoint is self._fallback_app:
+            await self._fallback_app.forward(scope, receive, send)
             return
-        kind = HostedSocket if scope["type"] == "websocket" else HostedCall
+        kind = WebSocketCall if scope["type"] == "websocket" else HttpCall
         self._calls += 1
         try:
             await kind(scope, receive, send, head, route).run()

@@ -7,13 +7,13 @@ from typing import Protocol, cast
 from ..http1.exchange import Exchange
 
 
-class Accepting(Protocol):
+class HandshakeConnection(Protocol):
     """The host's side of a handshake."""
 
     def accept_socket(
         self,
         subprotocol: bytes | None,
-        joint: bytes | None,
+        separator: bytes | None,
         make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
     ) -> None:
         """Accept and let the protocol begin."""
@@ -28,10 +28,10 @@ class HandshakeExchange(Exchange, eq=False):
         subprotocol: bytes | None,
         make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
         *,
-        joint: bytes | None = None,
+        separator: bytes | None = None,
     ) -> None:
         """Accept, and hand a transport for frames to the protocol, whose `connection_made` is called. Messages that are
-        written together may be joined by `joint`, if there is one."""
+        written together may be joined by `separator`, if there is one."""
         connection = self._finish(101)
         if connection is not None:
-            cast("Accepting", connection).accept_socket(subprotocol, joint, make_protocol)
+            cast("HandshakeConnection", connection).accept_socket(subprotocol, separator, make_protocol)

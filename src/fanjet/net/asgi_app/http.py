@@ -6,15 +6,15 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..http1.exchange import Exchange, answer_failure
-from ..http1.expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadRequest
+from ..http1.exchange import Exchange, respond_with_error
+from ..http1.expect_continue import BodylessRequest, BodyTooLarge, BodyUnavailable, ContinueRequired
 from ..http1.request import Request
 from ..http1.response import NO_SNIFFING, TEXT
 from ..http1.stream import unframed
-from .receive import Incoming
-from .responses import response_start, whole_response
-from .scope import Ends, is_tls
-from .send import Outgoing
+from .receive import MessageReceiver
+from .responses import full_response, response_start
+from .scope import ScopeTransport, is_tls
+from .send import MessageSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,15 +30,15 @@ REQUEST_SECONDS: Final = 30.0
 _KIND: Final = "http.response"
 
 
-class HostedCall:
+class HttpCall:
     """Collects a request, then is what its exchange answers by, and the body of a streamed response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         self._scope = scope
         self._head = head
         self._route = route
-        self._incoming = Incoming(receive)
-        self._outgoing = Outgoing(send, self)
+        self._body_stream = MessageReceiver(receive)
+        self._sender = MessageSender(send, self)
         self._exchange: Exchange | None = None
         self._owner: StreamOwner | None = None
 
@@ -46,16 +46,16 @@ class HostedCall:
         """Answer; return when the answer is complete or the client has gone."""
         head = self._head
         try:
-            if not (head.expects_continue and head.content_length) or self._start(self._unread(BodyAwaited)):
+            if not (head.expects_continue and head.content_length) or self._start(self._unread(ContinueRequired)):
                 await self._collect()
             while self._exchange is not None or self._owner is not None:
-                message = await self._incoming.next()
+                message = await self._body_stream.next()
                 if message is not None and message["type"] == "http.disconnect":
                     break
-            await self._outgoing.finish()
+            await self._sender.finish()
         finally:
-            self._outgoing.abort()
-            self._lose_client()
+            self._sender.abort()
+            self._disconnect()
 
     # What the host says.
 
@@ -71,16 +71,16 @@ class HostedCall:
 
     def on_refused(self) -> None:
         """The client has gone."""
-        self._lose_client()
-        self._incoming.stop()
+        self._disconnect()
+        self._body_stream.stop()
 
-    def _lose_client(self) -> None:
+    def _disconnect(self) -> None:
         owner, self._owner = self._owner, None
         exchange, self._exchange = self._exchange, None
         if owner is not None:
             owner.on_lost()
         elif exchange is not None:
-            exchange.lose_peer(answerable=False)
+            exchange.on_peer_lost(answerable=False)
 
     # What the exchange calls.
 
@@ -88,9 +88,11 @@ class HostedCall:
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
         """Send the whole response."""
-        wanted = self._head.method != "HEAD"
-        for message in whole_response(_KIND, status, body, content_type, headers, scope=self._scope, wanted=wanted):
-            self._outgoing.put(message)
+        send_body = self._head.method != "HEAD"
+        for message in full_response(
+            _KIND, status, body, content_type, headers, scope=self._scope, send_body=send_body
+        ):
+            self._sender.put(message)
         self._end()
 
     @property
@@ -100,32 +102,32 @@ class HostedCall:
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
-    ) -> HostedCall:
+    ) -> HttpCall:
         """Send the head of a response; from now on `owner` hears of the client."""
         self._exchange = None
-        self._outgoing.put(response_start(_KIND, status, content_type, headers, self._scope))
+        self._sender.put(response_start(_KIND, status, content_type, headers, self._scope))
         self._owner = owner
-        if self._outgoing.blocked:
+        if self._sender.blocked:
             asyncio.get_running_loop().call_soon(self._report_blocked)
         return self
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
-        self._outgoing.put(_piece(data, more=True))
+        self._sender.put(_piece(data, more=True))
 
     def finish(self) -> None:
         """End the body."""
         if self._owner is not None:
-            self._outgoing.put(_piece(b"", more=False))
+            self._sender.put(_piece(b"", more=False))
             self._end()
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Refuse: this host, as it is set up, knows no WebSockets."""
         self.send_response(501, b"the ASGI server in front of this one offers no WebSockets\n", TEXT, (NO_SNIFFING,))
 
     def abort(self) -> None:
         """Break off: the host sees that the response is not whole."""
-        self._outgoing.abort()
+        self._sender.abort()
         self._end()
 
     # Steps.
@@ -133,11 +135,11 @@ class HostedCall:
     def _end(self) -> None:
         """The answer is complete: hear no more of the client."""
         self._exchange = self._owner = None
-        self._outgoing.close()
-        self._incoming.stop()
+        self._sender.close()
+        self._body_stream.stop()
 
     def _report_blocked(self) -> None:
-        if self._outgoing.blocked:
+        if self._sender.blocked:
             self.on_blocked()
 
     async def _collect(self) -> None:
@@ -159,33 +161,33 @@ class HostedCall:
                 return
             more = message.get("more_body", False)
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._start(Request(self._head, body, Ends(self._scope), is_tls(self._scope)))
+        self._start(Request(self._head, body, ScopeTransport(self._scope), is_tls(self._scope)))
 
     async def _receive(self, *, first: bool) -> Message | None:
         """The next message, None when it did not come in time. Hosts have the first at hand where there is no body."""
         if first and self._head.content_length <= 0:
-            return await self._incoming.next()
+            return await self._body_stream.next()
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                return await self._incoming.next()
+                return await self._body_stream.next()
         except TimeoutError:
             self.send_response(408, b"", b"", ())
             return None
 
-    def _unread(self, reason: type[BodyNotThere]) -> Request:
-        return UnreadRequest(self._head, b"", Ends(self._scope), is_tls(self._scope), reason)
+    def _unread(self, reason: type[BodyUnavailable]) -> Request:
+        return BodylessRequest(self._head, b"", ScopeTransport(self._scope), is_tls(self._scope), reason)
 
     def _start(self, request: Request) -> bool:
         """Let the endpoint answer; whether it asks for the body of an unread request instead."""
         exchange = self._exchange = Exchange(request, self)
         try:
             self._route.endpoint(exchange)
-        except BodyAwaited as awaited:
+        except ContinueRequired as awaited:
             self._exchange = None
-            self._route = replace(self._route, endpoint=awaited.go_on or self._route.endpoint)
+            self._route = replace(self._route, endpoint=awaited.endpoint or self._route.endpoint)
             return True
         except Exception as failure:
-            answer_failure(exchange, failure)
+            respond_with_error(exchange, failure)
         return False
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..asgi_host.types import Message, Receive
 
 
-class Incoming:
+class MessageReceiver:
     """Messages from the host. Waiting for the next can be broken off, so that a call which is over need not wait for
     its client to leave; a task for that would cost each idle connection some kilobytes."""
 

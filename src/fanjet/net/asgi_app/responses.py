@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..asgi_host.types import Message, Scope
 
-_HOSTS_OWN: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"date"})
+_SERVER_HEADERS: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"date"})
 """Headers that hosts make themselves."""
 
 
@@ -25,12 +25,12 @@ def response_start(
         name = sent.lower()
         if name == b"location" and value.startswith(b"/"):
             fields.append((name, mount_point(scope).encode() + value))
-        elif name not in _HOSTS_OWN:
+        elif name not in _SERVER_HEADERS:
             fields.append((name, value))
     return {"type": f"{kind}.start", "status": status, "headers": fields}
 
 
-def whole_response(
+def full_response(
     kind: str,
     status: int,
     body: bytes,
@@ -38,11 +38,11 @@ def whole_response(
     headers: Iterable[tuple[bytes, bytes]],
     *,
     scope: Scope,
-    wanted: bool = True,
+    send_body: bool = True,
 ) -> tuple[Message, Message]:
-    """Both messages of a whole response, whose body is not `wanted` in the answer to a HEAD. `kind` is
+    """Both messages of a whole response, whose body is not `send_body` in the answer to a HEAD. `kind` is
     `http.response` or `websocket.http.response`."""
     start = response_start(kind, status, content_type, headers, scope)
-    if has_body(status) and (body or wanted):
+    if has_body(status) and (body or send_body):
         start["headers"].append((b"content-length", b"%d" % len(body)))
-    return start, {"type": f"{kind}.body", "body": body if wanted and has_body(status) else b"", "more_body": False}
+    return start, {"type": f"{kind}.body", "body": body if send_body and has_body(status) else b"", "more_body": False}

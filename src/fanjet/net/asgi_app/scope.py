@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _VERSIONS: Final = {"2": "2.0", "3": "3.0"}
 _SAFE: Final = "/%:@!$&'()*+,;=~"
-_HOSTS_OWN: Final = frozenset({b"sec-websocket-extensions"})
+_SERVER_HEADERS: Final = frozenset({b"sec-websocket-extensions"})
 """What the host deals with alone: it alone sees frames."""
 
 
@@ -25,7 +25,7 @@ def parse_scope(scope: Scope) -> Head:
     repeated: dict[bytes, list[bytes]] = {}
     for sent_name, sent_value in scope["headers"]:
         name, value = bytes(sent_name).lower(), bytes(sent_value)
-        if name in _HOSTS_OWN:
+        if name in _SERVER_HEADERS:
             continue
         if name in headers:
             repeated.setdefault(name, [headers[name]]).append(value)
@@ -86,7 +86,7 @@ def _declared_length(headers: Mapping[bytes, bytes]) -> int:
     return int(declared) if declared.isdigit() else CHUNKED
 
 
-class Ends(asyncio.Transport):
+class ScopeTransport(asyncio.Transport):
     """Where a request comes from and where it came to, in the shape that requests ask for."""
 
     def __init__(self, scope: Scope) -> None:

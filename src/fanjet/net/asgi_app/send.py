@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Sender(Protocol):
+class SendObserver(Protocol):
     """Whose messages they are."""
 
     def on_blocked(self) -> None:
@@ -28,7 +28,7 @@ class Sender(Protocol):
         """The host takes no more: the client has gone. Called in a turn of its own."""
 
 
-class Outgoing:
+class MessageSender:
     """Messages on their way to the host."""
 
     __slots__ = ("_closed", "_send", "_sender", "_task", "_waiting", "blocked")
@@ -36,9 +36,9 @@ class Outgoing:
     blocked: bool
     """Whether something waits for the host."""
 
-    def __init__(self, send: Send, sender: Sender) -> None:
+    def __init__(self, send: Send, sender: SendObserver) -> None:
         self._send = send
-        self._sender: Sender | None = sender
+        self._sender: SendObserver | None = sender
         self._waiting: deque[Message] = deque()
         self._task: asyncio.Task[None] | None = None
         self.blocked = False

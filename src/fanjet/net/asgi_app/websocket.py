@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from ..http1.exchange import answer_failure
+from ..http1.exchange import respond_with_error
 from ..http1.request import Request
 from ..http1.response import NO_SNIFFING, TEXT
 from ..http1.stream import unframed
 from ..websocket.frames import ping_frame
 from .handshake import HandshakeExchange
-from .receive import Incoming
-from .responses import whole_response
-from .scope import Ends, is_tls
-from .send import Outgoing
-from .websocket_messages import PONG, frame_of, messages_of
+from .receive import MessageReceiver
+from .responses import full_response
+from .scope import ScopeTransport, is_tls
+from .send import MessageSender
+from .websocket_messages import PONG, frame_from_message, messages_from_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,19 +36,19 @@ GONE_SECONDS: Final = 5.0
 """How long a host may take to say that the client has gone, once it takes nothing for it."""
 
 
-class HostedSocket(Ends):
+class WebSocketCall(ScopeTransport):
     """What the exchange of a handshake answers by, then the transport of the WebSocket's protocol."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         super().__init__(scope)
         self._scope = scope
-        self._states_refusals = _KIND in (scope.get("extensions") or {})
+        self._supports_denial = _KIND in (scope.get("extensions") or {})
         self._route = route
-        self._incoming = Incoming(receive)
-        self._outgoing = Outgoing(send, self)
+        self._incoming = MessageReceiver(receive)
+        self._sender = MessageSender(send, self)
         self._exchange: HandshakeExchange | None = HandshakeExchange(Request(head, b"", self, is_tls(scope)), self)
         self._protocol: asyncio.Protocol | None = None
-        self._joint: bytes | None = None
+        self._separator: bytes | None = None
         self._readable = asyncio.Event()
         self._readable.set()
         self._closing = False
@@ -56,33 +56,33 @@ class HostedSocket(Ends):
     async def run(self) -> None:
         """Answer the handshake and converse; return when the conversation is over."""
         try:
-            await self._converse()
-            await self._outgoing.finish()
+            await self._serve()
+            await self._sender.finish()
             await asyncio.sleep(0)  # uvicorn takes note of a handshake that was refused only in its next turn
         finally:
-            self._outgoing.abort()
-            self._lose_client()
+            self._sender.abort()
+            self._disconnect()
 
-    async def _converse(self) -> None:
+    async def _serve(self) -> None:
         while (message := await self._incoming.next()) is not None:
             kind = message["type"]
             if kind == "websocket.receive":
                 await self._readable.wait()
                 if self._protocol is not None:
-                    self._protocol.data_received(frame_of(message))
+                    self._protocol.data_received(frame_from_message(message))
             elif kind == "websocket.connect":
-                self._shake_hands()
+                self._handshake()
             else:
                 return
 
-    def _shake_hands(self) -> None:
+    def _handshake(self) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         try:
             self._route.endpoint(exchange)
         except Exception as failure:
-            answer_failure(exchange, failure)
+            respond_with_error(exchange, failure)
 
     # What the host says.
 
@@ -102,31 +102,31 @@ class HostedSocket(Ends):
         self._readable.set()
         asyncio.get_running_loop().call_later(GONE_SECONDS, self._incoming.stop)
 
-    def _lose_client(self) -> None:
+    def _disconnect(self) -> None:
         self._closing = True
         exchange, self._exchange = self._exchange, None
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.connection_lost(None)
         elif exchange is not None:
-            exchange.lose_peer(answerable=False)
+            exchange.on_peer_lost(answerable=False)
 
     # What the exchange calls.
 
     def accept_socket(
         self,
         subprotocol: bytes | None,
-        joint: bytes | None,
+        separator: bytes | None,
         make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
     ) -> None:
         """Accept, and let the protocol begin."""
         self._exchange = None
-        self._joint = joint
+        self._separator = separator
         chosen = None if subprotocol is None else subprotocol.decode("latin-1")
-        self._outgoing.put({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
+        self._sender.put({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
         protocol = self._protocol = make_protocol(self)
         protocol.connection_made(self)
-        if self._outgoing.blocked:
+        if self._sender.blocked:
             protocol.pause_writing()
 
     def send_response(
@@ -134,11 +134,11 @@ class HostedSocket(Ends):
     ) -> None:
         """Refuse the handshake. Hosts that cannot say how answer 403."""
         self._exchange = None
-        if self._states_refusals:
-            for message in whole_response(_KIND, status, body, content_type, headers, scope=self._scope):
-                self._outgoing.put(message)
+        if self._supports_denial:
+            for message in full_response(_KIND, status, body, content_type, headers, scope=self._scope):
+                self._sender.put(message)
         else:
-            self._outgoing.put({"type": "websocket.close", "code": 1000})
+            self._sender.put({"type": "websocket.close", "code": 1000})
         self.close()
 
     @property
@@ -148,13 +148,13 @@ class HostedSocket(Ends):
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
-    ) -> HostedSocket:
+    ) -> WebSocketCall:
         """Refuse: who asked for a WebSocket gets no stream."""
         asyncio.get_running_loop().call_soon(owner.on_lost)
         self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
         return self
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Refuse: there is no socket to hand over."""
         self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
 
@@ -166,21 +166,21 @@ class HostedSocket(Ends):
     def write(self, data: Any) -> None:
         """Send what is in these frames."""
         if data == _PING:  # the host has pings of its own, and ends the connection where they are not answered
-            asyncio.get_running_loop().call_soon(self._pretend_pong)
+            asyncio.get_running_loop().call_soon(self._inject_pong)
             return
-        for message in messages_of(data, self._joint):
-            self._outgoing.put(message)
+        for message in messages_from_frames(data, self._separator):
+            self._sender.put(message)
 
     def close(self) -> None:
         """End the conversation behind what was written."""
         self._closing = True
-        self._outgoing.close()
+        self._sender.close()
         self._incoming.stop()
         self._readable.set()
 
     def abort(self) -> None:
         """End it at once."""
-        self._outgoing.abort()
+        self._sender.abort()
         self.close()
 
     def is_closing(self) -> bool:
@@ -203,6 +203,6 @@ class HostedSocket(Ends):
         """Take them again."""
         self._readable.set()
 
-    def _pretend_pong(self) -> None:
+    def _inject_pong(self) -> None:
         if self._protocol is not None:
             self._protocol.data_received(PONG)

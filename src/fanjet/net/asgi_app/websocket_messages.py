@@ -22,7 +22,7 @@ PONG: Final = bytes((FIN | PONG_OPCODE, MASKED)) + _NO_MASK
 """A client's answer to a ping without payload."""
 
 
-def frame_of(message: Message) -> bytes:
+def frame_from_message(message: Message) -> bytes:
     """A message as the frame that a client sends, with a mask that changes nothing."""
     text = message.get("text")
     opcode, payload = (BINARY, message.get("bytes") or b"") if text is None else (TEXT, text.encode())
@@ -36,15 +36,15 @@ def frame_of(message: Message) -> bytes:
     return head + _NO_MASK + payload
 
 
-def messages_of(frames: bytes, joint: bytes | None) -> Iterator[Message]:
-    """The messages of whole frames of ours. Neighbours of a kind become one where there is a `joint`: a message costs
-    the host as much as ten do."""
-    if joint is None:
+def messages_from_frames(frames: bytes, separator: bytes | None) -> Iterator[Message]:
+    """Yield the ASGI messages of complete frames. With a `separator`, adjacent frames of one type become one message: the
+    ASGI server spends as much on one message as on ten frames."""
+    if separator is None:
         for opcode, payload in _payloads(frames):
             yield _message(opcode, payload)
         return
     for opcode, group in groupby(_payloads(frames), key=lambda frame: frame[0]):
-        yield _message(opcode, joint.join(payload for _, payload in group))
+        yield _message(opcode, separator.join(payload for _, payload in group))
 
 
 def _payloads(frames: bytes) -> Iterator[tuple[int, bytes]]:

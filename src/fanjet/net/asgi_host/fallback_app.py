@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..extended_connect import TunnelExchange
 from ..http1.response import NO_SNIFFING, TEXT
-from ..websocket.handshake import REFUSAL_HEADERS, refused_status, refused_tunnel_status
+from ..websocket.handshake import REFUSAL_HEADERS, handshake_error_status, tunnel_handshake_error_status
 from .http import HttpCycle
 from .lifespan import Lifespan
 from .scope import http_scope, websocket_scope
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Neighbour:
+class FallbackApp:
     """Runs an application: one task per request and per WebSocket."""
 
     def __init__(self, application: Application) -> None:
@@ -42,9 +42,9 @@ class Neighbour:
     def close(self) -> None:
         """The server goes down: end the WebSockets."""
         for socket in list(self._sockets):
-            socket.go_away()
+            socket.shut_down()
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Wait for no request any longer."""
         for task in self._tasks:
             task.cancel()
@@ -55,7 +55,7 @@ class Neighbour:
             await asyncio.wait(self._tasks)
         await self._lifespan.stop()
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer what came by ASGI itself."""
         state = {**scope.get("state", {}), **self._lifespan.state}
         await self._application({**scope, "state": state}, receive, send)
@@ -64,7 +64,7 @@ class Neighbour:
         """The endpoint."""
         request = exchange.request
         if isinstance(exchange, TunnelExchange) or request.headers.get(b"upgrade", b"").lower() == b"websocket":
-            self._open_socket(exchange)
+            self._open_websocket(exchange)
         else:
             self._run(self._answer(exchange, HttpCycle(exchange)))
 
@@ -86,18 +86,18 @@ class Neighbour:
         elif not cycle.finished:
             cycle.abort()
 
-    def _open_socket(self, exchange: Exchange) -> None:
+    def _open_websocket(self, exchange: Exchange) -> None:
         """Origins are the application's business."""
         if isinstance(exchange, TunnelExchange):
-            status = refused_tunnel_status(exchange.request, exchange.protocol, _any_origin)
+            status = tunnel_handshake_error_status(exchange.request, exchange.protocol, _any_origin)
         else:
-            status = refused_status(exchange.request, _any_origin)
+            status = handshake_error_status(exchange.request, _any_origin)
         if status is not None:
             exchange.respond(status, b"", TEXT, REFUSAL_HEADERS)
             return
-        self._run(self._converse(exchange))
+        self._run(self._run_websocket(exchange))
 
-    async def _converse(self, exchange: Exchange) -> None:
+    async def _run_websocket(self, exchange: Exchange) -> None:
         assert self._wheel is not None
         cycle = WebSocketCycle(exchange, self._wheel)
         self._sockets.add(cycle)

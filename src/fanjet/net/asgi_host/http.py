@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ..http1.body_stream import StreamedRequest
-from .types import MisusedProtocol
+from .types import ProtocolMisuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,17 +31,17 @@ class HttpCycle:
         request = exchange.request
         self._body: list[bytes] = []
         self._size = 0
-        self._held = False
-        self._incoming = request.incoming if isinstance(request, StreamedRequest) else None
-        self._received = self._incoming is None
-        self._told_end = False
+        self._paused = False
+        self._body_stream = request.body_stream if isinstance(request, StreamedRequest) else None
+        self._received = self._body_stream is None
+        self._end_delivered = False
         self._begun = False
-        if self._incoming is None:
+        if self._body_stream is None:
             self._body.append(request.body)
         self._arrival = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
-        self._lost = False
+        self._client_gone = False
         self._head: tuple[int, list[tuple[bytes, bytes]]] | None = None
         self._stream: ResponseStream | None = None
         self.finished = False
@@ -50,36 +50,36 @@ class HttpCycle:
 
     async def receive(self) -> Message:
         """The next piece of the body; behind its end, wait for the client to leave."""
-        if not self._begun and self._incoming is not None:
+        if not self._begun and self._body_stream is not None:
             self._begun = True
-            self._incoming.start(self._take)
-        while not (self._body or self._lost or self.finished or (self._received and not self._told_end)):
+            self._body_stream.start(self._take)
+        while not (self._body or self._client_gone or self.finished or (self._received and not self._end_delivered)):
             self._arrival.clear()
             await self._arrival.wait()
-        if self._body or (self._received and not self._told_end and not self._lost):
+        if self._body or (self._received and not self._end_delivered and not self._client_gone):
             return self._next_piece()
         return {"type": "http.disconnect"}
 
     def _next_piece(self) -> Message:
         piece, self._body, self._size = b"".join(self._body), [], 0
-        if self._held and self._incoming is not None:
-            self._held = False
-            self._incoming.release()
-        self._told_end = self._received and not self._body
-        return {"type": "http.request", "body": piece, "more_body": not self._told_end}
+        if self._paused and self._body_stream is not None:
+            self._paused = False
+            self._body_stream.resume()
+        self._end_delivered = self._received and not self._body
+        return {"type": "http.request", "body": piece, "more_body": not self._end_delivered}
 
     async def send(self, message: Message) -> None:
         """Take a part of the response; waits while the client does not take it. Parts for a client that has left are
-        dropped. Raises `MisusedProtocol`."""
+        dropped. Raises `ProtocolMisuse`."""
         kind = message["type"]
         if kind == "http.response.start" and self._head is None:
             self._head = message["status"], _headers(message.get("headers", ()))
         elif kind == "http.response.body" and self._head is not None and not self.finished:
             self._write(message.get("body", b""), more=message.get("more_body", False))
-            if not self._lost:
+            if not self._client_gone:
                 await self._writable.wait()
         else:
-            raise MisusedProtocol(f"{kind} is not what a response goes on with here")
+            raise ProtocolMisuse(f"{kind} is not what a response goes on with here")
 
     @property
     def answered(self) -> bool:
@@ -95,7 +95,7 @@ class HttpCycle:
             self._exchange.abort()
 
     def _write(self, body: bytes, *, more: bool) -> None:
-        if self._lost:
+        if self._client_gone:
             self.finished = not more
             return
         assert self._head is not None
@@ -109,7 +109,7 @@ class HttpCycle:
             self._stream = self._exchange.stream(status, self, headers=headers)
             self._framing = framing
         if self._stream is None:  # the exchange is over
-            self._lost = True
+            self._client_gone = True
             return
         if body and self._exchange.request.method != "HEAD":
             self._stream.write(self._framing(body))
@@ -124,9 +124,9 @@ class HttpCycle:
             self._body.append(piece)
             self._size += len(piece)
         self._received = last
-        if self._size > MAX_WAITING and not last and self._incoming is not None:
-            self._held = True
-            self._incoming.hold()
+        if self._size > MAX_WAITING and not last and self._body_stream is not None:
+            self._paused = True
+            self._body_stream.pause()
         self._arrival.set()
 
     def on_blocked(self) -> None:
@@ -139,7 +139,7 @@ class HttpCycle:
 
     def on_lost(self) -> None:
         """The client has gone."""
-        self._lost = True
+        self._client_gone = True
         self._arrival.set()
         self._writable.set()
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from .types import MisusedProtocol
+from .types import ProtocolMisuse
 
 if TYPE_CHECKING:
     from .types import Application, Message
@@ -52,7 +52,7 @@ class Lifespan:
 
     async def _send(self, message: Message) -> None:
         if not message["type"].startswith("lifespan."):
-            raise MisusedProtocol(f"{message['type']} does not belong to the lifespan")
+            raise ProtocolMisuse(f"{message['type']} does not belong to the lifespan")
         self._answers.put_nowait(message)
 
     async def _run(self) -> None:

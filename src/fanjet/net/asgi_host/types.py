@@ -10,5 +10,5 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class MisusedProtocol(RuntimeError):  # noqa: N818 (says what has happened)
+class ProtocolMisuse(RuntimeError):  # noqa: N818 (says what has happened)
     """The application sent a message that does not fit here."""

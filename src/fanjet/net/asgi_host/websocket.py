@@ -12,7 +12,7 @@ from ..websocket.frames import binary_frame, text_frame
 from ..websocket.handshake import accept_head, accept_headers
 from ..websocket.message_types import TypedWebSocket
 from ..websocket.reader import ReadLimits
-from .types import MisusedProtocol
+from .types import ProtocolMisuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ class WebSocketCycle:
 
     def __init__(self, exchange: Exchange, wheel: TimingWheel) -> None:
         self._exchange = exchange
-        exchange.on_closed = self.on_gone
+        exchange.on_closed = self.on_disconnected
         self._wheel = wheel
         self._waiting: deque[Message] = deque([{"type": "websocket.connect"}])
         self._arrival = asyncio.Event()
@@ -60,7 +60,7 @@ class WebSocketCycle:
 
     async def send(self, message: Message) -> None:
         """Accept or refuse the handshake, send a message, close. What is sent to a client that has left is dropped.
-        Raises `MisusedProtocol`."""
+        Raises `ProtocolMisuse`."""
         kind = message["type"]
         if self._close_code is not None:
             return
@@ -73,18 +73,18 @@ class WebSocketCycle:
             self._socket.write(text_frame(text.encode()) if text is not None else binary_frame(data or b""))
             await self._writable.wait()
         else:
-            raise MisusedProtocol(f"{kind} is not what a WebSocket goes on with here")
+            raise ProtocolMisuse(f"{kind} is not what a WebSocket goes on with here")
 
     def fail(self) -> None:
         """The application has failed, or ended without closing."""
         if self._close_code is None and not self.over:
             self._close(INTERNAL_ERROR, "", refusal=500)
 
-    def go_away(self) -> None:
+    def shut_down(self) -> None:
         """The server goes down."""
         if self._socket is not None and not self.over:
             self._close(SERVICE_RESTART, "")
-            self.on_gone(SERVICE_RESTART)
+            self.on_disconnected(SERVICE_RESTART)
 
     def _accept(self, subprotocol: str | None, headers: Sequence[tuple[bytes, bytes]]) -> None:
         chosen = None if subprotocol is None else subprotocol.encode("latin-1")
@@ -98,7 +98,7 @@ class WebSocketCycle:
             lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
             exchange.upgrade(head.removesuffix(b"\r\n") + lines + b"\r\n", lambda _: socket)
         if exchange.closed or not socket.began:
-            self.on_gone(GONE)
+            self.on_disconnected(GONE)
         else:
             self._socket = socket
 
@@ -111,7 +111,7 @@ class WebSocketCycle:
 
     # For the connection.
 
-    def take(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         """A message has come."""
         self._waiting.append(message)
         if len(self._waiting) == MAX_WAITING and self._socket is not None:
@@ -126,7 +126,7 @@ class WebSocketCycle:
         """The client has taken everything."""
         self._writable.set()
 
-    def on_gone(self, code: int = GONE) -> None:
+    def on_disconnected(self, code: int = GONE) -> None:
         """The connection has ended."""
         if self._close_code is None:
             self._close_code = code
@@ -151,11 +151,11 @@ class _Socket(TypedWebSocket):
 
     def on_text(self, text: str) -> None:
         """Text came."""
-        self._cycle.take({"type": "websocket.receive", "text": text})
+        self._cycle.on_message({"type": "websocket.receive", "text": text})
 
     def on_binary(self, data: bytes) -> None:
         """Bytes came."""
-        self._cycle.take({"type": "websocket.receive", "bytes": data})
+        self._cycle.on_message({"type": "websocket.receive", "bytes": data})
 
     def on_blocked(self) -> None:
         """The kernel's buffer is full."""
@@ -165,9 +165,9 @@ class _Socket(TypedWebSocket):
         """The kernel took everything."""
         self._cycle.on_writable()
 
-    def on_peer_gone(self) -> None:
+    def on_connection_closed(self) -> None:
         """The connection has ended."""
-        self._cycle.on_gone(self.close_code_of_peer)
+        self._cycle.on_disconnected(self.close_code_of_peer)
 
 
 def _pairs(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:

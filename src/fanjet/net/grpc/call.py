@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """The reply to a message. Raises `GrpcError`."""
     StreamHandler = Callable[["StreamingCall", bytes], "CallOwner"]
     """Takes the call's only message, and owns what is written."""
-    DialogueHandler = Callable[["StreamingCall"], "DialogueOwner"]
+    BidiHandler = Callable[["StreamingCall"], "BidiOwner"]
     """Owns a call in which messages go both ways."""
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class CallOwner(Protocol):
         """The peer has cancelled the call, or gone."""
 
 
-class DialogueOwner(Protocol):
+class BidiOwner(Protocol):
     """Who answers messages as they come. Nothing is called any more once the call has ended."""
 
     def on_message(self, message: bytes) -> None:
@@ -90,11 +90,11 @@ class Call(ABC):
 
     def on_timer(self, now: float) -> None:
         """The client has waited long enough."""
-        self._break_off()
+        self._cancel()
 
     def on_reset(self) -> None:
         """The client has cancelled the call, or gone."""
-        if self._let_go() is not None:
+        if self._release_stream() is not None:
             self._on_lost()
 
     def on_data(self, data: bytes) -> None:
@@ -115,7 +115,7 @@ class Call(ABC):
             self._fail(error)
             self._on_lost()
         except Exception as error:
-            self._fail(self._unforeseen(error))
+            self._fail(self._internal_error(error))
             self._on_lost()
 
     @abstractmethod
@@ -140,21 +140,21 @@ class Call(ABC):
 
     def _fail(self, error: GrpcError) -> None:
         """End the call with a status and nothing else."""
-        stream = self._let_go()
+        stream = self._release_stream()
         if stream is not None:
             stream.send_headers([*response_headers(self.head.subtype), *error.trailers()], end=True)
 
-    def _unforeseen(self, error: BaseException | None) -> GrpcError:
+    def _internal_error(self, error: BaseException | None) -> GrpcError:
         log.error("gRPC handler failed", exc_info=error, extra={"path": self.head.path.decode("latin-1")})
         return GrpcError(StatusCode.INTERNAL, "internal error")
 
-    def _break_off(self) -> None:
-        stream = self._let_go()
+    def _cancel(self) -> None:
+        stream = self._release_stream()
         if stream is not None:
             stream.reset(ErrorCodes.CANCEL)
             self._on_lost()
 
-    def _let_go(self) -> Http2Stream | None:
+    def _release_stream(self) -> Http2Stream | None:
         """Return the stream for the last time."""
         stream, self._stream = self._stream, None
         if stream is not None and self.wheel_slot != NOT_SCHEDULED:
@@ -197,9 +197,9 @@ class UnaryCall(Call):
 
     def _finished(self, reply: bytes | None, error: BaseException | None) -> None:
         if reply is None:
-            self._fail(error if isinstance(error, GrpcError) else self._unforeseen(error))
+            self._fail(error if isinstance(error, GrpcError) else self._internal_error(error))
             return
-        stream = self._let_go()
+        stream = self._release_stream()
         if stream is not None:
             stream.send_headers(self._headers)
             stream.send_data(gzip_frame(reply) if self.compressed else frame(reply))
@@ -235,7 +235,7 @@ class StreamingCall(Call):
     def abort(self) -> None:
         """Break off: the client sees that something is missing."""
         self._forget_owner()
-        self._break_off()
+        self._cancel()
 
     # The stream's side.
 
@@ -247,7 +247,7 @@ class StreamingCall(Call):
         self._end(error.trailers())
 
     def _end(self, trailers: Headers) -> None:
-        stream = self._let_go()
+        stream = self._release_stream()
         if stream is None:
             return
         if self._opened:
@@ -308,18 +308,18 @@ _CARDINALITY: Final = "cardinality violation: received"
 _THIS_KIND: Final = "non-client-streaming RPC"
 
 
-class DialogueCall(StreamingCall):
+class BidiStreamingCall(StreamingCall):
     """Messages both ways. A peer that does not take the answers is not asked for more either."""
 
     __slots__ = ("_ended", "_owner", "_waiting")
 
     def __init__(
-        self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int, *, handler: DialogueHandler
+        self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int, *, handler: BidiHandler
     ) -> None:
         super().__init__(stream, head, wheel, max_message)
         self._waiting: deque[bytes] = deque()
         self._ended = False
-        self._owner: DialogueOwner | None = handler(self)
+        self._owner: BidiOwner | None = handler(self)
 
     def on_blocked(self) -> None:
         """Asked for when the next message comes."""
@@ -327,7 +327,7 @@ class DialogueCall(StreamingCall):
     def on_writable(self) -> None:
         """Go on with what has waited."""
         if self._stream is not None:
-            self._stream.release()
+            self._stream.resume()
         self._guarded(self._serve)
 
     def _take(self, data: bytes) -> None:
@@ -346,7 +346,7 @@ class DialogueCall(StreamingCall):
             if waiting and not self._stream.blocked:
                 self._owner.on_message(waiting.popleft())
             elif waiting:
-                self._stream.hold()
+                self._stream.pause()
                 return
             else:
                 if self._ended:

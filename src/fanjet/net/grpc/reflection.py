@@ -10,7 +10,7 @@ from .framing import frame, gzip_frame
 from .parsing import STREAM_FAILURE, parse
 from .proto import reflection_v1_pb2, reflection_v1alpha_pb2
 from .proto.reflection_v1_pb2 import ServerReflectionRequest, ServerReflectionResponse
-from .server import Service, dialogue
+from .server import Service, bidi_streaming
 from .status import GrpcError, StatusCode
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ _NAMES: Final = tuple(
 _pool: Final = descriptor_pool.Default()
 
 
-def reflection_services(services: Iterable[Service], admit: Callable[[CallHead], None] | None) -> list[Service]:
+def reflection_services(services: Iterable[Service], authorize: Callable[[CallHead], None] | None) -> list[Service]:
     """The service in both its versions, for a server that offers `services` besides."""
     names = sorted([*(service.name for service in services), *_NAMES])
-    method = dialogue(lambda call: _Reflection(call, names))
-    return [Service(name, {"ServerReflectionInfo": method}, admit) for name in _NAMES]
+    method = bidi_streaming(lambda call: _Reflection(call, names))
+    return [Service(name, {"ServerReflectionInfo": method}, authorize) for name in _NAMES]
 
 
 class _Reflection:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from .call import DialogueCall, ServerStreamingCall, UnaryCall, response_headers
+from .call import BidiStreamingCall, ServerStreamingCall, UnaryCall, response_headers
 from .framing import DEFAULT_MAX_MESSAGE
 from .head import CallHead, NotGrpc
 from .status import GrpcError, StatusCode
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ..http2.stream import Http2Stream, StreamReceiver
     from ..timing_wheel import TimingWheel
-    from .call import Call, DialogueHandler, StreamHandler, UnaryHandler
+    from .call import BidiHandler, Call, StreamHandler, UnaryHandler
 
-    Begin = Callable[[Http2Stream, CallHead, TimingWheel, int], Call]
+    CallFactory = Callable[[Http2Stream, CallHead, TimingWheel, int], Call]
 
 _NO_TIME: Final = 10e-6
 """Seconds that have passed before anything can be done."""
@@ -26,19 +26,19 @@ _NO_TIME: Final = 10e-6
 _ENCODINGS: Final = (b"", b"identity", b"gzip")
 
 
-def unary(handler: UnaryHandler) -> Begin:
+def unary(handler: UnaryHandler) -> CallFactory:
     """A method that answers one message with another."""
     return partial(UnaryCall, handler=handler)
 
 
-def server_streaming(handler: StreamHandler) -> Begin:
+def server_streaming(handler: StreamHandler) -> CallFactory:
     """A method that answers one message with a stream of them."""
     return partial(ServerStreamingCall, handler=handler)
 
 
-def dialogue(handler: DialogueHandler) -> Begin:
+def bidi_streaming(handler: BidiHandler) -> CallFactory:
     """A method with a stream of messages both ways."""
-    return partial(DialogueCall, handler=handler)
+    return partial(BidiStreamingCall, handler=handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Service:
     """Methods by name, under the full name of their service."""
 
     name: str
-    methods: Mapping[str, Begin]
-    admit: Callable[[CallHead], None] | None = None
+    methods: Mapping[str, CallFactory]
+    authorize: Callable[[CallHead], None] | None = None
     """Raises `GrpcError` for calls that are not let in. Asked before any message is read."""
 
 
@@ -69,30 +69,30 @@ class GrpcServer:
         try:
             head = CallHead(stream.fields)
         except NotGrpc as refusal:
-            return _Refused(stream, refusal.error, refusal.http_status)
+            return _RejectedCall(stream, refusal.error, refusal.http_status)
         try:
-            begin = self._admit(head)
+            begin = self._route(head)
         except GrpcError as error:
-            return _Refused(stream, error, subtype=head.subtype)
+            return _RejectedCall(stream, error, subtype=head.subtype)
         return begin(stream, head, self._wheel, self._max_message)
 
-    def _admit(self, head: CallHead) -> Begin:
+    def _route(self, head: CallHead) -> CallFactory:
         """What begins the call. Raises `GrpcError`."""
         if head.timeout is not None and head.timeout < _NO_TIME:
             raise GrpcError(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
         known = self._methods.get(head.path)
         if known is None:
-            raise GrpcError(StatusCode.UNIMPLEMENTED, self._why_unknown(head.path))
+            raise GrpcError(StatusCode.UNIMPLEMENTED, self._unimplemented_reason(head.path))
         if head.encoding not in _ENCODINGS:
             encoding = head.encoding.decode("latin-1")
             reason = f'grpc: Decompressor is not installed for grpc-encoding "{encoding}"'
             raise GrpcError(StatusCode.UNIMPLEMENTED, reason)
         service, begin = known
-        if service.admit is not None:
-            service.admit(head)
+        if service.authorize is not None:
+            service.authorize(head)
         return begin
 
-    def _why_unknown(self, path: bytes) -> str:
+    def _unimplemented_reason(self, path: bytes) -> str:
         service, slash, method = path[1:].rpartition(b"/")
         if not path.startswith(b"/") or not slash:
             return f'malformed method name: "{path.decode("latin-1")}"'
@@ -101,7 +101,7 @@ class GrpcServer:
         return f"unknown method {method.decode('utf-8', 'replace')} for service {service.decode()}"
 
 
-class _Refused:
+class _RejectedCall:
     """A request that begins no call: answered at once, its body is of no interest."""
 
     __slots__ = ()

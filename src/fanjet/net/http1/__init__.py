@@ -2,17 +2,17 @@
 
 from .connection import HttpConnection
 from .exchange import Exchange
-from .expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody
+from .expect_continue import BodyTooLarge, BodyUnavailable, ContinueRequired, UnreadableBody
 from .head import Head, parse_head
 from .request import Request
 from .server import HttpServer
 from .stream import BodyFraming, ResponseStream, StreamOwner
 
 __all__ = [
-    "BodyAwaited",
     "BodyFraming",
-    "BodyNotThere",
     "BodyTooLarge",
+    "BodyUnavailable",
+    "ContinueRequired",
     "Exchange",
     "Head",
     "HttpConnection",

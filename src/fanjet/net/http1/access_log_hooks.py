@@ -9,45 +9,45 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from .exchange import Answering
+    from .exchange import ExchangeConnection
     from .stream import BodyFraming, ResponseStream, StreamOwner
 
 Done = Callable[[int], None]
 """Gets the status once the answer is complete, 0 when there was none."""
 
 
-class WatchedAnswering:
+class ObservedConnection:
     """Stands between an exchange and its connection."""
 
     __slots__ = ("_connection", "_done")
 
-    def __init__(self, connection: Answering, done: Done) -> None:
+    def __init__(self, connection: ExchangeConnection, done: Done) -> None:
         self._connection = connection
         self._done = done
 
     @property
     def body_framing(self) -> BodyFraming:
-        """See `Answering`."""
+        """See `ExchangeConnection`."""
         return self._connection.body_framing
 
     def send_response(
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
-        """See `Answering`."""
+        """See `ExchangeConnection`."""
         self._connection.send_response(status, body, content_type, headers)
         self._done(status)
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
     ) -> ResponseStream:
-        """See `Answering`."""
-        watched = WatchedStream(owner, lambda: self._done(status))
+        """See `ExchangeConnection`."""
+        watched = ObservedStream(owner, lambda: self._done(status))
         watched.begin(self._connection.begin_stream(status, content_type, headers, watched))
         return watched
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """See `Answering`."""
-        self._connection.hand_over(head, make_protocol)
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        """See `ExchangeConnection`."""
+        self._connection.upgrade(head, make_protocol)
         self._done(101)
 
     def accept_session(self, session: Any, headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -70,12 +70,12 @@ class WatchedAnswering:
         self._done(101)
 
     def abort(self) -> None:
-        """See `Answering`."""
+        """See `ExchangeConnection`."""
         self._connection.abort()
         self._done(0)
 
 
-class WatchedStream:
+class ObservedStream:
     """Stands between a body and who writes it. What is written goes directly to the body."""
 
     __slots__ = ("_ended", "_owner", "_stream", "write")

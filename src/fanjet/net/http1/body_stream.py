@@ -10,63 +10,63 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Feeding(Protocol):
+class BodySource(Protocol):
     """The connection, as the body on it sees it."""
 
-    def read_body(self, *, give_leave: bool) -> None:
-        """Deliver pieces; `give_leave`: tell the client to send the body."""
+    def resume_body(self, *, send_continue: bool) -> None:
+        """Deliver pieces; `send_continue`: tell the client to send the body."""
 
-    def hold_body(self) -> None:
+    def pause_body(self) -> None:
         """Deliver no more pieces."""
 
 
-class IncomingBody:
+class BodyStream:
     """A body on its way. Nothing comes before `start`."""
 
-    __slots__ = ("_awaited", "_connection", "on_piece")
+    __slots__ = ("_awaited", "_connection", "on_chunk")
 
-    def __init__(self, connection: Feeding, *, awaited: bool) -> None:
+    def __init__(self, connection: BodySource, *, awaited: bool) -> None:
         """`awaited`: the client waits for leave to send it."""
         self._connection = connection
         self._awaited = awaited
-        self.on_piece: Callable[[bytes, bool], None] = _drop
+        self.on_chunk: Callable[[bytes, bool], None] = _drop
 
-    def start(self, on_piece: Callable[[bytes, bool], None]) -> None:
-        """Let `on_piece` have each piece, and whether it is the last, which may be empty; not once the connection is
+    def start(self, on_chunk: Callable[[bytes, bool], None]) -> None:
+        """Let `on_chunk` have each piece, and whether it is the last, which may be empty; not once the connection is
         lost."""
-        self.on_piece = on_piece
+        self.on_chunk = on_chunk
         awaited, self._awaited = self._awaited, False
-        self._connection.read_body(give_leave=awaited)
+        self._connection.resume_body(send_continue=awaited)
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Enough for now: let the client wait."""
-        self._connection.hold_body()
+        self._connection.pause_body()
 
-    def release(self) -> None:
-        """Go on after `hold`."""
-        self._connection.read_body(give_leave=False)
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._connection.resume_body(send_continue=False)
 
 
 class StreamedRequest(Request, frozen=True, eq=False):
     """A request whose body comes piece by piece."""
 
-    incoming: IncomingBody
+    body_stream: BodyStream
 
 
-class Holdable(Protocol):
+class PausableStream(Protocol):
     """A stream among others on its connection (HTTP/2, HTTP/3)."""
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Let the client send what is left of its window, and no more."""
 
-    def release(self) -> None:
-        """Go on after `hold`."""
+    def resume(self) -> None:
+        """Go on after `pause`."""
 
-    def give_leave(self) -> None:
+    def send_continue(self) -> None:
         """Tell the client to send the body."""
 
 
-class StreamFeed:
+class BodyStreamFeeder:
     """Feeds a body from a stream. What comes although nobody reads is kept: the client's window bounds it."""
 
     __slots__ = ("_ended", "_kept", "_stream", "body", "reading")
@@ -74,14 +74,14 @@ class StreamFeed:
     reading: bool
     """Whether the next piece is waited for."""
 
-    def __init__(self, stream: Holdable, *, awaited: bool) -> None:
+    def __init__(self, stream: PausableStream, *, awaited: bool) -> None:
         """`awaited`: the client waits for leave to send the body."""
-        self.body = IncomingBody(self, awaited=awaited)
+        self.body = BodyStream(self, awaited=awaited)
         self._stream = stream
         self._kept: list[bytes] = []
         self.reading = False
         self._ended = False
-        stream.hold()
+        stream.pause()
 
     def on_data(self, data: bytes) -> None:
         """A piece came."""
@@ -93,28 +93,28 @@ class StreamFeed:
         self._ended = True
         self._pass_on()
 
-    def read_body(self, *, give_leave: bool) -> None:
-        """See `Feeding`."""
-        if give_leave:
-            self._stream.give_leave()
+    def resume_body(self, *, send_continue: bool) -> None:
+        """See `BodySource`."""
+        if send_continue:
+            self._stream.send_continue()
         self.reading = True
         self._pass_on()
         if self.reading:
-            self._stream.release()
+            self._stream.resume()
 
-    def hold_body(self) -> None:
-        """See `Feeding`."""
+    def pause_body(self) -> None:
+        """See `BodySource`."""
         self.reading = False
-        self._stream.hold()
+        self._stream.pause()
 
     def _pass_on(self) -> None:
         while self._kept and self.reading:
-            self.body.on_piece(self._kept.pop(0), self._ended and not self._kept)
+            self.body.on_chunk(self._kept.pop(0), self._ended and not self._kept)
             if self._ended and not self._kept:
                 self.reading = False
         if self._ended and self.reading:
             self.reading = False
-            self.body.on_piece(b"", True)
+            self.body.on_chunk(b"", True)
 
 
 def _drop(_piece: bytes, _last: bool) -> None:

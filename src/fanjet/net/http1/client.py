@@ -15,19 +15,19 @@ from urllib.parse import urljoin
 
 from .client_connection import ClientConnection, ExchangeFailed
 from .client_deadlines import Deadlines
-from .client_head_cache import KnownHeads
+from .client_head_cache import ResponseHeadCache
 from .client_target import parse_target, referer
 
 if TYPE_CHECKING:
     from .client_deadlines import Deadline
-    from .client_head_cache import Answer
+    from .client_head_cache import ClientResponse
     from .client_target import Origin, Target
 
     Headers = tuple[tuple[str, str], ...]
 
-MOST_IDLE: Final = 255
+MAX_IDLE: Final = 255
 """Unused connections to one server that are kept."""
-MOST_REQUESTS: Final = 10
+MAX_REQUESTS: Final = 10
 """Until a chain of redirects is given up."""
 _FOLLOWED_BY_GET: Final = (301, 302, 303)
 _FOLLOWED: Final = frozenset((*_FOLLOWED_BY_GET, 307, 308))
@@ -53,19 +53,19 @@ class HttpClient:
         self._tls = tls
         self._server_name = server_name
         self._pools: dict[Origin, _Pool] = {}
-        self._heads = KnownHeads()
+        self._heads = ResponseHeadCache()
 
-    async def post(self, target: Target, headers: Headers, body: bytes) -> Answer:
+    async def post(self, target: Target, headers: Headers, body: bytes) -> ClientResponse:
         """Post and return what came. Raises `ExchangeFailed`, `TimeoutError`, and ValueError for headers that cannot
         be sent."""
         deadline = self._deadlines.begin()
         try:
-            answer = await self._exchange("POST", target, headers, body, deadline)
-            if answer.location and answer.status in _FOLLOWED:
-                return await self._follow(answer, target, headers, body, deadline)
-            return answer
+            response = await self._exchange("POST", target, headers, body, deadline)
+            if response.location and response.status in _FOLLOWED:
+                return await self._follow(response, target, headers, body, deadline)
+            return response
         except asyncio.CancelledError:
-            if deadline.reached:
+            if deadline.expired:
                 raise TimeoutError from None
             raise
         finally:
@@ -79,36 +79,38 @@ class HttpClient:
         self._pools.clear()
 
     async def _follow(
-        self, answer: Answer, target: Target, headers: Headers, body: bytes, deadline: Deadline
-    ) -> Answer:
+        self, response: ClientResponse, target: Target, headers: Headers, body: bytes, deadline: Deadline
+    ) -> ClientResponse:
         """The answer at the end of a chain of redirects, of which the first has come."""
         method, first = "POST", target.origin
         own_referer = any(name.lower() == "referer" for name, _ in headers)
-        for _ in range(MOST_REQUESTS - 1):
-            if answer.status in _FOLLOWED_BY_GET:
+        for _ in range(MAX_REQUESTS - 1):
+            if response.status in _FOLLOWED_BY_GET:
                 method, body = "GET", b""
                 headers = _without(headers, _OF_A_BODY)
             last = target
             try:
-                target = parse_target(urljoin(last.url, answer.location))
+                target = parse_target(urljoin(last.url, response.location))
             except ValueError as error:
                 raise ExchangeFailed(f"redirect to nowhere: {error}") from None
             if target.origin != first:
                 headers = _without(headers, _FOR_ONE_SERVER)
             if not own_referer:
                 headers = (*_without(headers, _REFERER), *referer(last, target))
-            answer = await self._exchange(method, target, headers, body, deadline)
-            if answer.status not in _FOLLOWED or not answer.location:
-                return answer
-        raise ExchangeFailed(f"stopped after {MOST_REQUESTS} redirects")
+            response = await self._exchange(method, target, headers, body, deadline)
+            if response.status not in _FOLLOWED or not response.location:
+                return response
+        raise ExchangeFailed(f"stopped after {MAX_REQUESTS} redirects")
 
-    async def _exchange(self, method: str, target: Target, headers: Headers, body: bytes, deadline: Deadline) -> Answer:
+    async def _exchange(
+        self, method: str, target: Target, headers: Headers, body: bytes, deadline: Deadline
+    ) -> ClientResponse:
         """One request and its response."""
         request = b"%bContent-Length: %d\r\n\r\n%b" % (_head(method, target, headers), len(body), body)
         pool = self._pools.get(target.origin)
         if pool is None:
             pool = self._pools[target.origin] = _Pool()
-        connection = pool.take() or await self._connect(target.origin, pool, deadline)
+        connection = pool.acquire() or await self._connect(target.origin, pool, deadline)
         deadline.waiting = answered = connection.send(request)
         try:
             return await answered
@@ -118,7 +120,7 @@ class HttpClient:
 
     async def _connect(self, origin: Origin, pool: _Pool, deadline: Deadline) -> ClientConnection:
         loop = asyncio.get_running_loop()
-        connection = ClientConnection(loop, self._max_body, self._heads, pool.put)
+        connection = ClientConnection(loop, self._max_body, self._heads, pool.release)
         deadline.waiting = connecting = loop.create_task(
             loop.create_connection(
                 lambda: connection,
@@ -149,21 +151,21 @@ class _Pool:
     def __init__(self) -> None:
         self._idle: deque[ClientConnection] = deque()
 
-    def take(self) -> ClientConnection | None:
+    def acquire(self) -> ClientConnection | None:
         """The connection that was used last; it is the most likely to be open."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_quiet:
+            if connection.is_reusable:
                 return connection
             connection.close()
         return None
 
-    def put(self, connection: ClientConnection) -> None:
+    def release(self, connection: ClientConnection) -> None:
         """Keep a connection, as long as there is room."""
         idle = self._idle
         while idle and not idle[0].is_open:
             idle.popleft()
-        if len(idle) < MOST_IDLE:
+        if len(idle) < MAX_IDLE:
             idle.append(connection)
         else:
             connection.close()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
-from .client_head_cache import Answer
+from .client_head_cache import ClientResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .client_head_cache import KnownHeads
+    from .client_head_cache import ResponseHeadCache
 
 _GZIP: Final = 31
 """What zlib calls the format."""
@@ -31,7 +31,7 @@ class ClientConnection(asyncio.Protocol):
         self,
         loop: asyncio.AbstractEventLoop,
         max_body: int,
-        heads: KnownHeads,
+        heads: ResponseHeadCache,
         on_idle: Callable[[ClientConnection], None],
     ) -> None:
         """`max_body`: bytes, packed and unpacked."""
@@ -47,7 +47,7 @@ class ClientConnection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(
             lenient_version=True, lenient_optional_cr_before_lf=True, lenient_chunked_length=True
         )
-        self._waiter: asyncio.Future[Answer] | None = None
+        self._waiter: asyncio.Future[ClientResponse] | None = None
         self._is_fresh = True
         """Whether nothing of a response has come."""
         self._whole = b""
@@ -60,12 +60,12 @@ class ClientConnection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     @property
-    def is_quiet(self) -> bool:
+    def is_reusable(self) -> bool:
         """Whether a request can be sent and the server has done nothing meanwhile, such as closing, that a busy loop
         has not come to notice. A request that meets a closed connection fails, and may not be sent again."""
         return self.is_open and not self._watched.poll(0)
 
-    def send(self, request: bytes) -> asyncio.Future[Answer]:
+    def send(self, request: bytes) -> asyncio.Future[ClientResponse]:
         """Send a request. The future may raise `ExchangeFailed`; whoever cancels it closes the connection."""
         assert self._transport is not None
         self._waiter = waiter = self._loop.create_future()
@@ -98,9 +98,9 @@ class ClientConnection(asyncio.Protocol):
             self.close()
             return
         if self._is_fresh:
-            answer = self._heads.answer(data)
-            if answer is not None:
-                self._settle(answer, goes_on=True)
+            response = self._heads.find(data)
+            if response is not None:
+                self._deliver(response, keep_alive=True)
                 return
             self._is_fresh = False
             self._whole = data
@@ -173,19 +173,19 @@ class ClientConnection(asyncio.Protocol):
             except ExchangeFailed as failure:
                 self.fail(str(failure))
                 return
-        answer = Answer(self._parser.get_status_code(), body, self._location)
-        goes_on = self._parser.should_keep_alive()
-        if goes_on and self._whole and not self._gzipped and not self._location:
-            self._heads.learn(self._whole, answer)
-        self._settle(answer, goes_on=goes_on)
+        response = ClientResponse(self._parser.get_status_code(), body, self._location)
+        keep_alive = self._parser.should_keep_alive()
+        if keep_alive and self._whole and not self._gzipped and not self._location:
+            self._heads.add(self._whole, response)
+        self._deliver(response, keep_alive=keep_alive)
 
-    def _settle(self, answer: Answer, *, goes_on: bool) -> None:
-        """Hand an answer over. `goes_on`: the connection may be used again."""
+    def _deliver(self, response: ClientResponse, *, keep_alive: bool) -> None:
+        """Hand an answer over. `keep_alive`: the connection may be used again."""
         waiter, self._waiter = self._waiter, None
         if waiter is None or waiter.done():  # given up: whoever did is about to close
             return
-        waiter.set_result(answer)
-        if goes_on and self.is_open:
+        waiter.set_result(response)
+        if keep_alive and self.is_open:
             self._on_idle(self)
         else:
             self.close()

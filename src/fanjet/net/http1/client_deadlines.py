@@ -15,15 +15,15 @@ from typing import Any
 class Deadline:
     """The time by which an exchange has to be over, and what it waits for until then."""
 
-    __slots__ = ("reached", "waiting")
+    __slots__ = ("expired", "waiting")
 
     def __init__(self) -> None:
-        self.reached = False
+        self.expired = False
         self.waiting: asyncio.Future[Any] | None = None
 
-    def reach(self) -> None:
+    def expire(self) -> None:
         """Cancel what is waited for."""
-        self.reached = True
+        self.expired = True
         if self.waiting is not None:
             self.waiting.cancel()
 
@@ -31,19 +31,19 @@ class Deadline:
 class Deadlines:
     """Those of one client."""
 
-    def __init__(self, patience: float | None) -> None:
-        """`patience`: seconds from the beginning of each, None for no end."""
-        self._patience = inf if patience is None else patience
+    def __init__(self, timeout: float | None) -> None:
+        """`timeout`: seconds from the beginning of each, None for no end."""
+        self._timeout = inf if timeout is None else timeout
         self._ends: dict[Deadline, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> Deadline:
         """A deadline, counted from now. It has to be ended."""
         deadline = Deadline()
-        if self._patience < inf:
-            self._ends[deadline] = monotonic() + self._patience
+        if self._timeout < inf:
+            self._ends[deadline] = monotonic() + self._timeout
             if self._timer is None:
-                self._arm(self._patience)
+                self._arm(self._timeout)
         return deadline
 
     def end(self, deadline: Deadline) -> None:
@@ -63,7 +63,7 @@ class Deadlines:
         now = monotonic()
         for deadline, _ in list(takewhile(lambda item: item[1] <= now, self._ends.items())):
             del self._ends[deadline]
-            deadline.reach()
+            deadline.expire()
         nearest = next(iter(self._ends.values()), None)
         if nearest is not None:
             self._arm(nearest - now)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-MOST_KNOWN: Final = 64
-MOST_BYTES: Final = 2048
+MAX_HEADS: Final = 64
+MAX_HEAD_BYTES: Final = 2048
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
-class Answer(NamedTuple):
+class ClientResponse(NamedTuple):
     """A response. The body is unpacked; `location` is empty without such a header."""
 
     status: int
@@ -21,28 +21,28 @@ class Answer(NamedTuple):
     location: str
 
 
-class KnownHeads:
+class ResponseHeadCache:
     """What is known of the responses to one client: the status that a head tells and the length of its body."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_heads",)
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[int, int]] = {}
+        self._heads: dict[bytes, tuple[int, int]] = {}
 
-    def answer(self, data: bytes) -> Answer | None:
+    def find(self, data: bytes) -> ClientResponse | None:
         """The response in `data`, if that is one as a whole under a known head; the connection goes on after it."""
         head, _, body = data.partition(_END_OF_HEAD)
-        status, length = self._known.get(head, (0, -1))
-        return Answer(status, body, "") if len(body) == length else None
+        status, length = self._heads.get(head, (0, -1))
+        return ClientResponse(status, body, "") if len(body) == length else None
 
-    def learn(self, data: bytes, answer: Answer) -> None:
+    def add(self, data: bytes, find: ClientResponse) -> None:
         """Remember the head of an answer after which the connection goes on, and that `data` was as a whole.
 
         No more than the head is needed to find the end of the body if it came as it is and not, for example, in chunks:
         the two have then the same length.
         """
         head, _, body = data.partition(_END_OF_HEAD)
-        if len(body) == len(answer.body) and len(head) <= MOST_BYTES:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[head] = (answer.status, len(body))
+        if len(body) == len(find.body) and len(head) <= MAX_HEAD_BYTES:
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            self._heads[head] = (find.status, len(body))

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from .body_stream import IncomingBody, StreamedRequest
-from .deadline import NEVER, Timed
+from .body_stream import BodyStream, StreamedRequest
+from .deadline import NEVER, ConnectionDeadline
 from .errors import BadRequest
-from .exchange import Exchange, answer_failure
-from .expect_continue import BodyAwaited, BodyInPieces, UnreadableBody, UnreadRequest
+from .exchange import Exchange, respond_with_error
+from .expect_continue import BodylessRequest, BodyStreamed, ContinueRequired, UnreadableBody
 from .head_cache import END_OF_HEAD
 from .reader import RequestReader
 from .request import Request
@@ -17,7 +17,7 @@ from .stream import BodyFraming, Http1Stream, ResponseStream, StreamOwner, chunk
 
 if TYPE_CHECKING:
     from .head import Head
-    from .head_cache import KnownHead
+    from .head_cache import CachedHead
     from .server import HttpServer
 
 HEADER_SECONDS: Final = 10.0
@@ -32,13 +32,14 @@ MAX_WAITING_BYTES: Final = 1 << 16
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class HttpConnection(Timed, asyncio.Protocol):
+class HttpConnection(ConnectionDeadline, asyncio.Protocol):
     """Reads requests and writes their answers."""
 
     __slots__ = (
+        "_body_stream",
+        "_body_unread",
         "_close_after_stream",
         "_exchange",
-        "_incoming",
         "_ordinary",
         "_paused",
         "_peer_finished",
@@ -51,7 +52,6 @@ class HttpConnection(Timed, asyncio.Protocol):
         "_stopped",
         "_stream",
         "_transport",
-        "_unread",
         "_write_blocked",
     )
 
@@ -62,12 +62,12 @@ class HttpConnection(Timed, asyncio.Protocol):
         self._server = server
         self._reader: RequestReader | None = None  # only while there is less, or more, than whole requests
         self._previous: Head | None = None  # of the last request before the reader
-        self._repeated: KnownHead | None = None  # of the last request that was there in one read
+        self._repeated: CachedHead | None = None  # of the last request that was there in one read
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
         self._stream: Http1Stream | None = None  # the body being written
-        self._incoming: IncomingBody | None = None  # the body being received in pieces
-        self._unread = False  # the body of the request being answered is not: with the answer the connection ends
+        self._body_stream: BodyStream | None = None  # the body being received in pieces
+        self._body_unread = False  # the body of the request being answered is not: with the answer the connection ends
         self._stopped = False  # nothing more is served
         self._close_after_stream = False
         self._serving = False  # inside _serve
@@ -85,7 +85,7 @@ class HttpConnection(Timed, asyncio.Protocol):
         """Serve no more; close the socket once what was written is out, within the time a response may take."""
         self._stopped = True
         self._ordinary = False
-        self._expect_within(WRITE_SECONDS)
+        self._set_timeout(WRITE_SECONDS)
         if not self._transport.is_closing():  # asyncio's TLS takes no abort after two of them, up to Python 3.11.2
             self._transport.close()
 
@@ -110,20 +110,22 @@ class HttpConnection(Timed, asyncio.Protocol):
         server.connections.add(self)
         self._started = self._wheel.clock()
         self._deadline = self._scheduled_for = self._started + HEADER_SECONDS
-        server.arrivals.enter(self, self._deadline)
+        server.awaiting_request.add(self, self._deadline)
 
     def data_received(self, data: bytes) -> None:
         """Serve what is complete."""
         # Nearly every read of a busy connection is one whole request with the head of the one before.
-        known = self._repeated
+        cached = self._repeated
         if (
             self._ordinary
-            and known is not None
+            and cached is not None
             and self._exchange is None
-            and len(data) == known.size
-            and data.startswith(known.raw)
+            and len(data) == cached.size
+            and data.startswith(cached.raw)
         ):
-            self._start_exchange(known, Request(known.head, data[known.body_at :], self._transport, self._server.tls))
+            self._start_exchange(
+                cached, Request(cached.head, data[cached.body_at :], self._transport, self._server.tls)
+            )
         elif not self._stopped:
             self._take(data)
 
@@ -133,38 +135,38 @@ class HttpConnection(Timed, asyncio.Protocol):
         ready = self._exchange is None and self._stream is None and not self._write_blocked
         # A head seen before goes past the reader, too: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader is None:
-            known = self._find_known(data)
-            if known is not None and len(data) == known.size:
-                self._repeated = known
-                self._previous = known.head
-                body = data[known.body_at :]
-                self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
+            cached = self._find_cached(data)
+            if cached is not None and len(data) == cached.size:
+                self._repeated = cached
+                self._previous = cached.head
+                body = data[cached.body_at :]
+                self._start_exchange(cached, Request(cached.head, body, self._transport, self._server.tls))
                 return
-        if self._unread and self._incoming is None:
+        if self._body_unread and self._body_stream is None:
             return
         self._ordinary = False
         if reader is None:
             reader = self._reader = RequestReader(self._server.heads, self._previous)
         reader.feed(data)
-        if self._incoming is not None:
+        if self._body_stream is not None:
             if not self._paused:
-                self._pass_on(self._incoming)
+                self._pass_on(self._body_stream)
         elif ready:
             self._serve()
         elif reader.waiting > MAX_WAITING_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
 
-    def _find_known(self, data: bytes) -> "KnownHead | None":
+    def _find_cached(self, data: bytes) -> "CachedHead | None":
         """What begins with a head seen before, here or on another connection."""
         heads = self._server.heads
         end = data.find(END_OF_HEAD)
         if end <= 0:
             return None
-        known = heads.get(data[:end])
-        if known is None and self._previous is None:
-            known = heads.handshake(data[:end])
-        return known
+        cached = heads.get(data[:end])
+        if cached is None and self._previous is None:
+            cached = heads.handshake(data[:end])
+        return cached
 
     def eof_received(self) -> bool:
         """The peer will send no more; what it asked for is still answered."""
@@ -175,7 +177,7 @@ class HttpConnection(Timed, asyncio.Protocol):
             return False
         exchange = self._exchange
         if exchange is not None and not self._server.tls:
-            exchange.lose_peer(answerable=True)
+            exchange.on_peer_lost(answerable=True)
             return True
         self.close()
         return False
@@ -189,7 +191,7 @@ class HttpConnection(Timed, asyncio.Protocol):
             stream.owner.on_lost()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.lose_peer(answerable=False)
+            exchange.on_peer_lost(answerable=False)
 
     def pause_writing(self) -> None:
         """The peer does not take its answers: no more of them until it has."""
@@ -198,7 +200,7 @@ class HttpConnection(Timed, asyncio.Protocol):
         if self._stream is not None:
             self._stream.owner.on_blocked()  # and who owns it decides how long it waits
         else:
-            self._expect_within(WRITE_SECONDS)
+            self._set_timeout(WRITE_SECONDS)
 
     def resume_writing(self) -> None:
         """The peer took its answers."""
@@ -208,7 +210,7 @@ class HttpConnection(Timed, asyncio.Protocol):
         elif self._exchange is not None:
             self._deadline = NEVER
         elif not self._stopped:
-            self._go_on(self._wheel.clock())
+            self._continue(self._wheel.clock())
 
     # What the exchange calls.
 
@@ -233,7 +235,7 @@ class HttpConnection(Timed, asyncio.Protocol):
     ) -> None:
         """Write any response to any request."""
         server = self._server
-        close = server.stopping or self._peer_finished or self._unread
+        close = server.stopping or self._peer_finished or self._body_unread
         close = close or not head.keep_alive or CLOSE_CONNECTION in headers
         modern = head.version != "1.0"
         connection = b"close" if close and modern else b"" if close or modern else b"keep-alive"
@@ -242,12 +244,12 @@ class HttpConnection(Timed, asyncio.Protocol):
         self._transport.write(
             response(status, body, content_type, headers, version=version, connection=connection, send_body=send_body)
         )
-        if self._unread:
-            self._hear_no_more()
+        if self._body_unread:
+            self._close_lingering()
         elif close:
             self.close()
         else:
-            self._go_on(self._wheel.clock())
+            self._continue(self._wheel.clock())
 
     @property
     def body_framing(self) -> BodyFraming:
@@ -269,7 +271,7 @@ class HttpConnection(Timed, asyncio.Protocol):
             asyncio.get_running_loop().call_soon(owner.on_lost)
             return stream
         self._ordinary = False
-        keep = framing is chunked and exchange.request.keep_alive and not self._unread
+        keep = framing is chunked and exchange.request.keep_alive and not self._body_unread
         self._close_after_stream = not keep
         self._stream = stream
         self._previous = self._repeated = None  # streams last, and a head is a kilobyte
@@ -289,8 +291,8 @@ class HttpConnection(Timed, asyncio.Protocol):
         self._stream = None
         if last:
             self._transport.write(last)
-        if self._unread:
-            self._hear_no_more()
+        if self._body_unread:
+            self._close_lingering()
             return
         if self._close_after_stream or self._server.stopping or self._stopped:
             self.close()
@@ -298,15 +300,15 @@ class HttpConnection(Timed, asyncio.Protocol):
         if not self._server.tls:
             self._transport.set_write_buffer_limits()
         if self._write_blocked:
-            self._expect_within(WRITE_SECONDS)
-        self._go_on(self._wheel.clock())
+            self._set_timeout(WRITE_SECONDS)
+        self._continue(self._wheel.clock())
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Give the socket to another protocol, unless the peer has sent more than the request's head."""
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._stopped:
             return
-        has_body = self._unread or exchange.request.body
+        has_body = self._body_unread or exchange.request.body
         if has_body or self._reader is not None or self._write_blocked or self._peer_finished:
             self.abort()
             return
@@ -320,20 +322,20 @@ class HttpConnection(Timed, asyncio.Protocol):
 
     # What a body that is taken in pieces calls.
 
-    def read_body(self, *, give_leave: bool) -> None:
+    def resume_body(self, *, send_continue: bool) -> None:
         """Deliver what has come, and what comes."""
-        if self._stopped or self._incoming is None:
+        if self._stopped or self._body_stream is None:
             return
-        if give_leave:
+        if send_continue:
             self._transport.write(_CONTINUE)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        self._pass_on(self._incoming)
+        self._pass_on(self._body_stream)
 
-    def hold_body(self) -> None:
+    def pause_body(self) -> None:
         """Let the client wait."""
-        if not self._paused and not self._stopped and self._incoming is not None:
+        if not self._paused and not self._stopped and self._body_stream is not None:
             self._paused = True
             self._deadline = NEVER
             self._transport.pause_reading()
@@ -352,70 +354,70 @@ class HttpConnection(Timed, asyncio.Protocol):
                     break
                 received = reader.next_request()
                 if reader.is_idle:
-                    self._let_go(reader)
+                    self._release_reader(reader)
                 if received is None:
-                    self._wait_for_rest()
+                    self._set_request_deadline()
                     break
-                known, body = received
+                cached, body = received
                 if isinstance(body, bytes):
-                    self._start_exchange(known, Request(known.head, body, self._transport, self._server.tls))
-                elif body is BodyInPieces:
-                    self._unread = True  # until it is
-                    self._start_streamed(known)
+                    self._start_exchange(cached, Request(cached.head, body, self._transport, self._server.tls))
+                elif body is BodyStreamed:
+                    self._body_unread = True  # until it is
+                    self._start_streamed(cached)
                 else:
-                    self._unread = True
-                    request = UnreadRequest(known.head, b"", self._transport, self._server.tls, body)
-                    self._start_exchange(known, request)
+                    self._body_unread = True
+                    request = BodylessRequest(cached.head, b"", self._transport, self._server.tls, body)
+                    self._start_exchange(cached, request)
         except BadRequest as fault:
             self._refuse(fault)
         finally:
             self._serving = False
 
-    def _start_streamed(self, known: "KnownHead") -> None:
-        self._incoming = incoming = IncomingBody(self, awaited=known.head.expects_continue)
-        self.hold_body()
-        self._start_exchange(known, StreamedRequest(known.head, b"", self._transport, self._server.tls, incoming))
+    def _start_streamed(self, cached: "CachedHead") -> None:
+        self._body_stream = body_stream = BodyStream(self, awaited=cached.head.expects_continue)
+        self.pause_body()
+        self._start_exchange(cached, StreamedRequest(cached.head, b"", self._transport, self._server.tls, body_stream))
 
-    def _pass_on(self, incoming: IncomingBody) -> None:
+    def _pass_on(self, body_stream: BodyStream) -> None:
         """Deliver what has come of the body."""
         reader = self._reader
         assert reader is not None
         try:
-            piece, last = reader.next_piece()
+            piece, last = reader.next_chunk()
         except UnreadableBody:
             self.abort()
             return
         if last:
             if reader.is_idle:
-                self._let_go(reader)
-            self._incoming = None
-            self._unread = False
+                self._release_reader(reader)
+            self._body_stream = None
+            self._body_unread = False
             self._deadline = NEVER
         else:
-            self._expect_within(REQUEST_SECONDS)
+            self._set_timeout(REQUEST_SECONDS)
         if piece or last:
-            incoming.on_piece(piece, last)
+            body_stream.on_chunk(piece, last)
 
-    def _start_exchange(self, known: "KnownHead", request: Request) -> None:
+    def _start_exchange(self, cached: "CachedHead", request: Request) -> None:
         self._started = None
         self._deadline = NEVER
         exchange = self._exchange = Exchange(request, self)
         try:
-            known.endpoint(exchange)
-        except BodyAwaited as awaited:
+            cached.endpoint(exchange)
+        except ContinueRequired as awaited:
             self._exchange = None
-            self._unread = False
+            self._body_unread = False
             assert self._reader is not None
-            self._reader.go_on_to(awaited.go_on or known.endpoint)
+            self._reader.set_endpoint(awaited.endpoint or cached.endpoint)
             self._transport.write(_CONTINUE)
         except Exception as failure:
-            answer_failure(exchange, failure)
+            respond_with_error(exchange, failure)
 
-    def _go_on(self, now: float) -> None:
+    def _continue(self, now: float) -> None:
         """An answer is written: serve what has come meanwhile, or wait for it."""
         if self._write_blocked:
             return
-        self._expect_until(now + IDLE_SECONDS)
+        self._set_deadline(now + IDLE_SECONDS)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
@@ -424,16 +426,16 @@ class HttpConnection(Timed, asyncio.Protocol):
         elif not self._stopped:
             self._ordinary = not self._server.common_headers and not self._server.stopping
 
-    def _wait_for_rest(self) -> None:
+    def _set_request_deadline(self) -> None:
         """Set the deadline of the request that has begun."""
         reader = self._reader
         if reader is None:
             return
         if self._started is None:
             self._started = self._wheel.clock()
-        self._expect_until(self._started + (REQUEST_SECONDS if reader.misses_body else HEADER_SECONDS))
+        self._set_deadline(self._started + (REQUEST_SECONDS if reader.is_reading_body else HEADER_SECONDS))
 
-    def _let_go(self, reader: RequestReader) -> None:
+    def _release_reader(self, reader: RequestReader) -> None:
         """It holds nothing any more."""
         self._previous = reader.previous
         self._reader = None
@@ -441,9 +443,9 @@ class HttpConnection(Timed, asyncio.Protocol):
     def _refuse(self, fault: BadRequest) -> None:
         """Answer what is no request, and hear no more."""
         self._transport.write(refusal(fault.status, fault.detail))
-        self._hear_no_more()
+        self._close_lingering()
 
-    def _hear_no_more(self) -> None:
+    def _close_lingering(self) -> None:
         """Close, though there may be more to read.
 
         Closing a socket with unread input resets it, and the reset may overtake the answer. So input is discarded for a
@@ -456,11 +458,11 @@ class HttpConnection(Timed, asyncio.Protocol):
             self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self._expect_within(LINGER_SECONDS)
+            self._set_timeout(LINGER_SECONDS)
         else:
             self.close()
 
     def _release(self) -> None:
         self._server.forget(self)
-        self._server.arrivals.leave(self)
-        self._expect_nothing_more()
+        self._server.awaiting_request.discard(self)
+        self._clear_deadline()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 NEVER: Final = float("inf")
 
 
-class Timed:
+class ConnectionDeadline:
     """What is aborted when its deadline passes.
 
     The wheel need not know of a later deadline than the one it has, since it asks again then: that is why requests do
@@ -36,12 +36,12 @@ class Timed:
         if now >= self._deadline:
             self.abort()
         elif self._deadline < NEVER:
-            self._expect_until(self._deadline)
+            self._set_deadline(self._deadline)
 
-    def _expect_within(self, seconds: float) -> None:
-        self._expect_until(self._wheel.clock() + seconds)
+    def _set_timeout(self, seconds: float) -> None:
+        self._set_deadline(self._wheel.clock() + seconds)
 
-    def _expect_until(self, deadline: float) -> None:
+    def _set_deadline(self, deadline: float) -> None:
         self._deadline = deadline
         if deadline < self._scheduled_for:
             self._schedule(deadline)
@@ -50,6 +50,6 @@ class Timed:
         self._scheduled_for = deadline
         self._wheel.schedule(self, deadline)
 
-    def _expect_nothing_more(self) -> None:
+    def _clear_deadline(self) -> None:
         self._wheel.cancel(self)
         self._scheduled_for = NEVER

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from .access_log_hooks import Done, WatchedAnswering
+from .access_log_hooks import Done, ObservedConnection
 from .expect_continue import BodyTooLarge, UnreadableBody
 from .request import Request
 from .response import NO_SNIFFING, TEXT
@@ -16,7 +16,7 @@ from .stream import BodyFraming, ResponseStream, StreamOwner, unframed
 log = logging.getLogger(__name__)
 
 
-class Answering(Protocol):
+class ExchangeConnection(Protocol):
     """The connection, as its exchange sees it."""
 
     def send_response(
@@ -33,7 +33,7 @@ class Answering(Protocol):
     ) -> ResponseStream:
         """Write the head of a response whose body follows bit by bit."""
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Write `head` and give the socket away."""
 
     def abort(self) -> None:
@@ -47,7 +47,7 @@ class Exchange(msgspec.Struct, eq=False):
     """
 
     request: Request
-    _connection: Answering | None
+    _connection: ExchangeConnection | None
     status: int = 0
     """The status that was answered, 0 before."""
     closed: bool = False
@@ -98,7 +98,7 @@ class Exchange(msgspec.Struct, eq=False):
         """
         connection = self._finish(101)
         if connection is not None:
-            connection.hand_over(head, make_protocol)
+            connection.upgrade(head, make_protocol)
 
     def abort(self) -> None:
         """Close the connection without an answer."""
@@ -106,12 +106,12 @@ class Exchange(msgspec.Struct, eq=False):
         if connection is not None:
             connection.abort()
 
-    def watch(self, done: Done) -> None:
+    def observe(self, done: Done) -> None:
         """Have `done` called when the answer is complete. To be asked for before it begins."""
         if self._connection is not None:
-            self._connection = WatchedAnswering(self._connection, done)
+            self._connection = ObservedConnection(self._connection, done)
 
-    def lose_peer(self, *, answerable: bool) -> None:
+    def on_peer_lost(self, *, answerable: bool) -> None:
         """For the connection: the peer stopped sending, or (not `answerable`) the connection is lost."""
         if self._connection is None:
             return
@@ -122,14 +122,14 @@ class Exchange(msgspec.Struct, eq=False):
         if on_closed is not None:
             on_closed()
 
-    def _finish(self, status: int) -> Answering | None:
+    def _finish(self, status: int) -> ExchangeConnection | None:
         connection, self._connection = self._connection, None
         if connection is not None:
             self.status = status
         return connection
 
 
-def answer_failure(exchange: Exchange, failure: Exception) -> None:
+def respond_with_error(exchange: Exchange, failure: Exception) -> None:
     """Answer what an endpoint raised: 413 or 500, with nothing in the log where the request is to blame (05 §2.3)."""
     if isinstance(failure, BodyTooLarge):
         exchange.respond(413)

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from ..router import Endpoint
 
 
-class BodyNotThere(Exception):  # noqa: N818 (not always an error)
+class BodyUnavailable(Exception):  # noqa: N818 (not always an error)
     """The body was asked for. Raised before anything has come of the request."""
 
 
-class BodyAwaited(BodyNotThere):
+class ContinueRequired(BodyUnavailable):
     """The client sends the body once it is told to go on; then the endpoint is asked again, about the whole request."""
 
-    go_on: Endpoint | None = None
+    endpoint: Endpoint | None = None
     """Who is asked then in its place, to be set by one that may not do again what it has done already."""
 
 
-class UnreadableBody(BodyNotThere):
+class UnreadableBody(BodyUnavailable):
     """There will be no body: what came is not framed as bodies are."""
 
 
@@ -31,17 +31,17 @@ class BodyTooLarge(UnreadableBody):
     """There will be no body: it is over the limit of its route."""
 
 
-class BodyInPieces(BodyNotThere):
+class BodyStreamed(BodyUnavailable):
     """There will be no whole body: its endpoint takes pieces."""
 
 
-class UnreadRequest(Request, frozen=True, eq=False):
+class BodylessRequest(Request, frozen=True, eq=False):
     """A request without its body; `Request.body` is as fast as it can be, hence a class of their own."""
 
-    reason: type[BodyNotThere]
+    reason: type[BodyUnavailable]
     """A class: an exception holds on to the frames that it passed, and they to the request, in a cycle."""
 
     @property  # type: ignore[misc]  # never set
     def body(self) -> bytes:
-        """Raises `BodyNotThere`."""
+        """Raises `BodyUnavailable`."""
         raise self.reason()

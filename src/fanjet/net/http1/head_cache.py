@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ..router import Endpoint, Routes
 
-MAX_KNOWN: Final = 2048
-MAX_KNOWN_BYTES: Final = 2048
+MAX_CACHED: Final = 2048
+MAX_CACHED_BYTES: Final = 2048
 
 MAX_HANDSHAKES: Final = 256
 
@@ -32,7 +32,7 @@ _is_key: Final = re.compile(rb"[A-Za-z0-9+/=]{24}").fullmatch
 """Whether it is written like a key, so that another one in its place would change nothing else about the head."""
 
 
-class KnownHead(msgspec.Struct, frozen=True, eq=False):
+class CachedHead(msgspec.Struct, frozen=True, eq=False):
     """A head with the endpoint of its requests and the limit for their bodies."""
 
     head: Head
@@ -50,59 +50,59 @@ class KnownHead(msgspec.Struct, frozen=True, eq=False):
     """Whether the endpoint takes bodies piece by piece."""
 
 
-class KnownHeads:
+class HeadCache:
     """The heads of one listener. Its routes have to be complete before the first request."""
 
-    __slots__ = ("_handshakes", "_known", "_routes", "get")
+    __slots__ = ("_cached", "_handshakes", "_routes", "get")
 
     def __init__(self, routes: "Routes") -> None:
         self._routes = routes
-        self._known: dict[bytes, KnownHead] = {}
-        self._handshakes: dict[tuple[bytes, bytes], KnownHead] = {}  # by what precedes and what follows the key
-        self.get: Callable[[bytes], KnownHead | None] = self._known.get
+        self._cached: dict[bytes, CachedHead] = {}
+        self._handshakes: dict[tuple[bytes, bytes], CachedHead] = {}  # by what precedes and what follows the key
+        self.get: Callable[[bytes], CachedHead | None] = self._cached.get
         """Look up a head that ends in `END_OF_HEAD`, which is not part of it. Bytes with another end of a head among
         them are never found."""
 
-    def parse(self, raw: bytes, *, keep: bool) -> KnownHead:
+    def parse(self, raw: bytes, *, keep: bool) -> CachedHead:
         """Look up or parse a head, without the empty line that ends it. Raises `BadRequest`.
 
         With `keep` it is remembered, which is for clients that are likely to repeat it: not for the first request of a
         connection, as that may be the only one. Of a first request, a WebSocket handshake is.
         """
-        known = self.get(raw)
-        if known is None:
-            known = self._address(raw)
-            if len(raw) <= MAX_KNOWN_BYTES:
-                self._keep(raw, known) if keep else self._keep_handshake(raw, known)
-        return known
+        cached = self.get(raw)
+        if cached is None:
+            cached = self._resolve(raw)
+            if len(raw) <= MAX_CACHED_BYTES:
+                self._keep(raw, cached) if keep else self._keep_handshake(raw, cached)
+        return cached
 
-    def handshake(self, raw: bytes) -> KnownHead | None:
+    def handshake(self, raw: bytes) -> CachedHead | None:
         """Look up the head of a WebSocket handshake, as `get` does, whatever its key."""
         before, _, rest = raw.partition(_KEY_LINE)
         key = rest[:_KEY_BYTES]
-        known = self._handshakes.get((before, rest[_KEY_BYTES:]))
-        if known is None or not _is_key(key):
+        cached = self._handshakes.get((before, rest[_KEY_BYTES:]))
+        if cached is None or not _is_key(key):
             return None
-        head = known.head
+        head = cached.head
         head = replace(head, headers={**head.headers, _KEY: key})
         whole = raw + END_OF_HEAD
-        return KnownHead(head, known.endpoint, known.max_body, whole, len(whole), known.size, known.streamed)
+        return CachedHead(head, cached.endpoint, cached.max_body, whole, len(whole), cached.size, cached.streamed)
 
-    def _keep(self, raw: bytes, known: KnownHead) -> None:
-        if len(self._known) >= MAX_KNOWN:
-            self._known.clear()
-        self._known[raw] = known
+    def _keep(self, raw: bytes, cached: CachedHead) -> None:
+        if len(self._cached) >= MAX_CACHED:
+            self._cached.clear()
+        self._cached[raw] = cached
 
-    def _keep_handshake(self, raw: bytes, known: KnownHead) -> None:
+    def _keep_handshake(self, raw: bytes, cached: CachedHead) -> None:
         before, line, rest = raw.partition(_KEY_LINE)
         key, after = rest[:_KEY_BYTES], rest[_KEY_BYTES:]
         as_written = line and _is_key(key) and after[:2] in (b"", b"\r\n")
-        if as_written and known.head.headers[_KEY] == key and _KEY not in known.head.repeated:
+        if as_written and cached.head.headers[_KEY] == key and _KEY not in cached.head.repeated:
             if len(self._handshakes) >= MAX_HANDSHAKES:
                 self._handshakes.clear()
-            self._handshakes[before, after] = known
+            self._handshakes[before, after] = cached
 
-    def _address(self, raw: bytes) -> KnownHead:
+    def _resolve(self, raw: bytes) -> CachedHead:
         head = parse_head(raw)
         whole = raw + END_OF_HEAD
         route = self._routes.find(head)
@@ -111,4 +111,4 @@ class KnownHeads:
         if length and route.streamed:
             simple = False
         size = len(whole) + length if simple else 0
-        return KnownHead(head, route.endpoint, limit, whole, len(whole), size, route.streamed)
+        return CachedHead(head, route.endpoint, limit, whole, len(whole), size, route.streamed)

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from .body import Body, ChunkedBody, LengthBody
 from .errors import BadRequest
-from .expect_continue import BodyAwaited, BodyInPieces, BodyNotThere, BodyTooLarge, UnreadableBody
+from .expect_continue import BodyStreamed, BodyTooLarge, BodyUnavailable, ContinueRequired, UnreadableBody
 from .head import CHUNKED, Head, check_request_line
 
 if TYPE_CHECKING:
     from ..router import Endpoint
-    from .head_cache import KnownHead, KnownHeads
+    from .head_cache import CachedHead, HeadCache
 
 MAX_HEAD_BYTES: Final = 1 << 20
 
@@ -29,15 +29,15 @@ class RequestReader:
     __slots__ = (
         "_body",
         "_buffer",
+        "_cached",
         "_heads",
-        "_known",
         "_line_checked",
         "_scanned",
         "_start",
         "previous",
     )
 
-    def __init__(self, heads: "KnownHeads", previous: Head | None = None) -> None:
+    def __init__(self, heads: "HeadCache", previous: Head | None = None) -> None:
         self._heads = heads
         self.previous = previous
         """The head of the last request of the connection."""
@@ -45,7 +45,7 @@ class RequestReader:
         self._start = 0
         self._scanned = 0  # where the search for the end of a head goes on
         self._line_checked = False
-        self._known: KnownHead | None = None  # of the request whose body is being received
+        self._cached: CachedHead | None = None  # of the request whose body is being received
         self._body: Body | None = None
 
     @property
@@ -56,17 +56,17 @@ class RequestReader:
     @property
     def is_idle(self) -> bool:
         """Whether nothing was received behind the last request: the reader may be let go."""
-        return self._known is None and len(self._buffer) == self._start
+        return self._cached is None and len(self._buffer) == self._start
 
     @property
-    def misses_body(self) -> bool:
+    def is_reading_body(self) -> bool:
         """Whether a request has begun whose head is complete and whose body is not."""
-        return self._known is not None
+        return self._cached is not None
 
-    def go_on_to(self, endpoint: "Endpoint") -> None:
+    def set_endpoint(self, endpoint: "Endpoint") -> None:
         """The request whose body is awaited belongs to another endpoint."""
-        assert self._known is not None
-        self._known = replace(self._known, endpoint=endpoint)
+        assert self._cached is not None
+        self._cached = replace(self._cached, endpoint=endpoint)
 
     def feed(self, data: bytes) -> None:
         """Append what was received."""
@@ -79,18 +79,18 @@ class RequestReader:
         else:
             self._buffer = bytearray(buffer) + data
 
-    def next_request(self) -> "tuple[KnownHead, bytes | type[BodyNotThere]] | None":
+    def next_request(self) -> "tuple[CachedHead, bytes | type[BodyUnavailable]] | None":
         """Return the next request, None when more bytes are needed. Raises `BadRequest`.
 
-        A request comes without its body when that cannot be read, or, with `BodyAwaited`, when the client waits for
-        leave to send it: then the same request comes once more when it is whole.
+        A request comes without its body when that cannot be read, or, with `ContinueRequired`, when the client waits
+        for 100 Continue: then the same request is returned again once it is complete.
         """
         received = self._receive()
         if received is not None:
             self.previous = received[0].head
         return received
 
-    def next_piece(self) -> tuple[bytes, bool]:
+    def next_chunk(self) -> tuple[bytes, bool]:
         """What has come of a body that is taken in pieces, and whether that was the end. Raises `UnreadableBody`."""
         body = self._body
         assert body is not None
@@ -101,35 +101,35 @@ class RequestReader:
         if rest is None:
             return body.take(), False
         self._buffer = rest
-        self._known = self._body = None
+        self._cached = self._body = None
         return body.take(), True
 
-    def _receive(self) -> "tuple[KnownHead, bytes | type[BodyNotThere]] | None":
-        known = self._known
-        if known is None:
-            known = self._next_head()
-            if known is None:
+    def _receive(self) -> "tuple[CachedHead, bytes | type[BodyUnavailable]] | None":
+        cached = self._cached
+        if cached is None:
+            cached = self._next_head()
+            if cached is None:
                 return None
-            length, limit = known.head.content_length, known.max_body
+            length, limit = cached.head.content_length, cached.max_body
             if length == 0:
-                return known, b""
-            if known.streamed:
-                self._known = known
+                return cached, b""
+            if cached.streamed:
+                self._cached = cached
                 self._body = ChunkedBody(None) if length == CHUNKED else LengthBody(length)
-                return known, BodyInPieces
+                return cached, BodyStreamed
             if limit is not None and length > limit:
-                return known, BodyTooLarge
-            awaited = known.head.expects_continue
+                return cached, BodyTooLarge
+            awaited = cached.head.expects_continue
             if 0 < length <= self.waiting and not awaited:
                 start, self._start = self._start, self._start + length
-                return known, bytes(self._buffer[start : self._start])
-            self._known = known
+                return cached, bytes(self._buffer[start : self._start])
+            self._cached = cached
             self._body = ChunkedBody(limit) if length == CHUNKED else LengthBody(length)
             if awaited:
-                return known, BodyAwaited
-        return self._receive_body(known)
+                return cached, ContinueRequired
+        return self._receive_body(cached)
 
-    def _receive_body(self, known: "KnownHead") -> "tuple[KnownHead, bytes | type[UnreadableBody]] | None":
+    def _receive_body(self, cached: "CachedHead") -> "tuple[CachedHead, bytes | type[UnreadableBody]] | None":
         body = self._body
         assert body is not None
         data = bytes(self._buffer[self._start :] if self._start else self._buffer)
@@ -138,14 +138,14 @@ class RequestReader:
         try:
             rest = body.feed(data)
         except UnreadableBody as failure:
-            return known, type(failure)
+            return cached, type(failure)
         if rest is None:
             return None
         self._buffer = rest
-        self._known = self._body = None
-        return known, body.value()
+        self._cached = self._body = None
+        return cached, body.value()
 
-    def _next_head(self) -> "KnownHead | None":
+    def _next_head(self) -> "CachedHead | None":
         previous = self.previous
         if previous is not None and previous.method == "POST":
             self._skip_line_ends()
@@ -157,13 +157,13 @@ class RequestReader:
         if end.start() - start > MAX_HEAD_BYTES:
             raise BadRequest(431)
         raw = bytes(buffer[start : end.start()]).removesuffix(b"\r")
-        known = self._heads.parse(raw, keep=previous is not None)
+        cached = self._heads.parse(raw, keep=previous is not None)
         self._line_checked = False
         self._start = self._scanned = end.end()
         if isinstance(buffer, bytearray):
             del buffer[: self._start]
             self._start = self._scanned = 0
-        return known
+        return cached
 
     def _check_partial_head(self) -> None:
         """Refuse early what cannot become a request, so that nothing is waited for in vain."""

@@ -3,9 +3,9 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..timeout_queue import Lineup
+from ..timeout_queue import TimeoutQueue
 from .connection import HttpConnection
-from .head_cache import KnownHeads
+from .head_cache import HeadCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class HttpServer:
     """Routes, deadlines, and the connections that have not been handed over by an upgrade."""
 
-    __slots__ = ("_emptied", "arrivals", "common_headers", "connections", "heads", "stopping", "tls", "wheel")
+    __slots__ = ("_emptied", "awaiting_request", "common_headers", "connections", "heads", "stopping", "tls", "wheel")
 
     def __init__(
         self,
@@ -28,9 +28,9 @@ class HttpServer:
         common_headers: "Sequence[tuple[bytes, bytes]]" = (),
     ) -> None:
         """`common_headers` go with every response to a request; without any, the usual response is ready-made."""
-        self.heads = KnownHeads(routes)
+        self.heads = HeadCache(routes)
         self.wheel = wheel
-        self.arrivals = Lineup(wheel)
+        self.awaiting_request = TimeoutQueue(wheel)
         """Connections, until the head of their first request has to be there."""
         self.tls = tls
         self.common_headers = common_headers

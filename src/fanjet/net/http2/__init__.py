@@ -2,8 +2,8 @@
 
 from .connection import Http2Connection
 from .header_blocks import Field
-from .keepalive import NEVER, Patience
+from .keepalive import NEVER, ConnectionTimeouts
 from .server import Http2Server
 from .stream import Http2Stream, StreamReceiver
 
-__all__ = ["NEVER", "Field", "Http2Connection", "Http2Server", "Http2Stream", "Patience", "StreamReceiver"]
+__all__ = ["NEVER", "ConnectionTimeouts", "Field", "Http2Connection", "Http2Server", "Http2Stream", "StreamReceiver"]

@@ -24,7 +24,7 @@ from h2.exceptions import H2Error
 from ..token_bucket import TokenBucket
 from .deadlines import Deadlines
 from .engine import Engine, go_away, header_frames
-from .keepalive import PingJudge
+from .keepalive import PingLimiter
 from .request_fields import MalformedRequest, check_fields
 from .stream import Http2Stream
 
@@ -77,8 +77,8 @@ class Http2Connection(asyncio.Protocol):
         """What is being received or answered, by the number of the stream."""
         self.write_blocked = False
         """Whether the socket does not take what was written."""
-        self._deadlines = Deadlines(server.wheel, self, server.patience)
-        self._pings = PingJudge(server.patience.ping_interval)
+        self._deadlines = Deadlines(server.wheel, self, server.timeouts)
+        self._pings = PingLimiter(server.timeouts.ping_interval)
         self._waiting: dict[Http2Stream, None] = {}  # with data that waits for a window or for the socket
         self._cork: list[bytes] | None = None  # output of this turn, to be written at its end
         self._corked = 0  # bytes
@@ -109,11 +109,11 @@ class Http2Connection(asyncio.Protocol):
             if not waits and not self.write_blocked:
                 self._next_turn()
         else:
-            self._take(data)
+            self._receive(data)
 
     def eof_received(self) -> bool:
         """The client sends no more. As it cannot give us room for answers either, this is its end."""
-        self._lose_streams()
+        self._drop_streams()
         self.close()
         return False
 
@@ -122,7 +122,7 @@ class Http2Connection(asyncio.Protocol):
         self._ended = True
         self._deadlines.cancel()
         self._server.forget(self)
-        self._lose_streams()
+        self._drop_streams()
 
     def pause_writing(self) -> None:
         """The socket does not take everything: neither is anything read, so that nothing more has to be written."""
@@ -188,7 +188,7 @@ class Http2Connection(asyncio.Protocol):
             # Not by h2, which takes 30 µs: to it, what ends the response is all there is of it.
             engine = self.engine
             self.write(header_frames(stream.id, engine.encoder.encode(headers), engine.max_outbound_frame_size))
-            self._pings.forgive()
+            self._pings.reset_strikes()
 
     def drain(self, stream: Http2Stream) -> None:
         """Send what waits in a stream, as far as it can be sent."""
@@ -208,7 +208,7 @@ class Http2Connection(asyncio.Protocol):
         except H2Error:
             return
         self._flush()
-        self._pings.forgive()
+        self._pings.reset_strikes()
         self._close_stream(stream)
 
     def reset(self, stream: Http2Stream, code: int) -> None:
@@ -216,7 +216,7 @@ class Http2Connection(asyncio.Protocol):
         if self.streams.pop(stream.id, None) is not None:
             self._waiting.pop(stream, None)
             self._reset(stream.id, code)
-            self._when_stream_is_over()
+            self._on_stream_closed()
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
         """Give the client room for as much as a receiver has taken."""
@@ -226,10 +226,10 @@ class Http2Connection(asyncio.Protocol):
 
     # What the server calls.
 
-    def drain_away(self) -> None:
+    def start_draining(self) -> None:
         """Accept no more streams, and close when those that run are over."""
         self.go_away(ErrorCodes.NO_ERROR)
-        self._when_stream_is_over()
+        self._on_stream_closed()
 
     def go_away(self, code: int, detail: bytes = b"") -> None:
         """Tell the client that what it asks for from now on is not answered."""
@@ -263,7 +263,7 @@ class Http2Connection(asyncio.Protocol):
             return
         turn = bytes(self._backlog[:TURN_BYTES])
         del self._backlog[:TURN_BYTES]
-        self._take(turn)
+        self._receive(turn)
         if self._ended or self.write_blocked:
             return
         if self._backlog:
@@ -271,7 +271,7 @@ class Http2Connection(asyncio.Protocol):
         else:
             self._resume_reading()
 
-    def _take(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         self._cork = []
         try:
             events = self.engine.receive_data(data)
@@ -295,18 +295,18 @@ class Http2Connection(asyncio.Protocol):
                 if event.stream_id not in reset:
                     self._open_stream(event.stream_id, cast("HeaderBlock", event.headers[0][1]))
             elif isinstance(event, DataReceived):
-                self._take_body(event)
+                self._on_data(event)
             elif isinstance(event, TrailersReceived):
                 self._check_trailers(event.stream_id, cast("HeaderBlock", event.headers[0][1]))
             elif isinstance(event, StreamEnded):
                 self._complete_request(event.stream_id)
             elif isinstance(event, StreamReset):
-                self._lose_stream(event.stream_id)
+                self._drop_stream(event.stream_id)
             elif isinstance(event, WindowUpdated):
-                self._widen(event.stream_id)
+                self._on_window_update(event.stream_id)
             elif isinstance(event, RemoteSettingsChanged):
                 self._deadlines.established()
-                self._widen(0)
+                self._on_window_update(0)
             elif isinstance(event, PingReceived):
                 self._check_ping()
             if isinstance(event, _IDLE_FRAMES):
@@ -347,14 +347,14 @@ class Http2Connection(asyncio.Protocol):
         self.engine.send_headers(number, ((b":status", b"431"),), end_stream=True)
         self._flush()
         self.go_away(ErrorCodes.ENHANCE_YOUR_CALM)
-        self._lose_streams()
+        self._drop_streams()
         self.close()
 
-    def _take_body(self, event: DataReceived) -> None:
+    def _on_data(self, event: DataReceived) -> None:
         data, size = event.data or b"", event.flow_controlled_length or 0
         stream = self.streams.get(event.stream_id or 0)
         if stream is not None:
-            stream.take_data(data, size)
+            stream.receive_data(data, size)
         elif not self._ended:
             self.engine.acknowledge_received_data(size, event.stream_id or 0)
         if not data and event.stream_ended is None:
@@ -366,7 +366,7 @@ class Http2Connection(asyncio.Protocol):
         if block.oversized:
             self._fail(ErrorCodes.ENHANCE_YOUR_CALM)
         elif stream is not None and any(name.startswith(b":") for name, _ in block.fields):
-            self._lose_stream(number)
+            self._drop_stream(number)
             self._reset(number, ErrorCodes.PROTOCOL_ERROR)
 
     def _complete_request(self, number: int) -> None:
@@ -382,7 +382,7 @@ class Http2Connection(asyncio.Protocol):
             self._waiting.pop(stream, None)
             if not stream.request_complete:
                 self._reset(stream.id, ErrorCodes.NO_ERROR)
-            self._when_stream_is_over()
+            self._on_stream_closed()
 
     def _reset(self, number: int, code: int) -> None:
         if not self._ended:
@@ -390,26 +390,26 @@ class Http2Connection(asyncio.Protocol):
                 self.engine.reset_stream(number, code)
             self._flush()
 
-    def _lose_stream(self, number: int) -> None:
+    def _drop_stream(self, number: int) -> None:
         stream = self.streams.pop(number, None)
         if stream is not None:
             self._waiting.pop(stream, None)
-            stream.lose()
-            self._when_stream_is_over()
+            stream.on_lost()
+            self._on_stream_closed()
 
-    def _lose_streams(self) -> None:
+    def _drop_streams(self) -> None:
         streams, self.streams = self.streams, {}
         self._waiting.clear()
         for stream in streams.values():
-            stream.lose()
+            stream.on_lost()
 
-    def _when_stream_is_over(self) -> None:
+    def _on_stream_closed(self) -> None:
         if not self.streams:
             self._deadlines.idle()
             if self._draining:
                 self.close()
 
-    def _widen(self, number: int) -> None:
+    def _on_window_update(self, number: int) -> None:
         """A window has become wider: of one stream, or (0) of all."""
         if number == 0:
             self._drain_all()
@@ -449,7 +449,7 @@ class Http2Connection(asyncio.Protocol):
         if code:
             self.go_away(code, detail)
         self._draining = True
-        self._lose_streams()
+        self._drop_streams()
         self.close()
 
     def _flush(self) -> None:

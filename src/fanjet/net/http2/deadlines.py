@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from ..timing_wheel import NOT_SCHEDULED, TimingWheel
-from .keepalive import NEVER, Patience
+from .keepalive import NEVER, ConnectionTimeouts
 
 if TYPE_CHECKING:
     from .connection import Http2Connection
@@ -19,32 +19,32 @@ class Deadlines:
         "_abort_at",
         "_connection",
         "_headers_until",
-        "_heard_at",
         "_idle_until",
-        "_patience",
         "_pinged_at",
+        "_received_at",
         "_scheduled_for",
+        "_timeouts",
         "_wheel",
         "_write_until",
         "wheel_slot",
     )
 
-    def __init__(self, wheel: TimingWheel, connection: "Http2Connection", patience: Patience) -> None:
+    def __init__(self, wheel: TimingWheel, connection: "Http2Connection", timeouts: ConnectionTimeouts) -> None:
         self._wheel = wheel
         self._connection = connection
-        self._patience = patience
+        self._timeouts = timeouts
         self._abort_at = NEVER  # the client's settings, or the peer's close
         self._idle_until = NEVER
         self._headers_until = NEVER
         self._write_until = NEVER
-        self._heard_at = wheel.clock()
+        self._received_at = wheel.clock()
         self._pinged_at = NEVER  # since when an answer to our ping is awaited
         self._scheduled_for = NEVER  # what the wheel knows: never later than what comes first
         self.wheel_slot = NOT_SCHEDULED
 
     def connected(self) -> None:
         """Wait for the client's first words."""
-        self._abort_at = self._wheel.clock() + self._patience.setup
+        self._abort_at = self._wheel.clock() + self._timeouts.setup
         self.idle()
 
     def established(self) -> None:
@@ -53,7 +53,7 @@ class Deadlines:
 
     def idle(self) -> None:
         """No stream is open."""
-        self._idle_until = self._wheel.clock() + self._patience.idle
+        self._idle_until = self._wheel.clock() + self._timeouts.idle
         self._schedule()
 
     def busy(self) -> None:
@@ -62,17 +62,17 @@ class Deadlines:
 
     def received(self, *, in_header_block: bool) -> None:
         """Something came."""
-        self._heard_at = self._wheel.clock()
+        self._received_at = self._wheel.clock()
         self._pinged_at = NEVER
         if not in_header_block:
             self._headers_until = NEVER
         elif self._headers_until == NEVER:
-            self._headers_until = self._heard_at + self._patience.headers
+            self._headers_until = self._received_at + self._timeouts.headers
             self._schedule()
 
     def write_blocked(self) -> None:
         """The socket is full."""
-        self._write_until = self._wheel.clock() + self._patience.write
+        self._write_until = self._wheel.clock() + self._timeouts.write
         self._schedule()
 
     def writable(self) -> None:
@@ -95,13 +95,13 @@ class Deadlines:
         if now >= min(self._abort_at, self._headers_until, self._write_until):
             self._connection.abort()
             return
-        if now >= self._pinged_at + self._patience.keepalive_timeout:
+        if now >= self._pinged_at + self._timeouts.keepalive_timeout:
             self._connection.abort()
             return
         if now >= self._idle_until:
             self._idle_until = NEVER
             self._connection.expire()
-        elif self._pinged_at == NEVER and now >= self._heard_at + self._patience.keepalive:
+        elif self._pinged_at == NEVER and now >= self._received_at + self._timeouts.keepalive:
             self._pinged_at = now
             self._connection.ping()
         self._schedule()
@@ -109,9 +109,9 @@ class Deadlines:
     def _schedule(self) -> None:
         """Tell the wheel what comes first. It need not know of what moved to later, since it asks again then."""
         alive = (
-            self._heard_at + self._patience.keepalive
+            self._received_at + self._timeouts.keepalive
             if self._pinged_at == NEVER
-            else self._pinged_at + self._patience.keepalive_timeout
+            else self._pinged_at + self._timeouts.keepalive_timeout
         )
         nearest = min(self._abort_at, self._headers_until, self._write_until, self._idle_until, alive)
         if nearest < self._scheduled_for:

@@ -11,7 +11,7 @@ IDLE_PING_SECONDS: Final = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ConnectionTimeouts:
     """Seconds, `NEVER` for no limit. The defaults are those of HTTP (02 section 3.1)."""
 
     setup: float = 10.0
@@ -30,7 +30,7 @@ class Patience:
     """Between pings of the client. More than two that come earlier end the connection; 0: no limit but the flood's."""
 
 
-class PingJudge:
+class PingLimiter:
     """Counts a client's pings that come too early. Responses are a good reason to ping: they clear the count."""
 
     __slots__ = ("_forgiven", "_interval", "_last", "_strikes")
@@ -41,7 +41,7 @@ class PingJudge:
         self._strikes = 0
         self._forgiven = False
 
-    def forgive(self) -> None:
+    def reset_strikes(self) -> None:
         """A response was sent."""
         self._forgiven = True
 

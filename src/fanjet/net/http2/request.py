@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from h2.errors import ErrorCodes
 
 from ..extended_connect import TunnelExchange
-from ..http1.body_stream import StreamedRequest, StreamFeed
+from ..http1.body_stream import BodyStreamFeeder, StreamedRequest
 from ..http1.errors import BadRequest
-from ..http1.exchange import Exchange, answer_failure
-from ..http1.expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadableBody, UnreadRequest
+from ..http1.exchange import Exchange, respond_with_error
+from ..http1.expect_continue import BodylessRequest, BodyTooLarge, BodyUnavailable, ContinueRequired, UnreadableBody
 from ..http1.request import Request
 from ..http1.response import CLOSE_CONNECTION, NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, ResponseStream, StreamOwner, unframed
@@ -67,7 +67,7 @@ class Http2Request:
         "_owner",
         "_receiving",
         "_route",
-        "_sharing",
+        "_server",
         "_size",
         "_stream",
         "wheel_slot",
@@ -76,14 +76,14 @@ class Http2Request:
     _head: "Head"
     _route: "Route"
 
-    def __init__(self, sharing: Http2Requests, stream: "Http2Stream") -> None:
-        self._sharing = sharing
+    def __init__(self, server: Http2Requests, stream: "Http2Stream") -> None:
+        self._server = server
         self._stream = stream
         self._body: list[bytes] = []
         self._size = 0
         self._receiving = True  # what comes of the body is wanted
         self._exchange: Exchange | None = None  # being answered
-        self._feed: StreamFeed | None = None  # of the body, where its endpoint takes pieces
+        self._feed: BodyStreamFeeder | None = None  # of the body, where its endpoint takes pieces
         self._owner: StreamOwner | None = None  # of the body that is being written
         self.wheel_slot = NOT_SCHEDULED
 
@@ -98,7 +98,7 @@ class Http2Request:
         except BadRequest as fault:
             self._refuse(fault.status, fault.detail.encode() + b"\n")
             return
-        self._route = self._sharing.routes.find(head)
+        self._route = self._server.routes.find(head)
         if protocol := protocol_of(fields):
             self._start(TunnelExchange(self._make_request(b""), self, protocol=protocol))
             return
@@ -108,9 +108,9 @@ class Http2Request:
         elif limit is not None and head.content_length > limit:
             self._start_unread(BodyTooLarge)
         elif head.expects_continue and head.content_length != 0:
-            self._start_unread(BodyAwaited)
+            self._start_unread(ContinueRequired)
         else:
-            self._expect_within(REQUEST_SECONDS)
+            self._set_timeout(REQUEST_SECONDS)
 
     # What the stream calls.
 
@@ -121,10 +121,10 @@ class Http2Request:
         self._size += len(data)
         limit = self._route.max_body
         if 0 <= self._head.content_length < self._size:
-            self._break_off(ErrorCodes.PROTOCOL_ERROR)
+            self._reset_stream(ErrorCodes.PROTOCOL_ERROR)
         elif self._feed is not None:
             self._feed.on_data(data)
-            self._expect_piece()
+            self._set_chunk_timeout()
         else:
             self._body.append(data)
         if self._receiving and limit is not None and self._size > limit:
@@ -135,10 +135,10 @@ class Http2Request:
         is_short = 0 < self._size < self._head.content_length
         if self._feed is not None:
             if is_short:
-                self._break_off(ErrorCodes.PROTOCOL_ERROR)
+                self._reset_stream(ErrorCodes.PROTOCOL_ERROR)
                 return
             self._feed.on_end()
-            self._expect_piece()
+            self._set_chunk_timeout()
         elif not self._receiving:
             return
         elif is_short:
@@ -148,14 +148,14 @@ class Http2Request:
 
     def on_reset(self) -> None:
         """The client gave up, or the connection is lost."""
-        self._cancel()
+        self._clear_timeout()
         self._stop_feeding()
         owner, self._owner = self._owner, None
         exchange, self._exchange = self._exchange, None
         if owner is not None:
             owner.on_lost()
         elif exchange is not None:
-            exchange.lose_peer(answerable=False)
+            exchange.on_peer_lost(answerable=False)
 
     def on_blocked(self) -> None:
         """The client does not take the response."""
@@ -169,21 +169,21 @@ class Http2Request:
 
     def on_timer(self, now: float) -> None:
         """The body did not come, or the response was not taken, in time; no answer to that (02 section 3.1)."""
-        self._break_off(ErrorCodes.INTERNAL_ERROR)
+        self._reset_stream(ErrorCodes.INTERNAL_ERROR)
 
     # What the body calls.
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Let the client send what is left of its window."""
-        self._stream.hold()
-        self._cancel()
+        self._stream.pause()
+        self._clear_timeout()
 
-    def release(self) -> None:
-        """Go on after `hold`."""
-        self._stream.release()
-        self._expect_piece()
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._stream.resume()
+        self._set_chunk_timeout()
 
-    def give_leave(self) -> None:
+    def send_continue(self) -> None:
         """Tell the client to send the body."""
         self._stream.send_headers(((b":status", b"100"),))
 
@@ -194,7 +194,7 @@ class Http2Request:
         self._exchange = None
         self._stop_feeding()
         wanted = has_body(status) and self._head.method != "HEAD"
-        all_headers = (*headers, *self._sharing.common_headers)
+        all_headers = (*headers, *self._server.common_headers)
         fields = response_fields(status, content_type if has_body(status) else b"", all_headers)
         if has_body(status) and (body or wanted):
             fields.append((b"content-length", b"%d" % len(body)))
@@ -214,7 +214,7 @@ class Http2Request:
         self._exchange = None
         self._owner = owner
         stream = self._stream
-        stream.send_headers(response_fields(status, content_type, (*headers, *self._sharing.common_headers)))
+        stream.send_headers(response_fields(status, content_type, (*headers, *self._server.common_headers)))
         if stream.blocked:
             asyncio.get_running_loop().call_soon(self._report_blocked)
         return StreamedBody(self, stream)
@@ -230,7 +230,7 @@ class Http2Request:
         stream.receiver = tunnel
         tunnel.begin(make_protocol(tunnel))
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Nobody upgrades a request of HTTP/2: the headers for it are refused."""
         self.abort()
 
@@ -257,30 +257,30 @@ class Http2Request:
     # Steps.
 
     def _make_request(self, body: bytes) -> Request:
-        return Request(self._head, body, self._stream.transport, self._sharing.tls)
+        return Request(self._head, body, self._stream.transport, self._server.tls)
 
-    def _start_unread(self, reason: type[BodyNotThere]) -> None:
-        request = UnreadRequest(self._head, b"", self._stream.transport, self._sharing.tls, reason)
+    def _start_unread(self, reason: type[BodyUnavailable]) -> None:
+        request = BodylessRequest(self._head, b"", self._stream.transport, self._server.tls, reason)
         self._start(Exchange(request, self))
 
     def _start_streamed(self, head: "Head") -> None:
-        self._feed = StreamFeed(self, awaited=head.expects_continue and head.content_length != 0)
-        request = StreamedRequest(head, b"", self._stream.transport, self._sharing.tls, self._feed.body)
+        self._feed = BodyStreamFeeder(self, awaited=head.expects_continue and head.content_length != 0)
+        request = StreamedRequest(head, b"", self._stream.transport, self._server.tls, self._feed.body)
         self._start(Exchange(request, self))
 
-    def _expect_piece(self) -> None:
+    def _set_chunk_timeout(self) -> None:
         if self._feed is not None and self._feed.reading:
-            self._expect_within(REQUEST_SECONDS)
+            self._set_timeout(REQUEST_SECONDS)
         elif self._exchange is not None or self._owner is not None:
-            self._cancel()
+            self._clear_timeout()
 
     def _stop_feeding(self) -> None:
         """Nobody takes pieces any more: drop what comes, which is part of the connection's window."""
         if self._feed is not None:
             self._feed = None
-            self._stream.release()
+            self._stream.resume()
 
-    def _break_off(self, code: ErrorCodes) -> None:
+    def _reset_stream(self, code: ErrorCodes) -> None:
         """The client does not do what it has to."""
         self._receiving = False
         self._stream.reset(code)
@@ -288,16 +288,16 @@ class Http2Request:
 
     def _start(self, exchange: Exchange) -> None:
         """Let the endpoint answer; what comes from now on of the body is dropped, unless it is asked for."""
-        self._cancel()
+        self._clear_timeout()
         self._receiving = False
         self._exchange = exchange
         self._body = []
         try:
             self._route.endpoint(exchange)
-        except BodyAwaited as awaited:
-            self._receive(awaited.go_on)
+        except ContinueRequired as awaited:
+            self._receive(awaited.endpoint)
         except Exception as failure:
-            answer_failure(exchange, failure)
+            respond_with_error(exchange, failure)
 
     def _receive(self, endpoint: "Endpoint | None") -> None:
         """Have the client send the body, for `endpoint` if that is another one."""
@@ -305,7 +305,7 @@ class Http2Request:
         self._receiving = True
         if endpoint is not None:
             self._route = replace(self._route, endpoint=endpoint)
-        self._expect_within(REQUEST_SECONDS)
+        self._set_timeout(REQUEST_SECONDS)
         self._stream.send_headers(((b":status", b"100"),))
 
     def _refuse(self, status: int, text: bytes) -> None:
@@ -326,18 +326,18 @@ class Http2Request:
         stream = self._stream
         stream.send_data(body, end=True)
         if not stream.is_over:
-            self._expect_within(WRITE_SECONDS)
+            self._set_timeout(WRITE_SECONDS)
 
     def _report_blocked(self) -> None:
         if self._owner is not None and self._stream.blocked:
             self._owner.on_blocked()
 
-    def _expect_within(self, seconds: float) -> None:
-        wheel = self._sharing.wheel
+    def _set_timeout(self, seconds: float) -> None:
+        wheel = self._server.wheel
         wheel.schedule(self, wheel.clock() + seconds)
 
-    def _cancel(self) -> None:
-        self._sharing.wheel.cancel(self)
+    def _clear_timeout(self) -> None:
+        self._server.wheel.cancel(self)
 
 
 class StreamedBody:

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from .connection import Http2Connection
-from .keepalive import Patience
+from .keepalive import ConnectionTimeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ class Http2Server:
         "connections",
         "extended_connect",
         "max_streams",
-        "patience",
         "stopping",
+        "timeouts",
         "wheel",
     )
 
@@ -34,7 +34,7 @@ class Http2Server:
         accept: "Callable[[Http2Stream], StreamReceiver]",
         wheel: "TimingWheel",
         *,
-        patience: Patience | None = None,
+        timeouts: ConnectionTimeouts | None = None,
         max_streams: int = MAX_STREAMS,
         extended_connect: bool = False,
     ) -> None:
@@ -43,7 +43,7 @@ class Http2Server:
         `extended_connect` advertises RFC 8441: CONNECT with a `:protocol`."""
         self.accept = accept
         self.wheel = wheel
-        self.patience = patience or Patience()
+        self.timeouts = timeouts or ConnectionTimeouts()
         self.max_streams = max_streams
         self.extended_connect = extended_connect
         self.stopping = False
@@ -64,7 +64,7 @@ class Http2Server:
         """Tell all clients that no more requests are answered, and wait for those that are being answered."""
         self.stopping = True
         for connection in list(self.connections):
-            connection.drain_away()
+            connection.start_draining()
         if self.connections:
             self._emptied = asyncio.Event()
             await self._emptied.wait()

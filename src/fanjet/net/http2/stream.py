@@ -22,7 +22,7 @@ class StreamReceiver(Protocol):
     """Who answers a stream. Nothing is called any more once the stream is reset or lost, or its answer is sent."""
 
     def on_data(self, data: bytes) -> None:
-        """A piece of the request's body, never empty. Room for more is given back on return, unless `hold` was called
+        """A piece of the request's body, never empty. Room for more is given back on return, unless `pause` was called
         on the stream."""
 
     def on_end(self) -> None:
@@ -47,9 +47,9 @@ class Http2Stream:
         "_data_head",
         "_ending",
         "_flow",
-        "_held",
+        "_paused",
         "_pending",
-        "_told_blocked",
+        "_reported_blocked",
         "_unacknowledged",
         "fields",
         "id",
@@ -71,9 +71,9 @@ class Http2Stream:
         self._pending: deque[memoryview] = deque()  # data that waits for the client's window
         self._ending: Sequence[Field] | None = None  # what follows it: trailers, or nothing more
         self._answered = False  # nothing more is sent
-        self._held = False
+        self._paused = False
         self._unacknowledged = 0
-        self._told_blocked = False
+        self._reported_blocked = False
 
     @property
     def transport(self) -> "asyncio.Transport":
@@ -131,20 +131,20 @@ class Http2Stream:
         self._pending.clear()
         self._connection.reset(self, code)
 
-    def hold(self) -> None:
-        """Give no room back until `release`: the client may send what is left of its window, and no more."""
-        self._held = True
+    def pause(self) -> None:
+        """Give no room back until `resume`: the client may send what is left of its window, and no more."""
+        self._paused = True
 
-    def release(self) -> None:
-        """Give back what `hold` has kept."""
-        self._held = False
+    def resume(self) -> None:
+        """Give back what `pause` has kept."""
+        self._paused = False
         size, self._unacknowledged = self._unacknowledged, 0
         if size:
             self._connection.acknowledge(self, size)
 
     def drain_connection(self) -> None:
         """Have the client open no more streams on this connection, which closes behind the last."""
-        self._connection.drain_away()
+        self._connection.start_draining()
 
     # What the connection calls.
 
@@ -153,11 +153,11 @@ class Http2Stream:
         """Whether something waits to be sent."""
         return bool(self._pending)
 
-    def take_data(self, data: bytes, size: int) -> None:
+    def receive_data(self, data: bytes, size: int) -> None:
         """Pass on a piece of the body that counts `size` bytes of the window."""
         if data and self.receiver is not None:
             self.receiver.on_data(data)
-        if self._held:
+        if self._paused:
             self._unacknowledged += size
         else:
             self._connection.acknowledge(self, size)
@@ -184,14 +184,14 @@ class Http2Stream:
     def report_blocked(self) -> None:
         """Tell the receiver when it has become blocked, or has ceased to be."""
         blocked, receiver = self.blocked, self.receiver
-        if blocked != self._told_blocked and receiver is not None:
-            self._told_blocked = blocked
+        if blocked != self._reported_blocked and receiver is not None:
+            self._reported_blocked = blocked
             if blocked:
                 receiver.on_blocked()
             else:
                 receiver.on_writable()
 
-    def lose(self) -> None:
+    def on_lost(self) -> None:
         """The stream is over on the client's side."""
         self._answered = True
         self._pending.clear()

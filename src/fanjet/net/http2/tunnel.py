@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Tunnel(asyncio.Transport):
     """Both directions of a stream, as a transport for the protocol and as the receiver for the stream."""
 
-    __slots__ = ("_closing", "_ended", "_held_back", "_lost", "_paused", "_protocol", "_stream")
+    __slots__ = ("_buffered", "_closing", "_ended", "_lost", "_paused", "_protocol", "_stream")
 
     _protocol: asyncio.Protocol
 
@@ -22,7 +22,7 @@ class Tunnel(asyncio.Transport):
         self._closing = False
         self._lost = False
         self._paused = False
-        self._held_back: list[bytes] = []  # came although reading is paused
+        self._buffered: list[bytes] = []  # came although reading is paused
         self._ended = False  # the client's end came although reading is paused
 
     def begin(self, protocol: asyncio.Protocol) -> None:
@@ -37,7 +37,7 @@ class Tunnel(asyncio.Transport):
     def on_data(self, data: bytes) -> None:
         """Something came."""
         if self._paused:
-            self._held_back.append(data)
+            self._buffered.append(data)
         elif not self._lost:
             self._protocol.data_received(data)
 
@@ -51,9 +51,9 @@ class Tunnel(asyncio.Transport):
     def on_reset(self) -> None:
         """The client gave the stream up, or the connection is lost."""
         self._closing = True
-        for data in self._held_back:
+        for data in self._buffered:
             self._protocol.data_received(data)
-        self._lose(ConnectionResetError())
+        self._connection_lost(ConnectionResetError())
 
     def on_blocked(self) -> None:
         """The client does not take what was sent."""
@@ -63,7 +63,7 @@ class Tunnel(asyncio.Transport):
     def on_writable(self) -> None:
         """The client took everything."""
         if self._stream.is_over:
-            self._lose(None)
+            self._connection_lost(None)
         elif not self._lost:
             self._protocol.resume_writing()
 
@@ -87,13 +87,13 @@ class Tunnel(asyncio.Transport):
             self._closing = True
             self._stream.send_data(b"", end=True)
             if self._stream.is_over:  # else the client has yet to take something
-                asyncio.get_running_loop().call_soon(self._lose, None)
+                asyncio.get_running_loop().call_soon(self._connection_lost, None)
 
     def abort(self) -> None:
         """Reset the stream."""
         self._closing = True
         self._stream.reset(ErrorCodes.CANCEL)
-        asyncio.get_running_loop().call_soon(self._lose, None)
+        asyncio.get_running_loop().call_soon(self._connection_lost, None)
 
     def is_closing(self) -> bool:
         """Whether `close` or `abort` was called, or the stream is lost."""
@@ -102,16 +102,16 @@ class Tunnel(asyncio.Transport):
     def pause_reading(self) -> None:
         """Let the client send no more than its window."""
         self._paused = True
-        self._stream.hold()
+        self._stream.pause()
 
     def resume_reading(self) -> None:
         """Deliver what came meanwhile."""
         self._paused = False
-        while self._held_back and not self._paused:
-            self.on_data(self._held_back.pop(0))
+        while self._buffered and not self._paused:
+            self.on_data(self._buffered.pop(0))
         if self._paused:
             return
-        self._stream.release()
+        self._stream.resume()
         if self._ended:
             self._ended = False
             self.on_end()
@@ -123,7 +123,7 @@ class Tunnel(asyncio.Transport):
         """What is known of the connection; its socket is not this stream's to write to."""
         return default if name == "socket" else self._stream.transport.get_extra_info(name, default)
 
-    def _lose(self, error: Exception | None) -> None:
+    def _connection_lost(self, error: Exception | None) -> None:
         if not self._lost:
             self._lost = True
             self._protocol.connection_lost(error)

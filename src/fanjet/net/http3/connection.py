@@ -76,15 +76,15 @@ class Http3Connection:
         "_endpoint",
         "_gone",
         "_handshaken",
-        "_heard",
         "_idle_since",
+        "_last_received",
         "_peer",
+        "_pending_writers",
         "_receiving",
         "_scheduled_for",
         "_sessions",
         "_timer",
         "_timer_at",
-        "_touched",
         "framing",
         "ids",
         "quic",
@@ -105,18 +105,18 @@ class Http3Connection:
         self.wheel_slot = NOT_SCHEDULED
         self._endpoint = endpoint
         self._sessions: dict[int, WebTransportConnection] = {}
-        self._touched: dict[int, Writer] = {}
+        self._pending_writers: dict[int, Writer] = {}
         self._peer: asyncio.BaseTransport | None = None
         self._handshaken = False
         self._closing = False
         self._gone = False
         self._receiving = False
         self._deferred = 0
-        self._heard = self._idle_since = server.wheel.clock()
+        self._last_received = self._idle_since = server.wheel.clock()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
         self._scheduled_for = _NEVER
-        self._look_at(self._heard + HANDSHAKE_SECONDS)
+        self._schedule(self._last_received + HANDSHAKE_SECONDS)
 
     @property
     def peer(self) -> asyncio.BaseTransport:
@@ -146,17 +146,17 @@ class Http3Connection:
 
     def fail(self) -> None:
         """Something of ours is broken: let go of everything without a word."""
-        self._lose_everything()
+        self._terminate()
 
     # From the endpoint and the clocks.
 
     def datagram_received(self, data: bytes, address: "NetworkAddress") -> None:
         """Take a datagram in, and answer."""
-        now = self._heard = self.server.wheel.clock()
+        now = self._last_received = self.server.wheel.clock()
         self._receiving = True
         try:
             self.quic.receive_datagram(data, address, now)
-            self._take_events()
+            self._handle_events()
         finally:
             self._receiving = False
             self._deferred = 0
@@ -165,7 +165,7 @@ class Http3Connection:
     def on_timer(self, now: float) -> None:
         """The wheel's: something may be due."""
         self._scheduled_for = _NEVER
-        self._take_time(now)
+        self._handle_timers(now)
         if self._closing:
             return
         if not self._handshaken:
@@ -174,24 +174,24 @@ class Http3Connection:
         elif self.is_idle:
             if now >= self._idle_since + IDLE_SECONDS:
                 self.close()
-        elif now >= self._heard + KEEPALIVE_SECONDS:
-            self._heard = now
+        elif now >= self._last_received + KEEPALIVE_SECONDS:
+            self._last_received = now
             self.quic.send_ping(0)
             self.transmit()
-        self._look_at_next()
+        self._schedule_next()
 
     def _on_short_timer(self) -> None:
         self._timer = None
         self._timer_at = _NEVER
-        self._take_time(self.server.wheel.clock())
+        self._handle_timers(self.server.wheel.clock())
 
-    def _take_time(self, now: float) -> None:
+    def _handle_timers(self, now: float) -> None:
         if self._gone:
             return
         due = self.quic.get_timer()
         if due is not None and due <= now:
             self.quic.handle_timer(now)
-            self._take_events()
+            self._handle_events()
             self.transmit()
         else:
             self._arm(now)
@@ -200,32 +200,32 @@ class Http3Connection:
 
     def send_headers(self, stream_id: int, fields: "list[Field]", *, end: bool = False) -> None:
         """Queue a head, unless the client does not want it any more."""
-        if self.quic.may_write(stream_id):
+        if self.quic.can_write(stream_id):
             self.framing.send_headers(stream_id, fields, end)
 
     def send_data(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
         """Queue a piece of a body, unless the client does not want it any more."""
-        if self.quic.may_write(stream_id):
+        if self.quic.can_write(stream_id):
             self.framing.send_data(stream_id, data, end)
 
     def finish_raw(self, stream_id: int) -> None:
         """Queue the end of a stream without HTTP framing."""
-        if self.quic.may_write(stream_id):
+        if self.quic.can_write(stream_id):
             self.quic.send_stream_data(stream_id, b"", end_stream=True)
             self.framing.finish_sending(stream_id)
 
     def reset(self, stream_id: int, error_code: int) -> None:
         """Break a stream off in both directions."""
-        if self.quic.may_write(stream_id):
+        if self.quic.can_write(stream_id):
             self.quic.reset_stream(stream_id, error_code)
         self.quic.stop_reading(stream_id, error_code)
         self.framing.finish_sending(stream_id)
-        self._touched.pop(stream_id, None)
+        self._pending_writers.pop(stream_id, None)
         self.transmit()
 
-    def wrote(self, writer: Writer, size: int) -> None:
+    def on_written(self, writer: Writer, size: int) -> None:
         """Send what the writer has queued; it hears of what becomes of it."""
-        self._touched[writer.id] = writer
+        self._pending_writers[writer.id] = writer
         if self._receiving:
             self._deferred += size
             if self._deferred < DEFERRED_BYTES:
@@ -236,7 +236,7 @@ class Http3Connection:
     def forget(self, stream_id: int) -> None:
         """A request is over."""
         self.requests.pop(stream_id, None)
-        self._note_idle()
+        self._on_idle()
 
     def begin_session(self, stream_id: int, session: "WebTransportConnection") -> None:
         """A request has become a session."""
@@ -247,9 +247,9 @@ class Http3Connection:
     def end_session(self, stream_id: int) -> None:
         """A session is over."""
         self._sessions.pop(stream_id, None)
-        self._touched.pop(stream_id, None)
+        self._pending_writers.pop(stream_id, None)
         self.transmit()  # before the connection may be closed for it
-        self._note_idle()
+        self._on_idle()
 
     def transmit(self) -> None:
         """Send what is due, unless that happens anyway once the present datagram is dealt with."""
@@ -258,58 +258,58 @@ class Http3Connection:
 
     # Events.
 
-    def _take_events(self) -> None:
+    def _handle_events(self) -> None:
         while not self._gone and (event := self.quic.next_event()) is not None:
-            self._take_event(event)
+            self._handle_event(event)
 
-    def _take_event(self, event: QuicEvent) -> None:
+    def _handle_event(self, event: QuicEvent) -> None:
         if isinstance(event, StreamDataReceived):
-            self._take_stream_data(event)
+            self._on_stream_data(event)
         elif isinstance(event, (StreamReset, StopSendingReceived)):
             self.framing.handle_event(event)
-            self._lose_stream(event.stream_id)
+            self._on_stream_lost(event.stream_id)
         elif isinstance(event, ProtocolNegotiated):
             self.framing = ServerFraming(self.quic, webtransport=self.server.webtransport)
         elif isinstance(event, HandshakeCompleted):
             self._handshaken = True
-            self._idle_since = self._heard
+            self._idle_since = self._last_received
             self._endpoint.handshake_ended(self)
         elif isinstance(event, ConnectionIdIssued):
             self._endpoint.add_id(self, event.connection_id)
         elif isinstance(event, ConnectionIdRetired):
             self._endpoint.drop_id(self, event.connection_id)
         elif isinstance(event, ConnectionTerminated):
-            self._lose_everything()
+            self._terminate()
 
-    def _take_stream_data(self, event: StreamDataReceived) -> None:
+    def _on_stream_data(self, event: StreamDataReceived) -> None:
         stream_id = event.stream_id
         if stream_is_request_response(stream_id) and not self.framing.knows(stream_id):
             self.requests[stream_id] = RequestStream(self, stream_id)
         for happened in self.framing.handle_event(event):
-            self._take_http_event(happened)
+            self._on_http_event(happened)
         if self.framing.partial_bytes > MAX_PARTIAL_BYTES:
             self._closing = True
             self.quic.close(ErrorCode.H3_EXCESSIVE_LOAD, reason_phrase="frame too large")
 
-    def _take_http_event(self, event: H3Event) -> None:
+    def _on_http_event(self, event: H3Event) -> None:
         if isinstance(event, DataReceived):
             request = self.requests.get(event.stream_id)
             if request is not None:
                 request.on_data(event.data, ended=event.stream_ended)
             elif event.stream_ended:
-                self._lose_stream(event.stream_id)
+                self._on_stream_lost(event.stream_id)
         elif isinstance(event, WebTransportStreamDataReceived):
-            self._take_session_data(event)
+            self._on_session_data(event)
         elif isinstance(event, HeadersReceived):
             request = self.requests.get(event.stream_id)
             if request is not None:
                 request.on_headers(event.headers, ended=event.stream_ended)
 
-    def _take_session_data(self, event: WebTransportStreamDataReceived) -> None:
+    def _on_session_data(self, event: WebTransportStreamDataReceived) -> None:
         stream_id = event.stream_id
         request = self.requests.get(stream_id)
         if request is not None:
-            request.give_up()  # the stream has turned out to be none
+            request.cancel()  # the stream has turned out to be none
         session = self._sessions.get(event.session_id)
         if session is None:
             if stream_is_request_response(stream_id):
@@ -321,7 +321,7 @@ class Http3Connection:
         else:
             self.quic.stop_reading(stream_id, ErrorCode.H3_NO_ERROR)
 
-    def _lose_stream(self, stream_id: int) -> None:
+    def _on_stream_lost(self, stream_id: int) -> None:
         """The client broke a stream off, or ended that of a session."""
         if stream_id in self.requests:
             self.requests[stream_id].on_lost()
@@ -332,20 +332,20 @@ class Http3Connection:
                 if session.id == stream_id:
                     session.on_stream_lost()
 
-    def _lose_everything(self) -> None:
+    def _terminate(self) -> None:
         self._closing = self._gone = True
         self.server.wheel.cancel(self)
         self._scheduled_for = _NEVER
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._touched.clear()
+        self._pending_writers.clear()
         for request in list(self.requests.values()):
             request.on_lost()
         for session in list(self._sessions.values()):
             session.on_lost()
         self._endpoint.forget(self)
-        self.quic.take_apart()
+        self.quic.break_cycles()
 
     # Sending and waiting.
 
@@ -355,18 +355,18 @@ class Http3Connection:
         now = self.server.wheel.clock()
         for data, address in self.quic.datagrams_to_send(now):
             self._endpoint.send(data, address)
-        if self._touched:
-            self._tell_writers()
+        if self._pending_writers:
+            self._notify_writers()
         self._arm(now)
 
-    def _tell_writers(self) -> None:
-        for stream_id, writer in list(self._touched.items()):
+    def _notify_writers(self) -> None:
+        for stream_id, writer in list(self._pending_writers.items()):
             if self.quic.has_unsent(stream_id):
                 if not writer.blocked:
                     writer.blocked = True
                     writer.on_blocked()
             else:
-                self._touched.pop(stream_id, None)
+                self._pending_writers.pop(stream_id, None)
                 writer.on_sent()
 
     def _arm(self, now: float) -> None:
@@ -375,26 +375,26 @@ class Http3Connection:
         if due is None:
             return
         if due > now + SHORT_WAIT:
-            self._look_at(due)
+            self._schedule(due)
         elif due < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = due
             self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._on_short_timer)
 
-    def _note_idle(self) -> None:
+    def _on_idle(self) -> None:
         if self.is_idle and not self._closing:
             self._idle_since = self.server.wheel.clock()
-            self._look_at(self._idle_since + IDLE_SECONDS)
-            self.server.note_idle(self)
+            self._schedule(self._idle_since + IDLE_SECONDS)
+            self.server.on_idle(self)
 
-    def _look_at_next(self) -> None:
+    def _schedule_next(self) -> None:
         if self._closing:
             return
-        since, seconds = (self._idle_since, IDLE_SECONDS) if self.is_idle else (self._heard, KEEPALIVE_SECONDS)
-        self._look_at(since + (seconds if self._handshaken else HANDSHAKE_SECONDS))
+        since, seconds = (self._idle_since, IDLE_SECONDS) if self.is_idle else (self._last_received, KEEPALIVE_SECONDS)
+        self._schedule(since + (seconds if self._handshaken else HANDSHAKE_SECONDS))
 
-    def _look_at(self, when: float) -> None:
+    def _schedule(self, when: float) -> None:
         """Have the wheel call at `when` or before. It is not told of later times than the one it has: it asks again
         then, so that a connection is not moved about in it with every packet."""
         if when < self._scheduled_for:

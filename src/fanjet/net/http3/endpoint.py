@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aioquic.quic.connection import NetworkAddress
 
     from .connection_ids import ConnectionIds
-    from .peer_processes import Others
+    from .peer_processes import PeerProcesses
     from .server import Http3Server
 
 RETRY_ABOVE: Final = 100
@@ -52,16 +52,16 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         configuration: "QuicConfiguration",
         bound: "socket.socket",
         ids: "ConnectionIds",
-        others: "Others | None" = None,
+        peers: "PeerProcesses | None" = None,
     ) -> None:
-        """Read from a bound socket, which stays the caller's to close. `others` are read from it or its like, too."""
-        self.where = str(bound.getsockname())
+        """Read from a bound socket, which stays the caller's to close. `peers` are read from it or its like, too."""
+        self.local_address = str(bound.getsockname())
         """The address that clients send to."""
         self._server = server
         self._configuration = configuration
         self._socket = bound
         self._ids = ids
-        self._others = others
+        self._peers = peers
         self._by_id: dict[bytes, Http3Connection] = {}
         self._handshaking: set[Http3Connection] = set()
         self._retry = QuicRetryTokenHandler()
@@ -82,7 +82,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: "NetworkAddress") -> None:
         """Take a datagram in, or give it to the process that has its connection."""
-        if data and not self._hand_on(data, addr):
+        if data and not self._forward(data, addr):
             self.receive(data, addr)
 
     def error_received(self, exc: Exception) -> None:
@@ -93,10 +93,10 @@ class QuicEndpoint(asyncio.DatagramProtocol):
     def receive(self, data: bytes, addr: "NetworkAddress") -> None:
         """Find the connection by the id that the datagram carries."""
         is_long = data[0] & _LONG_HEADER
-        connection = self._welcome(data, addr) if is_long else self._by_id.get(destination_id(data))
+        connection = self._find_or_accept(data, addr) if is_long else self._by_id.get(destination_id(data))
         if connection is None:
             if not is_long:
-                self._tell_unknown(data, addr)
+                self._send_stateless_reset(data, addr)
             return
         try:
             connection.datagram_received(data, addr)
@@ -112,7 +112,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
             with contextlib.suppress(OSError):  # as when it gets lost on its way
                 self._socket.sendto(data, address)
 
-    def leave_reading(self) -> None:
+    def stop_receiving(self) -> None:
         """Read no more from the socket: another process does, and hands on what is for connections of this one."""
         transport, self._transport = self._transport, None
         if transport is not None:
@@ -144,22 +144,22 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         """Close every connection and the socket."""
         for connection in set(self._by_id.values()):
             connection.close()
-        self.leave_reading()
+        self.stop_receiving()
 
     # Datagrams of connections that are not here.
 
-    def _hand_on(self, data: bytes, addr: "NetworkAddress") -> bool:
+    def _forward(self, data: bytes, addr: "NetworkAddress") -> bool:
         """Whether the datagram is another process's affair. An id that a client has made looks like one of those by
         chance now and then, which is no matter: that process makes a connection as well as this one."""
-        if self._others is None:
+        if self._peers is None:
             return False
         connection_id = destination_id(data)
         if len(connection_id) != ID_BYTES or connection_id in self._by_id:
             return False
         owner = self._ids.owner(connection_id)
-        return owner != self._ids.number and self._others.hand_on(owner, self.where, data, addr)
+        return owner != self._ids.number and self._peers.forward(owner, self.local_address, data, addr)
 
-    def _tell_unknown(self, data: bytes, addr: "NetworkAddress") -> None:
+    def _send_stateless_reset(self, data: bytes, addr: "NetworkAddress") -> None:
         """Have the client give up a connection that is no more, instead of waiting until it has timed out."""
         now = self._server.wheel.clock()
         if now >= self._resets_since + 1.0:
@@ -173,7 +173,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
 
     # New clients.
 
-    def _welcome(self, data: bytes, addr: "NetworkAddress") -> Http3Connection | None:
+    def _find_or_accept(self, data: bytes, addr: "NetworkAddress") -> Http3Connection | None:
         """The connection of a datagram from the time of the handshake, a new one where it asks for one."""
         try:
             header = pull_quic_header(Buffer(data=data), host_cid_length=ID_BYTES)
@@ -192,9 +192,9 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         if not is_first or self._server.stopping or len(self._handshaking) >= MAX_HANDSHAKES:
             return None
         if header.token:
-            return self._accept_proven(header, addr)
+            return self._accept_with_token(header, addr)
         if len(self._handshaking) >= RETRY_ABOVE:
-            self._ask_for_proof(header, addr)
+            self._send_retry(header, addr)
             return None
         return self._accept(header.destination_cid, original=header.destination_cid)
 
@@ -212,7 +212,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         self.add_id(connection, quic.host_cid)
         return connection
 
-    def _accept_proven(self, header: QuicHeader, addr: "NetworkAddress") -> Http3Connection | None:
+    def _accept_with_token(self, header: QuicHeader, addr: "NetworkAddress") -> Http3Connection | None:
         """Make a connection for a client that returns a token of ours; others have to begin without one."""
         try:
             original = self._retry.validate_token(
@@ -225,7 +225,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
             return None
         return self._accept(header.destination_cid, original=original, retried=header.destination_cid)
 
-    def _ask_for_proof(self, header: QuicHeader, addr: "NetworkAddress") -> None:
+    def _send_retry(self, header: QuicHeader, addr: "NetworkAddress") -> None:
         """Send a token that comes back only from where it was sent to. Nothing is remembered."""
         source = self._ids.new()
         token = self._retry.create_token(

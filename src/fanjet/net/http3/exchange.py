@@ -12,7 +12,7 @@ WEBTRANSPORT_PROTOCOLS: Final = frozenset({b"webtransport", b"webtransport-h3"})
 """What an extended CONNECT names, in the drafts that browsers speak and in the newest."""
 
 
-class Accepting(Protocol):
+class SessionAcceptor(Protocol):
     """The stream of an extended CONNECT."""
 
     def accept_session(self, session: "WebTransportConnection", headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -26,4 +26,4 @@ class WebTransportExchange(Exchange):
         """Answer 200 with `headers` and begin the session, unless the exchange is over."""
         connection = self._finish(200)
         if connection is not None:
-            cast("Accepting", connection).accept_session(session, headers)
+            cast("SessionAcceptor", connection).accept_session(session, headers)

@@ -12,43 +12,43 @@ from .endpoint import QuicEndpoint
 if TYPE_CHECKING:
     from aioquic.quic.configuration import QuicConfiguration
 
-    from .peer_processes import Others
+    from .peer_processes import PeerProcesses
     from .server import Http3Server
 
 
 class Http3Listener:
     """Serves HTTP/3."""
 
-    __slots__ = ("_endpoints", "_others", "_sockets", "server")
+    __slots__ = ("_endpoints", "_peers", "_sockets", "server")
 
     def __init__(
         self,
         server: "Http3Server",
         configuration: "QuicConfiguration",
         sockets: Iterable[socket.socket],
-        others: "Others | None" = None,
+        peers: "PeerProcesses | None" = None,
     ) -> None:
-        """Take over bound UDP sockets, on whose addresses `others` may be served, too."""
+        """Take over bound UDP sockets, on whose addresses `peers` may be served, too."""
         logging.getLogger("quic").setLevel(logging.WARNING)  # it has something to say about every connection
-        ids = ConnectionIds(os.urandom(32), 0) if others is None else ConnectionIds(others.key, others.number)
+        ids = ConnectionIds(os.urandom(32), 0) if peers is None else ConnectionIds(peers.key, peers.number)
         self.server = server
-        self._others = others
+        self._peers = peers
         self._sockets = list(sockets)
-        self._endpoints = [QuicEndpoint(server, configuration, each, ids, others) for each in self._sockets]
+        self._endpoints = [QuicEndpoint(server, configuration, each, ids, peers) for each in self._sockets]
 
     async def start(self) -> None:
         """Answer clients from now on."""
-        if self._others is not None:
-            await self._others.open({endpoint.where: endpoint.receive for endpoint in self._endpoints})
+        if self._peers is not None:
+            await self._peers.open({endpoint.local_address: endpoint.receive for endpoint in self._endpoints})
         for endpoint in self._endpoints:
             await endpoint.start()
 
     def close(self) -> None:
         """Take no more clients; those that there are stay."""
         self.server.stopping = True
-        if self._others is not None and self._others.replaced:
+        if self._peers is not None and self._peers.replaced:
             for endpoint in self._endpoints:
-                endpoint.leave_reading()
+                endpoint.stop_receiving()
 
     async def stop(self) -> None:
         """Wait for requests and sessions, then close what is left."""
@@ -57,5 +57,5 @@ class Http3Listener:
             endpoint.close()
         for each in self._sockets:
             each.close()
-        if self._others is not None:
-            self._others.close()
+        if self._peers is not None:
+            self._peers.close()

@@ -7,7 +7,7 @@ Receive: TypeAlias = Callable[[bytes, Any], None]
 """Takes a datagram and the address that it came from."""
 
 
-class Others(Protocol):
+class PeerProcesses(Protocol):
     """Carries datagrams that came to a process which does not have their connection. Numbers and key are those of
     `ConnectionIds`."""
 
@@ -26,7 +26,7 @@ class Others(Protocol):
     async def open(self, receivers: Mapping[str, Receive]) -> None:
         """Take what others hand on, by the address that it was sent to."""
 
-    def hand_on(self, owner: int, where: str, datagram: bytes, address: Any) -> bool:
+    def forward(self, owner: int, local_address: str, datagram: bytes, address: Any) -> bool:
         """Give a datagram to the process of this number; it may get lost. False: there is none."""
 
     def close(self) -> None:

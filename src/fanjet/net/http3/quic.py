@@ -40,7 +40,7 @@ class ServerQuic(QuicConnection):
         self._host_cids = [self._new_id(0)]
         self._host_cids[0].was_sent = True
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
-        self.held: set[int] = set()
+        self.paused_streams: set[int] = set()
         """Streams that are not read at present: their windows stay as they are."""
         self._local_max_streams_bidi = Limit(QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", MAX_REQUESTS)
         self._local_max_streams_uni = Limit(QuicFrameType.MAX_STREAMS_UNI, "max_streams_uni", MAX_UNIDIRECTIONAL)
@@ -54,7 +54,7 @@ class ServerQuic(QuicConnection):
             self._host_cids.append(self._new_id(self._host_cid_seq))
             self._host_cid_seq += 1
 
-    def take_apart(self) -> None:
+    def break_cycles(self) -> None:
         """Let go of everything once the connection is over: aioquic's objects hold each other, and no collector looks
         at connections (DESIGN rule 10). Only the questions below may still be asked."""
         for space in self._spaces.values():
@@ -67,7 +67,7 @@ class ServerQuic(QuicConnection):
         stream = self._streams.get(stream_id)
         return stream is not None and not stream.sender.buffer_is_empty and len(stream.sender._pending) > 0
 
-    def may_write(self, stream_id: int) -> bool:
+    def can_write(self, stream_id: int) -> bool:
         """Whether the peer still listens to a stream that has not been finished."""
         stream = self._streams.get(stream_id)
         return stream is not None and stream.sender._reset_error_code is None and stream.sender._buffer_fin is None
@@ -83,7 +83,7 @@ class ServerQuic(QuicConnection):
     ) -> None:
         """Let the peer send as much as the window beyond what was delivered, once half of that is used up."""
         stream_id = stream.stream_id
-        if stream_id is None or stream_id in self.held or not stream.max_stream_data_local:
+        if stream_id is None or stream_id in self.paused_streams or not stream.max_stream_data_local:
             return
         delivered = stream.receiver.starting_offset()
         if stream.max_stream_data_local - delivered < STREAM_WINDOW // 2:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from aioquic.h3.connection import ErrorCode
 
-from ..http1.body_stream import StreamedRequest, StreamFeed
+from ..http1.body_stream import BodyStreamFeeder, StreamedRequest
 from ..http1.errors import BadRequest
-from ..http1.exchange import Exchange, answer_failure
-from ..http1.expect_continue import BodyAwaited, BodyNotThere, BodyTooLarge, UnreadRequest
+from ..http1.exchange import Exchange, respond_with_error
+from ..http1.expect_continue import BodylessRequest, BodyTooLarge, BodyUnavailable, ContinueRequired
 from ..http1.request import Request
 from ..http1.response import NO_SNIFFING, TEXT, has_body
 from ..http1.stream import BodyFraming, StreamOwner, unframed
@@ -77,9 +77,9 @@ class RequestStream:
         self._size = 0
         self._received = False
         self._exchange: Exchange | None = None
-        self._feed: StreamFeed | None = None
+        self._feed: BodyStreamFeeder | None = None
         self._owner: StreamOwner | None = None
-        self._expect(HEADER_SECONDS)
+        self._set_timeout(HEADER_SECONDS)
 
     # What the connection calls.
 
@@ -87,35 +87,35 @@ class RequestStream:
         """The request's headers, or its trailers, of which no use is made."""
         if self._state is _State.RECEIVING and self._head is None:
             try:
-                self._take_head(fields)
+                self._parse_head(fields)
             except MalformedRequest:
                 self._connection.reset(self.id, ErrorCode.H3_MESSAGE_ERROR)
                 self._end()
             except BadRequest as fault:
                 self.send_response(fault.status, fault.detail.encode() + b"\n", TEXT, (NO_SNIFFING,))
         if ended:
-            self._take_end()
+            self._on_end()
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
         """A piece of the request's body. What comes behind a request for a session says no more than its end does."""
         if self._feed is not None:
             self._feed.on_data(data)
-            self._expect_piece()
+            self._set_chunk_timeout()
         elif self._state is _State.RECEIVING:
             self._body.append(data)
             self._size += len(data)
             self._limit_body(self._size)
         if ended:
-            self._take_end()
+            self._on_end()
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """This is no request."""
         self._end()
 
     def on_blocked(self) -> None:
         """Not everything that was written has left."""
         if self._state is _State.FINISHED:
-            self._expect(WRITE_SECONDS)
+            self._set_timeout(WRITE_SECONDS)
         elif self._owner is not None:
             self._owner.on_blocked()
 
@@ -134,7 +134,7 @@ class RequestStream:
         if owner is not None:
             owner.on_lost()
         elif exchange is not None:
-            exchange.lose_peer(answerable=False)
+            exchange.on_peer_lost(answerable=False)
 
     def on_timer(self, now: float) -> None:
         """The client took too long; it gets no answer (02 section 3.1)."""
@@ -143,18 +143,18 @@ class RequestStream:
 
     # What the body calls.
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Let the client send what is left of its window."""
-        self._connection.quic.held.add(self.id)
+        self._connection.quic.paused_streams.add(self.id)
         self._connection.server.wheel.cancel(self)
 
-    def release(self) -> None:
-        """Go on after `hold`."""
-        self._connection.quic.held.discard(self.id)
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._connection.quic.paused_streams.discard(self.id)
         self._connection.transmit()
-        self._expect_piece()
+        self._set_chunk_timeout()
 
-    def give_leave(self) -> None:
+    def send_continue(self) -> None:
         """Tell the client to send the body."""
         self._connection.send_headers(self.id, [(b":status", b"100")])
 
@@ -170,13 +170,13 @@ class RequestStream:
             fields.append((b"content-length", b"%d" % len(body)))
         if not wanted or not has_body(status):
             body = b""
-        self._finish_with(_State.FINISHED)
+        self._enter(_State.FINISHED)
         self._connection.send_headers(self.id, fields, end=not body)
         if body:
             self._connection.send_data(self.id, body, end=True)
         if not self._received:
             self._connection.quic.stop_reading(self.id, ErrorCode.H3_NO_ERROR)
-        self._connection.wrote(self, len(body))
+        self._connection.on_written(self, len(body))
 
     @property
     def body_framing(self) -> BodyFraming:
@@ -190,27 +190,27 @@ class RequestStream:
         if self._state is not _State.ANSWERING:
             asyncio.get_running_loop().call_soon(owner.on_lost)
             return self
-        self._finish_with(_State.STREAMING)
+        self._enter(_State.STREAMING)
         self._owner = owner
         self._connection.send_headers(self.id, response_fields(status, content_type, headers))
-        self._connection.wrote(self, 0)
+        self._connection.on_written(self, 0)
         return self
 
     def write(self, data: bytes) -> None:
         """Write a piece of the body."""
         if self._state is _State.STREAMING:
             self._connection.send_data(self.id, data)
-            self._connection.wrote(self, len(data))
+            self._connection.on_written(self, len(data))
 
     def finish(self) -> None:
         """End the body."""
         if self._state is _State.STREAMING:
-            self._finish_with(_State.FINISHED)
+            self._enter(_State.FINISHED)
             self._owner = None
             self._connection.send_data(self.id, b"", end=True)
             if self.blocked:
-                self._expect(WRITE_SECONDS)
-            self._connection.wrote(self, 0)
+                self._set_timeout(WRITE_SECONDS)
+            self._connection.on_written(self, 0)
 
     def accept_session(self, session: "WebTransportConnection", headers: "Sequence[Field]") -> None:
         """Answer 200 and leave this stream to the session."""
@@ -221,7 +221,7 @@ class RequestStream:
         connection.send_headers(self.id, response_fields(200, b"", headers))
         connection.begin_session(self.id, session)
 
-    def hand_over(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+    def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
         """Refuse: there is no socket to hand over (02 section 3.4)."""
         self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
 
@@ -232,7 +232,7 @@ class RequestStream:
 
     # Steps.
 
-    def _take_head(self, fields: "Sequence[Field]") -> None:
+    def _parse_head(self, fields: "Sequence[Field]") -> None:
         """Look where the request leads, and wait for its body. Raises `MalformedRequest` and `BadRequest`."""
         check_fields(fields, extended_connect=True)
         head = self._head = parse_head(fields, VERSION)
@@ -241,31 +241,31 @@ class RequestStream:
             self._start(protocol=protocol)
             return
         if self._route.streamed:
-            self._feed = StreamFeed(self, awaited=head.expects_continue and head.content_length != 0)
+            self._feed = BodyStreamFeeder(self, awaited=head.expects_continue and head.content_length != 0)
             self._start()
             return
-        self._expect(REQUEST_SECONDS)
+        self._set_timeout(REQUEST_SECONDS)
         self._limit_body(head.content_length)
         if self._state is _State.RECEIVING and head.expects_continue and head.content_length:
-            self._start(BodyAwaited)
+            self._start(ContinueRequired)
 
     def _limit_body(self, size: int) -> None:
         limit = self._route.max_body if self._route is not None else None
         if limit is not None and size > limit and self._state is _State.RECEIVING:
             self._start(BodyTooLarge)
 
-    def _take_end(self) -> None:
+    def _on_end(self) -> None:
         self._received = True
         if self._feed is not None:
             self._feed.on_end()
-            self._expect_piece()
+            self._set_chunk_timeout()
         elif self._state is _State.RECEIVING:
             self._start()
 
-    def _start(self, missing: type[BodyNotThere] | None = None, *, protocol: bytes = b"") -> None:
+    def _start(self, missing: type[BodyUnavailable] | None = None, *, protocol: bytes = b"") -> None:
         """Let the endpoint answer. What comes from now on of the body is dropped, unless it was `missing` and is asked
         for."""
-        self._finish_with(_State.ANSWERING)
+        self._enter(_State.ANSWERING)
         connection, head, route = self._connection, self._head, self._route
         if head is None or route is None:
             self.abort()  # the stream ended before its headers did
@@ -279,43 +279,43 @@ class RequestStream:
         elif missing is None:
             request = Request(head, body, connection.peer, tls=True)
         else:
-            request = UnreadRequest(head, b"", connection.peer, True, missing)
+            request = BodylessRequest(head, b"", connection.peer, True, missing)
         exchange = self._exchange = make(request, self)
         try:
             route.endpoint(exchange)
-        except BodyAwaited as awaited:
-            self._receive(replace(route, endpoint=awaited.go_on or route.endpoint))
+        except ContinueRequired as awaited:
+            self._receive(replace(route, endpoint=awaited.endpoint or route.endpoint))
         except Exception as failure:
-            answer_failure(exchange, failure)
+            respond_with_error(exchange, failure)
 
     def _receive(self, route: "Route") -> None:
         """Have the client send the body, for this route."""
-        self._finish_with(_State.RECEIVING)
+        self._enter(_State.RECEIVING)
         self._route = route
-        self._expect(REQUEST_SECONDS)
+        self._set_timeout(REQUEST_SECONDS)
         self._connection.send_headers(self.id, [(b":status", b"100")])
 
-    def _finish_with(self, state: _State) -> None:
+    def _enter(self, state: _State) -> None:
         """Enter another state."""
         self._state = state
         self._exchange = None
         if self._feed is not None and state > _State.STREAMING:
             self._feed = None
-            self._connection.quic.held.discard(self.id)
+            self._connection.quic.paused_streams.discard(self.id)
         self._connection.server.wheel.cancel(self)
 
     def _end(self) -> None:
         """Be no more."""
-        self._finish_with(_State.ENDED)
+        self._enter(_State.ENDED)
         self._owner = None
         self._connection.forget(self.id)
 
-    def _expect_piece(self) -> None:
+    def _set_chunk_timeout(self) -> None:
         if self._feed is not None and self._feed.reading:
-            self._expect(REQUEST_SECONDS)
+            self._set_timeout(REQUEST_SECONDS)
         elif self._state <= _State.STREAMING:
             self._connection.server.wheel.cancel(self)
 
-    def _expect(self, seconds: float) -> None:
+    def _set_timeout(self, seconds: float) -> None:
         wheel = self._connection.server.wheel
         wheel.schedule(self, wheel.clock() + seconds)

@@ -26,13 +26,13 @@ class Http3Server:
     def forget(self, connection: "Http3Connection") -> None:
         """A connection is gone."""
         self.connections.discard(connection)
-        self._look()
+        self._check_drained()
 
-    def note_idle(self, connection: "Http3Connection") -> None:
+    def on_idle(self, connection: "Http3Connection") -> None:
         """A client asks for nothing any more."""
         if self.stopping:
             connection.close()
-            self._look()
+            self._check_drained()
 
     async def stop(self) -> None:
         """Close idle connections and wait for requests and sessions of the others."""
@@ -40,9 +40,9 @@ class Http3Server:
         for connection in list(self.connections):
             connection.stop()
         self._emptied = asyncio.Event()
-        self._look()
+        self._check_drained()
         await self._emptied.wait()
 
-    def _look(self) -> None:
+    def _check_drained(self) -> None:
         if self._emptied is not None and all(connection.is_idle for connection in self.connections):
             self._emptied.set()

@@ -93,9 +93,9 @@ class WebTransportConnection:
         """Write to the stream; ignored when it is not open."""
         if self._state is _State.OPEN:
             connection = self._connection
-            if connection.quic.may_write(self.id):
+            if connection.quic.can_write(self.id):
                 connection.quic.send_stream_data(self.id, data)
-                connection.wrote(self, len(data))
+                connection.on_written(self, len(data))
 
     def close(self, code: int, reason: str) -> None:
         """End the stream behind what was written, and a moment later the session with code and reason.
@@ -109,7 +109,7 @@ class WebTransportConnection:
         self.resume_reading()
         if self._state is _State.OPEN:
             self._connection.finish_raw(self.id)
-            self._connection.wrote(self, 0)
+            self._connection.on_written(self, 0)
         self._state = _State.ENDING
         self._wheel.schedule(self, self._wheel.clock() + PAUSE_SECONDS)
 
@@ -117,19 +117,19 @@ class WebTransportConnection:
         """End the session at once, whatever is unsent."""
         if self._state is not _State.GONE:
             self._connection.reset(self.id, SESSION_GONE)
-            self._leave(ErrorCode.H3_INTERNAL_ERROR)
+            self._close_session(ErrorCode.H3_INTERNAL_ERROR)
 
     def pause_reading(self) -> None:
         """Deliver nothing more. The client may send as much as the stream's window, and that waits."""
         if self._state is _State.OPEN:
             self._paused = True
-            self._connection.quic.held.add(self.id)
+            self._connection.quic.paused_streams.add(self.id)
 
     def resume_reading(self) -> None:
         """Deliver what waits, in order, and read on."""
         self._paused = False
         if self._state is _State.OPEN:
-            self._connection.quic.held.discard(self.id)
+            self._connection.quic.paused_streams.discard(self.id)
             self._deliver_unread()
 
     # What the connection and the wheel call.
@@ -144,7 +144,7 @@ class WebTransportConnection:
         """End a session that has no stream yet."""
         if self._state is _State.WAITING:
             self._finish_session()
-            self._leave(None)
+            self._close_session(None)
 
     def receive(self, stream_id: int, data: bytes, *, ended: bool) -> None:
         """Bytes on a bidirectional stream of the session; only the first of them is of use."""
@@ -173,7 +173,7 @@ class WebTransportConnection:
         if self._state is not _State.GONE:
             self._connection.reset(self.id, SESSION_GONE)
             self._finish_session()
-            self._leave(None)
+            self._close_session(None)
 
     def on_stream_lost(self) -> None:
         """The client broke its stream off."""
@@ -188,7 +188,7 @@ class WebTransportConnection:
             self._finish_session(encode_uint_var(_CLOSE_SESSION) + encode_uint_var(len(capsule)) + capsule)
         else:
             self._finish_session()
-        self._leave(None)
+        self._close_session(None)
 
     # Steps.
 
@@ -220,13 +220,13 @@ class WebTransportConnection:
         """
         self._connection.send_data(self.session_id, last, end=True)
 
-    def _leave(self, error_code: int | None) -> None:
+    def _close_session(self, error_code: int | None) -> None:
         self._state = _State.GONE
         self._wheel.cancel(self)
         self._unread = None
         connection = self._connection
         if error_code is not None:
             connection.reset(self.session_id, error_code)
-        connection.quic.held.discard(self.id)
+        connection.quic.paused_streams.discard(self.id)
         connection.end_session(self.session_id)
         self.on_gone()

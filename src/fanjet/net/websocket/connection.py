@@ -100,10 +100,10 @@ class WebSocketConnection(asyncio.Protocol):
     def on_close_sent(self, code: int) -> None:
         """The server was first to send a close frame, with this code."""
 
-    def on_last_chance(self) -> None:
+    def on_before_close(self) -> None:
         """A close frame is about to be written, because of what the peer sent: nothing can be written after it."""
 
-    def on_peer_gone(self) -> None:
+    def on_connection_closed(self) -> None:
         """The connection has ended; called exactly once, in every case.
 
         At once when the peer ended it (a close frame, the end of its stream, an error) or broke the protocol; after
@@ -183,7 +183,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._reader is not None:
             self._deliver(self._reader)
         elif self._transport_paused:
-            self._let_transport_read()
+            self._resume_transport()
 
     # What the event loop calls.
 
@@ -222,7 +222,7 @@ class WebSocketConnection(asyncio.Protocol):
         """The peer will send no more, which ends a WebSocket."""
         self._deliver_rest()
         self._end()
-        self._report_gone()
+        self._report_closed()
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -231,7 +231,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._state = _LOST
         self._wheel.cancel(self)
         self._reader = None
-        self._report_gone()
+        self._report_closed()
 
     def pause_writing(self) -> None:
         """The kernel did not take everything."""
@@ -274,7 +274,7 @@ class WebSocketConnection(asyncio.Protocol):
             if had_turn:
                 asyncio.get_running_loop().call_soon(self._next_turn)
         if not (self._paused or turn_is_over):
-            self._let_transport_read()
+            self._resume_transport()
         elif reader.has_bytes and not self._transport_paused and self._state < _ENDED:
             # Not earlier: most pauses end before anything else is received, and cost no system call then.
             self._transport_paused = True
@@ -312,7 +312,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._handle(*frame)
         return True
 
-    def _let_transport_read(self) -> None:
+    def _resume_transport(self) -> None:
         if self._transport_paused and self._state < _ENDED:
             self._transport_paused = False
             self.transport.resume_reading()
@@ -339,10 +339,10 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _on_close_frame(self, payload: bytes) -> None:
         if self._state is not _CLOSING:
-            self.on_last_chance()
+            self.on_before_close()
         if self._state is not _CLOSING:  # which that may have begun
             self.transport.write(close_echo_frame(payload))
-            self._report_gone()
+            self._report_closed()
         self._end()
 
     def _fail(self, failure: ProtocolFailure) -> None:
@@ -350,7 +350,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._state is not _OPEN:
             self._end()
             return
-        self.on_last_chance()
+        self.on_before_close()
         if self._state is not _OPEN:
             self._end()
             return
@@ -362,7 +362,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._wait(LINGER_SECONDS)
-        self._report_gone()
+        self._report_closed()
 
     def _end(self) -> None:
         """Close the socket once what was written is out, within bounds."""
@@ -373,10 +373,10 @@ class WebSocketConnection(asyncio.Protocol):
         self._wait(CLOSE_FRAME_WRITE_SECONDS)
         self.transport.close()
 
-    def _report_gone(self) -> None:
+    def _report_closed(self) -> None:
         if not self._gone:
             self._gone = True
-            self.on_peer_gone()
+            self.on_connection_closed()
 
     def _wait(self, seconds: float) -> None:
         self._wheel.schedule(self, self._wheel.clock() + seconds)

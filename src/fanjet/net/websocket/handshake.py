@@ -17,24 +17,26 @@ _DEFLATE: Final = b"permessage-deflate; server_no_context_takeover; client_no_co
 _DEFLATE_LINE: Final = b"\r\nSec-WebSocket-Extensions: " + _DEFLATE
 
 # What clients send, which is found in a set some five times as fast as in a list of tokens.
-_USUAL_CONNECTION: Final = frozenset({b"Upgrade", b"upgrade", b"keep-alive, Upgrade"})
-_USUAL_UPGRADE: Final = frozenset({b"websocket", b"WebSocket"})
-_USUAL_VERSION: Final = frozenset({b"13"})
+_COMMON_CONNECTION: Final = frozenset({b"Upgrade", b"upgrade", b"keep-alive, Upgrade"})
+_COMMON_UPGRADE: Final = frozenset({b"websocket", b"WebSocket"})
+_COMMON_VERSION: Final = frozenset({b"13"})
 
 REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"), NO_SNIFFING)
 """Goes with every refused handshake."""
 
 
-def refused_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
+def handshake_error_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
     """Return the status to refuse this handshake with, None when it is in order. The first failing check decides."""
     header = request.head.headers.get  # properties cost twice what calls do
-    if not (header(b"connection") in _USUAL_CONNECTION or _names(request, b"connection", b"upgrade")):
+    if not (header(b"connection") in _COMMON_CONNECTION or _lists_token(request, b"connection", b"upgrade")):
         return 400
-    if not (header(b"upgrade") in _USUAL_UPGRADE or _names(request, b"upgrade", b"websocket")):
+    if not (header(b"upgrade") in _COMMON_UPGRADE or _lists_token(request, b"upgrade", b"websocket")):
         return 400
     if request.head.method != "GET":
         return 405
-    if not (header(b"sec-websocket-version") in _USUAL_VERSION or _names(request, b"sec-websocket-version", b"13")):
+    if not (
+        header(b"sec-websocket-version") in _COMMON_VERSION or _lists_token(request, b"sec-websocket-version", b"13")
+    ):
         return 400
     if not _is_key(header(b"sec-websocket-key", b"")):
         return 400
@@ -52,13 +54,13 @@ def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: 
     return head + b"\r\n\r\n"
 
 
-def refused_tunnel_status(request: Request, protocol: bytes, origin_allowed: OriginPredicate) -> int | None:
-    """`refused_status` for an extended CONNECT (RFC 8441) that asks for `protocol`: there is no key."""
+def tunnel_handshake_error_status(request: Request, protocol: bytes, origin_allowed: OriginPredicate) -> int | None:
+    """`handshake_error_status` for an extended CONNECT (RFC 8441) that asks for `protocol`: there is no key."""
     if protocol != b"websocket":
         return 400
     if request.method != "CONNECT":
         return 405
-    if not _names(request, b"sec-websocket-version", b"13"):
+    if not _lists_token(request, b"sec-websocket-version", b"13"):
         return 400
     return None if origin_allowed(request.headers.get(b"origin")) else 403
 
@@ -91,7 +93,7 @@ def _is_deflate(offer: list[bytes]) -> bool:
     return offer[0] == b"permessage-deflate" and all(offer)
 
 
-def _names(request: Request, header: bytes, token: bytes) -> bool:
+def _lists_token(request: Request, header: bytes, token: bytes) -> bool:
     """Whether a header lists a token, in any of its lines."""
     return any(item.strip(b" \t") == token for line in request.all_values(header) for item in line.lower().split(b","))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import hiredis
 
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.net.aio import Promise
+from fanjet.net.aio import DirectFuture
 
 from .errors import CommandError, ConnectionLost
 
@@ -23,7 +23,7 @@ Command = Words | bytes
 """Words, or a packed command."""
 Decode = Callable[[Any], Any]
 """Converts a reply to the result."""
-Expected = asyncio.Future[Any] | Promise[Any]
+Expected = asyncio.Future[Any] | DirectFuture[Any]
 """Receives the reply."""
 
 KEEPALIVE_SECONDS: Final = 0.4
@@ -71,9 +71,9 @@ class Connection(asyncio.Protocol):
         self._issue(command, future, decode)
         return future
 
-    def promise(self, command: Command, decode: Decode | None = None) -> Promise[Any]:
+    def promise(self, command: Command, decode: Decode | None = None) -> DirectFuture[Any]:
         """Like `execute`, cheaper, for commands sent ten thousand times a second."""
-        promise: Promise[Any] = Promise(self.loop)
+        promise: DirectFuture[Any] = DirectFuture(self.loop)
         self._issue(command, promise, decode)
         return promise
 
