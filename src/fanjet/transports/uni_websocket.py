@@ -60,7 +60,11 @@ class UniWebSocketTransport(WebSocketTransport):
     name = "uni_websocket"
 
     def __init__(
-        self, context: ClientContext, options: UniWebSocketOptions, request_info: RequestInfo, request: ConnectRequest | None
+        self,
+        context: ClientContext,
+        options: UniWebSocketOptions,
+        request_info: RequestInfo,
+        request: ConnectRequest | None,
     ) -> None:
         """`request`: what came with the handshake, if anything did."""
         super().__init__(context, options.websocket, request_info)
@@ -102,7 +106,11 @@ class JoiningUniWebSocketTransport(UniWebSocketTransport):
     __slots__ = ("_join",)
 
     def __init__(
-        self, context: ClientContext, options: UniWebSocketOptions, request_info: RequestInfo, request: ConnectRequest | None
+        self,
+        context: ClientContext,
+        options: UniWebSocketOptions,
+        request_info: RequestInfo,
+        request: ConnectRequest | None,
     ) -> None:
         """See the base; the terms say how to join."""
         assert options.join is not None
