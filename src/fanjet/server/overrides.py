@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Additions:
     """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
-    headers that events show. `rpc_methods`: what the server API's `rpc` calls. `fallback_app`: the ASGI application that
+    headers that events show. `rpc_methods`: what the server API's `rpc` calls. `fallback_app`: the ASGI app that
     has the rest of the external requests. `host`: the ASGI server that listens in place of the external listener.
     `take_node` is given the node, for the program to call the server API in."""
 
