@@ -69,7 +69,7 @@ class Additions:
         if self.handlers is not None:
             self.handlers.tasks.cancel()
         if self.fallback_app is not None:
-            self.fallback_app.cancel_requests()
+            self.fallback_app.cancel()
 
     async def stop(self) -> None:
         """After the last connection has ended."""
