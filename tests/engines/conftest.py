@@ -1,4 +1,4 @@
-"""A recorder of what brokers report, and Redis, for all engine tests."""
+"""A recorder of broker events, and Redis and NATS servers, for all engine tests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Delivered:
 
 @dataclass
 class Recorder:
-    """RevocationEvents that keep everything. Engines with a network report later: tests wait for a number of events."""
+    """Records all `RevocationEvents`. Remote engines report later: tests wait for a number of events."""
 
     delivered: list[Delivered] = field(default_factory=list)
     members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Recorder:
         self.changed.set()
 
     async def refusals(self, count: int) -> list[str]:
-        """The channels refused so far, once there are `count`."""
+        """The channels revoked so far, once there are `count`."""
         await self._reached(self.refused, count)
         return self.refused
 

@@ -1,4 +1,4 @@
-"""What the log is told of engines that fail."""
+"""Logging of engine failures."""
 
 import logging
 
@@ -9,7 +9,7 @@ from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.telemetry.logging import get_logger
 
 
-def test_an_outage_does_not_flood_the_log_and_surprises_are_shown_in_full(caplog: pytest.LogCaptureFixture) -> None:
+def test_outages_are_rate_limited_and_bugs_logged_with_traceback(caplog: pytest.LogCaptureFixture) -> None:
     log = get_logger(__name__)
     for number in range(1000):
         log_failure(log, "error updating presence", EngineUnavailable("down"), channel=f"c{number}")

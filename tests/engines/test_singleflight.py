@@ -1,4 +1,4 @@
-"""Identical reads at the same time share calls (07 §22.2, 11-32)."""
+"""Sharing of concurrent identical reads (07 §22.2, 11-32)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_calls_at_the_same_time_are_one(broker: SingleflightBroker, gate: Gate) -> None:
+async def test_concurrent_identical_calls_are_shared(broker: SingleflightBroker, gate: Gate) -> None:
     await broker.publish("news", b"1", KEEP)
     reads = await asyncio.gather(*(broker.history("news", limit=-1) for _ in range(100)))
     assert gate.channels("history") == ["news"]
@@ -39,14 +39,14 @@ async def test_calls_at_the_same_time_are_one(broker: SingleflightBroker, gate: 
     assert len(reads[0].publications) == 1
 
 
-async def test_others_are_calls_of_their_own(broker: SingleflightBroker, gate: Gate) -> None:
+async def test_different_calls_are_not_shared(broker: SingleflightBroker, gate: Gate) -> None:
     await asyncio.gather(broker.history("news"), broker.history("sport"), broker.history("news", limit=0))
     assert sorted(gate.channels("history")) == ["news", "news", "sport"]
     await broker.history("news")
     assert len(gate.channels("history")) == 4
 
 
-async def test_no_answer_is_older_than_its_question(broker: SingleflightBroker, gate: Gate) -> None:
+async def test_no_result_is_older_than_its_call(broker: SingleflightBroker, gate: Gate) -> None:
     gate.hold("history answer")
     first = asyncio.ensure_future(broker.history("news"))
     await turns()
@@ -60,14 +60,14 @@ async def test_no_answer_is_older_than_its_question(broker: SingleflightBroker, 
     assert gate.channels("history") == ["news", "news"]
 
 
-async def test_failures_are_shared_and_pass(broker: SingleflightBroker, gate: Gate) -> None:
+async def test_failures_are_shared_but_not_cached(broker: SingleflightBroker, gate: Gate) -> None:
     gate.fail("history", EngineUnavailable("away"))
     outcomes = await asyncio.gather(*(broker.history("news") for _ in range(3)), return_exceptions=True)
     assert all(isinstance(outcome, EngineUnavailable) for outcome in outcomes)
     assert (await broker.history("news")).top.epoch
 
 
-async def test_who_gives_up_leaves_the_others_alone(broker: SingleflightBroker, gate: Gate) -> None:
+async def test_cancelling_one_caller_does_not_affect_others(broker: SingleflightBroker, gate: Gate) -> None:
     gate.hold("history")
     reads = [asyncio.ensure_future(broker.history("news")) for _ in range(3)]
     await turns()
@@ -91,7 +91,7 @@ async def test_presence_is_shared(gate: Gate) -> None:
     assert gate.channels("presence_stats") == ["news"]
 
 
-async def test_everything_else_is_handed_on() -> None:
+async def test_other_calls_are_delegated() -> None:
     events = Recorder()
     broker, manager = SingleflightBroker(MemoryBroker(events)), SingleflightPresenceManager(MemoryPresenceManager())
     for engine in (broker, manager):

@@ -1,4 +1,4 @@
-"""Every engine under one suite: an engine that joins adds its name and how it is opened."""
+"""All engines under one suite: a new engine adds its name and how it is opened."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -70,7 +70,7 @@ async def broker(
 async def any_broker(
     request: pytest.FixtureRequest, events: BrokerEvents, redis_installations: Installations, nats: Nats
 ) -> AsyncIterator[Broker]:
-    """The same, whether it has history or not."""
+    """A broker with or without history."""
     async with _opened(request.param, events, redis_installations, nats) as broker:
         yield broker
 
@@ -91,14 +91,14 @@ async def _opened(engine: str, events: BrokerEvents, installations: Installation
 
 @pytest.fixture
 def needs_one_step(broker: Broker) -> None:
-    """For what can only be done where stream and message are made in one step (07 §16)."""
+    """Skip where append and delivery are not atomic (07 §16)."""
     if isinstance(broker, RedisNatsBroker):
         pytest.skip("what goes over NATS has neither time, version nor the publication before it")
 
 
 @pytest.fixture
 def needs_streams(broker: Broker, request: pytest.FixtureRequest) -> None:
-    """For what lists cannot do (07 §10)."""
+    """Skip with LISTs (07 §10)."""
     if "lists" in request.node.callspec.params["broker"]:
         pytest.skip("lists know no versions and no reverse order")
 

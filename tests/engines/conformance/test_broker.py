@@ -1,4 +1,4 @@
-"""What every broker does (07 §1.2, §2, §3.3, §3.4). Touches the interface only."""
+"""Behaviour of every broker with history, through its interface (07 §1.2, §2, §3.3, §3.4)."""
 
 import asyncio
 
@@ -63,7 +63,7 @@ async def test_an_epoch_is_eight_letters(broker):
     assert epoch.isalpha()
 
 
-async def test_channels_have_streams_of_their_own(broker):
+async def test_each_channel_has_its_own_stream(broker):
     first = await fill(broker, 2)
     second = await fill(broker, 1, channel="other")
     assert first != second
@@ -71,7 +71,7 @@ async def test_channels_have_streams_of_their_own(broker):
 
 
 @pytest.mark.usefixtures("needs_one_step")
-async def test_a_publication_carries_everything_that_was_published(broker, events):
+async def test_a_publication_has_all_published_fields(broker, events):
     options = replace(KEEP, info=ALICE, tags={"lvl": "1"}, version=7)
     await broker.publish("news", b'{"a": 1.50}', options)
     [delivered] = await events.deliveries(1)
@@ -86,13 +86,13 @@ async def test_a_publication_carries_everything_that_was_published(broker, event
 
 
 @pytest.mark.usefixtures("needs_one_step")
-async def test_publishing_is_delivered_in_offset_order_whoever_publishes(broker, events):
+async def test_concurrent_publishes_are_delivered_in_offset_order(broker, events):
     await asyncio.gather(*(broker.publish("news", b"{}", KEEP) for _ in range(50)))
     delivered = await events.deliveries(50)
     assert [d.publication.offset for d in delivered] == list(range(1, 51))
 
 
-async def test_a_publication_without_history_leaves_the_stream_alone(broker, events):
+async def test_a_publication_without_history_does_not_change_the_stream(broker, events):
     epoch = await fill(broker, 2)
     await broker.publish("news", b'"aside"', PublishOptions())
     assert (await broker.history("news", limit=0)).top == StreamPosition(2, epoch)
@@ -103,7 +103,7 @@ async def test_a_publication_without_history_leaves_the_stream_alone(broker, eve
 
 
 @pytest.mark.usefixtures("needs_one_step")
-async def test_a_delta_publication_comes_with_the_one_before(broker, events):
+async def test_a_delta_publication_comes_with_the_previous_one(broker, events):
     await fill(broker, 1)
     await broker.publish("news", b"2", replace(KEEP, use_delta=True))
     first, second = await events.deliveries(2)
@@ -114,14 +114,14 @@ async def test_a_delta_publication_comes_with_the_one_before(broker, events):
     assert second.previous.data == b"1"
 
 
-async def test_the_first_delta_publication_has_none_before(broker, events):
+async def test_the_first_delta_publication_has_no_previous_one(broker, events):
     await broker.publish("news", b"1", replace(KEEP, use_delta=True))
     [delivered] = await events.deliveries(1)
     assert delivered.use_delta
     assert delivered.previous is None
 
 
-async def test_a_delta_publication_after_removal_has_none_before(broker, events):
+async def test_a_delta_publication_after_removal_has_no_previous_one(broker, events):
     await fill(broker, 1)
     await broker.remove_history("news")
     await broker.publish("news", b"2", replace(KEEP, use_delta=True))
@@ -211,14 +211,14 @@ async def test_a_suppressed_version_returns_the_top_and_stores_no_idempotency_re
     assert (await broker.publish("news", b"4", replace(KEEP, version=7, idempotency_key="k"))).suppressed == ""
 
 
-async def test_the_idempotency_key_is_looked_at_before_the_version(broker):
+async def test_the_idempotency_key_is_checked_before_the_version(broker):
     options = replace(KEEP, version=5, idempotency_key="k")
     await broker.publish("news", b"1", options)
     assert (await broker.publish("news", b"1", options)).suppressed == "idempotency"
 
 
 @pytest.mark.usefixtures("needs_one_step")
-async def test_versions_do_not_count_without_history(broker, events):
+async def test_versions_are_ignored_without_history(broker, events):
     await broker.publish("news", b"1", replace(KEEP, version=5))
     assert (await broker.publish("news", b"2", PublishOptions(version=5))).suppressed == ""
     assert (await events.deliveries(2))[1].publication.version == 5
@@ -241,13 +241,13 @@ async def test_the_newest_are_kept(broker):
     assert history.top == StreamPosition(3, epoch)
 
 
-async def test_a_smaller_size_trims_what_a_larger_one_kept(broker):
+async def test_a_smaller_size_trims_the_history(broker):
     await fill(broker, 5)
     await broker.publish("news", b"6", replace(KEEP, history_size=2))
     assert await offsets(broker) == [5, 6]
 
 
-async def test_reading_a_channel_never_used_creates_its_stream(broker):
+async def test_reading_an_unused_channel_creates_its_stream(broker):
     first = await broker.history("news")
     assert first.publications == []
     assert first.top.offset == 0
@@ -303,7 +303,7 @@ async def test_history_reads_backwards(broker, since, limit, expected):
     assert history.top == StreamPosition(6, epoch)
 
 
-async def test_the_broker_compares_no_epochs(broker):
+async def test_the_broker_does_not_compare_epochs(broker):
     await fill(broker, 3)
     assert await offsets(broker, since=StreamPosition(1, "OtherOne")) == [2, 3]
     assert await offsets(broker, since=StreamPosition(1, "")) == [2, 3]
@@ -320,7 +320,7 @@ async def test_removal_keeps_offset_and_epoch(broker):
     assert await offsets(broker, since=StreamPosition(1, epoch)) == [4]
 
 
-async def test_removing_what_was_never_there_does_nothing(broker):
+async def test_removing_an_unknown_history_does_nothing(broker):
     await broker.remove_history("news")
     assert (await broker.history("news")).top.offset == 0
 

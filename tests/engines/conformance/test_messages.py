@@ -1,4 +1,4 @@
-"""What every broker does, whether it keeps history or not (07 §1.2)."""
+"""Behaviour of every broker, with or without history (07 §1.2)."""
 
 from fanjet.engines.interfaces import PublishOptions
 from fanjet.protocol.publication import ClientInfo
@@ -6,7 +6,7 @@ from fanjet.protocol.publication import ClientInfo
 ALICE = ClientInfo("alice", "c1", b'{"name":"Alice"}', b"{}")
 
 
-async def test_a_publication_carries_what_was_published(any_broker, events):
+async def test_a_publication_has_the_published_fields(any_broker, events):
     published = await any_broker.publish("news", b'{"a": 1.50}', PublishOptions(info=ALICE, tags={"lvl": "1"}))
     [delivered] = await events.deliveries(1)
     publication = delivered.publication
@@ -16,14 +16,14 @@ async def test_a_publication_carries_what_was_published(any_broker, events):
     assert not delivered.use_delta
 
 
-async def test_a_wish_for_deltas_arrives(any_broker, events):
+async def test_the_delta_flag_is_delivered(any_broker, events):
     await any_broker.publish("news", b"1", PublishOptions(use_delta=True))
     [delivered] = await events.deliveries(1)
     assert delivered.use_delta
     assert delivered.previous is None
 
 
-async def test_what_is_published_one_after_another_arrives_in_order(any_broker, events):
+async def test_sequential_publications_arrive_in_order(any_broker, events):
     for number in range(50):
         await any_broker.publish("news", b"%d" % number, PublishOptions())
     assert [int(delivered.publication.data) for delivered in await events.deliveries(50)] == list(range(50))

@@ -1,4 +1,4 @@
-"""What every presence manager does (07 §1.2, §3.5). Touches the interface only."""
+"""Behaviour of every presence manager, through its interface (07 §1.2, §3.5)."""
 
 from fanjet.protocol.publication import ClientInfo
 
@@ -26,7 +26,7 @@ async def test_adding_again_refreshes_the_entry(presence):
     assert await presence.presence_stats("news") == (1, 1)
 
 
-async def test_removed_entries_are_gone_and_the_others_stay(presence):
+async def test_only_the_removed_entry_is_gone(presence):
     await presence.add("news", "c1", ALICE)
     await presence.add("news", "c2", ClientInfo("bob", "c2"))
     await presence.remove("news", "c1", "alice")
@@ -35,7 +35,7 @@ async def test_removed_entries_are_gone_and_the_others_stay(presence):
     assert await presence.presence("news") == {}
 
 
-async def test_removing_the_unknown_does_nothing(presence):
+async def test_removing_an_unknown_entry_does_nothing(presence):
     await presence.remove("news", "c1", "alice")
     await presence.add("news", "c1", ALICE)
     await presence.remove("news", "c2", "bob")
@@ -43,13 +43,13 @@ async def test_removing_the_unknown_does_nothing(presence):
     assert await presence.presence("news") == {"c1": ALICE}
 
 
-async def test_stats_count_clients_and_distinct_users_and_the_anonymous_are_one(presence):
+async def test_stats_count_clients_and_distinct_users_with_anonymous_as_one(presence):
     for client, user in [("c1", "alice"), ("c2", "alice"), ("c3", "bob"), ("c4", ""), ("c5", "")]:
         await presence.add("news", client, ClientInfo(user, client))
     assert await presence.presence_stats("news") == (5, 3)
 
 
-async def test_what_was_read_does_not_change_later(presence):
+async def test_a_presence_result_does_not_change_later(presence):
     await presence.add("news", "c1", ALICE)
     read = await presence.presence("news")
     await presence.remove("news", "c1", "alice")

@@ -1,4 +1,4 @@
-"""A memory broker whose clock is moved by hand."""
+"""A memory broker with a manual clock."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Engine:
     clock: Clock
 
     def pass_time(self, seconds: float) -> None:
-        """Move the clock and let the broker notice."""
+        """Move the clock and sweep."""
         self.clock.now += seconds
         self.broker.sweep()
 

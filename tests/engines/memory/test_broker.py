@@ -1,4 +1,4 @@
-"""What is peculiar to the memory broker: expiry, the version baseline, and that nothing waits (07 §3)."""
+"""Expiry, version baseline and synchronous calls of the memory broker (07 §3)."""
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ KEEP = PublishOptions(history_size=10, history_ttl=60, history_meta_ttl=600)
 
 
 async def stored(engine, channel="news") -> list[int]:
-    """Offsets in the stream, read without prolonging it beyond a second."""
+    """Offsets in the stream, read without extending its life beyond a second."""
     return [p.offset for p in (await engine.broker.history(channel, meta_ttl=1)).publications]
 
 
@@ -35,13 +35,13 @@ async def test_expired_publications_leave_the_version_baseline(engine):
     assert (await engine.broker.publish("news", b"1", replace(KEEP, version=5))).suppressed == "version"
 
 
-async def test_what_has_expired_stays_until_the_next_sweep(engine):
+async def test_expired_data_stays_until_the_next_sweep(engine):
     await engine.broker.publish("news", b"1", KEEP)
     engine.clock.now += 61
     assert len((await engine.broker.history("news")).publications) == 1
 
 
-async def test_a_suppressed_version_prolongs_the_stream(engine):
+async def test_a_suppressed_version_extends_the_ttl(engine):
     await engine.broker.publish("news", b"1", replace(KEEP, version=5))
     engine.pass_time(59)
     assert (await engine.broker.publish("news", b"1", replace(KEEP, version=5))).suppressed == "version"
@@ -49,7 +49,7 @@ async def test_a_suppressed_version_prolongs_the_stream(engine):
     assert len((await engine.broker.history("news")).publications) == 1
 
 
-async def test_a_shorter_ttl_counts_at_once(engine):
+async def test_a_shorter_ttl_applies_immediately(engine):
     await engine.broker.publish("news", b"1", KEEP)
     await engine.broker.publish("news", b"2", replace(KEEP, history_ttl=5))
     engine.pass_time(5)
@@ -78,7 +78,7 @@ async def test_a_stream_made_by_a_read_expires_too(engine):
     assert (await engine.broker.history("news", meta_ttl=600)).top.epoch != first.top.epoch
 
 
-async def test_without_a_meta_ttl_the_nodes_own_counts(engine):
+async def test_without_a_meta_ttl_the_configured_one_applies(engine):
     first = await engine.broker.history("news")
     engine.pass_time(999)
     await engine.broker.publish("news", b"1", replace(KEEP, history_meta_ttl=0))
@@ -88,7 +88,7 @@ async def test_without_a_meta_ttl_the_nodes_own_counts(engine):
     assert (await engine.broker.history("news")).top.epoch != first.top.epoch
 
 
-async def test_without_any_meta_ttl_a_stream_stays(events):
+async def test_without_any_meta_ttl_a_stream_does_not_expire(events):
     clock_now = 0.0
     broker = MemoryBroker(events, clock=lambda: clock_now, history_meta_ttl=0)
     first = await broker.publish("news", b"1", replace(KEEP, history_meta_ttl=0))
@@ -128,7 +128,7 @@ async def test_the_epoch_is_stored_with_offset_one_only(engine):
 
 
 def test_no_call_waits(engine):
-    """Callers step these coroutines by hand, so none may suspend."""
+    """Callers step these coroutines eagerly, so none may suspend."""
     broker = engine.broker
     calls = [
         broker.publish("news", b"1", PublishOptions()),
@@ -143,13 +143,13 @@ def test_no_call_waits(engine):
             next(call.__await__())
 
 
-async def test_the_first_publication_of_a_stream_names_its_epoch(engine, events):
+async def test_the_first_publication_of_a_stream_has_its_epoch(engine, events):
     positions = [(await engine.broker.publish("news", b"{}", KEEP)).position for _ in range(2)]
     delivered = await events.deliveries(2)
     assert [d.publication.epoch for d in delivered] == [positions[0].epoch, ""]
 
 
-async def test_a_reverse_read_from_far_past_the_top_finds_nothing(engine):
+async def test_a_reverse_read_from_far_beyond_the_top_is_empty(engine):
     epoch = (await engine.broker.publish("news", b"{}", KEEP)).position.epoch
     history = await engine.broker.history("news", since=StreamPosition(3, epoch), reverse=True)
     assert history.publications == []

@@ -4,7 +4,7 @@ from fanjet.engines.memory.expiry import ExpiryQueue
 from fanjet.engines.memory.stream import NEVER, Stream
 
 
-def test_a_moved_deadline_costs_no_new_entry():
+def test_a_postponed_deadline_needs_no_new_entry():
     streams = {"news": Stream()}
     queue = ExpiryQueue(streams)
     for deadline in range(100, 200):
@@ -13,7 +13,7 @@ def test_a_moved_deadline_costs_no_new_entry():
     assert len(queue) == 1
 
 
-def test_a_stream_comes_up_at_its_latest_deadline_once():
+def test_a_stream_is_due_once_at_its_latest_deadline():
     streams = {"news": Stream()}
     queue = ExpiryQueue(streams)
     for deadline in (100, 150):

@@ -14,13 +14,13 @@ def test_results_are_found_until_they_expire():
     assert cache.find("news", "k", 1000 + RESULT_TTL_MS) is None
 
 
-def test_channel_and_key_do_not_run_together():
+def test_channel_and_key_are_separate():
     cache = IdempotencyCache()
     cache.store("a", "b_c", FIRST, 0)
     assert cache.find("a_b", "c", 1) is None
 
 
-def test_a_sweep_drops_what_expired_and_nothing_else():
+def test_a_sweep_removes_only_expired_results():
     cache = IdempotencyCache()
     cache.store("news", "old", FIRST, 0)
     cache.store("news", "new", SECOND, 1)
@@ -29,7 +29,7 @@ def test_a_sweep_drops_what_expired_and_nothing_else():
     assert cache.find("news", "new", RESULT_TTL_MS) == SECOND
 
 
-def test_a_result_stored_anew_is_swept_at_its_new_time():
+def test_a_result_stored_again_expires_at_its_new_time():
     cache = IdempotencyCache()
     cache.store("news", "a", FIRST, 0)
     cache.store("news", "b", FIRST, 1)

@@ -1,4 +1,4 @@
-"""The stream as data, against a model."""
+"""The stream compared with a model."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Connecting to NATS: who we are, and over what (07 §15.2)."""
+"""Credentials and TLS of NATS connections (07 §15.2)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def connected(url: str, **more: Any) -> AsyncIterator[NatsConnection]:
         await connection.close()
 
 
-async def test_user_and_password_may_be_escaped(tmp_path: Path) -> None:
+async def test_user_and_password_may_be_percent_encoded(tmp_path: Path) -> None:
     server = nats_with(tmp_path, USERS)
     try:
         async with connected(f"nats://{LOGIN}@127.0.0.1:{server.port},") as connection:
@@ -53,7 +53,7 @@ async def test_user_and_password_may_be_escaped(tmp_path: Path) -> None:
         server.stop()
 
 
-async def test_servers_that_are_told_of_know_the_user_too(tmp_path: Path) -> None:
+async def test_announced_servers_get_the_credentials_too(tmp_path: Path) -> None:
     route = free_port()
     cluster = ("--cluster_name", "c", "--cluster", f"nats://127.0.0.1:{route}")
     one = nats_with(tmp_path / "one", USERS, *cluster)
@@ -84,7 +84,7 @@ async def test_servers_that_are_told_of_know_the_user_too(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("how", ["configuration", "scheme"])
-async def test_nothing_is_sent_without_tls_where_it_is_asked_for(tmp_path: Path, how: str) -> None:
+async def test_nothing_is_sent_unencrypted_where_tls_is_requested(tmp_path: Path, how: str) -> None:
     server = nats_with(tmp_path, USERS)
     tls = {"tls": {"enabled": True, "server_ca_pem": issue().certificate}} if how == "configuration" else {}
     scheme = "nats" if how == "configuration" else "tls"
@@ -96,7 +96,7 @@ async def test_nothing_is_sent_without_tls_where_it_is_asked_for(tmp_path: Path,
         server.stop()
 
 
-async def test_tls_is_used_where_it_need_not_be(tmp_path: Path) -> None:
+async def test_tls_is_used_where_it_is_optional(tmp_path: Path) -> None:
     pair, monitor = issue(), free_port()
     for name, pem in (("cert", pair.certificate), ("key", pair.key)):
         (tmp_path / name).write_text(pem)

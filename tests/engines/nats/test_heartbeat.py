@@ -1,4 +1,4 @@
-"""A node finds out that NATS is not heard any more, however alive the connection looks (07 §15.2)."""
+"""Detection of NATS connections that deliver nothing (07 §15.2)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 0.4
 numbers = itertools.count()
-"""No two messages are the same."""
+"""Makes messages distinct."""
 
 
 @asynccontextmanager
@@ -41,12 +41,12 @@ async def opened(url: str, events: Recorder, *, probe_seconds: float = PROBE_SEC
         await broker.close()
 
 
-async def is_well(broker: NatsBroker) -> bool:
+async def is_healthy(broker: NatsBroker) -> bool:
     return not broker.outage
 
 
 async def delivered_again(broker: NatsBroker, events: Recorder) -> None:
-    """Wait until what is published comes back."""
+    """Wait until publications are delivered."""
     before = len(events.delivered)
 
     async def arrives() -> bool:
@@ -60,7 +60,7 @@ async def delivered_again(broker: NatsBroker, events: Recorder) -> None:
     await until(arrives)
 
 
-async def test_where_there_are_no_messages_probes_come_back(nats: Nats, events: Recorder) -> None:
+async def test_probes_bound_the_silence(nats: Nats, events: Recorder) -> None:
     async with opened(nats.nats_url, events) as broker:
         silences = [0.0]
 
@@ -70,11 +70,11 @@ async def test_where_there_are_no_messages_probes_come_back(nats: Nats, events: 
 
         for _ in range(3):
             await until(falls)
-        await until(partial(is_well, broker))
+        await until(partial(is_healthy, broker))
         assert not events.delivered
 
 
-async def test_a_connection_that_falls_silent_is_replaced(nats: Nats, events: Recorder) -> None:
+async def test_a_silent_connection_is_replaced(nats: Nats, events: Recorder) -> None:
     async with Relay(nats.port) as relay, opened(f"nats://127.0.0.1:{relay.port}", events) as broker:
         await broker.subscribe("news")
         await delivered_again(broker, events)
@@ -92,7 +92,7 @@ async def test_a_connection_that_falls_silent_is_replaced(nats: Nats, events: Re
 
         await until(another)
         relay.flow()
-        await until(partial(is_well, broker))
+        await until(partial(is_healthy, broker))
         await delivered_again(broker, events)
         await broker.unsubscribe("news")
         await broker.subscribe("news")
@@ -101,7 +101,7 @@ async def test_a_connection_that_falls_silent_is_replaced(nats: Nats, events: Re
         assert len(payloads) == len(set(payloads))
 
 
-async def test_what_subscribed_while_silent_is_heard_afterwards(nats: Nats, events: Recorder) -> None:
+async def test_subscriptions_made_while_silent_work_afterwards(nats: Nats, events: Recorder) -> None:
     async with Relay(nats.port) as relay, opened(f"nats://127.0.0.1:{relay.port}", events) as broker:
         relay.stall()
 
@@ -122,7 +122,7 @@ async def test_what_subscribed_while_silent_is_heard_afterwards(nats: Nats, even
         await delivered_again(broker, events)
 
 
-async def test_probes_that_are_forbidden_prove_nothing(tmp_path: Path, events: Recorder) -> None:
+async def test_denied_probes_prove_nothing(tmp_path: Path, events: Recorder) -> None:
     (tmp_path / "conf").write_text(
         'authorization { users: [{ user: u, password: p, permissions: { subscribe: "p.client.>", publish: ">" } }] }'
     )
@@ -142,7 +142,7 @@ async def test_probes_that_are_forbidden_prove_nothing(tmp_path: Path, events: R
         server.stop()
 
 
-async def test_what_the_server_refuses_is_told(tmp_path: Path, events: Recorder) -> None:
+async def test_denied_subscriptions_are_reported(tmp_path: Path, events: Recorder) -> None:
     permissions = '{ subscribe: ["p.client.news", "p.client.wide", "P.node.Me"], publish: ">" }'
     users = f"[{{ user: u, password: p, permissions: {permissions} }}]"
     (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
@@ -166,7 +166,7 @@ async def test_what_the_server_refuses_is_told(tmp_path: Path, events: Recorder)
         server.stop()
 
 
-async def test_a_refusal_ends_no_subscription_that_differs_by_case_alone(tmp_path: Path, events: Recorder) -> None:
+async def test_a_denial_is_case_sensitive(tmp_path: Path, events: Recorder) -> None:
     permissions = '{ subscribe: ["p.client.news", "p.client.Upper", "p.node.>"], publish: ">" }'
     users = f"[{{ user: u, password: p, permissions: {permissions} }}]"
     (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
@@ -184,7 +184,7 @@ async def test_a_refusal_ends_no_subscription_that_differs_by_case_alone(tmp_pat
         server.stop()
 
 
-async def test_what_the_server_refuses_too_late_is_told_afterwards(tmp_path: Path, events: Recorder) -> None:
+async def test_late_denials_are_reported(tmp_path: Path, events: Recorder) -> None:
     permissions = '{ subscribe: ["p.client.news", "p.node.>"], publish: ">" }'
     users = f"[{{ user: u, password: p, permissions: {permissions} }}]"
     (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
@@ -208,7 +208,7 @@ async def test_what_the_server_refuses_too_late_is_told_afterwards(tmp_path: Pat
         server.stop()
 
 
-async def test_who_is_allowed_to_hear_orders_no_more_is_not_well_until_allowed_again(tmp_path: Path) -> None:
+async def test_denied_control_messages_are_an_outage_until_permitted_again(tmp_path: Path) -> None:
     def permit(subjects: str) -> None:
         users = f"[{{ user: u, password: p, permissions: {{ subscribe: {subjects}, publish: '>' }} }}]"
         (tmp_path / "conf").write_text(f"authorization {{ users: {users} }}")
@@ -292,7 +292,7 @@ async def connected_through(relay: Relay) -> AsyncIterator[NatsConnection]:
         await connection.close()
 
 
-async def test_who_gives_up_subscribing_receives_nothing(nats: Nats) -> None:
+async def test_a_cancelled_subscribe_receives_nothing(nats: Nats) -> None:
     async with Relay(nats.port) as relay, connected_through(relay) as connection:
         received: list[bytes] = []
         relay.stall()
@@ -319,7 +319,7 @@ async def test_who_gives_up_subscribing_receives_nothing(nats: Nats) -> None:
         assert received == [b"2"]
 
 
-async def test_a_late_answer_is_a_sign_of_life_as_well(nats: Nats) -> None:
+async def test_a_late_pong_keeps_the_connection_alive(nats: Nats) -> None:
     async with Relay(nats.port) as relay, connected_through(relay) as connection:
         client = connection._client
         relay.stall()

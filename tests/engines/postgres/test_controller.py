@@ -39,7 +39,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def settings(postgres: Postgres) -> dict[str, Any]:
-    """Those of a cluster that no other test is in."""
+    """Settings of a cluster for one test."""
     return {"dsn": postgres.dsn, "table_prefix": f"t{uuid.uuid4().hex[:12]}"}
 
 
@@ -50,19 +50,19 @@ async def sql(postgres: Postgres) -> AsyncIterator[asyncpg.Connection[asyncpg.Re
     await connection.close()
 
 
-class Heard:
-    """What a node has heard, in order."""
+class ReceivedMessages:
+    """Messages received by a node, in order."""
 
     def __init__(self, controller: PostgresController) -> None:
         self.controller = controller
         self._messages: asyncio.Queue[bytes] = asyncio.Queue()
-        self.take = self._messages.put_nowait
+        self.put = self._messages.put_nowait
 
     async def next(self) -> bytes:
         return await asyncio.wait_for(self._messages.get(), PATIENCE)
 
 
-async def published(node: Heard, message: bytes) -> bool:
+async def published(node: ReceivedMessages, message: bytes) -> bool:
     try:
         await node.controller.publish_control(message)
     except EngineUnavailable:
@@ -71,17 +71,17 @@ async def published(node: Heard, message: bytes) -> bool:
 
 
 @asynccontextmanager
-async def node(settings: dict[str, Any], uid: str, **more: Any) -> AsyncIterator[Heard]:
-    heard = Heard(PostgresController(Settings(**settings | more), uid))
-    await heard.controller.start(heard.take)
+async def node(settings: dict[str, Any], uid: str, **more: Any) -> AsyncIterator[ReceivedMessages]:
+    received = ReceivedMessages(PostgresController(Settings(**settings | more), uid))
+    await received.controller.start(received.put)
     try:
-        yield heard
+        yield received
     finally:
-        await heard.controller.close()
+        await received.controller.close()
 
 
 @pytest.mark.parametrize("more", [{}, {"num_shards": 3}, {"use_notify": True, "poll_interval": NEVER}])
-async def test_messages_reach_all_or_one(settings: dict[str, Any], more: dict[str, Any]) -> None:
+async def test_messages_reach_all_nodes_or_one(settings: dict[str, Any], more: dict[str, Any]) -> None:
     async with node(settings, "a", **more) as a, node(settings, "b", **more) as b:
         for number in range(5):
             await a.controller.publish_control(b"to all %d" % number)
@@ -100,7 +100,7 @@ async def test_one_notification_wakes_the_readers_of_all_shards(settings: dict[s
         assert {await a.next() for _ in range(12)} == {b"%d" % number for number in range(12)}
 
 
-async def test_what_was_published_before_is_not_heard(settings: dict[str, Any]) -> None:
+async def test_earlier_messages_are_not_received(settings: dict[str, Any]) -> None:
     async with node(settings, "a") as a:
         await a.controller.publish_control(b"before")
         assert await a.next() == b"before"
@@ -109,21 +109,21 @@ async def test_what_was_published_before_is_not_heard(settings: dict[str, Any]) 
             assert await b.next() == b"after"
 
 
-async def test_a_message_that_cannot_be_handled_holds_up_no_other(
+async def test_a_failing_handler_does_not_block_other_messages(
     settings: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     controller = PostgresController(Settings(**settings), "a")
-    heard = Heard(controller)
+    received = ReceivedMessages(controller)
 
     def take(message: bytes) -> None:
         if message == b"bad":
             raise ValueError("bad")
-        heard.take(message)
+        received.put(message)
 
     await controller.start(take)
     await controller.publish_control(b"bad")
     await controller.publish_control(b"good")
-    assert await heard.next() == b"good"
+    assert await received.next() == b"good"
     assert "error handling control message" in caplog.text
     await controller.close()
 
@@ -141,7 +141,7 @@ async def test_publishing_needs_no_current_task(settings: dict[str, Any]) -> Non
 # ---------------------------------------------------------------------------------------------- objects
 
 
-async def test_there_are_partitions_for_today_and_two_days_more(
+async def test_partitions_for_today_and_two_more_days(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     async with node(settings, "a"):
@@ -158,7 +158,7 @@ async def test_there_are_partitions_for_today_and_two_days_more(
     assert bounds == f"FOR VALUES FROM ('{days[0]:%Y-%m-%d} 00:00:00+00') TO ('{days[1]:%Y-%m-%d} 00:00:00+00')"
 
 
-async def test_old_partitions_are_dropped_and_others_left_alone(
+async def test_only_old_partitions_are_dropped(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     async with node(settings, "a"):
@@ -178,7 +178,7 @@ async def test_old_partitions_are_dropped_and_others_left_alone(
     assert await exists("_mine")
 
 
-async def test_the_shards_of_the_lock_table_are_those_of_the_last_start(
+async def test_lock_rows_match_the_last_start(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     for shards in (2, 1, 3):
@@ -189,7 +189,7 @@ async def test_the_shards_of_the_lock_table_are_those_of_the_last_start(
         assert [row["shard_id"] for row in rows] == list(range(shards))
 
 
-async def test_applications_may_publish_by_the_function(
+async def test_applications_can_publish_with_the_function(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     async with node(settings, "a", num_shards=3) as a:
@@ -200,7 +200,7 @@ async def test_applications_may_publish_by_the_function(
         assert await a.next() == b"\x02"
 
 
-async def test_many_nodes_may_start_at_once_on_an_empty_database(settings: dict[str, Any]) -> None:
+async def test_many_nodes_can_start_concurrently_on_an_empty_database(settings: dict[str, Any]) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as starts:
         for number in range(12):
             controller = PostgresController(Settings(**settings), f"n{number}")
@@ -208,7 +208,7 @@ async def test_many_nodes_may_start_at_once_on_an_empty_database(settings: dict[
             starts.create_task(controller.start(lambda _: None))
 
 
-async def test_a_newer_schema_is_refused(settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]) -> None:
+async def test_a_newer_schema_is_rejected(settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]) -> None:
     async with node(settings, "a"):
         pass
     await sql.execute(f"UPDATE {settings['table_prefix']}_controller_schema_version SET schema_version = 2")
@@ -216,7 +216,7 @@ async def test_a_newer_schema_is_refused(settings: dict[str, Any], sql: asyncpg.
         await PostgresController(Settings(**settings), "a").start(lambda _: None)
 
 
-async def test_a_table_without_partitions_is_refused(
+async def test_a_table_without_partitions_is_rejected(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     await sql.execute(f"CREATE TABLE {settings['table_prefix']}_controller_messages (id BIGINT, shard_id SMALLINT)")
@@ -224,18 +224,18 @@ async def test_a_table_without_partitions_is_refused(
         await PostgresController(Settings(**settings), "a").start(lambda _: None)
 
 
-async def test_without_schema_init_nothing_is_made(settings: dict[str, Any]) -> None:
+async def test_skip_schema_init_creates_nothing(settings: dict[str, Any]) -> None:
     controller = PostgresController(Settings(**settings, skip_schema_init=True), "a")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await controller.start(lambda _: None)  # goes on looking for where to begin
+            await controller.start(lambda _: None)  # retries until the table exists
     await controller.close()
 
 
 # ---------------------------------------------------------------------------------------------- failures
 
 
-async def test_an_outage_is_told_and_survived(postgres: Postgres, settings: dict[str, Any]) -> None:
+async def test_an_outage_is_reported_and_survived(postgres: Postgres, settings: dict[str, Any]) -> None:
     for more in ({}, {"use_notify": True}):
         async with node(settings, "a", **more) as a:
 
@@ -253,7 +253,7 @@ async def test_an_outage_is_told_and_survived(postgres: Postgres, settings: dict
             assert not a.controller.outage
 
 
-async def test_who_hears_nothing_is_not_taken_for_well(
+async def test_a_node_that_receives_nothing_reports_an_outage(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fanjet.engines.postgres.controller.SILENCE_SECONDS", 0.3)
@@ -269,7 +269,7 @@ async def test_who_hears_nothing_is_not_taken_for_well(
         assert a.controller.silence < 0.3
 
 
-async def test_a_table_that_begins_anew_is_read(
+async def test_a_recreated_table_is_read(
     settings: dict[str, Any], sql: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fanjet.engines.postgres.outbox_reader.CHECK_SECONDS", 0.1)
@@ -288,7 +288,7 @@ async def test_a_table_that_begins_anew_is_read(
         await until(hears)
 
 
-async def test_a_database_that_does_not_answer_is_given_up(
+async def test_a_database_that_does_not_answer_times_out(
     postgres: Postgres, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fanjet.engines.postgres.database.OPERATION_SECONDS", 0.3)
@@ -305,7 +305,7 @@ async def test_a_database_that_does_not_answer_is_given_up(
             pass
 
 
-async def test_what_cannot_be_reached_is_told() -> None:
+async def test_an_unreachable_database_is_reported() -> None:
     with pytest.raises(EngineUnavailable, match=r"error creating controller: .*127\.0\.0\.1"):
         await PostgresController(Settings(dsn="postgres://127.0.0.1:1/x"), "a").start(lambda _: None)
 

@@ -1,4 +1,4 @@
-"""Connection strings as operators have written them for the reference (08c §1)."""
+"""Connection strings in the forms of the reference (08c §1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = "controller.postgres.dsn"
         ("host=h pool_min_conns=1 description_cache_capacity=3", "postgresql://?host=h"),
     ],
 )
-def test_what_asyncpg_knows_is_passed_on(dsn: str, url: str) -> None:
+def test_supported_parameters_are_passed_on(dsn: str, url: str) -> None:
     assert target(dsn, Tls(), KEY).options() == {"dsn": url}
 
 
@@ -39,7 +39,7 @@ def test_what_asyncpg_knows_is_passed_on(dsn: str, url: str) -> None:
         "default_query_exec_mode=exec&statement_cache_capacity=512",
     ],
 )
-def test_proxies_that_pool_transactions_get_no_prepared_statements(parameter: str) -> None:
+def test_no_prepared_statements_with_transaction_pooling(parameter: str) -> None:
     assert target(f"postgres://h/d?{parameter}", Tls(), KEY).options() == {
         "dsn": "postgres://h/d",
         "statement_cache_size": 0,
@@ -60,13 +60,13 @@ def test_proxies_that_pool_transactions_get_no_prepared_statements(parameter: st
         "postgres://u:secret@h?default_query_exec_mode=fast",
     ],
 )
-def test_what_is_no_connection_string_is_refused_without_showing_it(dsn: str) -> None:
+def test_invalid_strings_are_rejected_without_showing_them(dsn: str) -> None:
     with pytest.raises(ConfigError, match=KEY) as refusal:
         target(dsn, Tls(), KEY)
     assert "secret" not in str(refusal.value)
 
 
-def test_tls_of_the_configuration_takes_the_place_of_the_string_s() -> None:
+def test_configured_tls_overrides_that_of_the_string() -> None:
     tls = Tls(enabled=True, server_ca_pem=issue().certificate)
     context = target("postgres://h/d?sslmode=disable", tls, KEY).options()["ssl"]
     assert isinstance(context, ssl.SSLContext)

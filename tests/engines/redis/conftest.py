@@ -1,4 +1,4 @@
-"""One Redis of these tests' own, and what works on it."""
+"""A Redis server for these tests, and engines connected to it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def settings(address: str, **more: Any) -> EngineRedis:
 def opened(
     address: str, events: BrokerEvents, *, use_lists: bool = False, probe_seconds: float = 30.0, **more: Any
 ) -> AbstractAsyncContextManager[RedisBroker]:
-    """A broker with the prefix `p`, whose node is `me`."""
+    """A broker with the prefix `p` and the node id `me`."""
 
     @asynccontextmanager
     async def open_it() -> AsyncIterator[RedisBroker]:
@@ -81,8 +81,8 @@ async def opened_presence(
         await manager.close()
 
 
-async def delivered_again(broker: RedisBroker, events: Recorder, channel: str = "news", patience: float = 10.0) -> None:
-    """Wait until what is published comes back."""
+async def delivered_again(broker: RedisBroker, events: Recorder, channel: str = "news", within: float = 10.0) -> None:
+    """Wait until publications are delivered."""
     before = len(events.delivered)
 
     async def arrives() -> bool:
@@ -93,7 +93,7 @@ async def delivered_again(broker: RedisBroker, events: Recorder, channel: str = 
         await asyncio.sleep(0.02)
         return len(events.delivered) > before
 
-    await until(arrives, patience)
+    await until(arrives, within)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What travels through PUB/SUB, byte for byte (07 §7)."""
+"""Encoding of PUB/SUB messages, byte for byte (07 §7)."""
 
 from contextlib import suppress
 
@@ -26,12 +26,12 @@ def received(payload: bytes) -> Recorder:
     return events
 
 
-def test_a_publication_has_the_contract_s_bytes():
+def test_publication_encoding():
     assert encode_publication(b'{"a":1}', PublishOptions(), TIME) == BARE
     assert encode_publication(b'{"a":1}', PublishOptions(), TIME, delta=True) == BARE[:9] + b"\x40\x01" + BARE[9:]
 
 
-def test_joins_and_leaves_have_the_contract_s_bytes():
+def test_join_and_leave_encoding():
     assert encode_join(INFO) == b"__j__" + bytes.fromhex("0a02343212026331")
     assert encode_leave(INFO) == b"__l__" + bytes.fromhex("0a02343212026331")
 
@@ -79,11 +79,11 @@ def test_joins_and_leaves_have_the_contract_s_bytes():
         pytest.param(b"", Delivered("news", Publication(b""), "", False, None), id="empty"),
     ],
 )
-def test_publications_are_understood(payload, expected):
+def test_publications_are_decoded(payload, expected):
     assert received(payload).delivered == [expected]
 
 
-def test_joins_and_leaves_are_understood():
+def test_joins_and_leaves_are_decoded():
     assert received(encode_join(INFO)).members == [("join", "news", INFO)]
     assert received(encode_leave(INFO)).members == [("leave", "news", INFO)]
 
@@ -108,13 +108,13 @@ def test_joins_and_leaves_are_understood():
         b"\x22\x05abc",
     ],
 )
-def test_garbage_is_refused(payload):
+def test_malformed_payloads_are_rejected(payload):
     with pytest.raises(MalformedRecord):
         received(payload)
 
 
 @given(st.binary())
-def test_whatever_comes_is_delivered_or_refused(data):
+def test_any_payload_is_delivered_or_rejected(data):
     for payload in (data, b"__" + data, b"__p1:" + data, b"__d1:" + data, BARE + data):
         with suppress(MalformedRecord):
             received(payload)
@@ -130,10 +130,10 @@ INFOS = st.builds(ClientInfo, st.text(), st.text(), st.binary(max_size=2000), st
     st.none() | INFOS,
     st.booleans(),
 )
-def test_what_was_encoded_is_understood_and_equals_protobuf(data, time, tags, info, delta):
+def test_encoding_round_trips_and_equals_protobuf(data, time, tags, info, delta):
     options = PublishOptions(tags=tags or None, info=info)
     encoded = encode_publication(data, options, time, delta=delta)
-    if len(tags) < 2:  # several come in any order
+    if len(tags) < 2:  # the order of several tags is undefined
         record = publication_record(data, options, time)
         record.delta = delta
         assert encoded == record.SerializeToString()

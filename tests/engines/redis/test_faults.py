@@ -1,4 +1,4 @@
-"""What happens when Redis, or the way to it, fails (07 §4.4, §8, §11)."""
+"""Failures of Redis and of its network (07 §4.4, §8, §11)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ QUICK = {"io_timeout": 0.4}
 
 @pytest.fixture
 def own(tmp_path):
-    """A Redis that the test may maltreat."""
+    """A Redis for one test, which may break it."""
     redis = Redis(tmp_path)
     redis.start()
     yield redis
@@ -47,7 +47,7 @@ def own(tmp_path):
 
 @pytest.fixture
 def sentinel(tmp_path):
-    """A primary and a replica that the test may maltreat."""
+    """A primary and a replica for one test, which may break them."""
     sentinel = RedisSentinel(tmp_path)
     try:
         sentinel.start()
@@ -56,7 +56,7 @@ def sentinel(tmp_path):
         sentinel.stop()
 
 
-async def test_who_takes_connections_and_says_nothing_is_given_up(own):
+async def test_a_server_that_never_answers_times_out(own):
     own.freeze()
     [target] = targets(settings(own.address, connect_timeout=0.2, io_timeout=60))
     async with asyncio.timeout(30):
@@ -64,7 +64,7 @@ async def test_who_takes_connections_and_says_nothing_is_given_up(own):
             await open_shard(target)
 
 
-async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
+async def test_subscriptions_are_restored_when_redis_is_back(own, events):  # 07-28
     async with opened(own.address, events) as broker:
         await broker.subscribe("news")
         await asyncio.to_thread(own.stop)
@@ -80,11 +80,11 @@ async def test_subscriptions_come_back_when_redis_does(own, events):  # 07-28
         async def found_again() -> bool:
             return not broker.outage
 
-        await until(found_again)  # nobody calls
+        await until(found_again)  # without a call
         await delivered_again(broker, events)
 
 
-async def test_calls_fail_in_time_when_redis_stalls(own, events):
+async def test_calls_time_out_when_redis_stalls(own, events):
     async with opened(own.address, events, **QUICK) as broker:
         await broker.subscribe("news")
         own.freeze()
@@ -98,7 +98,7 @@ async def test_calls_fail_in_time_when_redis_stalls(own, events):
         await delivered_again(broker, events)
 
 
-async def test_a_busy_process_does_not_take_redis_for_dead(redis, events):
+async def test_a_busy_process_does_not_time_out_redis(redis, events):
     async with opened(redis.address, events, **QUICK) as broker:
         for _ in range(3):
             time.sleep(0.9)  # noqa: ASYNC251 (that is what is tested)
@@ -106,7 +106,7 @@ async def test_a_busy_process_does_not_take_redis_for_dead(redis, events):
             await asyncio.sleep(0.05)
 
 
-async def test_a_cut_network_is_noticed_and_mended(redis, events):
+async def test_a_network_partition_is_detected_and_repaired(redis, events):
     async with Relay(redis.port) as relay, opened(f"127.0.0.1:{relay.port}", events, **QUICK) as broker:
         await broker.subscribe("news")
         await relay.break_off()
@@ -121,7 +121,7 @@ async def test_a_cut_network_is_noticed_and_mended(redis, events):
         await delivered_again(broker, events)
 
 
-async def test_ten_thousand_subscriptions_come_back(redis, events):  # 07-40
+async def test_ten_thousand_subscriptions_are_restored(redis, events):  # 07-40
     names = [f"c{number}" for number in range(10_000)]
     async with opened(redis.address, events) as broker:
         await asyncio.gather(*map(broker.subscribe, names))
@@ -151,7 +151,7 @@ async def test_ten_thousand_subscriptions_share_commands(redis, events):
         assert len(counts) == 2, calls
 
 
-async def test_a_wait_that_is_given_up_leaves_the_others_alone(redis, events):
+async def test_cancelling_one_caller_does_not_affect_others(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.publish("news", b"1", KEEP)
         given_up = [asyncio.ensure_future(broker.publish("news", b"1", KEEP)) for _ in range(3)]
@@ -166,7 +166,7 @@ async def test_a_wait_that_is_given_up_leaves_the_others_alone(redis, events):
         assert (await broker.publish("news", b"1", KEEP)).position.offset == 8
 
 
-async def test_who_is_cancelled_while_subscribing_leaves_the_others_alone(redis, events):
+async def test_cancelling_one_subscriber_does_not_affect_others(redis, events):
     async with opened(redis.address, events) as broker:
 
         async def subscribe(channel: str) -> None:
@@ -180,7 +180,7 @@ async def test_who_is_cancelled_while_subscribing_leaves_the_others_alone(redis,
         await delivered_again(broker, events)
 
 
-async def test_a_channel_that_redis_refuses_keeps_no_other_from_coming_back(redis, events):
+async def test_a_denied_channel_does_not_prevent_restoring_others(redis, events):
     names = NodeChannels("p", "me")
     heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
     redis.call("ACL", "SETUSER", "some", "on", ">x", "+@all", "~*", "resetchannels", *heard)
@@ -192,7 +192,7 @@ async def test_a_channel_that_redis_refuses_keeps_no_other_from_coming_back(redi
         await delivered_again(broker, events)
 
 
-async def test_a_channel_that_redis_refuses_does_not_fail_others_again_and_again(redis, events):
+async def test_a_denied_channel_does_not_fail_others_repeatedly(redis, events):
     names = NodeChannels("p", "me")
     heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
     redis.call("ACL", "SETUSER", "few", "on", ">x", "+@all", "~*", "resetchannels", *heard)
@@ -208,14 +208,14 @@ async def test_a_channel_that_redis_refuses_does_not_fail_others_again_and_again
         await delivered_again(broker, events)
 
 
-async def test_scripts_that_redis_has_forgotten_are_sent_again(redis, events):
+async def test_flushed_scripts_are_sent_again(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.publish("news", b"1", KEEP)
         redis.call("SCRIPT", "FLUSH")
         assert (await broker.publish("news", b"2", KEEP)).position.offset == 2
 
 
-async def test_what_redis_does_not_read_waits(own, events, monkeypatch):
+async def test_commands_wait_while_redis_does_not_read(own, events, monkeypatch):
     monkeypatch.setattr(connection, "WRITE_BUFFER_LIMIT", 1_000_000)
 
     async def publish(broker: RedisBroker) -> list[asyncio.Future[Published]]:
@@ -240,7 +240,7 @@ async def test_what_redis_does_not_read_waits(own, events, monkeypatch):
         own.thaw()
 
 
-async def test_messages_beyond_a_slice_of_time_let_others_run(redis, events):
+async def test_message_processing_yields_to_the_event_loop(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.subscribe("news")
 
@@ -259,7 +259,7 @@ async def test_messages_beyond_a_slice_of_time_let_others_run(redis, events):
 
 
 @pytest.mark.parametrize("use_lists", [False, True])
-async def test_long_answers_let_others_run(redis, events, monkeypatch, use_lists):
+async def test_decoding_long_replies_yields_to_the_event_loop(redis, events, monkeypatch, use_lists):
     monkeypatch.setattr("fanjet.net.time_slicing.SLICE", 0.0)
     turns = 0
 
@@ -270,7 +270,7 @@ async def test_long_answers_let_others_run(redis, events, monkeypatch, use_lists
             turns += 1
 
     def turns_of(module, name):
-        """How many turns others got between the first and the last of what is decoded."""
+        """Event loop turns of other tasks at each decoded item."""
         original, at = getattr(module, name), []
         monkeypatch.setattr(module, name, lambda *how: (at.append(turns), original(*how))[1])
         return at
@@ -297,7 +297,7 @@ async def test_long_answers_let_others_run(redis, events, monkeypatch, use_lists
 
 
 @pytest.mark.parametrize("mode", ["address", "sentinel_address", "cluster_address"])
-async def test_nothing_there_at_start(events, mode):  # 07-3
+async def test_redis_unreachable_at_start(events, mode):  # 07-3
     config = EngineRedis.model_validate({mode: [f"127.0.0.1:{free_port()}"], "sentinel_master_name": "m"})
     broker = RedisBroker(Shards(config), events, "me", prefix="p", history_meta_ttl=0)
     with pytest.raises(EngineUnavailable, match="error connecting to Redis at"):
@@ -306,13 +306,13 @@ async def test_nothing_there_at_start(events, mode):  # 07-3
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 70])
-async def test_what_cannot_be_a_host_is_named(events, host):
+async def test_an_invalid_host_is_reported(events, host):
     with pytest.raises(EngineUnavailable, match=f"error connecting to Redis at {host}"):
         async with opened(f"redis://{host}:6379", events):
             pass
 
 
-async def test_logging_in(own, events):
+async def test_authentication(own, events):
     own.call("ACL", "SETUSER", "ann", "on", ">secret", "~*", "&*", "+@all")
     own.call("ACL", "SETUSER", "bare", "on", ">secret", "~*", "&*", "+@all", "-hello")
     own.call("ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-xrange")
@@ -339,7 +339,7 @@ async def test_a_unix_socket(tmp_path, events):
     redis.stop()
 
 
-async def test_what_does_not_speak_redis_is_refused(events):
+async def test_a_server_of_another_protocol_is_rejected(events):
     async def log_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await reader.read()
@@ -355,19 +355,19 @@ async def test_what_does_not_speak_redis_is_refused(events):
 # ------------------------------------------------------------------------------------------------------ probes
 
 
-class Astray:
-    """A shard whose PUB/SUB connections may lead elsewhere."""
+class MisroutedShard:
+    """A shard whose PUB/SUB connections may lead to another server."""
 
     def __init__(self, shard, elsewhere: Redis) -> None:
         self._shard = shard
         self.target = shard.target
         self.elsewhere = Endpoints((Address("127.0.0.1", elsewhere.port),))
-        self.is_astray = True
+        self.is_misrouted = True
         self.looked = 0
 
     async def find_endpoints(self) -> Endpoints:
         self.looked += 1
-        return self.elsewhere if self.is_astray else await self._shard.find_endpoints()
+        return self.elsewhere if self.is_misrouted else await self._shard.find_endpoints()
 
     def execute(self, words, key):
         return self._shard.execute(words, key)
@@ -376,9 +376,9 @@ class Astray:
         pass
 
 
-async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 §8.3
+async def test_a_connection_that_receives_nothing_is_replaced(redis, own):  # 07 §8.3
     [target] = targets(settings(redis.address))
-    shard = Astray(await open_shard(target), own)
+    shard = MisroutedShard(await open_shard(target), own)
     heard = []
     errors: list[str] = []
     group = SubscriptionGroup(["p.shard.0"], "p.probe")
@@ -397,18 +397,18 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 �
         return shard.looked >= 3
 
     await until(looked_thrice)
-    silence_astray = supervisor.silence
-    assert silence_astray > 0.2
+    silence_while_misrouted = supervisor.silence
+    assert silence_while_misrouted > 0.2
     assert set(errors) == {"probe_timeout"}
     assert supervisor.outage == f"PUB/SUB (test) of Redis at {redis.address}"
-    shard.is_astray = False
+    shard.is_misrouted = False
 
     async def heard_something() -> bool:
         return bool(heard)
 
     await until(heard_something)
     assert heard[0] == (b"p.probe", b"probe")
-    assert supervisor.silence < silence_astray
+    assert supervisor.silence < silence_while_misrouted
     assert not supervisor.outage
     redis.call("PUBLISH", "p.client.news", "m")
 
@@ -420,7 +420,7 @@ async def test_a_connection_that_hears_nothing_is_made_anew(redis, own):  # 07 �
     await shard._shard.close()
 
 
-async def test_silence_stays_short_where_nothing_is_published(redis, events):
+async def test_probes_bound_the_silence(redis, events):
     async with opened(redis.address, events, probe_seconds=0.05) as broker:
         await asyncio.sleep(1)
         assert broker.silence < 0.9
@@ -446,7 +446,7 @@ async def test_redirections_are_followed(tmp_path, events):
         source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.call("CLUSTER", "MYID").decode())
         source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *source.call("KEYS", "p.stream*{news}"))
         assert (await broker.publish("news", b"2", KEEP)).position == replace(first, offset=2)  # ASK
-        unmoved = replace(KEEP, idempotency_key="k")  # a key which is not where the others are
+        unmoved = replace(KEEP, idempotency_key="k")  # its result key is on another node
         late = asyncio.ensure_future(broker.publish("news", b"3", unmoved))  # TRYAGAIN
         await asyncio.wait([late], timeout=0.2)
         for node in (target, source):
@@ -462,7 +462,7 @@ async def test_redirections_are_followed(tmp_path, events):
         cluster.stop()
 
 
-async def test_a_node_that_is_lost_while_a_slot_comes_to_it_fails_the_call_alone():
+async def test_a_node_lost_during_a_slot_import_fails_only_the_call():
     async def be_cluster(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1000):
             if b"ASKING" in data:
@@ -484,8 +484,8 @@ async def test_a_node_that_is_lost_while_a_slot_comes_to_it_fails_the_call_alone
     assert reported == []
 
 
-async def test_after_a_loss_another_primary_of_a_cluster_is_heard(tmp_path):
-    """The one before may be stuck, with its connections open."""
+async def test_reconnects_to_another_primary_of_the_cluster(tmp_path):
+    """The former one may be stuck, with its connections open."""
     cluster = RedisCluster(tmp_path)
     await asyncio.to_thread(cluster.start)
     [target] = targets(EngineRedis.model_validate({"cluster_address": [cluster.addresses]}))
@@ -503,13 +503,13 @@ async def test_after_a_loss_another_primary_of_a_cluster_is_heard(tmp_path):
         cluster.stop()
 
 
-async def test_the_new_primary_is_followed(sentinel, events):
+async def test_follows_a_failover(sentinel, events):
     address = f"redis+sentinel://{sentinel.sentinel.address}?sentinel_master_name={sentinel.MASTER}"
     async with opened(address, events, **QUICK) as broker:
         await broker.subscribe("news")
         await broker.publish("news", b"1", KEEP)
         await events.deliveries(1)
-        await until(sentinel.fail_over)  # the old one lives on, as a replica
+        await until(sentinel.fail_over)  # the old primary becomes a replica
         await delivered_again(broker, events)
 
         async def switched() -> bool:
@@ -529,8 +529,8 @@ async def test_a_dead_primary_is_replaced(sentinel, events):
         sentinel.one.thaw()
 
 
-async def test_a_primary_that_refuses_to_write_is_left(own, redis, events, monkeypatch):
-    """The Sentinel announces nothing, and the next time to ask it is far."""
+async def test_leaves_a_primary_that_has_become_read_only(own, redis, events, monkeypatch):
+    """The Sentinel announces nothing, and the next query is far off."""
     monkeypatch.setattr(sentinel_module, "QUERY_SECONDS", 1000.0)
     primary = own
 
@@ -556,7 +556,7 @@ async def test_a_primary_that_refuses_to_write_is_left(own, redis, events, monke
             await delivered_again(broker, events)
 
 
-async def test_a_loss_that_has_passed_is_told(redis, events):
+async def test_a_repaired_loss_is_reported(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.subscribe("news")
         assert not events.restored

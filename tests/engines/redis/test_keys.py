@@ -1,4 +1,4 @@
-"""Names of keys and PUB/SUB channels, and which shard a channel is on (07 §4.5, §5)."""
+"""Keys, PUB/SUB channels, sharding and slots (07 §4.5, §5)."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def all_names(names: ChannelKeys) -> list[str]:
     ]
 
 
-def test_names_of_one_server():
+def test_keys_of_a_standalone_server():
     assert all_names(ChannelKeys("p", tagged=False)) == [
         "p.client.chat:1",
         "p.stream.chat:1",
@@ -52,7 +52,7 @@ def test_names_of_one_server():
     ]
 
 
-def test_names_in_a_cluster_share_a_slot():
+def test_keys_of_a_channel_share_a_slot_in_a_cluster():
     names = all_names(ChannelKeys("p", tagged=True))
     assert names == [
         "p.client.{chat:1}",
@@ -69,7 +69,7 @@ def test_names_in_a_cluster_share_a_slot():
     assert {slot_of(name) for name in names} == {slot_of("chat:1")}
 
 
-def test_names_of_a_partition_share_a_slot():
+def test_keys_of_a_partition_share_a_slot():
     names = all_names(PartitionedKeys("p", partition_tags(64, precomputed=False)))
     tag = jump_hash("chat:1", 64)
     assert names == [
@@ -87,12 +87,12 @@ def test_names_of_a_partition_share_a_slot():
     assert {slot_of(name) for name in names[:6]} == {slot_of(str(tag))}
 
 
-def test_where_something_else_carries_messages_they_have_no_name():
+def test_storage_only_keys_have_no_pubsub_channel():
     plain = all_names(ChannelKeys("p", tagged=True))
     assert all_names(StorageOnlyKeys("p", tagged=True)) == ["", *plain[1:]]
 
 
-def test_partitions_have_numbers_or_words():
+def test_partition_tags():
     assert partition_tags(0, precomputed=True) == ()
     assert partition_tags(3, precomputed=False) == ("0", "1", "2")
     assert partition_tags(16, precomputed=True)[:2] == ("ms3", "mws")
@@ -100,7 +100,7 @@ def test_partitions_have_numbers_or_words():
 
 
 @pytest.mark.parametrize("count", [16, 64, 256])
-def test_words_are_spread_evenly_over_clusters_of_any_size(count):
+def test_precomputed_tags_are_spread_evenly_over_clusters_of_any_size(count):
     slots = [slot_of(word) for word in partition_tags(count, precomputed=True)]
     for size in range(1, count + 1):
         share, larger = divmod(16384, size)
@@ -114,7 +114,7 @@ def test_slots(key, slot):
     assert slot_of(key) == slot
 
 
-def test_names_of_nodes():
+def test_node_channels():
     names = NodeChannels("p", "u")
     assert [names.service, names.control, names.own, names.node("v"), names.probe] == [
         "p.shard.0",

@@ -1,4 +1,4 @@
-"""What is in Redis, and what travels through it, as other nodes expect it (07 §5-7, §9, §10)."""
+"""Stored data and messages in Redis, compatible with other nodes (07 §5-7, §9, §10)."""
 
 import asyncio
 import socket
@@ -20,8 +20,8 @@ KEEP = PublishOptions(history_size=2, history_ttl=100, history_meta_ttl=1000)
 ALICE = ClientInfo("alice", "c1", b"{}")
 
 
-class SubscriptionGroup:
-    """Hears PUB/SUB as it is."""
+class RawSubscriber:
+    """Receives raw PUB/SUB messages."""
 
     def __init__(self, redis: Redis, name: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", redis.port), 5)
@@ -42,10 +42,10 @@ class SubscriptionGroup:
 
 
 @pytest.fixture
-def group(redis):
-    group = SubscriptionGroup(redis, "p.client.news")
-    yield group
-    group.close()
+def subscriber(redis):
+    subscriber = RawSubscriber(redis, "p.client.news")
+    yield subscriber
+    subscriber.close()
 
 
 def fields_of(redis, key) -> dict[bytes, bytes]:
@@ -54,7 +54,7 @@ def fields_of(redis, key) -> dict[bytes, bytes]:
 
 
 async def published(broker, count: int) -> str:
-    """Publish so many times; returns the epoch."""
+    """Publish `count` times; returns the epoch."""
     for number in range(count):
         position = (await broker.publish("news", b"%d" % number, KEEP)).position
     return position.epoch
@@ -75,7 +75,7 @@ async def published(broker, count: int) -> str:
     "data",
     [pytest.param(b'{"a":1}', id="short"), pytest.param(b"", id="empty"), pytest.param(b"x" * 100_000, id="long")],
 )
-async def test_the_publisher_s_node_hears_what_others_hear(redis, events, options, data):
+async def test_the_publishing_node_receives_what_others_receive(redis, events, options, data):
     others = Recorder()
     async with opened(redis.address, events) as broker, opened(redis.address, others) as other:
         await asyncio.gather(broker.subscribe("news"), other.subscribe("news"))
@@ -87,17 +87,17 @@ async def test_the_publisher_s_node_hears_what_others_hear(redis, events, option
         assert (here.channel, here.epoch, here.use_delta) == (there.channel, there.epoch, there.use_delta)
 
 
-async def test_what_was_published_here_and_never_came_back_is_forgotten(redis, events):
+async def test_undelivered_own_publications_are_dropped(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.subscribe("news")
-        for number in range(1100):  # more than are remembered, all of them under way
+        for number in range(1100):  # more than are kept, all undelivered
             last = broker.publish("news", b"%d" % number, PublishOptions(is_json=True))
         await last
         heard = await events.deliveries(1100)
     assert [one.publication.data for one in heard] == [b"%d" % number for number in range(1100)]
 
 
-async def test_a_stream(redis, events, group):  # 07-19, 07-20
+async def test_a_stream(redis, events, subscriber):  # 07-19, 07-20
     async with opened(redis.address, events) as broker:
         epoch = (await published(broker, 3)).encode()
     assert redis.call("TYPE", "p.stream.news") == b"stream"
@@ -106,7 +106,7 @@ async def test_a_stream(redis, events, group):  # 07-19, 07-20
     assert fields_of(redis, "p.stream.meta.news") == {b"e": epoch, b"s": b"3"}
     assert redis.call("TTL", "p.stream.news") == 100
     assert redis.call("TTL", "p.stream.meta.news") == 1000
-    messages = [group.message() for _ in range(3)]
+    messages = [subscriber.message() for _ in range(3)]
     assert messages[2] == b"__p1:3:%b__%b" % (epoch, entries[1][1][1])
     assert sorted(redis.call("KEYS", "*")) == [b"p.stream.meta.news", b"p.stream.news"]
 
@@ -124,25 +124,25 @@ async def test_versions_and_results(redis, events):
     assert redis.call("TTL", "p.result.news.bare") == 300
 
 
-async def test_without_history_the_bare_publication_travels(redis, events, group):  # 07-20
+async def test_without_history_the_payload_is_the_bare_publication(redis, events, subscriber):  # 07-20
     async with opened(redis.address, events) as broker:
         await broker.publish("news", b"1", PublishOptions())
         await broker.publish("news", b"2", PublishOptions(idempotency_key="k", use_delta=True))
         await broker.publish_join("news", ALICE)
         await broker.publish_leave("news", ALICE)
-    assert group.message().startswith(b"\x22\x011\x48")
-    assert b"\x40\x01" in group.message()
-    assert group.message().startswith(b"__j__\x0a\x05alice")
-    assert group.message().startswith(b"__l__\x0a\x05alice")
+    assert subscriber.message().startswith(b"\x22\x011\x48")
+    assert b"\x40\x01" in subscriber.message()
+    assert subscriber.message().startswith(b"__j__\x0a\x05alice")
+    assert subscriber.message().startswith(b"__l__\x0a\x05alice")
 
 
 @pytest.mark.parametrize("use_lists", [False, True])
-async def test_a_delta_carries_the_publication_before(redis, events, group, use_lists):  # 07-21
+async def test_a_delta_contains_the_previous_publication(redis, events, subscriber, use_lists):  # 07-21
     async with opened(redis.address, events, use_lists=use_lists) as broker:
         options = replace(KEEP, use_delta=True)
         first = (await broker.publish("news", '"ü"'.encode(), options)).position.epoch.encode()
         await broker.publish("news", '"€:"'.encode(), options)
-    one, two = group.message(), group.message()
+    one, two = subscriber.message(), subscriber.message()
     assert one.startswith(b"__d1:1:%b:0::13:" % first)
     assert two.startswith(b"__d1:2:%b:13:%b:15:" % (first, one[-13:]))
     assert '"€:"'.encode() in two
@@ -159,7 +159,7 @@ async def test_lists(redis, events):  # 07 §10
 
 
 @pytest.mark.parametrize("use_lists", [False, True], ids=["streams", "lists"])
-async def test_any_size_will_do(redis, events, use_lists):
+async def test_any_history_size(redis, events, use_lists):
     async with opened(redis.address, events, use_lists=use_lists) as broker:
         for size in (10**17, 2**63 - 1):
             await broker.publish("news", b"1", replace(KEEP, history_size=size))
@@ -168,7 +168,7 @@ async def test_any_size_will_do(redis, events, use_lists):
         assert [each.offset for each in (await broker.history("news")).publications] == [3]
 
 
-async def test_a_read_prolongs_the_life_of_a_stream(redis, events):  # 07-15
+async def test_a_read_extends_the_meta_ttl(redis, events):  # 07-15
     async with opened(redis.address, events) as broker:
         top = (await broker.history("news", limit=0, meta_ttl=50)).top
         assert redis.call("TTL", "p.stream.meta.news") == 50
@@ -176,7 +176,7 @@ async def test_a_read_prolongs_the_life_of_a_stream(redis, events):  # 07-15
         assert redis.call("TTL", "p.stream.meta.news") == 3600
 
 
-async def test_a_stream_whose_meta_is_gone_begins_anew(redis, events):  # 07-25
+async def test_a_stream_without_meta_gets_a_new_epoch(redis, events):  # 07-25
     async with opened(redis.address, events) as broker:
         epoch = await published(broker, 2)
         redis.call("DEL", "p.stream.meta.news")
@@ -194,7 +194,7 @@ async def test_only_publications_are_removed(redis, events):
     assert sorted(redis.call("KEYS", "*")) == [b"p.result.news.k", b"p.stream.meta.news"]
 
 
-async def test_foreign_publications_arrive_and_garbage_harms_nobody(redis, events):  # 07-22
+async def test_foreign_publications_are_delivered_and_malformed_ones_dropped(redis, events):  # 07-22
     async with opened(redis.address, events) as broker:
         await broker.subscribe("news")
         for payload in (b"__x__abc", b"\xff", b"__p1:", b"\x22\x011"):
@@ -205,7 +205,7 @@ async def test_foreign_publications_arrive_and_garbage_harms_nobody(redis, event
     assert delivered.publication.data == b"1"
 
 
-async def test_a_foreign_entry_that_cannot_be_read_fails_the_call_alone(redis, events):
+async def test_a_malformed_history_entry_fails_only_the_call(redis, events):
     async with opened(redis.address, events) as broker:
         await broker.publish("news", b"1", KEEP)
         redis.call("XADD", "p.stream.news", "2-0", "d", b"\xff")
@@ -214,7 +214,7 @@ async def test_a_foreign_entry_that_cannot_be_read_fails_the_call_alone(redis, e
         assert (await broker.history("news", limit=0)).top.offset == 1
 
 
-async def test_a_position_that_is_none_fails_the_call(redis, events):
+async def test_a_malformed_position_fails_the_call(redis, events):
     async with opened(redis.address, events) as broker:
         redis.call("HSET", "p.stream.meta.news", "e", "abcdefgh", "s", "many")
         redis.call("HSET", "p.result.news.key", "e", "abcdefgh", "s", "many")
@@ -226,7 +226,7 @@ async def test_a_position_that_is_none_fails_the_call(redis, events):
                 await call
 
 
-async def test_names_that_collide_fail_the_call_alone(redis, events):  # 07 §5.1
+async def test_colliding_keys_fail_only_the_call(redis, events):  # 07 §5.1
     async with opened(redis.address, events) as broker:
         await broker.publish("x", b"1", KEEP)
         with pytest.raises(EngineUnavailable, match="WRONGTYPE"):
@@ -234,7 +234,7 @@ async def test_names_that_collide_fail_the_call_alone(redis, events):  # 07 §5.
         assert (await broker.publish("x", b"1", KEEP)).position.offset == 2
 
 
-async def test_a_reverse_read_from_past_the_top_begins_at_the_top(redis, events):  # 07 §6.3
+async def test_a_reverse_read_from_beyond_the_top_begins_at_the_top(redis, events):  # 07 §6.3
     async with opened(redis.address, events) as broker:
         epoch = await published(broker, 2)
         history = await broker.history("news", since=StreamPosition(9, epoch), reverse=True)
@@ -245,11 +245,11 @@ COMMANDS = (
     "cluster client del eval evalsha expire hdel hello hget hgetall hincrby hmget hset lindex lpush lrange ltrim ping "
     "publish subscribe unsubscribe xadd xrange xrevrange zadd zrangebyscore zrem zremrangebyscore"
 )
-"""That Centrifugo uses, within its scripts and without, unless it counts users."""
+"""Commands that Centrifugo uses, in scripts and directly, unless it counts users."""
 
 
 @pytest.mark.parametrize("use_lists", [False, True], ids=["streams", "lists"])
-async def test_what_centrifugo_may_do_is_enough(redis, events, use_lists):
+async def test_acl_permissions_of_centrifugo_suffice(redis, events, use_lists):
     allowed = [f"+{command}" for command in COMMANDS.split()]
     redis.call("ACL", "SETUSER", "few", "reset", "on", ">secret", "~p.*", "resetchannels", "&p.*", *allowed)
     login = {"user": "few", "password": "secret"}
@@ -307,7 +307,7 @@ async def test_users_are_counted(redis):
         assert redis.call("KEYS", "*") == []
 
 
-async def test_many_entries_expire_at_once(redis):
+async def test_many_entries_expire_together(redis):
     async with opened_presence(redis.address, count_users=True) as manager:
         for number in range(3000):
             redis.call("ZADD", "p.presence.expire.news", 1, number)
@@ -316,14 +316,14 @@ async def test_many_entries_expire_at_once(redis):
         assert redis.call("ZCARD", "p.presence.expire.news") == 1
 
 
-async def test_a_foreign_entry_that_cannot_be_read_fails_the_call(redis):
+async def test_a_malformed_presence_entry_fails_the_call(redis):
     async with opened_presence(redis.address) as manager:
         redis.call("HSET", "p.presence.data.news", "c1", b"\xff")
         with pytest.raises(EngineUnavailable, match="malformed presence entry"):
             await manager.presence("news")
 
 
-async def test_fields_expire_by_themselves(tmp_path):  # 07-26
+async def test_hash_field_ttl(tmp_path):  # 07-26
     redis = Redis(tmp_path, binary=new_binary())
     redis.start()
     async with opened_presence(redis.address, ttl=60, field_ttl=True, count_users=True) as manager:

@@ -27,13 +27,13 @@ def target_of(address: str, **settings):
         ("redis://a:1?sentinel_master_name=m", Mode.SENTINEL, ["a:1"]),
     ],
 )
-def test_where(address, mode, seeds):
+def test_mode_and_seeds(address, mode, seeds):
     target = target_of(address)
     assert target.mode is mode
     assert list(map(str, target.seeds)) == seeds
 
 
-def test_a_url_wins_over_the_other_keys():
+def test_a_url_overrides_the_other_keys():
     login = target_of(
         "redis://bob:se%2Fcret@h:1/3?connect_timeout=2s&io_timeout=500ms&force_resp2=1",
         user="alice",
@@ -47,18 +47,18 @@ def test_a_url_wins_over_the_other_keys():
     assert login.client_name == "me"
 
 
-def test_what_a_url_leaves_out_comes_from_the_other_keys():
+def test_omitted_url_parts_come_from_the_other_keys():
     login = target_of("redis://h:1", user="alice", password="x", db=1).login
     assert (login.user, login.password, login.db, login.tls) == ("alice", "x", 1, None)
 
 
-def test_no_timeout_in_a_url_means_that_of_the_keys():
+def test_a_zero_timeout_in_a_url_means_the_configured_one():
     login = target_of("redis://h:1?connect_timeout=0s&io_timeout=0s", connect_timeout=3, io_timeout=5).login
     assert (login.connect_timeout, login.io_timeout) == (3, 5)
 
 
 @pytest.mark.parametrize("enabled", [False, True])
-def test_replicas_are_used_where_that_is_allowed(enabled):
+def test_replica_client_option(enabled):
     client = {"replica_client": {"enabled": enabled}}
     sentinel = {"sentinel_address": ["s:1"], "sentinel_master_name": "m"}
     for form in ({"address": ["h:1"]}, {"address": ["redis://h:1"]}, {"cluster_address": ["c:1"]}, sentinel):
@@ -80,12 +80,12 @@ def test_tls():
     assert documented.sentinel_login.tls is not None
 
 
-def test_each_element_is_a_shard_and_the_order_stays():
+def test_each_element_is_a_shard_in_order():
     config = RedisConnection.model_validate({"address": ["a:1", "b:2", "c:3"]})
     assert [each.seeds[0] for each in targets(config)] == [Address("a", 1), Address("b", 2), Address("c", 3)]
 
 
-def test_clusters_come_before_sentinels_and_those_before_addresses():
+def test_cluster_takes_precedence_over_sentinel_over_address():
     config = {"address": ["a:1"], "sentinel_address": ["s:1,t:2"], "sentinel_master_name": "m"}
     [sentinel] = targets(RedisConnection.model_validate(config | {"sentinel_user": "u"}))
     assert (sentinel.mode, len(sentinel.seeds), sentinel.sentinel_login.user) == (Mode.SENTINEL, 2, "u")
@@ -115,6 +115,6 @@ def test_clusters_come_before_sentinels_and_those_before_addresses():
         ({"sentinel_address": ["a:1"]}, "master name must be set when using Redis Sentinel"),
     ],
 )
-def test_what_is_wrong_is_named(settings, text):
+def test_errors_name_the_problem(settings, text):
     with pytest.raises(ConfigError, match=text):
         targets(RedisConnection.model_validate(settings))

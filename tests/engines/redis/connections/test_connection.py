@@ -1,4 +1,4 @@
-"""One connection, against a real Redis."""
+"""A connection to a real Redis."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def epoch_of(reply: list[Any]) -> bytes:
-    """A reading that wants another form of reply."""
+    """A decoder that expects another form of reply."""
     _, epoch = reply
     return bytes(epoch)
 
 
-async def test_a_reply_of_another_form_fails_its_own_command_alone(redis: Redis) -> None:
+async def test_an_unexpected_reply_fails_only_its_command(redis: Redis) -> None:
     connection = await connect(Address("127.0.0.1", redis.port), Login(5, 5), Connection)
     try:
         before, unlike, after = (
@@ -40,7 +40,7 @@ async def test_a_reply_of_another_form_fails_its_own_command_alone(redis: Redis)
         await connection.wait_closed()
 
 
-async def test_why_redis_takes_no_connection_is_told(tmp_path: Path) -> None:
+async def test_the_reason_of_a_rejected_connection_is_reported(tmp_path: Path) -> None:
     server = Redis(tmp_path)
     server.start()
     try:
@@ -56,7 +56,7 @@ async def test_why_redis_takes_no_connection_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_whoever_gives_up_as_the_connection_is_made_is_let_go(
+def test_cancelling_while_the_connection_is_made(
     redis: Redis, make_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     class Made(Connection):
@@ -75,7 +75,7 @@ def test_whoever_gives_up_as_the_connection_is_made_is_let_go(
         runner.run(remove_group())
 
 
-async def test_the_shortest_timeout_will_do_while_redis_answers(redis: Redis) -> None:
+async def test_the_shortest_timeout_suffices_while_redis_answers(redis: Redis) -> None:
     connection = await connect(Address("127.0.0.1", redis.port), Login(5, 1e-9), Connection)
     assert await connection.execute(("PING",)) == b"PONG"
     await connection.wait_closed()

@@ -1,4 +1,4 @@
-"""Sharded PUB/SUB: what travels, and what happens when slots move (07 §5, §22.4)."""
+"""Sharded PUB/SUB and slot migration (07 §5, §22.4)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def opened(events: BrokerEvents, *, by_node: bool = False, **settings: Any
 
 
 @pytest.mark.parametrize("by_node", GROUPED)
-async def test_what_is_in_the_cluster(cluster: RedisCluster, events: Recorder, by_node: bool) -> None:
+async def test_keys_and_connections_in_the_cluster(cluster: RedisCluster, events: Recorder, by_node: bool) -> None:
     owner = cluster.owner(f"{{{TAG}}}")
     async with opened(events, cluster_address=[cluster.addresses], by_node=by_node) as broker:
         await broker.subscribe("news")
@@ -75,9 +75,7 @@ async def test_what_is_in_the_cluster(cluster: RedisCluster, events: Recorder, b
 
 
 @pytest.mark.parametrize("by_node", GROUPED)
-async def test_channels_are_heard_where_their_slot_has_gone(
-    cluster: RedisCluster, events: Recorder, by_node: bool
-) -> None:
+async def test_subscriptions_follow_a_migrated_slot(cluster: RedisCluster, events: Recorder, by_node: bool) -> None:
     async with opened(events, cluster_address=[cluster.addresses], by_node=by_node) as broker:
         await broker.subscribe("news")
         await broker.publish("news", b"1", KEEP)
@@ -89,8 +87,8 @@ async def test_channels_are_heard_where_their_slot_has_gone(
         await broker.unsubscribe("news")
 
 
-async def test_partitions_that_stay_are_left_alone_when_one_moves(cluster: RedisCluster, events: Recorder) -> None:
-    """Those of one node share a connection, which goes on."""
+async def test_other_partitions_are_unaffected_when_one_moves(cluster: RedisCluster, events: Recorder) -> None:
+    """Partitions of one node share a connection, which stays open."""
     by_owner: dict[int, list[str]] = {}
     for tag in map(str, range(COUNT)):
         by_owner.setdefault(cluster.owner(f"{{{tag}}}").port, []).append(tag)
@@ -122,7 +120,7 @@ async def test_partitions_that_stay_are_left_alone_when_one_moves(cluster: Redis
 
 
 @pytest.mark.parametrize("by_node", GROUPED)
-async def test_channels_are_heard_again_when_their_node_is_back(
+async def test_subscriptions_are_restored_when_their_node_is_back(
     cluster: RedisCluster, events: Recorder, by_node: bool
 ) -> None:
     owner = cluster.owner(f"{{{TAG}}}")
@@ -161,7 +159,7 @@ async def test_thousands_of_channels_move_with_their_partition(cluster: RedisClu
 
 
 @pytest.mark.parametrize("by_node", GROUPED)
-async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
+async def test_messages_are_delivered_once_during_concurrent_migrations(
     cluster: RedisCluster, events: Recorder, by_node: bool
 ) -> None:
     seed = random.randrange(2**32)
@@ -172,7 +170,7 @@ async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
 
     async def come_and_go(broker: RedisBroker, channels: list[str]) -> None:
         while moving:
-            await asyncio.sleep(0.001)  # what cannot be done is refused at once
+            await asyncio.sleep(0.001)  # failing calls return immediately
             channel = chance.choice(channels)
             try:
                 if channel not in subscribed:
@@ -180,8 +178,8 @@ async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
                     subscribed.add(channel)
                     continue
             except EngineUnavailable:
-                pass  # who has failed to subscribe gives it up, too
-            await given_up(broker, channel)
+                pass  # a caller that failed to subscribe also unsubscribes
+            await unsubscribed(broker, channel)
             subscribed.discard(channel)
 
     channels = [f"channel-{number}" for number in range(100)]
@@ -207,7 +205,7 @@ async def test_whatever_moves_all_that_was_subscribed_is_heard_once(
         assert sorted(heard) == expected
 
 
-async def given_up(broker: RedisBroker, channel: str) -> None:
+async def unsubscribed(broker: RedisBroker, channel: str) -> None:
     while True:
         try:
             await broker.unsubscribe(channel)
@@ -217,13 +215,13 @@ async def given_up(broker: RedisBroker, channel: str) -> None:
             return
 
 
-async def test_a_server_alone_has_none(events: Recorder, redis: Redis) -> None:
+async def test_a_standalone_server_is_rejected(events: Recorder, redis: Redis) -> None:
     with pytest.raises(EngineUnavailable, match="sharded PUB/SUB needs a cluster"):
         async with opened(events, address=[redis.address]):
             pass
 
 
-async def test_an_old_cluster_has_none(events: Recorder, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_an_old_cluster_is_rejected(events: Recorder, tmp_path_factory: pytest.TempPathFactory) -> None:
     cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
     await asyncio.to_thread(cluster.start)
     try:
@@ -250,7 +248,7 @@ def listening_to(node: Redis) -> set[bytes]:
 
 
 def move(cluster: RedisCluster, tag: str, source: int = -1) -> Redis:
-    """Have the next node take over a slot, with the keys there. `source`: the number of the node that has it, which is
+    """Migrate a slot, with its keys, to the next node. `source`: the number of the node that has it, which is
     the first owner unless it says so."""
     slot = slot_of(tag)
     ids = [node.call("CLUSTER", "MYID").decode() for node in cluster.nodes]

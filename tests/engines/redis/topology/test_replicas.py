@@ -1,4 +1,4 @@
-"""What is done on replicas: hearing messages, and reading presence (07 §22.3)."""
+"""Use of replicas for PUB/SUB and presence reads (07 §22.3)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ALICE = ClientInfo("alice", "c1")
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[RedisSentinel]:
-    """A primary `one` and a replica `two`, of a version whose hashes have fields that expire."""
+    """A primary `one` and a replica `two`, of a version with hash field TTLs."""
     watched = RedisSentinel(tmp_path, new_binary())
     try:
         watched.start()
@@ -71,8 +71,8 @@ def replica(whole: RedisCluster, tmp_path: Path) -> Redis:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learn often where primaries and replicas are."""
+def frequent_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Discover primaries and replicas often."""
     monkeypatch.setattr(sentinel, "QUERY_SECONDS", 0.2)
     monkeypatch.setattr(cluster, "POLL_SECONDS", 0.2)
 
@@ -87,7 +87,7 @@ def config_of(installation: RedisSentinel | RedisCluster, **more: Any) -> Engine
 
 
 @asynccontextmanager
-async def pubsub(
+async def subscribed(
     installation: RedisSentinel | RedisCluster,
     events: Recorder,
     *,
@@ -95,7 +95,7 @@ async def pubsub(
     by_node: bool = False,
     **more: Any,
 ) -> AsyncIterator[RedisBroker]:
-    """A broker that hears `news` from a replica."""
+    """A broker that receives `news` from a replica."""
     options = PubSubOptions(tags=partition_tags(partitions, precomputed=False), by_node=by_node, from_replicas=True)
     shards = Shards(config_of(installation, **more))
     broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=3600, pubsub=options)
@@ -107,8 +107,8 @@ async def pubsub(
         await broker.close()
 
 
-def hears(server: Redis, *, sharded: bool = False) -> bool:
-    """Whether `news` is heard from this server."""
+def has_subscriber(server: Redis, *, sharded: bool = False) -> bool:
+    """Whether this server has a subscriber of `news`."""
     return bool(server.call("PUBSUB", "SHARDCHANNELS" if sharded else "CHANNELS", "p.client.*news*"))
 
 
@@ -123,47 +123,49 @@ async def holds(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("force_resp2", [False, True])
-async def test_messages_come_by_way_of_the_replica_that_sentinels_know(
+async def test_subscribes_on_the_replica_known_to_sentinels(
     watched: RedisSentinel, events: Recorder, force_resp2: bool
 ) -> None:
-    async with pubsub(watched, events, force_resp2=force_resp2) as broker:
-        assert hears(watched.two)
-        assert not hears(watched.one)
+    async with subscribed(watched, events, force_resp2=force_resp2) as broker:
+        assert has_subscriber(watched.two)
+        assert not has_subscriber(watched.one)
         await broker.publish("news", b"1", KEEP)
         await events.deliveries(1)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_primary_is_heard_until_the_replica_is_back(watched: RedisSentinel, events: Recorder) -> None:
-    async with pubsub(watched, events) as broker:
+@pytest.mark.usefixtures("frequent_discovery")
+async def test_falls_back_to_the_primary_until_the_replica_is_back(watched: RedisSentinel, events: Recorder) -> None:
+    async with subscribed(watched, events) as broker:
         await asyncio.to_thread(watched.two.stop, signal.SIGKILL)
         await delivered_again(broker, events)
-        assert hears(watched.one)
+        assert has_subscriber(watched.one)
         assert not broker.outage
         await asyncio.to_thread(watched.two.start)
-        await holds(lambda: hears(watched.two) and not hears(watched.one))
+        await holds(lambda: has_subscriber(watched.two) and not has_subscriber(watched.one))
         await delivered_again(broker, events)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_the_server_that_is_a_replica_now_is_heard(watched: RedisSentinel, events: Recorder) -> None:
-    async with pubsub(watched, events) as broker:
+@pytest.mark.usefixtures("frequent_discovery")
+async def test_moves_to_the_new_replica_after_a_failover(watched: RedisSentinel, events: Recorder) -> None:
+    async with subscribed(watched, events) as broker:
         await until(watched.fail_over)
         await delivered_again(broker, events)
-        await holds(lambda: watched.primary() is watched.two and hears(watched.one) and not hears(watched.two))
+        await holds(
+            lambda: watched.primary() is watched.two and has_subscriber(watched.one) and not has_subscriber(watched.two)
+        )
         await delivered_again(broker, events)
 
 
-async def test_a_replica_that_takes_over_goes_on_being_heard(watched: RedisSentinel, events: Recorder) -> None:
-    async with pubsub(watched, events) as broker:
+async def test_a_promoted_replica_stays_subscribed(watched: RedisSentinel, events: Recorder) -> None:
+    async with subscribed(watched, events) as broker:
         watched.one.freeze()
-        await delivered_again(broker, events, patience=PATIENCE)
-        assert hears(watched.two)
+        await delivered_again(broker, events, within=PATIENCE)
+        assert has_subscriber(watched.two)
         watched.one.thaw()
 
 
-async def test_only_replicas_in_touch_with_their_primary_are_heard(redis: Redis, tmp_path: Path) -> None:
-    """What Sentinels and clusters tell may be some seconds old."""
+async def test_only_replicas_connected_to_their_primary_are_used(redis: Redis, tmp_path: Path) -> None:
+    """The topology known to Sentinels and clusters may be some seconds old."""
     stray = Redis(tmp_path, "--replicaof", "127.0.0.1", str(free_port()))
     stray.start()
     [target] = targets(EngineRedis.model_validate({}))
@@ -172,7 +174,7 @@ async def test_only_replicas_in_touch_with_their_primary_are_heard(redis: Redis,
     stray.call("REPLICAOF", "127.0.0.1", redis.port)
     await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
     stray.call("ACL", "SETUSER", "silent", "on", "nopass", "+@all", "-role")
-    for user in ("", "silent"):  # who may not ask has to believe it
+    for user in ("", "silent"):  # without permission for ROLE the check is skipped
         connection = await open_at_replica(endpoints[1:], replace(target.login, user=user))
         assert connection is not None
         assert connection.address == endpoints[1]
@@ -180,8 +182,8 @@ async def test_only_replicas_in_touch_with_their_primary_are_heard(redis: Redis,
     stray.stop()
 
 
-class Astray:
-    """A place whose replica is another primary's."""
+class MisroutedShard:
+    """An endpoint provider whose replica belongs to another primary."""
 
     def __init__(self, shard: Shard, replica: Redis) -> None:
         self.target, self.replica_login, self.execute, self.watch_primary = (
@@ -199,7 +201,7 @@ class Astray:
         pass
 
 
-async def test_a_replica_where_nothing_arrives_is_left(redis: Redis, tmp_path: Path) -> None:
+async def test_a_replica_that_delivers_nothing_is_left(redis: Redis, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "stray").mkdir()
     other = Redis(tmp_path / "other")
@@ -212,7 +214,7 @@ async def test_a_replica_where_nothing_arrives_is_left(redis: Redis, tmp_path: P
     group = SubscriptionGroup([], "p.probe")
     errors: list[str] = []
     heard = asyncio.Event()
-    source = ReplicaConnector(Astray(shard, stray))
+    source = ReplicaConnector(MisroutedShard(shard, stray))
     supervisor = ConnectionSupervisor(
         source, "test", [group], lambda *_: heard.set(), count_error=errors.append, probe_seconds=0.1
     )
@@ -234,44 +236,44 @@ PARTITIONS = [
 ]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("frequent_discovery")
 @pytest.mark.parametrize("how", PARTITIONS)
-async def test_replicas_in_a_cluster_come_and_go(
+async def test_cluster_replicas_come_and_go(
     whole: RedisCluster, replica: Redis, events: Recorder, how: dict[str, Any]
 ) -> None:
     sharded = bool(how)
-    async with pubsub(whole, events, **how) as broker:
-        assert hears(replica, sharded=sharded)
+    async with subscribed(whole, events, **how) as broker:
+        assert has_subscriber(replica, sharded=sharded)
         await delivered_again(broker, events)
         await asyncio.to_thread(replica.stop, signal.SIGKILL)
         await delivered_again(broker, events)
         await asyncio.to_thread(replica.start)
-        await holds(lambda: hears(replica, sharded=sharded))
+        await holds(lambda: has_subscriber(replica, sharded=sharded))
         await delivered_again(broker, events)
-        assert [node for node in whole.nodes if hears(node, sharded=sharded)] == [replica]
+        assert [node for node in whole.nodes if has_subscriber(node, sharded=sharded)] == [replica]
         assert not broker.outage
         await broker.unsubscribe("news")
-        assert not any(hears(node, sharded=sharded) for node in whole.nodes)
+        assert not any(has_subscriber(node, sharded=sharded) for node in whole.nodes)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("frequent_discovery")
 @pytest.mark.parametrize("how", PARTITIONS[:2])
-async def test_a_replica_that_takes_over_in_a_cluster_is_heard(
+async def test_a_promoted_cluster_replica_stays_subscribed(
     whole: RedisCluster, replica: Redis, events: Recorder, how: dict[str, Any]
 ) -> None:
     primary = whole.owner(f"{{{TAG}}}")
-    async with pubsub(whole, events, **how) as broker:
+    async with subscribed(whole, events, **how) as broker:
         await asyncio.to_thread(primary.stop, signal.SIGKILL)
         await holds(lambda: b"role:master" in replica.call("INFO", "replication"))
-        await delivered_again(broker, events, patience=PATIENCE)
-        await asyncio.to_thread(primary.start)  # it is the replica now
-        await holds(lambda: hears(primary, sharded=bool(how)))
+        await delivered_again(broker, events, within=PATIENCE)
+        await asyncio.to_thread(primary.start)  # now as a replica
+        await holds(lambda: has_subscriber(primary, sharded=bool(how)))
         await delivered_again(broker, events)
 
 
-async def test_without_replicas_the_primaries_are_heard(whole: RedisCluster, events: Recorder) -> None:
+async def test_subscribes_on_primaries_without_replicas(whole: RedisCluster, events: Recorder) -> None:
     for count, how in enumerate(({}, {"partitions": COUNT}, {"partitions": COUNT, "by_node": True})):
-        async with pubsub(whole, events, **how) as broker:
+        async with subscribed(whole, events, **how) as broker:
             await broker.publish("news", b"1", KEEP)
             await events.deliveries(count + 1)
 
@@ -280,7 +282,7 @@ async def test_without_replicas_the_primaries_are_heard(whole: RedisCluster, eve
 
 
 @asynccontextmanager
-async def decode(
+async def opened_manager(
     installation: RedisSentinel | RedisCluster, *, count_users: bool = False
 ) -> AsyncIterator[RedisPresenceManager]:
     shards = Shards(config_of(installation))
@@ -299,7 +301,7 @@ def scripts_run(server: Redis) -> int:
 
 
 async def seen(manager: RedisPresenceManager, expected: tuple[int, int]) -> None:
-    """Wait until the replica has what was written, and check that both kinds of reading agree."""
+    """Wait until the replica has the written entries, and check that both kinds of reads agree."""
 
     async def is_there() -> bool:
         return await manager.presence_stats("news") == expected
@@ -317,8 +319,8 @@ async def assert_read_from(replica: Redis, others: list[Redis], manager: RedisPr
 
 
 @pytest.mark.parametrize("count_users", [False, True])
-async def test_presence_is_read_from_the_replica_that_sentinels_know(watched: RedisSentinel, count_users: bool) -> None:
-    async with decode(watched, count_users=count_users) as manager:
+async def test_presence_is_read_from_the_replica_known_to_sentinels(watched: RedisSentinel, count_users: bool) -> None:
+    async with opened_manager(watched, count_users=count_users) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         await assert_read_from(watched.two, [watched.one], manager)
@@ -330,15 +332,15 @@ async def test_presence_is_read_from_a_replica_in_a_cluster(whole: RedisCluster,
     owner = whole.owner("p.presence.data.{news}")
     replica = await asyncio.to_thread(whole.add_replica, owner, tmp_path / "replica")
     others = [node for node in whole.nodes if node is not replica]
-    async with decode(whole, count_users=True) as manager:
+    async with opened_manager(whole, count_users=True) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         await assert_read_from(replica, others, manager)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("frequent_discovery")
 async def test_presence_is_read_from_the_primary_until_the_replica_is_back(watched: RedisSentinel) -> None:
-    async with decode(watched) as manager:
+    async with opened_manager(watched) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         await asyncio.to_thread(watched.two.stop, signal.SIGKILL)
@@ -355,7 +357,7 @@ async def test_presence_is_read_from_the_primary_until_the_replica_is_back(watch
 
 
 async def test_presence_is_read_when_the_replica_does_not_answer(watched: RedisSentinel) -> None:
-    async with decode(watched) as manager:
+    async with opened_manager(watched) as manager:
         await manager.add("news", "c1", ALICE)
         await seen(manager, (1, 1))
         watched.two.freeze()
@@ -366,7 +368,7 @@ async def test_presence_is_read_when_the_replica_does_not_answer(watched: RedisS
 # ------------------------------------------------------------------------------------------------------ settings
 
 
-async def test_a_server_alone_has_no_replicas_that_are_known(redis: Redis, events: Recorder) -> None:
+async def test_a_standalone_server_has_no_known_replicas(redis: Redis, events: Recorder) -> None:
     config = EngineRedis.model_validate({"address": [redis.address], "replica_client": {"enabled": True}})
     for from_replicas in (False, True):
         pubsub = PubSubOptions(from_replicas=from_replicas)
@@ -381,8 +383,8 @@ async def test_a_server_alone_has_no_replicas_that_are_known(redis: Redis, event
         await broker.close()
 
 
-async def test_replicas_are_used_only_where_that_is_allowed(events: Recorder) -> None:
-    """Redis is not asked for that."""
+async def test_replica_options_need_replica_client(events: Recorder) -> None:
+    """Configuration alone decides."""
     shards = Shards(EngineRedis.model_validate({"cluster_address": ["127.0.0.1:1"]}))
     broker = RedisBroker(shards, events, "me", prefix="p", history_meta_ttl=0, pubsub=PubSubOptions(from_replicas=True))
     manager = RedisPresenceManager(shards, prefix="p", field_ttl=True, from_replicas=True)
@@ -392,8 +394,8 @@ async def test_replicas_are_used_only_where_that_is_allowed(events: Recorder) ->
         await engine.close()
 
 
-async def test_replicas_that_may_be_used_need_not_be_there(whole: RedisCluster) -> None:
-    async with decode(whole) as manager:
+async def test_allowed_replicas_may_be_absent(whole: RedisCluster) -> None:
+    async with opened_manager(whole) as manager:
         await manager.add("news", "c1", ALICE)
         assert await manager.presence("news") == {"c1": ALICE}
         for node in whole.nodes:

@@ -1,5 +1,5 @@
--- Stores one message and wakes the readers. Whoever publishes holds its shard's row until the transaction ends: so ids
--- become visible in their order, and a reader that asks for what comes after the last id it saw misses nothing.
+-- Stores one message and notifies the readers. The publisher locks its shard's row until the transaction ends, so that
+-- ids become visible in order and a reader that continues after the last id it has read misses no row.
 
 CREATE OR REPLACE FUNCTION PREFIX_controller_publish(
     p_data BYTEA,

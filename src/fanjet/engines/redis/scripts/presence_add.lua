@@ -1,7 +1,6 @@
--- Insert or refresh a client (07 9.2).
+-- Insert or refresh a presence entry (07 9.2).
 -- KEYS: infos, their expiry, connections by user, expiry of users.
--- ARGV: client, info, user, TTL, when it expires (Unix seconds), users are counted ('1' or ''), fields have a TTL
---       ('1' or '').
+-- ARGV: client, info, user, TTL, expiry time (Unix seconds), count users ('1' or ''), use hash field TTLs ('1' or '').
 local is_new = ARGV[6] == '1' and redis.call('hexists', KEYS[1], ARGV[1]) == 0
 redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
 redis.call('expire', KEYS[1], ARGV[4])

@@ -1,5 +1,5 @@
--- All clients, once those that have expired are gone (07 9.2).
--- KEYS: infos, their expiry. ARGV: now (Unix seconds), fields have a TTL ('1' or '').
+-- Remove expired entries and return the others (07 9.2).
+-- KEYS: infos, their expiry. ARGV: now (Unix seconds), use hash field TTLs ('1' or '').
 if ARGV[2] ~= '1' then
   local expired = redis.call('zrangebyscore', KEYS[2], 0, ARGV[1])
   if #expired > 0 then

@@ -1,6 +1,6 @@
--- Remove a client (07 9.2).
+-- Remove a presence entry (07 9.2).
 -- KEYS: infos, their expiry, connections by user, expiry of users.
--- ARGV: client, user, users are counted ('1' or ''), fields have a TTL ('1' or '').
+-- ARGV: client, user, count users ('1' or ''), use hash field TTLs ('1' or '').
 local existed = redis.call('hdel', KEYS[1], ARGV[1]) == 1
 if ARGV[4] ~= '1' then
   redis.call('zrem', KEYS[2], ARGV[1])

@@ -1,5 +1,5 @@
--- Numbers of clients and of users, once those that have expired are gone (07 9.2).
--- KEYS: infos, their expiry, connections by user, expiry of users. ARGV: now (Unix seconds), fields have a TTL
+-- Remove expired entries and return the numbers of clients and users (07 9.2).
+-- KEYS: infos, their expiry, connections by user, expiry of users. ARGV: now (Unix seconds), use hash field TTLs
 --       ('1' or '').
 local function purge(entries, expiry)
   local expired = redis.call('zrangebyscore', expiry, 0, ARGV[1])

@@ -1,9 +1,9 @@
--- Append to a list and publish (07 10). Versions do not count here.
+-- Append to a list and publish (07 10). Versions are ignored.
 -- KEYS: list, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel ('': publish nothing), history size less 1 (the index of the last one kept: a number
---       of Lua may be no longer written as an integer), history TTL, meta TTL (0: stays for ever), epoch of a new stream;
---       where one of these matters also: delta wanted ('1' or ''), version, version epoch, result TTL.
--- Returns offset, epoch, and why nothing was published: '' or 'idempotency'.
+-- ARGV: publication, PUB/SUB channel ('': publish nothing), history size less 1 (the index of the last one kept: computed
+--       by the caller, because Lua may not format the number as an integer), history TTL, meta TTL (0: no expiry), epoch of a new stream;
+--       optional, all or none: delta requested ('1' or ''), version, version epoch, result TTL.
+-- Returns offset, epoch, and the reason of a suppressed publish: '' or 'idempotency'.
 local result = KEYS[3]
 if result then
   local earlier = redis.call('hmget', result, 'e', 's')

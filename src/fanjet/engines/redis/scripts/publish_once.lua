@@ -1,5 +1,5 @@
--- Publish, unless it has been done under this key already (07 6.1).
--- KEYS: result. ARGV: message, PUB/SUB channel ('': publish nothing), seconds that the result is kept.
+-- Publish, unless the idempotency key has been used already (07 6.1).
+-- KEYS: result. ARGV: message, PUB/SUB channel ('': publish nothing), TTL of the result in seconds.
 if redis.call('hmget', KEYS[1], 'e')[1] then
   return 1
 end

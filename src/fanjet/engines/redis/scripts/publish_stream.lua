@@ -1,9 +1,9 @@
 -- Append to a stream and publish (07 6.2).
 -- KEYS: stream, meta; result, if there is an idempotency key.
--- ARGV: publication, PUB/SUB channel ('': publish nothing), history size, history TTL, meta TTL (0: stays for ever),
+-- ARGV: publication, PUB/SUB channel ('': publish nothing), history size, history TTL, meta TTL (0: no expiry),
 --       epoch of a new stream;
---       where one of these matters also: delta wanted ('1' or ''), version (0: none), version epoch, result TTL.
--- Returns offset, epoch, and why nothing was published: '', 'idempotency', 'version'.
+--       optional, all or none: delta requested ('1' or ''), version (0: none), version epoch, result TTL.
+-- Returns offset, epoch, and the reason of a suppressed publish: '', 'idempotency', 'version'.
 local result = KEYS[3]
 if result then
   local earlier = redis.call('hmget', result, 'e', 's')

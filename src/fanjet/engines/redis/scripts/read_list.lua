@@ -1,5 +1,5 @@
--- Read a list (07 10), and prolong its life.
--- KEYS: list, meta. ARGV: meta TTL (0: stays for ever), epoch of a new stream, publications wanted ('1' or '').
+-- Read a list (07 10), and extend its meta TTL.
+-- KEYS: list, meta. ARGV: meta TTL (0: no expiry), epoch of a new stream, publications wanted ('1' or '').
 -- Returns offset, epoch, elements, newest first.
 local meta = KEYS[2]
 local position = redis.call('hmget', meta, 'e', 's')

@@ -1,6 +1,6 @@
--- Read a stream (07 6.3), and prolong its life.
+-- Read a stream (07 6.3), and extend its meta TTL.
 -- KEYS: stream, meta.
--- ARGV: meta TTL (0: stays for ever), epoch of a new stream, direction ('', 'forward', 'reverse'), first offset
+-- ARGV: meta TTL (0: no expiry), epoch of a new stream, direction ('', 'forward', 'reverse'), first offset
 --       ('': from the end), limit ('': all).
 -- Returns offset, epoch, entries.
 local meta = KEYS[2]
