@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.messages import Command
 
     from .commands.subscribe_prefetch import Commands
-    from .session import Session
+    from .session_interface import SessionInterface
 
 log = get_logger(__name__)
 failures = RateLimitedLog(log, 20)
@@ -55,7 +55,7 @@ class CommandQueue(Struct, eq=False, gc=False):
     answered. Unless it brings subscribes behind one that waits for the broker, which are asked for together.
     """
 
-    _session: Session
+    _session: SessionInterface
     _commands: Commands | None = None
     _waiting_for: Command | None = None
     _frames: deque[bytes | Commands] | None = None
@@ -289,7 +289,7 @@ class CommandQueue(Struct, eq=False, gc=False):
 class RunningCommand(Struct, eq=False, gc=False):
     """A command that has begun, at `_started`."""
 
-    _session: Session
+    _session: SessionInterface
     _id: int
     operation: Operation
     _channel: str

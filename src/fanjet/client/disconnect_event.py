@@ -14,7 +14,7 @@ from .event_calls import event_fields
 if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
 
-    from .session import Session
+    from .session_interface import SessionInterface
 
 LINES_PER_SECOND: Final = 20
 """Of connections that the server has ended: a storm of them must not bury everything else."""
@@ -22,7 +22,7 @@ LINES_PER_SECOND: Final = 20
 log = RateLimitedLog(get_logger(__name__), LINES_PER_SECOND)
 
 
-def log_disconnect(session: Session, disconnect: Disconnect) -> None:
+def log_disconnect(session: SessionInterface, disconnect: Disconnect) -> None:
     """Log that the server has ended a connection, but for a shutdown, when it ends all of them."""
     if disconnect.code != DISCONNECT_SHUTDOWN.code:
         log.info(
@@ -36,7 +36,7 @@ def log_disconnect(session: Session, disconnect: Disconnect) -> None:
         )
 
 
-async def send_disconnect_event(session: Session, disconnect: Disconnect) -> None:
+async def send_disconnect_event(session: SessionInterface, disconnect: Disconnect) -> None:
     """Tell how it has ended. Nothing that the application raises makes a difference any more."""
     event = DisconnectEvent(**event_fields(session), code=disconnect.code, reason=disconnect.reason)
     try:

@@ -11,10 +11,10 @@ from .command_queue import CommandQueue
 
 if TYPE_CHECKING:
     from .command_queue import RunningCommand
-    from .session import Session
+    from .session_interface import SessionInterface
 
 
-async def run_commands(session: Session, data: bytes) -> None:
+async def run_commands(session: SessionInterface, data: bytes) -> None:
     """Run the commands of one request in order, beside those of other requests; returns when all have run.
 
     Raises `MalformedFrame` for data that holds no frame. A malformed frame ends the connection, as everywhere.

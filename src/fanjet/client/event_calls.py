@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from asyncio import CancelledError, current_task
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from fanjet.protocol.codes import DISCONNECT_CONNECTION_CLOSED, Disconnected
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Coroutine, Generator, Mapping
 
     from fanjet.protocol.codes import Disconnect
 
-    from .session import Session
+    from .context import ClientContext
+    from .request_info import RequestInfo
+    from .transport import Transport
 
 T = TypeVar("T")
 
 INLINE_TRANSPORTS = frozenset({"websocket", "uni_websocket"})
 """Where commands come over the connection itself: while one asks, the connection is neither read nor closed. The others
 notice a close at once."""
+
+
+class EventCaller(Protocol):
+    """What event calls need of a session."""
+
+    client_id: str
+    user: str
+    meta: bytes
+    labels: Mapping[str, str] | None
+    transport: Transport
+    request_info: RequestInfo
+    context: ClientContext
+    pending_calls: PendingCalls | None
+
+    def disconnect(self, disconnect: Disconnect) -> None:
+        """Close the connection."""
 
 
 class PendingCalls:
@@ -81,7 +99,7 @@ class _PendingCall(Generic[T]):
             return answer
 
 
-def event_fields(session: Session) -> dict[str, Any]:
+def event_fields(session: EventCaller) -> dict[str, Any]:
     """What every event tells about its connection."""
     request_info = session.request_info
     return {
@@ -97,7 +115,7 @@ def event_fields(session: Session) -> dict[str, Any]:
     }
 
 
-async def call_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
+async def call_event(session: EventCaller, call: Coroutine[Any, Any, T]) -> T:
     """Ask what a command depends on.
 
     Raises what the application does, and `Disconnected` 3000 when the connection ended first. It may have ended all the
@@ -106,17 +124,17 @@ async def call_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
     return await _call(session, call, inline=session.context.settings.concurrency == 1)
 
 
-async def call_connect_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
+async def call_connect_event(session: EventCaller, call: Coroutine[Any, Any, T]) -> T:
     """The same for a connect, during which nothing else ever runs."""
     return await _call(session, call, inline=True)
 
 
-async def call_background_event(session: Session, call: Coroutine[Any, Any, T]) -> T:
+async def call_background_event(session: EventCaller, call: Coroutine[Any, Any, T]) -> T:
     """The same for what no command asks."""
     return await _call(session, call, inline=False)
 
 
-async def _call(session: Session, call: Coroutine[Any, Any, T], *, inline: bool) -> T:
+async def _call(session: EventCaller, call: Coroutine[Any, Any, T], *, inline: bool) -> T:
     try:
         awaited = call.send(None)
     except StopIteration as answered:
@@ -125,7 +143,7 @@ async def _call(session: Session, call: Coroutine[Any, Any, T], *, inline: bool)
     return await _wait(session, _PendingCall(call, awaited), inline and session.transport.name in INLINE_TRANSPORTS)
 
 
-async def _wait(session: Session, call: _PendingCall[T], inline: bool) -> T:
+async def _wait(session: EventCaller, call: _PendingCall[T], inline: bool) -> T:
     pending_calls = session.pending_calls
     if pending_calls is None:
         pending_calls = session.pending_calls = PendingCalls()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fanjet.net.timing_wheel import NOT_SCHEDULED
 
 if TYPE_CHECKING:
     from fanjet.net.timing_wheel import TimingWheel
 
-    from .session import Session
-
 MAX_CLOSED_PER_TURN: Final = 200
 """Sessions that are closed in one turn of the loop."""
 MAX_LATENESS: Final = 1.0
 """So late only who did not run at all: pongs may lie unread."""
+
+
+class PingedSession(Protocol):
+    """What the tracker needs of a session."""
+
+    def on_pong_timeout(self, until: float) -> bool:
+        """Disconnect if the pong due at `until` has not arrived; returns whether it did so."""
 
 
 class PingTracker:
@@ -30,11 +35,11 @@ class PingTracker:
 
     def __init__(self, wheel: TimingWheel) -> None:
         self._wheel = wheel
-        self._pinged: deque[tuple[float, Session]] = deque()
+        self._pinged: deque[tuple[float, PingedSession]] = deque()
         self._is_deferred = False
         self.wheel_slot = NOT_SCHEDULED
 
-    def expect(self, session: Session, until: float) -> None:
+    def expect(self, session: PingedSession, until: float) -> None:
         """The session was pinged and has until then, in monotonic seconds, no shorter than those before."""
         self._pinged.append((until, session))
         if self.wheel_slot == NOT_SCHEDULED:

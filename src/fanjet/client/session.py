@@ -32,7 +32,7 @@ from .outbox import Outbox
 from .request_info import NO_REQUEST_INFO
 from .settings import LONGEST_LIFETIME
 from .state import AUTHENTICATED, CLOSED, CONNECTED, CONNECTING, UNUSABLE
-from .subscriptions import periodic, server_side, unsubscribing
+from .subscriptions import ending, periodic, server_side
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from fanjet.protocol.publication import StreamPosition
     from fanjet.telemetry.metrics import Flow
 
-    from .commands.authenticate import Credentials
     from .context import ClientContext
+    from .credentials import Credentials
     from .event_calls import PendingCalls
     from .request_info import RequestInfo
     from .state import State
@@ -442,7 +442,7 @@ class Session(Outbox):
             self._commands.stop()
             self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
         self.cancel_event_calls()
-        unsubscribing.end_all(self)
+        ending.end_all(self)
         if was_connected and self.context.events.wants_disconnects:
             self.context.run_in_background(disconnect_event.send_disconnect_event(self, disconnect))
 
@@ -469,7 +469,7 @@ class Session(Outbox):
 
     def end_subscription(self, subscription: Subscription, reason: Unsubscribe) -> None:
         """Unsubscribe completely, then tell the client."""
-        self.context.run_in_background(unsubscribing.end_and_push(self, subscription, reason))
+        self.context.run_in_background(ending.end_and_push(self, subscription, reason))
 
     async def subscribe_by_server(
         self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
@@ -482,7 +482,7 @@ class Session(Outbox):
         if not channel or self.closed:
             return
         try:
-            await unsubscribing.unsubscribe(self, channel)
+            await ending.unsubscribe(self, channel)
         except Disconnected:
             return  # an attempt that did not end has ended the connection
         self.push_unsubscribe(channel, unsubscribe_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fanjet.net.timing_wheel import NOT_SCHEDULED
 from fanjet.protocol.codes import DISCONNECT_STALE
@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fanjet.net.timing_wheel import TimingWheel
-
-    from .session import Session
+    from fanjet.protocol.codes import Disconnect
 
 MAX_CLOSED_PER_TURN: Final = 200
 """Sessions that are closed in one turn of the loop."""
+
+
+class UnauthenticatedSession(Protocol):
+    """What the set of unauthenticated sessions needs of one."""
+
+    closed: bool
+
+    def disconnect(self, disconnect: Disconnect) -> None:
+        """Close the connection."""
+
+    def cancel_event_calls(self) -> None:
+        """Cancel calls of the application that are under way."""
 
 
 class UnauthenticatedSessions:
@@ -33,23 +44,23 @@ class UnauthenticatedSessions:
         """`timeout` in seconds, 0 for no end to it."""
         self._wheel = wheel
         self._timeout = timeout or inf
-        self._deadlines: dict[Session, float] = {}
+        self._deadlines: dict[UnauthenticatedSession, float] = {}
         self.wheel_slot = NOT_SCHEDULED
 
     def __len__(self) -> int:
         return len(self._deadlines)
 
-    def __iter__(self) -> Iterator[Session]:
+    def __iter__(self) -> Iterator[UnauthenticatedSession]:
         """Whoever waits now, also while they leave."""
         return iter(list(self._deadlines))
 
-    def add(self, session: Session) -> None:
+    def add(self, session: UnauthenticatedSession) -> None:
         """Begin to wait."""
         deadline = self._deadlines[session] = self._wheel.clock() + self._timeout
         if self.wheel_slot == NOT_SCHEDULED and deadline < inf:
             self._wheel.schedule(self, deadline)
 
-    def discard(self, session: Session) -> None:
+    def discard(self, session: UnauthenticatedSession) -> None:
         """The session has authenticated, or ended."""
         self._deadlines.pop(session, None)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_be_subscribed_at_connect
 from fanjet.channels.subscription import Source, SubscriptionOptions, from_connect_grant, from_grant
+from fanjet.client.credentials import Credentials
+from fanjet.client.event_calls import call_connect_event, event_fields
+from fanjet.client.subscriptions.server_filter import invalid_server_filter
 from fanjet.engines.failure_log import log_failure
 from fanjet.events.event import ConnectEvent
 from fanjet.node.connection_filter import ConnectionFilter
@@ -26,37 +27,19 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.tags_filter import InvalidFilter
 from fanjet.telemetry.logging import get_logger
 
-from ..event_calls import call_connect_event, event_fields
-from ..subscriptions.server_filter import invalid_server_filter
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from fanjet.auth import ServerSubscription
+    from fanjet.client.context import ClientContext
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.events.answer import ConnectAnswer, Grant
-    from fanjet.protocol.capability import Capability
     from fanjet.protocol.messages import ConnectRequest
-
-    from ..context import ClientContext
-    from ..session import Session
 
 log = get_logger(__name__)
 
 
-class Credentials(Struct, eq=False):
-    """An accepted identity. `expire_at` in Unix seconds, 0 for never. `data`: what the client is told in reply."""
-
-    user: str
-    expire_at: int = 0
-    info: bytes = b""
-    meta: bytes = b""
-    labels: Mapping[str, str] | None = None
-    capabilities: Sequence[Capability] = ()
-    subscriptions: dict[str, SubscriptionOptions] = {}
-    data: bytes = b""
-
-
-async def authenticate(session: Session, request: ConnectRequest) -> Credentials:
+async def authenticate(session: SessionInterface, request: ConnectRequest) -> Credentials:
     """Find the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnected` as 01
     §6.1.
     """
@@ -112,7 +95,7 @@ async def _from_token(context: ClientContext, text: str) -> Credentials:
     )
 
 
-async def _call_connect(session: Session, request: ConnectRequest) -> ConnectAnswer | None:
+async def _call_connect(session: SessionInterface, request: ConnectRequest) -> ConnectAnswer | None:
     event = ConnectEvent(
         **event_fields(session),
         data=bytes(request.data),

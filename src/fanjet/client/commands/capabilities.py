@@ -11,12 +11,11 @@ from fanjet.protocol.codes import UNSUBSCRIBE_SERVER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.capability import Capability
 
-    from ..session import Session
 
-
-def replace_capabilities(session: Session, capabilities: Sequence[Capability]) -> None:
+def replace_capabilities(session: SessionInterface, capabilities: Sequence[Capability]) -> None:
     """Take the new ones over, none among them. Subscriptions that the old ones allowed and the new ones do not end."""
     if not session.capabilities and not capabilities:
         return

@@ -8,12 +8,11 @@ from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected, ReplyErr
 
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
+    from fanjet.client.session_interface import SessionInterface
+    from fanjet.client.subscriptions.subscription import Subscription
 
-    from ..session import Session
-    from ..subscriptions.subscription import Subscription
 
-
-def resolved_channel(session: Session, channel: str) -> Resolved:
+def resolved_channel(session: SessionInterface, channel: str) -> Resolved:
     """The channel that a command names.
 
     Raises `Disconnected` 3501 without a channel, error 102 for an unknown namespace, 107 for an invalid name, 108 for a
@@ -27,7 +26,7 @@ def resolved_channel(session: Session, channel: str) -> Resolved:
     return resolved
 
 
-def active_subscription(session: Session, channel: str) -> Subscription | None:
+def active_subscription(session: SessionInterface, channel: str) -> Subscription | None:
     """The connection's subscription to a channel, client-side or server-side, once it is active."""
     subscription = session.subscriptions.get(channel)
     return subscription if subscription is not None and subscription.active else None

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from fanjet.client.gather import gather
+from fanjet.client.state import CONNECTING
+from fanjet.client.subscriptions.subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
 from fanjet.protocol.codes import (
     DISCONNECT_BAD_REQUEST,
     DISCONNECT_CHANNEL_LIMIT,
@@ -17,19 +20,15 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import ConnectResult
 
-from ..gather import gather
-from ..state import CONNECTING
-from ..subscriptions.subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
 from .authenticate import authenticate
 
 if TYPE_CHECKING:
+    from fanjet.client.credentials import Credentials
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import ConnectRequest, SubscribeResult
 
-    from ..session import Session
-    from .authenticate import Credentials
 
-
-async def connect(session: Session, command_id: int, request: ConnectRequest) -> None:
+async def connect(session: SessionInterface, command_id: int, request: ConnectRequest) -> None:
     """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
     if session.state is not CONNECTING:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
@@ -47,13 +46,13 @@ async def connect(session: Session, command_id: int, request: ConnectRequest) ->
         session.refuse(command_id, failure.error)
 
 
-def _store_headers(session: Session, request: ConnectRequest) -> None:
+def _store_headers(session: SessionInterface, request: ConnectRequest) -> None:
     kept = session.context.events.kept_headers.from_client(request.headers)
     if kept is not None:
         session.request_info = replace(session.request_info, emulated_headers=kept)
 
 
-def _register(session: Session, credentials: Credentials, request: ConnectRequest) -> list[SubscribeAttempt]:
+def _register(session: SessionInterface, credentials: Credentials, request: ConnectRequest) -> list[SubscribeAttempt]:
     """Check the limits, then register the connection and reserve its server-side channels."""
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
@@ -83,7 +82,9 @@ def _params(request: ConnectRequest, channel: str) -> SubscribeParams:
     return SubscribeParams(recover=entry.recover, offset=entry.offset, epoch=entry.epoch, delta=entry.delta)
 
 
-async def _complete_attempts(session: Session, command_id: int, attempts: list[SubscribeAttempt], data: bytes) -> None:
+async def _complete_attempts(
+    session: SessionInterface, command_id: int, attempts: list[SubscribeAttempt], data: bytes
+) -> None:
     """Make all subscriptions at once, then reply and go live without waiting in between (01 §6.1 steps 11 to 13)."""
     try:
         await _prepare_all(attempts)
@@ -110,7 +111,7 @@ async def _prepare_all(attempts: list[SubscribeAttempt]) -> None:
         raise failures.pop(0)  # by now it is in no variable of this frame, which it holds itself
 
 
-def _result(session: Session, subs: dict[str, SubscribeResult], data: bytes) -> ConnectResult:
+def _result(session: SessionInterface, subs: dict[str, SubscribeResult], data: bytes) -> ConnectResult:
     settings = session.context.settings
     left = session.seconds_left()
     return ConnectResult(

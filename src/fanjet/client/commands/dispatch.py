@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, Disconnected
 
-from ..subscriptions.unsubscribing import unsubscribe_command
 from .connect import connect
 from .history import history
 from .presence import presence, presence_stats
@@ -19,14 +18,14 @@ from .rpc import rpc
 from .send import send
 from .sub_refresh import sub_refresh
 from .subscribe import subscribe
+from .unsubscribe import unsubscribe_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.net.aio import Work
     from fanjet.protocol.messages import Command
-
-    from ..session import Session
 
 
 class Operation(Struct, frozen=True, eq=False):
@@ -38,18 +37,18 @@ class Operation(Struct, frozen=True, eq=False):
     """
 
     name: str
-    handler: Callable[[Session, int, Any], Work | None]
+    handler: Callable[[SessionInterface, int, Any], Work | None]
     exclusive: bool = False
     timed: bool = True
     on_channel: bool = False
 
 
-def _pong(session: Session, _id: int, _request: Any) -> None:
+def _pong(session: SessionInterface, _id: int, _request: Any) -> None:
     if not session.on_pong():
         raise Disconnected(DISCONNECT_BAD_REQUEST)
 
 
-def _unknown(_session: Session, _id: int, _request: Any) -> None:
+def _unknown(_session: SessionInterface, _id: int, _request: Any) -> None:
     raise Disconnected(DISCONNECT_BAD_REQUEST)
 
 

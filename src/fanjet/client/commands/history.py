@@ -13,13 +13,12 @@ from .channel_checks import active_subscription, resolved_channel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import HistoryRequest
     from fanjet.protocol.publication import Publication
 
-    from ..session import Session
 
-
-async def history(session: Session, command_id: int, request: HistoryRequest) -> None:
+async def history(session: SessionInterface, command_id: int, request: HistoryRequest) -> None:
     """Answer stored publications and the stream's position."""
     resolved = resolved_channel(session, request.channel)
     options = resolved.options

@@ -11,26 +11,25 @@ from fanjet.protocol.messages import PresenceResult, PresenceStatsResult
 from .channel_checks import active_subscription, resolved_channel
 
 if TYPE_CHECKING:
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import PresenceRequest, PresenceStatsRequest
 
-    from ..session import Session
 
-
-async def presence(session: Session, command_id: int, request: PresenceRequest) -> None:
+async def presence(session: SessionInterface, command_id: int, request: PresenceRequest) -> None:
     """Answer who is in the channel."""
     _check(session, request.channel)
     entries = await session.context.node.presence(request.channel)
     session.reply(command_id, PresenceResult(entries), request.channel)
 
 
-async def presence_stats(session: Session, command_id: int, request: PresenceStatsRequest) -> None:
+async def presence_stats(session: SessionInterface, command_id: int, request: PresenceStatsRequest) -> None:
     """Answer how many are in the channel."""
     _check(session, request.channel)
     clients, users = await session.context.node.presence_stats(request.channel)
     session.reply(command_id, PresenceStatsResult(clients, users), request.channel)
 
 
-def _check(session: Session, channel: str) -> None:
+def _check(session: SessionInterface, channel: str) -> None:
     resolved = resolved_channel(session, channel)
     if not resolved.options.presence:
         raise ReplyError(ERROR_NOT_AVAILABLE)

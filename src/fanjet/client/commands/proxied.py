@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fanjet.channels.subscription import Source, SubscriptionOptions, from_grant, from_stream_grant
+from fanjet.client.event_calls import call_event, event_fields
+from fanjet.client.subscriptions.server_filter import invalid_server_filter
+from fanjet.client.subscriptions.subscription import Subscription
 from fanjet.engines.interfaces import PublishOptions
 from fanjet.events.event import PublishEvent, SubscribeEvent
 from fanjet.node.subscriber import Delivery
@@ -18,21 +21,17 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.publication import ClientInfo
 from fanjet.protocol.tags_filter import InvalidFilter
 
-from ..event_calls import call_event, event_fields
-from ..subscriptions.server_filter import invalid_server_filter
-from ..subscriptions.subscription import Subscription
 from .channel_checks import active_subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fanjet.channels.namespaces import Resolved
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.events.answer import PublishAnswer
     from fanjet.events.stream import SubscriptionStream
     from fanjet.protocol.messages import SubscribeRequest
-
-    from ..session import Session
 
 
 def decides_subscription(resolved: Resolved) -> bool:
@@ -43,7 +42,7 @@ def decides_subscription(resolved: Resolved) -> bool:
 
 
 async def authorize_subscription(
-    session: Session, request: SubscribeRequest, resolved: Resolved
+    session: SessionInterface, request: SubscribeRequest, resolved: Resolved
 ) -> tuple[SubscriptionOptions, SubscriptionStream | None]:
     """How the channel may be subscribed to, with the stream that will feed the subscription if one does.
 
@@ -74,7 +73,7 @@ async def authorize_subscription(
 
 
 @contextmanager
-def _reserved(session: Session, channel: str) -> Iterator[None]:
+def _reserved(session: SessionInterface, channel: str) -> Iterator[None]:
     """A place among the subscriptions, so that nobody else begins to make one."""
     delivery = Delivery(session.transport.wire, False, False, False, False, None)
     options = SubscriptionOptions(Source.UNKNOWN)
@@ -93,7 +92,7 @@ def decides_publication(options: ChannelOptions) -> bool:
     return options.publish_proxy_enabled or options.subscribe_stream_proxy_enabled
 
 
-async def publish_by_application(session: Session, resolved: Resolved, data: bytes) -> None:
+async def publish_by_application(session: SessionInterface, resolved: Resolved, data: bytes) -> None:
     """Publish as the application has it, or hand what is published to the stream that feeds the subscription."""
     channel = resolved.channel
     if not resolved.options.publish_proxy_enabled:
@@ -105,14 +104,14 @@ async def publish_by_application(session: Session, resolved: Resolved, data: byt
     await session.context.node.publish(channel, data if answer.data is None else answer.data, how)
 
 
-async def _send_to_stream(session: Session, channel: str, data: bytes) -> None:
+async def _send_to_stream(session: SessionInterface, channel: str, data: bytes) -> None:
     subscription = active_subscription(session, channel)
     if subscription is None or subscription.stream is None:
         raise ReplyError(ERROR_NOT_AVAILABLE)
     await call_event(session, subscription.stream.send(data))
 
 
-def _publish_options(session: Session, resolved: Resolved, answer: PublishAnswer) -> PublishOptions:
+def _publish_options(session: SessionInterface, resolved: Resolved, answer: PublishAnswer) -> PublishOptions:
     """The namespace's `delta_publish` has no say here (06 P4)."""
     options = resolved.options
     subscription = active_subscription(session, resolved.channel)

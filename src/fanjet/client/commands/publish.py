@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanjet.channels.data_format import data_fits
 from fanjet.channels.permissions import may_publish, may_publish_by_options
+from fanjet.client.subscriptions.subscription import PublishGrant
 from fanjet.engines.interfaces import Published, PublishOptions
 from fanjet.net.aio import after
 from fanjet.node.frames import info_is_json
@@ -14,24 +15,22 @@ from fanjet.protocol.codes import ERROR_BAD_REQUEST, ERROR_INTERNAL, ERROR_PERMI
 from fanjet.protocol.messages import PublishResult
 from fanjet.protocol.publication import ClientInfo
 
-from ..subscriptions.subscription import PublishGrant
 from .channel_checks import active_subscription, resolved_channel
 from .proxied import decides_publication, publish_by_application
 
 if TYPE_CHECKING:
     from fanjet.channels.namespaces import Resolved
+    from fanjet.client.session_interface import SessionInterface
+    from fanjet.client.subscriptions.subscription import Subscription
     from fanjet.net.aio import Work
     from fanjet.protocol.codes import Error
     from fanjet.protocol.messages import PublishRequest
-
-    from ..session import Session
-    from ..subscriptions.subscription import Subscription
 
 DONE = PublishResult()
 MAP_PUBLISH = 1
 
 
-def publish(session: Session, command_id: int, request: PublishRequest) -> Work | None:
+def publish(session: SessionInterface, command_id: int, request: PublishRequest) -> Work | None:
     """Publish in the client's name, with the namespace's history options."""
     channel, data = request.channel, bytes(request.data)
     node = session.context.node
@@ -57,12 +56,12 @@ def publish(session: Session, command_id: int, request: PublishRequest) -> Work 
     return None
 
 
-def _answer(session: Session, command_id: int, channel: str, _published: Published) -> None:
+def _answer(session: SessionInterface, command_id: int, channel: str, _published: Published) -> None:
     session.cork()  # the command has not ended yet, and with its end this is written
     session.reply(command_id, DONE, channel)
 
 
-def _check_data(session: Session, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
+def _check_data(session: SessionInterface, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
     """Raises `ReplyError` when it is no publication for this channel."""
     if request.type == MAP_PUBLISH:
         raise ReplyError(_refuse_map_publish(session, request))
@@ -71,7 +70,9 @@ def _check_data(session: Session, request: PublishRequest, resolved: Resolved, d
         raise ReplyError(ERROR_BAD_REQUEST)
 
 
-def _authorize_publish(session: Session, resolved: Resolved, subscription: Subscription | None) -> PublishGrant:
+def _authorize_publish(
+    session: SessionInterface, resolved: Resolved, subscription: Subscription | None
+) -> PublishGrant:
     """How the client publishes to the channel. Kept where it may because it is subscribed, and publications have any
     form. Raises error 103."""
     if not may_publish(
@@ -104,12 +105,12 @@ def _authorize_publish(session: Session, resolved: Resolved, subscription: Subsc
     return grant
 
 
-async def _publish_by_application(session: Session, command_id: int, resolved: Resolved, data: bytes) -> None:
+async def _publish_by_application(session: SessionInterface, command_id: int, resolved: Resolved, data: bytes) -> None:
     await publish_by_application(session, resolved, data)
     session.reply(command_id, DONE, resolved.channel)
 
 
-def _refuse_map_publish(session: Session, request: PublishRequest) -> Error:
+def _refuse_map_publish(session: SessionInterface, request: PublishRequest) -> Error:
     """The channel is a stream: it has no keys to publish to, whatever its permissions say."""
     if not session.context.config.insecure:
         return ERROR_PERMISSION_DENIED

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.subscription import Source
+from fanjet.client.event_calls import call_background_event, event_fields
+from fanjet.client.settings import RETRY_SECONDS
 from fanjet.events.client_events import EventFailed
 from fanjet.events.event import RefreshEvent
 from fanjet.protocol.codes import (
@@ -20,8 +22,6 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import RefreshResult
 
-from ..event_calls import call_background_event, event_fields
-from ..settings import RETRY_SECONDS
 from .authenticate import stream_channels
 from .capabilities import replace_capabilities
 
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from fanjet.auth import ConnectionToken
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.events.answer import RefreshAnswer
     from fanjet.protocol.messages import RefreshRequest
 
-    from ..session import Session
 
-
-async def refresh(session: Session, command_id: int, request: RefreshRequest) -> None:
+async def refresh(session: SessionInterface, command_id: int, request: RefreshRequest) -> None:
     """Verify the token and move the connection's expiry; the server-side subscriptions it names must be the ones there
     are. Where the application prolongs connections, clients have no business to."""
     if not request.token or session.context.events.decides_refresh:
@@ -57,7 +56,7 @@ async def refresh(session: Session, command_id: int, request: RefreshRequest) ->
     session.reply(command_id, RefreshResult(expires=left > 0, ttl=left))
 
 
-async def request_refresh(session: Session) -> None:
+async def request_refresh(session: SessionInterface) -> None:
     """Let the application prolong a connection that has expired, or end it (06 §6)."""
     events = session.context.events
     try:
@@ -73,7 +72,7 @@ async def request_refresh(session: Session) -> None:
     session.arm()
 
 
-def _apply_answer(session: Session, answer: RefreshAnswer | None) -> None:
+def _apply_answer(session: SessionInterface, answer: RefreshAnswer | None) -> None:
     if answer is not None and answer.meta:
         session.meta = answer.meta
     if answer is None or answer.expire_at <= session.context.unix_time():
@@ -85,7 +84,7 @@ def _apply_answer(session: Session, answer: RefreshAnswer | None) -> None:
     replace_capabilities(session, answer.caps)
 
 
-async def _verify(session: Session, text: str) -> ConnectionToken:
+async def _verify(session: SessionInterface, text: str) -> ConnectionToken:
     try:
         token = await session.context.connection_verifier.verify(text)
     except TokenExpired:
@@ -97,7 +96,7 @@ async def _verify(session: Session, text: str) -> ConnectionToken:
     return token
 
 
-def _subscriptions_changed(session: Session, channels: Collection[str]) -> bool:
+def _subscriptions_changed(session: SessionInterface, channels: Collection[str]) -> bool:
     """A channel of the token that is not subscribed, or one that came with the token before and is missing now."""
     if any(channel not in session.subscriptions for channel in channels):
         return True

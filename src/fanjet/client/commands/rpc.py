@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.client.event_calls import call_event, event_fields
 from fanjet.events.event import RPCEvent
 from fanjet.protocol.codes import ERROR_METHOD_NOT_FOUND, ERROR_NOT_AVAILABLE, ReplyError
 from fanjet.protocol.messages import RPCResult
 
-from ..event_calls import call_event, event_fields
-
 if TYPE_CHECKING:
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import RPCRequest
 
-    from ..session import Session
 
-
-async def rpc(session: Session, command_id: int, request: RPCRequest) -> None:
+async def rpc(session: SessionInterface, command_id: int, request: RPCRequest) -> None:
     """Answer the built-in ping method, let the application answer the others. Raises error 108 when no RPC is
     configured at all, 104 for an unknown method."""
     ping_method = session.context.settings.rpc_ping_method

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fanjet.client.event_calls import call_event, event_fields
 from fanjet.events.event import MessageEvent
 from fanjet.protocol.codes import DISCONNECT_NOT_AVAILABLE, Disconnected, ReplyError
 from fanjet.telemetry.logging import get_logger
 
-from ..event_calls import call_event, event_fields
-
 if TYPE_CHECKING:
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import SendRequest
-
-    from ..session import Session
 
 log = get_logger(__name__)
 
 
-async def send(session: Session, command_id: int, request: SendRequest) -> None:
+async def send(session: SessionInterface, command_id: int, request: SendRequest) -> None:
     """Hand the message over; there is no reply, not even an error. Where nobody takes messages the connection ends with
     3508."""
     events = session.context.events

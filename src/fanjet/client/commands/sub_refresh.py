@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from fanjet.auth import TokenExpired, TokenInvalid
+from fanjet.client.event_calls import call_background_event, event_fields
+from fanjet.client.settings import LONGEST_LIFETIME, RETRY_SECONDS
+from fanjet.client.subscriptions.ending import end_and_push
+from fanjet.client.subscriptions.server_filter import read_server_filter, replace_server_filter
 from fanjet.events.client_events import EventFailed
 from fanjet.events.event import SubRefreshEvent
 from fanjet.protocol.codes import (
@@ -22,20 +26,14 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubRefreshResult
 
-from ..event_calls import call_background_event, event_fields
-from ..settings import LONGEST_LIFETIME, RETRY_SECONDS
-from ..subscriptions.server_filter import read_server_filter, replace_server_filter
-from ..subscriptions.unsubscribing import end_and_push
-
 if TYPE_CHECKING:
     from fanjet.auth import SubscriptionToken
+    from fanjet.client.session_interface import SessionInterface
+    from fanjet.client.subscriptions.subscription import Subscription
     from fanjet.protocol.messages import SubRefreshRequest
 
-    from ..session import Session
-    from ..subscriptions.subscription import Subscription
 
-
-async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequest) -> None:
+async def sub_refresh(session: SessionInterface, command_id: int, request: SubRefreshRequest) -> None:
     """Verify the token and move the subscription's expiry. Without a channel the token names it (01 FIX 13)."""
     channel = request.channel or await _channel_of_token(session, request)
     subscription = session.subscriptions.get(channel)
@@ -65,7 +63,7 @@ async def sub_refresh(session: Session, command_id: int, request: SubRefreshRequ
     session.reply(command_id, SubRefreshResult(expires=left > 0, ttl=left), request.channel)
 
 
-async def request_sub_refresh(session: Session, subscription: Subscription) -> bool:
+async def request_sub_refresh(session: SessionInterface, subscription: Subscription) -> bool:
     """Whether the application prolongs a subscription that has expired (06 §10)."""
     channel = subscription.channel
     try:
@@ -88,12 +86,12 @@ async def request_sub_refresh(session: Session, subscription: Subscription) -> b
     return True
 
 
-def is_for_connection(session: Session, token: SubscriptionToken | TokenExpired) -> bool:
+def is_for_connection(session: SessionInterface, token: SubscriptionToken | TokenExpired) -> bool:
     """Whether a subscription token was made for this user, and for this connection if for any."""
     return token.user == session.user and (not token.client or token.client == session.client_id)
 
 
-def _apply_token(session: Session, subscription: Subscription, token: SubscriptionToken) -> int:
+def _apply_token(session: SessionInterface, subscription: Subscription, token: SubscriptionToken) -> int:
     """Take expiry and channel info over; returns the seconds left, 0 for never expiring."""
     now = int(session.context.unix_time())
     if token.expire_at and token.expire_at <= now:
@@ -107,7 +105,7 @@ def _apply_token(session: Session, subscription: Subscription, token: Subscripti
     return subscription.expire_at - now
 
 
-async def _channel_of_token(session: Session, request: SubRefreshRequest) -> str:
+async def _channel_of_token(session: SessionInterface, request: SubRefreshRequest) -> str:
     """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnected` 3501."""
     if not request.token or request.type:
         raise Disconnected(DISCONNECT_BAD_REQUEST)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from fanjet.auth import TokenExpired, TokenInvalid
 from fanjet.channels.permissions import may_subscribe, refuse_subscribe, with_requested_options
 from fanjet.channels.subscription import Source, from_grant
+from fanjet.client.subscriptions.server_filter import invalid_server_filter
+from fanjet.client.subscriptions.subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
 from fanjet.engines.interfaces import DONE
 from fanjet.net.aio import CallbackChain, FutureCallback
 from fanjet.protocol.codes import (
@@ -28,8 +30,6 @@ from fanjet.protocol.codes import (
 from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
 
-from ..subscriptions.server_filter import invalid_server_filter
-from ..subscriptions.subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
 from .proxied import authorize_subscription, decides_subscription
 from .sub_refresh import is_for_connection
 
@@ -39,11 +39,10 @@ if TYPE_CHECKING:
     from fanjet.auth import SubscriptionToken
     from fanjet.channels.namespaces import Resolved
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.events.stream import SubscriptionStream
     from fanjet.net.aio import Work
     from fanjet.protocol.messages import SubscribeRequest
-
-    from ..session import Session
 
 log = get_logger(__name__)
 
@@ -55,7 +54,7 @@ FLAG_COMPACTION = 1
 FLAG_REJECT_UNRECOVERED = 2
 
 
-def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> Work | None:
+def subscribe(session: SessionInterface, command_id: int, request: SubscribeRequest) -> Work | None:
     """Check, ask for permission, subscribe, reply; then publish the join."""
     channel = request.channel
     if not channel:
@@ -79,7 +78,7 @@ def subscribe(session: Session, command_id: int, request: SubscribeRequest) -> W
     return _start_attempt(session, command_id, attempt)
 
 
-def _start_attempt(session: Session, command_id: int, attempt: SubscribeAttempt) -> Work | None:
+def _start_attempt(session: SessionInterface, command_id: int, attempt: SubscribeAttempt) -> Work | None:
     """Make the subscription. For most there is nothing but the broker to wait for, which takes no coroutine."""
     options = attempt.subscription.options
     if options.presence or options.join_leave or options.positioning or options.recovery:
@@ -96,7 +95,7 @@ def _start_attempt(session: Session, command_id: int, attempt: SubscribeAttempt)
     return CallbackChain(_run_attempt(session, command_id, attempt, registering))
 
 
-def _go_live(session: Session, command_id: int, attempt: SubscribeAttempt, _registered: None = None) -> None:
+def _go_live(session: SessionInterface, command_id: int, attempt: SubscribeAttempt, _registered: None = None) -> None:
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
     session.cork()  # the command has not ended yet: with its end this is written
@@ -105,21 +104,21 @@ def _go_live(session: Session, command_id: int, attempt: SubscribeAttempt, _regi
 
 
 async def _subscribe_with_token(
-    session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved
+    session: SessionInterface, command_id: int, request: SubscribeRequest, resolved: Resolved
 ) -> None:
     token = await _verify(session, request)
     await _subscribe(session, command_id, request, _authorize(session, request, resolved, token))
 
 
 async def _subscribe_via_application(
-    session: Session, command_id: int, request: SubscribeRequest, resolved: Resolved
+    session: SessionInterface, command_id: int, request: SubscribeRequest, resolved: Resolved
 ) -> None:
     options, stream = await authorize_subscription(session, request, resolved)
     await _subscribe(session, command_id, request, options, stream)
 
 
 async def _subscribe(
-    session: Session,
+    session: SessionInterface,
     command_id: int,
     request: SubscribeRequest,
     options: SubscriptionOptions,
@@ -140,7 +139,7 @@ async def _subscribe(
 
 
 async def _run_attempt(
-    session: Session,
+    session: SessionInterface,
     command_id: int,
     attempt: SubscribeAttempt,
     registering: Awaitable[None] | None = None,
@@ -191,7 +190,7 @@ def _check_type(request: SubscribeRequest) -> None:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
 
 
-def _check_limits(session: Session, channel: str) -> None:
+def _check_limits(session: SessionInterface, channel: str) -> None:
     """The channel can be added to the subscriptions of this connection (steps 5 and 6)."""
     settings = session.context.settings
     most = settings.channel_max_length
@@ -212,7 +211,7 @@ def _check_refused(request: SubscribeRequest, resolved: Resolved) -> None:
 
 
 def _authorize(
-    session: Session, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
+    session: SessionInterface, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
 ) -> SubscriptionOptions:
     """Decide whether and how the channel may be subscribed to where the application has no say (step 7): by token, else
     by the namespace's options."""
@@ -246,7 +245,7 @@ def _granted_by(token: SubscriptionToken, resolved: Resolved) -> SubscriptionOpt
         raise invalid_server_filter(resolved.channel, error) from None
 
 
-async def _verify(session: Session, request: SubscribeRequest) -> SubscriptionToken:
+async def _verify(session: SessionInterface, request: SubscribeRequest) -> SubscriptionToken:
     """Verify a subscription token and hold it against channel and connection (03 §4.1 step 11).
 
     That may have taken time, so what else can be subscribed meanwhile is looked at again.

@@ -19,9 +19,8 @@ from .proxied import decides_subscription
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import Command, SubscribeRequest
-
-    from ..session import Session
 
     Commands = Iterator[tuple[Command, int]]
 
@@ -32,13 +31,13 @@ MAX_FRAME_BYTES: Final = 1024
 """Bytes of a frame behind it."""
 
 
-def waits_for_broker(session: Session, waiting: Command) -> bool:
+def waits_for_broker(session: SessionInterface, waiting: Command) -> bool:
     """Whether this command is a subscribe that waits for the broker."""
     request = waiting.subscribe
     return request is not None and session.context.node.is_subscribing(request.channel)
 
 
-def prefetch(session: Session, commands: Commands, limit: int = MAX_COMMANDS) -> tuple[Commands, int]:
+def prefetch(session: SessionInterface, commands: Commands, limit: int = MAX_COMMANDS) -> tuple[Commands, int]:
     """The commands again, whose subscribes, up to the first that is none, the broker has been asked for; and how many
     more may be looked at behind them, 0 unless that was all of them."""
     read: list[tuple[Command, int]] = []
@@ -61,7 +60,7 @@ def prefetch(session: Session, commands: Commands, limit: int = MAX_COMMANDS) ->
     return (iter(read) if limit else chain(read, commands)), limit
 
 
-def prefetch_frame(session: Session, frame: bytes, limit: int) -> tuple[Commands, int]:
+def prefetch_frame(session: SessionInterface, frame: bytes, limit: int) -> tuple[Commands, int]:
     """The same for a frame."""
     try:
         commands = session.transport.wire.codec.commands(frame)
@@ -76,7 +75,7 @@ def _failing() -> Commands:
     yield
 
 
-def _is_permitted(session: Session, request: SubscribeRequest) -> bool:
+def _is_permitted(session: SessionInterface, request: SubscribeRequest) -> bool:
     """Whether it will hardly be refused. Where a token or the application decides it is not foreseen."""
     context = session.context
     limit = context.settings.channel_max_length

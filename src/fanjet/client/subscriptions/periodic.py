@@ -6,24 +6,24 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from fanjet.client.commands.sub_refresh import request_sub_refresh
+from fanjet.client.gather import gather
 from fanjet.engines.failure_log import log_failure
 from fanjet.protocol.codes import DISCONNECT_SUB_EXPIRED, UNSUBSCRIBE_EXPIRED
 from fanjet.telemetry.logging import get_logger
 
-from ..commands.sub_refresh import request_sub_refresh
-from ..gather import gather
-from .unsubscribing import remove_presence, wait_until_settled
+from .ending import remove_presence, wait_until_settled
 
 if TYPE_CHECKING:
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.node.channel import LiveChannel
 
-    from ..session import Session
     from .subscription import Subscription
 
 log = get_logger(__name__)
 
 
-def start(session: Session, now: float) -> None:
+def start(session: SessionInterface, now: float) -> None:
     """Run the tick, unless the one before still runs. Without anything to do it is the last."""
     if not any(one.needs_periodic for one in session.subscriptions.values()):
         session.deadlines.periodic = inf
@@ -34,7 +34,7 @@ def start(session: Session, now: float) -> None:
         session.context.run_in_background(_run(session))
 
 
-async def _run(session: Session) -> None:
+async def _run(session: SessionInterface) -> None:
     try:
         subscriptions = [one for one in session.subscriptions.values() if one.active]
         await _refresh_presence(session, subscriptions)
@@ -44,12 +44,12 @@ async def _run(session: Session) -> None:
         session.periodic_running = False
 
 
-async def _refresh_presence(session: Session, subscriptions: list[Subscription]) -> None:
+async def _refresh_presence(session: SessionInterface, subscriptions: list[Subscription]) -> None:
     """All at once: remote engines send what is asked together in one go."""
     await gather([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
 
 
-async def _refresh_entry(session: Session, subscription: Subscription) -> None:
+async def _refresh_entry(session: SessionInterface, subscription: Subscription) -> None:
     try:
         await session.context.node.presence_manager.add(subscription.channel, session.client_id, subscription.info())
     except Exception as error:
@@ -58,7 +58,7 @@ async def _refresh_entry(session: Session, subscription: Subscription) -> None:
         await _remove_stale_entry(session, subscription)
 
 
-async def _remove_stale_entry(session: Session, ended: Subscription) -> None:
+async def _remove_stale_entry(session: SessionInterface, ended: Subscription) -> None:
     """Remove the entry of a subscription that ended while it was refreshed, unless there is a newer one that wants
     it."""
     while (newer := session.subscriptions.get(ended.channel)) is not None and not newer.active:
@@ -67,7 +67,7 @@ async def _remove_stale_entry(session: Session, ended: Subscription) -> None:
         await remove_presence(session, ended)
 
 
-async def _check_positions(session: Session, subscriptions: list[Subscription]) -> None:
+async def _check_positions(session: SessionInterface, subscriptions: list[Subscription]) -> None:
     """Check the channels' shared positions that are due: once per channel and node, whoever ticks first (D56)."""
     context = session.context
     delay = context.settings.position_check_delay
@@ -84,7 +84,7 @@ async def _check_positions(session: Session, subscriptions: list[Subscription]) 
     await gather(checks)
 
 
-async def _check_position(session: Session, channel: LiveChannel, meta_ttl: int) -> None:
+async def _check_position(session: SessionInterface, channel: LiveChannel, meta_ttl: int) -> None:
     """What could not be told is due again at the next tick (07 §11)."""
     before = channel.checked_at
     channel.checked_at = now = session.context.now()
@@ -92,7 +92,7 @@ async def _check_position(session: Session, channel: LiveChannel, meta_ttl: int)
         channel.checked_at = before
 
 
-async def _end_expired(session: Session, subscriptions: list[Subscription]) -> None:
+async def _end_expired(session: SessionInterface, subscriptions: list[Subscription]) -> None:
     """End what has not been refreshed in time and the application does not prolong: a client-side subscription alone, a
     server-side one with its connection. In whole seconds, as expiries are: what expires within a second has all of it.
     """

@@ -11,9 +11,9 @@ from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import FilterNode
 
-    from ..session import Session
     from .subscription import Subscription
 
 log = get_logger(__name__)
@@ -33,7 +33,9 @@ def read_server_filter(channel: str, node: FilterNode | None) -> TagsFilter | No
         raise invalid_server_filter(channel, error) from None
 
 
-def replace_server_filter(session: Session, subscription: Subscription, server_filter: TagsFilter | None) -> None:
+def replace_server_filter(
+    session: SessionInterface, subscription: Subscription, server_filter: TagsFilter | None
+) -> None:
     """Filter what is delivered from now on anew; the client's own filter still narrows it. None keeps the old one."""
     options, delivery = subscription.options, subscription.delivery
     if server_filter is None or server_filter == options.server_tags_filter:

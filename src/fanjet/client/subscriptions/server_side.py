@@ -15,20 +15,20 @@ from fanjet.protocol.codes import (
 )
 from fanjet.protocol.messages import SubscribePush
 
+from .ending import clean_up, remove_presence, wait_for_attempt
 from .subscribe_attempt import DEFAULT_PARAMS, SubscribeAttempt, SubscribeParams
-from .unsubscribing import clean_up, remove_presence, wait_for_attempt
 
 if TYPE_CHECKING:
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.messages import SubscribeResult
     from fanjet.protocol.publication import StreamPosition
 
-    from ..session import Session
     from .subscription import Subscription
 
 
 async def subscribe(
-    session: Session, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
+    session: SessionInterface, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
 ) -> None:
     """Subscribe, or subscribe again with new options, and push `subscribe`; recovered publications follow (01 FIX 6).
 
@@ -69,7 +69,7 @@ async def subscribe(
     await attempt.publish_join()
 
 
-async def _release(session: Session, channel: str) -> Subscription | None:
+async def _release(session: SessionInterface, channel: str) -> Subscription | None:
     """Let a subscription that is to be replaced go, and return it. Without a leave: it is made again at once (05 Q1).
     Raises `Disconnected` when one under way does not end."""
     old = await wait_for_attempt(session, channel)
@@ -80,7 +80,7 @@ async def _release(session: Session, channel: str) -> Subscription | None:
     return old
 
 
-async def _drop_presence(session: Session, old: Subscription | None, options: SubscriptionOptions) -> None:
+async def _drop_presence(session: SessionInterface, old: Subscription | None, options: SubscriptionOptions) -> None:
     """Remove the entry that the new options do not want. Raises `Disconnected` when the connection ends meanwhile."""
     if old is None or options.presence or not old.options.presence:
         return
@@ -89,7 +89,7 @@ async def _drop_presence(session: Session, old: Subscription | None, options: Su
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
 
 
-def _push(session: Session, channel: str, result: SubscribeResult) -> bool:
+def _push(session: SessionInterface, channel: str, result: SubscribeResult) -> bool:
     """Tell the client. False when the data is not JSON, as the connection wants it: it is subscribed all the same, but
     not announced."""
     push = SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data)

@@ -25,20 +25,19 @@ from fanjet.protocol.messages import SUBSCRIBED, SubscribeResult
 from fanjet.protocol.publication import StreamPosition
 from fanjet.telemetry.logging import get_logger
 
+from .ending import remove_presence
 from .subscription import Subscription
-from .unsubscribing import remove_presence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from fanjet.channels.recovery import Recovery
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.engines.interfaces import History
     from fanjet.protocol.publication import EncodedPublication, Publication
     from fanjet.protocol.tags_filter import TagsFilter
     from fanjet.telemetry.metrics import Counter
-
-    from ..session import Session
 
 log = get_logger(__name__)
 
@@ -81,7 +80,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
     """
 
     subscription: Subscription
-    _session: Session
+    _session: SessionInterface
     _params: SubscribeParams
     _recovering: bool
     _accepted: Counter
@@ -91,7 +90,13 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
 
     @classmethod
     def reserve(
-        cls, session: Session, channel: str, options: SubscriptionOptions, params: SubscribeParams, *, server_side: bool
+        cls,
+        session: SessionInterface,
+        channel: str,
+        options: SubscriptionOptions,
+        params: SubscribeParams,
+        *,
+        server_side: bool,
     ) -> SubscribeAttempt:
         """Begin an attempt: from now on the channel counts as taken on this connection."""
         tags_filter = params.tags_filter

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from fanjet.node.session import Session as NodeSession
 from fanjet.node.subscriber import Subscriber
 from fanjet.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
 from fanjet.protocol.publication import ClientInfo, Publication
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from fanjet.channels.subscription import SubscriptionOptions
+    from fanjet.client.context import ClientContext
     from fanjet.engines.interfaces import PublishOptions
     from fanjet.events.stream import SubscriptionStream
-
-    from ..session import Session
+    from fanjet.protocol.codes import Unsubscribe
 
 
 class PublishGrant(Struct, frozen=True, gc=False):
@@ -30,6 +31,18 @@ class PublishGrant(Struct, frozen=True, gc=False):
     how: PublishOptions
 
 
+class SubscriptionOwner(NodeSession, Protocol):
+    """What a subscription needs of its session."""
+
+    client_id: str
+    user: str
+    info: bytes
+    context: ClientContext
+
+    def end_subscription(self, subscription: Subscription, reason: Unsubscribe) -> None:
+        """Unsubscribe, then push the reason to the client."""
+
+
 class Subscription(Subscriber, kw_only=True):
     """A subscription from its reservation to its end. Every attempt is a separate object, so that a late completion
     cannot affect a newer attempt (01 §14).
@@ -39,7 +52,7 @@ class Subscription(Subscriber, kw_only=True):
     application feeds the subscription.
     """
 
-    session: Session
+    session: SubscriptionOwner
     options: SubscriptionOptions
     server_side: bool
     chan_info: bytes = b""

@@ -1,69 +1,43 @@
-"""Ending subscriptions: by command, by the server, and all of them when the connection ends (01 §6.3, §5.9)."""
+"""Ends subscriptions: one of them, or all when the connection ends (01 §6.3, §5.9)."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from fanjet.engines.failure_log import log_failure
-from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_INTERNAL, Disconnected
-from fanjet.protocol.messages import UnsubscribeResult
+from fanjet.protocol.codes import DISCONNECT_INTERNAL, Disconnected
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
+    from fanjet.client.session_interface import SessionInterface
     from fanjet.protocol.codes import Unsubscribe
-    from fanjet.protocol.messages import UnsubscribeRequest
 
-    from ..session import Session
     from .subscription import Subscription
 
 log = get_logger(__name__)
 
-DONE: Final = UnsubscribeResult()
 ATTEMPT_TIMEOUT = 5.0
-"""Seconds that an unsubscribe waits for a subscribe of the same channel that is under way."""
+"""Seconds that an unsubscribe waits for a subscribe attempt of the same channel."""
 
 
-def unsubscribe_command(
-    session: Session, command_id: int, request: UnsubscribeRequest
-) -> Coroutine[Any, Any, None] | None:
-    """Command `unsubscribe`: succeeds whether there was a subscription or not."""
-    channel = request.channel
-    if not channel:
-        raise Disconnected(DISCONNECT_BAD_REQUEST)
-    subscription = session.subscriptions.get(channel)
-    if subscription is not None:
-        if not subscription.active or _needs_cleanup(subscription):
-            return _unsubscribe_and_reply(session, command_id, channel)
-        _stop_delivery(session, subscription)
-    session.reply(command_id, DONE, channel)
-    return None
-
-
-async def _unsubscribe_and_reply(session: Session, command_id: int, channel: str) -> None:
-    await unsubscribe(session, channel)
-    session.reply(command_id, DONE, channel)
-
-
-async def unsubscribe(session: Session, channel: str) -> None:
-    """End a subscription, if there is one; a subscribe under way is waited for. Raises `Disconnected` 3004 when that
-    takes too long, after closing the connection with it.
+async def unsubscribe(session: SessionInterface, channel: str) -> None:
+    """End a subscription, if there is one; waits for an attempt under way. Raises `Disconnected` 3004 when that takes
+    too long, after closing the connection with it.
     """
     subscription = await wait_for_attempt(session, channel)
     if subscription is not None:
         await end(session, subscription)
 
 
-async def end(session: Session, subscription: Subscription) -> None:
-    """End an active subscription: nothing is sent for it any more, then presence and leave follow."""
-    _stop_delivery(session, subscription)
+async def end(session: SessionInterface, subscription: Subscription) -> None:
+    """End an active subscription: stop delivery, then remove presence and publish the leave."""
+    stop_delivery(session, subscription)
     await clean_up(session, subscription)
 
 
-def _stop_delivery(session: Session, subscription: Subscription) -> None:
-    """Nothing is sent for it any more."""
+def stop_delivery(session: SessionInterface, subscription: Subscription) -> None:
+    """Remove an active subscription from the session and the node, so that nothing more is sent for it."""
     if session.subscriptions.get(subscription.channel) is subscription:
         del session.subscriptions[subscription.channel]
     subscription.active = False
@@ -72,14 +46,14 @@ def _stop_delivery(session: Session, subscription: Subscription) -> None:
     session.context.node.unsubscribe_channel(subscription)
 
 
-async def end_and_push(session: Session, subscription: Subscription, reason: Unsubscribe) -> None:
-    """End an active subscription and tell the client why."""
+async def end_and_push(session: SessionInterface, subscription: Subscription, reason: Unsubscribe) -> None:
+    """End an active subscription and push the reason to the client."""
     await end(session, subscription)
     session.push_unsubscribe(subscription.channel, reason)
 
 
-def end_all(session: Session) -> None:
-    """The connection has ended: end every subscription. Those not active yet are undone by whoever makes them."""
+def end_all(session: SessionInterface) -> None:
+    """End every active subscription of a closed connection. Attempts under way roll themselves back."""
     subscriptions = [one for one in session.subscriptions.values() if one.active]
     session.subscriptions = {}
     node = session.context.node
@@ -88,18 +62,18 @@ def end_all(session: Session) -> None:
         subscription.cancel_stream()
         node.unsubscribe_channel(subscription)
     for subscription in subscriptions:
-        if _needs_cleanup(subscription):
+        if needs_cleanup(subscription):
             session.context.run_in_background(clean_up(session, subscription))
 
 
-def _needs_cleanup(subscription: Subscription) -> bool:
-    """Whether others can tell that it was there."""
+def needs_cleanup(subscription: Subscription) -> bool:
+    """Whether its end has to be made known: it is in presence, or publishes join and leave."""
     options = subscription.options
     return options.presence or options.join_leave
 
 
-async def clean_up(session: Session, subscription: Subscription) -> None:
-    """Remove presence, publish the leave. A failing engine is logged: the subscription has ended all the same."""
+async def clean_up(session: SessionInterface, subscription: Subscription) -> None:
+    """Remove presence and publish the leave. Failures of the engine are logged: the subscription ends all the same."""
     if subscription.options.presence:
         await remove_presence(session, subscription)
     if subscription.options.join_leave:
@@ -109,7 +83,7 @@ async def clean_up(session: Session, subscription: Subscription) -> None:
             log_failure(log, "error publishing leave", error, channel=subscription.channel)
 
 
-async def remove_presence(session: Session, subscription: Subscription) -> None:
+async def remove_presence(session: SessionInterface, subscription: Subscription) -> None:
     """Remove the connection's entry from the channel's presence. A failure is logged."""
     try:
         await session.context.node.presence_manager.remove(subscription.channel, session.client_id, session.user)
@@ -117,8 +91,8 @@ async def remove_presence(session: Session, subscription: Subscription) -> None:
         log_failure(log, "error removing presence", error, channel=subscription.channel)
 
 
-async def wait_for_attempt(session: Session, channel: str) -> Subscription | None:
-    """Return the channel's active subscription, if any, once no attempt to make one is under way.
+async def wait_for_attempt(session: SessionInterface, channel: str) -> Subscription | None:
+    """Wait until no attempt to subscribe to the channel is under way; return the active subscription, if any.
 
     When an attempt does not end within 5 s, closes the connection and raises `Disconnected` 3004.
     """
