@@ -10,7 +10,7 @@ import pytest
 
 from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.resource_usage import ProcessTree
-from fanjet.workers.role import EnginePlace, environment_for
+from fanjet.workers.role import EngineSpec, environment_for
 
 SPIN = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass\n"
 SAY = "print('done', flush=True); input()\n"
@@ -65,9 +65,9 @@ def test_there_must_be_such_a_process() -> None:
 
 
 def test_processes_are_told_apart_by_what_they_were_started_as() -> None:
-    place = environment_for(EnginePlace(listening=3, life=4, line=5), os.environ)
+    environment = environment_for(EngineSpec(listening=3, liveness=4, control=5), os.environ)
     child = [sys.executable, "-c", SPIN + SAY]
-    code = f"import subprocess\nsubprocess.Popen({child!r}, env={place!r}).wait()\n"
+    code = f"import subprocess\nsubprocess.Popen({child!r}, env={environment!r}).wait()\n"
     with process_that_is_done(code) as tree:
         assert tree.cpu_ns_of("engine") >= 90_000_000
         assert tree.cpu_ns_of("worker") == 0

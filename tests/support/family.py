@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.server import Server
 
-VARIABLE = "_FANJET_PLACE"
+VARIABLE = "_FANJET_ROLE"
 SLOW = 60.0
 """Seconds that processes may take to start on a busy machine."""
 
@@ -31,9 +31,9 @@ class Family:
     def workers(self) -> dict[int, set[int]]:
         """By the number of each worker the ids of its processes: two while it is being replaced."""
         found: dict[int, set[int]] = {}
-        for pid, place in self._places():
-            if place["type"] == "worker":
-                found.setdefault(int(place["number"]), set()).add(pid)
+        for pid, role in self._roles():
+            if role["type"] == "worker":
+                found.setdefault(int(role["number"]), set()).add(pid)
         return found
 
     def worker(self, number: int) -> int:
@@ -43,11 +43,11 @@ class Family:
 
     def engine(self) -> int:
         """The id of the process that is the engine, 0 if there is none."""
-        return next((pid for pid, place in self._places() if place["type"] == "engine"), 0)
+        return next((pid for pid, role in self._roles() if role["type"] == "engine"), 0)
 
     def pids(self) -> set[int]:
         """All of them, without the parent."""
-        return {pid for pid, _ in self._places()}
+        return {pid for pid, _ in self._roles()}
 
     def kill(self, pid: int, how: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to one of them."""
@@ -70,7 +70,7 @@ class Family:
 
         await until(is_there, SLOW)
 
-    def _places(self) -> Iterator[tuple[int, dict[str, object]]]:
+    def _roles(self) -> Iterator[tuple[int, dict[str, object]]]:
         for entry in os.listdir("/proc"):
             if entry.isdigit() and _parent_of(entry) == self.parent:
                 with contextlib.suppress(OSError):

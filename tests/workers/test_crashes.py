@@ -221,6 +221,6 @@ async def test_the_engine_outlives_whoever_needs_it(private_server: StartServer,
 
 async def test_who_does_not_end_is_killed_which_is_said(caplog: pytest.LogCaptureFixture) -> None:
     child = Child(await asyncio.create_subprocess_exec(sys.executable, "-c", "import signal; signal.pause()"))
-    assert await child.ended_within(0.05) == -signal.SIGKILL
+    assert await child.wait_exited(0.05) == -signal.SIGKILL
     assert [record.getMessage() for record in caplog.records] == ["process does not end, killing it"]
     assert not is_running(child.pid)

@@ -10,11 +10,11 @@ import pytest
 from fanjet.telemetry.metrics import Registry
 from fanjet.telemetry.metrics.aggregation import export_metrics
 from fanjet.workers import metrics_aggregation as module
-from fanjet.workers.metrics_aggregation import AllMetrics, Gathering
+from fanjet.workers.metrics_aggregation import AggregatedMetrics, MetricsAggregation
 from fanjet.workers.worker import WorkerGone
 
 
-class Stand:
+class FakeWorker:
     """A worker that has counted as the test says."""
 
     def __init__(self, number: int) -> None:
@@ -39,29 +39,29 @@ class Stand:
 class Scrape:
     """Asks all workers."""
 
-    def __init__(self, *workers: Stand) -> None:
+    def __init__(self, *workers: FakeWorker) -> None:
         self.workers = set(workers)
-        self.gathering = Gathering(cast("Any", self.workers))
-        self._metrics = AllMetrics(self.gathering, namespace="centrifugo", native_histograms=False)
+        self.aggregation = MetricsAggregation(cast("Any", self.workers))
+        self._metrics = AggregatedMetrics(self.aggregation, namespace="centrifugo", native_histograms=False)
 
     async def read(self) -> dict[str, float]:
         await self._metrics.refresh()
         return {metric.name.removeprefix("centrifugo_"): metric.samples[0].value for metric in self._metrics.read()}
 
-    def see_off(self, worker: Stand) -> None:
+    def remove(self, worker: FakeWorker) -> None:
         self.workers.discard(worker)
-        self.gathering.keep_counts(cast("Any", worker))
+        self.aggregation.retain(cast("Any", worker))
 
 
 @pytest.fixture
-def two() -> tuple[Stand, Stand]:
-    first, second = Stand(1), Stand(2)
+def two() -> tuple[FakeWorker, FakeWorker]:
+    first, second = FakeWorker(1), FakeWorker(2)
     first.made.value, second.made.value = 10, 5
     first.clients.value = second.clients.value = 3
     return first, second
 
 
-async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[Stand, Stand]) -> None:
+async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[FakeWorker, FakeWorker]) -> None:
     first, second = two
     scrape = Scrape(*two)
     assert await scrape.read() == {"made": 15, "clients": 6}
@@ -70,24 +70,26 @@ async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[S
     first.made.value = 12
     first.last_metrics = export_metrics(first.registry, 1)
     assert await scrape.read() == {"made": 17, "clients": 3}
-    scrape.see_off(first)
+    scrape.remove(first)
     assert await scrape.read() == {"made": 17, "clients": 3}
-    scrape.workers.add(Stand(1))
+    scrape.workers.add(FakeWorker(1))
     second.made.value += 1
     assert await scrape.read() == {"made": 18, "clients": 3}
 
 
-async def test_one_that_ends_while_it_is_asked_counts_once(two: tuple[Stand, Stand]) -> None:
+async def test_one_that_ends_while_it_is_asked_counts_once(two: tuple[FakeWorker, FakeWorker]) -> None:
     first, _ = two
     scrape = Scrape(*two)
     await scrape.read()
     first.ends = True
     assert (await scrape.read())["made"] == 15
-    scrape.see_off(first)
+    scrape.remove(first)
     assert (await scrape.read())["made"] == 15
 
 
-async def test_one_that_hangs_is_shown_as_it_was(two: tuple[Stand, Stand], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_hangs_is_shown_as_it_was(
+    two: tuple[FakeWorker, FakeWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = two
     scrape = Scrape(*two)
     await scrape.read()
@@ -97,7 +99,7 @@ async def test_one_that_hangs_is_shown_as_it_was(two: tuple[Stand, Stand], monke
     assert await scrape.read() == {"made": 16, "clients": 6}
 
 
-async def test_one_that_has_not_come_up_adds_nothing(two: tuple[Stand, Stand]) -> None:
+async def test_one_that_has_not_come_up_adds_nothing(two: tuple[FakeWorker, FakeWorker]) -> None:
     first, _ = two
     first.is_ready = False
     assert await Scrape(*two).read() == {"made": 5, "clients": 3}

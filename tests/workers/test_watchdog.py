@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fanjet.workers.watchdog import ROUNDS, START_SECONDS, Watch
+from fanjet.workers.watchdog import MAX_UNANSWERED, START_SECONDS, Watchdog
 from tests.support.family import SLOW, Family, is_running
 from tests.support.following import Publisher, following
 from tests.support.server import Server, merge
@@ -47,12 +47,12 @@ import pathlib
 import signal
 import sys
 import fanjet
-from fanjet.workers import watch
+from fanjet.workers import watchdog
 
-watch.START_SECONDS = 6.0
-told = json.loads(os.environ.get("_FANJET_PLACE", "{}"))
+watchdog.START_SECONDS = 6.0
+role = json.loads(os.environ.get("_FANJET_ROLE", "{}"))
 hung = pathlib.Path(sys.argv[1]).with_name("hung")
-if told.get("type") == sys.argv[2] and not hung.exists():
+if role.get("type") == sys.argv[2] and not hung.exists():
     hung.touch()
     signal.pause()
 sys.exit(fanjet.Server(sys.argv[1]).run())
@@ -158,68 +158,68 @@ class Hanging:
         self.details = {"number": number}
         self.is_ready = True
         self.is_starting = False
-        self.unanswered = 0
+        self.unanswered_pings = 0
         self.killed = 0
-        self.child = SimpleNamespace(pid=number, give_up=self._kill)
+        self.child = SimpleNamespace(pid=number, kill_hung=self._kill)
 
-    def ask(self) -> None:
-        self.unanswered += 1
+    def ping(self) -> None:
+        self.unanswered_pings += 1
 
     def _kill(self) -> None:
         self.killed += 1
 
 
-def look(workers: list[Hanging], times: int, *answering: Hanging, patience: float = 1.0) -> None:
-    watch = Watch(lambda: cast("Any", workers), lambda: patience)
+def check(workers: list[Hanging], times: int, *answering: Hanging, timeout: float = 1.0) -> None:
+    watchdog = Watchdog(lambda: cast("Any", workers), lambda: timeout)
     for _ in range(times):
-        watch.look(patience)
+        watchdog.check(timeout)
         for worker in answering:
-            worker.unanswered = 0
+            worker.unanswered_pings = 0
 
 
 def test_who_answers_in_the_end_is_left_alone() -> None:
     workers = [Hanging(1), Hanging(2)]
-    look(workers, ROUNDS - 1, workers[0])
-    look(workers, ROUNDS - 1, workers[1])
-    look(workers, 100, *workers)
+    check(workers, MAX_UNANSWERED - 1, workers[0])
+    check(workers, MAX_UNANSWERED - 1, workers[1])
+    check(workers, 100, *workers)
     assert [worker.killed for worker in workers] == [0, 0]
 
 
 def test_of_all_that_hang_the_first_goes_first() -> None:
     workers = [Hanging(1), Hanging(2)]
-    look(workers, ROUNDS + 1)
+    check(workers, MAX_UNANSWERED + 1)
     assert [worker.killed for worker in workers] == [1, 0]
 
 
 def test_when_all_hang_they_go_one_by_one() -> None:
     workers = [Hanging(1), Hanging(2), Hanging(3)]
-    look(workers, ROUNDS)
+    check(workers, MAX_UNANSWERED)
     assert sum(worker.killed for worker in workers) == 0
-    look(workers, 1)
+    check(workers, 1)
     assert sum(worker.killed for worker in workers) == 1
     workers = [worker for worker in workers if not worker.killed]
-    look(workers, ROUNDS - 1)
+    check(workers, MAX_UNANSWERED - 1)
     assert sum(worker.killed for worker in workers) == 0
-    look(workers, 1)
+    check(workers, 1)
     assert sum(worker.killed for worker in workers) == 1
 
 
 def test_who_is_ending_is_not_asked() -> None:
     worker = Hanging(1)
     worker.is_ready = False
-    look([worker], 100)
-    assert (worker.unanswered, worker.killed) == (0, 0)
+    check([worker], 100)
+    assert (worker.unanswered_pings, worker.killed) == (0, 0)
 
 
-@pytest.mark.parametrize("patience", [START_SECONDS / 10, START_SECONDS, START_SECONDS * 2])
-def test_who_is_starting_has_time_and_others_need_not_wait_for_it(patience: float) -> None:
+@pytest.mark.parametrize("timeout", [START_SECONDS / 10, START_SECONDS, START_SECONDS * 2])
+def test_who_is_starting_has_time_and_others_need_not_wait_for_it(timeout: float) -> None:
     starting, answering, hanging = workers = [Hanging(1), Hanging(2), Hanging(3)]
     starting.is_ready, starting.is_starting = False, True
-    in_vain = round(ROUNDS * max(1.0, START_SECONDS / patience))
-    look(workers, in_vain, answering, hanging, patience=patience)
+    in_vain = round(MAX_UNANSWERED * max(1.0, START_SECONDS / timeout))
+    check(workers, in_vain, answering, hanging, timeout=timeout)
     assert starting.killed == 0
-    look(workers, 1, answering, hanging, patience=patience)
+    check(workers, 1, answering, hanging, timeout=timeout)
     assert starting.killed == 1
     starting.is_starting = False
-    look(workers, ROUNDS + 1, answering, patience=patience)
+    check(workers, MAX_UNANSWERED + 1, answering, timeout=timeout)
     assert (starting.killed, answering.killed, hanging.killed) == (1, 0, 1)

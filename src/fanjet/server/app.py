@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from fanjet.config.startup_notices import Notice
     from fanjet.config.tree.channel import ChannelOptions
     from fanjet.config.tree.client import Client
-    from fanjet.workers.control_client import Link
+    from fanjet.workers.control_client import ControlClient
 
 log = get_logger(__name__)
 
@@ -71,19 +71,19 @@ class Server:
         additions: Additions = NOTHING,
         *,
         environment: MutableMapping[str, str] | None = None,
-        link: Link | None = None,
+        control: ControlClient | None = None,
     ) -> None:
-        """Build all parts and bind the addresses. `environment` is where a service manager leaves word; `link` leads a
-        worker to its supervisor."""
+        """Build all parts and bind the addresses. `environment` is where a service manager leaves word; `control` leads
+        a worker to its supervisor."""
         config = loaded.config
         environment = {} if environment is None else environment
         self._additions = additions
         self._owns_process = False
         self.stop_requested = asyncio.Event()
         self._loaded = loaded
-        self._link = link
+        self._control = control
         self._wheel = TimingWheel()
-        called = node_name(config, link.number if link is not None else 0)
+        called = node_name(config, control.number if control is not None else 0)
         namespaces = Namespaces(additions.channel(config.channel))
         self._measuring = Measuring(config, self._namespace_of)
         self._proxies = Proxies(config, self._measuring.proxies)
@@ -97,7 +97,7 @@ class Server:
                 config,
                 metrics=self._measuring.engines,
                 options_of=self._options_of,
-                shared=link.engine if link is not None else "",
+                shared=control.engine if control is not None else "",
             ),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
@@ -126,11 +126,11 @@ class Server:
             totals=self._measuring.totals,
             unknown_replies=self._proxies.unknown_replies,
         )
-        self._operations = Operations(self._measuring, self._node, config, called, VERSION, link=link)
+        self._operations = Operations(self._measuring, self._node, config, called, VERSION, control=control)
         if self._operations.proxy_traces is not None:
             self._proxies.trace(self._operations.proxy_traces)
         endpoints = services(config, self._clients, additions.site, console, self._operations)
-        addresses = LocalSocketProvider(passed_sockets(environment)) if link is None else link.addresses
+        addresses = LocalSocketProvider(passed_sockets(environment)) if control is None else control.addresses
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
         self._listeners = Listeners(
             config, endpoints, self._wheel, addresses, additions.fallback_app, host=additions.host
@@ -174,8 +174,8 @@ class Server:
 
     async def start(self) -> None:
         """Accept connections."""
-        if self._link is not None:
-            await self._link.open(
+        if self._control is not None:
+            await self._control.open(
                 stop=self.stop_requested.set, reload=self._reload_on_signal, metrics=self._operations.report
             )
         self._wheel.start(asyncio.get_running_loop())
@@ -187,10 +187,10 @@ class Server:
             self._collector = GCTuner(self._node.connections)
         self._keep_house()
         self._operations.start()
-        if self._link is None:
+        if self._control is None:
             write_notices(warnings(self._loaded))
         else:
-            self._link.notify_ready()
+            self._control.notify_ready()
         self._service_manager.notify_ready()
 
     async def stop(self) -> None:
@@ -217,8 +217,8 @@ class Server:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         self._wheel.stop()
-        if self._link is not None:
-            self._link.close()
+        if self._control is not None:
+            self._control.close()
 
     def _stop_on_signal(self, number: signal.Signals) -> None:
         if not self.stop_requested.is_set():

@@ -28,10 +28,10 @@ from fanjet.server.operations import graphite_exporter
 from fanjet.server.overrides import NOTHING, Additions
 from fanjet.server.startup_checks import check, refusals
 from fanjet.telemetry.logging import configure, get_logger
-from fanjet.workers.child import show_stacks_when_asked
-from fanjet.workers.control_client import Link
+from fanjet.workers.child import dump_stacks_on_signal
+from fanjet.workers.control_client import ControlClient
 from fanjet.workers.engine import answer_supervisor, remove_socket
-from fanjet.workers.role import Engine, Worker, take_place
+from fanjet.workers.role import EngineRole, WorkerRole, take_role
 from fanjet.workers.supervisor import NotStarted, Supervisor
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from fanjet.config import Config, Loaded
     from fanjet.telemetry.metrics.graphite import GraphiteExporter
-    from fanjet.workers.metrics_aggregation import AllMetrics
-    from fanjet.workers.role import Place
+    from fanjet.workers.metrics_aggregation import AggregatedMetrics
+    from fanjet.workers.role import Role
 
 log = get_logger(__name__)
 
@@ -51,43 +51,43 @@ ENGINE_MISSING = "what workers are to share in memory needs a process that is st
 
 def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
     """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated."""
-    place = take_place(os.environ)
-    if place is not None:
-        show_stacks_when_asked()
+    role = take_role(os.environ)
+    if role is not None:
+        dump_stacks_on_signal()
     config = loaded.config
     try:
-        output = configure(config.log.level, config.log.file, _log_fields(place))
+        output = configure(config.log.level, config.log.file, _log_fields(role))
     except OSError as error:
         log.fatal("error opening log file", error=error)
     try:
-        if place is None:
+        if role is None:
             write_notices(source_notices(loaded))
             write_pid_file(config.pid_file)
             write_notices([starting_notice(config, VERSION)])
-        _refuse_what_cannot_be_served(config)
-        if isinstance(place, Worker) and not place.engine and uses_memory_engine(config):
+        _refuse_unservable(config)
+        if isinstance(role, WorkerRole) and not role.engine and uses_memory_engine(config):
             log.fatal(ENGINE_MISSING)
-        _allow_many_connections()
-        if place is None and config.fanjet.workers > 1:
+        _raise_file_limit()
+        if role is None and config.fanjet.workers > 1:
             return asyncio.run(_supervise(loaded))
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-            return runner.run(_work(loaded, additions, place))
+            return runner.run(_main(loaded, additions, role))
     finally:
         output.close()
 
 
-def _log_fields(place: Place) -> dict[str, object]:
+def _log_fields(role: Role) -> dict[str, object]:
     """What every line of a process says that is one of several."""
-    if place is None:
+    if role is None:
         return {}
-    return {"worker": place.number if isinstance(place, Worker) else "engine"}
+    return {"worker": role.number if isinstance(role, WorkerRole) else "engine"}
 
 
-def _work(loaded: Loaded, additions: Additions, place: Place) -> Coroutine[Any, Any, int]:
-    if isinstance(place, Engine):
-        return _keep_for_workers(place, loaded.config)
-    if isinstance(place, Worker):
-        return _serve(loaded, additions, Link(place))
+def _main(loaded: Loaded, additions: Additions, role: Role) -> Coroutine[Any, Any, int]:
+    if isinstance(role, EngineRole):
+        return _run_engine(role, loaded.config)
+    if isinstance(role, WorkerRole):
+        return _serve(loaded, additions, ControlClient(role))
     return _serve_alone(loaded, additions)
 
 
@@ -100,13 +100,13 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _allow_many_connections() -> None:
+def _raise_file_limit() -> None:
     limit = raise_limit()
     if limit is not None and limit < LOW:
         log.warn("the limit of open files is low, each connection needs one", limit=limit)
 
 
-def _refuse_what_cannot_be_served(config: Config) -> None:
+def _refuse_unservable(config: Config) -> None:
     try:
         check(config)
     except ConfigError as error:
@@ -126,9 +126,9 @@ async def _serve_alone(loaded: Loaded, additions: Additions) -> int:
     return status
 
 
-async def _serve(loaded: Loaded, additions: Additions, link: Link | None) -> int:
+async def _serve(loaded: Loaded, additions: Additions, control: ControlClient | None) -> int:
     try:
-        server = Server(loaded, additions, environment=os.environ, link=link)
+        server = Server(loaded, additions, environment=os.environ, control=control)
         server.own_process()
         await server.start()
     except EngineUnavailable as error:
@@ -140,7 +140,7 @@ async def _serve(loaded: Loaded, additions: Additions, link: Link | None) -> int
         async with asyncio.timeout(loaded.config.shutdown.timeout):
             await server.stop()
     except TimeoutError:
-        if link is None:
+        if control is None:
             remove_pid_file(loaded.config.pid_file)
         log.fatal("shutdown timeout reached")
     return 0
@@ -160,7 +160,7 @@ async def _supervise(loaded: Loaded) -> int:
             passed,
             ServiceManager(os.environ),
             os.environ,
-            again=lambda: _loaded_again(loaded),
+            load_again=lambda: _load_again(loaded),
             needs_engine=uses_memory_engine(loaded.config),
             exporter=partial(_exporter, loaded.config) if loaded.config.graphite.enabled else None,
         )
@@ -168,18 +168,18 @@ async def _supervise(loaded: Loaded) -> int:
         log.fatal("error starting workers: no place for their sockets", error=error)
     write_notices(warnings(loaded))
     try:
-        well = await supervisor.run()
+        is_clean = await supervisor.run()
     except NotStarted:
         log.fatal("error starting workers")
     remove_pid_file(loaded.config.pid_file)
-    return 0 if well else 1
+    return 0 if is_clean else 1
 
 
-def _exporter(config: Config, metrics: AllMetrics) -> GraphiteExporter:
+def _exporter(config: Config, metrics: AggregatedMetrics) -> GraphiteExporter:
     return graphite_exporter(metrics, config.graphite, node_name(config), metrics.refresh)
 
 
-def _loaded_again(loaded: Loaded) -> Config | None:
+def _load_again(loaded: Loaded) -> Config | None:
     """The configuration that new workers are going to read, if it can be served."""
     try:
         config = reload_config(loaded).config if loaded.path else loaded.config
@@ -196,31 +196,31 @@ def _loaded_again(loaded: Loaded) -> Config | None:
     return config
 
 
-async def _keep_for_workers(place: Engine, config: Config) -> int:
+async def _run_engine(role: EngineRole, config: Config) -> int:
     """Be the engine until nobody is left to serve."""
     from fanjet.engines.memory_server.process import serve  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
-    path = place.listening.getsockname()
-    serving = loop.create_task(serve(place.listening, config))
-    await answer_supervisor(place)
-    loop.add_reader(place.life, serving.cancel)
+    path = role.listening.getsockname()
+    serving = loop.create_task(serve(role.listening, config))
+    await answer_supervisor(role)
+    loop.add_reader(role.liveness, serving.cancel)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     gc.set_threshold(*THRESHOLDS)
-    _spare_the_collector(loop)
+    _freeze_objects(loop)
     with contextlib.suppress(asyncio.CancelledError):
         await serving
     remove_socket(path)
     return 0
 
 
-def _spare_the_collector(loop: asyncio.AbstractEventLoop) -> None:
+def _freeze_objects(loop: asyncio.AbstractEventLoop) -> None:
     """Again and again, move what the engine keeps out of the collector's sight: it has no cycles, and to look through
     100 000 streams takes 150 ms, in which all workers wait."""
     gc.collect(0)  # a few ms at most, however many streams have come
     gc.freeze()
-    loop.call_later(FREEZE_SECONDS, _spare_the_collector, loop)
+    loop.call_later(FREEZE_SECONDS, _freeze_objects, loop)
 
 
 # -------------------------------------------------------------------------------------------------- the PID file

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fanjet.telemetry.metrics.registry import Metric
     from fanjet.telemetry.metrics.source import Source
     from fanjet.telemetry.traces import Traces
-    from fanjet.workers.control_client import Link
+    from fanjet.workers.control_client import ControlClient
 
 
 class Operations:
@@ -38,15 +38,15 @@ class Operations:
         node_name: str,
         version: str,
         *,
-        link: Link | None = None,
+        control: ControlClient | None = None,
     ) -> None:
-        """`link`: there are other workers, whose metrics are told with ours. Raises `ConfigError` where nothing can be
-        exported as configured."""
+        """`control`: there are other workers, whose metrics are told with ours. Raises `ConfigError` where nothing can
+        be exported as configured."""
         self.measuring = measuring
-        self.link = link
+        self.control = control
         self.readiness = Readiness(node.lost_engines)
         self._lag = LoopLag(measuring.registry)
-        wants_graphite = config.graphite.enabled and link is None
+        wants_graphite = config.graphite.enabled and control is None
         self._graphite = graphite_exporter(measuring.registry, config.graphite, node_name) if wants_graphite else None
         self._tracing, self._otlp = _open_otlp(measuring, config.opentelemetry, node.uid, version)
         self.traces = self._tracing if config.opentelemetry.api else None
@@ -66,7 +66,7 @@ class Operations:
     @property
     def worker(self) -> int:
         """The number of this worker; 0: there are no others."""
-        return 0 if self.link is None else self.link.number
+        return 0 if self.control is None else self.control.number
 
     def report(self) -> bytes:
         """What this worker's metrics have come to, for the supervisor."""
@@ -74,9 +74,9 @@ class Operations:
 
     async def all_metrics(self) -> Iterable[Metric]:
         """The metrics of this server, of all its workers together."""
-        if self.link is None:
+        if self.control is None:
             return self.measuring.registry.read()
-        return read_metrics(merge(map(decode, await self.link.gather())))
+        return read_metrics(merge(map(decode, await self.control.collect_metrics())))
 
     async def stop(self) -> None:
         """The server has stopped."""

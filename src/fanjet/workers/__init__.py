@@ -1,1 +1,1 @@
-"""Several processes that serve the same addresses: who starts them, keeps them running and speaks for all (04 §12)."""
+"""Several worker processes on the same addresses, and the supervisor that starts and restarts them (04 §12)."""

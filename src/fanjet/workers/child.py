@@ -1,4 +1,4 @@
-"""Processes that the supervisor starts."""
+"""Child processes of the supervisor."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from .role import environment_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .role import EnginePlace, WorkerPlace
+    from .role import EngineSpec, WorkerSpec
 
 
 STACKS_SIGNAL: Final = signal.SIGUSR1
-WRITING_SECONDS: Final = 0.5
-"""Time in which one that hangs may tell where."""
+DUMP_SECONDS: Final = 0.5
+"""Time for a hanging process to write its stacks."""
 
 log = get_logger(__name__)
 
 
-def show_stacks_when_asked() -> None:
-    """Write all threads' stacks to standard error on `STACKS_SIGNAL`, even when nothing else works any more. A program
-    that has a use of its own for the signal keeps that."""
+def dump_stacks_on_signal() -> None:
+    """Write all threads' stacks to standard error on `STACKS_SIGNAL`, even when the event loop hangs. A handler that
+    the program has installed for the signal is kept."""
     if signal.getsignal(STACKS_SIGNAL) is signal.SIG_DFL:
         faulthandler.register(STACKS_SIGNAL)
 
 
 class Child:
-    """A process of this program."""
+    """A child process that runs this program."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._exited = asyncio.ensure_future(process.wait())
         self.hung = False
-        """Whether it was ended because it hung."""
+        """Whether it was killed because it hung."""
 
     @property
     def pid(self) -> int:
@@ -49,33 +49,34 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether it has not exited yet."""
         return not self._exited.done()
 
     async def exited(self) -> int:
-        """Wait until it has ended: its status, negative for the signal that ended it."""
+        """Wait until it has exited; its status, negative for the signal that ended it."""
         return await asyncio.shield(self._exited)
 
-    def when_exited(self, call: Callable[[], None]) -> None:
-        """Call once it has ended."""
+    def on_exit(self, call: Callable[[], None]) -> None:
+        """Call a function when it has exited."""
         self._exited.add_done_callback(lambda _: call())
 
-    def give_up(self) -> None:
-        """End it because it hangs. First it writes to standard error where it is, if it has prepared for that."""
+    def kill_hung(self) -> None:
+        """Kill it because it hangs. Before, it writes its stacks to standard error if `dump_stacks_on_signal` was
+        called."""
         self.hung = True
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(STACKS_SIGNAL)
-            asyncio.get_running_loop().call_later(WRITING_SECONDS, self.kill)
+            asyncio.get_running_loop().call_later(DUMP_SECONDS, self.kill)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it at once."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
-    async def ended_within(self, seconds: float) -> int:
-        """Its status; it is killed if it takes longer."""
+    async def wait_exited(self, seconds: float) -> int:
+        """Wait until it has exited, and kill it after so many seconds; its status."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await self.exited()
@@ -84,15 +85,15 @@ class Child:
         return await self.exited()
 
 
-async def spawn(place: WorkerPlace | EnginePlace, environment: Mapping[str, str], descriptors: list[int]) -> Child:
-    """Start this program once more, as something else, with these open files.
+async def spawn(spec: WorkerSpec | EngineSpec, environment: Mapping[str, str], descriptors: list[int]) -> Child:
+    """Start this program again in another role, with these inherited descriptors.
 
-    It is in a process group of its own: what is typed at a terminal reaches the supervisor alone.
+    It gets its own process group, so that signals from the terminal reach the supervisor alone.
     """
-    words = [sys.executable, *sys.orig_argv[1:]]
+    arguments = [sys.executable, *sys.orig_argv[1:]]
     process = await asyncio.create_subprocess_exec(
-        *words,
-        env=environment_for(place, environment),
+        *arguments,
+        env=environment_for(spec, environment),
         pass_fds=descriptors,
         process_group=0,
         stdin=asyncio.subprocess.DEVNULL,
@@ -100,8 +101,8 @@ async def spawn(place: WorkerPlace | EnginePlace, environment: Mapping[str, str]
     return Child(process)
 
 
-def describe(status: int) -> str:
-    """How a process has ended, for the log."""
+def describe_status(status: int) -> str:
+    """Describe an exit status for the log."""
     if status >= 0:
         return f"exit status {status}"
     try:

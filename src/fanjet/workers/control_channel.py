@@ -1,5 +1,4 @@
-"""What the supervisor and those it has started say to each other, and workers among themselves: messages over a
-stream, each behind its length."""
+"""Control messages between the supervisor, workers and the engine: length-prefixed frames on a stream socket."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ _LENGTH_BYTES: Final = 4
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """From a worker: connections are accepted. From the engine: it has begun."""
+    """From a worker: it accepts connections. From the engine: it has started."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """To a worker: shut down, as on SIGTERM. `replaced`: another one has taken its place already."""
+    """To a worker: shut down, as on SIGTERM. `replaced`: another worker has replaced it already."""
 
     replaced: bool = False
 
@@ -29,63 +28,73 @@ class Reload(msgspec.Struct, frozen=True, tag="reload"):
     """To a worker: read the configuration again, as on SIGHUP."""
 
 
-class Report(msgspec.Struct, frozen=True, tag="report"):
-    """To a worker: tell your metrics."""
+class ReportMetrics(msgspec.Struct, frozen=True, tag="report"):
+    """To a worker: send the metrics."""
 
     number: int
 
 
-class Reported(msgspec.Struct, frozen=True, tag="reported"):
-    """From a worker: what its metrics have come to. `number` is that of the question; 0: these are the last, and nobody
-    has asked."""
+class MetricsReport(msgspec.Struct, frozen=True, tag="reported"):
+    """From a worker: its metrics. `number`: of the request; 0: these are the last ones, sent without a request."""
 
     number: int
     metrics: bytes
 
 
-class Gather(msgspec.Struct, frozen=True, tag="gather"):
-    """From a worker: somebody asks for the metrics of all."""
+class CollectMetrics(msgspec.Struct, frozen=True, tag="gather"):
+    """From a worker: send the metrics of all processes, for a scrape."""
 
     number: int
 
 
-class Gathered(msgspec.Struct, frozen=True, tag="gathered"):
+class CollectedMetrics(msgspec.Struct, frozen=True, tag="gathered"):
     """To a worker: the metrics of each process."""
 
     number: int
     parts: list[bytes]
 
 
-class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """To a worker, or the engine: give a sign of life."""
+class Ping(msgspec.Struct, frozen=True, tag="ask"):
+    """To a worker or the engine: reply with `Pong`."""
 
 
-class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """This is one."""
+class Pong(msgspec.Struct, frozen=True, tag="alive"):
+    """The reply to `Ping`."""
 
 
-class Stray(msgspec.Struct, frozen=True, tag="stray"):
-    """From one worker to another: a datagram for a connection of yours, that was sent from `address` to `where`."""
+class ForwardedDatagram(msgspec.Struct, frozen=True, tag="stray"):
+    """From one worker to another: a datagram for one of its connections, sent from `address` to `where`."""
 
     where: str
     address: list[str | int]
     datagram: bytes
 
 
-Message: TypeAlias = Ready | Stop | Reload | Report | Reported | Gather | Gathered | Ask | Alive | Stray
+Message: TypeAlias = (
+    Ready
+    | Stop
+    | Reload
+    | ReportMetrics
+    | MetricsReport
+    | CollectMetrics
+    | CollectedMetrics
+    | Ping
+    | Pong
+    | ForwardedDatagram
+)
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Message)
 
 
-def framed(message: Message) -> bytes:
-    """The bytes of a message."""
+def encode_frame(message: Message) -> bytes:
+    """Encode a message with its length."""
     encoded = _encoder.encode(message)
     return len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded
 
 
-class Line(asyncio.Protocol):
-    """One end. `on_message` gets each message, `on_lost` is called when the other end is gone."""
+class ControlChannel(asyncio.Protocol):
+    """One end of a channel. `on_message` gets each message; `on_lost` is called when the other end has closed it."""
 
     def __init__(self, on_message: Callable[[Message], None], on_lost: Callable[[], None]) -> None:
         self._on_message = on_message
@@ -94,27 +103,27 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     async def open(self, connected: socket.socket) -> None:
-        """Take over a connected socket."""
+        """Use a connected socket."""
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=connected)
 
     def send(self, message: Message) -> None:
-        """Send, unless the other end is gone."""
+        """Send a message, unless the other end has closed the channel."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(framed(message))
+            self._transport.write(encode_frame(message))
 
     def close(self) -> None:
-        """Send what is under way, then hang up."""
+        """Send the buffered messages, then close the channel."""
         if self._transport is not None:
             self._transport.close()
 
-    # What the event loop calls.
+    # ------------------------------------------------------------------------------------------ asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
+        """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on the messages that have come whole."""
+        """See `asyncio.Protocol`."""
         received = self._received
         received += data
         while len(received) >= _LENGTH_BYTES:
@@ -126,6 +135,6 @@ class Line(asyncio.Protocol):
             self._on_message(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The other end has hung up, or is no more."""
+        """See `asyncio.Protocol`."""
         self._transport = None
         self._on_lost()

@@ -1,4 +1,4 @@
-"""A worker's end of the line to its supervisor."""
+"""A worker's end of the control channel to its supervisor."""
 
 from __future__ import annotations
 
@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
-from .control_channel import Alive, Ask, Gather, Gathered, Line, Ready, Reload, Report, Reported, Stop
-from .datagram_forwarding import Post
-from .socket_requests import KeptAddresses
+from .control_channel import (
+    CollectedMetrics,
+    CollectMetrics,
+    ControlChannel,
+    MetricsReport,
+    Ping,
+    Pong,
+    Ready,
+    Reload,
+    ReportMetrics,
+    Stop,
+)
+from .datagram_forwarding import DatagramForwarder
+from .socket_requests import SupervisorSockets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .control_channel import Message
-    from .role import Worker
+    from .role import WorkerRole
 
 GATHER_SECONDS: Final = 10.0
 
@@ -23,79 +34,79 @@ log = get_logger(__name__)
 
 
 class SupervisorLost(Exception):  # noqa: N818 (says what happened)
-    """The supervisor does not answer."""
+    """The supervisor does not reply."""
 
 
-class Link:
-    """What a worker gets from its supervisor, and tells it."""
+class ControlClient:
+    """Receives requests of the supervisor, and reports readiness and metrics to it."""
 
-    def __init__(self, place: Worker) -> None:
-        self.number = place.number
-        self.engine = place.engine
-        """Path of the socket of the process that keeps what would be in memory; empty: there is none."""
-        self._post = Post(place.post.folder, place.post.number, place.post.key)
-        self.addresses = KeptAddresses(place.keeper, self._post)
-        self._place = place
-        self._line = Line(self._take, self._lost)
+    def __init__(self, role: WorkerRole) -> None:
+        self.number = role.number
+        self.engine = role.engine
+        """Path of the memory engine's socket; empty: no engine in memory is used."""
+        self._forwarder = DatagramForwarder(role.forwarding.folder, role.forwarding.number, role.forwarding.key)
+        self.addresses = SupervisorSockets(role.sockets, self._forwarder)
+        self._role = role
+        self._control = ControlChannel(self._on_received, self._on_closed)
         self._stop: Callable[[], None] = lambda: None
         self._reload: Callable[[], None] = lambda: None
         self._metrics: Callable[[], bytes] = bytes
-        self._gathering: dict[int, asyncio.Future[list[bytes]]] = {}
+        self._collecting: dict[int, asyncio.Future[list[bytes]]] = {}
         self._last_number = 0
         self._is_orphan = False
-        """Whether the supervisor is no more."""
+        """Whether the supervisor has exited."""
 
     async def open(self, *, stop: Callable[[], None], reload: Callable[[], None], metrics: Callable[[], bytes]) -> None:
-        """Listen to the supervisor. `stop` is called when it wants that, and when it is no more."""
+        """Open the channel. `stop` is called on request of the supervisor, and when it has exited."""
         self._stop, self._reload, self._metrics = stop, reload, metrics
-        self._place.line.setblocking(False)
-        await self._line.open(self._place.line)
+        self._role.control.setblocking(False)
+        await self._control.open(self._role.control)
 
     def notify_ready(self) -> None:
-        """Connections are accepted."""
-        self._line.send(Ready())
+        """Report that connections are accepted."""
+        self._control.send(Ready())
 
     def close(self) -> None:
-        """Leave the last metrics behind, so that what was counted stays counted, and hang up."""
-        self._line.send(Reported(0, self._metrics()))
-        self._line.close()
+        """Send the last metrics, so that sums of counters do not fall, and close the channel."""
+        self._control.send(MetricsReport(0, self._metrics()))
+        self._control.close()
         if self._is_orphan:
-            self._post.remove_folder()
+            self._forwarder.remove_folder()
 
-    async def gather(self) -> list[bytes]:
+    async def collect_metrics(self) -> list[bytes]:
         """The metrics of all processes. Raises `SupervisorLost`."""
         self._last_number += 1
         number = self._last_number
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[bytes]] = loop.create_future()
-        self._gathering[number] = answer
-        patience = loop.call_later(GATHER_SECONDS, self._give_up, answer)
-        self._line.send(Gather(number))
+        reply: asyncio.Future[list[bytes]] = loop.create_future()
+        self._collecting[number] = reply
+        timeout = loop.call_later(GATHER_SECONDS, self._kill_hung, reply)
+        self._control.send(CollectMetrics(number))
         try:
-            return await answer
+            return await reply
         finally:
-            patience.cancel()
-            del self._gathering[number]
+            timeout.cancel()
+            del self._collecting[number]
 
-    def _give_up(self, answer: asyncio.Future[list[bytes]]) -> None:
-        if not answer.done():
-            answer.set_exception(SupervisorLost("the supervisor does not answer"))
+    def _kill_hung(self, reply: asyncio.Future[list[bytes]]) -> None:
+        if not reply.done():
+            reply.set_exception(SupervisorLost("the supervisor does not reply"))
 
-    def _take(self, message: Message) -> None:
-        if isinstance(message, Ask):
-            self._line.send(Alive())
+    def _on_received(self, message: Message) -> None:
+        if isinstance(message, Ping):
+            self._control.send(Pong())
         elif isinstance(message, Stop):
-            self._post.replaced = message.replaced
+            self._forwarder.replaced = message.replaced
             self._stop()
         elif isinstance(message, Reload):
             self._reload()
-        elif isinstance(message, Report):
-            self._line.send(Reported(message.number, self._metrics()))
-        elif isinstance(message, Gathered):
-            answer = self._gathering.get(message.number)
-            if answer is not None and not answer.done():
-                answer.set_result(message.parts)
+        elif isinstance(message, ReportMetrics):
+            self._control.send(MetricsReport(message.number, self._metrics()))
+        elif isinstance(message, CollectedMetrics):
+            reply = self._collecting.get(message.number)
+            if reply is not None and not reply.done():
+                reply.set_result(message.parts)
 
-    def _lost(self) -> None:
+    def _on_closed(self) -> None:
         self._is_orphan = True
         self._stop()

@@ -1,8 +1,8 @@
-"""Datagrams that came to the wrong worker, on their way to the right one.
+"""Forwards datagrams that came to the wrong worker to the right one.
 
-Which worker a UDP datagram comes to is up to the kernel, which looks at addresses alone: a client whose address changes
-comes to another one, and while a worker is being replaced, two read from the same socket. Each worker listens on a Unix
-socket named by its number among all that were ever started. What does not get through is lost, as on any network.
+The kernel chooses the worker of a UDP datagram by addresses alone: datagrams of a client whose address changes come to
+another worker, and while a worker is being replaced, two processes read from the same socket. Each worker listens on a
+Unix socket that is named by its number among all that were ever started. Datagrams may be lost, as on any network.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .control_channel import Line, Stray, framed
+from .control_channel import ControlChannel, ForwardedDatagram, encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,70 +24,70 @@ if TYPE_CHECKING:
     from .control_channel import Message
 
 
-class Post:
-    """One worker's (`net.http3.others.PeerProcesses`)."""
+class DatagramForwarder:
+    """A worker's forwarding of datagrams (`net.http3.peer_processes.PeerProcesses`)."""
 
     def __init__(self, folder: str, number: int, key: bytes) -> None:
-        """`folder` has the sockets of all. `number` is one that no other process has."""
+        """`folder` contains the sockets of all workers. `number` is unique among them."""
         self.number = number
         self.key = key
         self.replaced = False
         self._folder = Path(folder)
         self._receivers: Mapping[str, Receive] = {}
         self._server: asyncio.Server | None = None
-        self._ways: dict[int, _Way] = {}
+        self._peers: dict[int, _PeerSocket] = {}
 
     async def open(self, receivers: Mapping[str, Receive]) -> None:
-        """As `PeerProcesses` has it."""
+        """See `PeerProcesses`."""
         self._receivers = receivers
         path = self._folder / str(self.number)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Line(self._take, lambda: None), path)
+        self._server = await loop.create_unix_server(lambda: ControlChannel(self._on_received, lambda: None), path)
 
     def forward(self, owner: int, where: str, datagram: bytes, address: Any) -> bool:
-        """As `PeerProcesses` has it."""
-        way = self._ways.get(owner)
+        """See `PeerProcesses`."""
+        peer = self._peers.get(owner)
         try:
-            if way is None:
-                way = self._ways[owner] = _Way(self._folder / str(owner))
-            way.send(framed(Stray(where, list(address), datagram)))
-        except BlockingIOError:  # it is too busy to be reached at all
+            if peer is None:
+                peer = self._peers[owner] = _PeerSocket(self._folder / str(owner))
+            peer.send(encode_frame(ForwardedDatagram(where, list(address), datagram)))
+        except BlockingIOError:  # its queue of connections is full
             return True
-        except OSError:  # it is no more
-            if way is not None:
-                way.close()
-                del self._ways[owner]
+        except OSError:  # it has exited
+            if peer is not None:
+                peer.close()
+                del self._peers[owner]
             return False
         return True
 
     def close(self) -> None:
-        """As `PeerProcesses` has it."""
+        """See `PeerProcesses`."""
         if self._server is not None:
             self._server.close()
             self._server = None
             with contextlib.suppress(OSError):
                 os.unlink(self._folder / str(self.number))
-        for way in self._ways.values():
-            way.close()
-        self._ways.clear()
+        for peer in self._peers.values():
+            peer.close()
+        self._peers.clear()
 
     def remove_folder(self) -> None:
-        """For the last one, if there is no supervisor to do it."""
+        """Remove the folder after the supervisor has died; works for the last worker."""
         with contextlib.suppress(OSError):
             self._folder.rmdir()
 
-    def _take(self, message: Message) -> None:
-        if isinstance(message, Stray):
+    def _on_received(self, message: Message) -> None:
+        if isinstance(message, ForwardedDatagram):
             receive = self._receivers.get(message.where)
             if receive is not None:
                 receive(message.datagram, tuple(message.address))
 
 
-class _Way:
-    """Leads to one other worker. Never waits: what the kernel does not take is dropped."""
+class _PeerSocket:
+    """A connection to another worker. Never waits: a datagram that the kernel does not accept is dropped."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `OSError` when nobody is there."""
+        """Raises `OSError` when the worker does not run."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._unsent = b""
         try:
@@ -98,7 +98,7 @@ class _Way:
             raise
 
     def send(self, frame: bytes) -> None:
-        """Send a frame, the rest of the last one first. Raises `OSError` when the other end is gone."""
+        """Send a frame, after the rest of the last one. Raises `OSError` when the other end is closed."""
         try:
             if self._unsent:
                 self._unsent = self._unsent[self._socket.send(self._unsent) :]
@@ -108,5 +108,5 @@ class _Way:
             return
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()

@@ -1,4 +1,4 @@
-"""The process that keeps in memory what all workers share."""
+"""The supervisor's view of the memory engine's process, and the engine's end of the control channel."""
 
 from __future__ import annotations
 
@@ -13,120 +13,121 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
-from .child import describe, spawn
-from .control_channel import Alive, Ask, Line, Ready
-from .role import EnginePlace
+from .child import describe_status, spawn
+from .control_channel import ControlChannel, Ping, Pong, Ready
+from .role import EngineSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .child import Child
     from .control_channel import Message
-    from .role import Engine
+    from .role import EngineRole
 
-PAUSE: Final = 1.0
-"""Seconds before the engine is started again, when it did not live long."""
-LOOK_SECONDS: Final = 0.02
+MIN_INTERVAL: Final = 1.0
+"""Minimum time between two starts of the engine."""
+POLL_SECONDS: Final = 0.02
 STOP_SECONDS: Final = 5.0
 
 log = get_logger(__name__)
 
 
 class EngineProcess:
-    """One such process, as the supervisor sees it (`watch.Watched`)."""
+    """An engine process (`watchdog.WatchedProcess`)."""
 
     title = "engine"
     details: Mapping[str, object] = {}
 
     def __init__(self) -> None:
-        self.unanswered = 0
+        self.unanswered_pings = 0
         self._ready = self._ended = False
-        self._line = Line(self._take, self._lost)
+        self._control = ControlChannel(self._on_received, self._on_closed)
         self._child: Child | None = None
 
-    async def start(self, environment: Mapping[str, str], listening: int, ends: int) -> None:
-        """Start it. Descriptors: what it listens on, and what tells it that nobody is left."""
-        line, its_line = socket.socketpair()
-        with its_line:
-            place = EnginePlace(listening, ends, its_line.fileno())
-            self._child = await spawn(place, environment, [listening, ends, its_line.fileno()])
-        line.setblocking(False)
-        await self._line.open(line)
+    async def start(self, environment: Mapping[str, str], listening: int, liveness: int) -> None:
+        """Start the process with the descriptors of its listening socket and of the liveness pipe."""
+        control, its_control = socket.socketpair()
+        with its_control:
+            spec = EngineSpec(listening, liveness, its_control.fileno())
+            self._child = await spawn(spec, environment, [listening, liveness, its_control.fileno()])
+        control.setblocking(False)
+        await self._control.open(control)
 
     @property
     def child(self) -> Child:
-        """Its process, once it has been started."""
+        """Its process. Raises `RuntimeError` before the start."""
         if self._child is None:
             raise RuntimeError("the engine has not been started")
         return self._child
 
     @property
     def is_ready(self) -> bool:
-        """See `Watched`."""
+        """See `WatchedProcess`."""
         return self._ready and self._runs
 
     @property
     def is_starting(self) -> bool:
-        """See `Watched`."""
+        """See `WatchedProcess`."""
         return not self._ready and self._runs
 
     @property
     def _runs(self) -> bool:
         return self.child.running and not self._ended
 
-    def ask(self) -> None:
-        """See `Watched`."""
-        self.unanswered += 1
-        self._line.send(Ask())
+    def ping(self) -> None:
+        """See `WatchedProcess`."""
+        self.unanswered_pings += 1
+        self._control.send(Ping())
 
-    def _take(self, message: Message) -> None:
-        self.unanswered = 0
+    def _on_received(self, message: Message) -> None:
+        self.unanswered_pings = 0
         if isinstance(message, Ready):
             self._ready = True
 
-    def _lost(self) -> None:
+    def _on_closed(self) -> None:
         self._ended = True
 
 
-class EngineKeeper:
-    """Keeps the engine running, always on the same socket, as long as this process or any worker holds `life`."""
+class EngineSupervisor:
+    """Keeps the engine running on the same socket. The engine exits when this process and all workers have closed the
+    writing end of the liveness pipe, `liveness_end`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Raises `OSError` when there is no place for the socket."""
+        """Raises `OSError` when the socket cannot be bound."""
         self._environment = environment
         self._folder = tempfile.mkdtemp(prefix="fanjet-")
         self.path = str(Path(self._folder, "engine"))
-        """Where workers find it."""
+        """The path of the engine's socket, for workers."""
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._listening.bind(self.path)
         except OSError as error:
             os.rmdir(self._folder)
             raise OSError(f"{self.path}: {error}") from error
-        self._ends, self.life = os.pipe()
+        self._liveness, self.liveness_end = os.pipe()
         self.process: EngineProcess | None = None
-        """The one that is, or is coming to be, the engine."""
+        """The present process, ready or starting."""
 
-    async def listens(self) -> None:
-        """Wait until the first one listens. Later ones are awaited by the workers, as is whatever they lose."""
+    async def wait_listening(self) -> None:
+        """Wait until the first process listens. For later ones workers reconnect themselves."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             while probe.connect_ex(self.path):  # noqa: ASYNC110 - another process cannot set an event here
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
-    async def keep(self) -> None:
-        """Start another one whenever it has ended, for ever. What it kept is lost."""
+    async def run(self) -> None:
+        """Restart the engine whenever it has exited. Its memory is lost then."""
         while True:
             process = await self._started()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(MIN_INTERVAL)
             if process is not None:
                 status = await process.child.exited()
-                log.error("engine has ended, starting another", pid=process.child.pid, status=describe(status))
+                log.error("engine has ended, starting another", pid=process.child.pid, status=describe_status(status))
 
     async def _started(self) -> EngineProcess | None:
-        """A new one; None: the system has no room for it, as when it has run out of memory or files."""
+        """A new process; None: the system cannot start one, for example because it has run out of memory or files."""
         try:
             process = EngineProcess()
-            await process.start(self._environment, self._listening.fileno(), self._ends)
+            await process.start(self._environment, self._listening.fileno(), self._liveness)
         except OSError as error:
             log.error("cannot start the engine", error=error)
             return None
@@ -134,31 +135,31 @@ class EngineKeeper:
         return process
 
     async def stop(self) -> None:
-        """Let it end, and wait for that: no worker is left."""
-        os.close(self.life)
-        os.close(self._ends)
+        """Stop the engine after the last worker has exited, and wait for it."""
+        os.close(self.liveness_end)
+        os.close(self._liveness)
         if self.process is not None:
-            await self.process.child.ended_within(STOP_SECONDS)
+            await self.process.child.wait_exited(STOP_SECONDS)
         self._listening.close()
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
 
 
 def remove_socket(path: str) -> None:
-    """In the engine's process, when nobody is left: the supervisor may have been killed, who would do it else."""
+    """Remove the engine's socket, in the engine's process: the supervisor, which does it else, may have been killed."""
     with contextlib.suppress(OSError):
         os.unlink(path)
         Path(path).parent.rmdir()
 
 
-async def answer_supervisor(place: Engine) -> None:
-    """In the engine's process: tell the supervisor that it has begun, and whenever it asks, that it is still alive."""
+async def answer_supervisor(role: EngineRole) -> None:
+    """Report readiness to the supervisor and reply to its pings, in the engine's process."""
 
-    def take(message: Message) -> None:
-        if isinstance(message, Ask):
-            line.send(Alive())
+    def on_received(message: Message) -> None:
+        if isinstance(message, Ping):
+            control.send(Pong())
 
-    place.line.setblocking(False)
-    line = Line(take, lambda: None)
-    await line.open(place.line)
-    line.send(Ready())
+    role.control.setblocking(False)
+    control = ControlChannel(on_received, lambda: None)
+    await control.open(role.control)
+    control.send(Ready())

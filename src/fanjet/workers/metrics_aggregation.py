@@ -1,4 +1,4 @@
-"""The metrics of all workers, those that are no more included: a sum must not fall because one of them has ended."""
+"""Aggregates the metrics of all workers, exited ones included, so that no sum of counters falls."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 REPORT_SECONDS: Final = 5.0
-"""A worker that takes longer is shown as it was before."""
+"""The previous metrics of a worker that takes longer are used."""
 
 
-class Gathering:
-    """Asks all `workers`."""
+class MetricsAggregation:
+    """Collects the metrics of all `workers`, and retains the counters of exited ones."""
 
     def __init__(self, workers: Collection[Worker]) -> None:
         self._workers = workers
-        self._gone = EMPTY
+        self._retained = EMPTY
         self._last_number = 0
 
-    def keep_counts(self, worker: Worker) -> None:
-        """A worker has ended: keep what it has counted, as far as it told. That is up to its end if this was an orderly
-        one, else up to when somebody asked last."""
-        self._gone = merge([self._gone, retained_metrics(decode(worker.last_metrics))])
+    def retain(self, worker: Worker) -> None:
+        """Retain the counters of a worker that has exited: the final values after an orderly exit, else those of the
+        last report."""
+        self._retained = merge([self._retained, retained_metrics(decode(worker.last_metrics))])
 
-    async def parts(self) -> list[bytes]:
-        """For each process what it has told, to be merged by who asks. A worker that is about to be kept as gone counts
-        as if it were."""
+    async def collect(self) -> list[bytes]:
+        """The encoded metrics of each process, which the caller merges. A worker that is exiting contributes the same
+        values as after its exit."""
         self._last_number += 1
-        gone = encode(self._gone)
+        retained = encode(self._retained)
         workers = sorted(self._workers, key=lambda each: each.number)
-        return [gone, *await asyncio.gather(*(self._report(worker, self._last_number) for worker in workers))]
+        return [retained, *await asyncio.gather(*(self._report(worker, self._last_number) for worker in workers))]
 
     async def _report(self, worker: Worker, number: int) -> bytes:
         if not worker.is_ready:
@@ -51,19 +51,19 @@ class Gathering:
             return worker.last_metrics
 
 
-class AllMetrics:
-    """What all workers have counted, as of the last `refresh` (a `telemetry.metrics.source.Source`)."""
+class AggregatedMetrics:
+    """The metrics of all workers as of the last `refresh` (a `telemetry.metrics.source.Source`)."""
 
-    def __init__(self, gathering: Gathering, *, namespace: str, native_histograms: bool) -> None:
+    def __init__(self, aggregation: MetricsAggregation, *, namespace: str, native_histograms: bool) -> None:
         self.namespace = namespace
         self.native_histograms = native_histograms
-        self._gathering = gathering
+        self._aggregation = aggregation
         self._latest = EMPTY
 
     async def refresh(self) -> None:
-        """Ask all workers."""
-        self._latest = merge(map(decode, await self._gathering.parts()))
+        """Collect the metrics of all workers."""
+        self._latest = merge(map(decode, await self._aggregation.collect()))
 
     def read(self) -> Iterable[Metric]:
-        """Every metric of which there is something to read, by name."""
+        """All metrics that have samples, sorted by name."""
         return read_metrics(self._latest)

@@ -1,7 +1,7 @@
-"""What a process that was started by another one of this program is meant to be.
+"""The role of this process: supervisor, worker or engine.
 
-Workers and the engine are started by the very command line that the operator gave, so that they load the same program
-and read the configuration anew. One variable tells them what they are.
+Workers and the engine are started with the command line of the supervisor, so that they load the same program and read
+the configuration again. An environment variable contains their role.
 """
 
 from __future__ import annotations
@@ -16,91 +16,91 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-VARIABLE: Final = "_FANJET_PLACE"
+VARIABLE: Final = "_FANJET_ROLE"
 
 
-class PostPlace(msgspec.Struct, frozen=True):
-    """How workers hand on what came to the wrong one (`post.Post`)."""
+class ForwardingSpec(msgspec.Struct, frozen=True):
+    """Settings of `datagram_forwarding.DatagramForwarder`."""
 
     folder: str
     number: int
-    """Of this process among all workers that were ever started."""
+    """The number of this process among all workers that were ever started."""
     key: bytes
-    """Common to all."""
+    """The key that all workers share."""
 
 
-class WorkerPlace(msgspec.Struct, frozen=True, tag="worker"):
-    """One of several workers. `line` and `keeper` are file descriptors."""
+class WorkerSpec(msgspec.Struct, frozen=True, tag="worker"):
+    """A worker. `control` and `sockets` are file descriptors."""
 
     number: int
     """From 1."""
-    line: int
-    """Messages to and from the supervisor (`line.Line`)."""
-    keeper: int
-    """Questions for sockets (`kept.KeptAddresses`)."""
+    control: int
+    """Messages to and from the supervisor (`control_channel.ControlChannel`)."""
+    sockets: int
+    """Requests for sockets (`socket_requests.SupervisorSockets`)."""
     engine: str
-    """Path of the socket of the process that keeps what would be in memory; empty: there is none."""
-    post: PostPlace
+    """Path of the memory engine's socket; empty: no engine in memory is used."""
+    forwarding: ForwardingSpec
 
 
-class EnginePlace(msgspec.Struct, frozen=True, tag="engine"):
-    """The process that keeps in memory what all workers share. File descriptors."""
+class EngineSpec(msgspec.Struct, frozen=True, tag="engine"):
+    """The memory engine that all workers share. All fields are file descriptors."""
 
     listening: int
     """A bound Unix socket."""
-    life: int
-    """A pipe that ends when nobody is left to serve."""
-    line: int
-    """Messages to and from the supervisor (`line.Line`)."""
+    liveness: int
+    """A pipe that is closed when the supervisor and all workers have exited."""
+    control: int
+    """Messages to and from the supervisor (`control_channel.ControlChannel`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerRole:
     """This process is a worker."""
 
     number: int
-    line: socket.socket
-    keeper: socket.socket
+    control: socket.socket
+    sockets: socket.socket
     engine: str
-    post: PostPlace
+    forwarding: ForwardingSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineRole:
     """This process is the engine."""
 
     listening: socket.socket
-    life: int
-    line: socket.socket
+    liveness: int
+    control: socket.socket
 
 
-Place: TypeAlias = Worker | Engine | None
+Role: TypeAlias = WorkerRole | EngineRole | None
 
 
-def environment_for(place: WorkerPlace | EnginePlace, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process to be."""
-    return {**environment, VARIABLE: msgspec.json.encode(place).decode()}
+def environment_for(spec: WorkerSpec | EngineSpec, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that is started with this role."""
+    return {**environment, VARIABLE: msgspec.json.encode(spec).decode()}
 
 
-def take_place(environment: MutableMapping[str, str]) -> Place:
-    """What this process is; the variable goes, so that children do not take themselves for it."""
-    told = environment.pop(VARIABLE, "")
-    if not told:
+def take_role(environment: MutableMapping[str, str]) -> Role:
+    """The role of this process. The variable is removed, so that children do not inherit it."""
+    value = environment.pop(VARIABLE, "")
+    if not value:
         return None
-    place = msgspec.json.decode(told, type=WorkerPlace | EnginePlace)
-    if isinstance(place, EnginePlace):
-        os.set_inheritable(place.life, False)
-        return Engine(_socket(place.listening), place.life, _socket(place.line))
-    return Worker(place.number, _socket(place.line), _socket(place.keeper), place.engine, place.post)
+    spec = msgspec.json.decode(value, type=WorkerSpec | EngineSpec)
+    if isinstance(spec, EngineSpec):
+        os.set_inheritable(spec.liveness, False)
+        return EngineRole(_socket(spec.listening), spec.liveness, _socket(spec.control))
+    return WorkerRole(spec.number, _socket(spec.control), _socket(spec.sockets), spec.engine, spec.forwarding)
 
 
 def role_in(environment: Mapping[str, str]) -> str:
-    """What a process with this environment was started as: `worker`, `engine`, or empty."""
-    told = environment.get(VARIABLE)
-    if told is None:
+    """The role that an environment contains: `worker`, `engine`, or empty."""
+    value = environment.get(VARIABLE)
+    if value is None:
         return ""
-    place = msgspec.json.decode(told, type=WorkerPlace | EnginePlace)
-    return "engine" if isinstance(place, EnginePlace) else "worker"
+    spec = msgspec.json.decode(value, type=WorkerSpec | EngineSpec)
+    return "engine" if isinstance(spec, EngineSpec) else "worker"
 
 
 def _socket(descriptor: int) -> socket.socket:

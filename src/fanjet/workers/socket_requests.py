@@ -1,4 +1,4 @@
-"""How workers get their sockets: questions and answers in datagrams, the sockets beside them."""
+"""Protocol by which workers get listening sockets from the supervisor: datagrams that carry descriptors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fanjet.net.socket_provider import BoundSockets
 if TYPE_CHECKING:
     from fanjet.net.http3.peer_processes import PeerProcesses
 
-MAX_ANSWER: Final = 65536
+MAX_REPLY: Final = 65536
 MAX_SOCKETS: Final = 64
-PATIENCE: Final = 30.0
-"""Seconds that a worker waits for an answer."""
+REPLY_TIMEOUT: Final = 30.0
+"""Seconds that a worker waits for an reply."""
 
 
 class Tcp(msgspec.Struct, frozen=True, tag="tcp"):
@@ -42,68 +42,68 @@ class Unix(msgspec.Struct, frozen=True, tag="unix"):
     mode: int
 
 
-class Rest(msgspec.Struct, frozen=True, tag="rest"):
+class RefuseRest(msgspec.Struct, frozen=True, tag="rest"):
     """As `SocketProvider.reject_unused`."""
 
 
-Question: TypeAlias = Tcp | Udp | Unix | Rest
+SocketRequest: TypeAlias = Tcp | Udp | Unix | RefuseRest
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """`where` the sockets beside it are bound, or why they are not."""
+class SocketReply(msgspec.Struct, frozen=True):
+    """The bound address of the sockets that come with it, or an error."""
 
     where: str = ""
     error: str = ""
 
 
-_questions: Final = msgspec.msgpack.Decoder(Question)
-_answers: Final = msgspec.msgpack.Decoder(Answer)
+_request_decoder: Final = msgspec.msgpack.Decoder(SocketRequest)
+_reply_decoder: Final = msgspec.msgpack.Decoder(SocketReply)
 
 
-def decode_question(data: bytes) -> Question:
-    """What a worker asks."""
-    question: Question = _questions.decode(data)
-    return question
+def decode_request(data: bytes) -> SocketRequest:
+    """Decode the request of a worker."""
+    request: SocketRequest = _request_decoder.decode(data)
+    return request
 
 
-class KeptAddresses:
-    """The addresses of a worker: the supervisor binds them and lends out the sockets (`net.addresses.SocketProvider`).
+class SupervisorSockets:
+    """Gets sockets for a worker from the supervisor, which binds them (`net.socket_provider.SocketProvider`).
 
-    Asking blocks, which is for the start alone.
+    Requests block, so they are made only at startup.
     """
 
-    def __init__(self, keeper: socket.socket, others: PeerProcesses) -> None:
+    def __init__(self, supervisor: socket.socket, others: PeerProcesses) -> None:
         self.others: PeerProcesses | None = others
-        self._keeper = keeper
-        keeper.settimeout(PATIENCE)
+        self._supervisor = supervisor
+        supervisor.settimeout(REPLY_TIMEOUT)
 
     def tcp(self, name: str, host: str, port: int) -> BoundSockets:
-        """As `SocketProvider` has it."""
-        return self._ask(Tcp(name, host, port))
+        """See `SocketProvider`."""
+        return self._request(Tcp(name, host, port))
 
     def udp(self, beside: socket.socket) -> socket.socket:
-        """As `SocketProvider` has it."""
-        return self._ask(Udp(*beside.getsockname()[:2])).sockets[0]
+        """See `SocketProvider`."""
+        return self._request(Udp(*beside.getsockname()[:2])).sockets[0]
 
     def unix(self, name: str, path: str, mode: int) -> BoundSockets:
-        """As `SocketProvider` has it."""
-        return self._ask(Unix(name, path, mode))
+        """See `SocketProvider`."""
+        return self._request(Unix(name, path, mode))
 
     def reject_unused(self) -> None:
-        """As `SocketProvider` has it."""
-        self._ask(Rest())
+        """See `SocketProvider`."""
+        self._request(RefuseRest())
 
     def remove_files(self) -> None:
-        """They are the supervisor's, who removes them in the end."""
+        """See `SocketProvider`: the supervisor removes the files when it stops."""
 
-    def _ask(self, question: Question) -> BoundSockets:
+    def _request(self, request: SocketRequest) -> BoundSockets:
         try:
-            self._keeper.send(msgspec.msgpack.encode(question))
-            data, descriptors, _, _ = socket.recv_fds(self._keeper, MAX_ANSWER, MAX_SOCKETS)
+            self._supervisor.send(msgspec.msgpack.encode(request))
+            data, descriptors, _, _ = socket.recv_fds(self._supervisor, MAX_REPLY, MAX_SOCKETS)
         except OSError as error:
-            raise BindError(f"the supervisor gives no sockets: {error}") from error
+            raise BindError(f"the supervisor does not provide sockets: {error}") from error
         sockets = [socket.socket(fileno=each) for each in descriptors]
-        answer = _answers.decode(data)
-        if answer.error:
-            raise BindError(answer.error)
-        return BoundSockets(sockets, answer.where)
+        reply = _reply_decoder.decode(data)
+        if reply.error:
+            raise BindError(reply.error)
+        return BoundSockets(sockets, reply.where)

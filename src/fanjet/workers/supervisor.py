@@ -1,4 +1,4 @@
-"""The parent of all workers: accepts nothing, keeps them running, and passes on what it is told by signals."""
+"""The supervisor: starts and restarts workers and the memory engine, and forwards signals to them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.telemetry.logging import get_logger
 
-from .control_channel import Gather, Gathered
-from .engine import EngineKeeper
-from .metrics_aggregation import AllMetrics, Gathering
-from .role import PostPlace
+from .control_channel import CollectedMetrics, CollectMetrics
+from .engine import EngineSupervisor
+from .metrics_aggregation import AggregatedMetrics, MetricsAggregation
+from .role import ForwardingSpec
 from .slot import Slot
-from .socket_owner import Keeper
-from .watchdog import Watch
+from .socket_owner import ListeningSockets
+from .watchdog import Watchdog
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from fanjet.telemetry.metrics.graphite import GraphiteExporter
 
     from .control_channel import Message
-    from .watchdog import Watched
+    from .watchdog import WatchedProcess
 
 GRACE: Final = 5.0
-"""Seconds beyond the timeout of shutdowns, in which a worker gives up by itself."""
+"""Seconds after the shutdown timeout, within which a worker exits by itself."""
 HIGHEST_NUMBER: Final = 65535
-"""Of all workers that were ever started, in the connection ids of HTTP/3; then numbers begin anew."""
+"""The largest number of a started worker in connection ids of HTTP/3; the next one is 1."""
 KEY_BYTES: Final = 32
 SIGNAL_NAMES: Final = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated"}
 
@@ -42,11 +42,11 @@ log = get_logger(__name__)
 
 
 class NotStarted(Exception):  # noqa: N818 (says what happened)
-    """The first worker has ended before it accepted connections; it has said why."""
+    """The first worker has exited before it accepted connections; it has logged the reason."""
 
 
 class Supervisor:
-    """`again` loads the configuration anew for a rolling restart; None: it cannot be served, and that has been said.
+    """`load_again` reloads the configuration for a rolling restart; None: it cannot be served, which has been logged.
     `needs_engine`: something is kept in memory, which workers have to share. `exporter` makes what sends the metrics of
     all somewhere, if anything does."""
 
@@ -57,38 +57,38 @@ class Supervisor:
         service_manager: ServiceManager,
         environment: MutableMapping[str, str],
         *,
-        again: Callable[[], Config | None],
+        load_again: Callable[[], Config | None],
         needs_engine: bool,
-        exporter: Callable[[AllMetrics], GraphiteExporter] | None = None,
+        exporter: Callable[[AggregatedMetrics], GraphiteExporter] | None = None,
     ) -> None:
         self._config = config
         self._environment = environment
-        self._again = again
+        self._load_again = load_again
         self._service_manager = service_manager
-        self._keeper = Keeper(passed)
-        self._engine = EngineKeeper(environment) if needs_engine else None
-        self._slots = [Slot(number + 1, self._start_worker, self._keeper) for number in range(config.fanjet.workers)]
+        self._sockets = ListeningSockets(passed)
+        self._engine = EngineSupervisor(environment) if needs_engine else None
+        self._slots = [Slot(number + 1, self._start_worker, self._sockets) for number in range(config.fanjet.workers)]
         self._workers: set[Worker] = set()
-        """All that run, those that have been replaced included."""
+        """All running workers, including those that have been replaced."""
         self._started = 0
         self._folder = tempfile.mkdtemp(prefix="fanjet-")
-        """Where workers have the sockets by which they reach each other."""
+        """The folder of the sockets by which workers forward datagrams."""
         self._key = os.urandom(KEY_BYTES)
-        self._watch = Watch(self._watched, lambda: self._config.fanjet.worker_timeout)
-        self._gathering = Gathering(self._workers)
-        self._exporter = None if exporter is None else exporter(self._all_metrics())
+        self._watchdog = Watchdog(self._watched, lambda: self._config.fanjet.worker_timeout)
+        self._aggregation = MetricsAggregation(self._workers)
+        self._exporter = None if exporter is None else exporter(self._aggregated_metrics())
         self._stop_requested = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._rolling = False
 
-    def _watched(self) -> list[Watched]:
-        """The engine last: when everything seems to hang, a worker is the smaller loss."""
+    def _watched(self) -> list[WatchedProcess]:
+        """All processes, the engine last: when all seem to hang, losing a worker does less harm."""
         engine = None if self._engine is None else self._engine.process
         return [*self._workers, *([] if engine is None else [engine])]
 
-    def _all_metrics(self) -> AllMetrics:
-        return AllMetrics(
-            self._gathering,
+    def _aggregated_metrics(self) -> AggregatedMetrics:
+        return AggregatedMetrics(
+            self._aggregation,
             namespace=self._config.fanjet.metrics_namespace,
             native_histograms=self._config.prometheus.native_histograms,
         )
@@ -96,7 +96,7 @@ class Supervisor:
     # ------------------------------------------------------------------------------------------ life
 
     async def run(self) -> bool:
-        """Serve until a signal ends it. False: some worker had to be ended by force. Raises `NotStarted`."""
+        """Serve until a signal ends it. False: a worker had to be killed or failed. Raises `NotStarted`."""
         self._listen_to_signals()
         try:
             if await self._start_unless_stopped():
@@ -106,15 +106,15 @@ class Supervisor:
                 log.info("all workers accept connections", workers=len(self._slots))
                 await self._stop_requested.wait()
         finally:
-            well = await self._stop()
-        return well
+            is_clean = await self._stop()
+        return is_clean
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in SIGNAL_NAMES:
             loop.add_signal_handler(number, self._stop_on_signal, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        loop.add_signal_handler(signal.SIGUSR2, self._roll_on_signal)
+        loop.add_signal_handler(signal.SIGUSR2, self._restart_on_signal)
 
     async def _start_unless_stopped(self) -> bool:
         starting = asyncio.ensure_future(self._start())
@@ -128,52 +128,54 @@ class Supervisor:
         return True
 
     async def _start(self) -> None:
-        """The first worker alone: what is wrong is so said once."""
-        self._run(self._watch.keep())
+        """Start the first worker alone, so that a fatal problem is logged once."""
+        self._run(self._watchdog.run())
         if self._engine is not None:
-            self._run(self._engine.keep())
-            await self._engine.listens()
-        first, *others = self._slots
+            self._run(self._engine.run())
+            await self._engine.wait_listening()
+        first, *further = self._slots
         if not await first.start():
             raise NotStarted
-        self._run(first.keep())
-        await asyncio.gather(*map(self._start_further, others))
+        self._run(first.run())
+        await asyncio.gather(*map(self._start_further, further))
 
     async def _start_further(self, slot: Slot) -> None:
-        await slot.insist()
-        self._run(slot.keep())
+        await slot.start_persistently()
+        self._run(slot.run())
 
     async def _start_worker(self, number: int) -> Worker:
-        worker = Worker(number, self._keeper, self._take)
+        worker = Worker(number, self._sockets, self._on_received)
         self._started = self._started % HIGHEST_NUMBER + 1
-        await worker.start(self._environment, self._engine, PostPlace(self._folder, self._started, self._key))
+        await worker.start(self._environment, self._engine, ForwardingSpec(self._folder, self._started, self._key))
         self._workers.add(worker)
-        self._run(self._see_off(worker))
+        self._run(self._on_worker_exited(worker))
         return worker
 
-    async def _see_off(self, worker: Worker) -> None:
-        await worker.gone()
+    async def _on_worker_exited(self, worker: Worker) -> None:
+        await worker.wait_exited()
         self._workers.discard(worker)
-        self._gathering.keep_counts(worker)
+        self._aggregation.retain(worker)
 
     async def _stop(self) -> bool:
-        """Refuse connections, have the workers shut down, and after them the engine."""
+        """Close the listening sockets, stop all workers, then the engine."""
         self._service_manager.notify_stopping()
         if self._exporter is not None:
             await self._exporter.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._keeper.close()
+        self._sockets.close()
         workers = list(self._workers)
         for worker in workers:
             worker.stop()
-        patience = self._config.shutdown.timeout + GRACE
-        statuses = await asyncio.gather(*(worker.child.ended_within(patience) for worker in workers))
+        timeout = self._config.shutdown.timeout + GRACE
+        statuses = await asyncio.gather(*(worker.child.wait_exited(timeout) for worker in workers))
         if self._engine is not None:
             await self._engine.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
-        return not any(status for worker, status in zip(workers, statuses, strict=True) if not worker.is_dismissed)
+        return not any(
+            status for worker, status in zip(workers, statuses, strict=True) if not worker.is_killed_on_shutdown
+        )
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -188,25 +190,25 @@ class Supervisor:
             self._stop_requested.set()
 
     def _reload(self) -> None:
-        """Workers say what has come of it."""
+        """Forward the signal; workers log the result."""
         log.info("signal received: hangup")
         self._service_manager.notify_reloading()
         for worker in self._workers:
             worker.reload()
         self._service_manager.notify_ready()
 
-    def _roll_on_signal(self) -> None:
+    def _restart_on_signal(self) -> None:
         log.info("signal received: user defined signal 2")
         if self._rolling:
             log.warn("a rolling restart is under way already")
         else:
             self._rolling = True
-            self._run(self._roll())
+            self._run(self._restart_rolling())
 
-    async def _roll(self) -> None:
-        """Replace one worker after the other."""
+    async def _restart_rolling(self) -> None:
+        """Replace all workers sequentially."""
         try:
-            config = self._again()
+            config = self._load_again()
             if config is None:
                 return
             if config.fanjet.workers != len(self._slots):
@@ -223,9 +225,9 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------------------ messages
 
-    def _take(self, worker: Worker, message: Message) -> None:
-        if isinstance(message, Gather):
-            self._run(self._gather(worker, message.number))
+    def _on_received(self, worker: Worker, message: Message) -> None:
+        if isinstance(message, CollectMetrics):
+            self._run(self._send_collected(worker, message.number))
 
-    async def _gather(self, worker: Worker, number: int) -> None:
-        worker.send(Gathered(number, await self._gathering.parts()))
+    async def _send_collected(self, worker: Worker, number: int) -> None:
+        worker.send(CollectedMetrics(number, await self._aggregation.collect()))

@@ -1,4 +1,4 @@
-"""Noticing processes that run but do nothing any more: stuck in a loop, or stopped."""
+"""Detects processes that run but hang, in a loop or stopped, and kills them."""
 
 from __future__ import annotations
 
@@ -12,84 +12,86 @@ if TYPE_CHECKING:
 
     from .child import Child
 
-ROUNDS: Final = 10
-"""Signs of life that a process is asked for one after the other, before it is given up."""
+MAX_UNANSWERED: Final = 10
+"""Pings without a reply after which a process is killed."""
 START_SECONDS: Final = 120.0
-"""Time that one has at least until it gives the first: many start at once on a small machine, and each runs the whole
-program that embeds the server, whatever that loads."""
+"""Minimum time for the first reply: many processes may start at once on a small machine, and each loads the whole
+program that embeds the server."""
 IDLE_SECONDS: Final = 1.0
 
 log = get_logger(__name__)
 
 
-class Watched(Protocol):
-    """A process that is asked for signs of life."""
+class WatchedProcess(Protocol):
+    """A process that the watchdog pings."""
 
     title: str
-    """What it is, for the log."""
-    unanswered: int
-    """How many times it has been asked for one since it gave one."""
+    """The kind of process, for the log."""
+    unanswered_pings: int
+    """Pings since the last reply."""
 
     @property
     def details(self) -> Mapping[str, object]:
-        """Which one it is, for the log."""
+        """Fields that identify it in the log."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether it serves."""
+        """Whether it is ready."""
 
     @property
     def is_starting(self) -> bool:
-        """Whether it runs but does not serve yet. It is asked all the same: it answers as soon as it can."""
+        """Whether it runs but is not ready yet. It is pinged as well, and replies as soon as it can."""
 
     @property
     def child(self) -> Child:
         """Its process."""
 
-    def ask(self) -> None:
-        """Have it give one."""
+    def ping(self) -> None:
+        """Send a ping."""
 
 
-class Watch:
-    """Kills those that do not answer for `patience()` seconds, so that they are replaced; 0: none. Who is starting has
-    `START_SECONDS` at least. The first is the one to go where several hang.
+class Watchdog:
+    """Kills processes that do not reply for `timeout()` seconds, so that they are replaced; 0: never. Starting
+    processes have at least `START_SECONDS`. Of several that hang, the first is killed.
 
-    Patience is counted in questions, not by the clock: when the whole machine was asleep, or this process stopped with
-    all others, no time has passed. And after one was killed, all others have their full time again: a machine
-    that is merely too busy loses one at a time.
+    The timeout is counted in pings, not by the clock: no time passes while the machine sleeps or all processes are
+    stopped. After one was killed, the others have the full timeout again, so that a machine that is merely too busy
+    loses one at a time.
     """
 
-    def __init__(self, watched: Callable[[], Iterable[Watched]], patience: Callable[[], float]) -> None:
+    def __init__(self, watched: Callable[[], Iterable[WatchedProcess]], timeout: Callable[[], float]) -> None:
         self._watched = watched
-        self._patience = patience
+        self._timeout = timeout
 
-    async def keep(self) -> None:
-        """Watch for ever."""
+    async def run(self) -> None:
+        """Check all processes periodically."""
         while True:
-            patience = self._patience()
-            await asyncio.sleep(patience / ROUNDS if patience else IDLE_SECONDS)
-            if patience:
-                self.look(patience)
+            timeout = self._timeout()
+            await asyncio.sleep(timeout / MAX_UNANSWERED if timeout else IDLE_SECONDS)
+            if timeout:
+                self.check(timeout)
 
-    def look(self, patience: float) -> None:
-        """Ask everybody once more; first give up the one who has been asked in vain most often, if that is enough."""
-        asked = [one for one in self._watched() if one.is_ready or one.is_starting]
-        longest = max(asked, key=lambda one: one.unanswered / _rounds(one, patience), default=None)
-        if longest is not None and longest.unanswered >= _rounds(longest, patience):
-            _give_up(longest, patience)
-            for one in asked:
-                one.unanswered = 0
-        for one in asked:
-            one.ask()
-
-
-def _rounds(one: Watched, patience: float) -> float:
-    """How many questions may be in vain."""
-    return ROUNDS if one.is_ready else ROUNDS * max(1.0, START_SECONDS / patience)
+    def check(self, timeout: float) -> None:
+        """Ping all processes. Before, kill the one with the most pings without a reply, if these are too many."""
+        pinged = [process for process in self._watched() if process.is_ready or process.is_starting]
+        longest = max(
+            pinged, key=lambda process: process.unanswered_pings / _max_unanswered(process, timeout), default=None
+        )
+        if longest is not None and longest.unanswered_pings >= _max_unanswered(longest, timeout):
+            _kill_hung(longest, timeout)
+            for process in pinged:
+                process.unanswered_pings = 0
+        for process in pinged:
+            process.ping()
 
 
-def _give_up(one: Watched, patience: float) -> None:
-    what = "answer" if one.is_ready else "come up"
-    seconds = _rounds(one, patience) * patience / ROUNDS
-    log.error(f"{one.title} does not {what}, killing it", **one.details, pid=one.child.pid, seconds=seconds)
-    one.child.give_up()
+def _max_unanswered(process: WatchedProcess, timeout: float) -> float:
+    """Pings without a reply after which this process is killed."""
+    return MAX_UNANSWERED if process.is_ready else MAX_UNANSWERED * max(1.0, START_SECONDS / timeout)
+
+
+def _kill_hung(process: WatchedProcess, timeout: float) -> None:
+    what = "answer" if process.is_ready else "come up"
+    seconds = _max_unanswered(process, timeout) * timeout / MAX_UNANSWERED
+    log.error(f"{process.title} does not {what}, killing it", **process.details, pid=process.child.pid, seconds=seconds)
+    process.child.kill_hung()
