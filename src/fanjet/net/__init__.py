@@ -1,1 +1,1 @@
-"""Bytes on sockets: HTTP/1.1, WebSocket, TLS, deadlines. Knows nothing of messaging."""
+"""HTTP, WebSocket, TLS and timers on sockets. Independent of messaging."""

@@ -1,4 +1,4 @@
-"""Files of the package that browsers show, served from memory under a strict content policy."""
+"""Serves the package's static files from memory under a strict content security policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTENT_TYPES: Final = {
     ".txt": b"text/plain; charset=utf-8",
 }
 
-# Everything comes from this server, nothing is inline, and nobody frames the page. 'self' covers the WebSocket, too.
+# All content comes from this server, nothing is inline, framing is forbidden. 'self' also covers the WebSocket.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {connect}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -26,7 +26,7 @@ _POLICY: Final = (
 
 
 def headers(*, connect_to: Iterable[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
-    """What pages are served with. `connect_to`: whom their scripts may talk to beside this server."""
+    """Return the response headers of pages. `connect_to`: further origins that their scripts may connect to."""
     policy = _POLICY.format(connect=" ".join(("connect-src 'self'", *connect_to)))
     return (
         (b"Content-Security-Policy", policy.encode()),
@@ -49,8 +49,7 @@ class Asset:
 
 
 def assets_of(package: str) -> dict[str, Asset]:
-    """Read the folder `static` of a package: the files that browsers may ask for, by their path below it, which begins
-    with a slash."""
+    """Read the folder `static` of a package. Keys are paths below it, with a leading slash."""
     root = files(package) / "static"
     return {path: Asset(file.read_bytes(), CONTENT_TYPES[_suffix(path)]) for path, file in _walk(root, "/")}
 
@@ -64,5 +63,5 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
 
 
 def _suffix(name: str) -> str:
-    """What follows the last dot, dot included."""
+    """The file name extension, dot included."""
     return name[name.rfind(".") :]

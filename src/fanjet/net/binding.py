@@ -1,4 +1,4 @@
-"""Sockets to listen on: TCP addresses and Unix socket files."""
+"""Binds sockets for listeners: TCP and UDP addresses, and Unix socket files."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Final
 KEEPALIVE_SECONDS: Final = 15
 
 RECEIVE_BUFFER: Final = 4 << 20
-"""Bytes of datagrams that may wait in the kernel for a UDP socket, if it lets us."""
+"""Requested size of the kernel's receive buffer of a UDP socket, in bytes."""
 
 _ONLY_OWNER: Final = 0o177
 
 
 class BindError(OSError):
-    """The address cannot be listened on; the text names it."""
+    """The address cannot be bound; the text names it."""
 
 
 def bind_tcp(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """Return sockets bound to `host` (empty: every interface, IPv4 and IPv6) and `port` (0: any), not listening yet.
 
-    `shared`: other sockets of this user may be bound there, if they are bound so, too. Raises `BindError`.
+    `shared`: other sockets of this user may be bound there if they are shared too. Raises `BindError`.
     """
     where = join_address(host, port)
     if not host and socket.has_dualstack_ipv6():
@@ -43,12 +43,12 @@ def bind_tcp(host: str, port: int, *, shared: bool = False) -> list[socket.socke
 
 
 def join_address(host: str, port: int) -> str:
-    """Host and port as people write them."""
+    """Format host and port as `host:port`, IPv6 hosts in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def bound_address(bound: socket.socket) -> str:
-    """Where a socket is bound, for people."""
+    """The address that a socket is bound to, for log lines."""
     address = bound.getsockname()
     return f"unix:{address}" if bound.family == socket.AF_UNIX else join_address(*address[:2])
 
@@ -91,7 +91,7 @@ def bind_beside(tcp: socket.socket, *, shared: bool = False) -> socket.socket:
 
 
 def configure_accepted(listening: socket.socket) -> None:
-    """Set what sockets accepted from a TCP socket inherit, which costs nothing per connection."""
+    """Set the options that accepted sockets inherit, which saves system calls per connection."""
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
@@ -109,9 +109,9 @@ def _ipv6_works() -> bool:
 
 
 def bind_unix(path: str, mode: int) -> socket.socket:
-    """Return a socket bound to the file `path` with these permissions, not listening yet.
+    """Return a socket bound to the file `path` with the permissions `mode`, not listening yet.
 
-    A socket file that nobody listens on any more is replaced. Raises `BindError`.
+    A stale socket file, on which no process listens, is replaced. Raises `BindError`.
     """
     try:
         return _bind_unix(path, mode)
@@ -132,7 +132,7 @@ def _bind_unix(path: str, mode: int) -> socket.socket:
 
 
 def _bind_private(created: socket.socket, path: str) -> None:
-    """Bind, with a file that nobody else may use as long as its permissions are not set."""
+    """Bind with a umask that denies others access until the permissions are set."""
     before = os.umask(_ONLY_OWNER)
     try:
         try:
@@ -147,7 +147,7 @@ def _bind_private(created: socket.socket, path: str) -> None:
 
 
 def _is_stale(path: str) -> bool:
-    """Whether this is a socket file that nobody listens on."""
+    """Whether this is a socket file on which no process listens."""
     if not stat.S_ISSOCK(os.stat(path).st_mode):
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -156,14 +156,14 @@ def _is_stale(path: str) -> bool:
 
 
 class SocketFile:
-    """The file of a Unix socket that was just bound, to be removed when it has served its time."""
+    """The file of a Unix socket bound by this process, to be removed at shutdown."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._identity = _identity(path)
 
     def remove(self) -> None:
-        """Remove it, unless another process has put its own in its place."""
+        """Remove the file unless another process has replaced it."""
         with contextlib.suppress(OSError):
             if _identity(self.path) == self._identity:
                 os.unlink(self.path)

@@ -1,14 +1,14 @@
-"""Reads the fields of binary messages one after another."""
+"""Reads binary messages field by field."""
 
 from __future__ import annotations
 
 
 class TruncatedError(ValueError):
-    """A field is longer than what is left."""
+    """A field is longer than the remaining bytes."""
 
 
 class ByteFields:
-    """What is left of a message; false when nothing is. Methods raise `TruncatedError`."""
+    """The unread rest of a message; false when empty. Methods raise `TruncatedError`."""
 
     __slots__ = ("_data", "_position")
 
@@ -29,13 +29,13 @@ class ByteFields:
         return taken
 
     def number(self, width: int) -> int:
-        """The next `width` bytes, the highest first."""
+        """The next `width` bytes as a big-endian integer."""
         return int.from_bytes(self.take(width), "big")
 
     def prefixed(self, width: int) -> ByteFields:
-        """The next field, whose length comes first, in `width` bytes."""
+        """The next field, preceded by its length in `width` bytes."""
         return ByteFields(self.take(self.number(width)))
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """All remaining bytes."""
         return self.take(len(self._data) - self._position)

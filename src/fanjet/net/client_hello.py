@@ -1,4 +1,4 @@
-"""Reads the first message of a TLS client without beginning TLS (RFC 8446 section 4.1.2, RFC 6066, RFC 7301)."""
+"""Parses a TLS ClientHello without starting TLS (RFC 8446 section 4.1.2, RFC 6066, RFC 7301)."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _PROTOCOLS: Final = 16
 
 
 class NotClientHello(ValueError):  # noqa: N818 (says what was found)
-    """The bytes begin no TLS connection."""
+    """The bytes are not the start of a TLS connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What a client says about the connection that it wants."""
+    """Server name and protocols requested by a client."""
 
     server_name: str = ""
-    """The host it believes to talk to, as sent; empty when it does not say."""
+    """The requested host (SNI) as sent; empty if absent."""
 
     protocols: tuple[bytes, ...] = ()
-    """The application protocols (ALPN) that it speaks, the one it likes best first."""
+    """The offered application protocols (ALPN), in order of preference."""
 
 
 def read_client_hello(received: bytes) -> ClientHello | int:
-    """The message that `received` begins with, or how many bytes are needed at least to go on.
+    """Return the ClientHello that `received` starts with, or the number of bytes needed to continue.
 
-    Raises `NotClientHello` for what can never become one, however much follows.
+    Raises `NotClientHello` if no further bytes can make it one.
     """
     message = bytearray()
     position = 0

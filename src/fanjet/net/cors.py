@@ -1,4 +1,4 @@
-"""Cross-origin headers of the connection endpoints (02 section 3.6)."""
+"""CORS headers of the connection endpoints (02 section 3.6)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,11 +13,11 @@ PREFLIGHT_HEADERS: Final = (
     (b"Access-Control-Max-Age", b"300"),
     (b"Access-Control-Allow-Methods", b"POST, OPTIONS"),
 )
-"""What endpoints for POST answer to OPTIONS, beside the headers of `cors_headers`."""
+"""Headers of the response to OPTIONS on POST endpoints, in addition to `cors_headers`."""
 
 
 def cors_headers(request: Request, origin_allowed: OriginPredicate) -> Sequence[tuple[bytes, bytes]]:
-    """Return the headers that go with every answer to this request; none when its origin is not allowed."""
+    """Return the CORS headers for every response to this request; none if its origin is not allowed."""
     origin = request.headers.get(b"origin")
     if not origin_allowed(origin):
         return ()

@@ -1,4 +1,4 @@
-"""Exchanges that may become tunnels (extended CONNECT, RFC 8441)."""
+"""Exchanges that may become tunnels: extended CONNECT (RFC 8441)."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,24 +10,24 @@ Field = tuple[bytes, bytes]
 
 
 class Tunnelling(Protocol):
-    """The stream of an extended CONNECT."""
+    """The stream of an extended CONNECT request."""
 
     def open_tunnel(
         self, headers: Sequence[Field], make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]
     ) -> None:
-        """Answer 200 and give both directions of the stream away."""
+        """Respond 200 and hand over both directions of the stream."""
 
 
 class TunnelExchange(Exchange, eq=False):
-    """A CONNECT that names a protocol: also waits for `open_tunnel`, which is what `upgrade` is on HTTP/1.1."""
+    """A CONNECT request that names a protocol. `open_tunnel` is its counterpart of `upgrade` on HTTP/1.1."""
 
     protocol: bytes = b""
-    """What the client wants to speak, as in `websocket`."""
+    """The requested protocol, such as `websocket`."""
 
     def open_tunnel(
         self, headers: Sequence[Field], make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]
     ) -> None:
-        """Answer 200 with `headers` and hand the stream to the protocol, whose `connection_made` is called."""
+        """Respond 200 with `headers` and hand the stream to the protocol; calls its `connection_made`."""
         connection = self._finish(200)
         if connection is not None:
             cast("Tunnelling", connection).open_tunnel(headers, make_protocol)

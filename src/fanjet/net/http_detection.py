@@ -1,4 +1,4 @@
-"""Which version of HTTP a connection speaks."""
+"""Selects the HTTP version of a connection by ALPN or by its first bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class MultiVersionServer:
-    """HTTP for one listener: HTTP/1.1, and HTTP/2 where the client asks for it by ALPN or by beginning with it."""
+    """The HTTP server of one listener: HTTP/1.1, and HTTP/2 if negotiated by ALPN or started with the HTTP/2
+    preface."""
 
     __slots__ = ("http1", "http2", "new_connection", "wheel")
 
@@ -37,15 +38,15 @@ class MultiVersionServer:
         websocket_http2: bool = False,
         common_headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        """`h2c`: without TLS clients may begin with HTTP/2. `websocket_http2`: RFC 8441 is offered. `common_headers` go
-        with every response."""
+        """`h2c`: accept HTTP/2 without TLS. `websocket_http2`: offer RFC 8441. `common_headers` are added to every
+        response."""
         self.wheel = wheel
         self.http1 = HttpServer(routes, wheel, tls=tls, common_headers=common_headers)
         self.http2: Http2Server | None = None
         if not (tls or h2c):
             self.new_connection = self.http1.new_connection
             return
-        # 20 ms, which those who do not use it need not wait.
+        # Importing takes 20 ms, which servers without HTTP/2 save.
         from .http2.request import Http2Requests  # noqa: PLC0415
         from .http2.server import Http2Server  # noqa: PLC0415
 
@@ -56,7 +57,7 @@ class MultiVersionServer:
         )
 
     async def stop(self) -> None:
-        """Close idle connections and wait for the others, each of which closes after the answers it owes."""
+        """Close idle connections and wait for the others, which close after their pending responses."""
         await asyncio.gather(self.http1.stop(), *([self.http2.stop()] if self.http2 is not None else []))
 
 

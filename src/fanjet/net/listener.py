@@ -1,4 +1,4 @@
-"""Listening sockets with the HTTP server behind them."""
+"""Listening sockets and the HTTP server behind them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 4096
 _LEAVE_THE_FILE: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-"""A socket's path is removed by who made it, which need not be us."""
+"""The creator of a socket file removes it, which may be another process."""
 
 
 class ListenerServer(Protocol):
-    """What becomes of accepted connections: an HTTP server of whatever version."""
+    """Serves accepted connections: an HTTP server of any version."""
 
     wheel: TimingWheel
 
     def new_connection(self) -> asyncio.Protocol:
-        """The protocol of one connection."""
+        """Create the protocol of one connection."""
 
     async def stop(self) -> None:
-        """Close idle connections and wait for requests that are being received or answered."""
+        """Close idle connections and wait for requests in progress."""
 
 
 class Listener:
@@ -38,17 +38,17 @@ class Listener:
     __slots__ = ("_acceptor", "_servers", "_sockets", "http", "port")
 
     def __init__(self, http: ListenerServer, sockets: Iterable[socket.socket], tls: Contexts | None = None) -> None:
-        """Take over bound sockets; with `tls`, whoever connects has to begin with TLS."""
+        """Take over bound sockets; with `tls`, clients must start with TLS."""
         self.http = http
         self._sockets = list(sockets)
         self._acceptor = TLSAcceptor(http.wheel, http.new_connection, tls) if tls is not None else None
         self._servers: list[asyncio.Server] = []
         first = self._sockets[0]
         self.port: int = 0 if first.family == socket.AF_UNIX else first.getsockname()[1]
-        """The port that was bound; 0 for a Unix socket."""
+        """The bound port; 0 for a Unix socket."""
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start accepting connections."""
         if self._acceptor is not None:
             for each in self._sockets:
                 each.listen(BACKLOG)
@@ -65,7 +65,7 @@ class Listener:
             self._servers.append(server)
 
     def close(self) -> None:
-        """Stop accepting. Connections stay."""
+        """Stop accepting. Existing connections stay open."""
         if self._acceptor is not None:
             self._acceptor.close()
         for server in self._servers:
@@ -74,6 +74,6 @@ class Listener:
             each.close()
 
     async def stop(self) -> None:
-        """Stop accepting, close idle connections, wait for requests that are being received or answered."""
+        """Stop accepting, close idle connections, wait for requests in progress."""
         self.close()
         await self.http.stop()

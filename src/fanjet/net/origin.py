@@ -1,18 +1,18 @@
-"""Which origins may use the server from a browser (02 section 3.5)."""
+"""Checks the `Origin` of browser requests (02 section 3.5)."""
 
 from collections.abc import Callable, Sequence
 
 from .glob import GlobError, compile_glob
 
 OriginPredicate = Callable[[bytes | None], bool]
-"""Takes the value of an `Origin` header, None where there is none."""
+"""Called with the value of the `Origin` header, None if absent."""
 
 
 def origin_predicate(patterns: Sequence[str]) -> OriginPredicate:
     """Return the predicate for `client.allowed_origins`. Raises `GlobError` that names a malformed pattern.
 
-    A request without an origin does not come from a browser's page and is always allowed. Without patterns no origin is
-    allowed, not even the server's own. Only the origin is lower-cased, never the pattern.
+    A request without an origin was not made by a web page and is always allowed. Without patterns no origin is allowed,
+    including the server's own. Only the origin is lower-cased, never the pattern.
     """
     if list(patterns) == ["*"]:
         return lambda _: True

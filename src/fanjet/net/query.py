@@ -1,4 +1,4 @@
-"""Query strings, field by field."""
+"""Reads fields of query strings."""
 
 import re
 from typing import Final
@@ -8,13 +8,13 @@ _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def query_value(query: bytes, name: bytes) -> bytes:
-    """The first value of the field `name`, decoded; empty when there is none. A field that holds a semicolon or a
-    broken escape does not count."""
+    """The decoded first value of the field `name`; empty if absent. Fields with a semicolon or a broken escape are
+    ignored."""
     return find_value(query, name) or b""
 
 
 def find_value(query: bytes, name: bytes) -> bytes | None:
-    """Like `query_value`, but None when there is no such field."""
+    """Like `query_value`, but None if the field is absent."""
     for field in query.split(b"&"):
         key, _, value = field.partition(b"=")
         if _decoded(key) == name and b";" not in field and not _BROKEN_ESCAPE.search(field):

@@ -1,4 +1,4 @@
-"""Which endpoint a request belongs to (02 section 2.4)."""
+"""Routes requests to endpoints (02 section 2.4)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .http1.head import Head
 
 Endpoint = Callable[["Exchange"], None]
-"""Answers an exchange, at once or later."""
+"""Responds to an exchange, now or later."""
 
 DEFAULT_MAX_BODY: Final = 65536
 
@@ -22,22 +22,22 @@ _REDIRECT: Final = 307
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint with the pattern it was added under and the limits of its requests."""
+    """An endpoint with its pattern and its request limits."""
 
     pattern: str
     endpoint: Endpoint
     max_body: int | None = DEFAULT_MAX_BODY
-    """Bytes a request's body may have, above which 413 is answered; None: any number."""
+    """Maximum size of a request body in bytes, above which the response is 413; None: unlimited."""
     streamed: bool = False
-    """Bodies come piece by piece, however long they are (`StreamedRequest`)."""
+    """The body is delivered in chunks, without a size limit (`StreamedRequest`)."""
 
 
 class DuplicateRoute(ValueError):  # noqa: N818
-    """Two endpoints were added under one pattern."""
+    """A pattern was added twice."""
 
 
 class Routes:
-    """The endpoints of one listener: exact paths, and subtrees, whose patterns end in a slash (`/` catches all)."""
+    """The routes of one listener: exact paths, and subtrees, whose patterns end in a slash (`/` matches all)."""
 
     __slots__ = ("_exact", "_fallback", "_subtrees")
 
@@ -56,11 +56,11 @@ class Routes:
         table[pattern] = Route(pattern, endpoint, max_body)
 
     def add_fallback(self, endpoint: Endpoint) -> None:
-        """Let an endpoint have all requests that belong to no other, with their paths as they are."""
+        """Set the endpoint of all requests that match no route; their paths are not normalised."""
         self._fallback = Route("", endpoint, max_body=None, streamed=True)
 
     def __bool__(self) -> bool:
-        """Whether there is any endpoint."""
+        """Whether any endpoint was added."""
         return bool(self._exact or self._subtrees)
 
     def find(self, head: "Head") -> Route:
@@ -95,7 +95,7 @@ class Routes:
 
 
 def clean_path(path: str) -> str:
-    """Resolve empty, `.` and `..` segments; a slash at the end stays."""
+    """Resolve empty, `.` and `..` segments; a trailing slash is kept."""
     segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -107,7 +107,7 @@ def clean_path(path: str) -> str:
 
 
 def _decode_segments(path: str) -> str:
-    """Decode percent-escapes, but for slashes: an encoded slash separates no segments."""
+    """Decode percent-escapes except slashes: an encoded slash separates no segments."""
     if "%" not in path:
         return path
     return "/".join(unquote(segment).replace("/", "%2F") for segment in path.split("/"))

@@ -1,4 +1,4 @@
-"""Where the sockets that listeners listen on come from."""
+"""Provides the bound sockets of listeners: passed by systemd or bound here."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BoundSockets:
-    """Bound sockets, perhaps listening already, and where they are bound, for people."""
+    """Bound sockets, perhaps listening already, with their address for log lines."""
 
     sockets: list[socket.socket]
     where: str
 
 
 class SocketProvider(Protocol):
-    """Gives out bound sockets; whoever gets them closes them. Every call may raise `BindError`."""
+    """Provides bound sockets; the caller closes them. Every call may raise `BindError`."""
 
     others: PeerProcesses | None
-    """Other processes that have sockets on the same addresses."""
+    """Other processes with sockets on the same addresses."""
 
     def tcp(self, name: str, host: str, port: int) -> BoundSockets:
-        """For the listener of this name: what was passed for it, else `host` (empty: every interface) and `port` (0:
+        """Return the sockets passed for the listener `name`, else bind `host` (empty: every interface) and `port` (0:
         any)."""
 
     def udp(self, beside: socket.socket) -> socket.socket:
-        """For the address of a TCP socket."""
+        """Return a UDP socket on the address of a TCP socket."""
 
     def unix(self, name: str, path: str, mode: int) -> BoundSockets:
-        """What was passed for the listener of this name, and the file at `path` (empty: none) with these
-        permissions."""
+        """Return the sockets passed for the listener `name`, and one bound to the file `path` (empty: none) with the
+        permissions `mode`."""
 
     def reject_unused(self) -> None:
-        """Everybody has what they want: raise `BindError` for sockets that were passed for nobody."""
+        """Raise `BindError` if a passed socket was claimed by no listener."""
 
     def remove_files(self) -> None:
-        """Remove the files of Unix sockets that were made here."""
+        """Remove the Unix socket files created here."""
 
 
 class LocalSocketProvider:
-    """What this process was passed, or else binds itself."""
+    """Uses the sockets passed to this process and binds the missing ones."""
 
     def __init__(self, passed: PassedSockets) -> None:
         self.others: PeerProcesses | None = None
@@ -55,18 +55,18 @@ class LocalSocketProvider:
         self._files: list[SocketFile] = []
 
     def tcp(self, name: str, host: str, port: int) -> BoundSockets:
-        """As `SocketProvider` has it."""
+        """See `SocketProvider`."""
         sockets = self._passed.take(name, host, port)
         if sockets:
             return BoundSockets(sockets, ", ".join(map(bound_address, sockets)))
         return BoundSockets(bind_tcp(host, port), join_address(host, port))
 
     def udp(self, beside: socket.socket) -> socket.socket:
-        """As `SocketProvider` has it."""
+        """See `SocketProvider`."""
         return bind_beside(beside)
 
     def unix(self, name: str, path: str, mode: int) -> BoundSockets:
-        """As `SocketProvider` has it."""
+        """See `SocketProvider`."""
         sockets = self._passed.take_unix(name, path)
         if path and not any(each.getsockname() == path for each in sockets):
             sockets.append(bind_unix(path, mode))
@@ -74,10 +74,10 @@ class LocalSocketProvider:
         return BoundSockets(sockets, ", ".join(map(bound_address, sockets)))
 
     def reject_unused(self) -> None:
-        """As `SocketProvider` has it."""
+        """See `SocketProvider`."""
         self._passed.reject_unused()
 
     def remove_files(self) -> None:
-        """As `SocketProvider` has it."""
+        """See `SocketProvider`."""
         for file in self._files:
             file.remove()

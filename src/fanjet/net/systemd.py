@@ -1,4 +1,4 @@
-"""What systemd hands over and wants to hear: listening sockets and the state of the service.
+"""systemd integration: passed listening sockets and service state notifications.
 
 See sd_listen_fds(3) and sd_notify(3).
 """
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PassedSocket:
-    """A socket that was open and bound when the process began."""
+    """A bound socket passed at process start."""
 
     name: str
-    """What the socket unit calls it (`FileDescriptorName=`), by default the unit's own name."""
+    """The name given by the socket unit (`FileDescriptorName=`), by default the unit's name."""
 
     socket: socket.socket
 
@@ -38,7 +38,7 @@ class PassedSocket:
         return self.socket.family == socket.AF_UNIX
 
     def listens_on(self, host: str, port: int) -> bool:
-        """Whether it is what binding `host` and `port` would give."""
+        """Whether the socket is bound as binding `host` and `port` would do."""
         if self.is_unix:
             return False
         bound_host, bound_port = self.socket.getsockname()[:2]
@@ -48,18 +48,18 @@ class PassedSocket:
 
 
 class PassedSockets:
-    """The sockets that nobody has taken yet."""
+    """The passed sockets that no listener has claimed yet."""
 
     def __init__(self, passed: list[PassedSocket]) -> None:
         self._unclaimed = passed
 
     def take(self, name: str, host: str, port: int) -> list[socket.socket]:
-        """The TCP sockets called `name`; if there are none, those bound to the address."""
+        """Claim the TCP sockets named `name`; if there are none, those bound to the address."""
         found = [each for each in self._unclaimed if each.name == name and not each.is_unix]
         return self._taken(found or [each for each in self._unclaimed if each.listens_on(host, port)])
 
     def take_unix(self, name: str, path: str) -> list[socket.socket]:
-        """The Unix sockets called `name`, and the one at `path`."""
+        """Claim the Unix sockets named `name`, and the one bound to `path`."""
         return self._taken(
             [
                 each
@@ -69,7 +69,7 @@ class PassedSockets:
         )
 
     def reject_unused(self) -> None:
-        """Raise `BindError` when a socket is left over: nobody would ever accept its connections."""
+        """Raise `BindError` if a socket is unclaimed: its connections would never be accepted."""
         if self._unclaimed:
             first = self._unclaimed[0]
             where = bound_address(first.socket)
@@ -84,9 +84,9 @@ class PassedSockets:
 
 
 def passed_sockets(environment: MutableMapping[str, str]) -> PassedSockets:
-    """Take over the sockets that are meant for this process, and the variables that tell of them.
+    """Take over the sockets passed to this process and remove the variables that describe them.
 
-    Raises `BindError` for what cannot be a listener.
+    Raises `BindError` for a socket that cannot be a listener.
     """
     pid, count, names = (environment.pop(f"LISTEN_{each}", "") for each in ("PID", "FDS", "FDNAMES"))
     if pid != str(os.getpid()) or not count.isdecimal():
@@ -117,18 +117,18 @@ def _resolved(host: str) -> set[str]:
 
 
 class ServiceManager:
-    """Hears from us how the service is doing; nothing happens where there is none."""
+    """Notifies systemd of the service state; does nothing without systemd."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
-        """Take the variable that tells where it listens, so that child processes do not speak in our name."""
+        """Remove NOTIFY_SOCKET from the environment, so that child processes do not send notifications."""
         self._address = environment.pop("NOTIFY_SOCKET", "")
 
     def notify_ready(self) -> None:
-        """Connections are accepted; also after a reload, whether it succeeded or not."""
+        """Connections are accepted, or a reload has ended, successful or not."""
         self._notify("READY=1")
 
     def notify_reloading(self) -> None:
-        """The configuration is being read again."""
+        """The configuration is being reloaded."""
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def notify_stopping(self) -> None:
@@ -144,4 +144,6 @@ class ServiceManager:
                 out.setblocking(False)
                 out.sendto(state.encode(), address)
         except OSError as error:
-            log.warning("service manager cannot be told %s: %s", state.partition("\n")[0], error.strerror or error)
+            log.warning(
+                "service manager cannot be notified of %s: %s", state.partition("\n")[0], error.strerror or error
+            )

@@ -1,4 +1,4 @@
-"""Working through many items without holding the loop for long, and without a task where nothing waits (DESIGN §3)."""
+"""Time slicing of long loops, so that they do not block the event loop (DESIGN §3)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 SLICE: Final = 0.002
-"""Seconds after which others get their turn."""
+"""Seconds after which a loop yields to the event loop."""
 SLICE_CHECK: Final = 128
-"""Items of a long list that are worked through between two looks at the clock."""
+"""Items processed between two checks of the clock."""
 MAX_IN_FLIGHT: Final = 1024
-"""Operations of one request that may wait at a time (05 §6.2, §6.14)."""
+"""Pending operations of one request at most (05 §6.2, §6.14)."""
 
 
 class TimeSlice:
-    """How long a handler may go on before it gives way."""
+    """Tracks how long a handler has run since it last yielded."""
 
     __slots__ = ("_end",)
 
@@ -32,20 +32,20 @@ class TimeSlice:
         self._end = monotonic() + SLICE
 
     def is_over(self) -> bool:
-        """Whether it is time to call `yield_to_loop`."""
+        """Whether the handler should call `yield_to_loop`."""
         return monotonic() >= self._end
 
     async def yield_to_loop(self) -> None:
-        """Let the loop run once, then start anew."""
+        """Let the event loop run once and start a new slice."""
         await asyncio.sleep(0)
         self._end = monotonic() + SLICE
 
 
 async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run coroutines side by side, `MAX_IN_FLIGHT` of them at most; the results in order.
+    """Run coroutines concurrently, at most `MAX_IN_FLIGHT` of them; results are in order.
 
-    One that raises does not stop the others; the first error is raised when all are done. Cancelling leaves those that
-    have been started to finish.
+    If one raises, the others go on; the first error is raised when all are done. Cancellation lets the started ones
+    finish.
     """
     batch: _Batch[T] = _Batch()
     time_slice = TimeSlice()
@@ -60,8 +60,10 @@ async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def run_in_order(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Begin one after another, where what the next one asks for cannot overtake what the last one waits for; the
-    results in order. No job may raise. Cancelling drops those that wait."""
+    """Start coroutines in order, for operations that keep their order at the backend; results are in order.
+
+    No job may raise. Cancellation drops the pending ones.
+    """
     results: list[T] = []
     started: list[StartedCoroutine[T]] = []
     time_slice = TimeSlice()
@@ -81,7 +83,7 @@ async def run_in_order(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def map_sliced(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
-    """What is made of each item. Raises what `make` does."""
+    """Apply `make` to each item in time slices. Raises what `make` raises."""
     if len(items) <= SLICE_CHECK:
         return list(map(make, items))
     made: list[T] = []
@@ -94,7 +96,7 @@ async def map_sliced(make: Callable[[S], T], items: Sequence[S]) -> list[T]:
 
 
 class _Batch(Generic[T]):
-    """Coroutines that were started, and what came of them."""
+    """Started coroutines and their results."""
 
     __slots__ = ("_error", "_one_done", "_results", "_threshold", "running")
 

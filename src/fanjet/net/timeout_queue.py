@@ -1,4 +1,4 @@
-"""Items that all may wait equally long, in one place of the timing wheel."""
+"""A FIFO of items with the same timeout, driven by one timing wheel entry."""
 
 from itertools import islice
 from typing import Protocol
@@ -6,20 +6,21 @@ from typing import Protocol
 from .timing_wheel import NOT_SCHEDULED, TimingWheel
 
 MAX_PER_TURN = 200
-"""Items whose time is up in one turn of the loop."""
+"""Items that expire in one turn of the event loop at most."""
 
 
 class QueueItem(Protocol):
-    """What stands in line; compared by identity."""
+    """An item of the queue; compared by identity."""
 
     def on_timer(self, now: float) -> None:
-        """The time is up; the item is not in the line any more."""
+        """The timeout has expired; the item has left the queue."""
 
 
 class TimeoutQueue:
-    """Items in the order in which they came, so that the first is always the next whose time is up.
+    """Items in order of arrival, so that the first one expires first.
 
-    For those that nearly all leave before: a place in the wheel for each is 7000 instructions, a place here 600.
+    For items that are nearly always discarded before they expire: a wheel entry for each costs 7000 instructions, an
+    entry here 600.
     """
 
     __slots__ = ("_deadlines", "_wheel", "wheel_slot")
@@ -30,21 +31,21 @@ class TimeoutQueue:
         self.wheel_slot = NOT_SCHEDULED
 
     def add(self, item: QueueItem, until: float) -> None:
-        """Begin to wait, no shorter than those who came before."""
+        """Add an item. `until` must not be before that of earlier items."""
         self._deadlines[item] = until
         if self.wheel_slot == NOT_SCHEDULED:
             self._wheel.schedule(self, until)
 
     def discard(self, item: QueueItem) -> None:
-        """Nothing happens when the item does not wait here."""
+        """Remove an item; ignored if it is not in the queue."""
         self._deadlines.pop(item, None)
 
     def on_timer(self, now: float) -> None:
-        """Tell those whose time is up."""
+        """Expire the items that are due."""
         for item, until in list(islice(self._deadlines.items(), MAX_PER_TURN)):
             if until > now:
                 break
-            if self._deadlines.pop(item, None) is not None:  # else it has left meanwhile
+            if self._deadlines.pop(item, None) is not None:  # else it was discarded meanwhile
                 item.on_timer(now)
         if self._deadlines and self.wheel_slot == NOT_SCHEDULED:
             self._wheel.schedule(self, next(iter(self._deadlines.values())))

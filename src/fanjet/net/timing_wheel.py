@@ -1,4 +1,4 @@
-"""The timing wheel: every deadline of every connection, driven by one timer of the event loop."""
+"""A timing wheel: all deadlines of all connections on one event loop timer."""
 
 import asyncio
 import heapq
@@ -16,14 +16,14 @@ NEVER = 1 << 62
 """A slot number later than any other."""
 
 SPARE_NUMBERS = 1000
-"""Numbers of emptied slots that are kept before the heap is made anew."""
+"""Numbers of emptied slots kept before the heap is rebuilt."""
 
 SLICE_ITEMS = 200
 SLICE_SECONDS = 0.002
 
 ROUNDING = 0.001
-"""Seconds by which the loop's timer is late on purpose: its clock counts milliseconds, and a wake-up just before the
-slot would be for nothing."""
+"""Seconds added to the loop's timer: its clock counts milliseconds, and a wake-up just before the slot would be
+useless."""
 
 RESOLUTION: Final = 0.05
 
@@ -31,30 +31,29 @@ log = logging.getLogger(__name__)
 
 
 def next_second(loop: asyncio.AbstractEventLoop) -> float:
-    """When a wheel fires what was due at the next whole second, on the clock of `loop`.
+    """When a wheel fires the items due at the next whole second, on the clock of `loop`.
 
-    What is done every second is done then: together with the pings of idle connections, which are due at whole seconds,
-    it costs one wake-up.
+    Periodic work aligned with it shares one wake-up with the pings of idle connections, which are due at whole seconds.
     """
     late = RESOLUTION + ROUNDING
     return floor(loop.time() - late) + 1 + late
 
 
 class WheelItem(Protocol):
-    """What the wheel holds; compared by identity. `wheel_slot` starts as `NOT_SCHEDULED` and belongs to the wheel."""
+    """An item of the wheel; compared by identity. `wheel_slot` starts as `NOT_SCHEDULED` and is owned by the wheel."""
 
     wheel_slot: int
 
     def on_timer(self, now: float) -> None:
-        """The deadline has passed; the item is not scheduled any more and may schedule itself anew."""
+        """The deadline has passed; the item is no longer scheduled and may reschedule itself."""
 
 
 class TimingWheel:
-    """Holds each item at most once, at its nearest deadline, in slots of `resolution` seconds.
+    """Holds each item at most once, at its deadline, in slots of `resolution` seconds.
 
     Scheduling and cancelling are O(1) and create no handle. An item fires at its deadline or up to one resolution
-    later, never before; order within a slot is the order of scheduling. Times are seconds on `clock`. The loop is woken
-    for slots that hold something only: a wake-up costs 70 µs on an idle machine.
+    later, never earlier; within a slot, items fire in order of scheduling. Times are seconds on `clock`. The loop wakes
+    only for non-empty slots: a wake-up costs 70 µs on an idle machine.
     """
 
     __slots__ = (
@@ -83,7 +82,7 @@ class TimingWheel:
         self._handle: asyncio.Handle | None = None
 
     def schedule(self, item: WheelItem, when: float) -> None:
-        """Fire `item` at `when`, instead of any earlier arrangement; a `when` in the past fires on the next advance."""
+        """Fire `item` at `when`, replacing an earlier schedule; a `when` in the past fires on the next advance."""
         slot = floor(when * self._slots_per_second) + 1  # int() takes twice as long
         if slot < self._cursor:  # noqa: PLR1730 (max() costs three times as much)
             slot = self._cursor
@@ -108,14 +107,14 @@ class TimingWheel:
             self._arm()
 
     def cancel(self, item: WheelItem) -> None:
-        """Take `item` out; nothing happens when it is not scheduled."""
+        """Remove `item`; ignored if it is not scheduled."""
         held_in = item.wheel_slot
         if held_in != NOT_SCHEDULED:
             item.wheel_slot = NOT_SCHEDULED
             self._forget(item, held_in)
 
     def advance(self, now: float) -> bool:
-        """Fire what is due at `now`, at most one slice of it; True when some of it is left for the next call."""
+        """Fire one slice of the items due at `now`; True if some are left for the next call."""
         self._collect(int(now * self._slots_per_second))
         self._fire(now)
         return bool(self._due)
@@ -135,13 +134,13 @@ class TimingWheel:
 
     def _forget(self, item: WheelItem, slot: int) -> None:
         members = self._slots.get(slot)
-        if members is not None:  # else the slot is being fired, where a changed `wheel_slot` is enough
+        if members is not None:  # else the slot is firing, and the changed `wheel_slot` is enough
             members.pop(item, None)
             if not members:
                 del self._slots[slot]
 
     def _collect(self, current: int) -> None:
-        """Move the slots that have passed to the queue of what is due."""
+        """Move the slots that have passed to the queue of due items."""
         slots = self._slots
         first = self._cursor
         if current < first or not slots:
@@ -178,7 +177,7 @@ class TimingWheel:
         loop = self._loop
         if loop is None:
             return
-        self._armed_for = None  # what is scheduled while firing is seen below
+        self._armed_for = None  # items scheduled while firing are handled below
         more = self.advance(self.clock())
         if self._loop is not loop:  # an item stopped the wheel
             return
@@ -189,7 +188,7 @@ class TimingWheel:
             self._arm()
 
     def _arm(self) -> None:
-        """Have the loop call when the nearest slot is due."""
+        """Schedule the loop's timer for the nearest slot."""
         loop = self._loop
         if loop is None:
             return

@@ -1,4 +1,4 @@
-"""TLS from the TLS object of the configuration (02 section 3.2, 04 sections 2.4 and 2.5)."""
+"""SSL contexts from the TLS objects of the configuration (02 section 3.2, 04 sections 2.4 and 2.5)."""
 
 import base64
 import binascii
@@ -18,11 +18,11 @@ _CERTIFICATE_END = "-----END CERTIFICATE-----"
 
 
 class TLSError(Exception):
-    """A TLS object that cannot be used; the text says why."""
+    """A TLS object is invalid; the text says why."""
 
 
 class TLSSettings(Protocol):
-    """The server side of a TLS object. Every PEM value may be PEM text, base64 of it, or the path of a file."""
+    """The server side of a TLS object. Every PEM value is PEM text, base64 of it, or a file path."""
 
     @property
     def cert_pem(self) -> str:
@@ -34,15 +34,15 @@ class TLSSettings(Protocol):
 
     @property
     def client_ca_pem(self) -> str:
-        """Authorities of client certificates, which are required when this is set."""
+        """Certificate authorities of client certificates, which are required if this is set."""
 
 
 class ClientTLSSettings(Protocol):
-    """The client side of a TLS object. The name to send and verify is the caller's to pass on."""
+    """The client side of a TLS object. The caller passes the name to send and verify."""
 
     @property
     def cert_pem(self) -> str:
-        """The client's certificate chain; used only together with its key."""
+        """The client's certificate chain; used only with its key."""
 
     @property
     def key_pem(self) -> str:
@@ -50,18 +50,18 @@ class ClientTLSSettings(Protocol):
 
     @property
     def server_ca_pem(self) -> str:
-        """Authorities of the server, in place of the system's."""
+        """Certificate authorities of the server, replacing the system's."""
 
     @property
     def insecure_skip_verify(self) -> bool:
-        """Whether any certificate of the server is good enough."""
+        """Whether the server's certificate is not verified."""
 
 
 def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
     """Return the context of a listener. Raises `TLSError`, whose text names `entity`.
 
-    A certificate without its key, or the other way round, is ignored as the contract has it: the caller sees a listener
-    without a certificate, which is refused here.
+    The contract ignores a certificate without its key, and a key without its certificate; a listener without a
+    certificate is refused here.
     """
     try:
         return _server_context(settings)
@@ -72,7 +72,7 @@ def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
 def client_context(settings: ClientTLSSettings, entity: str, *, server_name: str = "") -> ssl.SSLContext:
     """Return the context of connections to another server. Raises `TLSError`, whose text names `entity`.
 
-    `server_name`: what is sent and verified in place of the host, for libraries that do not let their callers say.
+    `server_name`: the name to send and verify instead of the host, for libraries that have no such parameter.
     """
     try:
         return _client_context(settings, server_name)
@@ -81,7 +81,7 @@ def client_context(settings: ClientTLSSettings, entity: str, *, server_name: str
 
 
 def resolve_pem(value: str) -> str:
-    """Return the PEM text that a configuration value stands for. Raises `TLSError`."""
+    """Return the PEM text of a configuration value. Raises `TLSError`."""
     if _PEM_MARK in value:
         return value
     decoded = _decode_base64(value)
@@ -104,7 +104,7 @@ def resolve_pem(value: str) -> str:
 
 
 def context_with(pair: str, protocols: Sequence[str]) -> ssl.SSLContext:
-    """Return the context of a listener with a certificate chain and its key, both PEM. Raises `TLSError`."""
+    """Return the context of a listener with a certificate chain and its key in PEM. Raises `TLSError`."""
     context = _bare_server_context(protocols)
     _load_pair(context, pair)
     return context
@@ -129,7 +129,7 @@ def _server_context(settings: TLSSettings) -> ssl.SSLContext:
 
 
 class _NamingContext(ssl.SSLContext):
-    """Expects the server to prove the name that the context was made for, whatever the host."""
+    """Sends and verifies a fixed server name instead of the host."""
 
     expected_name = ""
 
@@ -207,7 +207,7 @@ def _certificate_blocks(bundle: str) -> Iterator[str]:
 
 @contextmanager
 def _private_file(text: str) -> Iterator[str]:
-    """A file that only this user can read, for as long as the `with` block runs: `ssl` takes keys from files alone."""
+    """Write a temporary file readable only by this user: `ssl` loads keys only from files."""
     descriptor, path = tempfile.mkstemp(prefix="fanjet-tls-")  # created with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

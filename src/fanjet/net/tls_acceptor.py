@@ -1,8 +1,8 @@
-"""Accepts connections that begin with TLS, and looks at their first bytes before it does.
+"""Accepts TLS connections and inspects their first bytes before the handshake.
 
-The event loops begin TLS right away. Here the beginning is looked at while it is still in the kernel, so that plain
-HTTP can be told that it came to the wrong port, and a certificate can be chosen, and got first if need be, for the host
-that the client names, and clients are refused that speak nothing that is spoken here.
+The event loops start TLS right away. This module peeks at the first bytes in the kernel's buffer, in order to answer
+plain HTTP on the TLS port, to select or obtain a certificate for the requested host, and to refuse clients without a
+common application protocol.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
 TLS_HANDSHAKE_SECONDS: Final = 10.0
 LINGER_SECONDS: Final = 1.0
-"""How long input is discarded after a refusal, until the peer closes too."""
+"""How long input is discarded after a refusal, until the peer closes as well."""
 
 MAX_ACCEPTS_PER_TURN: Final = 64
 ACCEPT_PAUSE_SECONDS: Final = 1.0
-"""How long nothing is accepted after the process has run out of file descriptors."""
+"""How long accepting pauses when the process has run out of file descriptors."""
 
 HTTP_ON_TLS_PORT: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 _USUAL_HELLO: Final = 4096
-"""Bytes, so that most hellos are read with one look."""
+"""Bytes of the first peek, enough for most ClientHello messages."""
 
 _HTTP_PREFIXES: Final = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
 _SSL_2: Final = 0x80
@@ -52,16 +52,16 @@ log = logging.getLogger(__name__)
 
 
 class ClientHelloRejected(Exception):  # noqa: N818 (says what happened)
-    """No connection is made with this client; the text says why."""
+    """The connection is refused; the text says why."""
 
 
 class SSLContextProvider(Protocol):
-    """Has the context for a connection by what its client says."""
+    """Selects the SSL context of a connection by its ClientHello."""
 
     def context_for(self, hello: ClientHello) -> ssl.SSLContext | Future[ssl.SSLContext]:
-        """The context, at once or later; several connections may wait for one future, which they do not cancel.
+        """Return the context or a future of it; several connections may wait for one future, which they do not cancel.
 
-        Raises `ClientHelloRejected`, or has the future raise it.
+        Raises `ClientHelloRejected`, or sets it on the future.
         """
 
 
@@ -69,7 +69,7 @@ Contexts: TypeAlias = ssl.SSLContext | SSLContextProvider
 
 
 class TLSAcceptor:
-    """Accepts on listening sockets; each connection becomes a protocol on a TLS transport of the event loop."""
+    """Accepts on listening sockets and creates a protocol on a TLS transport for each connection."""
 
     __slots__ = ("_listening", "_loop", "contexts", "make_protocol", "pending", "wheel", "wheel_slot")
 
@@ -82,13 +82,13 @@ class TLSAcceptor:
         self._listening: list[socket.socket] = []
 
     def start(self, listening: list[socket.socket]) -> None:
-        """Accept from now on; the sockets listen already."""
+        """Start accepting; the sockets are listening already."""
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self.on_timer(0.0)
 
     def close(self) -> None:
-        """Accept no more, and drop the connections that have not begun TLS."""
+        """Stop accepting, and drop connections that have not started TLS."""
         self.wheel.cancel(self)
         self._pause_accepting()
         self._listening = []
@@ -96,7 +96,7 @@ class TLSAcceptor:
             connection.on_timer(0.0)
 
     def on_timer(self, now: float) -> None:
-        """Accept, for the first time or after a rest."""
+        """Start accepting, or resume after a pause."""
         for each in self._listening:
             self._loop.add_reader(each, self._accept, each)
 
@@ -126,7 +126,7 @@ class TLSAcceptor:
 
 
 class _PendingConnection:
-    """A connection up to the end of its handshake. The wheel holds it from when it has to wait for something."""
+    """A connection until the end of its handshake. It is in the wheel while it waits."""
 
     __slots__ = (
         "_acceptor",
@@ -146,7 +146,7 @@ class _PendingConnection:
         self._socket = accepted
         self._address = address
         self._loop = asyncio.get_running_loop()
-        self._low_water = 0  # bytes that make the socket readable; 0: nobody waits for that
+        self._low_water = 0  # bytes that make the socket readable; 0: not waiting
         self._seen = 0
         self._is_refused = False
         self._is_handed_over = False
@@ -155,14 +155,14 @@ class _PendingConnection:
         acceptor.pending.add(self)
 
     def on_timer(self, now: float) -> None:
-        """It has taken too long, or the listener closes."""
+        """The handshake timed out, or the listener closes."""
         if self._handshake_task is not None:
             self._handshake_task.cancel()
         if not self._is_handed_over:
             self._drop()
 
     def peek(self) -> None:
-        """See what has come so far, without taking it."""
+        """Inspect the received bytes without consuming them."""
         try:
             received = self._socket.recv(max(self._low_water, _USUAL_HELLO), socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
@@ -188,7 +188,7 @@ class _PendingConnection:
             chosen = contexts if isinstance(contexts, ssl.SSLContext) else contexts.context_for(hello)
         except NotClientHello as refused:
             if isinstance(contexts, ssl.SSLContext):
-                self._start_handshake(contexts)  # the library finds the fault, too, and has the right alert for it
+                self._start_handshake(contexts)  # the TLS library will fail as well, with the right alert
             else:
                 self._fail(str(refused))
                 self._refuse(plain_alert(INTERNAL_ERROR))
@@ -199,7 +199,7 @@ class _PendingConnection:
             self._start_handshake(chosen, hello.protocols)
 
     def _turn_away(self, received: bytes) -> None:
-        """Tell plain HTTP where it is, and SSL 2 that it is too old; whatever else this is gets no answer."""
+        """Answer plain HTTP and SSL 2; other protocols get no answer."""
         if received.startswith(_HTTP_PREFIXES):
             self._fail("client sent an HTTP request to an HTTPS server")
             self._refuse(HTTP_ON_TLS_PORT)
@@ -210,14 +210,14 @@ class _PendingConnection:
             self._refuse(plain_alert(PROTOCOL_VERSION) if received[0] == _SSL_2 else b"")
 
     def _await_more(self, count: int, received: bytes) -> None:
-        if len(received) == self._seen:  # woken without news: the peer has finished
+        if len(received) == self._seen:  # readable without new bytes: the peer has closed
             self._drop()
             return
         self._seen = len(received)
         self._await_bytes(count)
 
     def _await_bytes(self, count: int) -> None:
-        """Look again when that many bytes wait: with fewer, the socket does not count as readable."""
+        """Peek again when `count` bytes are available: with fewer, the socket is not readable."""
         if count != max(self._low_water, 1):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
         if not self._low_water:
@@ -235,7 +235,7 @@ class _PendingConnection:
     def _start_handshake(
         self, chosen: ssl.SSLContext | Future[ssl.SSLContext], protocols: tuple[bytes, ...] = ()
     ) -> None:
-        """`protocols`: those that the client speaks, none if it does not say."""
+        """`protocols`: the protocols offered by the client, empty if it sent none."""
         self._stop_waiting()
         if not isinstance(chosen, ssl.SSLContext):
             self._acceptor.wheel.schedule(self, self._acceptor.wheel.clock() + TLS_HANDSHAKE_SECONDS)
@@ -272,7 +272,8 @@ class _PendingConnection:
             self._discard_self()
 
     def _refuse(self, answer: bytes) -> None:
-        """Answer, and discard input for a moment: closing with unread input might overtake the answer."""
+        """Send `answer` and discard input for a moment: closing with unread input resets the connection, and the reset
+        may overtake the answer."""
         self._stop_waiting()
         with contextlib.suppress(OSError):
             self._socket.send(answer)

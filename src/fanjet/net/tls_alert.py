@@ -1,7 +1,7 @@
-"""Tells clients why their handshake was refused (RFC 8446 section 6).
+"""Sends TLS alerts for failed handshakes (RFC 8446 section 6).
 
-The event loops close a socket whose handshake has failed without sending what the TLS library wrote for the peer, so
-that it sees nothing but a lost connection. `AlertingContext` sends it.
+The event loops close a socket whose handshake has failed without sending the alert written by the TLS library, so that
+the peer sees only a lost connection. `AlertingContext` sends it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 handshaking: Final[ContextVar[socket.socket | None]] = ContextVar("handshaking", default=None)
-"""The socket whose handshake begins in this context. Whoever hands a socket to the event loop sets it."""
+"""The socket whose handshake starts in this context. Set by the caller that hands a socket to the event loop."""
 
 _ALERT_RECORD: Final = b"\x15\x03\x01\x00\x02"
 _FATAL: Final = 2
@@ -27,7 +27,7 @@ NO_APPLICATION_PROTOCOL: Final = 120
 
 
 def plain_alert(description: int) -> bytes:
-    """A fatal alert before anything was agreed on."""
+    """A fatal alert sent before the handshake."""
     return _ALERT_RECORD + bytes((_FATAL, description))
 
 
@@ -36,7 +36,7 @@ class _AlertingObject(ssl.SSLObject):
     peer: socket.socket | None = None
 
     def do_handshake(self) -> None:
-        """Go on with the handshake. Raises as the base class does, after the peer has got its alert."""
+        """Continue the handshake. Raises as the base class does, after sending the alert."""
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -53,21 +53,21 @@ class _AlertingObject(ssl.SSLObject):
 
 
 class AlertingContext(ssl.SSLContext):
-    """A context whose connections send the alert of a handshake that fails to the socket in `handshaking`."""
+    """An SSL context whose connections send the alert of a failed handshake to the socket in `handshaking`."""
 
     sslobject_class = _AlertingObject
     protocols: tuple[bytes, ...] = ()
-    """The application protocols it may agree on."""
+    """The application protocols it can negotiate."""
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Agree on one of these, the first ones rather. A client that speaks none of them is for the caller to refuse:
-        the library would go on without."""
+        """Set the application protocols in order of preference. The caller must refuse clients that offer none of them:
+        the library would continue without."""
         names = tuple(alpn_protocols)
         self.protocols = tuple(name.encode() for name in names)
         super().set_alpn_protocols(names)
 
     def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> ssl.SSLObject:
-        """As the base class does it; the event loop calls this when a handshake begins."""
+        """Called by the event loop when a handshake starts; see the base class."""
         wrapped = super().wrap_bio(incoming, outgoing, *rest, **named)
         if isinstance(wrapped, _AlertingObject):
             wrapped.outgoing, wrapped.peer = outgoing, handshaking.get()

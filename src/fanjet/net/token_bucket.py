@@ -1,4 +1,4 @@
-"""How many connections per second are let in (02 section 11, Q1)."""
+"""A token bucket that limits connections per second (02 section 11, Q1)."""
 
 import time
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""One module per client transport: how a session's frames reach a client (contract chapter 02)."""
+"""Client transports: how a session's frames reach a client (contract chapter 02)."""

@@ -1,4 +1,4 @@
-"""What clients are answered whose requests come without a body that can be read (02 §7.1, §7.4)."""
+"""Responses to requests whose body cannot be read (02 §7.1, §7.4)."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ UNREADABLE: Final = 499
 
 
 def respond_body_error(exchange: Exchange, failure: UnreadableBody, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """Answer with the status for `failure` and the given headers."""
+    """Respond with the status for `failure` and the given headers."""
     exchange.respond(TOO_LARGE if isinstance(failure, BodyTooLarge) else UNREADABLE, headers=headers)

@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into commands: JSON by lines, Protobuf by length prefixes (02 §8)."""
+"""Splits a byte stream into commands: JSON by lines, Protobuf by length prefixes (02 §8)."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ MAX_PREFIX_BYTES: Final = 10
 
 
 class CommandTooLong(Exception):  # noqa: N818 (says what is wrong, like the protocol's codes)
-    """A command is longer than the transport allows, or nothing tells how long it is."""
+    """A command exceeds the size limit, or its length prefix is invalid."""
 
     def __init__(self, start: int) -> None:
-        """`start`: where it does among the bytes that were looked at."""
+        """`start`: position of the command in the bytes that were split."""
         super().__init__()
         self.start = start
         self.before = b""
-        """The commands before it."""
+        """The complete commands before it."""
 
 
 class CommandStream:
-    """Holds the beginning of a command until the rest of it comes."""
+    """Buffers an incomplete command until the rest arrives."""
 
     __slots__ = ("_limit", "_rest", "_searched", "_split")
 
-    def __init__(self, cut: Callable[[bytes | bytearray, int, int], tuple[int, int]], limit: int) -> None:
-        """`cut` is `split_lines` or `split_prefixed`; `limit` in bytes, without newline or prefix."""
-        self._split = cut
+    def __init__(self, split: Callable[[bytes | bytearray, int, int], tuple[int, int]], limit: int) -> None:
+        """`split` is `split_lines` or `split_prefixed`; `limit` in bytes, without newline or prefix."""
+        self._split = split
         self._limit = limit
         self._rest: bytearray | None = None
         self._searched = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return the commands that are complete now, one after another as a frame has them; empty when none is.
+        """Return the complete commands, concatenated as in a frame; empty if there are none.
 
-        Raises `CommandTooLong`, after which nothing more can be fed.
+        Raises `CommandTooLong`, after which the stream must not be used.
         """
         rest = self._rest
         if rest is None:
@@ -64,9 +64,10 @@ class CommandStream:
 
 
 def split_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
-    """Return where the last newline of `data` ends, and up to where there is no more; before `searched` there is none.
+    """Return the end of the last complete line in `data`, and the position searched so far; no newline is before
+    `searched`.
 
-    Raises `CommandTooLong` for a line beyond the limit, finished or not.
+    Raises `CommandTooLong` for a line beyond the limit, complete or not.
     """
     size = len(data)
     end = data.rfind(b"\n", searched) + 1
@@ -83,8 +84,8 @@ def split_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int
 
 
 def split_prefixed(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
-    """Return, twice, where the last whole command of `data` ends. Raises `CommandTooLong` as soon as a prefix says so,
-    or is none."""
+    """Return, twice, the end of the last complete command in `data`. Raises `CommandTooLong` as soon as a prefix
+    exceeds the limit or is invalid."""
     size, end = len(data), 0
     while end < size:
         length, shift, at = 0, 0, end

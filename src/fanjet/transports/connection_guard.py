@@ -1,4 +1,4 @@
-"""What every client connection passes before its transport sees it (02 §3.6): limits, header user, CORS."""
+"""Checks applied to every client connection: limits, CORS, user header (02 §3.6)."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class AdmittedRequest(Struct, frozen=True, eq=False):
-    """A request that passed the doorway."""
+    """A request that passed the connection guard."""
 
     _request: Request
     _origin_allowed: OriginPredicate
     request_info: RequestInfo
-    """What the session keeps of the request."""
+    """The facts of the request that the session keeps."""
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """What goes with a response. Made when asked for: an accepted WebSocket has no use for it."""
+        """The CORS headers of the response. Computed on access: an accepted WebSocket does not need them."""
         return cors_headers(self._request, self._origin_allowed)
 
 
 class ConnectionGuard:
-    """Wraps the endpoints of client transports."""
+    """Wraps the endpoints of client transports with the checks."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class ConnectionGuard:
         *,
         keeps_version: bool = False,
     ) -> None:
-        """`kept_headers`: lower-case names of those that the application is told with every event. `keeps_version`:
-        connections are counted by the version of HTTP that they came by."""
+        """`kept_headers`: lower-case names of the headers passed to the application with every event. `keeps_version`:
+        count connections by HTTP version."""
         self._keeps_version = keeps_version
         self._kept_headers = [(name.encode(), name) for name in kept_headers]
         self._limits = limits
@@ -56,7 +56,7 @@ class ConnectionGuard:
         self._user_id_header = user_id_header.lower().encode()
 
     def wrap(self, endpoint: Callable[[Exchange, AdmittedRequest], None]) -> Callable[[Exchange], None]:
-        """The endpoint as the router wants it."""
+        """Return the endpoint for the router."""
         allow, origin_allowed, user_id_header = self._limits.allow, self._origin_allowed, self._user_id_header
 
         def guarded(exchange: Exchange) -> None:
@@ -73,7 +73,7 @@ class ConnectionGuard:
         def call_endpoint(exchange: Exchange, admitted: AdmittedRequest) -> None:
             try:
                 endpoint(exchange, admitted)
-            except ContinueRequired as awaited:  # the doorway is passed once
+            except ContinueRequired as awaited:  # the checks run once per request
                 awaited.endpoint = lambda whole: call_endpoint(whole, admitted)
                 raise
             except UnreadableBody as failure:
@@ -82,9 +82,9 @@ class ConnectionGuard:
         return guarded
 
     def _collect_headers(self, request: Request) -> dict[str, list[str]] | None:
-        kept = {}
+        headers = {}
         for key, name in self._kept_headers:
             values = request.all_values(key)
             if values:
-                kept[name] = [value.decode("utf-8", "surrogateescape") for value in values]
-        return kept or None
+                headers[name] = [value.decode("utf-8", "surrogateescape") for value in values]
+        return headers or None

@@ -1,4 +1,4 @@
-"""Who may connect at all: a rate and a number of connections per node (02 §11)."""
+"""Limits of new connections: a rate and a number per node (02 §11)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARNING_INTERVAL = 3.0
 
 
 class ConnectionLimits:
-    """The limits of `client.connection_rate_limit` and `client.connection_limit`; the latter follows reloads."""
+    """Enforces `client.connection_rate_limit` and `client.connection_limit`; the latter follows reloads."""
 
     def __init__(self, context: ClientContext, clock: Callable[[], float]) -> None:
         self._context = context
@@ -29,7 +29,7 @@ class ConnectionLimits:
         self._warned_at = -WARNING_INTERVAL
 
     def allow(self) -> bool:
-        """Whether one more connection may come; takes a token of the rate."""
+        """Whether one more connection is allowed; takes a token of the rate limit."""
         if not self._active:
             return True
         if self._bucket is not None and not self._bucket.take():

@@ -1,4 +1,4 @@
-"""Where the commands of connections arrive whose own request cannot carry any more (02 §7.4)."""
+"""The emulation endpoint: client commands of connections with a one-way transport (02 §7.4)."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ EMULATION_TIMEOUT: Final = 10.0
 
 
 class EmulationEndpoint:
-    """Hands commands to the node, and answers when they have run. Who knows the session's id may do this (02 §7.4)."""
+    """Passes commands to the node and responds when they have run. The session id is the credential (02 §7.4)."""
 
     def __init__(self, emulate: Emulate, origin_allowed: OriginPredicate) -> None:
-        """`emulate` runs the commands wherever in the cluster their connection is. Raises `UnknownNode`."""
+        """`emulate` runs the commands on the node of their connection. Raises `UnknownNode`."""
         self._emulate = emulate
         self._origin_allowed = origin_allowed
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = exchange.request
         headers = cors_headers(request, self._origin_allowed)
         if request.method == "OPTIONS":
@@ -60,7 +60,7 @@ class EmulationEndpoint:
         self._run(exchange, headers, commands)
 
     def _run(self, exchange: Exchange, headers: Headers, commands: EmulationRequest) -> None:
-        """Answer when the commands have run, or after the time that the contract grants them."""
+        """Respond when the commands have run, or after the timeout of the contract."""
         late: asyncio.TimerHandle | None = None
 
         def answer(_: None, error: BaseException | None) -> None:

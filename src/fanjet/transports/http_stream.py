@@ -1,4 +1,4 @@
-"""HTTP streaming, bidirectional: messages in the body of one response, commands by requests of their own (02 §7.1)."""
+"""Bidirectional HTTP streaming: frames in one response body, commands by emulation (02 §7.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROTOBUF: Final = (PROTOBUF, unframed, BINARY)
 
 
 class HttpStreamTransport(ResponseStreamTransport):
-    """One connection over HTTP streaming."""
+    """One HTTP streaming connection."""
 
     __slots__ = ()
 
@@ -31,13 +31,13 @@ class HttpStreamTransport(ResponseStreamTransport):
 
 
 class HttpStreamEndpoint:
-    """Answers preflights, and begins a session with the commands that a POST brings."""
+    """Answers preflight requests, and starts a session with the commands in a POST body."""
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = exchange.request
         if request.method == "OPTIONS":
             exchange.respond(PREFLIGHT_STATUS, headers=(*admitted.headers, *PREFLIGHT_HEADERS))

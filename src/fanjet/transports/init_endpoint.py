@@ -1,4 +1,4 @@
-"""Endpoints that just answer: connection init (02 §2.5)."""
+"""The connection init endpoint (02 §2.5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def init_endpoint(connection_guard: ConnectionGuard) -> Endpoint:
-    """A probe on the external listener that passes what client connections pass; the method is checked before."""
+    """A probe on the external listener that applies the checks of client connections. The method is checked first."""
 
     def answer(exchange: Exchange, admitted: AdmittedRequest) -> None:
         exchange.respond(200, b"{}", b"application/json; charset=utf-8", admitted.headers)

@@ -1,4 +1,4 @@
-"""WebSocket ping frames instead of empty messages: the debugging aid `cf_ws_frame_ping_pong=true` (02 §6.6)."""
+"""Native WebSocket pings: the debugging aid `cf_ws_frame_ping_pong=true` (02 §6.6)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class PingTarget(Protocol):
         """Send a ping frame."""
 
     def abort(self) -> None:
-        """End the connection without a word."""
+        """Close the connection without a close frame."""
 
 
 class NativePings:
-    """Pings every `interval` seconds and ends a connection whose pongs fail to come. Zero periods mean the defaults."""
+    """Pings every `interval` seconds and aborts a connection that sends no pong in time. Zero selects the default."""
 
     __slots__ = ("_connection", "_deadline", "_interval", "_next_ping", "_timeout", "_wheel", "wheel_slot")
 
@@ -40,7 +40,7 @@ class NativePings:
         self._arm()
 
     def on_pong(self) -> None:
-        """A pong frame came."""
+        """A pong frame was received."""
         self._deadline = self._wheel.clock() + self._interval + self._timeout
 
     def stop(self) -> None:
@@ -48,7 +48,7 @@ class NativePings:
         self._wheel.cancel(self)
 
     def on_timer(self, now: float) -> None:
-        """Ping, or end what has been silent."""
+        """Send a ping, or abort after a pong timeout."""
         if now >= self._deadline:
             self._connection.abort()
             return

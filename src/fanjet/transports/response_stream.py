@@ -1,7 +1,7 @@
-"""Sessions whose messages leave through the body of one response: HTTP streaming and SSE, both ways or one (02 §7, §9).
+"""Transports on the body of one response: HTTP streaming and SSE, bidirectional or not (02 §7, §9).
 
-A message becomes a line, an SSE event, or stays as it is where it carries its length; then it goes through the framing
-of the body. All of this is in the wire format, so that connections which get the same bytes share them.
+A message becomes a line or an SSE event, or stays unchanged if it carries its length; then the framing of the body is
+applied. All of this belongs to the wire format, so that connections with equal bytes share frames.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     Delimiting = Callable[[bytes], bytes]
 
 WRITE_SECONDS: Final = 1.0
-"""How long one write may wait for the peer (02 §4.2)."""
+"""How long one write may wait for the client (02 §4.2)."""
 
 EVENT_STREAM: Final = b"text/event-stream; charset=utf-8"
 EVENT_STREAM_START: Final = b"\r\n"
-"""Begins the body of an SSE response, so that the browser's open event fires at once (02 §7.2)."""
+"""Start of an SSE response body, which makes the browser fire its open event at once (02 §7.2)."""
 LINES: Final = b"text/plain; charset=utf-8"
 BINARY: Final = b"application/octet-stream"
 
@@ -44,12 +44,12 @@ _HEADERS: Final = (
 
 
 def line(message: bytes) -> bytes:
-    """A JSON message on a line of its own."""
+    """A JSON message followed by a newline."""
     return message + b"\n"
 
 
 def event(message: bytes) -> bytes:
-    """A JSON message as an SSE event. Carriage returns, which are spacing in payloads, would end its line (Q16)."""
+    """A JSON message as an SSE event. Carriage returns, which are whitespace in payloads, would end its line (Q16)."""
     if b"\r" in message:
         message = message.replace(b"\r", b"")
     return b"data: %b\n\n" % message
@@ -59,7 +59,7 @@ _interned: Final[dict[tuple[str, Codec, Delimiting, BodyFraming], WireFormat]] =
 
 
 def wire_format(name: str, codec: Codec, delimiting: Delimiting, framing: BodyFraming) -> WireFormat:
-    """A wire format of streamed responses; `delimiting` is `line`, `event`, or `unframed` for Protobuf. Interned."""
+    """The interned wire format of a streamed response; `delimiting` is `line`, `event`, or `unframed` for Protobuf."""
     key = (name, codec, delimiting, framing)
     wire = _interned.get(key)
     if wire is None:
@@ -76,9 +76,9 @@ def _framed(delimiting: Delimiting, framing: BodyFraming) -> Delimiting:
 
 
 class ResponseStreamTransport:
-    """The way out of one session. Subclasses say what they are called and whether commands come by other requests.
+    """The outgoing half of one session. Subclasses set the name and whether commands are emulated.
 
-    `open` first, then `attach` a session that was made with this transport.
+    Call `open` first, then `attach` the session created with this transport.
     """
 
     __slots__ = ("_session", "_stream", "wire", "write")
@@ -90,7 +90,7 @@ class ResponseStreamTransport:
     write_timeout = WRITE_SECONDS
 
     write: Callable[[bytes], None]
-    """That of the body itself while it is open: nothing comes between the flusher and the socket."""
+    """The body's own `write` while it is open: no call lies between the flusher and the socket."""
 
     def __init__(self, wire: WireFormat) -> None:
         self.wire = wire
@@ -101,8 +101,8 @@ class ResponseStreamTransport:
     def open(
         self, exchange: Exchange, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], start: bytes = b""
     ) -> bool:
-        """Answer with status 200, the headers of streams and `headers`; the body begins with `start`. False when the
-        client has gone."""
+        """Respond 200 with the headers of streams and `headers`; the body starts with `start`. False if the client has
+        disconnected."""
         framing = exchange.body_framing
         stream = exchange.stream(200, self, content_type, (*_HEADERS, *headers))
         if stream is None:
@@ -114,53 +114,54 @@ class ResponseStreamTransport:
         return True
 
     def attach(self, session: Session) -> None:
-        """The session to report to."""
+        """Set the session to notify."""
         self._session = session
 
-    # The session's side.
+    # Called by the session.
 
     def end(self, disconnect: Disconnect) -> None:
-        """End the body; the push before has told the client why."""
+        """End the body; the preceding disconnect push gave the reason."""
         stream = self._detach()
         if stream is not None:
             stream.finish()
 
     def abort(self) -> None:
-        """Break the body off."""
+        """Abort the body."""
         stream = self._detach()
         if stream is not None:
             stream.abort()
 
     def abandon(self) -> None:
-        """The response stays open until the client leaves or is found stale (02 §7.3)."""
+        """Keep the response open until the client disconnects or is found stale (02 §7.3)."""
 
     def pause_reading(self) -> None:
-        """Nothing is read here: the commands of other requests wait with these."""
+        """Nothing is read here: emulated commands are queued by the session."""
 
     def resume_reading(self) -> None:
         """Nothing was paused."""
 
-    # The body's side.
+    # Called by the body.
 
     def on_blocked(self) -> None:
-        """The client does not take what was written."""
+        """The client does not read; writes are buffered."""
         if self._session is not None:
             self._session.on_blocked()
 
     def on_writable(self) -> None:
-        """The client has taken everything."""
+        """Everything written was sent."""
         if self._session is not None:
             self._session.on_writable()
 
     def on_lost(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         session = self._session
         self._detach()
         if session is not None:
             session.on_lost()
 
     def _detach(self) -> ResponseStream | None:
-        """Forget session and body, which hold this object: no collector looks at them (DESIGN rule 10)."""
+        """Drop session and body, which refer to this object: the garbage collector does not run on them (DESIGN rule
+        10)."""
         stream, self._stream = self._stream, None
         self._session = None
         self.write = _write_nowhere
@@ -170,7 +171,7 @@ class ResponseStreamTransport:
 def begin_emulated(
     context: ClientContext, transport: ResponseStreamTransport, request_info: RequestInfo, commands: bytes
 ) -> None:
-    """Begin the session of an open bidirectional transport with its initial commands."""
+    """Start the session of an open bidirectional transport with its initial commands."""
     session = Session(context, transport, request_info, session_id=new_client_id())
     transport.attach(session)
     if context.node.shutting_down:
@@ -180,4 +181,4 @@ def begin_emulated(
 
 
 def _write_nowhere(data: bytes) -> None:
-    """What is written before the body is open or after its end."""
+    """Discard what is written before the body is open or after its end."""

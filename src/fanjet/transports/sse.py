@@ -1,4 +1,4 @@
-"""Server-Sent Events, bidirectional: each message an event, commands by requests of their own (02 §7.2)."""
+"""Bidirectional Server-Sent Events: one event per frame, commands by emulation (02 §7.2)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .connection_guard import AdmittedRequest
 
 COMMANDS_FIELD: Final = b"cf_connect"
-"""In the query of a GET, which has no body: the initial commands."""
+"""The query field with the initial commands of a GET request, which has no body."""
 
 
 class SseTransport(ResponseStreamTransport):
-    """One connection over Server-Sent Events."""
+    """One SSE connection."""
 
     __slots__ = ()
 
@@ -36,13 +36,13 @@ class SseTransport(ResponseStreamTransport):
 
 
 class SseEndpoint:
-    """Begins a session with the commands that a GET or a POST brings."""
+    """Starts a session with the commands of a GET or POST request."""
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = exchange.request
         if request.method == "POST":
             commands = request.body

@@ -1,4 +1,4 @@
-"""The unidirectional gRPC stream (02 §9.6): a connect request in, pushes out, one gRPC message each."""
+"""The unidirectional gRPC stream (02 §9.6): one connect request in, one gRPC message per push out."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 SERVICE: Final = unistream_pb2.DESCRIPTOR.services_by_name["CentrifugoUniStream"].full_name
 PING_SECONDS: Final = 25.0
-"""Whatever `client.ping_interval` says (Q2)."""
+"""The ping interval, regardless of `client.ping_interval` (Q2)."""
 
 
 class UniGrpcTransport(ResponseStreamTransport):
-    """One call. What it does not take may wait for ever: keepalive finds out whether the peer is there."""
+    """One call. Writes have no timeout: gRPC keepalive detects dead clients."""
 
     __slots__ = ()
 
@@ -48,17 +48,17 @@ class UniGrpcTransport(ResponseStreamTransport):
 
 
 class UniGrpc:
-    """The service."""
+    """The service `CentrifugoUniStream`."""
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context
 
     def service(self) -> Service:
-        """Its only method."""
+        """Return the service with its only method."""
         return Service(SERVICE, {"Consume": server_streaming(self._consume)})
 
     def _consume(self, call: StreamingCall, message: bytes) -> UniGrpcTransport:
-        """Begin a session. Raises `GrpcError` for what is no connect request."""
+        """Start a session. Raises `GrpcError` for an invalid connect request."""
         request = _connect_request(message)
         transport = UniGrpcTransport(call)
         session = UnidirectionalSession(self._context, transport, self._opening(call.head), ping_interval=PING_SECONDS)
@@ -79,7 +79,7 @@ class UniGrpc:
 
 
 def _connect_request(message: bytes) -> ConnectRequest:
-    """Raises `GrpcError`."""
+    """Parse the connect request. Raises `GrpcError`."""
     request = parse(unistream_pb2.ConnectRequest, message, STREAM_FAILURE)
     return ConnectRequest(
         token=request.token,
@@ -88,7 +88,7 @@ def _connect_request(message: bytes) -> ConnectRequest:
         version=request.version,
         headers=dict(request.headers),
         subs={
-            channel: SubscribeRequest(recover=wish.recover, epoch=wish.epoch, offset=wish.offset)
-            for channel, wish in request.subs.items()
+            channel: SubscribeRequest(recover=position.recover, epoch=position.epoch, offset=position.offset)
+            for channel, position in request.subs.items()
         },
     )

@@ -20,13 +20,13 @@ FORMAT: Final = StreamFormat("uni_http_stream", line, LINES)
 
 
 class UniHttpStreamEndpoint(UniStreamEndpoint):
-    """Answers preflights, and takes the connect request from the body of a POST."""
+    """Answers preflight requests, and takes the connect request from a POST body."""
 
     def __init__(self, context: ClientContext, config: UniHttpStream) -> None:
         super().__init__(context, FORMAT, config.connect_code_to_http_response)
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = exchange.request
         if request.method == "OPTIONS":
             exchange.respond(PREFLIGHT_STATUS, headers=(*admitted.headers, *PREFLIGHT_HEADERS))

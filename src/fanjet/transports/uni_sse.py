@@ -21,13 +21,13 @@ EMPTY_CONNECT_REQUEST: Final = b"{}"
 
 
 class UniSseEndpoint(UniStreamEndpoint):
-    """Takes the connect request from the query of a GET, or the body of a POST."""
+    """Takes the connect request from the query of a GET or the body of a POST."""
 
     def __init__(self, context: ClientContext, config: UniSse) -> None:
         super().__init__(context, FORMAT, config.connect_code_to_http_response)
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = exchange.request
         if request.method == "GET":
             self._connect(exchange, admitted, query_value(request.query, b"cf_connect") or EMPTY_CONNECT_REQUEST)

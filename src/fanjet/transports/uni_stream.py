@@ -1,4 +1,4 @@
-"""What the unidirectional streams share: a connect request, then a response whose body is the pushes (02 §9.3–9.5)."""
+"""Unidirectional streams: a connect request, then a response body of pushes (02 §9.3–9.5)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INTERNAL_SERVER_ERROR = (500, b"Internal Server Error")
 
 
 class StreamFormat(NamedTuple):
-    """How a kind of stream looks."""
+    """Name, delimiting and content type of a kind of stream."""
 
     name: str
     delimiting: Delimiting
@@ -38,7 +38,7 @@ class StreamFormat(NamedTuple):
 
 
 class UniStreamTransport(ResponseStreamTransport):
-    """One connection whose response begins at once."""
+    """A connection whose response starts at once."""
 
     __slots__ = ("name",)
 
@@ -50,7 +50,8 @@ class UniStreamTransport(ResponseStreamTransport):
 
 
 class DeferredResponseTransport(UniStreamTransport):
-    """One whose response begins with the connect push, so that a failed connect has a response of its own (02 §9.5)."""
+    """A connection whose response starts with the connect push, so that a failed connect can have its own status (02
+    §9.5)."""
 
     __slots__ = ("_exchange", "_format", "_headers", "_responses", "pushes_disconnect")
 
@@ -62,7 +63,7 @@ class DeferredResponseTransport(UniStreamTransport):
         headers: Sequence[tuple[bytes, bytes]],
         responses: ConnectCodeToHttpResponse,
     ) -> None:
-        """`headers` go with either response."""
+        """`headers` are added to either response."""
         super().__init__(wire, stream_format)
         self._format = stream_format
         self._exchange: Exchange | None = exchange
@@ -73,7 +74,7 @@ class DeferredResponseTransport(UniStreamTransport):
         exchange.on_closed = self._on_closed
 
     def _begin(self, data: bytes) -> None:
-        """The connect push is there."""
+        """Start the response with the connect push."""
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
@@ -85,7 +86,7 @@ class DeferredResponseTransport(UniStreamTransport):
             self.on_lost()
 
     def end(self, disconnect: Disconnect) -> None:
-        """End the body, or answer with what the failed connect comes to."""
+        """End the body, or respond with the status of the failed connect."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None and isinstance(self._session, UnidirectionalSession):
             status, body = _response(self._session.refused_with or disconnect, self._responses)
@@ -94,14 +95,14 @@ class DeferredResponseTransport(UniStreamTransport):
         super().end(disconnect)
 
     def abort(self) -> None:
-        """Break the body off, or the connection when there is none yet."""
+        """Abort the body, or the connection if there is none yet."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abort()
         super().abort()
 
     def _on_closed(self) -> None:
-        """The client has gone while it was connecting."""
+        """The client disconnected while connecting."""
         exchange, self._exchange = self._exchange, None
         self.on_lost()
         if exchange is not None:
@@ -109,7 +110,7 @@ class DeferredResponseTransport(UniStreamTransport):
 
 
 class UniStreamEndpoint:
-    """Begins sessions. Subclasses find the connect request, which is where the kinds differ."""
+    """Starts sessions. Subclasses extract the connect request."""
 
     def __init__(
         self, context: ClientContext, stream_format: StreamFormat, responses: ConnectCodeToHttpResponse
@@ -119,7 +120,7 @@ class UniStreamEndpoint:
         self._responses = responses
 
     def _connect(self, exchange: Exchange, admitted: AdmittedRequest, text: bytes) -> None:
-        """Begin a session with this connect request, or answer 400."""
+        """Start a session with this connect request, or respond 400."""
         try:
             request = connect_request_of_json(text)
         except MalformedFrame:
@@ -136,7 +137,7 @@ class UniStreamEndpoint:
             session.connect(request)
 
     def _transport(self, exchange: Exchange, admitted: AdmittedRequest) -> UniStreamTransport | None:
-        """The way out, None when the client has gone."""
+        """Create the transport; None if the client has disconnected."""
         stream_format = self._format
         wire = wire_format(stream_format.name, UNIDIRECTIONAL_JSON, stream_format.delimiting, exchange.body_framing)
         if self._responses.enabled:
@@ -147,7 +148,7 @@ class UniStreamEndpoint:
 
 
 def _response(failure: Error | Disconnect, responses: ConnectCodeToHttpResponse) -> tuple[int, bytes]:
-    """Status and body for a failed connect: the first entry for its code decides. A failure of this server has none."""
+    """Status and body of a failed connect: the first transform of its code applies. Internal errors have none."""
     if failure is ERROR_INTERNAL:
         return INTERNAL_SERVER_ERROR
     for transform in responses.transforms:

@@ -27,33 +27,33 @@ if TYPE_CHECKING:
 
 
 def frame_builder(deflate: tuple[int, int] | None) -> FrameBuilder:
-    """What makes frames; `deflate` is level and minimal size."""
+    """The frame builder; `deflate` is compression level and minimal size."""
     return text_frame if deflate is None else deflated_text_frame(*deflate)
 
 
 @cache
 def wire_format(deflate: tuple[int, int] | None) -> WireFormat:
-    """The wire format where each push is a frame. Interned: equal connections share frames."""
+    """The interned wire format with one frame per push: equal connections share frames."""
     return WireFormat("uni-websocket-json", UNIDIRECTIONAL_JSON, frame_builder(deflate), transport="uni_websocket")
 
 
 JOINED: Final = WireFormat("uni-websocket-json-joined", UNIDIRECTIONAL_JSON, line, transport="uni_websocket")
-"""The wire format where a frame holds the pushes of one write, so that it is made when they are written."""
+"""The wire format with one frame per write of several pushes; the frame is built when they are written."""
 
 
 class UniWebSocketOptions(NamedTuple):
-    """What was agreed on, shared by all connections that agreed on the same."""
+    """Negotiated options, shared by all connections with the same ones."""
 
     websocket: WebSocketOptions
     pushes_disconnect: bool
     closes_with_frame: bool
-    """Whether the server says why it closes, and waits for the answer, or just ends the connection."""
+    """Whether the server closes with a close frame and waits for the client's, or just closes the socket."""
     join: FrameBuilder | None
-    """Makes the frames of several pushes, with `JOINED`."""
+    """Builds frames of several pushes, with `JOINED`."""
 
 
 class UniWebSocketTransport(WebSocketTransport):
-    """One WebSocket whose client connects with the handshake or with its first message, and then listens."""
+    """One WebSocket. The client connects with the handshake or its first message; the server then only sends."""
 
     __slots__ = ("_closes_with_frame", "_request", "pushes_disconnect")
 
@@ -66,7 +66,7 @@ class UniWebSocketTransport(WebSocketTransport):
         request_info: RequestInfo,
         request: ConnectRequest | None,
     ) -> None:
-        """`request`: what came with the handshake, if anything did."""
+        """`request`: the connect request of the handshake, if any."""
         super().__init__(context, options.websocket, request_info)
         self._request = request
         self._closes_with_frame = options.closes_with_frame
@@ -78,7 +78,7 @@ class UniWebSocketTransport(WebSocketTransport):
             session.connect(self._request)
 
     def on_message(self, payload: bytes) -> None:
-        """The first message is the connect request, unless that has come. All others mean nothing."""
+        """Take the first message as the connect request, unless the handshake had one. Later messages are ignored."""
         if self._request is not None or not isinstance(self._session, UnidirectionalSession):
             return
         try:
@@ -89,11 +89,11 @@ class UniWebSocketTransport(WebSocketTransport):
             self._session.connect(self._request)
 
     def on_corrupt_message(self) -> None:
-        """A message that does not inflate ends the connection, whatever it was for."""
+        """A message that cannot be decompressed closes the connection."""
         self.drop()
 
     def end(self, disconnect: Disconnect) -> None:
-        """Close, with a close frame where they are wanted."""
+        """Close, with a close frame if configured."""
         if self._closes_with_frame:
             super().end(disconnect)
         else:
@@ -101,7 +101,7 @@ class UniWebSocketTransport(WebSocketTransport):
 
 
 class JoiningUniWebSocketTransport(UniWebSocketTransport):
-    """One whose frames hold several pushes, a line each (`uni_websocket.join_push_messages`)."""
+    """A transport whose frames hold several pushes, one per line (`uni_websocket.join_push_messages`)."""
 
     __slots__ = ("_join",)
 
@@ -112,11 +112,11 @@ class JoiningUniWebSocketTransport(UniWebSocketTransport):
         request_info: RequestInfo,
         request: ConnectRequest | None,
     ) -> None:
-        """See the base; the terms say how to join."""
+        """See the base class; `options.join` must be set."""
         assert options.join is not None
         super().__init__(context, options, request_info, request)
         self._join = options.join
 
     def write(self, data: bytes) -> None:
-        """Write lines as one frame, which does not end with a newline."""
+        """Write lines as one frame without a trailing newline."""
         super().write(self._join(data[:-1]))

@@ -1,4 +1,4 @@
-"""Where unidirectional WebSocket connections begin (02 §9.2)."""
+"""The endpoint of unidirectional WebSocket connections (02 §9.2)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class UniWebSocketEndpoint:
-    """Answers upgrade requests of the unidirectional WebSocket."""
+    """Handles upgrade requests of the unidirectional WebSocket."""
 
     def __init__(self, context: ClientContext, config: UniWebsocket, origin_allowed: OriginPredicate) -> None:
         self._context = context
@@ -42,7 +42,7 @@ class UniWebSocketEndpoint:
         self._deflating = options_for(config, deflate_settings(config))
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Refuse, or switch protocols and begin a session, with the connect request of the query if it has one."""
+        """Refuse, or upgrade and start a session, with the connect request of the query if present."""
         request = exchange.request
         try:
             wanted = _request_of_query(request.query) if request.query else None
@@ -61,7 +61,7 @@ class UniWebSocketEndpoint:
 
 
 def _request_of_query(query: bytes) -> ConnectRequest | None:
-    """The connect request that came with the handshake. Without one, and for `null`, it is the first message. Raises
+    """The connect request in the query. If absent or `null`, the first message is the connect request. Raises
     `MalformedFrame`."""
     text = query_value(query, b"cf_connect")
     if not text:
@@ -71,7 +71,7 @@ def _request_of_query(query: bytes) -> ConnectRequest | None:
 
 
 def options_for(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniWebSocketOptions:
-    """What is agreed on with those who deflate like this (level and minimal size), or not at all."""
+    """The options of connections with this compression (level and minimal size), or without."""
     join = config.join_push_messages
     return UniWebSocketOptions(
         WebSocketOptions(

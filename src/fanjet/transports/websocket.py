@@ -1,4 +1,4 @@
-"""The WebSocket transport (02 §6), bidirectional as it is here."""
+"""The bidirectional WebSocket transport (02 §6)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from .websocket_options import WebSocketOptions
 
 ABANDONED_SECONDS = 5.0
-"""How long a client whose connect was answered with an error may take to close (01 §6.1)."""
+"""How long a client may stay connected after a failed connect command (01 §6.1)."""
 
 
 @cache
 def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
-    """The wire format of a WebSocket; `deflate` is level and minimal size. Interned: equal connections share frames."""
+    """The interned wire format of a WebSocket; `deflate` is level and minimal size. Equal connections share frames."""
     if protobuf:
         frame = binary_frame if deflate is None else deflated_binary_frame(*deflate)
         return WireFormat("websocket-protobuf", PROTOBUF, frame, transport="websocket")
@@ -39,7 +39,7 @@ def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
 
 
 class WebSocketTransport(WebSocketConnection):
-    """One WebSocket and its session, which begins and ends with the connection."""
+    """One WebSocket and its session, which have the same lifetime."""
 
     __slots__ = ("_context", "_native_pings", "_opening", "_session", "app_pings", "wire", "write_timeout")
 
@@ -58,7 +58,7 @@ class WebSocketTransport(WebSocketConnection):
         self._opening = request_info
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the session, or end at once when the node is going down."""
+        """Start the session, or close at once during shutdown."""
         super().connection_made(transport)
         context = self._context
         context.connection_opened()
@@ -73,10 +73,10 @@ class WebSocketTransport(WebSocketConnection):
     def _begin_session(self, context: ClientContext) -> None:
         self._session = Session(context, self, self._opening)
 
-    # The session's side.
+    # Called by the session.
 
     def end(self, disconnect: Disconnect) -> None:
-        """Close with a close frame; 3000 is never put on the wire."""
+        """Close with a close frame; code 3000 is never sent."""
         if disconnect.code == DISCONNECT_CONNECTION_CLOSED.code:
             self.drop()
         else:
@@ -84,43 +84,43 @@ class WebSocketTransport(WebSocketConnection):
             self.close(disconnect.code, disconnect.reason)
 
     def abandon(self) -> None:
-        """Discard input and drop the connection unless the client closes it before."""
+        """Discard input and close the connection after a while, unless the client closes it first."""
         self.drop(ABANDONED_SECONDS)
 
-    # The connection's side.
+    # Called by the connection.
 
     def on_message(self, payload: bytes) -> None:
-        """A frame of commands."""
+        """Pass a frame of commands to the session."""
         if self._session is not None:
             self._session.on_bytes(payload)
 
     def on_blocked(self) -> None:
-        """The kernel's buffer is full."""
+        """The kernel's send buffer is full."""
         if self._session is not None:
             self._session.on_blocked()
 
     def on_writable(self) -> None:
-        """The kernel took everything."""
+        """Everything written was sent."""
         if self._session is not None:
             self._session.on_writable()
 
     def on_before_close(self) -> None:
-        """A close frame follows: what commands before it were answered with is still wanted."""
+        """A close frame follows: flush the replies to commands before it."""
         if self._session is not None:
             self._session.flush()
 
     def on_corrupt_message(self) -> None:
-        """A message that does not inflate is a malformed frame of commands."""
+        """A message that cannot be decompressed is a malformed frame."""
         if self._session is not None:
             self._session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def on_pong_frame(self, payload: bytes) -> None:
-        """Only connections with native pings expect any."""
+        """Used only by connections with native pings."""
         if self._native_pings is not None:
             self._native_pings.on_pong()
 
     def on_connection_closed(self) -> None:
-        """The connection has ended: let the session and the pings go, so that nothing keeps them alive."""
+        """Drop session and pings, so that no reference keeps them alive."""
         self._context.connection_ended()
         native_pings, self._native_pings = self._native_pings, None
         if native_pings is not None:

@@ -1,4 +1,4 @@
-"""Where WebSocket connections begin: the handshake, then a transport and its session (02 §6.2, §6.3)."""
+"""The WebSocket endpoint: handshake, then a transport and its session (02 §6.2, §6.3)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUBPROTOCOLS = (b"centrifuge-json", PROTOBUF_SUBPROTOCOL)
 
 
 class WebSocketEndpoint:
-    """Answers upgrade requests of the bidirectional WebSocket."""
+    """Handles upgrade requests of the bidirectional WebSocket."""
 
     def __init__(self, context: ClientContext, config: Websocket, origin_allowed: OriginPredicate) -> None:
         self._context = context
@@ -35,7 +35,7 @@ class WebSocketEndpoint:
         self._options: dict[tuple[bool, bool, bool], WebSocketOptions] = {}
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Refuse, or switch protocols and begin a session."""
+        """Refuse, or upgrade and start a session."""
         request = exchange.request
         if refuse_handshake(exchange, admitted, self._origin_allowed):
             return
@@ -59,7 +59,7 @@ class WebSocketEndpoint:
         )
 
     def _make_options(self, protobuf: bool, native_pings: bool, deflate: bool) -> WebSocketOptions:
-        """The terms that all such connections share."""
+        """Create the options shared by all such connections."""
         options = self._options[protobuf, native_pings, deflate] = WebSocketOptions(
             wire=wire_format(protobuf, self._deflate if deflate else None),
             limits=self._limits,

@@ -1,5 +1,4 @@
-"""The handshake of all WebSocket endpoints: an upgrade on HTTP/1.1, an extended CONNECT on HTTP/2 (02 §6.2, §6.9), or
-what the ASGI server has made of either."""
+"""The handshake of WebSocket endpoints: HTTP/1.1 upgrade, extended CONNECT or ASGI (02 §6.2, §6.9)."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def refuse_handshake(exchange: Exchange, admitted: AdmittedRequest, origin_allowed: OriginPredicate) -> bool:
-    """Answer a handshake that is not in order; whether it was not."""
+    """Respond to an invalid handshake; return whether it was invalid."""
     if isinstance(exchange, TunnelExchange):
         status = tunnel_handshake_error_status(exchange.request, exchange.protocol, origin_allowed)
     elif isinstance(exchange, HandshakeExchange):
@@ -49,8 +48,10 @@ def open_websocket(
     deflate: bool = False,
     separator: bytes | None = None,
 ) -> None:
-    """Accept a handshake that is in order, and let the protocol begin. Only HTTP/2 has CORS headers in the answer.
-    `separator`: between messages that may come as one, where messages are dear."""
+    """Accept a valid handshake and start the protocol. Only the HTTP/2 response has CORS headers.
+
+    `separator`: joins messages that may be sent as one, where each message is expensive.
+    """
     if isinstance(exchange, TunnelExchange):
         headers = accept_headers(subprotocol=subprotocol, deflate=deflate)
         exchange.open_tunnel((*admitted.headers, *headers), make_protocol)

@@ -1,4 +1,4 @@
-"""What the server agrees to with a WebSocket client, from the configuration of either WebSocket endpoint (02 §6.1)."""
+"""Options of WebSocket connections from the configuration (02 §6.1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFLATE_LEVELS = range(-2, 10)
 
 
 class WebSocketOptions(NamedTuple):
-    """What was agreed on in the handshake, shared by all connections that agreed on the same."""
+    """Negotiated options, shared by all connections with the same ones."""
 
     wire: WireFormat
     limits: ReadLimits
@@ -29,7 +29,8 @@ class WebSocketOptions(NamedTuple):
 
 
 def read_limits(config: Websocket | UniWebsocket) -> ReadLimits:
-    """Negative is unlimited; inflated messages may be ten times as long unless configured."""
+    """Size limits of messages. Negative is unlimited; decompressed messages may be ten times as long unless
+    configured."""
     message = config.message_size_limit if config.message_size_limit > 0 else None
     inflated: int | None = config.decompressed_message_size_limit
     if inflated == 0:
@@ -40,7 +41,7 @@ def read_limits(config: Websocket | UniWebsocket) -> ReadLimits:
 
 
 def deflate_settings(config: Websocket | UniWebsocket) -> tuple[int, int] | None:
-    """Level and minimal size of what is deflated, None without compression."""
+    """Compression level and minimal size of compressed messages; None without compression."""
     if not config.compression:
         return None
     level = config.compression_level

@@ -1,4 +1,4 @@
-"""The WebTransport transport: commands and messages on one stream of a session (02 §8)."""
+"""The WebTransport transport: commands and frames on one stream of a session (02 §8)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DEFAULT_MESSAGE_SIZE_LIMIT: Final = 65536
 
 @cache
 def wire_format(protobuf: bool) -> WireFormat:
-    """The wire format of a session. Commands that cannot be decoded end a stream without a code (01 §2.4)."""
+    """The wire format of a session. Malformed commands end the stream without a code (01 §2.4)."""
     malformed = DISCONNECT_CONNECTION_CLOSED
     if protobuf:
         return WireFormat("webtransport-protobuf", PROTOBUF, unframed, transport="webtransport", malformed=malformed)
@@ -45,14 +45,14 @@ def wire_format(protobuf: bool) -> WireFormat:
 
 
 class WebTransportOptions(NamedTuple):
-    """What was agreed on, shared by all sessions that agreed on the same."""
+    """Negotiated options, shared by all sessions with the same ones."""
 
     wire: WireFormat
     message_size_limit: int
 
 
 class WebTransportTransport(WebTransportConnection):
-    """One WebTransport session and the client session on it, which begins with the client's stream."""
+    """One WebTransport session and its client session, which starts with the client's stream."""
 
     __slots__ = ("_commands", "_context", "_opening", "_session", "wire")
 
@@ -71,27 +71,27 @@ class WebTransportTransport(WebTransportConnection):
         self._opening = request_info
         self._session: Session | None = None
 
-    # The session's side.
+    # Called by the session.
 
     def end(self, disconnect: Disconnect) -> None:
-        """End stream and session; the push before has told the client why."""
+        """End stream and session; the preceding disconnect push gave the reason."""
         self.close(disconnect.code, disconnect.reason)
 
     def abandon(self) -> None:
-        """End as if the client had left (02 §8)."""
+        """End as if the client had disconnected (02 §8)."""
         self.end(DISCONNECT_CONNECTION_CLOSED)
 
-    # The connection's side.
+    # Called by the connection.
 
     def on_opened(self) -> None:
-        """The client may speak now."""
+        """Start the client session."""
         self._context.connection_opened()
         self._session = Session(self._context, self, self._opening)
         if self._context.node.shutting_down:
             self._session.disconnect(DISCONNECT_SHUTDOWN)
 
     def on_data(self, data: bytes) -> None:
-        """A piece of the stream of commands."""
+        """Process a chunk of the command stream."""
         try:
             self._run(self._commands.feed(data))
         except CommandTooLong as fault:
@@ -103,23 +103,23 @@ class WebTransportTransport(WebTransportConnection):
             self._session.on_bytes(_frame_of_lines(commands) if self.wire.codec is JSON else commands)
 
     def on_finished(self) -> None:
-        """The client has no more commands, which ends its connection once they are answered."""
+        """The client ended its stream: disconnect once its commands are answered."""
         if self._session is not None:
-            self.pause_reading()  # when it only broke its stream off, more could come
+            self.pause_reading()  # after a stream reset, more data could arrive
             self._session.on_finished()
 
     def on_blocked(self) -> None:
-        """The client does not take what was written."""
+        """The client does not read; writes are buffered."""
         if self._session is not None:
             self._session.on_blocked()
 
     def on_writable(self) -> None:
-        """The client has taken everything."""
+        """Everything written was sent."""
         if self._session is not None:
             self._session.on_writable()
 
     def on_gone(self) -> None:
-        """The session has ended: let go, so that nothing keeps both alive."""
+        """Drop the client session, so that no reference keeps both alive."""
         session, self._session = self._session, None
         if session is not None:
             self._context.connection_ended()
@@ -127,14 +127,14 @@ class WebTransportTransport(WebTransportConnection):
 
 
 def _frame_of_lines(lines: bytes) -> bytes:
-    """Lines as a frame has them: the last newline may be missing, so that one command stands alone, unless it ends a
-    blank line, which is malformed."""
+    """Convert lines to a frame: remove the last newline, so that one command stands alone, unless it ends a blank line,
+    which is malformed."""
     stripped = lines[:-1]
     return lines if stripped.endswith(b"\n") else stripped
 
 
 class WebTransportEndpoint:
-    """Answers requests for sessions."""
+    """Handles WebTransport session requests."""
 
     def __init__(self, context: ClientContext, config: Webtransport, origin_allowed: OriginPredicate) -> None:
         self._context = context
@@ -143,7 +143,7 @@ class WebTransportEndpoint:
         self._limit = limit if limit > 0 else DEFAULT_MESSAGE_SIZE_LIMIT
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Refuse, or begin a session."""
+        """Refuse, or start a session."""
         request = exchange.request
         if not isinstance(exchange, WebTransportExchange):
             exchange.respond(400, headers=admitted.headers)

@@ -1,7 +1,7 @@
-"""Run a coroutine synchronously until it has to wait; only then make a task, or have it called on by what it waits for.
+"""Eager execution of coroutines: run them synchronously until they have to wait.
 
-A task costs some 3 µs, stepping a coroutine by hand 0.2. Most commands are answered from memory and never wait, yet the
-same code has to serve remote engines, which do.
+Only then a task is created, or the awaited future calls the continuation. A task costs some 3 µs, an eager step 0.2.
+Most commands are answered from memory and never wait, yet the same code serves remote engines, which do.
 
 `run_eagerly` is the usual way, `start` the faster one for hot paths, `run_in_task` runs code that may need a current
 task, `StartedCoroutine` runs many at once, and `DirectFuture` is what an engine call returns.

@@ -1,4 +1,4 @@
-"""Going on without a task: what a coroutine waits for calls it on."""
+"""Continues coroutines from future callbacks, without a task."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ENDED: Final = object()
-"""What `next` gives for a coroutine that has ended. Unlike `send` it needs no exception to tell: 1000 instructions."""
+"""What `next` returns for an ended coroutine. Unlike `send`, it raises no exception, which saves 1000 instructions."""
 
 
 class CallbackChain(Struct, eq=False):
-    """A coroutine, for `start`, in which nothing needs a current task and nobody will want to cancel: when it has to
-    wait, what it waits for calls it on, which costs a third of a task."""
+    """A coroutine, for `start`, that needs no current task and is never cancelled: the awaited future calls its
+    continuation, which costs a third of a task."""
 
     _coro: Coroutine[Any, Any, None]
     _steps: Generator[Any, Any, None] | None = None
@@ -31,19 +31,19 @@ class CallbackChain(Struct, eq=False):
     _done: Done[Any] | None = None
 
     def begin(self) -> bool:
-        """Step it; whether it has to wait. Then `go_on` has to be called at once."""
+        """Step the coroutine; whether it has to wait. Then `go_on` must be called at once."""
         self._steps = steps = self._coro.__await__()
         self._awaited = next(steps, ENDED)
         return self._awaited is not ENDED
 
     def go_on(self, done: Done[Any]) -> None:
-        """See to the rest, and then call `done`."""
+        """Continue the coroutine, then call `done`."""
         self._done = done
         self._context = copy_context()
         self._wait_for(self._awaited)
 
     def _wait_for(self, awaited: Any) -> None:
-        if awaited is None:  # it only gave way
+        if awaited is None:  # it only yielded
             asyncio.get_running_loop().call_soon(self._step, None, context=self._context)
         else:
             awaited._asyncio_future_blocking = False  # see `Suspended`
@@ -53,7 +53,7 @@ class CallbackChain(Struct, eq=False):
         assert self._steps is not None
         assert self._done is not None
         try:
-            awaited = next(self._steps, ENDED)  # what it waited for raises in it what there is to raise
+            awaited = next(self._steps, ENDED)  # errors of the awaited future are raised inside the coroutine
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
@@ -66,8 +66,8 @@ class CallbackChain(Struct, eq=False):
 
 
 class FutureCallback(Struct, eq=False):
-    """For `start`: a future that is waited for, and what follows it, with no coroutine around them. What it or the
-    future raises `fail` takes, and returns what is to be told instead."""
+    """For `start`: a future and the callback for its result, without a coroutine. `fail` maps an error of either to the
+    error that is reported."""
 
     _future: asyncio.Future[Any]
     _follow: Callable[[Any], None]
@@ -92,7 +92,7 @@ class FutureCallback(Struct, eq=False):
 
 
 def after(awaited: Awaitable[T], follow: Callable[[T], None]) -> CallbackChain | FutureCallback | DirectFuture[T]:
-    """For `start`: hand the result of an engine's call to `follow`."""
+    """For `start`: pass the result of an engine call to `follow`."""
     if isinstance(awaited, DirectFuture):
         awaited.then(follow)
         return awaited

@@ -1,4 +1,4 @@
-"""What is left of a coroutine that somebody has stepped."""
+"""The continuation of a coroutine whose first step has run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 Done = Callable[[T | None, BaseException | None], None]
-"""Told the result, or the error, of a coroutine."""
+"""Called with the result or the error of a coroutine."""
 
 
 class Continuation:
-    """Awaits what the first step of a coroutine was waiting for, then the coroutine."""
+    """Awaits what the first step of a coroutine awaits, then the coroutine."""
 
     __slots__ = ("_coro", "awaited", "over")
 
@@ -19,11 +19,11 @@ class Continuation:
         self._coro = coro
         self.awaited = awaited
         self.over = False
-        """Whether there is nothing to await: the coroutine has ended in its first step."""
+        """Whether the coroutine ended in its first step, so that there is nothing to await."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
         coro = self._coro
-        awaited = None  # the parking place, which for a coroutine that only gave way (`sleep(0)`) is the waiting itself
+        awaited = None  # parks here; a coroutine that only yielded (`sleep(0)`) waits for nothing else
         try:
             while True:
                 try:

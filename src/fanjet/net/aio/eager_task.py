@@ -1,4 +1,4 @@
-"""A task that begins at once, for code that is not ours."""
+"""A task that starts eagerly, for code that may need a current task."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ T = TypeVar("T")
 
 
 async def run_in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[Any]]) -> T:
-    """The result of `coro`, for code that is not ours and may need a current task (see `run_eagerly`).
+    """Return the result of `coro`, which may need a current task (see `run_eagerly`).
 
-    The task begins at once; whoever awaits this waits only if the coroutine does, and for as long the task is among
-    those `waiting`.
+    The task starts at once; the caller waits only if the coroutine does. Meanwhile the task is in `waiting`.
     """
     task, ended, result = begin(coro)
     if ended:
@@ -34,17 +33,17 @@ async def run_in_task(coro: Coroutine[Any, Any, T], waiting: set[asyncio.Task[An
 if sys.version_info >= (3, 12):
 
     def begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
-        """Start a task; whether it has ended already, and with which result."""
+        """Start a task; return it, whether it has ended already, and its result."""
         task = asyncio.Task(coro, loop=asyncio.get_running_loop(), eager_start=True)
         return (task, True, task.result()) if task.done() else (task, False, None)
 
 else:
 
     def begin(coro: Coroutine[Any, Any, T]) -> tuple[asyncio.Task[T], bool, T | None]:
-        """Start a task; whether it has ended already, and with which result.
+        """Start a task; return it, whether it has ended already, and its result.
 
-        The task is one that will await the rest, made the current one for the first step by the functions that asyncio
-        has for others who implement tasks.
+        The task awaits the continuation. For the first step it is made the current task with the functions that asyncio
+        provides for task implementations.
         """
         loop, rest = asyncio.get_running_loop(), Continuation(coro, None)
         driver = _drive(rest)

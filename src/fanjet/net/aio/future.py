@@ -1,4 +1,4 @@
-"""What an engine will answer, for who is called on by the answer itself."""
+"""A future that calls its continuation directly, for engine calls."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ T = TypeVar("T")
 
 
 class DirectFuture(Struct, Generic[T], eq=False, gc=False):
-    """For whoever reads answers it is a future. Who waits with `after` and `start` pays half of one: what follows is
-    called in the step that has read the answer, without a turn of the loop in between. Others await it, once.
-    """
+    """A future for the code that completes it. Used with `after` and `start` it costs half as much: the continuation is
+    called in the step that has read the response, without a turn of the event loop. It may also be awaited, once."""
 
     _loop: asyncio.AbstractEventLoop
     _follow: Callable[[T], None] | None = None
@@ -28,10 +27,10 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
     _result: T | None = None
     _error: Exception | None = None
 
-    # Who waits.
+    # For the consumer.
 
     def then(self, follow: Callable[[T], None]) -> None:
-        """Have the answer handed on, once `go_on` has been called. See `after`."""
+        """Set the callback for the result; it is called after `go_on`. See `after`."""
         self._follow = follow
 
     def go_on(self, done: Done[Any]) -> None:
@@ -55,18 +54,18 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
         return self._result  # type: ignore[return-value]  # it is over
 
     def _let_go(self) -> None:
-        """An exception knows the frames that it has passed, hence the promise: nobody else would part the two."""
+        """Break the reference cycle: an exception refers to the frames it passed, and they refer to this future."""
         self._over = True
         self._awaited = self._error = None
 
-    # Who answers.
+    # For the producer.
 
     def done(self) -> bool:
-        """Whether nobody wants an answer any more."""
+        """Whether no result is wanted any more."""
         return self._over or (self._awaited is not None and self._awaited.done())
 
     def set_result(self, result: T) -> None:
-        """Answer."""
+        """Complete with a result."""
         self._over = True
         self._result = result
         if self._tell is not None:
@@ -75,7 +74,7 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
             self._awaited.set_result(result)
 
     def set_exception(self, error: Exception) -> None:
-        """Fail. What follows is called later: this may be called in anybody's step."""
+        """Complete with an error. The continuation is called in a later turn: this may be called in any step."""
         self._over = True
         self._error = error
         if self._tell is not None:
@@ -97,5 +96,5 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
                 error = failure
         try:
             tell(None, error)
-        except Exception as failure:  # who answers has more answers to give
+        except Exception as failure:  # the producer must go on to its other futures
             self._loop.call_exception_handler({"message": "error after an answer", "exception": failure})

@@ -1,4 +1,4 @@
-"""Several coroutines side by side without a task for each."""
+"""Runs several coroutines concurrently without a task for each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 class StartedCoroutine(Generic[T]):
-    """A coroutine that has been stepped, here and without a task of its own, until it had to wait. To be awaited once,
-    or closed. Raises what its first step raised."""
+    """A coroutine stepped eagerly, without a task, until it has to wait. Must be awaited once or closed. Raises what
+    its first step raised."""
 
     __slots__ = ("_awaited", "_coro", "_over", "_result")
 
@@ -55,5 +55,5 @@ class StartedCoroutine(Generic[T]):
             return result
 
     def close(self) -> None:
-        """Let it be."""
+        """Close the coroutine."""
         self._coro.close()

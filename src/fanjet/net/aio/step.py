@@ -1,4 +1,4 @@
-"""The first step of a coroutine, and a task for the rest where there is one."""
+"""The first step of a coroutine, and a task for its continuation."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .future import DirectFuture
 
 T = TypeVar("T")
 Work = Coroutine[Any, Any, None] | CallbackChain | FutureCallback | DirectFuture[Any]
-"""What can be left to do when a call returns."""
+"""The pending work that a call may return."""
 
 
 def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[None] | None:
-    """Step `coro` now; when it has to wait, a task takes over the rest and is returned.
+    """Step `coro` now; when it has to wait, a task runs its continuation and is returned.
 
     `done(result, error)` is called once, with `error` None on success: before this returns None, or in the task.
-    Cancelling the task throws `CancelledError` into the coroutine; what comes of it is reported as an error. The
-    coroutine runs in one copy of the caller's context. Until it first waits there is no current task of its own: what
-    needs one (`asyncio.timeout`, HTTP clients) has to make one.
+    Cancelling the task throws `CancelledError` into the coroutine; the outcome is reported as an error. The coroutine
+    runs in one copy of the caller's context. Before it first waits it has no current task: code that needs one
+    (`asyncio.timeout`, HTTP clients) must create it.
     """
     context = copy_context()
     try:
@@ -39,10 +39,10 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
 
 
 def start(work: Work) -> Suspended | CallbackChain | FutureCallback | DirectFuture[Any] | None:
-    """Step a coroutine, which has no result, as `run_eagerly` does, for callers with something to save. None when it
-    has ended. Raises what it raised.
+    """Step a coroutine without a result as `run_eagerly` does, but cheaper. Returns None if it has ended. Raises what
+    it raised.
 
-    It has no context of its own before it waits: whatever sets variables there makes a task (`run_in_task`).
+    It has no context of its own before it waits: code that sets context variables must create a task (`run_in_task`).
     """
     if isinstance(work, CallbackChain):
         return work if work.begin() else None
@@ -53,7 +53,7 @@ def start(work: Work) -> Suspended | CallbackChain | FutureCallback | DirectFutu
 
 
 class Suspended:
-    """A coroutine that has been stepped and waits."""
+    """A coroutine that was stepped and waits."""
 
     __slots__ = ("_awaited", "_context", "_coro")
 
@@ -63,12 +63,12 @@ class Suspended:
         self._context = context
 
     def go_on(self, done: Done[Any]) -> asyncio.Task[None]:
-        """Let a task take over the rest, and then call `done`; see `run_eagerly`. To be called at once; the task is to
-        be kept."""
+        """Create a task for the continuation, which then calls `done`; see `run_eagerly`. Must be called at once; the
+        caller keeps the task."""
         awaited = self._awaited
         if awaited is not None:
             # A future passes itself up with this mark, and the task that receives it takes the mark off at once: until
-            # our task runs, somebody else may await the same future and would find a wrong mark.
+            # our task runs, another task may await the same future and would find a wrong mark.
             awaited._asyncio_future_blocking = False
         rest = _finish(self._coro, awaited, done)
         rest.send(None)  # parks it: a task cancelled before its first step throws into the coroutine all the same

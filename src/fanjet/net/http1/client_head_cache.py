@@ -1,7 +1,7 @@
-"""Heads of responses, remembered while servers repeat them.
+"""Caches parsed response heads while a server repeats them.
 
-Until its clock shows the next second, a server answers with the same head over and over. To parse one costs four times
-what it costs to look it up.
+Until its clock shows the next second, a server sends the same head with every response. Parsing one costs four times as
+much as a lookup.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class ClientResponse(NamedTuple):
-    """A response. The body is unpacked; `location` is empty without such a header."""
+    """A response. The body is decompressed; `location` is empty without that header."""
 
     status: int
     body: bytes
@@ -22,7 +22,7 @@ class ClientResponse(NamedTuple):
 
 
 class ResponseHeadCache:
-    """What is known of the responses to one client: the status that a head tells and the length of its body."""
+    """Response heads of one client: raw head to status and body length."""
 
     __slots__ = ("_heads",)
 
@@ -30,19 +30,19 @@ class ResponseHeadCache:
         self._heads: dict[bytes, tuple[int, int]] = {}
 
     def find(self, data: bytes) -> ClientResponse | None:
-        """The response in `data`, if that is one as a whole under a known head; the connection goes on after it."""
+        """Return the response if `data` is a complete one under a cached head; the connection stays open after it."""
         head, _, body = data.partition(_END_OF_HEAD)
         status, length = self._heads.get(head, (0, -1))
         return ClientResponse(status, body, "") if len(body) == length else None
 
-    def add(self, data: bytes, find: ClientResponse) -> None:
-        """Remember the head of an answer after which the connection goes on, and that `data` was as a whole.
+    def add(self, data: bytes, response: ClientResponse) -> None:
+        """Cache the head of `data`, a complete response that keeps the connection open.
 
-        No more than the head is needed to find the end of the body if it came as it is and not, for example, in chunks:
-        the two have then the same length.
+        Only responses whose body was sent as is are cached, not chunked ones: body length on the wire and decoded are
+        then equal.
         """
         head, _, body = data.partition(_END_OF_HEAD)
-        if len(body) == len(find.body) and len(head) <= MAX_HEAD_BYTES:
+        if len(body) == len(response.body) and len(head) <= MAX_HEAD_BYTES:
             if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
-            self._heads[head] = (find.status, len(body))
+            self._heads[head] = (response.status, len(body))
