@@ -29,7 +29,7 @@ class RateLimitedLog:
             self._log.info(message, **fields, **self._omitted_field())
 
     def warn(self, message: str, /, **fields: object) -> None:
-        """Log what works, and is likely a mistake."""
+        """Log a likely mistake that does not fail."""
         if self._allow():
             self._log.warn(message, **fields, **self._omitted_field())
 
