@@ -6,7 +6,7 @@ import pytest
 
 from fanjet.bench.clients.http_api import INFO
 from fanjet.bench.errors import BenchError
-from fanjet.bench.stage import FULL, Stage
+from fanjet.bench.environment import FULL, Stage
 from fanjet.bench.workload.fixed_rate import Pool, at_rate
 from tests.bench.test_scenarios import SERVER
 

@@ -11,7 +11,7 @@ from fanjet.bench.errors import NotAvailable
 from fanjet.bench.processes.server import Attached, Spawned
 from fanjet.bench.runner import Plan, run_plan
 from fanjet.bench.scenarios import ENCRYPTED, KERNEL, ON_REDIS, SCENARIOS, Scenario
-from fanjet.bench.stage import Scale
+from fanjet.bench.environment import Scale
 from tests.support.redis_binaries import old_binary
 
 SERVER = Spawned(os.environ.get("FANJET_BENCH_SERVER", "{python} -m fanjet -c {config}"))

@@ -13,7 +13,7 @@ from .errors import BenchError, NotAvailable
 from .measurement.figures import Figure
 from .processes.server import Server
 from .scenarios import ENCRYPTED, KERNEL, SENDER, Scenario
-from .stage import Scale, Stage
+from .environment import Scale, Stage
 
 SIDES: Final = ("server", "peer")
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from .measurement.figures import Figure
-from .stage import Stage
+from .environment import Stage
 
 
 class Scenario(Protocol):

@@ -12,7 +12,7 @@ import msgspec
 from ..clients.client import TIMEOUT
 from ..errors import BenchError
 from ..measurement.latency import Latencies
-from ..stage import Stage
+from ..environment import Stage
 
 
 class Sample(NamedTuple):

@@ -13,7 +13,7 @@ from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.settings import RECOVERED
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 from fanjet.bench.workload.payload import stamped
 
 FIRST_CONNECTIONS: Final = 100

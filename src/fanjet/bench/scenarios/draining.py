@@ -23,7 +23,7 @@ from fanjet.bench.processes.restartable_node import node_settings, running_node
 from fanjet.bench.processes.server import free_port
 from fanjet.bench.processes.timed_subscribers import watching
 from fanjet.bench.settings import API_KEY, RECOVERED, TOKEN_SECRET
-from fanjet.bench.stage import Scale, Stage
+from fanjet.bench.environment import Scale, Stage
 from fanjet.bench.workload.payload import stamped
 
 MEMBERS: Final = 20

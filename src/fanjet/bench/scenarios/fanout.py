@@ -11,7 +11,7 @@ from fanjet.bench.clients.receivers import Tally, attach_readers
 from fanjet.bench.clients.transports import WEBSOCKET, Carrier
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.stage import Meter, Stage
+from fanjet.bench.environment import Meter, Stage
 from fanjet.bench.workload.closed_loops import ApiLoop
 from fanjet.bench.workload.payload import stamped
 

@@ -12,7 +12,7 @@ from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figu
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.probe_runner import connected_probe
 from fanjet.bench.settings import PATCHED
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 from fanjet.bench.workload.payload import now_us, stamped
 
 from .fanout import every

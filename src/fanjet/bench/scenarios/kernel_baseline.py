@@ -9,7 +9,7 @@ from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.server import Spawned
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 
 SENDER: Final = Spawned("{python} -m fanjet.bench.processes.send_loop {config}")
 """The server that this scenario runs on."""

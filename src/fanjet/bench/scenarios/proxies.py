@@ -7,7 +7,7 @@ from fanjet.bench.clients.client import Reply, open_clients
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.backend import backend_of
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 
 IN_FLIGHT: Final = 32
 WARM_UP: Final = 100

@@ -7,7 +7,7 @@ from typing import Final
 from fanjet.bench.clients.http_api import HTTP_API, ApiCaller, ApiDoor
 from fanjet.bench.measurement.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 from fanjet.bench.workload.closed_loops import ApiLoop, stop_all, total
 from fanjet.bench.workload.payload import stamped
 

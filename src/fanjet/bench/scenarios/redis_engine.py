@@ -9,7 +9,7 @@ from fanjet.bench.processes.restartable_node import running_node
 from fanjet.bench.processes.server import free_port
 from fanjet.bench.scenario import Scenario
 from fanjet.bench.settings import server_settings
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 
 
 @dataclass(frozen=True, slots=True)

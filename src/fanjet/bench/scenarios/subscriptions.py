@@ -10,7 +10,7 @@ from fanjet.bench.clients.websocket import commands_frame
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.redis import Redis, running_redis
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 from fanjet.bench.workload.command_series import Series
 
 SHARE: Final = 10

@@ -11,7 +11,7 @@ from fanjet.bench.clients.receivers import Tally, attach_readers
 from fanjet.bench.clients.websocket import text_frame
 from fanjet.bench.measurement.figures import Figure, Unit, throughput
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.stage import Stage
+from fanjet.bench.environment import Stage
 from fanjet.bench.workload.fixed_rate import Pool, at_rate
 from fanjet.bench.workload.payload import stamped
 
