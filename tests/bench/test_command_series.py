@@ -10,7 +10,7 @@ from websockets.frames import Frame, Opcode
 from fanjet.bench.clients.websocket import PING, PONG_FRAME, text_frame
 from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.workload.command_series import Series
+from fanjet.bench.workload.command_series import CommandSeries
 
 FRAMES = [text_frame(b'{"id":%d}' % number) for number in range(5)]
 PATIENCE = 20.0
@@ -56,20 +56,20 @@ async def both() -> AsyncIterator[tuple[Peer, asyncio.Transport]]:
 
 async def test_frames_go_for_one_answer_each(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
-    series = Series(transport, FRAMES, len(FRAMES), at_once=2)
+    series = CommandSeries(transport, FRAMES, len(FRAMES), frames_in_flight=2)
     latencies = Latencies()
     series.start(latencies)
     for sent in (2, 3, 4, 5, 5):
         await peer.has(b"".join(FRAMES[:sent]))
         assert not latencies.sample
         peer.say(b'{"id":1}')
-    await series.answered()
+    await series.wait_answered()
     assert len(latencies.sample) == 1
 
 
 async def test_all_commands_of_a_frame_have_to_be_answered(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
-    series = Series(transport, FRAMES[:1], 3, at_once=1)
+    series = CommandSeries(transport, FRAMES[:1], 3, frames_in_flight=1)
     latencies = Latencies()
     series.start(latencies)
     await peer.has(FRAMES[0])
@@ -78,24 +78,24 @@ async def test_all_commands_of_a_frame_have_to_be_answered(both: tuple[Peer, asy
     await peer.has(FRAMES[0] + PONG_FRAME)
     assert not latencies.sample
     peer.say(b'{"id":3}')
-    await series.answered()
+    await series.wait_answered()
 
 
 async def test_an_error_fails_it(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
-    series = Series(transport, FRAMES, len(FRAMES), at_once=5)
+    series = CommandSeries(transport, FRAMES, len(FRAMES), frames_in_flight=5)
     series.start(Latencies())
     await peer.has(b"".join(FRAMES))
     peer.say(b'{"id":1}', b'{"id":2,"error":{"code":106,"message":"limit exceeded"}}')
     with pytest.raises(BenchError, match="limit exceeded"):
-        await series.answered()
+        await series.wait_answered()
 
 
 async def test_a_lost_connection_fails_it(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
-    series = Series(transport, FRAMES, len(FRAMES), at_once=5)
+    series = CommandSeries(transport, FRAMES, len(FRAMES), frames_in_flight=5)
     series.start(Latencies())
     await peer.has(b"".join(FRAMES))
     peer.transport.close()
     with pytest.raises(BenchError, match="connection closed by the server"):
-        await series.answered()
+        await series.wait_answered()

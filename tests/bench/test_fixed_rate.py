@@ -5,33 +5,33 @@ import asyncio
 import pytest
 
 from fanjet.bench.clients.http_api import INFO
+from fanjet.bench.environment import FULL, Environment
 from fanjet.bench.errors import BenchError
-from fanjet.bench.environment import FULL, Stage
-from fanjet.bench.workload.fixed_rate import Pool, at_rate
+from fanjet.bench.workload.fixed_rate import ApiPool, run_at_rate
 from tests.bench.test_scenarios import SERVER
 
 
 async def test_nothing_is_done_more_often_than_asked_for() -> None:
-    assert 0 < await at_rate(1000, 0.2, lambda: True) <= 200
+    assert 0 < await run_at_rate(1000, 0.2, lambda: True) <= 200
 
 
 async def test_what_cannot_be_done_is_tried_again() -> None:
     refusals = iter([True, False, False, True])
-    done = await at_rate(1000, 0.5, lambda: next(refusals, False))
+    done = await run_at_rate(1000, 0.5, lambda: next(refusals, False))
     assert done == 2
     assert list(refusals) == []
 
 
 async def test_a_connection_has_one_request_at_a_time_and_failures_are_told() -> None:
     async with SERVER.running(frozenset((0,))) as running:
-        stage = Stage(running, FULL, lambda own: SERVER.running(frozenset((0,)), own=own))
-        pool = Pool([await stage.api() for _ in range(2)])
+        env = Environment(running, FULL, lambda own: SERVER.running(frozenset((0,)), own=own))
+        pool = ApiPool([await env.api() for _ in range(2)])
         assert [pool.request(INFO, b"{}") for _ in range(3)] == [True, True, False]
         async with asyncio.timeout(20):
-            await pool.answered()
+            await pool.drain()
         assert pool.request(b"/api/nothing", b"{}")
         with pytest.raises(BenchError, match="the API answered 404"):
-            await pool.answered()
+            await pool.drain()
         with pytest.raises(BenchError, match="the API answered 404"):
             pool.request(INFO, b"{}")
-        await stage.close()
+        await env.close()

@@ -18,16 +18,16 @@ SERVER = Spawned("{python} -m fanjet -c {config}")
 
 
 async def reply(api: ApiCaller, path: bytes, message: bytes) -> bytes:
-    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    api.request(path, message, answer.set_result, answer.set_exception)
-    return await asyncio.wait_for(answer, 10)
+    reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    api.request(path, message, reply.set_result, reply.set_exception)
+    return await asyncio.wait_for(reply, 10)
 
 
 async def test_what_the_server_refuses_is_told() -> None:
     publish, wrong = GRPC_API.publish_body("fan", b"{}"), GRPC_API.publish_body("no-such:fan", b"{}")
     async with SERVER.running(ALL_CPUS) as server:
         with pytest.raises(BenchError, match=r"refused: .*invalid token"):
-            await open_client(server.address, hello("no token"), carrier=UNI_GRPC)
+            await open_client(server.address, hello("no token"), transport_spec=UNI_GRPC)
         stranger, api = await open_grpc_api(server.address, "wrong"), await open_grpc_api(server.address, API_KEY)
         with pytest.raises(BenchError, match="answered status 16"):
             await reply(stranger, GRPC_API.publish, publish)

@@ -17,7 +17,7 @@ def opened() -> tuple[H2Connection, list[Event]]:
     server = H2Connection(H2Configuration(client_side=False))
     server.initiate_connection()
     block = hpack.Encoder().encode(call_fields("host:1", "/S/M", authorization="apikey k"))
-    return server, server.receive_data(http2.OPENING + call(1, block, b"hello"))
+    return server, server.receive_data(http2.CLIENT_PREFACE + call(1, block, b"hello"))
 
 
 def test_a_server_reads_the_call() -> None:
@@ -35,10 +35,10 @@ def test_settings_and_pings_are_acknowledged_and_acknowledgements_are_not() -> N
     server, _ = opened()
     server.ping(b"12345678")
     frames = list(http2.Http2Reader().frames(server.data_to_send()))
-    answers = b"".join(map(http2.acknowledgement, frames))
+    answers = b"".join(map(http2.ack_for, frames))
     kinds = {type(event) for event in server.receive_data(answers)}
     assert kinds == {SettingsAcknowledged, PingAckReceived}
-    assert [http2.acknowledgement(frame) for frame in http2.Http2Reader().frames(answers)] == [b"", b""]
+    assert [http2.ack_for(frame) for frame in http2.Http2Reader().frames(answers)] == [b"", b""]
 
 
 def test_windows_take_more_than_a_run_sends() -> None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from fanjet.bench.clients.receivers import TIMED_READERS, CountingReader, Tally, TimedReader, timed_indices
+from fanjet.bench.clients.receivers import TIMED_READERS, CountingReader, MessageCounter, TimedReader, timed_indices
 from fanjet.bench.clients.websocket import PONG_FRAME
 from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.workload.payload import MARK, stamped
+from fanjet.bench.workload.payload import MARKER, timestamped_payload
 
 
 class WrittenTransport:
@@ -32,7 +32,7 @@ def transport() -> tuple[WrittenTransport, asyncio.Transport]:
 
 
 def push(size: int) -> bytes:
-    return b'{"push":{"channel":"fan","pub":{"data":' + stamped("x" * size) + b"}}}"
+    return b'{"push":{"channel":"fan","pub":{"data":' + timestamped_payload("x" * size) + b"}}}"
 
 
 def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
@@ -43,34 +43,34 @@ def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
 GROUPS = st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=16), min_size=1, max_size=5)
 
 
-@given(GROUPS, st.lists(st.integers(0, 100_000), max_size=12), st.sampled_from([MARK, b'"pub"']))
-def test_every_message_is_counted_once(groups: list[list[int]], cuts: list[int], mark: bytes) -> None:
+@given(GROUPS, st.lists(st.integers(0, 100_000), max_size=12), st.sampled_from([MARKER, b'"pub"']))
+def test_every_message_is_counted_once(groups: list[list[int]], cuts: list[int], marker: bytes) -> None:
     payloads = [b"\n".join(push(size) for size in group) for group in groups]
     stream = b"".join(Frame(Opcode.TEXT, payload).serialize(mask=False) for payload in payloads)
-    tally = Tally()
-    reader = CountingReader(tally, transport()[1], mark)
+    counter = MessageCounter()
+    reader = CountingReader(counter, transport()[1], marker)
     for chunk in cut(stream, cuts):
         reader.data_received(chunk)
-    assert tally.count == sum(map(len, groups))
+    assert counter.count == sum(map(len, groups))
 
 
 @given(GROUPS, st.lists(st.integers(0, 100_000), max_size=12))
 def test_a_timed_reader_takes_every_messages_time_and_counts_it(groups: list[list[int]], cuts: list[int]) -> None:
     payloads = [b"\n".join(push(size) for size in group) for group in groups]
     stream = b"".join(Frame(Opcode.TEXT, payload).serialize(mask=False) for payload in payloads)
-    tally, latencies = Tally(), Latencies()
-    reader = TimedReader(tally, transport()[1], latencies)
+    counter, latencies = MessageCounter(), Latencies()
+    reader = TimedReader(counter, transport()[1], latencies)
     for chunk in cut(stream, cuts):
         reader.data_received(chunk)
-    assert len(latencies.sample) == tally.count == sum(map(len, groups))
+    assert len(latencies.sample) == counter.count == sum(map(len, groups))
     assert min(latencies.sample) >= 0
 
 
 def test_a_ping_is_answered_also_behind_a_message() -> None:
     fake, outgoing = transport()
-    tally = Tally()
-    tally.expect_pings()
-    reader = CountingReader(tally, outgoing)
+    counter = MessageCounter()
+    counter.expect_pings()
+    reader = CountingReader(counter, outgoing)
     reader.data_received(b"\x81\x02{}")
     payload = push(5) + b"\n{}"
     reader.data_received(Frame(Opcode.TEXT, payload).serialize(mask=False))
@@ -78,19 +78,19 @@ def test_a_ping_is_answered_also_behind_a_message() -> None:
 
 
 async def test_the_tally_says_what_is_missing() -> None:
-    tally = Tally()
-    tally.add(3)
-    await tally.reach(3, 1)
+    counter = MessageCounter()
+    counter.add(3)
+    await counter.wait_for_count(3, 1)
     with pytest.raises(BenchError, match="3 messages of 4"):
-        await tally.reach(4, 0.01)
+        await counter.wait_for_count(4, 0.01)
 
 
 async def test_a_lost_subscriber_ends_the_wait() -> None:
-    tally = Tally()
-    reader = CountingReader(tally, transport()[1])
+    counter = MessageCounter()
+    reader = CountingReader(counter, transport()[1])
     asyncio.get_running_loop().call_soon(reader.connection_lost, None)
     with pytest.raises(BenchError, match="1 subscribers were disconnected"):
-        await tally.reach(1, 5)
+        await counter.wait_for_count(1, 5)
 
 
 def test_the_timed_readers_are_spread_over_all() -> None:

@@ -17,6 +17,6 @@ async def test_it_tells_how_many_channels_somebody_is_subscribed_to(monkeypatch:
         assert await redis.channels() == 0
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"SUBSCRIBE one two\r\n")
-        await redis.channels_are(2)
+        await redis.wait_for_channels(2)
         writer.close()
-        await redis.channels_are(0)
+        await redis.wait_for_channels(0)

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from fanjet.bench.environment import Scale
 from fanjet.bench.errors import NotAvailable
 from fanjet.bench.processes.server import Attached, Spawned
 from fanjet.bench.runner import Plan, run_plan
 from fanjet.bench.scenarios import ENCRYPTED, KERNEL, ON_REDIS, SCENARIOS, Scenario
-from fanjet.bench.environment import Scale
 from tests.support.redis_binaries import old_binary
 
 SERVER = Spawned(os.environ.get("FANJET_BENCH_SERVER", "{python} -m fanjet -c {config}"))
-TINY = Scale(seconds=0.2, warm_up=0.05, idle_seconds=0.2, subscribers=50, crowd=100, storm=50, encrypted=10, drain=0.5)
+TINY = Scale(
+    seconds=0.2, warm_up=0.05, idle_seconds=0.2, subscribers=50, connections=100, storm=50, encrypted=10, drain=0.5
+)
 ALWAYS_NONE = {"lost", "repeated", "not recovered"}
 
 
@@ -26,7 +28,7 @@ async def test_a_scenario_yields_figures(scenario: Scenario, monkeypatch: pytest
         pytest.skip("the extra fanjet[http3] is not installed")
     if scenario.name == "drain" or scenario in ON_REDIS:
         monkeypatch.setenv("PATH", str(Path(old_binary()).parent), prepend=os.pathsep)
-    [result] = await run_plan(Plan([scenario], [SERVER], 1, TINY, yardstick=False), announced.append)
+    [result] = await run_plan(Plan([scenario], [SERVER], 1, TINY, measure_kernel=False), announced.append)
     assert result.outcomes[0].error == result.outcomes[0].unavailable == ""
     figures = result.outcomes[0].figures()
     assert figures
@@ -44,7 +46,7 @@ async def test_the_kernels_limit_is_measured_first_unless_told_otherwise() -> No
 async def test_a_running_server_is_measured_where_it_is() -> None:
     async with SERVER.running(frozenset(os.sched_getaffinity(0))) as running:
         attached = Attached(running.address, running.tree.pid)
-        plan = Plan([SCENARIOS[0], ENCRYPTED[0]], [attached], 2, TINY, yardstick=False)
+        plan = Plan([SCENARIOS[0], ENCRYPTED[0]], [attached], 2, TINY, measure_kernel=False)
         plain, encrypted = [result.outcomes[0] for result in await run_plan(plan, lambda _: None)]
     assert len(plain.rounds) == 2
     assert (encrypted.rounds, encrypted.error) == ([], "")
@@ -60,14 +62,14 @@ async def test_a_running_server_gets_no_other_settings() -> None:
 
 async def test_where_there_is_no_redis_what_needs_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    [result] = await run_plan(Plan(ON_REDIS[:1], [SERVER], 1, TINY, yardstick=False), lambda _: None)
+    [result] = await run_plan(Plan(ON_REDIS[:1], [SERVER], 1, TINY, measure_kernel=False), lambda _: None)
     assert (result.outcomes[0].unavailable, result.outcomes[0].error) == ("there is no redis-server on the PATH", "")
 
 
 async def test_two_servers_take_turns_and_one_that_fails_does_not_stop_the_other() -> None:
     announced: list[str] = []
     servers = [SERVER, Spawned("no-such-command {config}")]
-    [result] = await run_plan(Plan(SCENARIOS[:1], servers, 2, TINY, yardstick=False), announced.append)
+    [result] = await run_plan(Plan(SCENARIOS[:1], servers, 2, TINY, measure_kernel=False), announced.append)
     ours, peers = result.outcomes
     assert len(ours.rounds) == 2
     assert peers.error == "cannot start no-such-command: [Errno 2] No such file or directory: 'no-such-command'"

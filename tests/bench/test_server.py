@@ -48,6 +48,6 @@ def test_pinning_is_undone() -> None:
 async def test_only_the_certificate_of_the_server_that_was_started_is_trusted() -> None:
     async with Spawned("{python} -m fanjet -c {config}").running(ALL_CPUS, encrypted=True) as server:
         with pytest.raises(BenchError, match="CERTIFICATE_VERIFY_FAILED"):
-            await open_client(server.address, hello("token"), trusted=issue())
+            await open_client(server.address, hello("token"), certificate=issue())
         with pytest.raises(BenchError, match=r"closed by the server \(3500\)"):
-            await open_client(server.address, hello("token"), trusted=server.certificate)
+            await open_client(server.address, hello("token"), certificate=server.certificate)

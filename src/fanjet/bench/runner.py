@@ -1,4 +1,4 @@
-"""Runs scenarios on one server or on two in turn."""
+"""Runs scenarios on one server, or alternately on two."""
 
 import asyncio
 import gc
@@ -9,33 +9,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from .environment import Environment, Scale
 from .errors import BenchError, NotAvailable
 from .measurement.figures import Figure
 from .processes.server import Server
-from .scenarios import ENCRYPTED, KERNEL, SENDER, Scenario
-from .environment import Scale, Stage
+from .scenarios import ENCRYPTED, KERNEL, SEND_LOOP, Scenario
 
 SIDES: Final = ("server", "peer")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run."""
+    """The scenarios to run, and how."""
 
     scenarios: Sequence[Scenario]
     servers: Sequence[Server]
     """One, or two to compare; in the order of `SIDES`."""
     rounds: int
     scale: Scale
-    yardstick: bool = True
-    """Measure the kernel's limit first."""
+    measure_kernel: bool = True
+    """Measure the kernel baseline first."""
     pin: bool = False
-    """Keep the servers on the first processor and the generator on the second, where there are two."""
+    """Pin servers to the first processor and the generator to the second, if there are two."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came out of one scenario on one server: figures of every round, or why there are none."""
+    """The result of a scenario on one server: the figures of every round, or the reason why there are none."""
 
     rounds: list[list[Figure]] = field(default_factory=list)
     error: str = ""
@@ -58,15 +58,15 @@ class Result:
 
 
 async def run_plan(plan: Plan, progress: Callable[[str], None]) -> list[Result]:
-    """Run the kernel's limit, then every scenario, the servers in turn within each; announce steps to `progress`."""
+    """Run the kernel baseline, then every scenario, alternating between servers; report steps to `progress`."""
     _raise_file_limit()
     available = frozenset(os.sched_getaffinity(0))
     server_cpus, own_cpus = _split(available) if plan.pin else (available, available)
     os.sched_setaffinity(0, own_cpus)
     try:
         jobs: list[tuple[Scenario, Sequence[Server]]] = [(scenario, plan.servers) for scenario in plan.scenarios]
-        if plan.yardstick:
-            jobs.insert(0, (KERNEL, [SENDER]))
+        if plan.measure_kernel:
+            jobs.insert(0, (KERNEL, [SEND_LOOP]))
         return [await _run_scenario(scenario, servers, plan, server_cpus, progress) for scenario, servers in jobs]
     finally:
         os.sched_setaffinity(0, available)
@@ -87,7 +87,7 @@ def _split(available: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
 async def _run_scenario(
     scenario: Scenario, servers: Sequence[Server], plan: Plan, cpus: frozenset[int], progress: Callable[[str], None]
 ) -> Result:
-    """Alternate between the servers, so that what disturbs the machine for a while disturbs both."""
+    """Alternate between the servers, so that a temporary disturbance of the machine affects both."""
     outcomes = [Outcome() for _ in servers]
     for number in range(plan.rounds):
         for side, server, outcome in zip(SIDES, servers, outcomes, strict=False):
@@ -108,12 +108,12 @@ async def _run_scenario(
 
 async def _run_once(scenario: Scenario, server: Server, scale: Scale, cpus: frozenset[int]) -> list[Figure]:
     async with server.running(cpus, encrypted=scenario in ENCRYPTED) as running:
-        stage = Stage(running, scale, lambda own: server.running(cpus, own=own))
+        env = Environment(running, scale, lambda overrides: server.running(cpus, overrides=overrides))
         gc.collect()
         gc.disable()  # a collection in the generator would show up as latency of the server
         try:
-            return await scenario.run(stage)
+            return await scenario.run(env)
         finally:
             gc.enable()
-            await stage.close()
+            await env.close()
             await asyncio.sleep(0)

@@ -1,21 +1,21 @@
-"""What a scenario is."""
+"""The interface of a scenario."""
 
 from typing import Protocol
 
+from .environment import Environment
 from .measurement.figures import Figure
-from .environment import Stage
 
 
 class Scenario(Protocol):
-    """Something to measure on a server that runs on `settings.server_settings`."""
+    """A measurement on a server with `settings.server_settings`."""
 
     @property
     def name(self) -> str:
-        """What the scenario is called on the command line."""
+        """The scenario's name on the command line."""
 
     @property
     def summary(self) -> str:
-        """What it does, in one line."""
+        """A description in one line."""
 
-    async def run(self, stage: Stage) -> list[Figure]:
+    async def run(self, env: Environment) -> list[Figure]:
         """Measure once; the same figures in the same order every time. Raises `BenchError` if the server fails it."""

@@ -1,9 +1,9 @@
-"""The configuration that every scenario runs on, in the format of the configuration file (contract chapter 04)."""
+"""The server configuration of all scenarios, in the configuration file's format (contract chapter 04)."""
 
 from importlib.util import find_spec
 from typing import Any, Final
 
-from .processes.certificate import Pair
+from .processes.certificate import CertificatePair
 
 Settings = dict[str, Any]
 
@@ -18,17 +18,17 @@ PATCHED: Final = "patched"
 
 
 def backend_port(port: int) -> int:
-    """Return where the backend is that a server on `port` asks: below the ports that connections take by themselves."""
+    """Return the backend's port for a server on `port`: below the ephemeral port range."""
     return _port_beside(port, 0)
 
 
 def grpc_api_port(port: int) -> int:
-    """Return where a server on `port` has its gRPC API."""
+    """Return the port of the gRPC API of a server on `port`."""
     return _port_beside(port, 7_000)
 
 
 def uni_grpc_port(port: int) -> int:
-    """Return where a server on `port` has its gRPC stream for clients."""
+    """Return the port of the unidirectional gRPC stream of a server on `port`."""
     return _port_beside(port, 14_000)
 
 
@@ -36,16 +36,16 @@ def _port_beside(port: int, distance: int) -> int:
     return 10_000 + (port + distance) % 20_000
 
 
-def encrypted_settings(port: int, pair: Pair) -> Settings:
-    """Return the same with TLS on the port, and HTTP/3 beside it if this installation can speak it."""
+def encrypted_settings(port: int, certificate_pair: CertificatePair) -> Settings:
+    """Return `server_settings` with TLS on the port, and with HTTP/3 if this installation supports it."""
     plain = server_settings(port)
     http3 = {"enabled": find_spec("aioquic") is not None}
-    tls = {"enabled": True, "cert_pem": pair.certificate, "key_pem": pair.key}
+    tls = {"enabled": True, "cert_pem": certificate_pair.certificate, "key_pem": certificate_pair.key}
     return {**plain, "http_server": {**plain["http_server"], "tls": tls, "http3": http3}, "webtransport": http3}
 
 
 def server_settings(port: int) -> Settings:
-    """Return settings under which a server serves the scenarios on loopback. Everything not named has its default."""
+    """Return the settings of a server on loopback; all others keep their defaults."""
     base = {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True}
     history = {**base, "history_size": 100, "history_ttl": "300s", "force_recovery": True}
     patched = {**history, "allowed_delta_types": ["fossil"], "delta_publish": True}
@@ -58,7 +58,7 @@ def server_settings(port: int) -> Settings:
             "token": {"hmac_secret_key": TOKEN_SECRET},
             "proxy": {
                 "connect": {
-                    "enabled": True,  # who connects with a token is not asked about
+                    "enabled": True,  # not called for connections with a token
                     "endpoint": f"http://127.0.0.1:{backend_port(port)}/connect",
                     "timeout": "10s",
                 }

@@ -1,4 +1,4 @@
-"""A small bidirectional client: connects, subscribes, and hands its connection to whoever measures."""
+"""A small bidirectional client that connects and subscribes, then hands over its transport."""
 
 import asyncio
 import socket
@@ -9,32 +9,32 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import BenchError, NotAvailable
-from ..processes.certificate import HOST, Pair
-from .transports import WEBSOCKET, Carrier, Sink
+from ..processes.certificate import HOST, CertificatePair
+from .transports import WEBSOCKET, PongSink, TransportSpec
 from .websocket import OP_CLOSE, OP_PING, OP_PONG, PING
 
 Address = tuple[str, int]
 Reply = dict[str, Any]
 
 TIMEOUT = 20.0
-"""Seconds in which a connection must be established or an operation answered."""
+"""Timeout in seconds for connecting and for each operation."""
 
 SOURCE_SPREAD = 20_000
-"""Connections per loopback source address; one address has some 28 000 ports towards one server."""
+"""Connections per loopback source address; an address has about 28 000 ephemeral ports for one server."""
 
 _IP_BIND_ADDRESS_NO_PORT = 24  # Linux; Python names it from 3.12 on
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT: a storm of connections must not run out of ports
 
 
 class Client(asyncio.Protocol):
-    """One connection that parses all it gets: fit for setting up, then cheaper protocols take over its transport."""
+    """A connection that parses all messages, for the set-up; cheaper protocols then take over its transport."""
 
     __slots__ = (
-        "_carrier",
         "_close_code",
         "_head",
         "_hello",
         "_reader",
+        "_spec",
         "pong",
         "pongs_to",
         "ready",
@@ -44,27 +44,27 @@ class Client(asyncio.Protocol):
 
     transport: asyncio.Transport
     pong: bytes
-    """What answers a ping,"""
-    pongs_to: Sink
-    """and where it is written."""
+    """The reply to a ping,"""
+    pongs_to: PongSink
+    """and the sink it is written to."""
 
-    def __init__(self, hello: list[Reply], carrier: Carrier = WEBSOCKET) -> None:
-        """`hello` are the commands, numbered from 1, that are sent in one frame as soon as the connection is open."""
+    def __init__(self, hello: list[Reply], transport_spec: TransportSpec = WEBSOCKET) -> None:
+        """`hello`: the commands, numbered from 1, sent in one frame as soon as the connection is open."""
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.replies: dict[int, Reply] = {}
         self._close_code: int | None = None
         self._hello = hello
-        self._carrier = carrier
-        self._head: bytes | None = None if carrier.status is None else b""
-        self._reader = carrier.reader()
-        self.pong = carrier.pong
+        self._spec = transport_spec
+        self._head: bytes | None = None if transport_spec.status is None else b""
+        self._reader = transport_spec.reader()
+        self.pong = transport_spec.pong
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the connection."""
+        """Send the handshake."""
         self.transport = self.pongs_to = cast("asyncio.Transport", transport)
         host, port = self.transport.get_extra_info("peername")[:2]
-        self.transport.write(self._carrier.request(host, port, self._hello))
+        self.transport.write(self._spec.request(host, port, self._hello))
 
     def data_received(self, data: bytes) -> None:
         """Read the head of the answer, then frames."""
@@ -79,17 +79,17 @@ class Client(asyncio.Protocol):
             self._head = head
             return b""
         self._head = None
-        if self._carrier.status is not None and self._carrier.status not in head[:20]:
+        if self._spec.status is not None and self._spec.status not in head[:20]:
             self._fail(BenchError(f"connection refused: {head[:100]!r}"))
             self.transport.abort()
             return b""
-        if follow_up := self._carrier.follow_up(self._hello):
+        if follow_up := self._spec.follow_up(self._hello):
             self.transport.write(follow_up)
         return rest
 
     def _on_frame(self, opcode: int, payload: bytes) -> None:
         if opcode == OP_PING:
-            self.transport.write(self._carrier.native_pong(payload))
+            self.transport.write(self._spec.native_pong(payload))
         elif opcode == OP_CLOSE:
             self._close_code = int.from_bytes(payload[:2], "big")
             self.transport.close()
@@ -100,13 +100,13 @@ class Client(asyncio.Protocol):
     def _on_message(self, message: bytes) -> None:
         if message == PING:
             self.pongs_to.write(self.pong)
-        elif self._carrier.unidirectional:
+        elif self._spec.unidirectional:
             self._on_push(message)
         elif not message.startswith(b'{"push"'):
             self._on_reply(msgspec.json.decode(message))
 
     def _on_push(self, message: bytes) -> None:
-        """Take the one answer to all commands, if this is it."""
+        """Handle the push that replies to all commands."""
         if message.startswith(b'{"connect"'):
             subscribed = msgspec.json.decode(message)["connect"].get("subs", {})
             if len(subscribed) < len(self._hello) - 1:
@@ -125,17 +125,17 @@ class Client(asyncio.Protocol):
             self.ready.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail, if the replies are not there yet."""
+        """Fail if replies are missing."""
         self._fail(BenchError(f"connection closed by the server ({self._close_code or exc or 'no close frame'})"))
 
     def _fail(self, error: BenchError) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
-            self.ready.exception()  # counts as retrieved: nobody may be waiting any more
+            self.ready.exception()  # marks it as retrieved: there may be no waiter any more
 
 
 def hello(token: str, *subscriptions: Reply) -> list[Reply]:
-    """Return the commands that connect with `token` and make these subscriptions (bodies of `subscribe`)."""
+    """Return the commands to connect with `token` and to subscribe (`subscriptions` are the bodies)."""
     commands: list[Reply] = [{"id": 1, "connect": {"token": token}}]
     commands += [{"id": number, "subscribe": body} for number, body in enumerate(subscriptions, start=2)]
     return commands
@@ -145,25 +145,24 @@ async def open_client(
     address: Address,
     commands: list[Reply],
     *,
-    carrier: Carrier = WEBSOCKET,
-    trusted: Pair | None = None,
+    transport_spec: TransportSpec = WEBSOCKET,
+    certificate: CertificatePair | None = None,
     index: int = 0,
     slow: bool = False,
 ) -> Client:
     """Connect and wait for the replies to `commands`. Raises `NotAvailable` for a carrier that is not there.
 
-    The connection is encrypted if there is a certificate to be `trusted`. `index` spreads connections over loopback
-    source addresses. The kernel keeps little for a `slow` one, on either side: what it does not read is the server's
-    burden.
+    A `certificate` to trust makes the connection encrypted. `index` spreads connections over loopback source addresses.
+    A `slow` connection has small kernel buffers on both sides, so that the server has to queue what it does not read.
     """
-    client = Client(commands, carrier)
-    address = address[0], carrier.port(address[1])
+    client = Client(commands, transport_spec)
+    address = address[0], transport_spec.port(address[1])
     try:
         async with asyncio.timeout(TIMEOUT):
-            if carrier.quic:
-                await _connect_by_quic(client, address, trusted)
+            if transport_spec.quic:
+                await _connect_by_quic(client, address, certificate)
             else:
-                await _connect(client, _client_socket(address, index, slow=slow), address, trusted)
+                await _connect(client, _client_socket(address, index, slow=slow), address, certificate)
             await client.ready
     except TimeoutError as error:
         raise BenchError(f"not connected and subscribed within {TIMEOUT:.0f} s") from error
@@ -172,9 +171,9 @@ async def open_client(
     return client
 
 
-async def _connect(client: Client, sock: socket.socket, address: Address, trusted: Pair | None) -> None:
+async def _connect(client: Client, sock: socket.socket, address: Address, certificate: CertificatePair | None) -> None:
     loop = asyncio.get_running_loop()
-    tls = trusted.trust() if trusted else None
+    tls = certificate.trust() if certificate else None
     try:
         await loop.sock_connect(sock, address)
         await loop.create_connection(lambda: client, sock=sock, ssl=tls, server_hostname=HOST if tls else None)
@@ -183,13 +182,13 @@ async def _connect(client: Client, sock: socket.socket, address: Address, truste
         raise
 
 
-async def _connect_by_quic(client: Client, address: Address, trusted: Pair | None) -> None:
+async def _connect_by_quic(client: Client, address: Address, certificate: CertificatePair | None) -> None:
     try:
         from .webtransport import open_session  # noqa: PLC0415 an extra
     except ImportError as error:
         raise NotAvailable("WebTransport needs the extra fanjet[http3]") from error
-    assert trusted is not None, "QUIC is encrypted"
-    await open_session(address, trusted, client)
+    assert certificate is not None, "QUIC is encrypted"
+    await open_session(address, certificate, client)
 
 
 def _client_socket(address: Address, index: int, *, slow: bool) -> socket.socket:
@@ -210,14 +209,14 @@ async def open_clients(
     address: Address,
     hellos: Iterable[list[Reply]],
     *,
-    carrier: Carrier = WEBSOCKET,
-    trusted: Pair | None = None,
+    transport_spec: TransportSpec = WEBSOCKET,
+    certificate: CertificatePair | None = None,
     in_flight: int = 100,
     on_open: Callable[[float], None] | None = None,
 ) -> list[Client]:
-    """Open a connection for each of `hellos`, `in_flight` at a time; the first failure ends it all.
+    """Open a connection for each of `hellos`, `in_flight` at a time; the first failure cancels the others.
 
-    The clients come back in the order of `hellos`. `on_open` gets each one's seconds from SYN to ready.
+    Returns the clients in the order of `hellos`. `on_open` is called with the seconds from SYN to ready.
     """
     queue = enumerate(hellos)
     clients: dict[int, Client] = {}
@@ -226,7 +225,9 @@ async def open_clients(
     async def opener() -> None:
         for index, commands in queue:
             started = clock()
-            clients[index] = await open_client(address, commands, carrier=carrier, trusted=trusted, index=index)
+            clients[index] = await open_client(
+                address, commands, transport_spec=transport_spec, certificate=certificate, index=index
+            )
             if on_open is not None:
                 on_open(clock() - started)
 

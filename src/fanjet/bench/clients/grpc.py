@@ -1,4 +1,4 @@
-"""gRPC on top of `http2`: what begins a call, and messages in its data."""
+"""gRPC on top of `http2`: starts calls and reads their messages."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -25,7 +25,7 @@ def call_fields(host: str, method: str, **metadata: str) -> list[tuple[str, str]
 
 
 def call(stream: int, header_block: bytes, message: bytes) -> bytes:
-    """Return the frames of a call with one message; `header_block` is what HPACK makes of its fields."""
+    """Return the frames of a call with one message; `header_block` holds its HPACK-encoded fields."""
     body = b"\0" + len(message).to_bytes(4, "big") + message
     return http2.frame(http2.HEADERS, http2.END_HEADERS, stream, header_block) + http2.frame(
         http2.DATA, http2.END_STREAM, stream, body
@@ -33,7 +33,7 @@ def call(stream: int, header_block: bytes, message: bytes) -> bytes:
 
 
 class MessageReader:
-    """Cuts the data of a call into messages; none is compressed, as nothing was said to be accepted."""
+    """Splits the data of a call into messages; none is compressed because no encoding was accepted."""
 
     __slots__ = ("_buffer",)
 
@@ -52,7 +52,7 @@ class MessageReader:
 
 
 class StatusReader:
-    """Reads the header blocks of a connection, all of them in order, for the status of calls."""
+    """Reads the status of calls from header blocks. It must see all blocks of a connection in order."""
 
     __slots__ = ("_decoder",)
 
@@ -60,7 +60,7 @@ class StatusReader:
         self._decoder = hpack.Decoder()
 
     def failure(self, header_block: bytes) -> tuple[int, str] | None:
-        """Return code and message of a call that failed, None for a block that says nothing of it."""
+        """Return code and message of a failed call; None for a block without an error status."""
         found = {str(name): str(value) for name, value in self._decoder.decode(header_block)}
         code = int(found.get("grpc-status", 0))
         return (code, found.get("grpc-message", "")) if code else None

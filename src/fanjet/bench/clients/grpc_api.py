@@ -1,4 +1,4 @@
-"""One connection to the server's gRPC API (contract chapter 05)."""
+"""A connection to the server's gRPC API (contract chapter 05)."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from ..settings import grpc_api_port
 from . import http2
 from .client import Address
 from .grpc import MessageReader, StatusReader, call, call_fields
-from .http_api import ApiDoor
+from .http_api import ApiSpec
 from .protobuf import field, messages
 
 _SERVICE: Final = "/centrifugal.centrifugo.api.CentrifugoApi"
@@ -61,7 +61,7 @@ class GrpcApiConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open HTTP/2."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(http2.OPENING)
+        self._transport.write(http2.CLIENT_PREFACE)
 
     def request(
         self,
@@ -70,14 +70,14 @@ class GrpcApiConnection(asyncio.Protocol):
         on_answer: Callable[[bytes], None],
         on_failure: Callable[[BenchError], None],
     ) -> None:
-        """Make a call; one of the callbacks is called with what comes back."""
+        """Make a call; one of the callbacks is called with the reply or the error."""
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._stream += 2
         self._transport.write(call(self._stream, self._header_block(method), message))
 
     def _header_block(self, method: bytes) -> bytes:
-        """Return the head of a call; the first one puts its fields into HPACK's table, all others point there."""
+        """Return the header block of a call; the first one fills the HPACK table, later ones refer to it."""
         if method == self._method:
             return self._block
         self._method = method
@@ -87,10 +87,10 @@ class GrpcApiConnection(asyncio.Protocol):
         return first
 
     def data_received(self, data: bytes) -> None:
-        """Take what belongs to the call, and answer what HTTP/2 wants answered."""
+        """Read the frames of the call and acknowledge SETTINGS and PING."""
         for frame in self._http2.frames(data):
-            if answer := http2.acknowledgement(frame):
-                self._transport.write(answer)
+            if reply := http2.ack_for(frame):
+                self._transport.write(reply)
             elif frame.kind == http2.DATA:
                 for message in self._messages.messages(frame.payload):
                     self._reply = message
@@ -101,7 +101,7 @@ class GrpcApiConnection(asyncio.Protocol):
                 self._on_failure(BenchError(f"the gRPC API ended a call with code {code} of HTTP/2"))
 
     def _on_headers(self, frame: http2.Http2Frame) -> None:
-        """Hand over the reply at the end of the call."""
+        """Pass on the reply at the end of the call."""
         failure = self._statuses.failure(frame.payload)
         if failure is not None:
             self._on_failure(BenchError("the gRPC API answered status {} {!r}".format(*failure)))
@@ -113,7 +113,7 @@ class GrpcApiConnection(asyncio.Protocol):
                 self._on_answer(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail what is outstanding."""
+        """Fail the outstanding call."""
         self._on_failure(BenchError(f"gRPC API connection closed by the server ({exc or 'end of stream'})"))
 
     def close(self) -> None:
@@ -123,18 +123,18 @@ class GrpcApiConnection(asyncio.Protocol):
 
 
 def _ignore(_: object) -> None:
-    """Nobody waits for this answer."""
+    """Ignore the reply."""
 
 
 def _errors(method: bytes, reply: bytes) -> list[bytes]:
-    """Return the errors that the reply to a call brings."""
+    """Return the errors in the reply to a call."""
     if method == PUBLISH:
         return messages(reply, _ERROR)
     return [error for one in messages(reply, _REPLIES) for error in messages(one, _REPLY_ERROR)]
 
 
 async def open_grpc_api(address: Address, key: str) -> GrpcApiConnection:
-    """Connect to the gRPC API of the server at `address`. Raises `BenchError` when nobody listens."""
+    """Connect to the gRPC API of the server at `address`. Raises `BenchError` if the connection fails."""
     host, port = address[0], grpc_api_port(address[1])
     try:
         _, connection = await asyncio.get_running_loop().create_connection(
@@ -155,4 +155,4 @@ def batch_request(publishes: Sequence[bytes]) -> bytes:
     return b"".join(field(_COMMANDS, field(_PUBLISH, publish)) for publish in publishes)
 
 
-GRPC_API: Final = ApiDoor(open_grpc_api, PUBLISH, BATCH, publish_request, batch_request)
+GRPC_API: Final = ApiSpec(open_grpc_api, PUBLISH, BATCH, publish_request, batch_request)

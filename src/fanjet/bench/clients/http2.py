@@ -1,6 +1,6 @@
-"""HTTP/2 without TLS as a client speaks it (RFC 9113): frames, and what opens and keeps a connection.
+"""The client side of HTTP/2 without TLS (RFC 9113): frames, preface and acknowledgements.
 
-The windows are opened as wide as they get, once, so that nothing has to be acknowledged before two gigabytes have come.
+The flow-control windows are opened to the maximum once, so that no updates are needed before two gigabytes.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ _HEAD: Final = 9
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _ENABLE_PUSH: Final = 2
 _INITIAL_WINDOW_SIZE: Final = 4
-_WIDEST: Final = 2**31 - 1
-_NARROW: Final = 2**16 - 1
+_MAX_WINDOW: Final = 2**31 - 1
+_DEFAULT_WINDOW: Final = 2**16 - 1
 
 
 class Http2Frame(NamedTuple):
-    """One frame. Servers of gRPC neither pad nor continue, so HEADERS hold a whole block."""
+    """A frame. gRPC servers use neither padding nor CONTINUATION, so HEADERS hold a whole block."""
 
     kind: int
     flags: int
@@ -36,7 +36,7 @@ class Http2Frame(NamedTuple):
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """Return a frame as it travels."""
+    """Return an encoded frame."""
     return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
 
 
@@ -44,28 +44,28 @@ def _setting(name: int, value: int) -> bytes:
     return name.to_bytes(2, "big") + value.to_bytes(4, "big")
 
 
-OPENING: Final = (
+CLIENT_PREFACE: Final = (
     _PREFACE
-    + frame(SETTINGS, 0, 0, _setting(_ENABLE_PUSH, 0) + _setting(_INITIAL_WINDOW_SIZE, _WIDEST))
-    + frame(WINDOW_UPDATE, 0, 0, (_WIDEST - _NARROW).to_bytes(4, "big"))
+    + frame(SETTINGS, 0, 0, _setting(_ENABLE_PUSH, 0) + _setting(_INITIAL_WINDOW_SIZE, _MAX_WINDOW))
+    + frame(WINDOW_UPDATE, 0, 0, (_MAX_WINDOW - _DEFAULT_WINDOW).to_bytes(4, "big"))
 )
-"""What a client sends first."""
+"""The first bytes of a client."""
 
 
-def acknowledgement(received: Http2Frame) -> bytes:
-    """Return the frame that the peer expects for this one; empty for most."""
+def ack_for(received: Http2Frame) -> bytes:
+    """Return the acknowledgement of SETTINGS or PING; empty for other frames."""
     if received.kind not in (SETTINGS, PING) or received.flags & ACK:
         return b""
     return frame(received.kind, ACK, 0, received.payload if received.kind == PING else b"")
 
 
 def error_code(received: Http2Frame) -> bytes:
-    """Return the code in a RST_STREAM or GOAWAY, in two bytes as a WebSocket's close frame has it."""
+    """Return the error code of a RST_STREAM or GOAWAY in two bytes, as in a WebSocket close frame."""
     return received.payload[6:8] if received.kind == GOAWAY else received.payload[2:4]
 
 
 class Http2Reader:
-    """Cuts a server's bytes into frames."""
+    """Splits received bytes into frames."""
 
     __slots__ = ("_buffer",)
 

@@ -1,4 +1,4 @@
-"""One keep-alive connection to the server's HTTP API (contract chapter 05)."""
+"""A keep-alive connection to the server's HTTP API (contract chapter 05)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,38 +9,38 @@ import httptools
 import msgspec
 
 from ..errors import BenchError
-from ..processes.certificate import HOST, Pair
+from ..processes.certificate import HOST, CertificatePair
 from .client import TIMEOUT, Address
 
 
 class ApiCaller(Protocol):
-    """A connection to an API, whatever it speaks."""
+    """A connection to an API over any protocol."""
 
     def request(
         self, path: bytes, body: bytes, on_answer: Callable[[bytes], None], on_failure: Callable[[BenchError], None], /
     ) -> None:
-        """Send a request; one of the callbacks is called with what comes back."""
+        """Send a request; one of the callbacks is called with the reply or the error."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
 @dataclass(frozen=True, slots=True)
-class ApiDoor:
-    """How one of the server's APIs is called."""
+class ApiSpec:
+    """Specifies one of the server's APIs."""
 
     open: Callable[[Address, str], Awaitable[ApiCaller]]
-    """The server's address and the API key; returns a connection."""
+    """Takes the server's address and the API key; returns a connection."""
     publish: bytes
     batch: bytes
     publish_body: Callable[[str, bytes], bytes]
-    """Channel and payload."""
+    """Takes channel and payload."""
     batch_body: Callable[[Sequence[bytes]], bytes]
-    """The bodies of the publishes."""
+    """Takes the bodies of the publishes."""
 
 
 class ApiConnection(asyncio.Protocol):
-    """Sends one request at a time; `request` for callbacks in a hurry, `post` for everyone else."""
+    """Sends one request at a time: `request` with callbacks is fast, `post` is a coroutine."""
 
     __slots__ = ("_body", "_head", "_on_answer", "_on_failure", "_parser", "_transport")
 
@@ -64,11 +64,11 @@ class ApiConnection(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_body(self, data: bytes) -> None:
-        """Collect the answer's body (called by the parser)."""
+        """Collect the response body (called by the parser)."""
         self._body += data
 
     def on_message_complete(self) -> None:
-        """Hand over the answer (called by the parser)."""
+        """Pass on the response (called by the parser)."""
         body, self._body = self._body, b""
         status = self._parser.get_status_code()
         if status == 200 and not body.startswith(b'{"error"'):
@@ -77,24 +77,24 @@ class ApiConnection(asyncio.Protocol):
             self._on_failure(BenchError(f"the API answered {status} {body[:200]!r}"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail what is outstanding."""
+        """Fail the outstanding request."""
         self._on_failure(BenchError(f"API connection closed by the server ({exc or 'end of stream'})"))
 
     def request(
         self, path: bytes, body: bytes, on_answer: Callable[[bytes], None], on_failure: Callable[[BenchError], None]
     ) -> None:
-        """Send a request; one of the callbacks is called with what comes back."""
+        """Send a request; one of the callbacks is called with the reply or the error."""
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._transport.write(b"POST " + path + self._head + b"%d\r\n\r\n" % len(body) + body)
 
     async def post(self, path: bytes, body: bytes) -> bytes:
-        """Send a request and return the answer's body. Raises `BenchError` for anything but a result."""
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.request(path, body, answer.set_result, answer.set_exception)
+        """Send a request and return the response body. Raises `BenchError` for errors."""
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.request(path, body, reply.set_result, reply.set_exception)
         try:
-            async with asyncio.timeout(TIMEOUT):  # `wait_for` forgets a cancellation that comes with the answer
-                return await answer
+            async with asyncio.timeout(TIMEOUT):  # `wait_for` loses a cancellation that arrives with the response
+                return await reply
         except TimeoutError as error:
             raise BenchError(f"no answer from {path.decode()} within {TIMEOUT:.0f} s") from error
         finally:
@@ -107,13 +107,13 @@ class ApiConnection(asyncio.Protocol):
 
 
 def _ignore(_: object) -> None:
-    """Nobody waits for this answer."""
+    """Ignore the response."""
 
 
-async def open_api(address: Address, key: str, trusted: Pair | None = None) -> ApiConnection:
-    """Connect to the API, by TLS if there is a certificate to be `trusted`. Raises `BenchError` when nobody listens."""
+async def open_api(address: Address, key: str, certificate: CertificatePair | None = None) -> ApiConnection:
+    """Connect to the API, over TLS with a `certificate` to trust. Raises `BenchError` if the connection fails."""
     host, port = address
-    tls = trusted.trust() if trusted else None
+    tls = certificate.trust() if certificate else None
     try:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: ApiConnection(f"{host}:{port}", key), host, port, ssl=tls, server_hostname=HOST if tls else None
@@ -138,4 +138,4 @@ def batch_body(publishes: Sequence[bytes]) -> bytes:
     return b'{"commands":[' + b",".join(b'{"publish":' + body + b"}" for body in publishes) + b"]}"
 
 
-HTTP_API: Final = ApiDoor(open_api, PUBLISH, BATCH, publish_body, batch_body)
+HTTP_API: Final = ApiSpec(open_api, PUBLISH, BATCH, publish_body, batch_body)

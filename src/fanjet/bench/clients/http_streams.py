@@ -1,4 +1,4 @@
-"""The client's side of HTTP streaming and SSE: a request that opens the stream, and pongs by requests of their own."""
+"""The client side of HTTP streaming and SSE: the opening request, and pongs in separate requests."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -13,24 +13,24 @@ _END: Final = b"\r\n"
 
 
 def http_stream_request(host: str, port: int, hello: Sequence[object]) -> bytes:
-    """Return the request whose response brings the answers to the commands `hello`, and all that follows."""
+    """Return the request whose response streams the replies to `hello` and all later messages."""
     return post(f"{host}:{port}", "/connection/http_stream", command_lines(hello))
 
 
 def sse_request(host: str, port: int, hello: Sequence[object]) -> bytes:
-    """Return the same for SSE, as a browser's `EventSource` sends it."""
+    """Return the same request for SSE, as sent by a browser's `EventSource`."""
     commands = quote(command_lines(hello), safe="")
     return f"GET /connection/sse?cf_connect={commands} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
 
 
 def pong_request(connected: dict[str, Any]) -> bytes:
-    """Return the request that answers a ping; `connected` is the result of the client's connect."""
+    """Return the emulation request with a pong; `connected` is the client's connect result."""
     body = {"session": connected["session"], "node": connected["node"], "data": "{}"}
     return post("localhost", "/emulation", msgspec.json.encode(body))
 
 
 def command_lines(commands: Sequence[object]) -> bytes:
-    """Return these commands, one a line."""
+    """Encode commands, one per line."""
     return b"\n".join(msgspec.json.encode(command) for command in commands)
 
 
@@ -43,7 +43,7 @@ def post(host: str, path: str, body: bytes) -> bytes:
 
 
 class LineReader:
-    """Cuts a stream into lines, which it yields as text frames."""
+    """Splits a stream into lines, yielded as text frames."""
 
     __slots__ = ("_rest",)
 
@@ -58,7 +58,7 @@ class LineReader:
 
 
 class BodyReader:
-    """Cuts a chunked body into messages, which it yields as text frames: lines, or events less what is around them."""
+    """Splits a chunked body into messages, yielded as text frames: lines, or the data of SSE events."""
 
     __slots__ = ("_body", "_chunks")
 
@@ -87,8 +87,8 @@ class BodyReader:
         return rest[:length]
 
 
-class EmulationLink(asyncio.Protocol):
-    """A keep-alive connection for the pongs of all clients, opened when there is one. Nobody looks at the answers."""
+class EmulationConnection(asyncio.Protocol):
+    """A keep-alive connection for the pongs of all clients, opened on demand. Responses are ignored."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port
@@ -97,7 +97,7 @@ class EmulationLink(asyncio.Protocol):
         self._waiting: list[bytes] = []
 
     def write(self, request: bytes) -> None:
-        """Send a request; the server closes connections that have been idle."""
+        """Send a request, over a new connection if the server has closed the idle one."""
         if self._transport is not None:
             self._transport.write(request)
             return
@@ -107,7 +107,7 @@ class EmulationLink(asyncio.Protocol):
             self._opening = loop.create_task(loop.create_connection(lambda: self, *self._address))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send what has waited."""
+        """Send the waiting requests."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.writelines(self._waiting)
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""As much of Protobuf as the generator needs: strings, bytes and messages out; fields in, one after another."""
+"""The subset of Protobuf that the generator needs: encodes length-delimited fields, decodes fields."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -22,7 +22,7 @@ def _varint(value: int) -> bytes:
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield number and value of every field. Raises `ValueError` for types that no message here has."""
+    """Yield number and value of every field. Raises `ValueError` for unsupported wire types."""
     at = 0
     while at < len(message):
         key, at = _read_varint(message, at)
@@ -37,7 +37,7 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def messages(message: bytes, number: int) -> list[bytes]:
-    """Return the values of all fields of this number that hold a string, bytes or a message."""
+    """Return the values of all length-delimited fields with this number."""
     return [value for found, value in fields(message) if found == number and isinstance(value, bytes)]
 
 

@@ -1,4 +1,4 @@
-"""Clients that come back when they are sent away, as those of SDKs do, and look at every offset."""
+"""Clients that reconnect like SDKs and check every offset."""
 
 import asyncio
 import itertools
@@ -9,66 +9,66 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from ..errors import BenchError
-from ..workload.payload import now_us, stamps
+from ..workload.payload import now_us, timestamps
 from .client import TIMEOUT, Address, hello
 from .websocket import OP_CLOSE, PING, PONG_FRAME, FrameReader, commands_frame, handshake
 
 if TYPE_CHECKING:
     from ..measurement.latency import Latencies
 
-FIRST_PAUSE: Final = 0.5
-"""Seconds before a client comes back: at least this, and a random time on top, which doubles with each failure."""
+MIN_RECONNECT_DELAY: Final = 0.5
+"""Minimum delay in seconds before a reconnect, plus a random delay that doubles with each failure."""
 
-LONGEST_PAUSE: Final = 20.0
+MAX_RECONNECT_DELAY: Final = 20.0
 
-AT_ONCE: Final = 200
-"""Connections that are being opened at the same time, when all begin."""
+CONNECT_CONCURRENCY: Final = 200
+"""Connections opened at the same time at the start."""
 
 
 class Balancer:
-    """Says where to connect: to each address in turn, but for those that are down."""
+    """Round-robin over addresses, skipping those marked as down."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self._addresses = addresses
-        self._turn = itertools.cycle(addresses)
+        self._rotation = itertools.cycle(addresses)
         self._down: set[Address] = set()
 
-    def take_out(self, address: Address) -> None:
-        """Send nobody there."""
+    def mark_down(self, address: Address) -> None:
+        """Stop using this address."""
         self._down.add(address)
 
-    def put_back(self, address: Address) -> None:
-        """Send clients there again."""
+    def mark_up(self, address: Address) -> None:
+        """Use this address again."""
         self._down.discard(address)
 
-    def choose(self) -> Address:
-        """The next address."""
-        return next(address for address in self._turn if address not in self._down)
+    def next_address(self) -> Address:
+        """Return the next address."""
+        return next(address for address in self._rotation if address not in self._down)
 
 
-class Book:
-    """What became of all clients."""
+class DeliveryStats:
+    """Delivery statistics of all clients."""
 
     def __init__(self) -> None:
         self.lost = 0
-        """Publications that a client did not get although it came back."""
+        """Publications that a client has missed."""
         self.repeated = 0
-        """Publications that a client got twice."""
+        """Publications that a client has received twice."""
         self.unrecovered = 0
-        """Subscriptions that the server could not carry on."""
-        self.returns: list[float] = []
-        """When somebody was back and had recovered."""
+        """Subscriptions that the server could not recover."""
+        self.reconnected_at: list[float] = []
+        """Times at which clients have reconnected and resubscribed."""
         self.waiting = 0
-        """Clients without a subscription at present."""
+        """Clients without a subscription now."""
         self._changed = asyncio.Event()
 
-    def note(self, waiting: int) -> None:
-        """So many more clients wait for their subscription, or less."""
+    def add_waiting(self, waiting: int) -> None:
+        """Change the number of clients without a subscription."""
         self.waiting += waiting
         self._changed.set()
 
-    async def all_back(self, within: float) -> None:
-        """Wait until every client has its subscription. Raises `BenchError`."""
+    async def wait_all_subscribed(self, within: float) -> None:
+        """Wait until every client is subscribed. Raises `BenchError`."""
         try:
             async with asyncio.timeout(within):
                 while self.waiting:
@@ -78,56 +78,56 @@ class Book:
             raise BenchError(f"{self.waiting} clients are not subscribed within {within:.0f} s") from error
 
 
-class Returning(asyncio.Protocol):
-    """A subscriber of one channel."""
+class ReconnectingClient(asyncio.Protocol):
+    """A reconnecting subscriber of one channel."""
 
-    def __init__(self, token: str, channel: str, balancer: Balancer, book: Book) -> None:
+    def __init__(self, token: str, channel: str, balancer: Balancer, stats: DeliveryStats) -> None:
         self.channel = channel
         self.offset = 0
         self.latencies: Latencies | None = None
-        """Where it notes how long publications took that came by themselves, if it should."""
+        """Collects the latencies of live publications, if set."""
         self._token = token
         self._balancer = balancer
-        self._book = book
+        self._stats = stats
         self._epoch = ""
         self._commands: Iterator[int] = itertools.count(1)
         self._head: bytes | None = b""
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._subscribed = False
 
-    async def run(self, first: Address) -> None:
-        """Connect there, and wherever the balancer says later; until cancelled."""
-        address, failures = first, 0
+    async def run(self, address: Address) -> None:
+        """Connect to `address`, and on each reconnect to the balancer's next address, until cancelled."""
+        failures = 0
         while True:
-            self._begin()
+            self._reset()
             try:
                 async with asyncio.timeout(TIMEOUT):
                     await asyncio.get_running_loop().create_connection(lambda: self, *address)
             except (OSError, TimeoutError):
                 failures += 1
             else:
-                await self._ended
+                await self._closed
                 failures = 0
-            await asyncio.sleep(_pause(failures))
-            address = self._balancer.choose()
+            await asyncio.sleep(_reconnect_delay(failures))
+            address = self._balancer.next_address()
 
     def close(self) -> None:
         """Drop the connection."""
         if self._transport is not None:
             self._transport.abort()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._commands = itertools.count(1)
         self._head = b""
         self._reader = FrameReader()
-        self._ended = asyncio.get_running_loop().create_future()
+        self._closed = asyncio.get_running_loop().create_future()
 
-    # What the event loop calls.
+    # Callbacks of the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a WebSocket."""
+        """Send the WebSocket handshake."""
         self._transport = cast("asyncio.Transport", transport)
         host, port = self._transport.get_extra_info("peername")[:2]
         self._transport.write(handshake(host, port))
@@ -148,14 +148,14 @@ class Returning(asyncio.Protocol):
                 self.close()
                 return
             for message in payload.split(b"\n"):
-                self._take(message)
+                self._on_message(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Come back."""
+        """Start the reconnect."""
         self._transport = None
         self._unsubscribe()
-        if not self._ended.done():
-            self._ended.set_result(None)
+        if not self._closed.done():
+            self._closed.set_result(None)
 
     # Messages.
 
@@ -166,12 +166,12 @@ class Returning(asyncio.Protocol):
             self._transport.write(commands_frame(*commands))
 
     def _subscribe(self) -> dict[str, Any]:
-        wish: dict[str, Any] = {"channel": self.channel}
+        request: dict[str, Any] = {"channel": self.channel}
         if self._epoch:
-            wish |= {"recover": True, "epoch": self._epoch, "offset": self.offset}
-        return {"subscribe": wish}
+            request |= {"recover": True, "epoch": self._epoch, "offset": self.offset}
+        return {"subscribe": request}
 
-    def _take(self, message: bytes) -> None:
+    def _on_message(self, message: bytes) -> None:
         if message == PING:
             if self._transport is not None:
                 self._transport.write(PONG_FRAME)
@@ -179,68 +179,71 @@ class Returning(asyncio.Protocol):
         parsed = msgspec.json.decode(message)
         push = parsed.get("push", {})
         if "pub" in push:
-            self._take_publication(push["pub"])
+            self._on_publication(push["pub"])
             if self.latencies is not None:
                 now = now_us()
-                self.latencies.add_all([now - stamp for stamp in stamps(message)])
+                self.latencies.add_all([now - timestamp for timestamp in timestamps(message)])
         elif "unsubscribe" in push:
             self._unsubscribe()
             self._send(self._subscribe())
         elif "subscribe" in parsed:
-            self._take_subscription(parsed["subscribe"])
+            self._on_subscribed(parsed["subscribe"])
         elif "error" in parsed:
             self.close()
 
-    def _take_subscription(self, result: dict[str, Any]) -> None:
+    def _on_subscribed(self, result: dict[str, Any]) -> None:
         if self._epoch:
-            self._book.returns.append(asyncio.get_running_loop().time())
+            self._stats.reconnected_at.append(asyncio.get_running_loop().time())
         if result.get("recovered"):
             for publication in result.get("publications", ()):
-                self._take_publication(publication)
+                self._on_publication(publication)
         else:
-            self._book.unrecovered += bool(self._epoch)
+            self._stats.unrecovered += bool(self._epoch)
             self._epoch, self.offset = result["epoch"], result.get("offset", 0)
         if not self._subscribed:
             self._subscribed = True
-            self._book.note(-1)
+            self._stats.add_waiting(-1)
 
     def _unsubscribe(self) -> None:
         if self._subscribed:
             self._subscribed = False
-            self._book.note(1)
+            self._stats.add_waiting(1)
 
-    def _take_publication(self, publication: dict[str, Any]) -> None:
+    def _on_publication(self, publication: dict[str, Any]) -> None:
         offset = publication["offset"]
         if offset <= self.offset:
-            self._book.repeated += 1
+            self._stats.repeated += 1
             return
-        self._book.lost += offset - self.offset - 1
+        self._stats.lost += offset - self.offset - 1
         self.offset = offset
 
 
-def _pause(failures: int) -> float:
-    return min(LONGEST_PAUSE, FIRST_PAUSE + random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures)))
+def _reconnect_delay(failures: int) -> float:
+    return min(
+        MAX_RECONNECT_DELAY,
+        MIN_RECONNECT_DELAY + random.uniform(0, min(MAX_RECONNECT_DELAY, MIN_RECONNECT_DELAY * 2**failures)),
+    )
 
 
-class Crowd:
-    """All of them, and the tasks that they run in."""
+class ClientGroup:
+    """A group of clients and their tasks."""
 
-    def __init__(self, book: Book) -> None:
-        self.clients: list[Returning] = []
-        self._book = book
+    def __init__(self, stats: DeliveryStats) -> None:
+        self.clients: list[ReconnectingClient] = []
+        self._stats = stats
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def add(self, clients: Sequence[Returning], first: Address) -> None:
-        """Let these connect to `first`, and wait until they are subscribed. Raises `BenchError`."""
+    async def add(self, clients: Sequence[ReconnectingClient], address: Address) -> None:
+        """Let these connect to `address`, and wait until they are subscribed. Raises `BenchError`."""
         self.clients += clients
-        for start in range(0, len(clients), AT_ONCE):
-            lot = clients[start : start + AT_ONCE]
-            self._book.note(len(lot))
-            self._tasks += [asyncio.ensure_future(client.run(first)) for client in lot]
-            await self._book.all_back(TIMEOUT)
+        for start in range(0, len(clients), CONNECT_CONCURRENCY):
+            batch = clients[start : start + CONNECT_CONCURRENCY]
+            self._stats.add_waiting(len(batch))
+            self._tasks += [asyncio.ensure_future(client.run(address)) for client in batch]
+            await self._stats.wait_all_subscribed(TIMEOUT)
 
     async def close(self) -> None:
-        """Have nobody come back any more, and drop all connections."""
+        """Cancel reconnects and drop all connections."""
         for task in self._tasks:
             task.cancel()
         for client in self.clients:

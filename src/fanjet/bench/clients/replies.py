@@ -1,4 +1,4 @@
-"""What comes back on a client's connection."""
+"""Reads replies and pushes on a client's connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from ..errors import BenchError
 from .websocket import OP_CLOSE, PING, PONG_FRAME, FrameReader
 
 
-class Answers(asyncio.Protocol):
-    """Takes a connection over and hands out its messages one by one; pings it answers itself."""
+class ReplyReader(asyncio.Protocol):
+    """Takes over a connection, passes on its messages one by one, and replies to pings."""
 
     __slots__ = ("_on_failure", "_on_message", "_reader", "_transport")
 
@@ -18,7 +18,7 @@ class Answers(asyncio.Protocol):
         on_message: Callable[[bytes], None],
         on_failure: Callable[[BenchError], None],
     ) -> None:
-        """`on_failure` is told of a lost connection, and of errors in messages before those are handed out."""
+        """`on_failure` is called for a lost connection, and for errors in messages before these are passed on."""
         self._transport = transport
         self._on_message = on_message
         self._on_failure = on_failure
@@ -26,14 +26,14 @@ class Answers(asyncio.Protocol):
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
-        """Cut frames into messages."""
+        """Split frames into messages."""
         for opcode, payload in self._reader.frames(data):
             if opcode == OP_CLOSE:
                 self._on_failure(BenchError(f"closed with {int.from_bytes(payload[:2], 'big')}"))
             for message in payload.split(b"\n"):
-                self._take(message)
+                self._dispatch(message)
 
-    def _take(self, message: bytes) -> None:
+    def _dispatch(self, message: bytes) -> None:
         if message == PING:
             self._transport.write(PONG_FRAME)
             return
@@ -42,5 +42,5 @@ class Answers(asyncio.Protocol):
         self._on_message(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell that there is no more to come."""
+        """Report the lost connection."""
         self._on_failure(BenchError(f"connection closed by the server ({exc or 'end of stream'})"))

@@ -1,4 +1,4 @@
-"""What can carry a client's connection."""
+"""The client transports: how each opens a connection and reads messages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,43 +14,43 @@ Command = dict[str, Any]
 
 
 class MessageReader(Protocol):
-    """Cuts what comes into frames."""
+    """Splits received data into frames."""
 
     def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield opcode (as of WebSocket) and payload of every frame that `data` completes."""
+        """Yield the WebSocket opcode and the payload of every frame that `data` completes."""
 
 
-class Sink(Protocol):
-    """Where pongs are written: the connection itself, or one beside it."""
+class PongSink(Protocol):
+    """Receives pongs: the connection itself, or the emulation connection."""
 
     def write(self, data: bytes, /) -> None:
         """Send."""
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
-    """How a connection is opened, and how what comes on it is read."""
+class TransportSpec:
+    """Specifies how to open a connection and how to read its messages."""
 
     name: str
     request: Callable[[str, int, Sequence[Command]], bytes]
-    """Host, port and the first commands; returns what is sent first."""
+    """Takes host, port and the first commands; returns the first bytes to send."""
     status: bytes | None
-    """What the answer's status line has to hold; None for answers that have no such head."""
+    """The status expected in the response's status line; None for responses without one."""
     follow_up: Callable[[Sequence[Command]], bytes]
-    """The first commands; returns what is sent once the answer's head has come."""
+    """Takes the first commands; returns the bytes to send after the response's head."""
     reader: Callable[[], MessageReader]
     pong: bytes = b""
-    """What answers a ping of the protocol, where clients do that on the connection itself."""
+    """The reply to a protocol ping, if it is sent on the connection itself."""
     native_pong: Callable[[bytes], bytes] = lambda payload: payload
-    """What answers a ping frame with this payload."""
+    """Returns the reply to a ping frame with this payload."""
     port: Callable[[int], int] = lambda port: port
-    """The server's port; returns where this carrier is served."""
+    """Takes the server's port; returns the port of this transport."""
     quic: bool = False
-    """It is a WebTransport session."""
+    """A WebTransport session over QUIC."""
     emulated: bool = False
-    """Pongs go by requests of their own."""
+    """Pongs are sent in separate requests."""
     unidirectional: bool = False
-    """There are no commands but those that open it, one answer to all of them, and no pongs."""
+    """No commands after the first ones, one reply to all of these, and no pongs."""
 
 
 def _nothing(_: Sequence[Command]) -> bytes:
@@ -61,7 +61,7 @@ def _pong_frame(payload: bytes) -> bytes:
     return masked_frame(OP_PONG, payload)
 
 
-WEBSOCKET: Final = Carrier(
+WEBSOCKET: Final = TransportSpec(
     "websocket",
     request=lambda host, port, _: handshake(host, port),
     status=b" 101 ",
@@ -70,9 +70,9 @@ WEBSOCKET: Final = Carrier(
     pong=PONG_FRAME,
     native_pong=_pong_frame,
 )
-HTTP_STREAM: Final = Carrier("http_stream", http_stream_request, b" 200 ", _nothing, BodyReader, emulated=True)
-SSE: Final = Carrier("sse", sse_request, b" 200 ", _nothing, BodyReader, emulated=True)
-UNI_WEBSOCKET: Final = Carrier(
+HTTP_STREAM: Final = TransportSpec("http_stream", http_stream_request, b" 200 ", _nothing, BodyReader, emulated=True)
+SSE: Final = TransportSpec("sse", sse_request, b" 200 ", _nothing, BodyReader, emulated=True)
+UNI_WEBSOCKET: Final = TransportSpec(
     "uni_websocket",
     request=lambda host, port, _: handshake(host, port, "/connection/uni_websocket"),
     status=b" 101 ",
@@ -81,16 +81,16 @@ UNI_WEBSOCKET: Final = Carrier(
     native_pong=_pong_frame,
     unidirectional=True,
 )
-"""Its ping frames, which come after 25 s and want an answer, are nothing for runs as long as that."""
-UNI_HTTP_STREAM: Final = Carrier(
+"""Its ping frames come after 25 s and expect a reply, so runs must be shorter."""
+UNI_HTTP_STREAM: Final = TransportSpec(
     "uni_http_stream", uni_http_stream_request, b" 200 ", _nothing, BodyReader, unidirectional=True
 )
-UNI_SSE: Final = Carrier("uni_sse", uni_sse_request, b" 200 ", _nothing, BodyReader, unidirectional=True)
-UNI_GRPC: Final = Carrier(
+UNI_SSE: Final = TransportSpec("uni_sse", uni_sse_request, b" 200 ", _nothing, BodyReader, unidirectional=True)
+UNI_GRPC: Final = TransportSpec(
     "uni_grpc", uni_grpc_request, None, _nothing, UniGrpcReader, port=uni_grpc_port, unidirectional=True
 )
-"""As above: a server that has heard nothing for 25 s sends a ping of HTTP/2."""
-WEBTRANSPORT: Final = Carrier(
+"""As above: the server sends an HTTP/2 ping after 25 s without data."""
+WEBTRANSPORT: Final = TransportSpec(
     "webtransport",
     request=lambda _host, _port, hello: command_lines(hello) + b"\n",
     status=None,

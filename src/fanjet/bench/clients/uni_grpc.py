@@ -1,4 +1,4 @@
-"""The client's side of the unidirectional gRPC stream: a connection of its own for each call."""
+"""The client side of the unidirectional gRPC stream, with one connection per call."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -14,7 +14,7 @@ from .websocket import OP_CLOSE, OP_PING, OP_TEXT
 CONSUME: Final = "/centrifugal.centrifugo.unistream.CentrifugoUniStream/Consume"
 
 # Fields of ConnectRequest, of Push, of Connect and Disconnect in it, and of an entry of a map.
-_TOKEN, _WISHES = 1, 3
+_TOKEN, _SUBSCRIPTIONS = 1, 3
 _CONNECT, _DISCONNECT = 10, 11
 _SUBS = 4
 _CODE, _REASON = 1, 2
@@ -22,23 +22,23 @@ _KEY, _VALUE = 1, 2
 
 
 def uni_grpc_request(host: str, port: int, hello: Sequence[dict[str, Any]]) -> bytes:
-    """Return what opens the connection and the call; its stream brings the answer to `hello`, and all that follows."""
+    """Return the bytes that open the connection and the call, which streams the reply to `hello` and all pushes."""
     block = hpack.Encoder().encode(call_fields(f"{host}:{port}", CONSUME))
-    return http2.OPENING + call(1, block, _connect_request(hello))
+    return http2.CLIENT_PREFACE + call(1, block, _connect_request(hello))
 
 
 def _connect_request(hello: Sequence[dict[str, Any]]) -> bytes:
-    """Return what a connect command and subscribe commands come to: the channels become wishes."""
+    """Return a ConnectRequest made of a connect command and subscribe commands."""
     connect, *subscribes = hello
     channels = [command["subscribe"]["channel"].encode() for command in subscribes]
-    wishes = (field(_WISHES, field(_KEY, channel) + field(_VALUE, b"")) for channel in channels)
-    return field(_TOKEN, connect["connect"]["token"].encode()) + b"".join(wishes)
+    subscriptions = (field(_SUBSCRIPTIONS, field(_KEY, channel) + field(_VALUE, b"")) for channel in channels)
+    return field(_TOKEN, connect["connect"]["token"].encode()) + b"".join(subscriptions)
 
 
 class UniGrpcReader:
-    """Cuts what comes into those pushes that open or end a connection, in JSON as the other transports have them.
+    """Reads the connect and disconnect pushes and yields them as JSON, like the other transports.
 
-    What HTTP/2 wants answered it yields as a ping whose payload is the answer.
+    Frames that HTTP/2 must acknowledge are yielded as a ping whose payload is the acknowledgement.
     """
 
     __slots__ = ("_http2", "_messages", "_statuses")
@@ -49,10 +49,10 @@ class UniGrpcReader:
         self._statuses = StatusReader()
 
     def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield opcode (as of WebSocket) and payload of what `data` completes."""
+        """Yield the WebSocket opcode and the payload of every message that `data` completes."""
         for frame in self._http2.frames(data):
-            if answer := http2.acknowledgement(frame):
-                yield OP_PING, answer
+            if reply := http2.ack_for(frame):
+                yield OP_PING, reply
             elif frame.kind == http2.DATA:
                 for push in self._messages.messages(frame.payload):
                     yield from _as_json(push)
@@ -75,8 +75,8 @@ def _as_json(push: bytes) -> Iterator[tuple[int, bytes]]:
         }
         yield OP_TEXT, msgspec.json.encode({"connect": {"subs": subs}})
     for disconnect in messages(push, _DISCONNECT):
-        said = dict(fields(disconnect))
-        yield OP_TEXT, _disconnect(said.get(_CODE), said.get(_REASON))
+        fields_found = dict(fields(disconnect))
+        yield OP_TEXT, _disconnect(fields_found.get(_CODE), fields_found.get(_REASON))
 
 
 def _disconnect(code: object, reason: object) -> bytes:

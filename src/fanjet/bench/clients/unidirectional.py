@@ -1,4 +1,4 @@
-"""The client's side of the unidirectional transports: what opens a connection and subscribes it, all at once."""
+"""Requests that open and subscribe a connection on the unidirectional transports."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,12 @@ Commands = Sequence[dict[str, Any]]
 
 
 def uni_http_stream_request(host: str, port: int, hello: Commands) -> bytes:
-    """Return the request whose response brings the answer to `hello`, and all that follows."""
+    """Return the request whose response streams the reply to `hello` and all pushes."""
     return post(f"{host}:{port}", "/connection/uni_http_stream", _connect_request(hello))
 
 
 def uni_sse_request(host: str, port: int, hello: Commands) -> bytes:
-    """Return the same for SSE, as a browser's `EventSource` sends it."""
+    """Return the same request for SSE, as sent by a browser's `EventSource`."""
     request = quote(_connect_request(hello), safe="")
     return f"GET /connection/uni_sse?cf_connect={request} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
 
@@ -29,7 +29,7 @@ def connect_frame(hello: Commands) -> bytes:
 
 
 def _connect_request(hello: Commands) -> bytes:
-    """Return what a connect command and subscribe commands come to: the channels become wishes."""
+    """Return a connect request made of a connect command and subscribe commands."""
     connect, *subscribes = hello
-    wishes: dict[str, dict[str, Any]] = {command["subscribe"]["channel"]: {} for command in subscribes}
-    return msgspec.json.encode({**connect["connect"], "subs": wishes})
+    subscriptions: dict[str, dict[str, Any]] = {command["subscribe"]["channel"]: {} for command in subscribes}
+    return msgspec.json.encode({**connect["connect"], "subs": subscriptions})

@@ -1,4 +1,4 @@
-"""The client's side of the wire: the handshake, masked frames out, frames in."""
+"""The client side of WebSocket: handshake, masked frames out, frames in."""
 
 import base64
 import os
@@ -13,18 +13,18 @@ OP_PING: Final = 9
 OP_PONG: Final = 10
 
 PING: Final = b"{}"
-"""The server's ping, alone between line breaks or frame headers; no payload of the benchmark contains these bytes."""
+"""The server's ping, alone in a line or frame; no payload of the benchmark contains these bytes."""
 
 _MASK_KEY: Final = bytes((0x37, 0xFA, 0x21, 0x3D))
 
 
 def text_frame(payload: bytes) -> bytes:
-    """Return one final, masked text frame that carries `payload`."""
+    """Return a final, masked text frame with this payload."""
     return masked_frame(OP_TEXT, payload)
 
 
 def masked_frame(opcode: int, payload: bytes) -> bytes:
-    """Return one final frame masked with a fixed key, which makes frames that can be built once and sent often."""
+    """Return a final frame masked with a fixed key, so that it can be built once and sent often."""
     size = len(payload)
     if size < 126:
         head = bytes((0x80 | opcode, 0x80 | size))
@@ -45,7 +45,7 @@ PONG_FRAME: Final = text_frame(b"{}")
 
 
 def handshake(host: str, port: int, path: str = "/connection/websocket") -> bytes:
-    """Return the request that opens a JSON connection, as an SDK outside a browser sends it."""
+    """Return the handshake of a JSON connection, as sent by an SDK outside a browser."""
     key = base64.b64encode(os.urandom(16)).decode()
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -54,12 +54,12 @@ def handshake(host: str, port: int, path: str = "/connection/websocket") -> byte
 
 
 def commands_frame(*commands: dict[str, object]) -> bytes:
-    """Return one frame with these commands, one a line (01 §2.4)."""
+    """Return a frame with these commands, one per line (01 §2.4)."""
     return text_frame(b"\n".join(msgspec.json.encode(command) for command in commands))
 
 
 class FrameReader:
-    """Cuts a server's bytes into frames. Whatever the chunks, the same frames come out; fragments are not expected."""
+    """Splits received bytes into frames. Fragmented messages are not expected."""
 
     __slots__ = ("_buffer",)
 
@@ -78,7 +78,7 @@ class FrameReader:
 
 
 def _frame_bounds(buffer: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the payload of the unmasked frame at `at` begins and ends, or None while it is incomplete."""
+    """Return start and end of the payload of the unmasked frame at `at`; None while it is incomplete."""
     if len(buffer) < at + 2:
         return None
     size, start = buffer[at + 1], at + 2

@@ -1,6 +1,6 @@
-"""The client's side of WebTransport: a QUIC connection of its own for each session (extra `fanjet[http3]`).
+"""The client side of WebTransport, with one QUIC connection per session (extra `fanjet[http3]`).
 
-aioquic takes a multiple of what a plain socket takes for a message: a few dozen subscribers occupy a processor.
+A message costs a multiple of that on a plain socket in aioquic: a few dozen subscribers occupy a processor.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated, QuicEvent, StreamDataReceived
 
 from ..errors import BenchError, NotAvailable
-from ..processes.certificate import HOST, Pair
+from ..processes.certificate import HOST, CertificatePair
 
 PATH: Final = b"/connection/webtransport"
 
 _ALPN: Final = "h3"
 _NO_APPLICATION_PROTOCOL: Final = 0x100 + 120
-"""The TLS alert, as QUIC closes with it (RFC 9001 section 4.8)."""
+"""The TLS alert as a QUIC error code (RFC 9001 section 4.8)."""
 
 
 class SessionTransport(asyncio.Transport):
-    """The stream of a session, as a client sees it."""
+    """The message stream of a session as an asyncio transport."""
 
     def __init__(self, session: "_Session", address: tuple[str, int], protocol: asyncio.Protocol) -> None:
         super().__init__({"peername": address})
@@ -33,7 +33,7 @@ class SessionTransport(asyncio.Transport):
         self._closing = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have what comes from now on read by this one."""
+        """Replace the protocol that receives data."""
         self.protocol = cast("asyncio.Protocol", protocol)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -45,7 +45,7 @@ class SessionTransport(asyncio.Transport):
         return self._closing
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Tell the protocol, once."""
+        """Call the protocol's `connection_lost` once."""
         if not self._closing:
             self._closing = True
             self.protocol.connection_lost(error)
@@ -59,7 +59,7 @@ class SessionTransport(asyncio.Transport):
 
 
 class _Session(QuicConnectionProtocol):
-    """A connection whose one stream for messages goes past HTTP/3 as soon as it is open."""
+    """A connection whose message stream bypasses HTTP/3 once it is open."""
 
     def __init__(self, quic: QuicConnection, address: tuple[str, int], protocol: asyncio.Protocol) -> None:
         super().__init__(quic)
@@ -71,12 +71,12 @@ class _Session(QuicConnectionProtocol):
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(self, data: bytes) -> None:
-        """Send on the stream, with whatever else is sent in this turn of the loop."""
+        """Send on the stream, together with other data of this event loop turn."""
         self._quic.send_stream_data(self._stream, data)
         self._transmit_soon()
 
     def drop(self) -> None:
-        """Say that the connection is closed, and wait for nothing."""
+        """Close the connection without waiting for the peer."""
         self.close()
         if self._timer is not None:
             self._timer.cancel()
@@ -84,7 +84,7 @@ class _Session(QuicConnectionProtocol):
         self._transport.close()
 
     def quic_event_received(self, event: QuicEvent) -> None:
-        """Hand over messages; open the session with everything else."""
+        """Pass on messages; all other events open the session."""
         if isinstance(event, StreamDataReceived) and event.stream_id == self._stream:
             assert self._messages is not None
             if event.data:
@@ -92,15 +92,15 @@ class _Session(QuicConnectionProtocol):
             if event.end_stream:
                 self._messages.connection_lost(None)
         elif isinstance(event, ProtocolNegotiated):
-            self._ask(event.alpn_protocol)
+            self._request_session(event.alpn_protocol)
         elif isinstance(event, ConnectionTerminated):
             self._terminated(event)
         elif self._http is not None:
             for happened in self._http.handle_event(event):
                 self._on_http(happened)
 
-    def _ask(self, alpn: str | None) -> None:
-        """Ask for a session."""
+    def _request_session(self, alpn: str | None) -> None:
+        """Request a session."""
         if alpn != _ALPN:
             self._fail(NotAvailable("the server agrees on no HTTP/3"))
             return
@@ -118,7 +118,7 @@ class _Session(QuicConnectionProtocol):
         )
 
     def _on_http(self, event: H3Event) -> None:
-        """Open the stream when the session is given."""
+        """Open the stream when the session is accepted."""
         if not isinstance(event, HeadersReceived) or event.stream_id != self._request:
             return
         status = dict(event.headers)[b":status"]
@@ -145,12 +145,12 @@ class _Session(QuicConnectionProtocol):
             self.opened.set_exception(error)
 
 
-async def open_session(address: tuple[str, int], trusted: Pair, protocol: asyncio.Protocol) -> None:
-    """Connect `protocol` to the stream of a new session. Raises `BenchError`; `NotAvailable` for want of HTTP/3."""
+async def open_session(address: tuple[str, int], certificate: CertificatePair, protocol: asyncio.Protocol) -> None:
+    """Connect `protocol` to the stream of a new session. Raises `BenchError`, or `NotAvailable` without HTTP/3."""
     configuration = QuicConfiguration(
         is_client=True, alpn_protocols=[_ALPN], server_name=HOST, max_datagram_frame_size=65536
     )
-    configuration.load_verify_locations(cadata=trusted.certificate.encode())
+    configuration.load_verify_locations(cadata=certificate.certificate.encode())
     loop = asyncio.get_running_loop()
     quic = QuicConnection(configuration=configuration)
     endpoint: tuple[Any, _Session] = await loop.create_datagram_endpoint(

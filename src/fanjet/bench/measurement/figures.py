@@ -1,4 +1,4 @@
-"""Figures: what a scenario found out."""
+"""The figures that a scenario measures."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -33,7 +33,7 @@ def cpu_per(what: str, cpu_ns: int, count: int) -> Figure:
 
 
 def throughput(what: str, count: int, seconds: float) -> Figure:
-    """Return how many per second."""
+    """Return a rate per second."""
     return Figure(what, count / seconds, Unit.PER_SECOND)
 
 

@@ -1,4 +1,4 @@
-"""Latencies collected during a measurement and what is said of them."""
+"""Latencies collected during a measurement, and their quantiles."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ class Latencies:
     sample: list[int] = field(default_factory=list)
 
     def add(self, latency: int) -> None:
-        """Note one latency in microseconds."""
+        """Add a latency in microseconds."""
         self.sample.append(latency)
 
     def add_all(self, latencies: Iterable[int]) -> None:
-        """Note several."""
+        """Add several latencies."""
         self.sample.extend(latencies)
 
     def clear(self) -> None:
-        """Forget what was noted, after warming up."""
+        """Drop all latencies, after the warm-up."""
         self.sample.clear()
 
     def quantile(self, share: float) -> float:

@@ -1,4 +1,4 @@
-"""Results as a Markdown table and as JSON."""
+"""Formats results as a Markdown table and as JSON."""
 
 import math
 import platform
@@ -24,7 +24,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result]) -> dict[str, Any]:
-    """Return everything that was measured, round by round, and on what."""
+    """Return all figures, round by round, and the machine."""
     return {
         "machine": {"platform": platform.platform(), "python": sys.version},
         "results": [
@@ -74,7 +74,7 @@ def _rows(result: Result, send: float, compared: bool) -> Iterator[list[str]]:
 
 
 def _shortened(error: str) -> str:
-    """Return the first and the last line, for a cell of the table; of a traceback these are the telling ones."""
+    """Return the first and last line for a table cell; in a traceback these are the informative ones."""
     lines = error.splitlines()
     text = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
     return text[:_CELL].replace("|", "/")

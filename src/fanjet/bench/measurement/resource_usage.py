@@ -1,4 +1,4 @@
-"""What a server costs, seen from outside: CPU time and memory of its process and all that it started (Linux)."""
+"""CPU time and memory of a server's process tree, read from /proc (Linux)."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes in use. `pss` shares out pages that several processes map; it is `rss` where the kernel does not tell."""
+    """Bytes in use. `pss` divides shared pages among processes; it equals `rss` if the kernel does not report it."""
 
     rss: int
     pss: int
@@ -37,19 +37,19 @@ class ProcessTree:
             raise BenchError(f"no process {pid} in /proc")
 
     def cpu_ns(self) -> int:
-        """User and system time of all threads since their start; children that have ended count as well."""
+        """User and system time of all threads since their start, including ended children."""
         return sum(_process_cpu_ns(pid) + _ended_children_ns(pid) for pid in self._pids())
 
     def cpu_ns_of(self, role: str) -> int:
-        """The same of those processes alone that are `worker` or `engine`."""
+        """CPU time of the processes with this role, `worker` or `engine`."""
         return sum(_process_cpu_ns(pid) for pid in self._pids() if role_in(_environment(pid)) == role)
 
     def writes(self) -> int:
-        """System calls by which the processes have written so far, to whatever it was; 0 where that is not told."""
+        """Write system calls of the processes so far; 0 if the kernel does not report them."""
         return sum(map(_process_writes, self._pids()))
 
     def memory(self) -> Memory:
-        """Memory of all processes now."""
+        """Current memory of all processes."""
         both = [_process_memory(pid) for pid in self._pids()]
         return Memory(sum(one.rss for one in both), sum(one.pss for one in both))
 
@@ -70,7 +70,7 @@ def _children_by_parent() -> dict[int, list[int]]:
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the command's name (state first), none for a process just gone."""
+    """Return the fields of /proc/PID/stat after the command's name (state first); none for an ended process."""
     try:
         return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -78,7 +78,7 @@ def _stat_fields(pid: int) -> list[str]:
 
 
 def _environment(pid: int) -> dict[str, str]:
-    """What a process was started with; nothing of one that is gone or another user's."""
+    """The environment of a process; empty if it has ended or belongs to another user."""
     try:
         text = (_PROC / str(pid) / "environ").read_text(errors="replace")
     except OSError:
@@ -87,7 +87,7 @@ def _environment(pid: int) -> dict[str, str]:
 
 
 def _process_cpu_ns(pid: int) -> int:
-    """CPU time of a process by its clock, as clock_getcpuclockid(3) finds it: /proc counts in ticks only."""
+    """CPU time of a process by its CPU clock (see clock_getcpuclockid(3)): /proc only has ticks."""
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)
     except OSError:

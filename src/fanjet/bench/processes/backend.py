@@ -1,8 +1,8 @@
-"""The application backend that a server asks: a process of its own that answers at once, over connections it keeps.
+"""A proxy backend in a separate process: it responds at once, over keep-alive connections.
 
     python -m fanjet.bench.processes.backend HOST PORT
 
-It shares the generator's processor, never the server's where they are kept apart.
+It runs on the generator's processor, never on the server's if they are pinned.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ _READY: Final = b"ready\n"
 
 
 class _Backend(asyncio.Protocol):
-    """Answers every request of one connection alike, dated as servers do."""
+    """Sends the same response, with a Date header, to every request of a connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self._received = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer once a request is there as a whole; a server sends the next one only then."""
+        """Respond once a request is complete; requests are not pipelined."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         length = head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]
@@ -46,8 +46,8 @@ def _answer(now: int) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def backend_of(server: Address) -> AsyncIterator[None]:
-    """Run the backend that a server at this address asks. Raises `BenchError` when its port is taken."""
+async def running_backend(server: Address) -> AsyncIterator[None]:
+    """Run the backend of the server at this address. Raises `BenchError` when its port is in use."""
     host, port = server[0], str(backend_port(server[1]))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fanjet.bench.processes.backend", host, port),

@@ -1,4 +1,4 @@
-"""A certificate for the servers under test, made on the spot and trusted by the generator alone."""
+"""A self-signed certificate for the servers under test, trusted only by the generator."""
 
 import datetime
 import ssl
@@ -11,27 +11,27 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOST: Final = "localhost"
-"""The name that a server has to prove."""
+"""The server name in the certificate."""
 
 _LIFETIME: Final = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A certificate that has signed itself, and its key; both PEM."""
+class CertificatePair:
+    """A self-signed certificate and its key, both PEM."""
 
     certificate: str
     key: str
 
     def trust(self) -> ssl.SSLContext:
-        """Return what a client needs that trusts this certificate and no other."""
+        """Return a TLS context that trusts only this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=self.certificate)
         return context
 
 
-def issue() -> Pair:
-    """Return a new pair."""
+def issue() -> CertificatePair:
+    """Return a new certificate and key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = datetime.datetime.now(datetime.UTC)
@@ -49,4 +49,4 @@ def issue() -> Pair:
     )
     pem = serialization.Encoding.PEM
     key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return Pair(certificate.public_bytes(pem).decode(), key_pem.decode())
+    return CertificatePair(certificate.public_bytes(pem).decode(), key_pem.decode())

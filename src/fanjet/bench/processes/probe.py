@@ -1,9 +1,9 @@
-"""Another client's view of a busy server: a process of its own that sends one command after another.
+"""A client in a separate process that measures command latency by sending commands sequentially.
 
     python -m fanjet.bench.processes.probe HOST PORT CONNECT-COMMAND
 
-The generator itself could not tell: while it reads thousands of sockets, its commands wait for it, not the server.
-This process shares the generator's processor, with a higher priority where it may raise it.
+The generator cannot measure this: while it reads thousands of sockets, replies wait for the generator. This process
+runs on the generator's processor, with a higher priority if permitted.
 """
 
 import contextlib
@@ -26,34 +26,34 @@ _COMMAND_ID: Final = 99
 
 
 def main() -> None:
-    """Connect, say "ready", probe from the line "go" until the next one, print what was measured as JSON."""
+    """Connect, print "ready", probe from the input line "go" until the next line, print the samples as JSON."""
     host, port, hello = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     with socket.create_connection((host, port), REPLY_TIMEOUT) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        conversation = Conversation(sock, f"{host}:{port}", hello.encode())
+        client = BlockingClient(sock, f"{host}:{port}", hello.encode())
         print("ready", flush=True)  # noqa: T201
         sys.stdin.readline()
-        _take_priority()
-        samples = _probe_until_told(conversation)
+        _raise_priority()
+        samples = _probe_until_stopped(client)
     print(json.dumps(samples))  # noqa: T201
 
 
-def _take_priority() -> None:
+def _raise_priority() -> None:
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def _probe_until_told(conversation: "Conversation") -> list[tuple[int, int]]:
+def _probe_until_stopped(client: "BlockingClient") -> list[tuple[int, int]]:
     samples = []
     frame = commands_frame({"id": _COMMAND_ID, "rpc": {"method": "ping"}})
     while not select.select([sys.stdin], [], [], PAUSE)[0]:
         sent = now_us()
-        conversation.ask(frame, _COMMAND_ID)
+        client.request(frame, _COMMAND_ID)
         samples.append((sent, now_us() - sent))
     return samples
 
 
-class Conversation:
+class BlockingClient:
     """A connected client on a blocking socket."""
 
     def __init__(self, sock: socket.socket, host: str, hello: bytes) -> None:
@@ -65,10 +65,10 @@ class Conversation:
         head = b""
         while b"\r\n\r\n" not in head:
             head += self._receive()
-        self.ask(text_frame(hello), 1)
+        self.request(text_frame(hello), 1)
 
-    def ask(self, frame: bytes, number: int) -> None:
-        """Send a frame and return when the reply to command `number` is there."""
+    def request(self, frame: bytes, number: int) -> None:
+        """Send a frame and return when the reply to command `number` has arrived."""
         self._sock.sendall(frame)
         wanted = b'"id":%d' % number
         answered = False

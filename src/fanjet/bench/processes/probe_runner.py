@@ -1,4 +1,4 @@
-"""The generator's side of `probe`: start it, let it run during something, get its samples."""
+"""Starts and stops the probe process and reads its samples."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from ..clients.client import TIMEOUT
+from ..environment import Environment
 from ..errors import BenchError
 from ..measurement.latency import Latencies
-from ..environment import Stage
 
 
 class Sample(NamedTuple):
-    """One command: when it was sent, and microseconds until its reply."""
+    """A command: its send time, and the latency of its reply in microseconds."""
 
     sent: int
     latency: int
@@ -33,9 +33,9 @@ class Probe:
         """Return the latencies of all samples."""
         return Latencies([sample.latency for sample in self.samples])
 
-    def worst_during(self, moments: list[int], length: int) -> Latencies:
-        """Return, for each stretch of `length` µs beginning at one of `moments`, the longest wait that touched it."""
-        worst = (self._worst(moment, moment + length) for moment in moments)
+    def worst_during(self, starts: list[int], length: int) -> Latencies:
+        """Return the highest latency that overlaps each interval of `length` µs beginning at one of `starts`."""
+        worst = (self._worst(start, start + length) for start in starts)
         return Latencies([latency for latency in worst if latency])
 
     def _worst(self, begin: int, end: int) -> int:
@@ -43,21 +43,21 @@ class Probe:
 
     @contextlib.asynccontextmanager
     async def probing(self) -> AsyncIterator[None]:
-        """Probe meanwhile; the samples are there afterwards. Raises `BenchError` when the server dropped the probe."""
+        """Probe during the block; `samples` is set afterwards. Raises `BenchError` if the probe failed."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"go\n")
         yield
         output, errors = await asyncio.wait_for(self._process.communicate(b"stop\n"), TIMEOUT)
         if self._process.returncode != 0:
             raise BenchError(f"the client whose commands are timed failed: {errors.decode().splitlines()[-1]}")
-        self.samples = [Sample(*pair) for pair in json.loads(output)]
+        self.samples = [Sample(*certificate_pair) for certificate_pair in json.loads(output)]
 
 
 @contextlib.asynccontextmanager
-async def connected_probe(stage: Stage) -> AsyncIterator[Probe]:
-    """Start a probe and wait until it is connected; end it afterwards in any case."""
-    host, port = stage.address
-    hello = msgspec.json.encode(stage.hello()[0]).decode()
+async def connected_probe(env: Environment) -> AsyncIterator[Probe]:
+    """Start a probe, wait until it is connected, and stop it after the block."""
+    host, port = env.address
+    hello = msgspec.json.encode(env.hello()[0]).decode()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fanjet.bench.processes.probe", host, str(port), hello),
         stdin=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A process that a scenario starts and restarts by itself."""
+"""A server process that a scenario starts and restarts."""
 
 import asyncio
 import contextlib
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from ..clients.client import Address
 
 START_TIMEOUT: Final = 20.0
-"""Seconds a process has to listen."""
+"""Timeout in seconds until a process listens."""
 
-_LOOK: Final = 0.02
+_POLL_SECONDS: Final = 0.02
 
 
 def node_settings(port: int, drain_time: float, **own: Any) -> Settings:
-    """Return the settings of a server that sends its clients away over so many seconds, with more at the top level."""
+    """Return the settings of a server with this drain time, and with further top-level settings."""
     settings = server_settings(port)
     fanjet = {"drain_time": f"{drain_time}s", **own.pop("fanjet", {})}
     off = {"grpc_api": {"enabled": False}, "uni_grpc": {"enabled": False}}
     return {**settings, **off, "shutdown": {"timeout": f"{drain_time + 30}s"}, **own, "fanjet": fanjet}
 
 
-class Node:
-    """One process that listens on a port of 127.0.0.1, again and again with the same words. What it prints is kept."""
+class RestartableNode:
+    """A process on a port of 127.0.0.1 that can be restarted with the same arguments. Its output is kept."""
 
-    def __init__(self, words: list[str], port: int, folder: Path) -> None:
+    def __init__(self, arguments: list[str], port: int, folder: Path) -> None:
         self.address: Address = ("127.0.0.1", port)
-        self._words = words
+        self._arguments = arguments
         self._log = folder / "log"
         self._process: asyncio.subprocess.Process | None = None
 
     @classmethod
-    def of_server(cls, command: str, settings: Settings, folder: Path) -> "Node":
-        """A server on these settings. In `command`, {config}, {port} and {python} are filled in."""
+    def for_server(cls, command: str, settings: Settings, folder: Path) -> "RestartableNode":
+        """A server with these settings. {config}, {port} and {python} in `command` are replaced."""
         port = settings["http_server"]["port"]
         config = folder / "config.json"
         config.write_text(json.dumps(settings))
@@ -51,30 +51,30 @@ class Node:
         return cls(shlex.split(filled.replace("{python}", sys.executable)), port, folder)
 
     async def start(self) -> None:
-        """Start it and return when it listens. Raises `BenchError` when it does not."""
+        """Start the process and wait until it listens. Raises `BenchError` when it does not."""
         with self._log.open("ab") as log:
             try:
                 process = self._process = await asyncio.create_subprocess_exec(
-                    *self._words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
                 )
             except OSError as error:
-                raise BenchError(f"cannot start {self._words[0]}: {error}") from error
+                raise BenchError(f"cannot start {self._arguments[0]}: {error}") from error
         await self._until(self._listens, "it does not listen", process)
 
-    async def logged(self, text: str, within: float) -> None:
-        """Wait until it has said this. Raises `BenchError`."""
+    async def wait_for_log(self, text: str, within: float) -> None:
+        """Wait until its output contains `text`. Raises `BenchError`."""
 
-        async def has_said() -> bool:
-            return text in self._said()
+        async def is_logged() -> bool:
+            return text in self._log_text()
 
-        await self._until(has_said, f"it does not say {text!r}", self._running(), within)
+        await self._until(is_logged, f"it does not say {text!r}", self._running(), within)
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         self._running().send_signal(number)
 
-    async def ended(self, within: float) -> None:
-        """Wait until it has ended. Raises `BenchError`."""
+    async def wait_ended(self, within: float) -> None:
+        """Wait until the process has ended. Raises `BenchError`."""
         try:
             async with asyncio.timeout(within):
                 await self._running().wait()
@@ -82,7 +82,7 @@ class Node:
             raise BenchError(f"the server did not end within {within:.0f} s") from error
 
     async def kill(self) -> None:
-        """End whatever is left of it."""
+        """Kill the process and its children."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -92,7 +92,7 @@ class Node:
         assert self._process is not None, "it has not been started"
         return self._process
 
-    def _said(self) -> str:
+    def _log_text(self) -> str:
         return self._log.read_text(errors="replace")
 
     async def _listens(self) -> bool:
@@ -106,26 +106,26 @@ class Node:
     async def _until(
         self,
         condition: Callable[[], Awaitable[bool]],
-        complaint: str,
+        problem: str,
         process: asyncio.subprocess.Process,
         within: float = START_TIMEOUT,
     ) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
         while not await condition():
-            ended = process.returncode is not None
-            if ended or loop.time() > deadline:
-                why = f"ended with status {process.returncode}" if ended else f"{complaint} within {within:.0f} s"
-                tail = "\n".join(self._said().splitlines()[-15:])
-                raise BenchError(f"{self._words[0]}: {why}:\n{tail}")
-            await asyncio.sleep(_LOOK)
+            wait_ended = process.returncode is not None
+            if wait_ended or loop.time() > deadline:
+                why = f"ended with status {process.returncode}" if wait_ended else f"{problem} within {within:.0f} s"
+                tail = "\n".join(self._log_text().splitlines()[-15:])
+                raise BenchError(f"{self._arguments[0]}: {why}:\n{tail}")
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 @contextlib.asynccontextmanager
-async def running_node(command: str, settings: Settings) -> AsyncIterator[Node]:
-    """Run a server (`Node.of_server`) meanwhile."""
+async def running_node(command: str, settings: Settings) -> AsyncIterator[RestartableNode]:
+    """Run a server (`RestartableNode.for_server`) during the block."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        node = Node.of_server(command, settings, Path(folder))
+        node = RestartableNode.for_server(command, settings, Path(folder))
         try:
             await node.start()
             yield node

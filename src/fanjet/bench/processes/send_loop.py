@@ -1,9 +1,9 @@
-"""The kernel's limit as a server: a plain loop of `send()` of one frame to many sockets.
+"""A server for the kernel baseline: a plain loop of `send()` of one frame to many sockets.
 
     python -m fanjet.bench.processes.send_loop CONFIG
 
-A connection whose first byte is "r" receives what is sent. Any other one commands: each of its lines, after that byte,
-"COUNT MICROSECONDS", has so many frames sent to every receiver, one per interval, and is answered "done".
+A connection whose first byte is "r" is a receiver. Any other one is the control connection: each of its lines after
+that byte, "COUNT MICROSECONDS", sends COUNT frames to every receiver, one per interval, and is answered with "done".
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ..workload.payload import stamped
+from ..workload.payload import timestamped_payload
 
 _HEAD: Final = b'{"push":{"channel":"fan","pub":{"data":'
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, receivers: list[socket.socket]) -> None:
-    """Do what the lines on `control` ask for until it is closed."""
+    """Run the commands on `control` until it is closed."""
     with control, control.makefile("rb") as lines:
         for line in lines:
             count, interval = map(int, line.split())
@@ -51,7 +51,7 @@ def _send_to_all(receivers: list[socket.socket]) -> None:
 
 
 def _frame() -> bytes:
-    message = _HEAD + stamped() + b"}}}"
+    message = _HEAD + timestamped_payload() + b"}}}"
     return bytes((0x81, len(message))) + message
 
 

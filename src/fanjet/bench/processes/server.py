@@ -1,4 +1,4 @@
-"""The server under test: started from a command line, awaited, pinned to its processors, stopped."""
+"""Starts and stops the server under test and pins it to its processors."""
 
 import asyncio
 import contextlib
@@ -19,92 +19,94 @@ from ..clients.client import Address
 from ..errors import BenchError, NotAvailable
 from ..measurement.resource_usage import ProcessTree
 from ..settings import encrypted_settings, server_settings
-from .certificate import Pair, issue
+from .certificate import CertificatePair, issue
 
 START_TIMEOUT: Final = 20.0
-"""Seconds a server has to listen."""
+"""Timeout in seconds until a server listens."""
 
 STOP_TIMEOUT: Final = 5.0
-"""Seconds a server has to end after SIGTERM, before SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL."""
 
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+NO_OVERRIDES: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that listens."""
+    """A running server."""
 
     address: Address
     tree: ProcessTree
-    certificate: Pair | None = None
-    """What it proves itself with, if its port is encrypted."""
+    certificate: CertificatePair | None = None
+    """Its TLS certificate, if the port is encrypted."""
     command: str = ""
-    """What starts one like it (`Spawned.command`); empty for a server that was running already."""
+    """The command that started it (`Spawned.command`); empty for an attached server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
-    """A server to start for each scenario anew. In `command`, {config}, {port} and {python} are filled in."""
+    """A server that is started for each scenario. {config}, {port} and {python} in `command` are replaced."""
 
     command: str
 
     @contextlib.asynccontextmanager
     async def running(
-        self, cpus: frozenset[int], *, encrypted: bool = False, own: Mapping[str, Any] = NOTHING
+        self, cpus: frozenset[int], *, encrypted: bool = False, overrides: Mapping[str, Any] = NO_OVERRIDES
     ) -> AsyncIterator[RunningServer]:
-        """Start it on `cpus` and stop it afterwards. Raises `BenchError` when it does not come up.
+        """Start it on `cpus` and stop it after the block. Raises `BenchError` when it does not listen.
 
-        `own` are settings at the top level, over those that all scenarios have.
+        `overrides` are settings at the top level, over those that all scenarios have.
         """
         certificate = issue() if encrypted else None
         address = ("127.0.0.1", free_port())
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, tempfile.TemporaryFile() as log:
-            process = await _spawn(self._arguments(folder, address[1], certificate, own), log.fileno(), cpus)
+            process = await _spawn(self._arguments(folder, address[1], certificate, overrides), log.fileno(), cpus)
             try:
                 await _wait_for_listener(process, address, log)
                 yield RunningServer(address, ProcessTree(process.pid), certificate, self.command)
             finally:
                 await _stop(process)
 
-    def _arguments(self, folder: str, port: int, certificate: Pair | None, own: Mapping[str, Any]) -> list[str]:
-        """Write the configuration into `folder` and fill in the command."""
+    def _arguments(
+        self, folder: str, port: int, certificate: CertificatePair | None, overrides: Mapping[str, Any]
+    ) -> list[str]:
+        """Write the configuration into `folder` and return the command's arguments."""
         config = Path(folder, "config.json")
         settings = encrypted_settings(port, certificate) if certificate else server_settings(port)
-        config.write_text(json.dumps({**settings, **own}))
-        fill_ins = {"{config}": str(config), "{port}": str(port), "{python}": sys.executable}
-        return [_filled(part, fill_ins) for part in shlex.split(self.command)]
+        config.write_text(json.dumps({**settings, **overrides}))
+        placeholders = {"{config}": str(config), "{port}": str(port), "{python}": sys.executable}
+        return [_fill(part, placeholders) for part in shlex.split(self.command)]
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A server that runs already, on settings equal to `settings.server_settings`; it is left where and as it is."""
+    """A server that is already running with `settings.server_settings`; it is neither pinned nor stopped."""
 
     address: Address
     pid: int
 
     @contextlib.asynccontextmanager
     async def running(
-        self, cpus: frozenset[int], *, encrypted: bool = False, own: Mapping[str, Any] = NOTHING
+        self, cpus: frozenset[int], *, encrypted: bool = False, overrides: Mapping[str, Any] = NO_OVERRIDES
     ) -> AsyncIterator[RunningServer]:
-        """Hand it out. Raises `NotAvailable` if it should be encrypted or have settings of its own."""
+        """Return the server. Raises `NotAvailable` if TLS or other settings are required."""
         if encrypted:
             raise NotAvailable("a server that runs already is on settings without TLS")
-        if own:
-            raise NotAvailable(f"a server that runs already has other settings of {', '.join(own)}")
+        if overrides:
+            raise NotAvailable(f"a server that runs already has other settings of {', '.join(overrides)}")
         yield RunningServer(self.address, ProcessTree(self.pid))
 
 
 Server = Spawned | Attached
 
 
-def _filled(part: str, fill_ins: dict[str, str]) -> str:
-    for name, value in fill_ins.items():
+def _fill(part: str, placeholders: dict[str, str]) -> str:
+    for name, value in placeholders.items():
         part = part.replace(name, value)
     return part
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses at present."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -113,7 +115,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def on_cpus(cpus: frozenset[int]) -> Iterator[None]:
-    """Run on these processors meanwhile; a process started here stays on them, with all its threads."""
+    """Run the block on these processors; a process started in it stays on them, with all its threads."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:
@@ -157,7 +159,7 @@ def _tail(log: IO[bytes]) -> str:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Ask the server to end, then end whatever is left of its session."""
+    """Terminate the server, then kill the remaining processes of its session."""
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):

@@ -1,10 +1,10 @@
-"""Clients whose deliveries are timed, in a process of their own: the generator is busy with those who come and go.
+"""Subscribers with timed deliveries in a separate process, because the generator is busy with reconnects.
 
     python -m fanjet.bench.processes.timed_subscribers HOST PORT CHANNEL...
 
-One client subscribes to each channel. The process says "ready", notes under each line that it reads how long deliveries
-take from then on (an empty line: nothing), and when its input ends prints what it has noted as JSON. It has a higher
-priority where it may raise it.
+One client subscribes to each channel. The process prints "ready". Each input line names a phase: delivery latencies are
+collected under this name until the next line (an empty line stops collecting). At the end of input it prints the
+latencies as JSON. It runs with a higher priority if permitted.
 """
 
 import asyncio
@@ -19,35 +19,35 @@ from typing import Final
 import uvloop
 
 from ..clients.client import TIMEOUT, Address
-from ..clients.reconnecting import Balancer, Book, Crowd, Returning
+from ..clients.reconnecting import Balancer, ClientGroup, DeliveryStats, ReconnectingClient
 from ..clients.tokens import connection_token
 from ..errors import BenchError
 from ..measurement.latency import Latencies
 from ..settings import TOKEN_SECRET
 
 LIMIT: Final = 2**24
-"""Bytes of what is printed in the end."""
+"""Maximum size of the output in bytes."""
 
 
-class Watchers:
+class TimedSubscribers:
     """The generator's side of the process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @contextlib.contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Note latencies under this name meanwhile."""
-        self._tell(name)
+    def phase(self, name: str) -> Iterator[None]:
+        """Collect latencies under this name during the block."""
+        self._send_line(name)
         yield
-        self._tell("")
+        self._send_line("")
 
-    def _tell(self, name: str) -> None:
+    def _send_line(self, name: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(name.encode() + b"\n")
 
     async def finish(self) -> dict[str, Latencies]:
-        """End the process; return what it has noted. Raises `BenchError` when that failed."""
+        """End the process and return latencies by phase. Raises `BenchError` when it has failed."""
         output, errors = await asyncio.wait_for(self._process.communicate(b""), TIMEOUT)
         if self._process.returncode != 0:
             raise BenchError(f"the clients that are timed failed: {errors.decode().splitlines()[-1]}")
@@ -55,8 +55,8 @@ class Watchers:
 
 
 @contextlib.asynccontextmanager
-async def watching(address: Address, channels: Sequence[str]) -> AsyncIterator[Watchers]:
-    """Start the process and wait until its clients are subscribed; end it afterwards in any case."""
+async def timed_subscribers(address: Address, channels: Sequence[str]) -> AsyncIterator[TimedSubscribers]:
+    """Start the process, wait until its clients are subscribed, and stop it after the block."""
     host, port = address
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fanjet.bench.processes.timed_subscribers", host, str(port), *channels),
@@ -69,34 +69,34 @@ async def watching(address: Address, channels: Sequence[str]) -> AsyncIterator[W
         assert process.stdout is not None
         if await asyncio.wait_for(process.stdout.readline(), TIMEOUT) != b"ready\n":
             raise BenchError("the clients that are timed cannot connect")
-        yield Watchers(process)
+        yield TimedSubscribers(process)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
-# What the process does.
+# The code of the process.
 
 
-async def _watch(address: Address, channels: Sequence[str]) -> dict[str, list[int]]:
-    noted: dict[str, list[int]] = defaultdict(list)
-    balancer, book = Balancer([address]), Book()
+async def _run_subscribers(address: Address, channels: Sequence[str]) -> dict[str, list[int]]:
+    latencies_by_phase: dict[str, list[int]] = defaultdict(list)
+    balancer, stats = Balancer([address]), DeliveryStats()
     clients = [
-        Returning(connection_token(f"watcher-{number}", TOKEN_SECRET), channel, balancer, book)
+        ReconnectingClient(connection_token(f"watcher-{number}", TOKEN_SECRET), channel, balancer, stats)
         for number, channel in enumerate(channels)
     ]
-    crowd = Crowd(book)
+    group = ClientGroup(stats)
     try:
-        await crowd.add(clients, address)
+        await group.add(clients, address)
         print("ready", flush=True)  # noqa: T201
         async for name in _lines():
-            latencies = Latencies(noted[name]) if name else None
+            latencies = Latencies(latencies_by_phase[name]) if name else None
             for client in clients:
                 client.latencies = latencies
     finally:
-        await crowd.close()
-    return noted
+        await group.close()
+    return latencies_by_phase
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -107,13 +107,13 @@ async def _lines() -> AsyncIterator[str]:
 
 
 def main() -> None:
-    """Watch until the input ends."""
+    """Run until the end of input."""
     host, port, *channels = sys.argv[1:]
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        noted = runner.run(_watch((host, int(port)), channels))
-    print(json.dumps(noted))  # noqa: T201
+        latencies_by_phase = runner.run(_run_subscribers((host, int(port)), channels))
+    print(json.dumps(latencies_by_phase))  # noqa: T201
 
 
 if __name__ == "__main__":

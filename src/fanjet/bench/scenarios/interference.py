@@ -1,4 +1,4 @@
-"""What one client notices of others: slow ones beside it, thousands being served, a large delta being computed."""
+"""Scenarios: the effect of other clients on one client: slow consumers, a large fan-out, delta computation."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,76 +7,76 @@ from typing import Final
 
 from fanjet.bench.clients.client import TIMEOUT, Client, open_client
 from fanjet.bench.clients.http_api import PUBLISH, publish_body
-from fanjet.bench.clients.receivers import Tally, attach_counters, attach_readers
+from fanjet.bench.clients.receivers import MessageCounter, attach_counters, attach_readers
+from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.probe_runner import connected_probe
 from fanjet.bench.settings import PATCHED
-from fanjet.bench.environment import Stage
-from fanjet.bench.workload.payload import now_us, stamped
+from fanjet.bench.workload.payload import now_us, timestamped_payload
 
-from .fanout import every
+from .fanout import run_every
 
-SLOW: Final = 20
-SIZE: Final = 16_384
-"""Bytes of a publication."""
+SLOW_CLIENTS: Final = 20
+PAYLOAD_SIZE: Final = 16_384
+"""Size of a publication in bytes."""
 
 CLOSE_WAIT: Final = 3.0
-"""Seconds in which the close of a slow consumer must be seen once it reads again."""
+"""Timeout in seconds for a slow consumer to see its close once it reads again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlowConsumers:
-    """16 KB every 10 ms to fast subscribers, first alone, then with slow ones among them."""
+    """16 KB every 10 ms to fast subscribers, first alone, then with slow consumers among them."""
 
     name: str = "slow-consumers"
-    summary: str = f"16 KB every 10 ms to 100 subscribers, without and with {SLOW} more that do not read"
+    summary: str = f"16 KB every 10 ms to 100 subscribers, without and with {SLOW_CLIENTS} more that do not read"
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure the fast ones' latencies twice; then count which slow ones the server has closed."""
-        fast = await stage.clients([{"channel": "fan"}] for _ in range(100))
-        tally, latencies = Tally(), Latencies()
-        attach_readers(fast, tally, latencies)
-        await self._publish(stage, tally, stage.scale.warm_up)
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure the latencies of fast clients twice; then count the slow consumers that the server has closed."""
+        fast = await env.clients([{"channel": "fan"}] for _ in range(100))
+        counter, latencies = MessageCounter(), Latencies()
+        attach_readers(fast, counter, latencies)
+        await self._publish(env, counter, env.scale.warm_up)
         latencies.clear()
-        await self._publish(stage, tally, stage.scale.seconds)
+        await self._publish(env, counter, env.scale.seconds)
         alone = latency_figures("delivery, alone,", latencies)
-        slow = await _open_slow_clients(stage)
+        slow = await _open_slow_clients(env)
         latencies.clear()
-        meter, before = stage.meter(), tally.count
-        await self._publish(stage, tally, stage.scale.seconds)
+        meter, before = env.meter(), counter.count
+        await self._publish(env, counter, env.scale.seconds)
         meter.stop()
         return [
             *alone,
             *latency_figures("delivery, beside slow ones,", latencies),
-            cpu_per("message delivered to a fast one", meter.cpu_ns, tally.count - before),
+            cpu_per("message delivered to a fast one", meter.cpu_ns, counter.count - before),
             Figure("slow consumers closed", await _count_closed(slow), Unit.COUNT),
         ]
 
-    async def _publish(self, stage: Stage, tally: Tally, seconds: float) -> None:
-        api = await stage.api()
-        before, published = tally.count, 0
+    async def _publish(self, env: Environment, counter: MessageCounter, seconds: float) -> None:
+        api = await env.api()
+        before, published = counter.count, 0
 
         async def publish() -> None:
             nonlocal published
-            await api.post(PUBLISH, publish_body("fan", stamped("x" * SIZE)))
+            await api.post(PUBLISH, publish_body("fan", timestamped_payload("x" * PAYLOAD_SIZE)))
             published += 1
 
-        await every(0.01, seconds, publish)
-        await tally.reach(before + 100 * published, TIMEOUT)
+        await run_every(0.01, seconds, publish)
+        await counter.wait_for_count(before + 100 * published, TIMEOUT)
 
 
-async def _open_slow_clients(stage: Stage) -> list[Client]:
+async def _open_slow_clients(env: Environment) -> list[Client]:
     clients = []
-    for _ in range(SLOW):
-        client = await open_client(stage.address, stage.hello({"channel": "fan"}), slow=True)
+    for _ in range(SLOW_CLIENTS):
+        client = await open_client(env.address, env.hello({"channel": "fan"}), slow=True)
         client.transport.pause_reading()
         clients.append(client)
-    return stage.keep(clients)
+    return env.track(clients)
 
 
 async def _count_closed(clients: list[Client]) -> int:
-    """Let the slow ones read again and return how many find themselves closed."""
+    """Resume reading on the slow clients and return the number of closed connections."""
     for client in clients:
         client.transport.resume_reading()
     deadline = asyncio.get_running_loop().time() + CLOSE_WAIT
@@ -89,78 +89,78 @@ async def _count_closed(clients: list[Client]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BusyCommand:
-    """A client's commands while a crowd is being served: the next publication follows when the last one has arrived."""
+    """A client's commands during a large fan-out; each publication follows the last delivery of the previous one."""
 
     name: str = "busy-command"
     summary: str = "latency of another client's command while 10 000 subscribers are served"
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure commands from the first publication to the last delivery."""
-        count = stage.scale.crowd
-        tally = Tally()
-        attach_readers(await stage.clients([{"channel": "fan"}] for _ in range(count)), tally, Latencies())
-        api = await stage.api()
-        await stage.settle()
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure command latency from the first publication to the last delivery."""
+        count = env.scale.connections
+        counter = MessageCounter()
+        attach_readers(await env.clients([{"channel": "fan"}] for _ in range(count)), counter, Latencies())
+        api = await env.api()
+        await env.settle()
 
         async def publish() -> None:
-            goal = tally.count + count
-            await api.post(PUBLISH, publish_body("fan", stamped()))
-            await tally.reach(goal, TIMEOUT)
+            goal = counter.count + count
+            await api.post(PUBLISH, publish_body("fan", timestamped_payload()))
+            await counter.wait_for_count(goal, TIMEOUT)
 
         await publish()
-        async with connected_probe(stage) as probe:
-            before, meter = tally.count, stage.meter()
+        async with connected_probe(env) as probe:
+            before, meter = counter.count, env.meter()
             async with probe.probing():
-                await every(0, stage.scale.seconds, publish)
+                await run_every(0, env.scale.seconds, publish)
                 meter.stop()
         return [
             *latency_figures("command", probe.latencies()),
-            cpu_per("delivered message", meter.cpu_ns, tally.count - before),
-            throughput("delivered messages", tally.count - before, meter.seconds),
+            cpu_per("delivered message", meter.cpu_ns, counter.count - before),
+            throughput("delivered messages", counter.count - before, meter.seconds),
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaPublication:
-    """20 KB with delta to a busy channel, every 50 ms: how long another client's command has to wait for it."""
+    """20 KB with delta every 50 ms: how long another client's command has to wait for the delta computation."""
 
     name: str
     summary: str
     changed: int
-    """Rows of the 400 that differ from one publication to the next."""
+    """Number of the 400 rows that change between publications."""
 
     INTERVAL = 0.05
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure commands around each publication."""
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure command latency around each publication."""
         channel = f"{PATCHED}:board"
-        clients = await stage.clients([{"channel": channel, "delta": "fossil"}] for _ in range(100))
-        tally = Tally()
-        attach_counters(clients, tally, b'"pub"')
-        api = await stage.api()
+        clients = await env.clients([{"channel": channel, "delta": "fossil"}] for _ in range(100))
+        counter = MessageCounter()
+        attach_counters(clients, counter, b'"pub"')
+        api = await env.api()
         next_board = _boards(self.changed)
-        moments: list[int] = []
+        publish_times: list[int] = []
 
         async def publish() -> None:
             body = publish_body(channel, next_board())
-            moments.append(now_us())
+            publish_times.append(now_us())
             await api.post(PUBLISH, body)
 
-        await every(self.INTERVAL, stage.scale.warm_up, publish)
-        moments.clear()
-        before = tally.count
-        async with connected_probe(stage) as probe, probe.probing():
-            await every(self.INTERVAL, stage.scale.seconds, publish)
-        await tally.reach(before + 100 * len(moments), TIMEOUT)
-        held = probe.worst_during(moments, round(self.INTERVAL * 1e6))
+        await run_every(self.INTERVAL, env.scale.warm_up, publish)
+        publish_times.clear()
+        before = counter.count
+        async with connected_probe(env) as probe, probe.probing():
+            await run_every(self.INTERVAL, env.scale.seconds, publish)
+        await counter.wait_for_count(before + 100 * len(publish_times), TIMEOUT)
+        delays = probe.worst_during(publish_times, round(self.INTERVAL * 1e6))
         return [
             *latency_figures("command", probe.latencies()),
-            *latency_figures("longest wait per publication", held),
+            *latency_figures("longest wait per publication", delays),
         ]
 
 
 def _boards(changed: int) -> Callable[[], bytes]:
-    """Return a source of 20 KB payloads of 400 rows, each differing from the last in `changed` rows."""
+    """Return a source of 20 KB payloads of 400 rows; `changed` rows differ from the previous payload."""
     rows = [_row(number, 0) for number in range(400)]
     turn = 0
 

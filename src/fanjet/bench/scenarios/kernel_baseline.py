@@ -1,17 +1,17 @@
-"""What sending costs at least on this machine: the yardstick for all other figures."""
+"""The baseline of all figures: the minimal cost of sending on this machine."""
 
 import asyncio
 from typing import Final
 
 from fanjet.bench.clients.client import TIMEOUT
-from fanjet.bench.clients.receivers import Tally, attach_reader, timed_indices
+from fanjet.bench.clients.receivers import MessageCounter, attach_reader, timed_indices
+from fanjet.bench.environment import Environment
 from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.server import Spawned
-from fanjet.bench.environment import Stage
 
-SENDER: Final = Spawned("{python} -m fanjet.bench.processes.send_loop {config}")
+SEND_LOOP: Final = Spawned("{python} -m fanjet.bench.processes.send_loop {config}")
 """The server that this scenario runs on."""
 
 INTERVAL_US: Final = 10_000
@@ -19,16 +19,16 @@ PACED: Final = "one per 10 ms"
 
 
 class KernelLimit:
-    """One frame to many sockets by a plain loop of `send()`: per 10 ms, then back to back."""
+    """One frame to many sockets in a plain loop of `send()`: every 10 ms, then back to back."""
 
     name = "kernel"
     summary = "the kernel's limit: a plain loop of send() to 1000 sockets"
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure both paces."""
-        receivers = _Receivers(stage)
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure both rates."""
+        receivers = _Receivers(env)
         await receivers.connect()
-        count = max(1, round(stage.scale.seconds * 1e6 / INTERVAL_US))
+        count = max(1, round(env.scale.seconds * 1e6 / INTERVAL_US))
         try:
             return [
                 *await receivers.measure(PACED, count, INTERVAL_US),
@@ -39,34 +39,34 @@ class KernelLimit:
 
 
 class _Receivers:
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._count = stage.scale.subscribers
-        self._tally = Tally()
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._count = env.scale.subscribers
+        self._counter = MessageCounter()
         self._latencies = Latencies()
         self._transports: list[asyncio.Transport] = []
 
     async def connect(self) -> None:
-        """Open the receiving sockets, then the commanding one."""
+        """Open the receivers, then the control connection."""
         loop = asyncio.get_running_loop()
         timed = timed_indices(self._count)
         for index in range(self._count):
-            transport, _ = await loop.create_connection(asyncio.Protocol, *self._stage.address)
-            attach_reader(transport, self._tally, self._latencies if index in timed else None)
+            transport, _ = await loop.create_connection(asyncio.Protocol, *self._env.address)
+            attach_reader(transport, self._counter, self._latencies if index in timed else None)
             transport.write(b"r")
             self._transports.append(transport)
-        self._lines, self._control = await asyncio.open_connection(*self._stage.address)
+        self._lines, self._control = await asyncio.open_connection(*self._env.address)
         self._control.write(b"c")
 
     async def measure(self, pace: str, count: int, interval: int) -> list[Figure]:
-        """Have `count` frames sent to everyone."""
+        """Have `count` frames sent to every receiver."""
         self._latencies.clear()
-        before, meter = self._tally.count, self._stage.meter()
+        before, meter = self._counter.count, self._env.meter()
         self._control.write(b"%d %d\n" % (count, interval))
         async with asyncio.timeout(TIMEOUT * 3):
             if await self._lines.readline() != b"done\n":
                 raise BenchError("the sender ended")
-        await self._tally.reach(before + count * self._count, TIMEOUT)
+        await self._counter.wait_for_count(before + count * self._count, TIMEOUT)
         meter.stop()
         return [
             cpu_per(f"send(), {pace}", meter.cpu_ns, count * self._count),

@@ -1,47 +1,47 @@
-"""What it costs to ask a backend."""
+"""Scenario: the cost of a connect proxy."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from fanjet.bench.clients.client import Reply, open_clients
+from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.processes.backend import backend_of
-from fanjet.bench.environment import Stage
+from fanjet.bench.processes.backend import running_backend
 
 IN_FLIGHT: Final = 32
 WARM_UP: Final = 100
 ANONYMOUS: Final[list[Reply]] = [{"id": 1, "connect": {}}]
-"""Without token, so that the backend says who this is."""
+"""Without a token, so that the backend authenticates the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectProxy:
-    """The same connections twice: with a token, and by asking the backend over HTTP."""
+    """The same connections twice: with a token, and with a connect proxy over HTTP."""
 
     name: str = "connect-proxy"
     summary: str = f"new connections with JWT, then by a connect proxy over HTTP, {IN_FLIGHT} at a time"
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure from the first SYN to the last connect reply, both ways."""
-        count = stage.scale.storm
-        async with backend_of(stage.address):
-            for hellos in ([stage.hello() for _ in range(WARM_UP)], [ANONYMOUS] * WARM_UP):
-                stage.keep(await open_clients(stage.address, hellos, in_flight=IN_FLIGHT))
-            by_token = await _measure(stage, "connection with JWT", [stage.hello() for _ in range(count)])
-            by_backend = await _measure(stage, "connection by proxy", [ANONYMOUS] * count)
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure both from the first SYN to the last connect reply."""
+        count = env.scale.storm
+        async with running_backend(env.address):
+            for hellos in ([env.hello() for _ in range(WARM_UP)], [ANONYMOUS] * WARM_UP):
+                env.track(await open_clients(env.address, hellos, in_flight=IN_FLIGHT))
+            by_token = await _measure(env, "connection with JWT", [env.hello() for _ in range(count)])
+            by_backend = await _measure(env, "connection by proxy", [ANONYMOUS] * count)
         added = by_backend[0].value - by_token[0].value
         return [*by_token, *by_backend, Figure("CPU added by the proxy", added, Unit.MICROSECONDS)]
 
 
-async def _measure(stage: Stage, what: str, hellos: list[list[Reply]]) -> list[Figure]:
-    await stage.settle()
-    latencies, meter = Latencies(), stage.meter()
+async def _measure(env: Environment, what: str, hellos: list[list[Reply]]) -> list[Figure]:
+    await env.settle()
+    latencies, meter = Latencies(), env.meter()
     opened = await open_clients(
-        stage.address, hellos, in_flight=IN_FLIGHT, on_open=lambda seconds: latencies.add(round(seconds * 1e6))
+        env.address, hellos, in_flight=IN_FLIGHT, on_open=lambda seconds: latencies.add(round(seconds * 1e6))
     )
     meter.stop()
-    stage.keep(opened)
+    env.track(opened)
     return [
         cpu_per(what, meter.cpu_ns, len(opened)),
         throughput(f"{what}, rate", len(opened), meter.seconds),

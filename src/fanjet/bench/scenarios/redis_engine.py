@@ -1,24 +1,24 @@
-"""Scenarios on a server that has the Redis engine."""
+"""Wraps scenarios to run on a server with the Redis engine."""
 
 import contextlib
 from dataclasses import dataclass
 
+from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure
 from fanjet.bench.processes.redis import running_redis
 from fanjet.bench.processes.restartable_node import running_node
 from fanjet.bench.processes.server import free_port
 from fanjet.bench.scenario import Scenario
 from fanjet.bench.settings import server_settings
-from fanjet.bench.environment import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class OverRedis:
-    """Another scenario, on a server that has a Redis of its own as engine."""
+class RedisScenario:
+    """Another scenario on a server with its own Redis as engine."""
 
     scenario: Scenario
-    from_elsewhere: bool = False
-    """The API that the scenario calls is another node's, started alike, which shares the generator's processor."""
+    publish_on_other_node: bool = False
+    """Call the API of another node with the same settings, which runs on the generator's processor."""
 
     @property
     def name(self) -> str:
@@ -30,12 +30,12 @@ class OverRedis:
         """See `Scenario.summary`."""
         return f"{self.scenario.summary}; with the Redis engine"
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure the server that the clients are on."""
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure the server with the clients."""
         async with contextlib.AsyncExitStack() as stack:
             redis = await stack.enter_async_context(running_redis())
-            server = await stack.enter_async_context(stage.another(redis.settings))
-            if self.from_elsewhere:
+            server = await stack.enter_async_context(env.with_server(redis.settings))
+            if self.publish_on_other_node:
                 settings = {**server_settings(free_port()), **redis.settings}
-                server.api_address = (await stack.enter_async_context(running_node(stage.command, settings))).address
+                server.api_address = (await stack.enter_async_context(running_node(env.command, settings))).address
             return await self.scenario.run(server)

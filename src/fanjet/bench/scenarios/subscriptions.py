@@ -1,4 +1,4 @@
-"""Subscriptions that come and go while the connections stay."""
+"""Scenario: clients subscribe and unsubscribe repeatedly over open connections."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -7,38 +7,38 @@ from typing import Final
 
 from fanjet.bench.clients.client import Client
 from fanjet.bench.clients.websocket import commands_frame
+from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
 from fanjet.bench.processes.redis import Redis, running_redis
-from fanjet.bench.environment import Stage
-from fanjet.bench.workload.command_series import Series
+from fanjet.bench.workload.command_series import CommandSeries
 
-SHARE: Final = 10
-"""Clients are one in so many of the scale's subscribers."""
+CLIENT_DIVISOR: Final = 10
+"""The number of clients is the scale's subscribers divided by this."""
 
 CHANNELS: Final = 100
-"""Of each client, and of nobody else."""
+"""Channels per client, not shared with other clients."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribing:
-    """All clients subscribe to their channels, then unsubscribe; again and again, to channels never seen before.
+class SubscribeChurn:
+    """All clients subscribe to their channels, then unsubscribe; each round uses new channels.
 
-    A server may leave a channel at its engine a while after its last subscriber, so each step lasts until Redis has as
-    many channels as it should.
+    A server may unsubscribe from its engine some time after the last subscriber has left, so each step lasts until
+    Redis has the expected number of channels.
     """
 
     name: str
     summary: str
-    in_a_frame: int = 1
-    """Commands."""
-    at_once: int = 1
-    """Frames that are sent before the first answer is there; then one for each answer."""
+    commands_per_frame: int = 1
+    """Commands in one frame."""
+    frames_in_flight: int = 1
+    """Frames sent before the first reply; then one for each reply."""
 
-    async def run(self, stage: Stage) -> list[Figure]:
-        """Measure until nothing is left to do after the last answer."""
-        async with running_redis() as redis, stage.another(redis.settings) as server:
-            clients = await server.clients(() for _ in range(stage.scale.subscribers // SHARE))
+    async def run(self, env: Environment) -> list[Figure]:
+        """Measure until the server is idle after the last reply."""
+        async with running_redis() as redis, env.with_server(redis.settings) as server:
+            clients = await server.clients(() for _ in range(env.scale.subscribers // CLIENT_DIVISOR))
             await server.settle()
             idle = await redis.channels()  # the server's own
             subscribe, unsubscribe = (_Step(command, self, server, redis) for command in ("subscribe", "unsubscribe"))
@@ -47,48 +47,52 @@ class Subscribing:
             turn = 0
             while not end or clock() < end:
                 turn += 1
-                names = [[f"turn{turn}-{who}-{number}" for number in range(CHANNELS)] for who in range(len(clients))]
-                await subscribe.do(clients, names, then=idle + len(clients) * CHANNELS)
-                await unsubscribe.do(clients, names, then=idle)
-                if not end:  # that was to warm up
-                    end = clock() + stage.scale.seconds
-                    subscribe.forget()
-                    unsubscribe.forget()
+                names = [
+                    [f"turn{turn}-{index}-{number}" for number in range(CHANNELS)] for index in range(len(clients))
+                ]
+                await subscribe.run(clients, names, expected_channels=idle + len(clients) * CHANNELS)
+                await unsubscribe.run(clients, names, expected_channels=idle)
+                if not end:  # the first round is the warm-up
+                    end = clock() + env.scale.seconds
+                    subscribe.reset()
+                    unsubscribe.reset()
         both = (subscribe.cpu_ns + unsubscribe.cpu_ns) / 1000 / subscribe.count
         return [*subscribe.figures(), *unsubscribe.figures(), Figure("CPU of both", both, Unit.MICROSECONDS)]
 
 
 class _Step:
-    """One of the two commands, done by all clients, and what that has cost so far."""
+    """One of the two commands, run by all clients, and its accumulated cost."""
 
-    def __init__(self, command: str, form: Subscribing, stage: Stage, redis: Redis) -> None:
+    def __init__(self, command: str, scenario: SubscribeChurn, env: Environment, redis: Redis) -> None:
         self._command = command
-        self._form = form
-        self._stage = stage
+        self._scenario = scenario
+        self._env = env
         self._redis = redis
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin anew, after warming up."""
+    def reset(self) -> None:
+        """Reset the figures after the warm-up."""
         self.count = self.cpu_ns = self._writes = 0
         self._seconds = 0.0
         self._latencies = Latencies()
 
-    async def do(self, clients: Sequence[Client], names: Sequence[Sequence[str]], *, then: int) -> None:
-        """Send the commands for these channels of each client; `then` is how many Redis has afterwards."""
+    async def run(self, clients: Sequence[Client], names: Sequence[Sequence[str]], *, expected_channels: int) -> None:
+        """Send the commands for these channels of each client; `expected_channels` is how many Redis has afterwards."""
         series = [
-            Series(client.transport, list(self._frames(own)), len(own), at_once=self._form.at_once)
+            CommandSeries(
+                client.transport, list(self._frames(own)), len(own), frames_in_flight=self._scenario.frames_in_flight
+            )
             for client, own in zip(clients, names, strict=True)
         ]
         clock = asyncio.get_running_loop().time
-        meter, began = self._stage.meter(), clock()
+        meter, began = self._env.meter(), clock()
         for one in series:
             one.start(self._latencies)
         for one in series:
-            await one.answered()
+            await one.wait_answered()
         self._seconds += clock() - began
-        await self._redis.channels_are(then)
-        await self._stage.settle()
+        await self._redis.wait_for_channels(expected_channels)
+        await self._env.settle()
         meter.stop()
         self.cpu_ns += meter.cpu_ns
         self._writes += meter.writes
@@ -96,13 +100,13 @@ class _Step:
 
     def _frames(self, names: Sequence[str]) -> Iterator[bytes]:
         commands = [{"id": number, self._command: {"channel": name}} for number, name in enumerate(names, start=1)]
-        for start in range(0, len(commands), self._form.in_a_frame):
-            yield commands_frame(*commands[start : start + self._form.in_a_frame])
+        for start in range(0, len(commands), self._scenario.commands_per_frame):
+            yield commands_frame(*commands[start : start + self._scenario.commands_per_frame])
 
     def figures(self) -> list[Figure]:
-        """Return what a command costs, how many are answered in a second, and how long all those of a client take.
+        """Return CPU per command, throughput, and the latency of all commands of a client.
 
-        Writes are those to clients and to Redis.
+        Writes include those to clients and to Redis.
         """
         return [
             cpu_per(self._command, self.cpu_ns, self.count),

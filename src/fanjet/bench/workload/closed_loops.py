@@ -1,4 +1,4 @@
-"""Closed loops: the next operation starts when the answer to the last one is there."""
+"""Closed loops: an operation starts when the previous one is answered."""
 
 import abc
 import asyncio
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from ..clients.client import TIMEOUT
 from ..clients.http_api import ApiCaller
-from ..clients.replies import Answers
+from ..clients.replies import ReplyReader
 from ..errors import BenchError
 from ..measurement.latency import Latencies
 from .payload import now_us
 
 
 class ClosedLoop(abc.ABC):
-    """What both kinds have in common: starting, counting, stopping after the outstanding operation."""
+    """Base of both kinds: starts, counts, and stops after the outstanding operation."""
 
     def __init__(self, latencies: Latencies) -> None:
         self.operations = 0
@@ -23,12 +23,12 @@ class ClosedLoop(abc.ABC):
         self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
-        """Begin with the first operation."""
+        """Start the first operation."""
         self._running = True
         self._next()
 
     async def stop(self) -> None:
-        """Return when the outstanding operation is answered. Raises `BenchError` if one failed or does not end."""
+        """Wait for the outstanding operation. Raises `BenchError` if one failed or timed out."""
         self._running = False
         try:
             await asyncio.wait_for(self._stopped, TIMEOUT)
@@ -41,7 +41,7 @@ class ClosedLoop(abc.ABC):
 
     @abc.abstractmethod
     def _send(self) -> None:
-        """Send the next operation; `_answered` or `_failed` is called when it is over."""
+        """Send the next operation; `_answered` or `_failed` is called at its end."""
 
     def _answered(self) -> None:
         self.operations += 1
@@ -57,7 +57,7 @@ class ClosedLoop(abc.ABC):
 
 
 class ApiLoop(ClosedLoop):
-    """Calls an API on a connection of its own."""
+    """Calls an API on its own connection."""
 
     def __init__(
         self, connection: ApiCaller, path: bytes, next_body: Callable[[], bytes], latencies: Latencies
@@ -78,16 +78,16 @@ class ApiLoop(ClosedLoop):
 
 
 class CommandLoop(ClosedLoop):
-    """Sends one frame again and again on a client's connection, which it takes over."""
+    """Sends the same frame repeatedly on a client's connection, which it takes over."""
 
     def __init__(self, transport: asyncio.Transport, frame: bytes, answers: int, latencies: Latencies) -> None:
-        """`answers` is the number of messages, replies and pushes, that one frame brings about."""
+        """`answers`: the number of messages, replies and pushes, that follow one frame."""
         super().__init__(latencies)
         self._transport = transport
         self._frame = frame
         self._answers = answers
         self._missing = 0
-        Answers(transport, self._on_message, self._failed)
+        ReplyReader(transport, self._on_message, self._failed)
 
     def _send(self) -> None:
         self._missing = self._answers
@@ -100,12 +100,12 @@ class CommandLoop(ClosedLoop):
 
 
 def total(loops: Sequence[ClosedLoop]) -> int:
-    """Return how many operations these loops have finished."""
+    """Return the number of finished operations of these loops."""
     return sum(loop.operations for loop in loops)
 
 
 async def stop_all(loops: Sequence[ClosedLoop]) -> None:
-    """Let all loops finish. Raises the first failure."""
+    """Stop all loops. Raises the first failure."""
     for result in await asyncio.gather(*(loop.stop() for loop in loops), return_exceptions=True):
         if isinstance(result, BaseException):
             raise result

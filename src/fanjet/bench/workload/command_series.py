@@ -1,38 +1,40 @@
-"""Commands of one client that are sent once each."""
+"""A series of different commands of one client."""
 
 import asyncio
 from collections.abc import Sequence
 
 from ..clients.client import TIMEOUT
-from ..clients.replies import Answers
+from ..clients.replies import ReplyReader
 from ..errors import BenchError
 from ..measurement.latency import Latencies
 from .payload import now_us
 
 
-class Series:
-    """Sends frames on a client's connection, which it takes over, until everything in them is answered.
+class CommandSeries:
+    """Sends frames on a client's connection, which it takes over, until all commands are answered.
 
-    Each frame leaves by a `send()` of its own, as from an SDK.
+    Each frame is sent by a separate `send()`, as in an SDK.
     """
 
-    def __init__(self, transport: asyncio.Transport, frames: Sequence[bytes], commands: int, *, at_once: int) -> None:
-        """`commands` are in all frames together. `at_once` frames are sent in the beginning, others for one answer
-        each."""
+    def __init__(
+        self, transport: asyncio.Transport, frames: Sequence[bytes], commands: int, *, frames_in_flight: int
+    ) -> None:
+        """`commands`: the number of commands in all frames. `frames_in_flight` frames are sent at first, then one
+        for each reply."""
         self._transport = transport
         self._frames = iter(frames)
         self._missing = commands
-        self._at_once = at_once
+        self._frames_in_flight = frames_in_flight
         self._latencies = Latencies()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._began = 0
-        Answers(transport, self._on_answer, self._failed)
+        ReplyReader(transport, self._on_answer, self._failed)
 
     def start(self, latencies: Latencies) -> None:
-        """Send the first frames; note in `latencies` how long it takes until the last answer."""
+        """Send the first frames; the time until the last reply is added to `latencies`."""
         self._latencies = latencies
         self._began = now_us()
-        for _ in range(self._at_once):
+        for _ in range(self._frames_in_flight):
             self._send_next()
 
     def _send_next(self) -> None:
@@ -52,8 +54,8 @@ class Series:
         if not self._done.done():
             self._done.set_exception(error)
 
-    async def answered(self) -> None:
-        """Wait for the last answer. Raises `BenchError` for an error among them, or when it does not come."""
+    async def wait_answered(self) -> None:
+        """Wait for the last reply. Raises `BenchError` for an error reply or a timeout."""
         try:
             await asyncio.wait_for(self._done, TIMEOUT)
         except TimeoutError as error:

@@ -1,4 +1,4 @@
-"""Publishing at a steady rate, however long an answer takes."""
+"""Publishing at a fixed rate, independent of response times."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,12 +8,12 @@ from ..clients.http_api import ApiConnection
 from ..errors import BenchError
 
 TICK: Final = 0.001
-"""Seconds between two looks at what is due."""
-CROWD: Final = 2
-"""Times what is due in a tick, at most."""
+"""Seconds between two checks for due actions."""
+MAX_CATCH_UP: Final = 2
+"""Maximum number of ticks to catch up with in one tick."""
 
 
-class Pool:
+class ApiPool:
     """Connections to the API, each with one request at a time."""
 
     def __init__(self, connections: Sequence[ApiConnection]) -> None:
@@ -22,7 +22,7 @@ class Pool:
         self._error: BenchError | None = None
 
     def request(self, path: bytes, body: bytes) -> bool:
-        """Send a request, if a connection is idle; tell whether it was sent. Raises what an earlier one failed by."""
+        """Send a request if a connection is idle; return whether it was sent. Raises an earlier request's error."""
         if self._error is not None:
             raise self._error
         if not self._idle:
@@ -35,9 +35,9 @@ class Pool:
         connection.request(path, body, on_answer, self._fail)
         return True
 
-    async def answered(self) -> None:
-        """Wait until no request is under way. Raises what one failed by."""
-        while len(self._idle) < self._size and self._error is None:  # noqa: ASYNC110 - asked once in a measurement
+    async def drain(self) -> None:
+        """Wait until no request is outstanding. Raises a request's error."""
+        while len(self._idle) < self._size and self._error is None:  # noqa: ASYNC110 - once per measurement
             await asyncio.sleep(TICK)
         if self._error is not None:
             raise self._error
@@ -46,18 +46,18 @@ class Pool:
         self._error = error
 
 
-async def at_rate(rate: float, seconds: float, action: Callable[[], bool]) -> int:
-    """Do `action` `rate` times a second, as far as it can be done: it returns whether it was. Returns how often.
+async def run_at_rate(rate: float, seconds: float, action: Callable[[], bool]) -> int:
+    """Run `action` `rate` times a second; it returns False if it could not run now. Returns the number of runs.
 
-    What has been missed is made up for by little, else who is held up would come in crowds, which are cheaper to serve.
+    Missed runs are only caught up with in part: bursts after a delay would be cheaper to serve than a steady rate.
     """
     clock = asyncio.get_running_loop().time
     last = start = clock()
-    most = max(1.0, CROWD * rate * TICK)
+    max_due = max(1.0, MAX_CATCH_UP * rate * TICK)
     done = 0
     due = 0.0
     while (now := clock()) < start + seconds:
-        due = min(due + (now - last) * rate, most)
+        due = min(due + (now - last) * rate, max_due)
         last = now
         while due >= 1 and action():
             due -= 1
