@@ -10,7 +10,7 @@ from msgspec import Struct
 from ..sharding import jump_hash
 from .connectors import PrimaryConnector, ReplicaConnector
 from .group import SubscriptionGroup
-from .partition_groups import Grouping
+from .partition_groups import PartitionGroups
 from .partitions import Partition
 from .supervisor import PROBE_SECONDS, ConnectionSupervisor, outages_of
 
@@ -42,14 +42,14 @@ class BrokerPubSub:
     def __init__(
         self,
         options: PubSubOptions,
-        names: NodeChannels,
+        channels: NodeChannels,
         on_message: Callable[[bytes, bytes], None],
         on_restored: Callable[[], None],
         count_error: Callable[[str], None],
     ) -> None:
         """`on_restored`, `count_error`: see `ConnectionSupervisor`."""
         self._options = options
-        self._names = names
+        self._channels = channels
         self._on_message = on_message
         self._on_restored = on_restored
         self._count_error = count_error
@@ -82,33 +82,35 @@ class BrokerPubSub:
         return max((supervisor.silence for supervisor in self._supervisors), default=0.0)
 
     def _add(self, shard: Shard) -> None:
-        options, names = self._options, self._names
+        options, channels = self._options, self._channels
         if not options.tags:
-            groups = [SubscriptionGroup([names.service], names.probe)]
-            self._supervisors.append(self._listener(self._connector(shard), groups))
+            groups = [SubscriptionGroup([channels.service], channels.probe)]
+            self._supervisors.append(self._make_supervisor(self._connector(shard), groups))
         else:
             cluster = cast("ClusterShard", shard)
-            groups = [SubscriptionGroup([names.service_of(tag)], names.probe_of(tag)) for tag in options.tags]
+            groups = [SubscriptionGroup([channels.service_of(tag)], channels.probe_of(tag)) for tag in options.tags]
             if options.by_node:
                 from_replicas = options.from_replicas
                 self._supervisors.append(
-                    Grouping(cluster, _PURPOSE, groups, self._shared_listener, from_replicas=from_replicas)
+                    PartitionGroups(
+                        cluster, _PURPOSE, groups, self._make_shared_supervisor, from_replicas=from_replicas
+                    )
                 )
             else:
                 connectors = (self._connector(Partition(cluster, tag)) for tag in options.tags)
                 pairs = zip(connectors, groups, strict=True)
-                self._supervisors += [self._listener(connector, [group]) for connector, group in pairs]
+                self._supervisors += [self._make_supervisor(connector, [group]) for connector, group in pairs]
         self._groups.append(groups)
 
     def _connector(self, provider: EndpointProvider) -> Connector:
         return ReplicaConnector(provider) if self._options.from_replicas else PrimaryConnector(provider)
 
-    def _shared_listener(
+    def _make_shared_supervisor(
         self, connector: Connector, on_slot_moved: Callable[[SubscriptionGroup], None]
     ) -> ConnectionSupervisor:
-        return self._listener(connector, (), on_slot_moved)
+        return self._make_supervisor(connector, (), on_slot_moved)
 
-    def _listener(
+    def _make_supervisor(
         self,
         connector: Connector,
         groups: Iterable[SubscriptionGroup],

@@ -6,19 +6,15 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
-
 from fanjet.telemetry.logging import get_logger
 
 from ..connections.connection import NO_REPLY, Connection, pack
 from ..connections.errors import CommandError, ConnectionLost
 from ..topology.slots import slot_of
-from .group import MAX_NAMES_PER_COMMAND
+from .group import MAX_NAMES_PER_COMMAND, Batch, SharedFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fanjet.engines.interfaces import EngineUnavailable
 
     from ..connections.address import Address
     from .group import SubscriptionGroup
@@ -35,34 +31,6 @@ SLICE_CHECK: Final = 16
 _CONFIRMATIONS: Final = frozenset((b"subscribe", b"unsubscribe", b"ssubscribe", b"sunsubscribe"))
 
 
-class SharedFuture(asyncio.Future[None]):
-    """A future with several waiters. Cancelling one waiter must not cancel the others."""
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Ignore the cancellation."""
-        return False
-
-
-class Batch(Struct, eq=False, gc=False):
-    """One SUBSCRIBE or UNSUBSCRIBE command for several names, with one future for all callers.
-
-    Redis confirms each name separately: `kind` is the type of the confirmations, `confirmed` their number so far.
-    Confirmed names are added to, or removed from, `registry`."""
-
-    subscribes: bool
-    kind: bytes
-    group: SubscriptionGroup
-    registry: dict[bytes, None]
-    names: list[bytes]
-    future: SharedFuture
-    confirmed: int = 0
-
-    def fail(self, error: EngineUnavailable) -> None:
-        """Fail the waiting callers."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
 class PubSubConnection(Connection):
     """Passes messages on as they are read, in order, without a queue.
 
@@ -75,7 +43,7 @@ class PubSubConnection(Connection):
         super().__init__(address, io_timeout)
         self.received_at = 0.0
         self._on_message: Callable[[bytes, bytes], None] | None = None
-        self._on_moved: Callable[[SubscriptionGroup], None] = self._fail_moved
+        self._on_slot_moved: Callable[[SubscriptionGroup], None] = self._fail_moved
         self._message = b"message"
         self._subscribe, self._unsubscribe = "SUBSCRIBE", "UNSUBSCRIBE"
         self._subscribed, self._unsubscribed = b"subscribe", b"unsubscribe"
@@ -95,7 +63,7 @@ class PubSubConnection(Connection):
         When Redis itself ends a permanent subscription of a group, the slot has moved (07 §22.4): `on_slot_moved` gets
         the group; without this callback the connection fails."""
         self._on_message = on_message
-        self._on_moved = on_slot_moved or self._fail_moved
+        self._on_slot_moved = on_slot_moved or self._fail_moved
         if sharded:
             self._message = b"smessage"
             self._subscribe, self._unsubscribe = "SSUBSCRIBE", "SUNSUBSCRIBE"
@@ -235,9 +203,9 @@ class PubSubConnection(Connection):
         if kind != b"sunsubscribe":
             self._fail(f"unexpected confirmation from Redis: {name!r}")
         elif name in self._groups:
-            self._on_moved(self._groups[name])
+            self._on_slot_moved(self._groups[name])
 
-    def _fail_moved(self, _ear: SubscriptionGroup) -> None:
+    def _fail_moved(self, _group: SubscriptionGroup) -> None:
         self._fail("Redis ended the subscriptions: their slot has moved")
 
     def _handle_other(self, reply: Any) -> None:

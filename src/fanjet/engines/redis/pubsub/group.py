@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 from fanjet.engines.interfaces import DONE, EngineUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
-    from .connection import Batch, PubSubConnection
-
 MAX_NAMES_PER_COMMAND: Final = 512
 """Channel names in one command (07 §8.1)."""
+
+
+class SharedFuture(asyncio.Future[None]):
+    """A future with several waiters. Cancelling one waiter must not cancel the others."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ignore the cancellation."""
+        return False
+
+
+class Batch(Struct, eq=False, gc=False):
+    """One SUBSCRIBE or UNSUBSCRIBE command for several names, with one future for all callers.
+
+    Redis confirms each name separately: `kind` is the type of the confirmations, `confirmed` their number so far.
+    Confirmed names are added to, or removed from, `registry`."""
+
+    subscribes: bool
+    kind: bytes
+    group: SubscriptionGroup
+    registry: dict[bytes, None]
+    names: list[bytes]
+    future: SharedFuture
+    confirmed: int = 0
+
+    def fail(self, error: EngineUnavailable) -> None:
+        """Fail the waiting callers."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class GroupConnection(Protocol):
+    """A connection that carries the subscriptions of groups: see `PubSubConnection`."""
+
+    def request(self, names: list[bytes], group: SubscriptionGroup, *, subscribe: bool) -> Batch:
+        """Subscribe or unsubscribe names, by a command that more names may join until this event loop turn ends."""
+
+    def detach(self, group: SubscriptionGroup) -> None:
+        """Release a group that another connection takes over."""
 
 
 class SubscriptionGroup:
@@ -33,7 +72,7 @@ class SubscriptionGroup:
         self.permanent = frozenset(name.encode() for name in (*permanent, probe))
         self.probe = probe
         self.names: dict[bytes, None] = {}
-        self.connection: PubSubConnection | None = None
+        self.connection: GroupConnection | None = None
         self.is_active = False
         self.unsent: Batch | None = None
         self.max_names = MAX_NAMES_PER_COMMAND

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
-class Grouping:
+class PartitionGroups:
     """Assigns each subscription group to the supervisor of the server that has its partition, and reassigns it when the
     partition moves.
 
@@ -62,7 +62,7 @@ class Grouping:
     async def start(self) -> None:
         """Start; returns after the first connection attempt to every server, successful or not."""
         self._shard.watch_endpoints(self._topology_changed.set)
-        await self._rebalance()
+        await self._assign_groups()
         await asyncio.gather(*(supervisor.wait_first_attempt() for supervisor in self._supervisors.values()))
         self._running = asyncio.get_running_loop().create_task(self._run())
 
@@ -93,21 +93,23 @@ class Grouping:
             await self._topology_changed.wait()
             self._topology_changed.clear()
             try:
-                await self._rebalance()
+                await self._assign_groups()
             except Exception:
                 log.exception("cannot assign partitions to PUB/SUB connections", shard=self._shard.target)
 
-    async def _rebalance(self) -> None:
+    async def _assign_groups(self) -> None:
         """Assign every group to the server of its partition; refresh the topology if some partition has none."""
-        wanted: dict[Address, list[SubscriptionGroup]] = {}
+        by_primary: dict[Address, list[SubscriptionGroup]] = {}
         for group in self._groups:
             for primary in self._shard.endpoints_of(group.probe).primaries:
-                wanted.setdefault(primary, []).append(group)
-        servers = await asyncio.gather(*(self._server_for(primary, groups[0]) for primary, groups in wanted.items()))
-        for groups, server in zip(wanted.values(), servers, strict=True):
+                by_primary.setdefault(primary, []).append(group)
+        servers = await asyncio.gather(
+            *(self._server_for(primary, groups[0]) for primary, groups in by_primary.items())
+        )
+        for groups, server in zip(by_primary.values(), servers, strict=True):
             await self._move_groups(groups, server)
         self._chosen_servers = {
-            primary: server for primary, server in self._chosen_servers.items() if primary in wanted
+            primary: server for primary, server in self._chosen_servers.items() if primary in by_primary
         }
         for address, supervisor in list(self._supervisors.items()):
             if not supervisor.groups:

@@ -83,7 +83,7 @@ class ConnectionSupervisor:
         self.groups = list(groups)
         self._connector = connector
         self._on_restored = on_restored
-        self._on_moved = on_slot_moved
+        self._on_slot_moved = on_slot_moved
         self._count_error = count_error
         self._sharded = sharded
         self._publish = "SPUBLISH" if sharded else "PUBLISH"
@@ -94,7 +94,7 @@ class ConnectionSupervisor:
         self._connection: PubSubConnection | None = None
         self._failure = ""
         self._failed_restarts = 0
-        self._heard_at = asyncio.get_running_loop().time()
+        self._received_at = asyncio.get_running_loop().time()
         self._running: asyncio.Task[NoReturn] | None = None
         self._attempted = asyncio.Event()
         self._activations: set[asyncio.Task[None]] = set()
@@ -125,7 +125,7 @@ class ConnectionSupervisor:
     def silence(self) -> float:
         """Seconds since the last message. Probes bound it: it exceeds twice the probe interval only while nothing is
         delivered."""
-        received_at = self._heard_at
+        received_at = self._received_at
         if self._connection is not None:
             received_at = max(received_at, self._connection.received_at)
         return asyncio.get_running_loop().time() - received_at
@@ -184,7 +184,7 @@ class ConnectionSupervisor:
         with self._counting("subscribe"):
             connection = await self._connector.open()
         try:
-            on_slot_moved = None if self._on_moved is None else self._release_moved
+            on_slot_moved = None if self._on_slot_moved is None else self._release_moved
             connection.start_receiving(self._on_message, sharded=self._sharded, on_slot_moved=on_slot_moved)
             self._connection = connection
             await asyncio.gather(*(self._activate(connection, group) for group in self.groups))
@@ -194,7 +194,7 @@ class ConnectionSupervisor:
         finally:
             for group in self.groups:
                 group.reset()
-            self._heard_at = max(self._heard_at, connection.received_at)
+            self._received_at = max(self._received_at, connection.received_at)
             self._connection = None
             await connection.wait_closed()
 
@@ -208,7 +208,7 @@ class ConnectionSupervisor:
         except EngineUnavailable as error:
             if group not in self.groups:
                 return  # the group was removed meanwhile
-            if self._on_moved is None or not isinstance(error, CommandError):
+            if self._on_slot_moved is None or not isinstance(error, CommandError):
                 raise
             self._on_failure(error)
             self._release_moved(group)
@@ -224,9 +224,9 @@ class ConnectionSupervisor:
                 self._on_restored()
 
     def _release_moved(self, group: SubscriptionGroup) -> None:
-        if group in self.groups and self._on_moved is not None:
+        if group in self.groups and self._on_slot_moved is not None:
             self.remove_group(group)
-            self._on_moved(group)
+            self._on_slot_moved(group)
 
     def _on_success(self) -> None:
         if self._failure:

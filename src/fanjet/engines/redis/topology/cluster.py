@@ -51,8 +51,8 @@ class _Node(CommandConnection):
         """Execute a command on a slot that is being imported by this node."""
         connection = await self.connection()
         asking = connection.execute(("ASKING",))
-        answer = connection.execute(command)  # in the same step, so that no other command comes between
-        _, reply = await asyncio.gather(asking, answer)
+        executing = connection.execute(command)  # in the same step, so that no other command comes between
+        _, reply = await asyncio.gather(asking, executing)
         return reply
 
     async def _find_address(self) -> Address:
@@ -80,7 +80,7 @@ class ClusterShard:
         self._refreshed_at = 0.0
         self._next_refresh: asyncio.TimerHandle | None = None
         self._polling: asyncio.Task[NoReturn] | None = None
-        self._on_endpoints_updated: list[Callable[[], None]] = []
+        self._endpoint_watchers: list[Callable[[], None]] = []
         self._closed = False
 
     async def start(self) -> None:
@@ -142,8 +142,8 @@ class ClusterShard:
         return await read_from_replicas(replicas, command, lambda: self.execute(command, key))
 
     async def find_endpoints(self) -> Endpoints:
-        """See `EndpointProvider.find_endpoints`. Any node will do: PUBLISH reaches all of them. Known
-        endpoints are returned at once, and refreshed in the background."""
+        """See `EndpointProvider.find_endpoints`. Any node will do: PUBLISH reaches all of them. Known endpoints are
+        returned immediately, and refreshed in the background."""
         if self.endpoints.primaries:
             self.schedule_refresh()
         else:
@@ -172,12 +172,12 @@ class ClusterShard:
         return any(node.is_lost for node in self._nodes.values())
 
     def watch_primary(self, on_changed: Callable[[str], None]) -> None:
-        """See `EndpointProvider.watch_primary`. Never called: PUB/SUB
-        connections detect lost nodes themselves, and removed ones by probes."""
+        """See `EndpointProvider.watch_primary`. Never called: PUB/SUB connections detect lost nodes themselves, and
+        removed ones by probes."""
 
     def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
         """See `EndpointProvider.watch_endpoints`."""
-        self._on_endpoints_updated.append(on_updated)
+        self._endpoint_watchers.append(on_updated)
         self._start_polling()
 
     def _node(self, address: Address) -> _Node:
@@ -212,7 +212,7 @@ class ClusterShard:
                 self._next_refresh = asyncio.get_running_loop().call_later(
                     LOST_NODE_REFRESH_SECONDS, self.schedule_refresh
                 )
-        for on_updated in self._on_endpoints_updated:
+        for on_updated in self._endpoint_watchers:
             on_updated()
 
     async def _refresh(self) -> None:

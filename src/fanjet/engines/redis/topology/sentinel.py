@@ -47,8 +47,8 @@ class SentinelShard:
         self._read_replicas: tuple[Replica, ...] = ()
         self._query_requested = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
-        self._on_primary_changed: list[Callable[[str], None]] = []
-        self._on_endpoints_updated: list[Callable[[], None]] = []
+        self._primary_watchers: list[Callable[[str], None]] = []
+        self._endpoint_watchers: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """See `Shard.start`."""
@@ -77,8 +77,8 @@ class SentinelShard:
         return read_from_replicas(self._read_replicas, command, lambda: self.execute(command, key))
 
     async def find_endpoints(self) -> Endpoints:
-        """See `EndpointProvider.find_endpoints`. Queries the Sentinels; while none answers, the last
-        known endpoints stay valid."""
+        """See `EndpointProvider.find_endpoints`. Queries the Sentinels; while none answers, the last known
+        endpoints stay valid."""
         try:
             return await self._query_sentinels()
         except EngineUnavailable:
@@ -107,11 +107,11 @@ class SentinelShard:
 
     def watch_primary(self, on_changed: Callable[[str], None]) -> None:
         """See `EndpointProvider.watch_primary`."""
-        self._on_primary_changed.append(on_changed)
+        self._primary_watchers.append(on_changed)
 
     def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
         """See `EndpointProvider.watch_endpoints`."""
-        self._on_endpoints_updated.append(on_updated)
+        self._endpoint_watchers.append(on_updated)
 
     def _schedule_query(self) -> None:
         self._query_requested.set()
@@ -142,16 +142,16 @@ class SentinelShard:
         return (await self.find_endpoints()).primaries[0]
 
     def _apply(self, now: Endpoints) -> None:
-        """Apply new endpoints. After a failover all connections leave the former primary at once, because it may accept
-        writes that will be lost."""
+        """Apply new endpoints. After a failover all connections leave the former primary immediately, because it may
+        accept writes that will be lost."""
         before, self.endpoints = self.endpoints, now
         self._replica_pool.update(now.replicas)
         self._read_replicas = self._replica_pool.at(now.replicas)
         if before.primaries and now.primaries != before.primaries:
             log.warn("Redis failover: the primary has changed", before=before.primaries[0], now=now.primaries[0])
-            for on_changed in (self._commands.reset, *self._on_primary_changed):
+            for on_changed in (self._commands.reset, *self._primary_watchers):
                 on_changed("no longer the primary")
-        for on_updated in self._on_endpoints_updated:
+        for on_updated in self._endpoint_watchers:
             on_updated()
 
     def _is_primary(self, address: Address) -> bool:
@@ -161,16 +161,16 @@ class SentinelShard:
         name = self.target.master_name
         connection = await connect(sentinel, self.target.sentinel_login, Connection)
         try:
-            answer = await connection.execute(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
-            if answer is None:
+            reply = await connection.execute(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
+            if reply is None:
                 raise EngineUnavailable(f"the Sentinel at {sentinel} knows no {name!r}")
-            primary = Address(answer[0].decode(), int(answer[1]))
+            primary = Address(reply[0].decode(), int(reply[1]))
             if not self.target.with_replicas:
                 return Endpoints((primary,))
-            answer = await connection.execute(("SENTINEL", "REPLICAS", name))
+            reply = await connection.execute(("SENTINEL", "REPLICAS", name))
         finally:
             await connection.wait_closed()
-        return Endpoints((primary,), tuple(each for each in map(_replica_in, answer) if each not in (None, primary)))
+        return Endpoints((primary,), tuple(each for each in map(_replica_in, reply) if each not in (None, primary)))
 
     async def _receive_announcements(self) -> None:
         """Receive the announcements of one Sentinel, and of the next one when its connection is lost."""
@@ -203,10 +203,10 @@ class SentinelShard:
             await asyncio.sleep(1)
 
 
-def _replica_in(answer: dict[bytes, bytes] | list[bytes]) -> Address | None:
+def _replica_in(reply: dict[bytes, bytes] | list[bytes]) -> Address | None:
     """The address in an entry of `SENTINEL REPLICAS`, in RESP2 or RESP3. None if the Sentinel or the primary does not
     reach the replica."""
-    replica = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+    replica = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
     if replica[b"master-link-status"] != b"ok" or _DOWN_FLAGS.intersection(replica[b"flags"].split(b",")):
         return None
     return Address(replica[b"ip"].decode(), int(replica[b"port"]))
