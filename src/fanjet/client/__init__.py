@@ -1,1 +1,1 @@
-"""The session: the protocol state machine of one connection, whatever its transport (contract chapter 01)."""
+"""Client sessions: the protocol state machine of a connection, for all transports (contract chapter 01)."""

@@ -1,4 +1,4 @@
-"""Client ids: random UUIDs (version 4), made from the system's random numbers a block at a time."""
+"""Client ids: random UUIDs (version 4), generated in blocks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ _HEX: Final = 2 * _UUID_BYTES
 
 
 class ClientIds:
-    """A source of ids. One costs 0.6 µs; a system call and a UUID object each would make it 2.5, with cold caches 5."""
+    """A source of ids. One costs 0.6 µs; with a system call and a UUID object each it would be 2.5, with cold caches
+    5."""
 
     __slots__ = ("_ready",)
 
@@ -19,13 +20,13 @@ class ClientIds:
         self._ready: list[str] = []
 
     def new(self) -> str:
-        """An id that nobody can guess and nobody else has."""
+        """Return a unique id that cannot be guessed."""
         if not self._ready:
             self._ready = _new_block()
         return self._ready.pop()
 
     def forget(self) -> None:
-        """Begin a new block. A forked process has to, or it would give out the same ids as its parent."""
+        """Start a new block. A forked process must do so, to not repeat its parent's ids."""
         self._ready = []
 
 
@@ -46,4 +47,4 @@ _ids: Final = ClientIds()
 os.register_at_fork(after_in_child=_ids.forget)
 
 new_client_id: Final = _ids.new
-"""The ids of this process."""
+"""Returns a new id of this process."""

@@ -1,4 +1,4 @@
-"""Runs a connection's commands one after another, synchronously until one has to wait (01 §4, DESIGN rules 3 and 9)."""
+"""Runs a connection's commands in order, synchronously until one has to wait (01 §4, DESIGN rules 3, 9)."""
 
 from __future__ import annotations
 
@@ -38,21 +38,22 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 failures = RateLimitedLog(log, 20)
-"""Errors that clients are answered: few lines a second tell enough."""
+"""Error replies. Rate-limited, since a few lines per second are enough."""
 
 NO_FRAME = -1
-"""In place of the size of a command that came by other means."""
+"""Size of a command that did not arrive in a frame."""
 COMMANDS_PER_SLICE = 100
-"""Then other connections get their turn: one read can hold thousands of commands, in one frame or in as many."""
+"""Commands run before other connections get their turn: one read can contain thousands, in one frame or in many."""
 
 
 class CommandQueue(Struct, eq=False, gc=False):
     """The reading half of a session.
 
-    One command runs at a time, or up to `client.concurrency`; while a command that excludes others runs (connect,
-    unsubscribe), just that one. Until another may start, the rest of its frame waits here, and what comes, in order.
-    With the first further frame nothing more is read from the transport: most clients send none before they are
-    answered. Unless it brings subscribes behind one that waits for the broker, which are asked for together.
+    One command runs at a time, or up to `client.concurrency`; an exclusive command (connect, unsubscribe) runs alone.
+    While no further command may start, the rest of the frame and later frames are queued in order. The first queued
+    frame pauses reading from the transport, since most clients wait for replies before they send more. Exception:
+    frames with subscribes behind a subscribe that waits for the broker are read on, to prefetch their channels
+    together.
     """
 
     _session: SessionInterface
@@ -70,11 +71,11 @@ class CommandQueue(Struct, eq=False, gc=False):
 
     @property
     def idle(self) -> bool:
-        """Whether no command runs or waits."""
+        """Whether no command runs or is queued."""
         return not self._running and not self._waiting
 
     def take(self, frame: bytes) -> None:
-        """Run a frame's commands, or keep the frame until the ones before have run."""
+        """Run a frame's commands, or queue the frame behind earlier commands."""
         session = self._session
         if self._waiting:
             self._enqueue(frame)
@@ -90,7 +91,7 @@ class CommandQueue(Struct, eq=False, gc=False):
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def run_command(self, command: Command) -> None:
-        """Run the first command, when no frame has brought it: it is not counted as one that was received."""
+        """Run the first command when it did not arrive in a frame: it is not counted as received."""
         self._session.cork()
         try:
             self._run(iter(((command, NO_FRAME),)))
@@ -99,21 +100,21 @@ class CommandQueue(Struct, eq=False, gc=False):
 
     @property
     def has_pending(self) -> bool:
-        """Whether commands have come that have not begun."""
+        """Whether received commands have not started yet."""
         return self._commands is not None or bool(self._frames)
 
     def finish(self) -> None:
-        """Nothing more comes from the client: run what has come, then close."""
+        """The client sends nothing more: run what is queued, then close."""
         self._finishing = True
         self._close_if_done()
 
     def stop(self) -> None:
-        """The connection is closed: start nothing more. What is under way ends by itself and undoes what it made."""
+        """The connection is closed: start nothing more. Commands under way end by themselves and roll back."""
         self._commands = None
         self._frames = None
 
     def _enqueue(self, frame: bytes) -> None:
-        """Until its turn comes."""
+        """Queue a frame until its turn comes."""
         frames = self._frames
         if frames is None:
             frames = self._frames = deque()
@@ -124,7 +125,7 @@ class CommandQueue(Struct, eq=False, gc=False):
         if self._prefetch_left and len(frame) <= MAX_FRAME_BYTES:
             commands, left = prefetch_frame(self._session, frame, self._prefetch_left)
             frames.append(commands)
-            self._prefetch_left = min(left, self._prefetch_left - 1)  # there are frames without commands, too
+            self._prefetch_left = min(left, self._prefetch_left - 1)  # frames may hold no commands
         else:
             frames.append(frame)
             self._prefetch_left = 0
@@ -143,14 +144,14 @@ class CommandQueue(Struct, eq=False, gc=False):
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def _run(self, commands: Commands) -> None:
-        """Run commands, each with its size in bytes. Raises `MalformedFrame`."""
+        """Run commands, each given with its size in bytes. Raises `MalformedFrame`."""
         session = self._session
         for command, size in commands:
             may_start_next = self._start_command(command, size)
             if not session.usable:
                 break
             if not may_start_next:
-                # Most frames hold one command, and their iterators know that nothing is left.
+                # Most frames hold one command, and their iterators report that none is left.
                 if not length_hint(commands, 1):
                     self._wait(None, command)
                 elif waits_for_broker(session, command):
@@ -174,14 +175,14 @@ class CommandQueue(Struct, eq=False, gc=False):
         self._waiting_for = waiting_for
 
     def _yield_to_loop(self, commands: Commands) -> None:
-        """Continue in the next turn of the loop. Counted over all reads, since nothing tells their turns apart: a
-        client that sends now and then gives way once in a hundred commands, for nothing."""
+        """Continue in the next turn of the event loop. Counted over all reads, since they cannot be assigned to turns:
+        a client that sends rarely yields once in a hundred commands for nothing."""
         self._slice_left = COMMANDS_PER_SLICE
         self._wait(commands)
         asyncio.get_running_loop().call_soon(self._resume)
 
     def _resume(self) -> None:
-        """Continue with what waits, unless it still has to."""
+        """Continue with queued commands if they may start."""
         session = self._session
         if not self._waiting or not self._may_start() or session.closed:
             return
@@ -218,18 +219,18 @@ class CommandQueue(Struct, eq=False, gc=False):
             self._session.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
     def _pause_input(self) -> None:
-        """Commands wait: let no more come."""
+        """Commands are queued: stop reading."""
         self._session.transport.pause_reading()
 
     def _resume_input(self) -> None:
-        """No command waits any more."""
+        """No command is queued any more: read again."""
         self._session.transport.resume_reading()
 
     def _may_start(self) -> bool:
         return not self._exclusive and self._running < self._session.context.settings.concurrency
 
     def _start_command(self, command: Command, size: int) -> bool:
-        """Run a command as far as it goes. False when the next one has to wait."""
+        """Run a command until it completes or waits. False when the next one may not start."""
         session = self._session
         if not session.authenticated and command.connect is None:
             session.disconnect(DISCONNECT_BAD_REQUEST)
@@ -287,7 +288,7 @@ class CommandQueue(Struct, eq=False, gc=False):
 
 
 class RunningCommand(Struct, eq=False, gc=False):
-    """A command that has begun, at `_started`."""
+    """A command under way, since `_started`."""
 
     _session: SessionInterface
     _id: int
@@ -297,7 +298,7 @@ class RunningCommand(Struct, eq=False, gc=False):
     _started: float
 
     def end(self, error: BaseException | None) -> None:
-        """Answer what it raised, and count the time that it took."""
+        """Reply to an error it raised, and observe its duration."""
         if error is not None:
             self._handle_error(error)
         if self._timed:
@@ -305,7 +306,7 @@ class RunningCommand(Struct, eq=False, gc=False):
             timing.observe(perf_counter() - self._started)
 
     def _handle_error(self, error: BaseException) -> None:
-        """Translate what the command raised (01 §4.2)."""
+        """Map an exception to an error reply or a disconnect (01 §4.2)."""
         session = self._session
         if isinstance(error, ReplyError):
             failures.info(

@@ -1,4 +1,4 @@
-"""What all sessions of a node work with."""
+"""Collaborators shared by all sessions of a node."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class ClientContext:
     now: Callable[[], float]
     """Monotonic seconds, the wheel's time."""
     unix_time: Callable[[], float]
-    """Wall clock seconds, the time of tokens and expiries."""
+    """Wall-clock seconds, the time of tokens and expiries."""
     events: ClientEvents = field(default_factory=NoEvents)
-    """The application, asked where options say so."""
+    """The application's event handler, called where channel options say so."""
     metrics: ClientMetrics = field(default_factory=lambda: ClientMetrics(NodeMetrics()))
     traces_frames: bool = field(default_factory=traces_frames)
     """Whether every frame is logged."""
@@ -61,24 +61,24 @@ class ClientContext:
         self.ping_tracker = PingTracker(self.wheel)
 
     def connection_opened(self) -> None:
-        """A transport has got its connection."""
+        """Count a transport's new connection."""
         self.open_connections += 1
 
     def connection_ended(self) -> None:
-        """A transport's connection is gone."""
+        """Uncount a transport's connection."""
         self.open_connections -= 1
         if self._emptied is not None and not self.open_connections:
             self._emptied.set()
 
     def shut_down(self) -> None:
-        """Send those away who have not authenticated yet, whatever is still asked about them; the node does so with the
+        """Disconnect sessions that have not authenticated, and cancel their event calls; the node disconnects the
         others."""
         for session in self.unauthenticated:
             session.cancel_event_calls()
             session.disconnect(DISCONNECT_SHUTDOWN)
 
     async def wait_closed(self) -> None:
-        """Wait until every connection has ended, and what ran for them."""
+        """Wait until every connection has ended, with its background work."""
         if self.open_connections:
             self._emptied = asyncio.Event()
             await self._emptied.wait()
@@ -86,7 +86,7 @@ class ClientContext:
             await asyncio.wait(self.background)
 
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run what no command waits for; a failure is logged. Most work ends before this returns."""
+        """Run work that no command waits for; a failure is logged. Most work completes before this returns."""
         task = run_eagerly(work, _log_background_failure)
         if task is not None:
             self.background.add(task)
@@ -94,13 +94,13 @@ class ClientContext:
 
 
 def log_failure(message: str, error: BaseException, **fields: object) -> None:
-    """Log a surprise with its traceback, outside of the `except` block that caught it."""
+    """Log an unexpected error with its traceback, outside of the `except` block that caught it."""
     try:
         raise error
     except BaseException:
         log.exception(message, **fields)
     finally:
-        del error  # raised here, it holds this frame, and through the frames before a session
+        del error  # its traceback holds this frame, and through outer frames a session
 
 
 def _log_background_failure(_: None, error: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""A session's deadlines: one place in the timing wheel, at the nearest of them (DESIGN rule 6)."""
+"""A session's deadlines, of which the nearest is in the timing wheel (DESIGN rule 6)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 
 GRID_STEPS = 25
 COARSEST_GRID = 1.0
-"""Seconds; with pings every 25 s."""
+"""Seconds, which applies to pings every 25 s."""
 
 
 class Deadlines(Struct, eq=False, gc=False):
-    """When something is due, in monotonic seconds; `inf` for never. A struct, as each connection makes one."""
+    """Due times in monotonic seconds; `inf` for never. A struct, since each connection creates one."""
 
     ping: float = inf
     pong: float = inf
@@ -22,15 +22,15 @@ class Deadlines(Struct, eq=False, gc=False):
     write: float = inf
 
     def nearest(self) -> float:
-        """The earliest of those that the session watches by itself, which are all but that of the pong."""
+        """The earliest deadline, except for the pong's, which `PingTracker` watches."""
         return min(self.ping, self.periodic, self.expiry, self.write)
 
 
 def first_time(now: float, interval: float) -> float:
-    """When to do for the first time what is done every `interval` seconds: at random in the second half of the one that
-    begins now, so that sessions that came together drift apart (01 §5.4, §5.6), on a grid.
+    """Return the first due time of work done every `interval` seconds: random in the second half of the first interval,
+    so that sessions that connected together drift apart (01 §5.4, §5.6), and rounded to a grid.
 
-    Sessions that share a time are woken, pinged and answer together: at 5000 idle connections that halves their cost.
+    Sessions with equal due times are woken, pinged and answer together, which halves the cost of 5000 idle connections.
     """
     grid = interval / GRID_STEPS if interval < GRID_STEPS * COARSEST_GRID else COARSEST_GRID
     half = interval / 2

@@ -1,4 +1,4 @@
-"""Telling application and log that a connection has ended."""
+"""Reports the end of a connection to the log and to the application."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from .session_interface import SessionInterface
 
 LINES_PER_SECOND: Final = 20
-"""Of connections that the server has ended: a storm of them must not bury everything else."""
+"""Limits lines about disconnects by the server, so that a storm of them does not bury other messages."""
 
 log = RateLimitedLog(get_logger(__name__), LINES_PER_SECOND)
 
 
 def log_disconnect(session: SessionInterface, disconnect: Disconnect) -> None:
-    """Log that the server has ended a connection, but for a shutdown, when it ends all of them."""
+    """Log a disconnect by the server, except for a shutdown, which closes all connections."""
     if disconnect.code != DISCONNECT_SHUTDOWN.code:
         log.info(
             "client disconnected by server",
@@ -37,7 +37,7 @@ def log_disconnect(session: SessionInterface, disconnect: Disconnect) -> None:
 
 
 async def send_disconnect_event(session: SessionInterface, disconnect: Disconnect) -> None:
-    """Tell how it has ended. Nothing that the application raises makes a difference any more."""
+    """Send the disconnect event. Errors that the application raises are ignored."""
     event = DisconnectEvent(**event_fields(session), code=disconnect.code, reason=disconnect.reason)
     try:
         await session.context.events.disconnect(event)

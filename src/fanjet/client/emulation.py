@@ -1,4 +1,4 @@
-"""Commands that reach a session by requests of their own (02 §7.4)."""
+"""Runs commands that arrive in separate requests (02 §7.4)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 async def run_commands(session: SessionInterface, data: bytes) -> None:
-    """Run the commands of one request in order, beside those of other requests; returns when all have run.
+    """Run the commands of one request in order, concurrently with other requests; returns when all have run.
 
-    Raises `MalformedFrame` for data that holds no frame. A malformed frame ends the connection, as everywhere.
+    Raises `MalformedFrame` for data without a frame. A malformed frame closes the connection.
     """
     commands = RequestCommands(session)
     commands.take(emulated_frame(session.transport.wire.codec, data))
@@ -25,12 +25,12 @@ async def run_commands(session: SessionInterface, data: bytes) -> None:
 
 
 class RequestCommands(CommandQueue):
-    """The commands of one request. Nothing is held back while one waits: whatever else comes, comes by itself."""
+    """The commands of one request. Input is never paused: every request has a queue of its own."""
 
     _done_future: asyncio.Future[None] | None = None
 
     async def wait_done(self) -> None:
-        """Return when every command has run, or the rest are not to be run because the connection was closed."""
+        """Wait until every command has run, or the connection is closed and the rest is dropped."""
         if not self._is_done:
             self._done_future = asyncio.get_running_loop().create_future()
             await self._done_future

@@ -1,4 +1,4 @@
-"""Asking the application on behalf of a connection (06 §3, §4.5)."""
+"""Calls of the application's event handler for a connection (06 §3, §4.5)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INLINE_TRANSPORTS = frozenset({"websocket", "uni_websocket"})
-"""Where commands come over the connection itself: while one asks, the connection is neither read nor closed. The others
-notice a close at once."""
+"""Transports whose commands arrive on the connection itself: while a call is under way, it is neither read nor closed.
+The others detect a close at once."""
 
 
 class EventCaller(Protocol):
@@ -41,7 +41,7 @@ class EventCaller(Protocol):
 
 
 class PendingCalls:
-    """The questions of one connection that wait for answers, and the close that waits with them."""
+    """A connection's calls under way, and a disconnect deferred until they complete."""
 
     __slots__ = ("calls", "deferred", "inline")
 
@@ -51,7 +51,7 @@ class PendingCalls:
         self.deferred: Disconnect | None = None
 
     def defer(self, disconnect: Disconnect) -> bool:
-        """Whether the connection has to stay open until a question is answered; it ends with what came first."""
+        """Whether the disconnect has to wait for a call; the first deferred one takes effect."""
         if not self.inline:
             return False
         if self.deferred is None:
@@ -59,25 +59,25 @@ class PendingCalls:
         return True
 
     def cancel(self) -> None:
-        """The answers are of no use any more."""
+        """Cancel the calls, whose answers are no longer needed."""
         for call in self.calls:
             call.cancel()
 
 
 class _PendingCall(Generic[T]):
-    """A question that waits. It can be given up on its own, without the command, in whose task it is awaited: a task
-    for it would cost a quarter of a call to a backend."""
+    """A call that waits. It can be cancelled separately from the command in whose task it is awaited; a task of its own
+    would cost a quarter of a call to a backend."""
 
     __slots__ = ("_awaited", "_coro", "_is_cancelled")
 
     def __init__(self, coro: Coroutine[Any, Any, T], awaited: asyncio.Future[Any] | None) -> None:
-        """`coro` has been stepped, and waits for `awaited`."""
+        """`coro` has been stepped and waits for `awaited`."""
         self._coro = coro
         self._awaited = awaited
         self._is_cancelled = False
 
     def cancel(self) -> None:
-        """Let `CancelledError` be raised in it where it waits."""
+        """Raise `CancelledError` in the coroutine where it waits."""
         self._is_cancelled = self._awaited is None or not self._awaited.cancel()
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -100,7 +100,7 @@ class _PendingCall(Generic[T]):
 
 
 def event_fields(session: EventCaller) -> dict[str, Any]:
-    """What every event tells about its connection."""
+    """Return the fields that every event has."""
     request_info = session.request_info
     return {
         "client": session.client_id,
@@ -116,21 +116,21 @@ def event_fields(session: EventCaller) -> dict[str, Any]:
 
 
 async def call_event(session: EventCaller, call: Coroutine[Any, Any, T]) -> T:
-    """Ask what a command depends on.
+    """Await a call that a command depends on.
 
-    Raises what the application does, and `Disconnected` 3000 when the connection ended first. It may have ended all the
-    same when this returns: a close that had to wait takes effect right before.
+    Raises the handler's exceptions, and `Disconnected` 3000 when the connection was closed first. The connection may be
+    closed when this returns: a deferred disconnect takes effect right before.
     """
     return await _call(session, call, inline=session.context.settings.concurrency == 1)
 
 
 async def call_connect_event(session: EventCaller, call: Coroutine[Any, Any, T]) -> T:
-    """The same for a connect, during which nothing else ever runs."""
+    """Like `call_event`, for a connect, during which no other command runs."""
     return await _call(session, call, inline=True)
 
 
 async def call_background_event(session: EventCaller, call: Coroutine[Any, Any, T]) -> T:
-    """The same for what no command asks."""
+    """Like `call_event`, for calls outside of commands."""
     return await _call(session, call, inline=False)
 
 
@@ -153,7 +153,7 @@ async def _wait(session: EventCaller, call: _PendingCall[T], inline: bool) -> T:
         return await call
     except CancelledError:
         task = current_task()
-        if task is not None and task.cancelling():  # it is the command itself that has been cancelled
+        if task is not None and task.cancelling():  # the command itself has been cancelled
             raise
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED) from None
     finally:

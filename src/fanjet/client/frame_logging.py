@@ -1,4 +1,4 @@
-"""Every frame of every connection in the log, at level trace (10 G). Nothing of this is there at other levels."""
+"""Logs every frame of every connection at level trace (10 G); inactive at other levels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def traces_frames() -> bool:
 
 
 def trace_incoming(client: str, frame: bytes) -> None:
-    """Log a frame that came from a client."""
+    """Log a frame received from a client."""
     log.trace("frame received", client=client, frame=_readable(frame))
 
 
 class TracedTransport:
-    """A `Transport` that logs what is written, as it goes on the wire, and hands everything on to another."""
+    """A `Transport` that logs written frames and delegates to another transport."""
 
     def __init__(self, transport: Transport, client: str) -> None:
         self._transport = transport

@@ -1,4 +1,4 @@
-"""Several pieces of work at once, without a task for those that do not wait."""
+"""Runs coroutines concurrently, with tasks only for those that wait."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 async def gather(works: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
-    """Run all to their ends; what one raised stands in the place of its result, without its traceback, whose frames
-    would hold it in turn. Cancelling cancels all."""
+    """Run all to completion. An exception takes the place of the result, without its traceback, whose frames would hold
+    the exception in turn. Cancelling cancels all."""
     outcomes: list[T | BaseException | None] = [None] * len(works)
     tasks = []
     for index, work in enumerate(works):
@@ -33,4 +33,4 @@ async def gather(works: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseExcept
             for task in tasks:
                 task.cancel()
             raise
-    return outcomes  # type: ignore[return-value]  # every place has been filled
+    return outcomes  # type: ignore[return-value]  # every index has been set

@@ -1,4 +1,4 @@
-"""What is counted about connections and their messages (10 B.5)."""
+"""Metrics of client connections and their messages (10 B.5)."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ _RECOVERED_BOUNDS: Final = tuple(map(float, (0, 1, 2, 3, 5, 10, 20, 50, 100, 250
 
 
 class Traffic:
-    """Messages of the connections over one transport with the same labels, in channels of one namespace.
+    """Messages of connections with the same transport and labels, in channels of one namespace.
 
-    `sent` by the type of the result or push, `errors` and `received` by the name of the method; so are `durations`.
+    `sent` is keyed by the type of the result or push; `errors`, `received` and `durations` by the method's name.
     """
 
     __slots__ = ("durations", "errors", "ping", "pong", "received", "sent")
@@ -76,7 +76,9 @@ class Traffic:
         self.ping = sent(PING)
         self.sent: dict[type, Flow] = {kind: sent(name) for kind, name in _FRAME_TYPES.items()}
         if transport.startswith("uni_"):
-            self.sent[ConnectResult] = self.sent[ConnectPush]  # that is how a connect is answered there
+            self.sent[ConnectResult] = self.sent[
+                ConnectPush
+            ]  # unidirectional clients get a connect push in place of a reply
         self.errors: dict[str, Flow] = {method: sent(method) for method in METHODS}
         self.durations: dict[str, Timing] = {
             method: metrics.durations.cell(method, namespace, *labels) for method in METHODS
@@ -84,8 +86,7 @@ class Traffic:
 
 
 class ConnectionMetrics:
-    """What is counted about connections that have all labels in common. Before it is known who connects, that is those
-    of a transport."""
+    """Metrics of connections with equal labels. Before a connection authenticates, those of its transport."""
 
     __slots__ = (
         "_identity",
@@ -104,7 +105,7 @@ class ConnectionMetrics:
     def __init__(
         self, metrics: ClientMetrics, transport: str, identity: tuple[str, str, str], labels: tuple[str, ...]
     ) -> None:
-        """`identity`: version of HTTP, name and version of the client."""
+        """`identity`: HTTP version, name and version of the client."""
         self._metrics = metrics
         self.by_namespace = metrics.node.has_namespace_label
         self._transport = transport
@@ -112,30 +113,30 @@ class ConnectionMetrics:
         self._labels = labels
         self._subscriptions: dict[str, tuple[Gauge, Counter]] = {}
         self.traffic = metrics.traffic(transport, "", labels)
-        """In no channel, or in one whose namespace is no label."""
+        """Messages without channel, or in channels whose namespace is not a label."""
         self._identity = (transport, *identity, *labels)
         self.pongs = metrics.ping_pong.cell(transport, *labels)
-        """How long clients took to answer pings."""
+        """Time from ping to pong."""
         self.accepted = metrics.accepted.cell(*self._identity)
         self.inflight = metrics.inflight.cell(*self._identity)
 
     def add_connection(self) -> None:
-        """One more connection."""
+        """Count a new connection."""
         self.accepted.value += 1
         self.inflight.value += 1
         if self.accepted.value == 1:
             self._metrics.inflight.cell(*self._identity, shown=True)
 
     def traffic_in(self, channel: str) -> Traffic:
-        """Messages that have to do with a channel. Unless they are counted `by_namespace`, all are in `traffic`, where
-        who is in a hurry looks first."""
+        """Traffic of a channel's namespace. Unless counted `by_namespace`, it is always `traffic`, which hot paths read
+        directly."""
         if not self.by_namespace:
             return self.traffic
         namespace = self._metrics.node.namespace_of(channel)
         return self.traffic if not namespace else self._metrics.traffic(self._transport, namespace, self._labels)
 
     def subscriptions_in(self, channel: str) -> tuple[Gauge, Counter]:
-        """What counts the subscriptions that there are now in a channel, and those that have succeeded."""
+        """Gauge of current and counter of successful subscriptions in a channel's namespace."""
         metrics = self._metrics
         namespace = metrics.node.namespace_of(channel) if self.by_namespace else ""
         cells = self._subscriptions.get(namespace)
@@ -146,23 +147,23 @@ class ConnectionMetrics:
         return cells
 
     def reply_error(self, method: str, code: int, channel: str) -> None:
-        """A command was answered with an error."""
+        """Count an error reply."""
         metrics = self._metrics
         metrics.reply_errors.cell(method, str(code), metrics.node.namespace_of(channel), *self._labels).value += 1
 
     def unsubscribe(self, code: int, channel: str) -> None:
-        """The server has ended a subscription."""
+        """Count a subscription ended by the server."""
         metrics = self._metrics
         metrics.unsubscribes.cell(str(code), metrics.node.namespace_of(channel), *self._labels).value += 1
 
     def disconnect(self, code: int) -> None:
-        """The server has ended the connection."""
+        """Count a connection closed by the server."""
         self._metrics.disconnects.cell(str(code), *self._labels).value += 1
 
 
 class ClientMetrics:
-    """All of it. `client_names`: those that are told apart by label; `counts_recovered`: whether there is a histogram
-    of how much was recovered."""
+    """All client metrics. `client_names`: names with label values of their own; `counts_recovered`: whether there is a
+    histogram of recovered publications."""
 
     def __init__(
         self, node: NodeMetrics, *, client_names: Collection[str] = (), counts_recovered: bool = False
@@ -254,7 +255,7 @@ class ClientMetrics:
         ).cell(shown=True)
 
     def traffic(self, transport: str, namespace: str, labels: tuple[str, ...]) -> Traffic:
-        """Messages by these labels."""
+        """Traffic with these labels."""
         key = (transport, namespace, labels)
         traffic = self._traffic.get(key)
         if traffic is None:
@@ -262,14 +263,14 @@ class ClientMetrics:
         return traffic
 
     def of_transport(self, transport: str) -> ConnectionMetrics:
-        """For a connection before it is known who it is."""
+        """Metrics of a connection that has not authenticated."""
         return self._of(transport, "", "unnamed", "unversioned", self._no_labels)
 
     def of_client(
         self, transport: str, accepted: str, name: str, version: str, labels: tuple[str, ...]
     ) -> ConnectionMetrics:
-        """For a connection of a client with this name and version. `accepted`: the version of HTTP that it came by, if
-        that is a label; `labels`: see `label_values`."""
+        """Metrics of an authenticated connection. `accepted`: the HTTP version, if it is a label; `labels`: see
+        `label_values`."""
         known = name in self._client_names
         return self._of(
             transport,
@@ -280,7 +281,7 @@ class ClientMetrics:
         )
 
     def label_values(self, labels: Mapping[str, str] | None) -> tuple[str, ...]:
-        """Of a connection's labels those that are dimensions of metrics."""
+        """Those of a connection's labels that are metric labels."""
         if not labels or not self._label_names:
             return self._no_labels
         return tuple(labels.get(name, "") for name in self._label_names)
@@ -294,14 +295,14 @@ class ClientMetrics:
         return metrics
 
     def recover(self, channel: str, publications: int, *, recovered: bool) -> None:
-        """A subscription has asked for what it had missed."""
+        """Count a subscription that requested recovery."""
         namespace = self.node.namespace_of(channel)
         self._recover.cell(_yes_or_no(recovered), namespace, _yes_or_no(publications > 0)).value += 1
         if recovered and self._recovered is not None:
             self._recovered.cell(namespace).observe(publications)
 
     def close_frame(self, transport: str, code: int) -> None:
-        """A WebSocket was closed by a frame."""
+        """Count a WebSocket close frame."""
         self._closes.cell(transport, str(code)).value += 1
 
 

@@ -1,4 +1,4 @@
-"""The writing half of a session: an outbox that costs nothing until the client is slow (DESIGN rules 3 and 5)."""
+"""The writing half of a session: an outbox, and a backlog for slow clients (DESIGN rules 3, 5)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BYTES_PER_WRITE = 64 * 1024
 class Outbox:
     """Frames of one session on their way to its transport.
 
-    `outbox` is None or the frames since the last flush, none of them yet while the session runs its client's commands.
-    What the transport does not take waits in a backlog, whose size is counted: a session that is not blocked has none.
+    `outbox` is None, or the frames since the last flush; it is an empty list while the session runs commands. Frames
+    that the transport does not take go to a backlog whose size is counted; a session that is not blocked has none.
     """
 
     __slots__ = ("_backlog", "_backlog_size", "_blocked", "_flusher", "outbox", "transport")
@@ -32,7 +32,7 @@ class Outbox:
         self._backlog_size = 0
 
     def send(self, frame: bytes) -> None:
-        """Queue a frame; it is written with the next flush."""
+        """Queue a frame, to be written by the next flush."""
         if self.outbox is None:
             self.outbox = [frame]
             self._flusher.dirty.append(self)  # type: ignore[arg-type]  # every Outbox is a Session
@@ -41,27 +41,27 @@ class Outbox:
             self.outbox.append(frame)
 
     def cork(self) -> None:
-        """Collect what is sent until `uncork`, which the caller promises to call: the flusher need not know."""
+        """Collect frames until `uncork`, which the caller guarantees to call: the flusher need not be informed."""
         if self.outbox is None:
             self.outbox = []
 
     def uncork(self) -> None:
-        """Have what was sent written in this turn of the loop, ahead of what other sessions made."""
+        """Have collected frames written in this turn of the event loop, ahead of other sessions' publications."""
         if self.outbox:
             self._flusher.flush_reply(self)  # type: ignore[arg-type]
         else:
             self.outbox = None
 
     def uncork_later(self) -> None:
-        """As `uncork`, for what somebody else's answer brought, who may have more: a publisher's own publication comes
-        back about then, and goes with the reply."""
+        """Like `uncork`, at the end of this turn, for a reply completed by the broker: more replies may follow, and the
+        publisher's own publication arrives about now and goes into the same write."""
         if self.outbox:
             self._flusher.flush_reply_later(self)  # type: ignore[arg-type]
         else:
             self.outbox = None
 
     def flush(self) -> None:
-        """Write what the outbox holds, or add it to the backlog of a slow client."""
+        """Write the outbox, or add it to the backlog of a slow client."""
         frames = self.outbox
         self.outbox = None
         if not frames:
@@ -69,17 +69,17 @@ class Outbox:
         if self._blocked or (len(frames) > MESSAGES_PER_WRITE and sum(map(len, frames)) > BYTES_PER_WRITE):
             self._queue(frames)
         else:
-            self.transport.write(b"".join(frames))  # one alone is not copied
+            self.transport.write(b"".join(frames))  # a single frame is not copied
 
     def write_everything(self) -> None:
-        """Hand all that waits to the transport, blocked or not: the connection is about to be closed."""
+        """Hand all queued frames to the transport, blocked or not: the connection is about to be closed."""
         frames = [*(self._backlog or ()), *(self.outbox or ())]
         self.discard_everything()
         if frames:
             self.transport.write(b"".join(frames))
 
     def discard_everything(self) -> None:
-        """Forget all that waits."""
+        """Drop all queued frames."""
         self.outbox = None
         self._backlog = None
         self._backlog_size = 0
@@ -100,7 +100,7 @@ class Outbox:
 
     @property
     def backlog_size(self) -> int:
-        """Bytes that wait for a slow client."""
+        """Bytes queued for a slow client."""
         return self._backlog_size
 
     def _queue(self, frames: list[bytes]) -> None:
@@ -117,7 +117,7 @@ class Outbox:
         """A slow client's backlog has grown."""
 
     def _drain(self) -> None:
-        """Write the backlog piece by piece while the transport takes it, so that each write has its own timeout."""
+        """Write the backlog in pieces while the transport takes them, so that each write has its own timeout."""
         backlog = self._backlog
         while backlog and not self._blocked:
             piece: list[bytes] = []

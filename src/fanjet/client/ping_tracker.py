@@ -1,4 +1,4 @@
-"""Clients that were pinged and have not answered yet (01 §5.4)."""
+"""Tracks outstanding pings and disconnects clients without a pong (01 §5.4)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from fanjet.net.timing_wheel import TimingWheel
 
 MAX_CLOSED_PER_TURN: Final = 200
-"""Sessions that are closed in one turn of the loop."""
+"""Sessions closed in one turn of the event loop."""
 MAX_LATENESS: Final = 1.0
-"""So late only who did not run at all: pongs may lie unread."""
+"""Seconds. A timer later than this means that the process was suspended: pongs may be unread."""
 
 
 class PingedSession(Protocol):
@@ -24,11 +24,11 @@ class PingedSession(Protocol):
 
 
 class PingTracker:
-    """The sessions that were pinged lately, in that order.
+    """Recently pinged sessions, in order of their ping.
 
-    All have equally long to answer, so that one place in the timing wheel, for the first of them, does for all. Who
-    answers stays in line: to move a session about in the wheel for every pong would be a fifth of what an idle
-    connection costs outside the kernel.
+    All have the same pong timeout, so that one timer, for the first session, serves all. A session that has answered
+    stays in the queue: moving it within the timing wheel for every pong would be a fifth of an idle connection's cost
+    outside the kernel.
     """
 
     __slots__ = ("_is_deferred", "_pinged", "_wheel", "wheel_slot")
@@ -40,13 +40,13 @@ class PingTracker:
         self.wheel_slot = NOT_SCHEDULED
 
     def expect(self, session: PingedSession, until: float) -> None:
-        """The session was pinged and has until then, in monotonic seconds, no shorter than those before."""
+        """Add a pinged session, whose pong is due at `until` in monotonic seconds, not before earlier ones."""
         self._pinged.append((until, session))
         if self.wheel_slot == NOT_SCHEDULED:
             self._wheel.schedule(self, until)
 
     def on_timer(self, now: float) -> None:
-        """Close those who have not answered; after a sleep, not before what came meanwhile has been read."""
+        """Disconnect sessions without a pong; after a suspension, not before received data has been read."""
         pinged = self._pinged
         if now - pinged[0][0] > MAX_LATENESS and not self._is_deferred:
             self._is_deferred = True

@@ -1,4 +1,4 @@
-"""What is known of a connection from the request that opened it."""
+"""Facts about a connection from the request that opened it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from msgspec import Struct
 
 
 class RequestInfo(Struct, frozen=True):
-    """Who and what opened a connection (02 §10). Most connections share `NO_REQUEST_INFO`."""
+    """User, headers and HTTP version of the opening request (02 §10). Most connections share `NO_REQUEST_INFO`."""
 
     user: str = ""
-    """The user named by the trusted header, empty without it."""
+    """The user from the trusted header, empty without it."""
     headers: Mapping[str, Sequence[str]] | None = None
     """Request headers by lower-case name, kept only where a proxy forwards some."""
     metadata: Mapping[str, Sequence[str]] | None = None
     """gRPC metadata of a `uni_grpc` client by lower-case key, kept only where a proxy forwards some."""
     emulated_headers: Mapping[str, str] | None = None
-    """What the connect request brought in their place, by lower-case name: the client's own words (02 §10.1)."""
+    """Headers from the connect request, by lower-case name: set by the client and not to be trusted (02 §10.1)."""
     http: str = ""
-    """The version of HTTP that it came by, `h1`, `h2` or `h3`, where connections are counted by it."""
+    """The HTTP version, `h1`, `h2` or `h3`, where connections are counted by it."""
 
 
 NO_REQUEST_INFO = RequestInfo()
-"""Nothing that is of use later."""
+"""No facts that are needed later."""

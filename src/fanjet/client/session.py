@@ -1,4 +1,4 @@
-"""The session of one connection: frames in, commands in order, frames out, deadlines, and the end (01 §4, §5)."""
+"""The session of one connection: commands, replies, deadlines and the close (01 §4, §5)."""
 
 from __future__ import annotations
 
@@ -59,9 +59,8 @@ CLOSED_WITHOUT_FLUSH = (DISCONNECT_CONNECTION_CLOSED.code, DISCONNECT_SLOW.code)
 
 
 class Session(Outbox):
-    """One connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished` and `on_lost`; the
-    node everything that the server API or another node asks for.
-    """
+    """The protocol state of one connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished`
+    and `on_lost`; the node calls the operations of the server API and of other nodes."""
 
     __slots__ = (
         "_commands",
@@ -123,9 +122,9 @@ class Session(Outbox):
         self.usable = True
         self.subscriptions: dict[str, Subscription] = {}
         self.ping_interval = context.settings.ping_interval if transport.app_pings else 0.0
-        """Seconds between the session's own pings, 0 for none."""
+        """Seconds between application-level pings, 0 for none."""
         self.pong_timeout = context.settings.pong_timeout if transport.app_pings else 0.0
-        """Seconds that the client has to answer one, 0 when it need not."""
+        """Seconds within which the client has to send a pong, 0 when it does not have to."""
         self.ping_outstanding = False
         self.periodic_running = False
         self.pending_calls: PendingCalls | None = None
@@ -135,7 +134,7 @@ class Session(Outbox):
         context.unauthenticated.add(self)
 
     def _set_state(self, state: State) -> None:
-        """Change the state, and what is asked of it all the time."""
+        """Change the state and the flags derived from it, which hot paths read."""
         self.state = state
         self.authenticated = state is AUTHENTICATED or state is CONNECTED
         self.closed = state is CLOSED
@@ -149,8 +148,8 @@ class Session(Outbox):
     # ------------------------------------------------------------------------------------------ connecting
 
     def authenticate(self, credentials: Credentials, name: str = "", version: str = "") -> None:
-        """Take on an identity; from now on the node can reach this connection (01 §6.1 step 10). `name` and `version`
-        of the client are its own words."""
+        """Take on an identity and register with the node, which can reach this connection from now on (01 §6.1 step
+        10). `name` and `version` are as reported by the client."""
         self.user = credentials.user
         self.info = credentials.info
         self.meta = credentials.meta
@@ -166,7 +165,7 @@ class Session(Outbox):
         context.node.connections.add(self)
 
     def _register_metrics(self, name: str, version: str) -> None:
-        """Count it among the connections, and from now on what it does as its labels have it."""
+        """Count the connection, and select the metrics for its labels."""
         metrics = self.context.metrics
         labels = metrics.label_values(self.labels)
         self.metrics = metrics.of_client(self.transport.name, self.request_info.http, name, version, labels)
@@ -176,13 +175,13 @@ class Session(Outbox):
         self.context.node.metrics.added_clients.value += 1
 
     def _leave_node(self) -> None:
-        """The node cannot reach it any more, nor is it counted."""
+        """Unregister from the node and stop counting the connection."""
         if self.context.node.connections.remove(self):
             self.metrics.inflight.value -= 1
             self.context.node.metrics.removed_clients.value += 1
 
     def start_connected(self) -> None:
-        """The connect was answered: pings and the expiry begin."""
+        """Start pings and the expiry, after the connect reply."""
         if self.closed:
             return
         self.state = CONNECTED
@@ -192,7 +191,7 @@ class Session(Outbox):
         self.arm()
 
     def refuse(self, command_id: int, error: Error) -> None:
-        """Answer a connect with an error: the connection is of no use any more (01 §6.1)."""
+        """Reply to a connect with an error, after which the connection is unusable (01 §6.1)."""
         if self.closed:
             return
         if self.authenticated:
@@ -203,10 +202,10 @@ class Session(Outbox):
         self.flush()
         self.transport.abandon()
 
-    # ------------------------------------------------------------------------------------------ from the transport
+    # ------------------------------------------------------------------------------------------ transport events
 
     def on_bytes(self, frame: bytes) -> None:
-        """A frame has arrived: run its commands, or keep it until the ones before have ended."""
+        """Run the commands of a received frame, or queue it behind the commands under way."""
         commands = self._commands
         if commands is None:
             return
@@ -214,24 +213,23 @@ class Session(Outbox):
             trace_incoming(self.client_id, frame)
         if self.ping_outstanding and frame == self.transport.wire.codec.ping and commands.idle:
             self.metrics.traffic.pong.add(self.transport.wire.pong_size)
-            self.on_pong()  # most of what idle clients send
+            self.on_pong()  # the most frequent frame of idle clients
         else:
             commands.take(frame)
 
     def on_blocked(self) -> None:
-        """The transport waits for the peer."""
+        """The transport waits for the peer: start the write timeout."""
         self.set_blocked()
         self.deadlines.write = self.context.now() + self.transport.write_timeout
         self.arm()
 
     def on_writable(self) -> None:
-        """The transport writes again."""
+        """The transport can write again."""
         self.deadlines.write = inf
         self.set_writable()
 
     def on_lost(self) -> None:
-        """The connection has ended. What came before is done first, if some of it has not begun, or while the
-        application is asked for a part of it (06 §4.5)."""
+        """The connection is lost. Queued commands run first, also while an inline event call is under way (06 §4.5)."""
         commands = self._commands
         if commands is not None and (
             commands.has_pending or (self.pending_calls is not None and self.pending_calls.inline)
@@ -241,22 +239,21 @@ class Session(Outbox):
             self.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
     def on_finished(self) -> None:
-        """The client sends no more, but may still read: what it has sent is done and answered, then the connection
-        ends."""
+        """The client sends no more but may still read: run and answer what it has sent, then close the connection."""
         if self._commands is not None:
             self._commands.finish()
 
     def on_backlog(self) -> None:
-        """Close a client that is too far behind."""
+        """Disconnect a slow consumer whose backlog exceeds the limit."""
         limit = self.context.settings.queue_max_size
         if limit and self.backlog_size > limit:
             self.disconnect(DISCONNECT_SLOW)
 
-    # ------------------------------------------------------------------------------------------ to the client
+    # ------------------------------------------------------------------------------------------ replies and pushes
 
     def reply(self, command_id: int, result: Result, channel: str = "") -> None:
-        """Queue a command's result, which may have to do with a channel. Raises `Disconnected` when it cannot be
-        written in this connection's encoding."""
+        """Queue a command's result, for a command on `channel` if given. Raises `Disconnected` when it cannot be
+        written in this connection's encoding, or is too long."""
         wire = self.transport.wire
         codec = wire.codec
         try:
@@ -275,10 +272,10 @@ class Session(Outbox):
             if self.outbox is None:
                 self.send(frame)
             else:
-                self.outbox.append(frame)  # as nearly always, since commands run with a corked outbox
+                self.outbox.append(frame)  # the usual case: commands run with a corked outbox
 
     def reply_error(self, command_id: int, error: Error, method: str, channel: str = "") -> None:
-        """Queue the error that answers a command."""
+        """Queue an error reply."""
         self.metrics.reply_error(method, error.code, channel)
         self._send_message(
             self.transport.wire.codec.error(command_id, error), self.metrics.traffic_in(channel).errors[method]
@@ -291,7 +288,7 @@ class Session(Outbox):
             self._send_message(self.transport.wire.codec.push(channel, body), flow)
 
     def push_unsubscribe(self, channel: str, unsubscribe_: Unsubscribe) -> None:
-        """Tell the client that the server has ended a subscription."""
+        """Queue an unsubscribe push: the server has ended a subscription."""
         if not self.closed:
             self.push(channel, UnsubscribePush(unsubscribe_.code, unsubscribe_.reason))
             self.metrics.unsubscribe(unsubscribe_.code, channel)
@@ -309,7 +306,7 @@ class Session(Outbox):
     # ------------------------------------------------------------------------------------------ deadlines
 
     def arm(self) -> None:
-        """Take the place in the timing wheel that the nearest deadline asks for."""
+        """Schedule the nearest deadline in the timing wheel."""
         if not self.closed:
             nearest = self.deadlines.nearest()
             if nearest < inf:
@@ -318,7 +315,7 @@ class Session(Outbox):
                 self.context.wheel.cancel(self)
 
     def on_timer(self, now: float) -> None:
-        """Do what is due."""
+        """Handle the deadlines that are due."""
         deadlines = self.deadlines
         if now >= deadlines.write:
             self.on_write_timeout()
@@ -333,15 +330,16 @@ class Session(Outbox):
         self.arm()
 
     def schedule_periodic(self) -> None:
-        """Tick from now on, if it does not yet: a subscription needs that."""
+        """Start periodic work, which a subscription needs, unless it is scheduled already."""
         if self.deadlines.periodic == inf:
             self.deadlines.periodic = first_time(self.context.now(), self.context.settings.presence_update_interval)
             self.arm()
 
     def _has_expired(self, now: float) -> bool:
-        """Whether the connection's time is up for good: where the application may prolong it, it is asked."""
+        """Whether the connection has expired and must be closed. Where the application can refresh it, the application
+        is called instead."""
         left = self.expire_at - self.context.unix_time()
-        self.deadlines.expiry = now + left if left > 0 else inf  # two clocks: they may differ a little
+        self.deadlines.expiry = now + left if left > 0 else inf  # the two clocks may differ slightly
         if left > 0 or self.expire_at <= 0:
             return False
         if not self.context.events.decides_refresh:
@@ -350,16 +348,17 @@ class Session(Outbox):
         return False
 
     def on_write_timeout(self) -> None:
-        """A write took too long (01 §5.7): the client cannot be told, since nothing more can be written."""
+        """Close a connection whose write took too long (01 §5.7). No disconnect is sent, since nothing more can be
+        written."""
         self.discard_everything()
         self._end(DISCONNECT_WRITE_ERROR)
         self.transport.abort()
 
     def _ping(self, now: float) -> None:
-        # There is one pong to wait for at a time, also when the process has slept: a second would be a bad request.
+        # Only one pong is outstanding at a time, even after the process was suspended: a second is a bad request.
         pong_timeout = self.pong_timeout
         if pong_timeout and self.ping_outstanding:
-            self.deadlines.ping = now  # in the next slot of the wheel: by then the pong has been read or missed
+            self.deadlines.ping = now  # retry in the wheel's next slot, when the pong has been read or timed out
             return
         due = self.deadlines.ping + self.ping_interval
         self.deadlines.ping = due if due > now + pong_timeout else now + self.ping_interval
@@ -372,7 +371,7 @@ class Session(Outbox):
         self.send(wire.ping)
 
     def on_pong(self) -> bool:
-        """Note a pong. False when no ping waits for one."""
+        """Record a pong. False when no ping is outstanding."""
         outstanding, self.ping_outstanding = self.ping_outstanding, False
         if outstanding and self.deadlines.pong < inf:
             took = self.context.now() - (self.deadlines.pong - self.pong_timeout)
@@ -382,23 +381,22 @@ class Session(Outbox):
         return outstanding
 
     def on_pong_timeout(self, until: float) -> bool:
-        """The time for the pong that was expected until then is up. Whether it has not come, which ends the
-        connection."""
+        """Disconnect if the pong due at `until` has not arrived; returns whether it did so."""
         if self.closed or not self.ping_outstanding or self.deadlines.pong != until:
             return False
         self.disconnect(DISCONNECT_NO_PONG)
         return True
 
     def seconds_left(self) -> int:
-        """Time until the client has to refresh the connection, 0 when it need not; a year at most."""
+        """Seconds until the client has to refresh the connection, 0 when it does not have to; a year at most."""
         if not self.expire_at or self.context.events.decides_refresh:
             return 0
         return min(self.expire_at - int(self.context.unix_time()), LONGEST_LIFETIME)
 
     def set_expiry(self, expire_at: int) -> int:
-        """Let the connection expire at `expire_at` (Unix seconds, 0 for never), one year from now at most. Returns the
-        seconds left; when they and the grace period are over, the connection is closed, or without any grace the
-        application asked to prolong it (01 §5.5)."""
+        """Set the connection's expiry (`expire_at` in Unix seconds, 0 for never), one year from now at most. Returns
+        the seconds left. After them and the grace period the connection is closed; where the application refreshes
+        connections, it is called without a grace period (01 §5.5)."""
         if not expire_at:
             self.expire_at = 0
             self.deadlines.expiry = inf
@@ -410,11 +408,11 @@ class Session(Outbox):
         self.deadlines.expiry = self.context.now() + left + grace
         return left
 
-    # ------------------------------------------------------------------------------------------ the end
+    # ------------------------------------------------------------------------------------------ closing
 
     def disconnect(self, disconnect: Disconnect) -> None:
-        """Close the connection (01 §5.9), once the question to the application that its command waits for is answered
-        (06 §4.5). Repeated calls do nothing."""
+        """Close the connection (01 §5.9), after an inline event call has completed (06 §4.5). Repeated calls do
+        nothing."""
         if self.closed or (self.pending_calls is not None and self.pending_calls.defer(disconnect)):
             return
         transport = self.transport
@@ -440,25 +438,25 @@ class Session(Outbox):
         self._leave_node()
         if self._commands is not None:
             self._commands.stop()
-            self._commands = None  # the two hold each other, and no collector looks at sessions (DESIGN rule 10)
+            self._commands = None  # breaks a reference cycle: sessions are not garbage collected (DESIGN rule 10)
         self.cancel_event_calls()
         ending.end_all(self)
         if was_connected and self.context.events.wants_disconnects:
             self.context.run_in_background(disconnect_event.send_disconnect_event(self, disconnect))
 
     def cancel_event_calls(self) -> None:
-        """The application's answers are of no use any more."""
+        """Cancel calls of the application whose answers are no longer needed."""
         if self.pending_calls is not None:
             self.pending_calls.cancel()
 
-    # ------------------------------------------------------------------------------------------ from the node
+    # ------------------------------------------------------------------------------------------ node operations
 
     def run_commands(self, data: bytes) -> Coroutine[Any, Any, None]:
-        """Run commands that came by a request of their own (02 §7.4). Raises `MalformedFrame`."""
+        """Run commands of a separate request (02 §7.4). Raises `MalformedFrame`."""
         return emulation.run_commands(self, data)
 
     def on_insufficient_state(self, subscriber: Subscriber) -> None:
-        """A positioned subscription missed something (01 §8.6)."""
+        """A positioned subscription has missed publications (01 §8.6): end it, or the connection."""
         subscription = self.subscriptions.get(subscriber.channel)
         if subscription is not subscriber or self.closed:
             return
@@ -468,7 +466,7 @@ class Session(Outbox):
             self.end_subscription(subscription, UNSUBSCRIBE_INSUFFICIENT)
 
     def end_subscription(self, subscription: Subscription, reason: Unsubscribe) -> None:
-        """Unsubscribe completely, then tell the client."""
+        """End a subscription, then push the reason to the client."""
         self.context.run_in_background(ending.end_and_push(self, subscription, reason))
 
     async def subscribe_by_server(
@@ -478,17 +476,17 @@ class Session(Outbox):
         await server_side.subscribe(self, channel, options, recover_since)
 
     async def unsubscribe_by_server(self, channel: str, unsubscribe_: Unsubscribe) -> None:
-        """End a subscription and push `unsubscribe`, also when there was none (05 §6.4)."""
+        """End a subscription and push `unsubscribe`, also without a subscription (05 §6.4)."""
         if not channel or self.closed:
             return
         try:
             await ending.unsubscribe(self, channel)
         except Disconnected:
-            return  # an attempt that did not end has ended the connection
+            return  # the wait for an attempt timed out and closed the connection
         self.push_unsubscribe(channel, unsubscribe_)
 
     def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
-        """Move the connection's expiry (05 §6.6)."""
+        """Set the connection's expiry (05 §6.6)."""
         if self.closed:
             return
         if expired or 0 < expire_at <= self.context.unix_time():

@@ -1,5 +1,6 @@
-"""Listening to what one session says and is told. It costs the others nothing: a session that is watched has wire
-formats of its own, and what it subscribes to is encoded once more for it alone.
+"""Taps one session's commands and messages, for live traces.
+
+Other sessions pay nothing: a tapped session has wire formats of its own, and publications are encoded once more for it.
 """
 
 from __future__ import annotations
@@ -21,33 +22,33 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Who listens."""
+    """Receives a tapped session's commands and messages."""
 
     def on_command(self, session: Session, command: Command) -> None:
-        """The client has sent a command, an empty one as a pong. Called before it runs."""
+        """The client has sent a command, an empty one for a pong. Called before it runs."""
 
     def on_message(self, session: Session, message: bytes) -> None:
-        """A message is on its way to the client, in its encoding and without frame. Pings are not told."""
+        """A message is about to be sent to the client, in its encoding and without framing. Pings are not reported."""
 
     def on_unknown_reply(self, session: Session, reply: UnknownReply) -> None:
         """A backend has answered an event of the client with none of the known keys."""
 
 
 class SessionTaps:
-    """Who listens to which sessions."""
+    """Observers of tapped sessions."""
 
     def __init__(self) -> None:
         self._taps: dict[Session, _Tap] = {}
 
     def add(self, session: Session, observer: Observer) -> None:
-        """Tell the observer what the session says and is told from now on."""
+        """Report the session's commands and messages to the observer from now on."""
         tap = self._taps.get(session)
         if tap is None:
             tap = self._taps[session] = _Tap(session)
         tap.observers.append(observer)
 
     def remove(self, session: Session, observer: Observer) -> None:
-        """Tell it no more."""
+        """Stop reporting to the observer."""
         tap = self._taps.get(session)
         if tap is None or observer not in tap.observers:
             return
@@ -65,7 +66,7 @@ class SessionTaps:
 
 
 class _Tap:
-    """The wire formats of one watched session: that of its replies also hears what comes in."""
+    """The wire formats of one tapped session: the codec for replies also reports decoded commands."""
 
     def __init__(self, session: Session) -> None:
         self.observers: list[Observer] = []
@@ -80,7 +81,8 @@ class _Tap:
         self._deliver_with(self._outgoing)
 
     def stop(self) -> None:
-        """Put everything back, and let the session go: no collector looks at what lives long (DESIGN rule 10)."""
+        """Restore the wire formats and release the session: long-lived objects are not garbage collected (DESIGN rule
+        10)."""
         self._session.transport.wire = self._original
         self._deliver_with(self._original)
         self._codec.on_decoded = _ignore  # channels may remember the codec
@@ -102,7 +104,7 @@ class _Tap:
 
 
 class _TappedCodec:
-    """A codec, and what it decodes is told."""
+    """A codec that reports decoded commands."""
 
     def __init__(self, codec: Codec, on_decoded: Callable[[Command], None]) -> None:
         self._codec = codec
@@ -122,7 +124,7 @@ class _TappedCodec:
 
 
 def _ignore(command: Command) -> None:
-    """Who listens when nobody does any more."""
+    """Replaces the callback of a stopped tap."""
 
 
 def _with_frame(wire: WireFormat, frame: Callable[[bytes], bytes]) -> WireFormat:

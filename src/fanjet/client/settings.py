@@ -1,4 +1,4 @@
-"""What the sessions' configuration comes to, fixed at start (04 §4)."""
+"""Limits and periods of sessions, derived from the configuration at start (04 §4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LONGEST_LIFETIME = 365 * 24 * 3600
 """Seconds; a connection's expiry is capped to this from now (01 §1)."""
 RETRY_SECONDS = 60
-"""What has expired goes on for so long while the application cannot be asked (06 §4.4)."""
+"""Seconds by which an expiry is extended when the application cannot be called (06 §4.4)."""
 DEFAULT_STALE_DELAY = 15.0
 DEFAULT_PRESENCE_INTERVAL = 25.0
 DEFAULT_POSITION_DELAY = 40.0
@@ -25,7 +25,7 @@ DEFAULT_EXPIRED_DELAY = 25.0
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """Limits and periods of all sessions. Times in seconds; 0 means off, but for what the names say."""
+    """Limits and periods of all sessions. Times in seconds; 0 means off, except where the name says otherwise."""
 
     version: str
     ping_interval: float
@@ -45,11 +45,11 @@ class ClientSettings:
     channel_max_length: int
     rpc_ping_method: str | None
     unidirectional_disconnects: Mapping[int, Disconnect]
-    """What errors of a unidirectional connect end the connection with, where configured; by error code."""
+    """Disconnects for errors of a unidirectional connect, where configured; by error code."""
 
     @classmethod
     def from_config(cls, config: Config, version: str) -> ClientSettings:
-        """Read the tree, with the core's own defaults for zeros that survived loading (04 §1.3)."""
+        """Read the configuration, with the core's defaults for zeros left after loading (04 §1.3)."""
         client = config.client
         return cls(
             version=version,
@@ -74,7 +74,7 @@ class ClientSettings:
 
 
 def _disconnects(configured: ConnectCodeToDisconnect) -> Mapping[int, Disconnect]:
-    """Of several entries for one code the last counts."""
+    """The last of several entries for one code applies."""
     if not configured.enabled:
         return {}
     return {transform.code: Disconnect(transform.to.code, transform.to.reason) for transform in configured.transforms}

@@ -1,4 +1,4 @@
-"""Connections that have yet to authenticate, and how long they may take (01 §5.3)."""
+"""Closes connections that do not authenticate in time (01 §5.3)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fanjet.protocol.codes import Disconnect
 
 MAX_CLOSED_PER_TURN: Final = 200
-"""Sessions that are closed in one turn of the loop."""
+"""Sessions closed in one turn of the event loop."""
 
 
 class UnauthenticatedSession(Protocol):
@@ -32,16 +32,16 @@ class UnauthenticatedSession(Protocol):
 
 
 class UnauthenticatedSessions:
-    """The sessions that the node does not know yet, in the order in which they came.
+    """Sessions that the node has not registered yet, in order of arrival.
 
-    All may take equally long, so that one place in the timing wheel, for the first of them, does for all: a place for
-    each, which nearly all leave unused, is 5000 instructions of a connect.
+    All have the same timeout, so that one timer, for the first session, serves all. A timer each, which nearly all
+    would cancel, is 5000 instructions of a connect.
     """
 
     __slots__ = ("_deadlines", "_timeout", "_wheel", "wheel_slot")
 
     def __init__(self, wheel: TimingWheel, timeout: float) -> None:
-        """`timeout` in seconds, 0 for no end to it."""
+        """`timeout` in seconds, 0 for none."""
         self._wheel = wheel
         self._timeout = timeout or inf
         self._deadlines: dict[UnauthenticatedSession, float] = {}
@@ -51,27 +51,27 @@ class UnauthenticatedSessions:
         return len(self._deadlines)
 
     def __iter__(self) -> Iterator[UnauthenticatedSession]:
-        """Whoever waits now, also while they leave."""
+        """Iterate over a snapshot of the waiting sessions."""
         return iter(list(self._deadlines))
 
     def add(self, session: UnauthenticatedSession) -> None:
-        """Begin to wait."""
+        """Start the timeout of a session."""
         deadline = self._deadlines[session] = self._wheel.clock() + self._timeout
         if self.wheel_slot == NOT_SCHEDULED and deadline < inf:
             self._wheel.schedule(self, deadline)
 
     def discard(self, session: UnauthenticatedSession) -> None:
-        """The session has authenticated, or ended."""
+        """Remove a session that has authenticated or ended."""
         self._deadlines.pop(session, None)
 
     def on_timer(self, now: float) -> None:
-        """Close those who have waited too long."""
+        """Disconnect sessions whose timeout has passed."""
         for session, deadline in list(islice(self._deadlines.items(), MAX_CLOSED_PER_TURN)):
             if deadline > now:
                 break
             self.discard(session)
             session.disconnect(DISCONNECT_STALE)
-            if not session.closed:  # until the application has answered
+            if not session.closed:  # an event call under way defers the disconnect
                 self.add(session)
         first = next(iter(self._deadlines.values()), inf)
         if first < inf:

@@ -1,4 +1,4 @@
-"""The session of a unidirectional client: it connects once, then only listens (02 §9.1)."""
+"""The session of a unidirectional client, which connects once and then only receives (02 §9.1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .transport import Transport
 
 _CONNECT_ID: Final = 1
-"""Of the command that stands for the connect request. Nobody sees it."""
+"""Id of the command made from the connect request. It is never sent."""
 
 _DISCONNECTS: Final = {
     ERROR_TOKEN_EXPIRED.code: DISCONNECT_EXPIRED,
@@ -39,14 +39,14 @@ _DISCONNECTS: Final = {
     ERROR_TOO_MANY_REQUESTS.code: DISCONNECT_TOO_MANY_REQUESTS,
     ERROR_PERMISSION_DENIED.code: DISCONNECT_PERMISSION_DENIED,
 }
-"""What errors of a connect end the connection with, unless configured otherwise; all others: 3004."""
+"""Disconnects for errors of a connect, unless configured otherwise; 3004 for all others."""
 
 
 class UnidirectionalSession(Session):
-    """A session whose transport's wire format has `UNIDIRECTIONAL_JSON` or `UNIDIRECTIONAL_PROTOBUF` for a codec.
+    """A session whose codec is `UNIDIRECTIONAL_JSON` or `UNIDIRECTIONAL_PROTOBUF`.
 
-    The transport calls `connect` once, and from then on what every transport calls. `on_bytes` is for commands that
-    come through the emulation endpoint.
+    The transport calls `connect` once, and then the same callbacks as every transport. `on_bytes` receives commands
+    from the emulation endpoint.
     """
 
     __slots__ = ("refused_with",)
@@ -59,33 +59,32 @@ class UnidirectionalSession(Session):
         *,
         ping_interval: float | None = None,
     ) -> None:
-        """`ping_interval` in seconds, that of the configuration unless given."""
+        """`ping_interval` in seconds, by default the configured one."""
         super().__init__(context, transport, request_info, session_id=new_client_id())
         self.ping_interval = context.settings.ping_interval if ping_interval is None else ping_interval
         self.pong_timeout = 0.0  # pings need no answer
         self.refused_with: Error | None = None
-        """The error that the connect failed with, when the transport is told to end: the disconnect just stands for
-        it."""
+        """The error of a failed connect, set before the transport is ended with the corresponding disconnect."""
 
     def connect(self, request: ConnectRequest) -> None:
-        """Connect. The first message is the connect push, or the connection ends with what stands for the failure."""
+        """Connect. The first message is the connect push; after a failure the connection ends with a disconnect."""
         if self._commands is not None:
             self._commands.run_command(Command(id=_CONNECT_ID, connect=request))
 
     def on_bytes(self, frame: bytes) -> None:
-        """Commands from the emulation endpoint. Pongs, which idle clients do not send here, are nothing special."""
+        """Handle commands from the emulation endpoint. Pongs are not expected there and have no fast path."""
         if self._commands is not None:
             if self.context.traces_frames:
                 trace_incoming(self.client_id, frame)
             self._commands.take(frame)
 
     def refuse(self, command_id: int, error: Error) -> None:
-        """End the connection: there is no reply that could tell the error."""
+        """End the connection: there is no reply to carry the error."""
         self.refused_with = error
         self.disconnect(self._disconnect_for(error))
 
     def _disconnect_for(self, error: Error) -> Disconnect:
-        if error is ERROR_INTERNAL:  # what failed here; a backend may answer with this code, which can be configured
+        if error is ERROR_INTERNAL:  # an internal failure; an error of a backend with this code can be configured
             return DISCONNECT_INTERNAL
         configured = self.context.settings.unidirectional_disconnects
         return configured.get(error.code) or _DISCONNECTS.get(error.code, DISCONNECT_INTERNAL)

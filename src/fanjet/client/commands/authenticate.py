@@ -1,4 +1,4 @@
-"""Who connects, and with which server-side subscriptions (03 §5.2)."""
+"""Authenticates a connect and determines its server-side subscriptions (03 §5.2)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ log = get_logger(__name__)
 
 
 async def authenticate(session: SessionInterface, request: ConnectRequest) -> Credentials:
-    """Find the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnected` as 01
-    §6.1.
-    """
+    """Return the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnected` as 01
+    §6.1."""
     context = session.context
     config = context.config
     answer = None
@@ -67,8 +66,8 @@ async def authenticate(session: SessionInterface, request: ConnectRequest) -> Cr
 
 
 def stream_channels(context: ClientContext, channels: Iterable[str]) -> set[str]:
-    """Those that can be subscribed server-side: channels of other types are left out (03 §15 item 9). Raises error 102
-    for an unknown namespace."""
+    """The channels that allow server-side subscriptions: those of other types are skipped (03 §15 item 9). Raises error
+    102 for an unknown namespace."""
     return {channel for channel in channels if _is_stream(context, channel) and channel}
 
 
@@ -120,8 +119,8 @@ def _from_answer(context: ClientContext, answer: ConnectAnswer) -> Credentials:
 
 
 def _granted(context: ClientContext, grants: Mapping[str, Grant]) -> dict[str, SubscriptionOptions]:
-    """Options of the channels that the application grants. Raises error 102 for an unknown namespace, then 100 for what
-    cannot be read in any of them or filters that are invalid."""
+    """Options of the channels that the application grants. Raises error 102 for an unknown namespace, then 100 for
+    unreadable payloads in any of them or invalid filters."""
     resolve = context.node.namespaces.resolve
     streams = [channel for channel in grants if _is_stream(context, channel) and channel]
     for channel, grant in grants.items():
@@ -153,7 +152,7 @@ def _token_subscriptions(
 
 
 async def _add_personal_channel(context: ClientContext, credentials: Credentials) -> None:
-    """Subscribe the user to a channel of its own, and with `single_connection` close the user's other connections."""
+    """Subscribe the user to its personal channel, and with `single_connection` close the user's other connections."""
     personal = context.config.subscribe_to_user_personal_channel
     user = credentials.user
     channel = context.node.namespaces.personal_channel(user, personal.personal_channel_namespace)
@@ -175,7 +174,7 @@ async def _close_other_connections(context: ClientContext, user: str, channel: s
 
 
 def _add_requested(context: ClientContext, credentials: Credentials, request: ConnectRequest) -> None:
-    """Add the channels the client asks for, as far as it may have them (03 §5.6)."""
+    """Add the channels that the client requests and is allowed to subscribe to (03 §5.6)."""
     namespaces = context.node.namespaces
     for channel in request.subs:
         try:

@@ -1,4 +1,4 @@
-"""Capabilities of a connection when a new token brings others (03 §14.1)."""
+"""Replaces a connection's capabilities on refresh (03 §14.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def replace_capabilities(session: SessionInterface, capabilities: Sequence[Capability]) -> None:
-    """Take the new ones over, none among them. Subscriptions that the old ones allowed and the new ones do not end."""
+    """Set the capabilities of a new token, possibly none. Subscriptions that only the old ones allowed end."""
     if not session.capabilities and not capabilities:
         return
     session.capabilities = capabilities

@@ -1,4 +1,4 @@
-"""What every command on a channel checks first (01 §6, CC)."""
+"""Checks that commands on a channel have in common (01 §6, CC)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def resolved_channel(session: SessionInterface, channel: str) -> Resolved:
-    """The channel that a command names.
+    """Resolve the channel of a command.
 
-    Raises `Disconnected` 3501 without a channel, error 102 for an unknown namespace, 107 for an invalid name, 108 for a
-    channel of a type that is not built.
+    Raises `Disconnected` 3501 without a channel, error 102 for an unknown namespace, 107 for an invalid name, 108 for
+    an unsupported channel type.
     """
     if not channel:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
@@ -27,6 +27,6 @@ def resolved_channel(session: SessionInterface, channel: str) -> Resolved:
 
 
 def active_subscription(session: SessionInterface, channel: str) -> Subscription | None:
-    """The connection's subscription to a channel, client-side or server-side, once it is active."""
+    """The connection's active subscription to a channel, client-side or server-side."""
     subscription = session.subscriptions.get(channel)
     return subscription if subscription is not None and subscription.active else None

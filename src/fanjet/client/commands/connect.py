@@ -53,7 +53,7 @@ def _store_headers(session: SessionInterface, request: ConnectRequest) -> None:
 
 
 def _register(session: SessionInterface, credentials: Credentials, request: ConnectRequest) -> list[SubscribeAttempt]:
-    """Check the limits, then register the connection and reserve its server-side channels."""
+    """Check the limits, register the connection and reserve its server-side channels."""
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
     context = session.context
@@ -85,7 +85,8 @@ def _params(request: ConnectRequest, channel: str) -> SubscribeParams:
 async def _complete_attempts(
     session: SessionInterface, command_id: int, attempts: list[SubscribeAttempt], data: bytes
 ) -> None:
-    """Make all subscriptions at once, then reply and go live without waiting in between (01 §6.1 steps 11 to 13)."""
+    """Prepare all subscriptions concurrently, then reply and activate them without waiting in between (01 §6.1 steps 11
+    to 13)."""
     try:
         await _prepare_all(attempts)
         if session.closed:
@@ -104,11 +105,11 @@ async def _complete_attempts(
 
 
 async def _prepare_all(attempts: list[SubscribeAttempt]) -> None:
-    """Raise what ended an attempt, a disconnect rather than an error."""
+    """Raise the error that ended an attempt, preferring a disconnect to an error reply."""
     failures = [outcome for outcome in await gather([one.prepare() for one in attempts]) if outcome is not None]
     failures.sort(key=lambda failure: not isinstance(failure, Disconnected))
     if failures:
-        raise failures.pop(0)  # by now it is in no variable of this frame, which it holds itself
+        raise failures.pop(0)  # removed from this frame's variables, since its traceback holds the frame
 
 
 def _result(session: SessionInterface, subs: dict[str, SubscribeResult], data: bytes) -> ConnectResult:

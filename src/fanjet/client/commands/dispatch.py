@@ -1,5 +1,4 @@
-"""From a command to the operation that it asks for (01 §4.1). A new command is a row and a branch here, and a module of
-its own."""
+"""Maps a command to its operation (01 §4.1). A new command is a row, a branch and a module of its own."""
 
 from __future__ import annotations
 
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Operation(Struct, frozen=True, eq=False):
-    """What a command's field, which has its name, makes the session do.
+    """The handler of one field of a command, named after it.
 
-    The handler queues the reply itself, or raises `ReplyError` or `Disconnected`; what it has to wait for it returns as
-    a coroutine, to be run at once: one for nothing would cost 0.2 µs. `exclusive`: nothing else is started
-    before it has ended (01 §4.4). `timed`: it is a command, whose time is counted. `on_channel`: its request names one.
+    The handler queues the reply, or raises `ReplyError` or `Disconnected`; it returns a coroutine if it has to wait, to
+    be run at once: an unneeded one would cost 0.2 µs. `exclusive`: no other command starts until it ends (01 §4.4).
+    `timed`: its duration is observed. `on_channel`: its request names a channel.
     """
 
     name: str
@@ -68,7 +67,8 @@ SUB_REFRESH: Final = Operation("sub_refresh", sub_refresh, on_channel=True)
 
 
 def select(command: Command) -> tuple[Operation, Any]:
-    """The operation of a command with its request (01 §4.1): of several the first in the contract's order decides."""
+    """Return the operation and request of a command (01 §4.1): of several fields, the first in the contract's order
+    applies."""
     if not command.id and command.send is None:
         return PONG, None
     if command.connect is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def history(session: SessionInterface, command_id: int, request: HistoryRequest) -> None:
-    """Answer stored publications and the stream's position."""
+    """Reply with stored publications and the stream position."""
     resolved = resolved_channel(session, request.channel)
     options = resolved.options
     if options.history_size <= 0 or options.history_ttl <= 0:
@@ -47,7 +47,7 @@ async def history(session: SessionInterface, command_id: int, request: HistoryRe
 
 
 def _clamped(limit: int, maximum: int) -> int:
-    """Negative means as much as allowed; without a maximum, everything."""
+    """A negative limit means the maximum; without a maximum, all publications."""
     if not maximum:
         return limit
     return maximum if limit < 0 else min(limit, maximum)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 async def presence(session: SessionInterface, command_id: int, request: PresenceRequest) -> None:
-    """Answer who is in the channel."""
+    """Reply with the clients in the channel."""
     _check(session, request.channel)
     entries = await session.context.node.presence(request.channel)
     session.reply(command_id, PresenceResult(entries), request.channel)
 
 
 async def presence_stats(session: SessionInterface, command_id: int, request: PresenceStatsRequest) -> None:
-    """Answer how many are in the channel."""
+    """Reply with the numbers of clients and users in the channel."""
     _check(session, request.channel)
     clients, users = await session.context.node.presence_stats(request.channel)
     session.reply(command_id, PresenceStatsResult(clients, users), request.channel)

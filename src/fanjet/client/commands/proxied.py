@@ -1,4 +1,4 @@
-"""Subscriptions and publications that the application decides about (06 §7, §8, §12)."""
+"""Subscriptions and publications authorized by the application (06 §7, §8, §12)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 
 def decides_subscription(resolved: Resolved) -> bool:
-    """Whether the application decides who may subscribe without token. Where a channel names its users, it does not."""
+    """Whether the application authorizes subscriptions without token. It does not for channels that name their
+    users."""
     options = resolved.options
     asked = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
     return asked and not resolved.is_user_limited
@@ -44,9 +45,9 @@ def decides_subscription(resolved: Resolved) -> bool:
 async def authorize_subscription(
     session: SessionInterface, request: SubscribeRequest, resolved: Resolved
 ) -> tuple[SubscriptionOptions, SubscriptionStream | None]:
-    """How the channel may be subscribed to, with the stream that will feed the subscription if one does.
+    """Call the application; return the subscription's options, and the stream that will feed it, if one does.
 
-    Meanwhile the channel counts as taken. Raises what the application does, and `Disconnected` when the connection has
+    The channel is reserved meanwhile. Raises the handler's exceptions, and `Disconnected` when the connection has
     ended.
     """
     events = session.context.events
@@ -74,7 +75,7 @@ async def authorize_subscription(
 
 @contextmanager
 def _reserved(session: SessionInterface, channel: str) -> Iterator[None]:
-    """A place among the subscriptions, so that nobody else begins to make one."""
+    """Reserve the channel on the connection by a placeholder, so that no other attempt starts."""
     delivery = Delivery(session.transport.wire, False, False, False, False, None)
     options = SubscriptionOptions(Source.UNKNOWN)
     placeholder = Subscription(session=session, channel=channel, delivery=delivery, options=options, server_side=False)
@@ -88,12 +89,12 @@ def _reserved(session: SessionInterface, channel: str) -> Iterator[None]:
 
 
 def decides_publication(options: ChannelOptions) -> bool:
-    """Whether the application decides about what clients publish."""
+    """Whether the application authorizes clients' publications."""
     return options.publish_proxy_enabled or options.subscribe_stream_proxy_enabled
 
 
 async def publish_by_application(session: SessionInterface, resolved: Resolved, data: bytes) -> None:
-    """Publish as the application has it, or hand what is published to the stream that feeds the subscription."""
+    """Publish with the options from the application, or send the data to the stream that feeds the subscription."""
     channel = resolved.channel
     if not resolved.options.publish_proxy_enabled:
         await _send_to_stream(session, channel, data)
@@ -112,7 +113,7 @@ async def _send_to_stream(session: SessionInterface, channel: str, data: bytes) 
 
 
 def _publish_options(session: SessionInterface, resolved: Resolved, answer: PublishAnswer) -> PublishOptions:
-    """The namespace's `delta_publish` has no say here (06 P4)."""
+    """The namespace's `delta_publish` does not apply here (06 P4)."""
     options = resolved.options
     subscription = active_subscription(session, resolved.channel)
     chan_info = b"" if subscription is None else subscription.chan_info

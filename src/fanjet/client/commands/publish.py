@@ -57,12 +57,12 @@ def publish(session: SessionInterface, command_id: int, request: PublishRequest)
 
 
 def _answer(session: SessionInterface, command_id: int, channel: str, _published: Published) -> None:
-    session.cork()  # the command has not ended yet, and with its end this is written
+    session.cork()  # the command has not ended yet; its end writes the reply
     session.reply(command_id, DONE, channel)
 
 
 def _check_data(session: SessionInterface, request: PublishRequest, resolved: Resolved, data: bytes) -> None:
-    """Raises `ReplyError` when it is no publication for this channel."""
+    """Raises `ReplyError` for a publication that the channel does not accept."""
     if request.type == MAP_PUBLISH:
         raise ReplyError(_refuse_map_publish(session, request))
     data_format = resolved.options.publication_data_format
@@ -73,8 +73,8 @@ def _check_data(session: SessionInterface, request: PublishRequest, resolved: Re
 def _authorize_publish(
     session: SessionInterface, resolved: Resolved, subscription: Subscription | None
 ) -> PublishGrant:
-    """How the client publishes to the channel. Kept where it may because it is subscribed, and publications have any
-    form. Raises error 103."""
+    """Return the client's publish options for the channel. They are cached on a subscription that permits publishing,
+    if the data format is not restricted. Raises error 103."""
     if not may_publish(
         resolved,
         session,
@@ -93,7 +93,7 @@ def _authorize_publish(
         int(options.history_meta_ttl) if size else 0,
         info=info,
         use_delta=options.delta_publish,
-        is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON, too
+        is_json=session.transport.wire.codec.pushes_json and info_is_json(info),  # then commands are JSON too
     )
     grant = PublishGrant(session.context.node.namespaces.generation, info, how)
     if (
@@ -111,7 +111,7 @@ async def _publish_by_application(session: SessionInterface, command_id: int, re
 
 
 def _refuse_map_publish(session: SessionInterface, request: PublishRequest) -> Error:
-    """The channel is a stream: it has no keys to publish to, whatever its permissions say."""
+    """Return the error for a map publish: a stream has no keys, whatever the permissions are."""
     if not session.context.config.insecure:
         return ERROR_PERMISSION_DENIED
     return ERROR_INTERNAL if request.key else ERROR_BAD_REQUEST

@@ -1,4 +1,4 @@
-"""Command `refresh` (01 §6.9, 03 §6.12): a new token prolongs the connection."""
+"""Command `refresh` (01 §6.9, 03 §6.12): extends the connection by a new token."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 async def refresh(session: SessionInterface, command_id: int, request: RefreshRequest) -> None:
-    """Verify the token and move the connection's expiry; the server-side subscriptions it names must be the ones there
-    are. Where the application prolongs connections, clients have no business to."""
+    """Verify the token and set the connection's expiry; the token must name the current server-side subscriptions.
+    Where the application refreshes connections, clients must not."""
     if not request.token or session.context.events.decides_refresh:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     token = await _verify(session, request.token)
@@ -57,7 +57,7 @@ async def refresh(session: SessionInterface, command_id: int, request: RefreshRe
 
 
 async def request_refresh(session: SessionInterface) -> None:
-    """Let the application prolong a connection that has expired, or end it (06 §6)."""
+    """Call the application to refresh an expired connection, and close it if refused (06 §6)."""
     events = session.context.events
     try:
         answer = await call_background_event(session, events.refresh(RefreshEvent(**event_fields(session))))
@@ -97,7 +97,7 @@ async def _verify(session: SessionInterface, text: str) -> ConnectionToken:
 
 
 def _subscriptions_changed(session: SessionInterface, channels: Collection[str]) -> bool:
-    """A channel of the token that is not subscribed, or one that came with the token before and is missing now."""
+    """Whether the token names a channel without subscription, or lacks one that the previous token named."""
     if any(channel not in session.subscriptions for channel in channels):
         return True
     return any(

@@ -1,4 +1,4 @@
-"""Command `send` (01 §6.8): an asynchronous message to the application."""
+"""Command `send` (01 §6.8): an asynchronous message for the application."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ log = get_logger(__name__)
 
 
 async def send(session: SessionInterface, command_id: int, request: SendRequest) -> None:
-    """Hand the message over; there is no reply, not even an error. Where nobody takes messages the connection ends with
-    3508."""
+    """Pass on the message; there is no reply, not even an error. Without a handler of messages, the connection ends
+    with 3508."""
     events = session.context.events
     if not events.takes_messages:
         raise Disconnected(DISCONNECT_NOT_AVAILABLE)

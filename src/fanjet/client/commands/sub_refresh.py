@@ -1,4 +1,4 @@
-"""Command `sub_refresh` (01 §6.10, 03 §6.12): a new token prolongs a subscription."""
+"""Command `sub_refresh` (01 §6.10, 03 §6.12): extends a subscription by a new token."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 
 async def sub_refresh(session: SessionInterface, command_id: int, request: SubRefreshRequest) -> None:
-    """Verify the token and move the subscription's expiry. Without a channel the token names it (01 FIX 13)."""
+    """Verify the token and set the subscription's expiry. Without a channel in the request, the token names it (01 FIX
+    13)."""
     channel = request.channel or await _channel_of_token(session, request)
     subscription = session.subscriptions.get(channel)
     if subscription is None or not subscription.active:
@@ -52,7 +53,7 @@ async def sub_refresh(session: SessionInterface, command_id: int, request: SubRe
         raise Disconnected(DISCONNECT_INVALID_TOKEN) from None
     if token.channel != channel or not is_for_connection(session, token):
         raise Disconnected(DISCONNECT_INVALID_TOKEN)
-    if session.subscriptions.get(channel) is not subscription:  # it ended while a key was fetched
+    if session.subscriptions.get(channel) is not subscription:  # the subscription ended while a key was fetched
         raise ReplyError(ERROR_PERMISSION_DENIED)
     server_filter = read_server_filter(channel, token.server_tags_filter)
     left = _apply_token(session, subscription, token)
@@ -64,7 +65,7 @@ async def sub_refresh(session: SessionInterface, command_id: int, request: SubRe
 
 
 async def request_sub_refresh(session: SessionInterface, subscription: Subscription) -> bool:
-    """Whether the application prolongs a subscription that has expired (06 §10)."""
+    """Call the application to refresh an expired subscription; returns whether it continues (06 §10)."""
     channel = subscription.channel
     try:
         resolved = session.context.node.namespaces.resolve(channel)
@@ -87,12 +88,12 @@ async def request_sub_refresh(session: SessionInterface, subscription: Subscript
 
 
 def is_for_connection(session: SessionInterface, token: SubscriptionToken | TokenExpired) -> bool:
-    """Whether a subscription token was made for this user, and for this connection if for any."""
+    """Whether a subscription token was issued for this user, and for this client if it names one."""
     return token.user == session.user and (not token.client or token.client == session.client_id)
 
 
 def _apply_token(session: SessionInterface, subscription: Subscription, token: SubscriptionToken) -> int:
-    """Take expiry and channel info over; returns the seconds left, 0 for never expiring."""
+    """Set expiry and channel info; returns the seconds left, 0 without expiry."""
     now = int(session.context.unix_time())
     if token.expire_at and token.expire_at <= now:
         raise ReplyError(ERROR_EXPIRED)
@@ -106,7 +107,7 @@ def _apply_token(session: SessionInterface, subscription: Subscription, token: S
 
 
 async def _channel_of_token(session: SessionInterface, request: SubRefreshRequest) -> str:
-    """The channel that the token is for, if this connection is subscribed to it. Raises `Disconnected` 3501."""
+    """Return the token's channel, if this connection is subscribed to it. Raises `Disconnected` 3501."""
     if not request.token or request.type:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     token: SubscriptionToken | TokenExpired

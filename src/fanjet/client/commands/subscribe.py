@@ -55,7 +55,7 @@ FLAG_REJECT_UNRECOVERED = 2
 
 
 def subscribe(session: SessionInterface, command_id: int, request: SubscribeRequest) -> Work | None:
-    """Check, ask for permission, subscribe, reply; then publish the join."""
+    """Check the request, authorize it, subscribe, reply; then publish the join."""
     channel = request.channel
     if not channel:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
@@ -79,7 +79,7 @@ def subscribe(session: SessionInterface, command_id: int, request: SubscribeRequ
 
 
 def _start_attempt(session: SessionInterface, command_id: int, attempt: SubscribeAttempt) -> Work | None:
-    """Make the subscription. For most there is nothing but the broker to wait for, which takes no coroutine."""
+    """Make the subscription. Most wait only for the broker, which needs no coroutine."""
     options = attempt.subscription.options
     if options.presence or options.join_leave or options.positioning or options.recovery:
         return CallbackChain(_run_attempt(session, command_id, attempt))
@@ -98,7 +98,7 @@ def _start_attempt(session: SessionInterface, command_id: int, attempt: Subscrib
 def _go_live(session: SessionInterface, command_id: int, attempt: SubscribeAttempt, _registered: None = None) -> None:
     if session.closed:
         raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
-    session.cork()  # the command has not ended yet: with its end this is written
+    session.cork()  # the command has not ended yet; its end writes the reply
     session.reply(command_id, attempt.complete(), attempt.subscription.channel)
     attempt.activate()
 
@@ -124,7 +124,7 @@ async def _subscribe(
     options: SubscriptionOptions,
     stream: SubscriptionStream | None = None,
 ) -> None:
-    """Subscribe as was permitted, fed by a stream if there is one."""
+    """Subscribe with authorized options, fed by a stream if there is one."""
     try:
         if 0 < options.expire_at <= int(session.context.unix_time()):
             raise ReplyError(ERROR_EXPIRED)
@@ -146,7 +146,7 @@ async def _run_attempt(
     *,
     stream: SubscriptionStream | None = None,
 ) -> None:
-    """Wait for what it takes, go live, and tell the others. `registering`: see `SubscribeAttempt.prepare`."""
+    """Prepare the attempt, reply, activate it and publish the join. `registering`: see `SubscribeAttempt.prepare`."""
     try:
         await attempt.prepare(registering)
         session.reply(command_id, attempt.complete(), attempt.subscription.channel)
@@ -164,7 +164,7 @@ async def _run_attempt(
 
 
 def _is_bare(request: SubscribeRequest) -> bool:
-    """Whether it names a channel and wishes for nothing, as most do."""
+    """Whether the request has nothing but a channel, as most do."""
     return not (
         request.token
         or request.type
@@ -181,7 +181,7 @@ def _is_bare(request: SubscribeRequest) -> bool:
 
 
 def _check_type(request: SubscribeRequest) -> None:
-    """What cannot be asked for, whatever the channel (steps 2 to 4)."""
+    """Check the parts of the request that do not depend on the channel (steps 2 to 4)."""
     if request.type == SHARED_POLL:
         raise ReplyError(ERROR_NOT_AVAILABLE)
     if request.type > LAST_TYPE:
@@ -191,7 +191,7 @@ def _check_type(request: SubscribeRequest) -> None:
 
 
 def _check_limits(session: SessionInterface, channel: str) -> None:
-    """The channel can be added to the subscriptions of this connection (steps 5 and 6)."""
+    """Check that the channel can be added to the connection's subscriptions (steps 5 and 6)."""
     settings = session.context.settings
     most = settings.channel_max_length
     if most and len(channel.encode()) > most:
@@ -204,7 +204,7 @@ def _check_limits(session: SessionInterface, channel: str) -> None:
 
 
 def _check_refused(request: SubscribeRequest, resolved: Resolved) -> None:
-    """Refuse what cannot be subscribed like this at all (step 7)."""
+    """Raise the error for a channel that cannot be subscribed this way (step 7)."""
     refusal = refuse_subscribe(resolved, stream_wanted=request.type <= STREAM, has_token=bool(request.token))
     if refusal is not None:
         raise ReplyError(refusal)
@@ -213,8 +213,8 @@ def _check_refused(request: SubscribeRequest, resolved: Resolved) -> None:
 def _authorize(
     session: SessionInterface, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
 ) -> SubscriptionOptions:
-    """Decide whether and how the channel may be subscribed to where the application has no say (step 7): by token, else
-    by the namespace's options."""
+    """Return the subscription's options where the application does not decide (step 7): from the token, else from the
+    namespace."""
     insecure = session.context.config.insecure
     if token is not None:
         granted = _granted_by(token, resolved)
@@ -246,9 +246,9 @@ def _granted_by(token: SubscriptionToken, resolved: Resolved) -> SubscriptionOpt
 
 
 async def _verify(session: SessionInterface, request: SubscribeRequest) -> SubscriptionToken:
-    """Verify a subscription token and hold it against channel and connection (03 §4.1 step 11).
+    """Verify a subscription token and compare it with channel and connection (03 §4.1 step 11).
 
-    That may have taken time, so what else can be subscribed meanwhile is looked at again.
+    This may take time, so the limits are checked again afterwards.
     """
     context = session.context
     try:
@@ -267,7 +267,7 @@ async def _verify(session: SessionInterface, request: SubscribeRequest) -> Subsc
 
 
 def _params(request: SubscribeRequest, options: SubscriptionOptions) -> SubscribeParams:
-    """Read the recovery position and the other wishes. Raises error 107 for a filter that is not allowed or invalid."""
+    """Read recovery position and options. Raises error 107 for a filter that is not allowed or invalid."""
     tags_filter = None
     if request.tf is not None:
         if not options.allow_tags_filter:

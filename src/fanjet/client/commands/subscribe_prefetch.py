@@ -1,8 +1,8 @@
-"""What comes next is asked for while a subscribe waits for the broker, so that it need not wait in its turn.
+"""Prefetches the channels of queued subscribes while a subscribe waits for the broker.
 
-Clients that come back send their subscribes together, in one frame or in many. They are carried out one after the
-other (01 §4.4), but the channels that the node does not hear yet travel to the broker together: one round trip for a
-hundred, no task for each.
+Reconnecting clients send their subscribes together, in one frame or in many. The commands run sequentially (01 §4.4),
+but channels that the node is not subscribed to are requested from the broker together: one round trip for a hundred,
+without a task for each.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     Commands = Iterator[tuple[Command, int]]
 
 MAX_COMMANDS: Final = 100
-"""Commands to look at in a frame, and in those behind it: what has been looked at waits in memory, a hundred times as
-large as it came, and took its time."""
+"""Commands to decode ahead, over all frames: a decoded command takes a hundred times the memory of its frame, and
+time."""
 MAX_FRAME_BYTES: Final = 1024
-"""Bytes of a frame behind it."""
+"""Length of the longest frame decoded ahead."""
 
 
 def waits_for_broker(session: SessionInterface, waiting: Command) -> bool:
@@ -38,8 +38,8 @@ def waits_for_broker(session: SessionInterface, waiting: Command) -> bool:
 
 
 def prefetch(session: SessionInterface, commands: Commands, limit: int = MAX_COMMANDS) -> tuple[Commands, int]:
-    """The commands again, whose subscribes, up to the first that is none, the broker has been asked for; and how many
-    more may be looked at behind them, 0 unless that was all of them."""
+    """Prefetch the channels of subscribes up to the first other command. Returns all the commands, and how many more
+    may be prefetched behind them: 0 unless all of these were subscribes."""
     read: list[tuple[Command, int]] = []
     channels: list[str] = []
     try:
@@ -61,7 +61,7 @@ def prefetch(session: SessionInterface, commands: Commands, limit: int = MAX_COM
 
 
 def prefetch_frame(session: SessionInterface, frame: bytes, limit: int) -> tuple[Commands, int]:
-    """The same for a frame."""
+    """Decode a frame and `prefetch` its commands."""
     try:
         commands = session.transport.wire.codec.commands(frame)
     except MalformedFrame:
@@ -70,13 +70,13 @@ def prefetch_frame(session: SessionInterface, frame: bytes, limit: int) -> tuple
 
 
 def _failing() -> Commands:
-    """The mistake, in its turn. An exception that was kept until then would hold the session, by its frames."""
+    """Raise the decoding error when its turn comes. A stored exception would hold the session through its frames."""
     raise MalformedFrame
     yield
 
 
 def _is_permitted(session: SessionInterface, request: SubscribeRequest) -> bool:
-    """Whether it will hardly be refused. Where a token or the application decides it is not foreseen."""
+    """Whether the subscribe will probably be accepted. Decisions by token or by the application are not predicted."""
     context = session.context
     limit = context.settings.channel_max_length
     channel = request.channel

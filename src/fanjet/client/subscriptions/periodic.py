@@ -1,5 +1,8 @@
-"""What is done for a connection every `client.presence_update_interval` (01 §5.6, 07 §20), while it has subscriptions
-that need it: most have none, and a tick for nothing is a tenth of what an idle connection costs."""
+"""Periodic work for subscriptions, every `client.presence_update_interval` (01 §5.6, 07 §20).
+
+It is scheduled only while a subscription needs it: most do not, and an empty run is a tenth of an idle connection's
+cost.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ log = get_logger(__name__)
 
 
 def start(session: SessionInterface, now: float) -> None:
-    """Run the tick, unless the one before still runs. Without anything to do it is the last."""
+    """Run the periodic work, unless the previous run is under way. Without subscriptions that need it, it is not
+    scheduled again."""
     if not any(one.needs_periodic for one in session.subscriptions.values()):
         session.deadlines.periodic = inf
         return
@@ -45,7 +49,7 @@ async def _run(session: SessionInterface) -> None:
 
 
 async def _refresh_presence(session: SessionInterface, subscriptions: list[Subscription]) -> None:
-    """All at once: remote engines send what is asked together in one go."""
+    """Refresh all entries concurrently: remote engines send concurrent calls in one batch."""
     await gather([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
 
 
@@ -59,8 +63,7 @@ async def _refresh_entry(session: SessionInterface, subscription: Subscription) 
 
 
 async def _remove_stale_entry(session: SessionInterface, ended: Subscription) -> None:
-    """Remove the entry of a subscription that ended while it was refreshed, unless there is a newer one that wants
-    it."""
+    """Remove the entry of a subscription that ended during its refresh, unless a newer subscription has presence."""
     while (newer := session.subscriptions.get(ended.channel)) is not None and not newer.active:
         await wait_until_settled(newer)
     if newer is None or not newer.options.presence:
@@ -68,7 +71,7 @@ async def _remove_stale_entry(session: SessionInterface, ended: Subscription) ->
 
 
 async def _check_positions(session: SessionInterface, subscriptions: list[Subscription]) -> None:
-    """Check the channels' shared positions that are due: once per channel and node, whoever ticks first (D56)."""
+    """Check the channels' shared positions that are due: once per channel and node, by the first connection (D56)."""
     context = session.context
     delay = context.settings.position_check_delay
     if not delay or context.node.broker.delivers_reliably:
@@ -85,7 +88,7 @@ async def _check_positions(session: SessionInterface, subscriptions: list[Subscr
 
 
 async def _check_position(session: SessionInterface, channel: LiveChannel, meta_ttl: int) -> None:
-    """What could not be told is due again at the next tick (07 §11)."""
+    """A failed check is due again at the next run (07 §11)."""
     before = channel.checked_at
     channel.checked_at = now = session.context.now()
     if not await session.context.node.check_position(channel, meta_ttl) and channel.checked_at == now:
@@ -93,9 +96,8 @@ async def _check_position(session: SessionInterface, channel: LiveChannel, meta_
 
 
 async def _end_expired(session: SessionInterface, subscriptions: list[Subscription]) -> None:
-    """End what has not been refreshed in time and the application does not prolong: a client-side subscription alone, a
-    server-side one with its connection. In whole seconds, as expiries are: what expires within a second has all of it.
-    """
+    """End subscriptions that expired and that the application does not refresh: a client-side one alone, a server-side
+    one with its connection. Compared in whole seconds, like expiries, so that the last second is granted in full."""
     latest = int(session.context.unix_time()) - int(session.context.settings.expired_sub_close_delay)
     for subscription in subscriptions:
         if not subscription.active or not 0 < subscription.expire_at < latest:

@@ -1,4 +1,4 @@
-"""The tags filter that the server puts on a subscription (03 §14.5, 11 §12)."""
+"""The server's tags filter of a subscription (03 §14.5, 11 §12)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ log = get_logger(__name__)
 
 
 def invalid_server_filter(channel: str, reason: InvalidFilter) -> ReplyError:
-    """Log the backend's mistake, and return what its client is told."""
+    """Log an invalid filter from the backend, and return the error for the client."""
     log.error("invalid server tags filter", channel=channel, error=str(reason))
     return ReplyError(ERROR_INTERNAL)
 
 
 def read_server_filter(channel: str, node: FilterNode | None) -> TagsFilter | None:
-    """The filter that a token brings, if it does. Raises error 100 for an invalid one."""
+    """Parse a token's filter, None without one. Raises error 100 for an invalid filter."""
     try:
         return None if node is None else TagsFilter(node)
     except InvalidFilter as error:
@@ -36,7 +36,8 @@ def read_server_filter(channel: str, node: FilterNode | None) -> TagsFilter | No
 def replace_server_filter(
     session: SessionInterface, subscription: Subscription, server_filter: TagsFilter | None
 ) -> None:
-    """Filter what is delivered from now on anew; the client's own filter still narrows it. None keeps the old one."""
+    """Replace the server's filter of future deliveries; the client's own filter still applies. None keeps the old
+    one."""
     options, delivery = subscription.options, subscription.delivery
     if server_filter is None or server_filter == options.server_tags_filter:
         return

@@ -1,4 +1,4 @@
-"""Server-side subscriptions of a live connection, by the server API (01 §8.8, 05 §6.3)."""
+"""Server-side subscriptions of a live connection, made by the server API (01 §8.8, 05 §6.3)."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 async def subscribe(
     session: SessionInterface, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
 ) -> None:
-    """Subscribe, or subscribe again with new options, and push `subscribe`; recovered publications follow (01 FIX 6).
+    """Subscribe, or replace the subscription, and push `subscribe`; recovered publications follow (01 FIX 6).
 
-    Raises `ReplyError` when the connection stays but could not be subscribed.
+    Raises `ReplyError` when the subscription failed and the connection stays.
     """
     if session.closed:
         return
@@ -70,8 +70,8 @@ async def subscribe(
 
 
 async def _release(session: SessionInterface, channel: str) -> Subscription | None:
-    """Let a subscription that is to be replaced go, and return it. Without a leave: it is made again at once (05 Q1).
-    Raises `Disconnected` when one under way does not end."""
+    """Remove and return a subscription that is to be replaced. No leave is published, since it is made again at once
+    (05 Q1). Raises `Disconnected` when an attempt under way does not end."""
     old = await wait_for_attempt(session, channel)
     if old is not None:
         old.active = False
@@ -81,7 +81,8 @@ async def _release(session: SessionInterface, channel: str) -> Subscription | No
 
 
 async def _drop_presence(session: SessionInterface, old: Subscription | None, options: SubscriptionOptions) -> None:
-    """Remove the entry that the new options do not want. Raises `Disconnected` when the connection ends meanwhile."""
+    """Remove a presence entry that the new options do not include. Raises `Disconnected` when the connection ends
+    meanwhile."""
     if old is None or options.presence or not old.options.presence:
         return
     await remove_presence(session, old)
@@ -90,8 +91,8 @@ async def _drop_presence(session: SessionInterface, old: Subscription | None, op
 
 
 def _push(session: SessionInterface, channel: str, result: SubscribeResult) -> bool:
-    """Tell the client. False when the data is not JSON, as the connection wants it: it is subscribed all the same, but
-    not announced."""
+    """Push `subscribe`. False when the connection needs JSON and the data is not: the subscription stays, but no join
+    is published."""
     push = SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data)
     try:
         session.push(channel, push)

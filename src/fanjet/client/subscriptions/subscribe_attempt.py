@@ -1,4 +1,4 @@
-"""Makes a subscription without gap or duplicate (01 §8.2): what `subscribe`, `connect` and the server API share."""
+"""Makes a subscription without gap or duplicate (01 §8.2), for `subscribe`, `connect` and the server API."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 TTL_MASK = 0xFFFFFFFF
-"""A ttl has 32 bits; what a token asks for beyond that wraps, as it always has."""
+"""A ttl has 32 bits; longer lifetimes from tokens wrap, for compatibility."""
 
 _shared_delivery: Final = lru_cache(maxsize=256)(Delivery)
-"""A delivery is the same for most subscribers, so that they share the object, too. For those without filter."""
+"""Most subscribers have equal deliveries, which share one object. Only without a filter."""
 
 
 class SubscribeParams(Struct, frozen=True, gc=False):
-    """What is asked for along with a subscription."""
+    """Parameters of a subscribe request."""
 
     recover: bool = False
     offset: int = 0
@@ -61,7 +61,7 @@ class SubscribeParams(Struct, frozen=True, gc=False):
 
     @property
     def position(self) -> StreamPosition:
-        """Where the client has got to."""
+        """The client's stream position."""
         return StreamPosition(self.offset, self.epoch)
 
 
@@ -71,12 +71,12 @@ DEFAULT_PARAMS: Final = SubscribeParams()
 class SubscribeAttempt(Struct, eq=False, gc=False):
     """One attempt to subscribe.
 
-    `reserve` takes the channel on the connection. `prepare` registers it and waits for the engines. Then, without
-    waiting in between: `complete`, queueing the reply, `activate`. `publish_join` tells the others. After a failure
-    `roll_back` undoes what was done, whatever had been reached.
+    `reserve` takes the channel on the connection. `prepare` registers with the node and waits for the engines. Then,
+    without waiting in between: `complete`, queueing the reply, `activate`. `publish_join` follows. After a failure
+    `roll_back` undoes all steps taken.
 
-    Where registering is all that has to be waited for, no coroutine need do it: `subscribe` does, and calls `fail`
-    after a failure.
+    Where registering is the only wait, no coroutine is needed: `subscribe` awaits it directly, and calls `fail` after a
+    failure.
     """
 
     subscription: Subscription
@@ -98,7 +98,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         *,
         server_side: bool,
     ) -> SubscribeAttempt:
-        """Begin an attempt: from now on the channel counts as taken on this connection."""
+        """Start an attempt: the channel is taken on this connection from now on."""
         tags_filter = params.tags_filter
         if options.server_tags_filter is not None:
             tags_filter = options.server_tags_filter.narrowed(tags_filter)
@@ -127,7 +127,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return cls(subscription, session, params, recovering, accepted)
 
     async def prepare(self, registering: Awaitable[None] | None = None) -> None:
-        """Register for publications unless that has begun, enter presence, read the stream. Raises `ReplyError` or
+        """Register for publications unless that is under way, add presence, read the stream. Raises `ReplyError` or
         `Disconnected`."""
         subscription = self.subscription
         node = self._session.context.node
@@ -148,7 +148,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
             raise self._client_error(error) from None
 
     def _client_error(self, error: Exception) -> Exception:
-        """What the client is told of it."""
+        """Map an exception to the one for the client."""
         if isinstance(error, HistoryNotAvailable):
             return ReplyError(ERROR_NOT_AVAILABLE)
         if isinstance(error, Disconnected) or (isinstance(error, ReplyError) and error.error is not ERROR_INTERNAL):
@@ -158,12 +158,12 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return Disconnected(DISCONNECT_INTERNAL)
 
     def _check_still_open(self) -> None:
-        """The connection may have ended while this waited."""
+        """Raises `Disconnected` when the connection was closed during a wait."""
         if self._session.closed:
             raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
 
     async def _read(self) -> History:
-        """Read what the decision about recovery needs, else just the top of the stream (01 §8.3)."""
+        """Read the publications needed for recovery, or only the top of the stream (01 §8.3)."""
         subscription = self.subscription
         options = subscription.options
         broker = self._session.context.node.broker
@@ -182,9 +182,9 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         )
 
     def complete(self) -> SubscribeResult:
-        """Decide about recovery, merge what came meanwhile, set the position (01 §8.4, §8.5).
+        """Decide recovery, merge publications buffered meanwhile, set the position (01 §8.4, §8.5).
 
-        Raises `Disconnected` 3010 on a gap, error 112 when the client wants that instead of an unrecovered result.
+        Raises `Disconnected` 3010 on a gap, error 112 when the client prefers it to an unrecovered result.
         """
         subscription = self.subscription
         options = subscription.options
@@ -210,7 +210,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         )
 
     def _seconds_left(self) -> int:
-        """How long a subscription lasts that its client has to refresh."""
+        """Seconds until the client has to refresh the subscription, 0 when it does not have to."""
         subscription = self.subscription
         if not subscription.expire_at or subscription.refreshed_by_server:
             return 0
@@ -220,10 +220,12 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return self._session.context.node.hub.channels[self.subscription.channel].numeric_id
 
     def _recover(self, history: History) -> tuple[bool, int]:
-        """Whether it recovered, and the offset that the client is told; what it gets and its position are set."""
+        """Return whether recovery succeeded, and the offset for the result; sets publications and position."""
         subscription = self.subscription
         options, params = subscription.options, self._params
-        if subscription.epoch and subscription.epoch != history.top.epoch:  # what came meanwhile is of another stream
+        if (
+            subscription.epoch and subscription.epoch != history.top.epoch
+        ):  # buffered publications are of another stream
             raise Disconnected(DISCONNECT_INSUFFICIENT_STATE)
         recovery = self._decide(history)
         if params.reject_unrecovered and self._recovering and not options.cache_mode and not recovery.recovered:
@@ -254,8 +256,8 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return self._publications
 
     def activate(self, *, recovered_first: bool = False) -> None:
-        """The reply is queued: deliver from now on, first of all what was recovered if the reply has no room for it
-        (01 FIX 6)."""
+        """The reply is queued: deliver from now on, recovered publications first if the reply cannot contain them (01
+        FIX 6)."""
         subscription = self.subscription
         context = self._session.context
         subscription.active = True
@@ -280,7 +282,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
             log_failure(log, "error publishing join", error, channel=subscription.channel)
 
     async def roll_back(self) -> None:
-        """Undo everything: registration, presence, the reserved channel."""
+        """Undo registration, presence and the reserved channel."""
         self._unregister()
         if self._presence_added:
             self._presence_added = False
@@ -288,7 +290,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         self.subscription.settle()
 
     def fail(self, error: BaseException) -> BaseException:
-        """Undo the registration, and return what the client is told of the error."""
+        """Undo the registration, and return the error for the client."""
         self._unregister()
         self.subscription.settle()
         return self._client_error(error) if isinstance(error, Exception) else error

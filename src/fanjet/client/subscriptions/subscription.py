@@ -1,4 +1,4 @@
-"""One subscription of one session."""
+"""A subscription of a session, and what it needs of the session."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class PublishGrant(Struct, frozen=True, gc=False):
-    """How a subscriber publishes, found out once: whether it may and as whom takes longer than to hand it to the node.
-    Good for as long as the subscription is one of the session's, the namespaces are of the same edition, and both infos
-    are the same."""
+    """A subscriber's authorization and options for publishing, cached because they take longer to compute than
+    publishing does. Valid while the subscription is the session's, the namespaces have the same generation, and both
+    infos are unchanged."""
 
     generation: object
     info: ClientInfo
@@ -64,40 +64,40 @@ class Subscription(Subscriber, kw_only=True):
 
     @property
     def refreshed_by_server(self) -> bool:
-        """Whether the server prolongs it, so that the client cannot (06 §10)."""
+        """Whether the server refreshes it, so that the client cannot (06 §10)."""
         return self.server_side or self.options.server_refresh
 
     @property
     def needs_periodic(self) -> bool:
-        """Whether something has to be done for it now and then (see `periodic`)."""
+        """Whether it needs periodic work (see `periodic`)."""
         return self.options.presence or self.delivery.positioned or self.expire_at > 0
 
     def info(self) -> ClientInfo:
-        """Who subscribes, for presence, join and leave."""
+        """The subscriber's info for presence, join and leave."""
         session = self.session
         return ClientInfo(session.user, session.client_id, session.info, self.chan_info)
 
     def settle(self) -> None:
-        """The attempt has ended, one way or the other."""
+        """Wake tasks that wait for the end of the attempt."""
         if self.settled is not None:
             self.settled.set_result(None)
             self.settled = None
 
-    # What its stream calls (06 §12).
+    # `StreamReceiver` (06 §12).
 
     def on_publication(self, data: bytes, tags: dict[str, str] | None) -> None:
-        """Deliver to this connection alone, outside the channel's stream."""
+        """Deliver to this connection only, outside the channel's stream."""
         if self.active:
             self.session.context.node.hub.send(self, Publication(data=data, tags=tags))
 
     def on_end(self, *, failed: bool) -> None:
-        """Without its stream it ends, too; after a failure the client subscribes again."""
+        """The stream has ended: end the subscription; after a failure the client subscribes again."""
         self.stream = None
         if self.active:
             self.session.end_subscription(self, UNSUBSCRIBE_INSUFFICIENT if failed else UNSUBSCRIBE_SERVER)
 
     def cancel_stream(self) -> None:
-        """It ends for another reason: so does its stream."""
+        """The subscription ends for another reason: cancel its stream."""
         if self.stream is not None:
             self.stream.cancel()
             self.stream = None
