@@ -30,9 +30,9 @@ class Recorder:
 
     delivered: list[Delivered] = field(default_factory=list)
     members: list[tuple[str, str, ClientInfo]] = field(default_factory=list)
-    told: int = 0
+    pending: int = 0
     restored: int = 0
-    refused: list[str] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def on_publication(
@@ -50,20 +50,20 @@ class Recorder:
         self.changed.set()
 
     def on_publication_pending(self) -> None:
-        self.told += 1
+        self.pending += 1
 
     def on_restored(self) -> None:
         self.restored += 1
         self.changed.set()
 
     def on_subscription_revoked(self, channel: str) -> None:
-        self.refused.append(channel)
+        self.revoked.append(channel)
         self.changed.set()
 
-    async def refusals(self, count: int) -> list[str]:
+    async def revocations(self, count: int) -> list[str]:
         """The channels revoked so far, once there are `count`."""
-        await self._reached(self.refused, count)
-        return self.refused
+        await self._reached(self.revoked, count)
+        return self.revoked
 
     async def deliveries(self, count: int) -> list[Delivered]:
         """The publications delivered so far, once there are `count`."""

@@ -14,9 +14,9 @@ def test_outages_are_rate_limited_and_bugs_logged_with_traceback(caplog: pytest.
     for number in range(1000):
         log_failure(log, "error updating presence", EngineUnavailable("down"), channel=f"c{number}")
     log_failure(log, "error removing presence", EngineUnavailable("down"))
-    told = [record.getMessage() for record in caplog.records]
-    assert LINES_PER_SECOND <= told.count("error updating presence") < 500
-    assert told[-1] == "error removing presence"
+    messages = [record.getMessage() for record in caplog.records]
+    assert LINES_PER_SECOND <= messages.count("error updating presence") < 500
+    assert messages[-1] == "error removing presence"
     try:
         raise ValueError
     except ValueError as error:

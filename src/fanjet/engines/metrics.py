@@ -30,7 +30,7 @@ def register_silence_gauge(registry: Registry, silences: Callable[[], Mapping[tu
             for (kind, name), silence in silences().items()
         ]
 
-    help_ = "Time since anything was heard of the engine; where there are no messages, probes come back"
+    help_ = "Time since the last message from the engine; probes bound it where there are no messages"
     registry.add_reader("fanjet_engine_silence_seconds", help_, "gauge", read)
 
 
@@ -48,7 +48,7 @@ class PubSubMetrics:
         )
         self.buffered = registry.gauge(
             f"{kind}_redis_pub_sub_buffered_messages",
-            "Messages from Redis that wait in queues here: none, whoever is slow reads more slowly",
+            "Messages from Redis queued in this process: none, a slow node reads more slowly",
             *("broker_name", "channel_type", "pub_sub_processor"),
         )
         for channel_type in channel_types:

@@ -36,7 +36,7 @@ REDIS: dict[str, dict[str, Any]] = {
         "connect_timeout": 10.0,  # for sixteen connections at the same time
     },
     "new cluster-partitions-by-node": {"sharded_pub_sub_partitions": 16, "group_sharded_pub_sub_by_node": True},
-    "sentinel-heard-at-replica": {"subscribe_on_replica": True, "replica_client": {"enabled": True}},
+    "sentinel-subscribed-on-replica": {"subscribe_on_replica": True, "replica_client": {"enabled": True}},
 }
 """Forms of Redis, with further settings."""
 

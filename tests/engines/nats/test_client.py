@@ -62,14 +62,14 @@ async def test_announced_servers_get_the_credentials_too(tmp_path: Path) -> None
     try:
         async with connected(f"nats://{LOGIN}@127.0.0.1:{one.port}") as connection:
 
-            async def heard(number: int) -> bool:
+            async def is_received(number: int) -> bool:
                 with suppress(EngineUnavailable):
                     await connection.publish("news", b"%d" % number)
                 return not connection.outage and bool(news)
 
             news: list[bytes] = []
             await connection.subscribe("news", lambda _, payload: news.append(payload), lambda: None)
-            await until(lambda: heard(1))
+            await until(lambda: is_received(1))
 
             async def two_is_known() -> bool:
                 return any(str(two.port) in server.netloc for server in connection._client.servers)
@@ -77,7 +77,7 @@ async def test_announced_servers_get_the_credentials_too(tmp_path: Path) -> None
             await until(two_is_known)
             await asyncio.to_thread(one.stop, signal.SIGKILL)
             news.clear()
-            await until(lambda: heard(2))
+            await until(lambda: is_received(2))
     finally:
         one.stop()
         two.stop()

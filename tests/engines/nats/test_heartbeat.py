@@ -179,7 +179,7 @@ async def test_a_denial_is_case_sensitive(tmp_path: Path, events: Recorder) -> N
             outcomes = await asyncio.gather(*map(broker.subscribe, together), return_exceptions=True)
             assert [isinstance(one, EngineUnavailable) for one in outcomes] == [True, True, False]
             await delivered_again(broker, events)
-            assert not events.refused
+            assert not events.revoked
     finally:
         server.stop()
 
@@ -196,14 +196,14 @@ async def test_late_denials_are_reported(tmp_path: Path, events: Recorder) -> No
             async with opened(url, events, probe_seconds=60.0) as broker:
                 relay.stall()
                 await asyncio.gather(*map(broker.subscribe, ("news", "Secret")))
-                assert not events.refused
+                assert not events.revoked
                 relay.flow()
-                assert await events.refusals(1) == ["Secret"]
+                assert await events.revocations(1) == ["Secret"]
                 await delivered_again(broker, events)
                 await broker.unsubscribe("Secret")
                 with pytest.raises(EngineUnavailable, match="does not permit"):
                     await broker.subscribe("Secret")
-                assert events.refused == ["Secret"]
+                assert events.revoked == ["Secret"]
     finally:
         server.stop()
 
@@ -224,7 +224,7 @@ async def test_denied_control_messages_are_an_outage_until_permitted_again(tmp_p
         permit("['p.node.me']")
         os.kill(server.pid, signal.SIGHUP)
 
-        async def deaf() -> bool:
+        async def is_silent() -> bool:
             return controller.outage == "control messages of NATS"
 
         async def well() -> bool:
@@ -232,7 +232,7 @@ async def test_denied_control_messages_are_an_outage_until_permitted_again(tmp_p
                 await controller.publish_control(b"to all")
             return not controller.outage
 
-        await until(deaf)
+        await until(is_silent)
         permit("['p.>']")
         await asyncio.to_thread(server.restart)
         await until(well)
@@ -330,7 +330,7 @@ async def test_a_late_pong_keeps_the_connection_alive(nats: Nats) -> None:
         client._pings_outstanding = 2
         relay.flow()
 
-        async def heard() -> bool:
+        async def is_received() -> bool:
             return not client._pings_outstanding
 
-        await until(heard)
+        await until(is_received)

@@ -279,13 +279,13 @@ async def test_a_recreated_table_is_read(
             assert await a.next() == b"%d" % number
         await sql.execute(f"TRUNCATE {settings['table_prefix']}_controller_messages RESTART IDENTITY")
 
-        async def hears() -> bool:
-            await a.controller.publish_control(b"anew")
+        async def receives() -> bool:
+            await a.controller.publish_control(b"again")
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(a.next(), 0.3) == b"anew"
+                return await asyncio.wait_for(a.next(), 0.3) == b"again"
             return False
 
-        await until(hears)
+        await until(receives)
 
 
 async def test_a_database_that_does_not_answer_times_out(

@@ -182,8 +182,8 @@ async def test_cancelling_one_subscriber_does_not_affect_others(redis, events):
 
 async def test_a_denied_channel_does_not_prevent_restoring_others(redis, events):
     names = NodeChannels("p", "me")
-    heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
-    redis.call("ACL", "SETUSER", "some", "on", ">x", "+@all", "~*", "resetchannels", *heard)
+    received = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
+    redis.call("ACL", "SETUSER", "some", "on", ">x", "+@all", "~*", "resetchannels", *received)
     async with opened(f"redis://some:x@127.0.0.1:{redis.port}", events) as broker:
         await broker.subscribe("news")
         with pytest.raises(EngineUnavailable, match="NOPERM"):
@@ -194,8 +194,8 @@ async def test_a_denied_channel_does_not_prevent_restoring_others(redis, events)
 
 async def test_a_denied_channel_does_not_fail_others_repeatedly(redis, events):
     names = NodeChannels("p", "me")
-    heard = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
-    redis.call("ACL", "SETUSER", "few", "on", ">x", "+@all", "~*", "resetchannels", *heard)
+    received = (f"&{name}" for name in ("p.client.news", names.service, names.probe))
+    redis.call("ACL", "SETUSER", "few", "on", ">x", "+@all", "~*", "resetchannels", *received)
 
     async def subscribe(broker: RedisBroker) -> list[bool]:
         asked = [broker.subscribe(channel) for channel in ("other", "news", "another")]
@@ -379,14 +379,14 @@ class MisroutedShard:
 async def test_a_connection_that_receives_nothing_is_replaced(redis, own):  # 07 §8.3
     [target] = targets(settings(redis.address))
     shard = MisroutedShard(await open_shard(target), own)
-    heard = []
+    received = []
     errors: list[str] = []
     group = SubscriptionGroup(["p.shard.0"], "p.probe")
     supervisor = ConnectionSupervisor(
         PrimaryConnector(shard),
         "test",
         [group],
-        lambda *message: heard.append(message),
+        lambda *message: received.append(message),
         count_error=errors.append,
         probe_seconds=0.1,
     )
@@ -404,16 +404,16 @@ async def test_a_connection_that_receives_nothing_is_replaced(redis, own):  # 07
     shard.is_misrouted = False
 
     async def heard_something() -> bool:
-        return bool(heard)
+        return bool(received)
 
     await until(heard_something)
-    assert heard[0] == (b"p.probe", b"probe")
+    assert received[0] == (b"p.probe", b"probe")
     assert supervisor.silence < silence_while_misrouted
     assert not supervisor.outage
     redis.call("PUBLISH", "p.client.news", "m")
 
     async def heard_message() -> bool:
-        return (b"p.client.news", b"m") in heard
+        return (b"p.client.news", b"m") in received
 
     await until(heard_message)
     await supervisor.close()
@@ -562,8 +562,8 @@ async def test_a_repaired_loss_is_reported(redis, events):
         assert not events.restored
         redis.call("CLIENT", "KILL", "TYPE", "pubsub")
 
-        async def told() -> bool:
+        async def reported() -> bool:
             return events.restored > 0
 
-        await until(told)
+        await until(reported)
         assert redis.call("PUBSUB", "CHANNELS", "p.client.*") == [b"p.client.news"]

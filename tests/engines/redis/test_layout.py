@@ -81,8 +81,8 @@ async def test_the_publishing_node_receives_what_others_receive(redis, events, o
         await asyncio.gather(broker.subscribe("news"), other.subscribe("news"))
         for _ in range(2):
             await broker.publish("news", data, options)
-        heard, heard_there = await events.deliveries(2), await others.deliveries(2)
-    for here, there in zip(heard, heard_there, strict=True):
+        received, received_there = await events.deliveries(2), await others.deliveries(2)
+    for here, there in zip(received, received_there, strict=True):
         assert replace(here.publication, is_json=False) == there.publication
         assert (here.channel, here.epoch, here.use_delta) == (there.channel, there.epoch, there.use_delta)
 
@@ -93,8 +93,8 @@ async def test_undelivered_own_publications_are_dropped(redis, events):
         for number in range(1100):  # more than are kept, all undelivered
             last = broker.publish("news", b"%d" % number, PublishOptions(is_json=True))
         await last
-        heard = await events.deliveries(1100)
-    assert [one.publication.data for one in heard] == [b"%d" % number for number in range(1100)]
+        received = await events.deliveries(1100)
+    assert [one.publication.data for one in received] == [b"%d" % number for number in range(1100)]
 
 
 async def test_a_stream(redis, events, subscriber):  # 07-19, 07-20

@@ -256,8 +256,8 @@ class NatsConnection:
         self._subscriptions[subject] = await client.subscribe(subject, cb=on_message)
 
     def _shared_flush(self) -> asyncio.Task[None]:
-        """What was sent has reached the server when this is done; those who ask at the same time share it. A task,
-        since commands have none until they wait (net.aio)."""
+        """A flush, shared by concurrent callers: when it is done, the server has received everything sent before. It
+        runs as a task, because eagerly stepped commands have none until they wait (net.aio)."""
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_together())
             self._flushing.add_done_callback(_consume_exception)

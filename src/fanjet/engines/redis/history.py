@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .shards import Location
 
 RESULT_TTL: Final = 300
-"""Seconds for which an idempotency key is remembered."""
+"""Seconds for which an idempotency key is stored."""
 _UINT64: Final = 2**64 - 1
 
 
@@ -51,7 +51,7 @@ class HistoryStorage(Protocol):
     ) -> History:
         """See `Broker.history`."""
 
-    def key(self, names: ChannelKeys, channel: str) -> str:
+    def key(self, channel_keys: ChannelKeys, channel: str) -> str:
         """The key of the stored publications."""
 
 
@@ -68,11 +68,11 @@ class StreamStorage:
         self, location: Location, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
     ) -> Awaitable[Published]:
         """See `HistoryStorage.append`."""
-        names = location.keys
+        channel_keys = location.keys
         optional = _optional_arguments(options)
         if not optional:
             key, command_prefix, rest = self._command_parts(
-                names, channel, options.history_size, options.history_ttl, meta_ttl
+                channel_keys, channel, options.history_size, options.history_ttl, meta_ttl
             )
             command = b"%b$%d\r\n%b\r\n%b$8\r\n%b\r\n" % (
                 command_prefix,
@@ -84,9 +84,15 @@ class StreamStorage:
             return self._publish.run_packed(location.shard, command, key, _decode_appended)
         return self._publish.run(
             location.shard,
-            _keys(names.stream(channel), names.stream_meta(channel), names, channel, options.idempotency_key),
+            _keys(
+                channel_keys.stream(channel),
+                channel_keys.stream_meta(channel),
+                channel_keys,
+                channel,
+                options.idempotency_key,
+            ),
             record,
-            names.messages(channel),
+            channel_keys.messages(channel),
             options.history_size,
             options.history_ttl,
             meta_ttl,
@@ -96,13 +102,13 @@ class StreamStorage:
         )
 
     def _make_command_parts(
-        self, names: ChannelKeys, channel: str, size: int, ttl: int, meta_ttl: int
+        self, channel_keys: ChannelKeys, channel: str, size: int, ttl: int, meta_ttl: int
     ) -> tuple[str, bytes, bytes]:
         """The parts that are equal in all publishes to a channel: the first key, the command up to the publication, and
         the words between publication and epoch. Packing them each time takes 2 µs."""
-        stream, meta = names.stream(channel), names.stream_meta(channel)
+        stream, meta = channel_keys.stream(channel), channel_keys.stream_meta(channel)
         command_prefix = self._publish.command_prefix((stream, meta), 6)
-        return stream, command_prefix, pack_words(names.messages(channel), size, ttl, meta_ttl)
+        return stream, command_prefix, pack_words(channel_keys.messages(channel), size, ttl, meta_ttl)
 
     async def read(
         self,
@@ -129,9 +135,9 @@ class StreamStorage:
             publications = await map_sliced(_decode_entry, entries)
         return History(publications, _position(offset, epoch))
 
-    def key(self, names: ChannelKeys, channel: str) -> str:
+    def key(self, channel_keys: ChannelKeys, channel: str) -> str:
         """See `HistoryStorage.key`."""
-        return names.stream(channel)
+        return channel_keys.stream(channel)
 
 
 class ListStorage:
@@ -146,12 +152,18 @@ class ListStorage:
         self, location: Location, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
     ) -> Awaitable[Published]:
         """See `HistoryStorage.append`."""
-        names = location.keys
+        channel_keys = location.keys
         return self._publish.run(
             location.shard,
-            _keys(names.list(channel), names.list_meta(channel), names, channel, options.idempotency_key),
+            _keys(
+                channel_keys.list(channel),
+                channel_keys.list_meta(channel),
+                channel_keys,
+                channel,
+                options.idempotency_key,
+            ),
             record,
-            names.messages(channel),
+            channel_keys.messages(channel),
             options.history_size - 1,
             options.history_ttl,
             meta_ttl,
@@ -180,9 +192,9 @@ class ListStorage:
             publications = await map_sliced(_decode_element, elements[::-1])
         return History(_after(publications, since, limit, top), top)
 
-    def key(self, names: ChannelKeys, channel: str) -> str:
+    def key(self, channel_keys: ChannelKeys, channel: str) -> str:
         """See `HistoryStorage.key`."""
-        return names.list(channel)
+        return channel_keys.list(channel)
 
 
 def _after(
@@ -207,9 +219,11 @@ def _decode_element(element: bytes) -> Publication:
     return decode_publication(record, offset)
 
 
-def _keys(publications: str, meta: str, names: ChannelKeys, channel: str, idempotency_key: str) -> tuple[str, ...]:
+def _keys(
+    publications: str, meta: str, channel_keys: ChannelKeys, channel: str, idempotency_key: str
+) -> tuple[str, ...]:
     if idempotency_key:
-        return publications, meta, names.result(channel, idempotency_key)
+        return publications, meta, channel_keys.result(channel, idempotency_key)
     return publications, meta
 
 
@@ -220,14 +234,14 @@ def _optional_arguments(options: PublishOptions) -> tuple[Word, ...]:
     return ()
 
 
-def _decode_appended(answer: list[Any]) -> Published:
+def _decode_appended(reply: list[Any]) -> Published:
     """The result of a publish that cannot be suppressed."""
-    offset, epoch, _ = answer
+    offset, epoch, _ = reply
     return Published(offset, epoch.decode())
 
 
-def _decode_published(answer: list[Any]) -> Published:
-    offset, epoch, suppressed = answer
+def _decode_published(reply: list[Any]) -> Published:
+    offset, epoch, suppressed = reply
     position = _position(offset, epoch)
     return Published(position.offset, position.epoch, suppressed.decode())
 

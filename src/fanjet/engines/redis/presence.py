@@ -94,14 +94,14 @@ class RedisPresenceManager:
         """See `PresenceManager.presence`."""
         entries = await self._entries(channel)
         with _decoding(channel):
-            return dict(await map_sliced(_entry, list(zip(entries[::2], entries[1::2], strict=True))))
+            return dict(await map_sliced(_decode_entry, list(zip(entries[::2], entries[1::2], strict=True))))
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         """See `PresenceManager.presence_stats`."""
         if not self._count_users:
             infos = (await self._entries(channel))[1::2]
             with _decoding(channel):
-                return len(infos), len(set(await map_sliced(_user, infos)))
+                return len(infos), len(set(await map_sliced(_decode_user, infos)))
         shard, keys = self._location(channel)
         clients, users = await self._stats.run(self._reader(shard), keys, int(time.time()), self._field_ttl)
         return clients, users
@@ -130,12 +130,12 @@ class _ReplicaReader(Struct, frozen=True):
         return self.shard.read(command, key)
 
 
-def _entry(pair: tuple[bytes, bytes]) -> tuple[str, ClientInfo]:
+def _decode_entry(pair: tuple[bytes, bytes]) -> tuple[str, ClientInfo]:
     client, info = pair
     return client.decode(), decode_info(info)
 
 
-def _user(info: bytes) -> str:
+def _decode_user(info: bytes) -> str:
     return decode_info(info).user
 
 

@@ -50,9 +50,9 @@ class Shards:
                 if isinstance(each, BaseException):
                     raise each
         if needs_replicas:
-            self._refuse_standalone_servers(needs_replicas)
+            self._reject_standalone_servers(needs_replicas)
 
-    def _refuse_standalone_servers(self, option: str) -> None:
+    def _reject_standalone_servers(self, option: str) -> None:
         """Only an option that uses replicas is an error here; `replica_client.enabled` alone has no effect (04 §14)."""
         for shard in self._shards:
             if isinstance(shard, StandaloneShard):

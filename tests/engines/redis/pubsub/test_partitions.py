@@ -66,12 +66,12 @@ async def test_keys_and_connections_in_the_cluster(cluster: RedisCluster, events
         assert [delivered.publication.data for delivered in await events.deliveries(2)] == [b"1", b"2"]
         keys = [f"p.result.{{{TAG}}}.news.k", f"p.stream.meta.{{{TAG}}}.news", f"p.stream.{{{TAG}}}.news"]
         assert sorted(owner.call("KEYS", "*")) == sorted(key.encode() for key in keys)
-        heard = {name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS")}
+        subscribed = {name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS")}
         services = [f"p.shard.0.{{{tag}}}" for tag in range(COUNT)]
         probes = [f"p.node.me.probe.{{{tag}}}" for tag in range(COUNT)]
-        assert heard == {name.encode() for name in (f"p.client.{{{TAG}}}.news", *services, *probes)}
+        assert subscribed == {name.encode() for name in (f"p.client.{{{TAG}}}.news", *services, *probes)}
         assert owner.call("PUBSUB", "SHARDNUMSUB", f"p.client.{{{TAG}}}.news")[1] == 1
-        assert sum(len(listening_to(node)) for node in cluster.nodes) == (3 if by_node else COUNT)
+        assert sum(len(subscribers_of(node)) for node in cluster.nodes) == (3 if by_node else COUNT)
 
 
 @pytest.mark.parametrize("by_node", GROUPED)
@@ -98,19 +98,19 @@ async def test_other_partitions_are_unaffected_when_one_moves(cluster: RedisClus
     async with opened(events, cluster_address=[cluster.addresses], by_node=True) as broker:
         for channel in channels.values():
             await broker.subscribe(channel)
-        before = listening_to(source)
+        before = subscribers_of(source)
         move(cluster, moving)
         await delivered_again(broker, events, channels[moving])
 
         await delivered_again(broker, events, channels[staying])
-        assert listening_to(source) == before
+        assert subscribers_of(source) == before
         assert not broker.outage
         assert events.restored == 1
 
         move(cluster, staying)
 
         async def has_nobody_left() -> bool:
-            return not listening_to(source)
+            return not subscribers_of(source)
 
         await until(has_nobody_left)
         await delivered_again(broker, events, channels[staying])
@@ -201,8 +201,8 @@ async def test_messages_are_delivered_once_during_concurrent_migrations(
 
         await until(all_is_well, PATIENCE)
         expected = sorted(f"p.client.{{{jump_hash(channel, COUNT)}}}.{channel}".encode() for channel in subscribed)
-        heard = [name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS", "p.client.*")]
-        assert sorted(heard) == expected
+        subscribed = [name for node in cluster.nodes for name in node.call("PUBSUB", "SHARDCHANNELS", "p.client.*")]
+        assert sorted(subscribed) == expected
 
 
 async def unsubscribed(broker: RedisBroker, channel: str) -> None:
@@ -241,7 +241,7 @@ def names() -> Iterator[str]:
         yield f"channel-{number}"
 
 
-def listening_to(node: Redis) -> set[bytes]:
+def subscribers_of(node: Redis) -> set[bytes]:
     """PUB/SUB connections of a node."""
     lines = node.call("CLIENT", "LIST", "TYPE", "pubsub").splitlines()
     return {line.partition(b" ")[0] for line in lines}

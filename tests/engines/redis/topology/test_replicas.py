@@ -119,7 +119,7 @@ async def holds(condition: Callable[[], bool]) -> None:
     await until(held, PATIENCE)
 
 
-# ------------------------------------------------------------------------------------------------------ hearing
+# ------------------------------------------------------------------------------------------------------ PUB/SUB
 
 
 @pytest.mark.parametrize("force_resp2", [False, True])
@@ -213,14 +213,14 @@ async def test_a_replica_that_delivers_nothing_is_left(redis: Redis, tmp_path: P
     shard = await open_shard(target)
     group = SubscriptionGroup([], "p.probe")
     errors: list[str] = []
-    heard = asyncio.Event()
+    received = asyncio.Event()
     source = ReplicaConnector(MisroutedShard(shard, stray))
     supervisor = ConnectionSupervisor(
-        source, "test", [group], lambda *_: heard.set(), count_error=errors.append, probe_seconds=0.1
+        source, "test", [group], lambda *_: received.set(), count_error=errors.append, probe_seconds=0.1
     )
     await supervisor.start()
     assert stray.call("PUBSUB", "CHANNELS") == [b"p.probe"]
-    await asyncio.wait_for(heard.wait(), PATIENCE)
+    await asyncio.wait_for(received.wait(), PATIENCE)
     assert redis.call("PUBSUB", "CHANNELS") == [b"p.probe"]
     assert errors == ["probe_timeout"]
     await supervisor.close()

@@ -63,7 +63,9 @@ class CommandConnection:
     def publish(self, command: Command, key: bytes | str = "", decode: Decode | None = None) -> Awaitable[Any]:
         """See `Shard.publish`."""
         connection = self._connection
-        return self._execute_later(command, decode) if connection is None else connection.promise(command, decode)
+        return (
+            self._execute_later(command, decode) if connection is None else connection.execute_direct(command, decode)
+        )
 
     async def connection(self) -> Connection:
         """The connection, opened if necessary. Raises `EngineUnavailable`."""

@@ -71,14 +71,14 @@ class Connection(asyncio.Protocol):
         self._issue(command, future, decode)
         return future
 
-    def promise(self, command: Command, decode: Decode | None = None) -> DirectFuture[Any]:
+    def execute_direct(self, command: Command, decode: Decode | None = None) -> DirectFuture[Any]:
         """Like `execute`, cheaper, for commands sent ten thousand times a second."""
-        promise: DirectFuture[Any] = DirectFuture(self.loop)
-        self._issue(command, promise, decode)
-        return promise
+        future: DirectFuture[Any] = DirectFuture(self.loop)
+        self._issue(command, future, decode)
+        return future
 
     def close(self) -> None:
-        """Close the connection at once."""
+        """Close the connection immediately."""
         self._fail("connection closed")
 
     async def wait_closed(self) -> None:
@@ -246,9 +246,8 @@ async def connect(address: Address, login: Login, make: type[C]) -> C:
     try:
         async with asyncio.timeout(login.connect_timeout):
             await _open(connection, login)
-        async with asyncio.timeout(
-            login.connect_timeout
-        ):  # a timeout of its own, apart from that of the TCP connection
+        # Logging in has a separate timeout: a slow network is not the server's fault.
+        async with asyncio.timeout(login.connect_timeout):
             await connection.log_in(login)
     except ConnectionLost as error:
         await connection.wait_closed()
