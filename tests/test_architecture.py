@@ -10,10 +10,10 @@ import fanjet
 SOURCE = Path(fanjet.__file__).parent
 
 DECODERS_OF_JSON = {
-    "protocol/json_document.py": "the decoder of foreign documents",
-    "protocol/json_members.py": "its step for keys in another letter case",
-    "protocol/json_scan.py": "finds where a value ends; no key is looked at",
-    "protocol/lenient_json.py": "unescapes single string literals",
+    "protocol/json_encoding/document_decoder.py": "the decoder of foreign documents",
+    "protocol/json_encoding/members_decoder.py": "its step for keys in another letter case",
+    "protocol/json_encoding/scan.py": "finds where a value ends; no key is looked at",
+    "protocol/json_encoding/lenient_decoder.py": "unescapes single string literals",
     "protocol/emulation.py": "decodes a single string",
     "auth/claims.py": "decodes values of claims: strings and lists of strings",
     "admin/tracing/connection_trace.py": "reads messages that this server wrote",
@@ -84,7 +84,7 @@ TABLED = {
 }
 """Types of foreign documents. Each has rows in `tests/acceptance/test_letter_case.py`, but for those of the console's
 logins (`tests/admin/test_oidc.py`), of claims by path, whose names are the operator's, and of the paid edition's claims
-(`tests/protocol/test_json_document.py`)."""
+(`tests/protocol/json_encoding/test_document_decoder.py`)."""
 
 
 def test_every_kind_of_foreign_document_has_rows() -> None:

@@ -23,7 +23,7 @@ from aiohttp import web
 from websockets import ConnectionClosed
 
 from fanjet.api.methods import METHODS
-from fanjet.events.proxy import kinds
+from fanjet.events.proxy import event_kinds
 from fanjet.protocol.messages import Command
 from tests.support.backend import http_backend
 from tests.support.key_server import key_server
@@ -486,7 +486,7 @@ PROLONGING = {"refresh": 3005, "sub_refresh": 2501}
 
 
 def test_every_kind_of_proxy_reply_has_rows() -> None:
-    found = {kind.name for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)}
+    found = {kind.name for kind in vars(event_kinds).values() if isinstance(kind, event_kinds.Kind)}
     assert RESULTS.keys() == found
 
 

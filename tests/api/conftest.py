@@ -12,7 +12,7 @@ from fanjet.api.calls import Calls
 from fanjet.api.encoding import encode_failure, encode_success
 from fanjet.api.errors import ApiError
 from fanjet.api.methods import METHODS
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from tests.api.fake_node import FakeNode
 
 Call = Callable[..., Awaitable[dict[str, Any]]]

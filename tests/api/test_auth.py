@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanjet.api.auth import KeyCheck
+from fanjet.api.api_key import KeyCheck
 
 
 @pytest.mark.parametrize(

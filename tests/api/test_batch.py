@@ -14,7 +14,7 @@ from fanjet.api.calls import Calls
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.requests import BatchRequest, Command
 from fanjet.engines.interfaces import EngineUnavailable
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from tests.api.fake_node import FakeNode
 from tests.support.waiting import until
 

@@ -11,8 +11,8 @@ from fanjet.api.requests import (
     PublishRequest,
     SubscribeRequest,
 )
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_scan import MalformedJSON
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.scan import MalformedJSON
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from fanjet.api.calls import Calls
 from fanjet.api.encoding import PayloadNotJSON
 from fanjet.api.legacy import run_legacy
-from fanjet.protocol.json_scan import MalformedJSON
+from fanjet.protocol.json_encoding.scan import MalformedJSON
 
 if TYPE_CHECKING:
     from tests.api.fake_node import FakeNode

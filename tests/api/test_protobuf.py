@@ -17,7 +17,7 @@ from fanjet.api.proto import api_pb2
 from fanjet.api.protobuf import fill
 from fanjet.api.requests import BatchRequest, PublishRequest
 from fanjet.api.results import ClientInfo, HistoryResult, Payload, PresenceResult, Publication, PublishResult
-from fanjet.protocol.protobuf_structs import struct_reader
+from fanjet.protocol.protobuf_encoding.structs import struct_reader
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor

@@ -124,7 +124,7 @@ def test_a_token_that_is_not_valid_is_shown_with_its_fault(fanjet, monkeypatch, 
     with monkeypatch.context() as earlier:
         if "-t" in make:
             made_at = time.time() - 10
-            earlier.setattr("fanjet.auth.issue.time.time", lambda: made_at)
+            earlier.setattr("fanjet.auth.token_generation.time.time", lambda: made_at)
         token = fanjet(make[0], "-q", *make[1:]).out
     signed, _, signature = token.rpartition(".")
     ran = fanjet(command, f"{signed}.{signature[::-1]}" if spoilt else token)

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from fanjet.client.session import Session
-from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encoding.codec import JSON
 from fanjet.protocol.wire import WireFormat
 from tests.support.tokens import token
 

@@ -21,7 +21,7 @@ from fanjet.protocol.codes import (
     Error,
     ReplyError,
 )
-from fanjet.protocol.json_codec import UNIDIRECTIONAL_JSON
+from fanjet.protocol.json_encoding.codec import UNIDIRECTIONAL_JSON
 from fanjet.protocol.messages import ConnectRequest, SubscribeRequest
 from fanjet.protocol.wire import WireFormat
 from tests.client.client import FakeTransport

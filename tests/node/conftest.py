@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from fanjet.node.flusher import Flusher
 from fanjet.node.hub import Hub
 from fanjet.node.subscriber import Delivery, Subscriber
-from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encoding.codec import JSON
 from fanjet.protocol.wire import WireFormat
 
 PLAIN = WireFormat("test-json", JSON, lambda message: message)

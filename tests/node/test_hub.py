@@ -9,7 +9,7 @@ from fanjet.node.frames import MAX_SCANNED
 from fanjet.node.subscriber import Subscriber  # noqa: TC001
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL
 from fanjet.protocol.fossil import apply_delta
-from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encoding.codec import JSON
 from fanjet.protocol.messages import FilterNode
 from fanjet.protocol.publication import ClientInfo, Publication
 from fanjet.protocol.tags_filter import TagsFilter

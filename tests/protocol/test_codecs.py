@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanjet.protocol.codec import Codec, MalformedFrame
-from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encoding.codec import JSON
 from fanjet.protocol.messages import Command
-from fanjet.protocol.protobuf_codec import PROTOBUF
-from fanjet.protocol.protobuf_wire import varint
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
+from fanjet.protocol.protobuf_encoding.wire import varint
 from fanjet.protocol.wire import WireFormat
 from tests.protocol.messages import any_message, as_json, fill
 

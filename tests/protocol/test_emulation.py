@@ -7,9 +7,9 @@ from msgspec import Raw
 
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.emulation import emulated_frame, emulation_request
-from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encoding.codec import JSON
 from fanjet.protocol.messages import EmulationRequest
-from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
 
 
 @pytest.mark.parametrize(

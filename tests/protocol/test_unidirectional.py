@@ -10,7 +10,7 @@ from msgspec import Raw
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import ERROR_PERMISSION_DENIED
 from fanjet.protocol.connect_request import connect_request_of_json
-from fanjet.protocol.json_codec import JSON, UNIDIRECTIONAL_JSON
+from fanjet.protocol.json_encoding.codec import JSON, UNIDIRECTIONAL_JSON
 from fanjet.protocol.messages import (
     ConnectPush,
     ConnectRequest,
@@ -20,8 +20,8 @@ from fanjet.protocol.messages import (
     RPCResult,
     SubscribeRequest,
 )
-from fanjet.protocol.protobuf_codec import PROTOBUF, UNIDIRECTIONAL_PROTOBUF
-from fanjet.protocol.protobuf_decode import decode_connect_request
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF, UNIDIRECTIONAL_PROTOBUF
+from fanjet.protocol.protobuf_encoding.decode import decode_connect_request
 from fanjet.protocol.publication import Publication
 from tests.protocol.messages import PUBLICATIONS, PUSHES, any_message, as_json, fill
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fanjet.net.http1.stream import chunked, unframed
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
-from fanjet.protocol.json_codec import JSON
-from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.json_encoding.codec import JSON
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
 from fanjet.transports.response_stream import ResponseStreamTransport, event, line, wire_format
 
 

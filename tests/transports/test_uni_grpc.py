@@ -11,7 +11,7 @@ import pytest
 
 from fanjet.net.grpc.framing import frame
 from fanjet.net.http1.stream import unframed
-from fanjet.protocol.protobuf_codec import UNIDIRECTIONAL_PROTOBUF
+from fanjet.protocol.protobuf_encoding.codec import UNIDIRECTIONAL_PROTOBUF
 from fanjet.transports.proto.unistream_pb2 import ConnectRequest, Push, SubscribeRequest
 from fanjet.transports.response_stream import wire_format
 from tests.support.backend import http_backend

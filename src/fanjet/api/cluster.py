@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import BadRequest, NotFound
-from .patience import patience
 from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult, RPCResult, payload
+from .survey_timeout import patience
 
 if TYPE_CHECKING:
     from fanjet.node.registry import NodeInfo, NodeMetrics

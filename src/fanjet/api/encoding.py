@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fanjet.protocol.json_scan import is_json
+from fanjet.protocol.json_encoding.scan import is_json
 
 from .results import Payload
 

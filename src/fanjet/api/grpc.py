@@ -10,15 +10,15 @@ from google.protobuf.message_factory import GetMessageClass
 from fanjet.net.grpc.parsing import parse
 from fanjet.net.grpc.server import Service, unary
 from fanjet.net.grpc.status import GrpcError, StatusCode
-from fanjet.protocol.protobuf_structs import struct_reader
+from fanjet.protocol.protobuf_encoding.structs import struct_reader
 
 from .batch import run_batch
 from .calls import Calls
 from .methods import METHODS
-from .patience import GRPC_SECONDS, patience
 from .proto.api_pb2 import DESCRIPTOR, BatchRequest, BatchResponse, Error
 from .protobuf import fill
 from .requests import BatchRequest as BatchCommands
+from .survey_timeout import GRPC_SECONDS, patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable

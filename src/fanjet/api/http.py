@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from fanjet.net.aio import CallbackChain, start
 from fanjet.net.http1 import UnreadableBody
 from fanjet.net.http1.response import JSON, NO_SNIFFING, TEXT
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_scan import MalformedJSON
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.scan import MalformedJSON
 from fanjet.telemetry.logging import get_logger
 
-from .auth import KeyCheck
+from .api_key import KeyCheck
 from .batch import encode_replies, run_batch
 from .calls import Calls
 from .encoding import PayloadNotJSON, encode_error, encode_failure, encode_success

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from fanjet.net.time_slicing import TimeSlice
-from fanjet.protocol import lenient_json
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_scan import MalformedJSON, require_utf8, skip_space
+from fanjet.protocol.json_encoding import lenient_decoder
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.scan import MalformedJSON, require_utf8, skip_space
 
 from .encoding import encode_error, encode_result
 from .errors import ApiError, BadRequest, NotFound
@@ -106,7 +106,7 @@ def _commands(body: bytes) -> Iterator[LegacyCommand]:
                 at = skip_space(body, line_end)
                 yield whole
                 continue
-        command, at = lenient_json.decode_first(body, at, LegacyCommand)
+        command, at = lenient_decoder.decode_first(body, at, LegacyCommand)
         yield command
 
 

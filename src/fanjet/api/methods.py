@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from . import cluster, connections, history, presence, publication, requests, results, state
+from . import cluster, connections, history, presence, publication, requests, results, state_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,12 +50,12 @@ METHODS: Final = {
         Method("rpc", requests.RPCRequest, results.RPCResult, cluster.rpc),
         Method("refresh", requests.RefreshRequest, results.Done, connections.refresh),
         Method("channels", requests.ChannelsRequest, results.ChannelsResult, cluster.channels),
-        Method("map_publish", requests.MapPublishRequest, results.Done, state.map_write),
-        Method("map_remove", requests.MapRemoveRequest, results.Done, state.map_write),
-        Method("map_read_state", requests.MapReadStateRequest, results.Done, state.map_read),
-        Method("map_read_stream", requests.MapReadStreamRequest, results.Done, state.map_read),
-        Method("map_stats", requests.MapStatsRequest, results.Done, state.map_read),
-        Method("map_clear", requests.MapClearRequest, results.Done, state.map_read),
-        Method("shared_poll_publish", requests.SharedPollPublishRequest, results.Done, state.shared_poll_publish),
+        Method("map_publish", requests.MapPublishRequest, results.Done, state_sync.map_write),
+        Method("map_remove", requests.MapRemoveRequest, results.Done, state_sync.map_write),
+        Method("map_read_state", requests.MapReadStateRequest, results.Done, state_sync.map_read),
+        Method("map_read_stream", requests.MapReadStreamRequest, results.Done, state_sync.map_read),
+        Method("map_stats", requests.MapStatsRequest, results.Done, state_sync.map_read),
+        Method("map_clear", requests.MapClearRequest, results.Done, state_sync.map_read),
+        Method("shared_poll_publish", requests.SharedPollPublishRequest, results.Done, state_sync.shared_poll_publish),
     )
 }

@@ -2,7 +2,7 @@
 
 from msgspec import Raw
 
-from fanjet.protocol.base64_text import decode_base64
+from fanjet.protocol.base64_payload import decode_base64
 
 from .errors import BadRequest
 

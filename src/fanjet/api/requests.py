@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Raw
 
-from fanjet.protocol.document import Document
+from fanjet.protocol.json_encoding.document import Document
 from fanjet.protocol.messages import FilterNode, Int32, Int64, UInt32
 
 UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]

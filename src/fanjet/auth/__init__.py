@@ -3,9 +3,9 @@
 from .claims import ServerSubscription
 from .connection_token import ConnectionToken, ConnectionVerifier
 from .errors import KeysUnavailable, PublicKeyError, TokenExpired, TokenInvalid, TokenSettingsError
-from .rules import TokenRules
 from .sections import Sections, open_sections, refusal_message
 from .subscription_token import SubscriptionToken, SubscriptionVerifier
+from .token_rules import TokenRules
 
 __all__ = [
     "ConnectionToken",

@@ -4,8 +4,8 @@ from typing import Final, TypeVar
 
 from msgspec import Raw
 
-from fanjet.protocol.document import Document
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 
 from .jwt import decode_json
 

@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 
 from msgspec import Raw, Struct
 
-from fanjet.protocol.base64_text import decode_base64
+from fanjet.protocol.base64_payload import decode_base64
 from fanjet.protocol.capability import Capability
-from fanjet.protocol.document import Document
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from fanjet.protocol.messages import NO_PAYLOAD, FilterNode, Int64
 
 from .errors import TokenInvalid

@@ -5,7 +5,7 @@ from fanjet.config.tree.token import Token as TokenConfig
 from .errors import PublicKeyError
 from .pem import InvalidKey, read_ecdsa_key, read_rsa_key
 from .public_keys import ecdsa_checks, rsa_checks
-from .signatures import Check
+from .signature_verifier import Check
 
 
 def configured_checks(config: TokenConfig) -> dict[str, Check]:

@@ -6,11 +6,11 @@ from typing import Final
 from msgspec import Struct
 
 from fanjet.protocol.capability import Capability
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 
 from .claims import CapsClaim, ConnectionClaims, LabelsClaim, ServerSubscription, SubClaims, read_grant, read_payload
 from .errors import TokenExpired, TokenInvalid
-from .rules import Opened, TokenRules
+from .token_rules import Opened, TokenRules
 
 _decoder: Final = DocumentDecoder(ConnectionClaims)
 _labels_decoder: Final = DocumentDecoder(LabelsClaim)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fanjet.config.tree.token import Token as TokenConfig
 
 from .hmac_secret import HASHES, HMACSecret
-from .signatures import Check
+from .signature_verifier import Check
 
 
 def current_checks(config: TokenConfig) -> dict[str, Check]:

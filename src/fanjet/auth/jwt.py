@@ -6,9 +6,9 @@ from typing import Final, TypeVar
 
 from msgspec import DecodeError, Struct
 
-from fanjet.protocol.document import Document
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_scan import MalformedJSON
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.scan import MalformedJSON
 
 from .errors import TokenInvalid
 

@@ -7,7 +7,7 @@ from fanjet.config.tree.client import Client
 from fanjet.config.tree.token import Token
 
 from .errors import PublicKeyError, TokenSettingsError
-from .rules import TokenRules
+from .token_rules import TokenRules
 
 
 class Sections(NamedTuple):

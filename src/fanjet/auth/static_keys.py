@@ -6,7 +6,7 @@ from fanjet.config.tree.token import Token as TokenConfig
 
 from .hmac_verifier import all_checks, current_checks
 from .jwt import Token
-from .signatures import Check
+from .signature_verifier import Check
 
 
 class StaticKeys:

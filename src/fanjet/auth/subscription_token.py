@@ -5,12 +5,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from fanjet.protocol.messages import FilterNode
 
 from .claims import AllowClaim, OverrideClaims, SubscriptionClaims, read_grant, read_payload
 from .errors import TokenExpired, TokenInvalid
-from .rules import Opened, TokenRules
+from .token_rules import Opened, TokenRules
 
 _decoder: Final = DocumentDecoder(SubscriptionClaims)
 _allow_decoder: Final = DocumentDecoder(AllowClaim)

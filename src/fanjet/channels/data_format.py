@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fanjet.protocol.json_scan import is_json
+from fanjet.protocol.json_encoding.scan import is_json
 
 _JSON_SPACE: Final = b" \t\r\n"
 # Bytes from 0x80 need not be UTF-8 here. As a letter they are still refused outside strings.

@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 def commands(config: Config, channel: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What to connect and to subscribe with: tokens, where the configuration has a secret to sign them by."""
-    from fanjet.auth.issue import claims, sign, subscription_settings  # noqa: PLC0415
+    from fanjet.auth.token_generation import claims, sign, subscription_settings  # noqa: PLC0415
 
     connect: dict[str, Any] = {"name": USER}
     subscribe: dict[str, Any] = {"channel": channel}

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     @app.command("gentoken", context_settings=IGNORES_ARGUMENTS)
     def gentoken(config: ConfigPath = DEFAULT_PATH, user: User = "", ttl: Ttl = WEEK, quiet: Quiet = False) -> None:
         """Generate a connection token."""
-        from fanjet.auth.issue import claims, sign  # noqa: PLC0415 - the other commands need none of it
+        from fanjet.auth.token_generation import claims, sign  # noqa: PLC0415 - the other commands need none of it
 
         settings = load_or_fail(config, "error getting config").config.client.token
         token = sign(settings.hmac_secret_key or _no_secret("gentoken"), claims(settings, user, ttl))
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
         quiet: Quiet = False,
     ) -> None:
         """Generate a subscription token."""
-        from fanjet.auth.issue import claims, sign, subscription_settings  # noqa: PLC0415
+        from fanjet.auth.token_generation import claims, sign, subscription_settings  # noqa: PLC0415
 
         if not channel:
             fail("channel is required")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from fanjet.protocol.capability import Capability
-from fanjet.protocol.document import Document
+from fanjet.protocol.json_encoding.document import Document
 from fanjet.protocol.messages import FilterNode
 
 

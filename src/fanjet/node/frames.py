@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from fanjet.protocol.codes import DISCONNECT_INAPPROPRIATE_PROTOCOL, DISCONNECT_SLOW, Disconnect
 from fanjet.protocol.fossil import shorter_delta
-from fanjet.protocol.json_encode import json_payload_ok
+from fanjet.protocol.json_encoding.encode import json_payload_ok
 
 if TYPE_CHECKING:
     from fanjet.protocol.publication import ClientInfo, Publication

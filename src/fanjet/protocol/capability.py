@@ -1,6 +1,6 @@
 """Permissions that a connection brings along (03 §14.1)."""
 
-from .document import Document
+from .json_encoding.document import Document
 
 
 class Capability(Document, frozen=True):

@@ -5,8 +5,8 @@ from typing import Final
 from msgspec import DecodeError
 
 from .codec import MalformedFrame
-from .json_document import DocumentDecoder
-from .json_scan import MalformedJSON, require_utf8, skip_space, skip_value
+from .json_encoding.document_decoder import DocumentDecoder
+from .json_encoding.scan import MalformedJSON, require_utf8, skip_space, skip_value
 from .messages import ConnectRequest
 
 _requests: Final = DocumentDecoder(ConnectRequest)

@@ -8,11 +8,11 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from .codec import MalformedFrame
-from .json_document import DocumentDecoder
-from .json_scan import MalformedJSON
-from .lenient_json import decode_first, decode_string
+from .json_encoding.document_decoder import DocumentDecoder
+from .json_encoding.lenient_decoder import decode_first, decode_string
+from .json_encoding.scan import MalformedJSON
 from .messages import EmulationRequest
-from .protobuf_decode import decode_emulation_request
+from .protobuf_encoding.decode import decode_emulation_request
 
 if TYPE_CHECKING:
     from .codec import Codec

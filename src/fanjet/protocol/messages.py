@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 
-from .document import Document
+from .json_encoding.document import Document
 from .publication import ClientInfo, EncodedPublication, Publication, StreamPosition
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from .document import Document
+from .json_encoding.document import Document
 
 
 class ClientInfo(Struct, frozen=True, array_like=True, gc=False):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from fanjet.net.cors import PREFLIGHT_HEADERS, PREFLIGHT_STATUS
 from fanjet.net.http1.stream import unframed
-from fanjet.protocol.json_codec import JSON
-from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.json_encoding.codec import JSON
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
 
 from .response_stream import BINARY, LINES, ResponseStreamTransport, begin_emulated, line, wire_format
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fanjet.net.query import query_value
-from fanjet.protocol.json_codec import JSON
+from fanjet.protocol.json_encoding.codec import JSON
 
 from .response_stream import (
     EVENT_STREAM,

@@ -15,7 +15,7 @@ from fanjet.net.grpc.server import Service, server_streaming
 from fanjet.net.http1.stream import unframed
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN
 from fanjet.protocol.messages import ConnectRequest, SubscribeRequest
-from fanjet.protocol.protobuf_codec import UNIDIRECTIONAL_PROTOBUF
+from fanjet.protocol.protobuf_encoding.codec import UNIDIRECTIONAL_PROTOBUF
 
 from .proto import unistream_pb2
 from .response_stream import ResponseStreamTransport, wire_format

@@ -9,7 +9,7 @@ from fanjet.net.http1.response import TEXT
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, ERROR_INTERNAL, Error
 from fanjet.protocol.connect_request import connect_request_of_json
-from fanjet.protocol.json_codec import UNIDIRECTIONAL_JSON
+from fanjet.protocol.json_encoding.codec import UNIDIRECTIONAL_JSON
 
 from .response_stream import ResponseStreamTransport, wire_format
 

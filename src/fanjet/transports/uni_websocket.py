@@ -10,7 +10,7 @@ from fanjet.net.websocket.frames import deflated_text_frame, text_frame
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST
 from fanjet.protocol.connect_request import connect_request_of_json
-from fanjet.protocol.json_codec import UNIDIRECTIONAL_JSON
+from fanjet.protocol.json_encoding.codec import UNIDIRECTIONAL_JSON
 from fanjet.protocol.wire import WireFormat
 
 from .response_stream import line

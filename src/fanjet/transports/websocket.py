@@ -9,8 +9,8 @@ from fanjet.client.session import Session
 from fanjet.net.websocket.connection import WebSocketConnection
 from fanjet.net.websocket.frames import binary_frame, deflated_binary_frame, deflated_text_frame, text_frame
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST, DISCONNECT_CONNECTION_CLOSED, DISCONNECT_SHUTDOWN
-from fanjet.protocol.json_codec import JSON
-from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.json_encoding.codec import JSON
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
 from fanjet.protocol.wire import WireFormat
 
 from .native_pings import NativePings

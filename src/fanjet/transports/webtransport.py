@@ -11,8 +11,8 @@ from fanjet.net.http3.exchange import WebTransportExchange
 from fanjet.net.http3.webtransport import WebTransportConnection
 from fanjet.net.query import query_value
 from fanjet.protocol.codes import DISCONNECT_CONNECTION_CLOSED, DISCONNECT_SHUTDOWN
-from fanjet.protocol.json_codec import JSON
-from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.json_encoding.codec import JSON
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
 from fanjet.protocol.wire import WireFormat
 from fanjet.telemetry.logging import get_logger
 

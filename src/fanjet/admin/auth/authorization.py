@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from fanjet.api.auth import KeyCheck
+from fanjet.api.api_key import KeyCheck
 from fanjet.net.http1.expect_continue import UnreadableBody
 from fanjet.telemetry.logging import get_logger
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fanjet.auth import TokenExpired, TokenInvalid
-from fanjet.auth.issue import claims, sign, subscription_settings
+from fanjet.auth.token_generation import claims, sign, subscription_settings
 
 from ..requests import RequestError
 

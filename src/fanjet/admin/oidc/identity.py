@@ -12,8 +12,8 @@ from fanjet.auth import TokenInvalid
 from fanjet.auth.claims import read_audience, read_time
 from fanjet.auth.jwt import decode_json, parse_token
 from fanjet.config.cel import compile_expression
-from fanjet.protocol.document import Document
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from fanjet.protocol.messages import NO_PAYLOAD
 from fanjet.telemetry.logging import get_logger
 

@@ -12,15 +12,15 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from fanjet.auth.jwks.download import EndpointDown, download
 from fanjet.auth.jwks.keyring import Keyring
-from fanjet.protocol.document import Document
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_scan import MalformedJSON
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.scan import MalformedJSON
 from fanjet.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fanjet.auth.signatures import Checks
+    from fanjet.auth.signature_verifier import Checks
     from fanjet.config.tree.operations import Oidc
 
 log = get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fanjet.protocol.json_scan import is_json
+from fanjet.protocol.json_encoding.scan import is_json
 
 SECRET_FIELDS: Final = frozenset(("token",))
 HIDDEN: Final = "<hidden>"

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from fanjet.auth.errors import TokenInvalid
 from fanjet.auth.jwt import decode_json, decode_part
 from fanjet.auth.public_keys import ecdsa_checks, eddsa_checks, rsa_checks
-from fanjet.auth.signatures import Checks
-from fanjet.protocol.document import Document
-from fanjet.protocol.json_document import DocumentDecoder
+from fanjet.auth.signature_verifier import Checks
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from fanjet.protocol.messages import Int64
 
 SIGNATURES: Final = "sig"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanjet.auth.errors import KeysUnavailable, TokenInvalid
-from fanjet.auth.signatures import Checks
+from fanjet.auth.signature_verifier import Checks
 from fanjet.telemetry.logging import get_logger
 
 from .download import EndpointDown

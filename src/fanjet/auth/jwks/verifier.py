@@ -5,7 +5,7 @@ from functools import partial
 
 from fanjet.auth.errors import TokenInvalid
 from fanjet.auth.jwt import Token
-from fanjet.auth.signatures import Checks
+from fanjet.auth.signature_verifier import Checks
 
 from .download import ClientTLS, download
 from .endpoint import Endpoint

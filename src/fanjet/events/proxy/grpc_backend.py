@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import grpc
 from msgspec import Raw, structs
 
-from fanjet.protocol.protobuf_structs import struct_reader
+from fanjet.protocol.protobuf_encoding.structs import struct_reader
 
 from .backend import NO_CONTEXT, BackendFailed
 from .forwarding import Forwarding, with_context
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.proxy import Proxy
     from fanjet.events.event import Event
 
-    from .kinds import Kind
+    from .event_kinds import Kind
     from .requests import Request
 
 R = TypeVar("R", bound=Response)

@@ -11,18 +11,18 @@ import grpc.aio
 
 from fanjet.events.client_events import EventFailed
 from fanjet.protocol.codes import ERROR_NOT_AVAILABLE, ReplyError
-from fanjet.protocol.protobuf_structs import struct_reader
+from fanjet.protocol.protobuf_encoding.structs import struct_reader
 from fanjet.telemetry.logging import get_logger
 
-from . import kinds
-from .answers import subscribe_answer
-from .asking import Observed, RequestTerms, log_useless, raise_refusal
+from . import event_kinds
 from .backend import NO_CONTEXT, BackendFailed
+from .calls import Observed, RequestTerms, log_useless, raise_refusal
 from .grpc_backend import SERVICE, CallMetadata, described, message_of
 from .grpc_channel import GrpcChannel
 from .proto import proxy_pb2
 from .requests import SubscribeRequest
 from .responses import StreamSubscribeResponse
+from .results import subscribe_answer
 
 if TYPE_CHECKING:
     from fanjet.config.tree.proxy import Proxy
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .observer import CallObserver
     from .responses import SubscribeResponse
-    from .traced import CallTraces
+    from .tracing import CallTraces
 
 log = get_logger(__name__)
 
@@ -61,7 +61,7 @@ class StreamOpener:
         self._terms.describe_with_user(event, fields)
         message: Any = message_of(proxy_pb2.SubscribeRequest, SubscribeRequest(**fields))
         span = nullcontext(NO_CONTEXT) if self._traces is None else self._traces.span(event)
-        with Observed(self._observer, kinds.SUBSCRIBE_STREAM, event), span as context:
+        with Observed(self._observer, event_kinds.SUBSCRIBE_STREAM, event), span as context:
             metadata = self._metadata.of(event, context)
             opening = _Opening(message, metadata, self._timeout, bidirectional=bidirectional)
             response = await opening.shake_hands(self._channel)

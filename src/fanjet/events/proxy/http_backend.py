@@ -12,9 +12,9 @@ from fanjet.net.http1.client import HttpClient
 from fanjet.net.http1.client_connection import ExchangeFailed
 from fanjet.net.http1.client_target import parse_target
 from fanjet.net.tls import client_context
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_members import unknown_keys
-from fanjet.protocol.json_scan import MalformedJSON, is_json
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.members_decoder import unknown_keys
+from fanjet.protocol.json_encoding.scan import MalformedJSON, is_json
 
 from .backend import NO_CONTEXT, BackendFailed
 from .forwarding import Forwarding, with_context

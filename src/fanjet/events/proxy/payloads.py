@@ -4,7 +4,7 @@ from base64 import b64encode
 
 from msgspec import Raw
 
-from fanjet.protocol.base64_text import decode_base64
+from fanjet.protocol.base64_payload import decode_base64
 
 
 def encode_base64(data: bytes) -> str:

@@ -9,8 +9,12 @@ from fanjet.events.headers import KeptHeaders
 from fanjet.events.unknown_replies import UnknownReplies
 from fanjet.protocol.codes import DISCONNECT_INTERNAL, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
 
-from . import kinds
-from .answers import (
+from . import event_kinds
+from .calls import log_useless
+from .named_proxies import Named
+from .observer import Unobserved
+from .responses import Response
+from .results import (
     connect_answer,
     publish_answer,
     refresh_answer,
@@ -18,13 +22,9 @@ from .answers import (
     sub_refresh_answer,
     subscribe_answer,
 )
-from .asking import log_useless
-from .named import Named
-from .observer import Unobserved
-from .responses import Response
 from .rpc_methods import RPCMethods
 from .setup import DEFAULT, make_asker, make_stream_opener, uses_of_proxies
-from .traced import CallTraces
+from .tracing import CallTraces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     )
     from fanjet.events.stream import SubscriptionStream
 
-    from .asking import Asker
-    from .kinds import Kind
+    from .calls import Asker
+    from .event_kinds import Kind
     from .observer import Observe
     from .setup import Use
-    from .traced import Traces
+    from .tracing import Traces
 
 R = TypeVar("R", bound=Response)
 
@@ -74,16 +74,16 @@ class Proxies:
             metadata=[name for use in uses for name in use.config.grpc_metadata],
             emulated=[name for use in uses for name in use.config.emulated_headers],
         )
-        self._connect = _askers(kinds.CONNECT, uses, observe, self.unknown_replies)
-        self._refresh = _askers(kinds.REFRESH, uses, observe, self.unknown_replies)
-        self._subscribe = _askers(kinds.SUBSCRIBE, uses, observe, self.unknown_replies)
-        self._publish = _askers(kinds.PUBLISH, uses, observe, self.unknown_replies)
-        self._sub_refresh = _askers(kinds.SUB_REFRESH, uses, observe, self.unknown_replies)
-        self._rpc = _askers(kinds.RPC, uses, observe, self.unknown_replies)
+        self._connect = _askers(event_kinds.CONNECT, uses, observe, self.unknown_replies)
+        self._refresh = _askers(event_kinds.REFRESH, uses, observe, self.unknown_replies)
+        self._subscribe = _askers(event_kinds.SUBSCRIBE, uses, observe, self.unknown_replies)
+        self._publish = _askers(event_kinds.PUBLISH, uses, observe, self.unknown_replies)
+        self._sub_refresh = _askers(event_kinds.SUB_REFRESH, uses, observe, self.unknown_replies)
+        self._rpc = _askers(event_kinds.RPC, uses, observe, self.unknown_replies)
         openers = {
-            use.name: make_stream_opener(use, observe) for use in uses if use.event_type == kinds.SUBSCRIBE_STREAM
+            use.name: make_stream_opener(use, observe) for use in uses if use.event_type == event_kinds.SUBSCRIBE_STREAM
         }
-        self._streams = Named(kinds.SUBSCRIBE_STREAM, openers)
+        self._streams = Named(event_kinds.SUBSCRIBE_STREAM, openers)
         self._methods = RPCMethods(config.rpc)
         self.decides_connect = len(self._connect) > 0
         self.decides_refresh = len(self._refresh) > 0

@@ -7,7 +7,7 @@ from msgspec import Meta, Raw
 
 from fanjet.events.answer import Override
 from fanjet.protocol.capability import Capability
-from fanjet.protocol.document import Document
+from fanjet.protocol.json_encoding.document import Document
 from fanjet.protocol.messages import FilterNode, Int64, UInt32
 
 from .requests import NO_PAYLOAD

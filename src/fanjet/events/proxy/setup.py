@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from fanjet.config import ConfigError
 from fanjet.telemetry.logging import get_logger
 
-from . import kinds
-from .asking import Asker
+from . import event_kinds
+from .calls import Asker
 from .responses import Response
 from .unknown_replies import UnknownReplyReporter
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from fanjet.events.unknown_replies import UnknownReplies
 
     from .backend import Backend
+    from .event_kinds import Kind
     from .grpc_stream import StreamOpener
-    from .kinds import Kind
     from .observer import Observe
 
 log = get_logger(__name__)
@@ -33,7 +33,7 @@ R = TypeVar("R", bound=Response)
 DEFAULT = "default"
 """Names the proxy object of the event itself."""
 _HTTP = ("http://", "https://")
-_PROLONGING = (kinds.REFRESH.name, kinds.SUB_REFRESH.name)
+_PROLONGING = (event_kinds.REFRESH.name, event_kinds.SUB_REFRESH.name)
 """Events that a status cannot say anything but no to (06 P6)."""
 
 
@@ -56,9 +56,9 @@ def uses_of_proxies(config: Config) -> Iterator[Use]:
 
 def _all_uses(config: Config) -> Iterator[Use]:
     if config.client.proxy.connect.enabled:
-        yield Use(kinds.CONNECT.name, DEFAULT, config.client.proxy.connect)
+        yield Use(event_kinds.CONNECT.name, DEFAULT, config.client.proxy.connect)
     if config.client.proxy.refresh.enabled:
-        yield Use(kinds.REFRESH.name, DEFAULT, config.client.proxy.refresh)
+        yield Use(event_kinds.REFRESH.name, DEFAULT, config.client.proxy.refresh)
     named = {proxy.name: proxy for proxy in config.proxies}
     for options in (config.channel.without_namespace, *config.channel.namespaces):
         for event_type, name, default in _channel_uses(options, config):
@@ -66,20 +66,20 @@ def _all_uses(config: Config) -> Iterator[Use]:
     for methods in (config.rpc.without_namespace, *config.rpc.namespaces):
         if methods.proxy_enabled:
             name = methods.proxy_name
-            yield Use(kinds.RPC.name, name, config.rpc.proxy if name == DEFAULT else named[name])
+            yield Use(event_kinds.RPC.name, name, config.rpc.proxy if name == DEFAULT else named[name])
 
 
 def _channel_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, Proxy]]:
     """Type, name and the proxy behind the name `default`."""
     defaults = config.channel.proxy
     if options.subscribe_proxy_enabled:
-        yield kinds.SUBSCRIBE.name, options.subscribe_proxy_name, defaults.subscribe
+        yield event_kinds.SUBSCRIBE.name, options.subscribe_proxy_name, defaults.subscribe
     if options.publish_proxy_enabled:
-        yield kinds.PUBLISH.name, options.publish_proxy_name, defaults.publish
+        yield event_kinds.PUBLISH.name, options.publish_proxy_name, defaults.publish
     if options.sub_refresh_proxy_enabled:
-        yield kinds.SUB_REFRESH.name, options.sub_refresh_proxy_name, defaults.sub_refresh
+        yield event_kinds.SUB_REFRESH.name, options.sub_refresh_proxy_name, defaults.sub_refresh
     if options.subscribe_stream_proxy_enabled:
-        yield kinds.SUBSCRIBE_STREAM, options.subscribe_stream_proxy_name, defaults.subscribe_stream
+        yield event_kinds.SUBSCRIBE_STREAM, options.subscribe_stream_proxy_name, defaults.subscribe_stream
 
 
 def make_asker(kind: Kind[R], use: Use, observe: Observe, unknown_replies: UnknownReplies) -> Asker[R]:

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from .protobuf_wire import LENGTH, VARINT, varint
-from .publication import EncodedPublication, Publication
-from .publication_cache import PublicationCache
-from .schema import Field, Scalar, Shape, fields_to_write, values_getter
+from ..publication import EncodedPublication, Publication
+from ..publication_cache import PublicationCache
+from ..schema import Field, Scalar, Shape, fields_to_write, values_getter
+from .wire import LENGTH, VARINT, varint
 
 Encode = Callable[[Any], bytes]
 

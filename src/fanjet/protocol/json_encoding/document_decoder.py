@@ -11,10 +11,10 @@ from typing import Final, Generic, TypeVar
 from msgspec import DecodeError, Struct, ValidationError, inspect
 from msgspec.json import Decoder
 
-from . import lenient_json
+from . import lenient_decoder
 from .document import Document
-from .json_members import decode_members
-from .json_scan import MalformedJSON
+from .members_decoder import decode_members
+from .scan import MalformedJSON
 
 T = TypeVar("T", bound=Document)
 
@@ -50,7 +50,7 @@ class DocumentDecoder(Generic[T]):
             return self.decode_again(document, error)
         except UnicodeDecodeError as error:
             raise MalformedJSON("not UTF-8") from error
-        return lenient_json.decode(document, self._type)
+        return lenient_decoder.decode(document, self._type)
 
     def decode_again(self, document: bytes, refusal: Exception) -> T:
         """Decode what `exact` has refused. `document` must be UTF-8. Raises `MalformedJSON` and RecursionError."""
@@ -59,7 +59,7 @@ class DocumentDecoder(Generic[T]):
                 return decode_members(self._type, document)
             except (DecodeError, ValueError, RecursionError):
                 pass
-        return lenient_json.decode(document, self._type)
+        return lenient_decoder.decode(document, self._type)
 
 
 def _require_documents(document_type: type[Struct]) -> None:

@@ -25,7 +25,7 @@ from fanjet.protocol.messages import (
     UnsubscribeRequest,
     UnsubscribeResult,
 )
-from fanjet.protocol.protobuf_codec import PROTOBUF
+from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
 from fanjet.protocol.publication import ClientInfo, Publication
 from fanjet.protocol.schema import PUSH_FIELDS, RESULT_FIELDS, SCHEMA
 from fanjet.protocol.tags_filter import InvalidFilter, TagsFilter

@@ -16,7 +16,7 @@ from .backend import BackendFailed
 from .payloads import encode_base64
 from .requests import UserRequest
 from .responses import Response
-from .traced import TracedBackend
+from .tracing import TracedBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from fanjet.events.event import Event
 
     from .backend import Backend
-    from .kinds import Kind
+    from .event_kinds import Kind
     from .observer import CallObserver
-    from .traced import CallTraces
+    from .tracing import CallTraces
 
 log = get_logger(__name__)
 

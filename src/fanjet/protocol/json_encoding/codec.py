@@ -7,13 +7,10 @@ from typing import Final
 from msgspec import DecodeError, Struct
 from msgspec.json import Encoder
 
-from .codec import Codec, MalformedFrame
-from .codes import Error
-from .fossil import consecutive_deltas
-from .json_document import DocumentDecoder
-from .json_encode import json_encoder, json_string, json_string_of_bytes
-from .json_scan import MalformedJSON
-from .messages import (
+from ..codec import Codec, MalformedFrame
+from ..codes import Error
+from ..fossil import consecutive_deltas
+from ..messages import (
     SUBSCRIBED,
     Command,
     ConnectPush,
@@ -23,8 +20,11 @@ from .messages import (
     Result,
     UnsubscribeResult,
 )
-from .publication import ClientInfo, EncodedPublication, Publication
-from .schema import PUSH_FIELDS, RESULT_FIELDS
+from ..publication import ClientInfo, EncodedPublication, Publication
+from ..schema import PUSH_FIELDS, RESULT_FIELDS
+from .document_decoder import DocumentDecoder
+from .encode import json_encoder, json_string, json_string_of_bytes
+from .scan import MalformedJSON
 
 _NEWLINE: Final = 0x0A
 """As a number: looking for it in bytes takes a tenth of the time that the search for `b"\\n"` takes."""

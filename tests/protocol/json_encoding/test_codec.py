@@ -12,8 +12,8 @@ from msgspec import Raw, structs
 from fanjet.protocol.codec import MalformedFrame, PayloadNotJSON
 from fanjet.protocol.codes import ERROR_INTERNAL, ERROR_PERMISSION_DENIED
 from fanjet.protocol.fossil import apply_delta, create_delta
-from fanjet.protocol.json_codec import JSON
-from fanjet.protocol.json_encode import json_payload_ok
+from fanjet.protocol.json_encoding.codec import JSON
+from fanjet.protocol.json_encoding.encode import json_payload_ok
 from fanjet.protocol.messages import (
     Command,
     ConnectRequest,

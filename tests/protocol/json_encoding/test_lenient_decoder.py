@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Raw, Struct
 
-from fanjet.protocol.json_scan import MalformedJSON, is_json, skip_value
-from fanjet.protocol.lenient_json import decode, decode_first
+from fanjet.protocol.json_encoding.lenient_decoder import decode, decode_first
+from fanjet.protocol.json_encoding.scan import MalformedJSON, is_json, skip_value
 
 Unsigned = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Signed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from msgspec import Raw, Struct
 
-from .authorities import open_authorities
 from .claim_paths import find_claim
+from .claim_patterns import claim_patterns
 from .claims import RegisteredClaims, read_audience, read_text, read_time
 from .errors import TokenInvalid, TokenSettingsError
+from .issuers import open_authorities
 from .jwt import decode_json, parse_token
-from .patterns import claim_patterns
 from .static_keys import StaticKeys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from fanjet.config.tree.token import Token as TokenConfig
-    from fanjet.protocol.json_document import DocumentDecoder
+    from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 
     from .claim_mapping import ClaimMapping
 

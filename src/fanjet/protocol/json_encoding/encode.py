@@ -7,11 +7,11 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from .codec import PayloadNotJSON
-from .json_scan import is_json
-from .publication import EncodedPublication, Publication
-from .publication_cache import PublicationCache
-from .schema import Field, Scalar, Shape, fields_to_write, values_getter
+from ..codec import PayloadNotJSON
+from ..publication import EncodedPublication, Publication
+from ..publication_cache import PublicationCache
+from ..schema import Field, Scalar, Shape, fields_to_write, values_getter
+from .scan import is_json
 
 Encode = Callable[[Any], bytes]
 

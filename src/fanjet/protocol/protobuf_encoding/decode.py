@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct, structs
 
-from .codec import MalformedFrame
-from .messages import Command, ConnectRequest, EmulationRequest, FilterNode
-from .protobuf_wire import LENGTH, VARINT, read_varint, skip_field
-from .schema import MAX_FILTER_DEPTH, SCHEMA, Field, Scalar, Shape
+from ..codec import MalformedFrame
+from ..messages import Command, ConnectRequest, EmulationRequest, FilterNode
+from ..schema import MAX_FILTER_DEPTH, SCHEMA, Field, Scalar, Shape
+from .wire import LENGTH, VARINT, read_varint, skip_field
 
 Values = dict[str, Any]
 _Take = Callable[[Values, bytes, int, int, int], None]

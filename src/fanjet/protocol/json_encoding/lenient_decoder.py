@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from msgspec import Raw, Struct, inspect, structs
 
 from .field_names import FieldNames
-from .json_scan import MalformedJSON, match_integer, match_key, match_string, require_utf8, skip_space, skip_value
+from .scan import MalformedJSON, match_integer, match_key, match_string, require_utf8, skip_space, skip_value
 
 T = TypeVar("T", bound=Struct)
 

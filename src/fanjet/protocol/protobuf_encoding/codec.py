@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from .codec import Codec, MalformedFrame
-from .codes import Error
-from .fossil import consecutive_deltas
-from .messages import Command, ConnectPush, ConnectResult, PushBody, Result
-from .protobuf_decode import decode_command
-from .protobuf_encode import length_field, protobuf_encoder, string_field, varint_field
-from .protobuf_wire import read_varint, varint
-from .publication import ClientInfo, EncodedPublication, Publication
-from .schema import (
+from ..codec import Codec, MalformedFrame
+from ..codes import Error
+from ..fossil import consecutive_deltas
+from ..messages import Command, ConnectPush, ConnectResult, PushBody, Result
+from ..publication import ClientInfo, EncodedPublication, Publication
+from ..schema import (
     PUSH_CHANNEL,
     PUSH_FIELDS,
     PUSH_ID,
@@ -21,6 +18,9 @@ from .schema import (
     RESULT_FIELDS,
     SCHEMA,
 )
+from .decode import decode_command
+from .encode import length_field, protobuf_encoder, string_field, varint_field
+from .wire import read_varint, varint
 
 _NUMBERS: Final = {field.name: field.number for field in SCHEMA[Publication]}
 _data: Final = length_field(_NUMBERS["data"])

@@ -16,16 +16,16 @@ from fanjet.api.requests import BatchRequest
 from fanjet.auth.claims import AllowClaim, CapsClaim, ConnectionClaims, LabelsClaim, SubscriptionClaims
 from fanjet.auth.jwks.key_set import _Set
 from fanjet.auth.jwt import Header
-from fanjet.events.proxy import kinds
-from fanjet.protocol import lenient_json
-from fanjet.protocol.document import Document
-from fanjet.protocol.field_names import FieldNames, fold
-from fanjet.protocol.json_document import DocumentDecoder
-from fanjet.protocol.json_members import unknown_keys
-from fanjet.protocol.json_scan import MalformedJSON
+from fanjet.events.proxy import event_kinds
+from fanjet.protocol.json_encoding import lenient_decoder
+from fanjet.protocol.json_encoding.document import Document
+from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
+from fanjet.protocol.json_encoding.field_names import FieldNames, fold
+from fanjet.protocol.json_encoding.members_decoder import unknown_keys
+from fanjet.protocol.json_encoding.scan import MalformedJSON
 from fanjet.protocol.messages import Command, ConnectRequest, EmulationRequest, PublishRequest, SubscribeRequest
 
-REPLIES = [kind.response for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)]
+REPLIES = [kind.response for kind in vars(event_kinds).values() if isinstance(kind, event_kinds.Kind)]
 TYPES: list[type[Document]] = [
     Command,
     ConnectRequest,
@@ -124,7 +124,7 @@ def test_letter_case_of_keys_changes_nothing(data: st.DataObject) -> None:
     expected = outcome(DECODERS[kind].decode, exact)
     assert expected is not MalformedJSON
     assert outcome(DECODERS[kind].decode, other) == expected
-    assert outcome(lambda text: lenient_json.decode(text, kind), other) == expected
+    assert outcome(lambda text: lenient_decoder.decode(text, kind), other) == expected
 
 
 @given(st.data())
@@ -199,7 +199,7 @@ def test_structs_that_ignore_keys_are_refused() -> None:
     ],
 )
 def test_unknown_keys_of_replies(text: bytes, keys: list[str]) -> None:
-    assert unknown_keys(kinds.SUBSCRIBE.response, text) == keys
+    assert unknown_keys(event_kinds.SUBSCRIBE.response, text) == keys
 
 
 # ------------------------------------------------------------------------------------------------- hostile documents

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fanjet.auth.authorities import Authority, Providers
 from fanjet.auth.errors import TokenInvalid
+from fanjet.auth.issuers import Authority, Providers
 from fanjet.config.tree.token import JwksProvider
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from fanjet.auth.claim_patterns import claim_patterns
 from fanjet.auth.errors import TokenInvalid, TokenSettingsError
-from fanjet.auth.patterns import claim_patterns
 from fanjet.config.tree.token import Token as TokenConfig
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from typing import Final
 
-from .codec import MalformedFrame
+from ..codec import MalformedFrame
 
 VARINT: Final = 0
 FIXED64: Final = 1

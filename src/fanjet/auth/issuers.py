@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.token import JwksProvider
     from fanjet.config.tree.token import Token as TokenConfig
 
-    from .signatures import SignatureVerifier
+    from .signature_verifier import SignatureVerifier
     from .static_keys import StaticKeys
 
 

@@ -1,0 +1,1 @@
+"""The Protobuf encoding (01 §2.3)."""
