@@ -71,7 +71,7 @@ def open_engines(
     The configuration is valid; `uid` is the node's id. `options_of` returns the options of a channel, and may raise
     error 102. `shared`: the Unix socket of the process that has the memory engine for several workers. Client libraries
     of remote engines are imported only when they are needed."""
-    builder = _EngineBuilder(config, events, uid, metrics, _link(shared, uid) if shared else None)
+    builder = _EngineBuilder(config, events, uid, metrics, _engine_client(shared, uid) if shared else None)
     broker, presence_manager, controller = builder.default_engines()
     if config.controller.enabled:
         controller = builder.controller(config.controller)
@@ -118,7 +118,7 @@ class _EngineBuilder(Struct, frozen=True):
     events: RevocationEvents
     uid: str
     metrics: EngineMetrics
-    link: EngineClient | None
+    client: EngineClient | None
     """The client of the memory engine's process, if it is another one."""
 
     def default_engines(self) -> tuple[Broker, PresenceManager, Controller | None]:
@@ -181,18 +181,18 @@ class _EngineBuilder(Struct, frozen=True):
 
     def _memory_broker(self) -> tuple[Broker, Controller | None]:
         """A broker in memory, with a controller if there are other workers."""
-        if self.link is None:
+        if self.client is None:
             return MemoryBroker(self.events, history_meta_ttl=int(self.config.channel.history_meta_ttl)), None
         from .memory_server import SharedBroker, SharedController  # noqa: PLC0415
 
-        return SharedBroker(self.link, self.events), SharedController(self.link)
+        return SharedBroker(self.client, self.events), SharedController(self.client)
 
     def _memory_presence_manager(self) -> PresenceManager:
-        if self.link is None:
+        if self.client is None:
             return MemoryPresenceManager()
         from .memory_server import SharedPresenceManager  # noqa: PLC0415
 
-        return SharedPresenceManager(self.link)
+        return SharedPresenceManager(self.client)
 
     def _redis_broker(
         self, settings: BrokerRedisConnection, shards: Shards, name: str = "", *, carries_messages: bool = True
@@ -225,7 +225,7 @@ class _EngineBuilder(Struct, frozen=True):
         return RedisController(shards, prefix=prefix, uid=self.uid, count_error=count_error)
 
 
-def _link(path: str, uid: str) -> EngineClient:
+def _engine_client(path: str, uid: str) -> EngineClient:
     from .memory_server import EngineClient  # noqa: PLC0415
 
     return EngineClient(path, uid)

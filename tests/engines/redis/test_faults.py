@@ -14,7 +14,7 @@ from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable, Published, PublishOptions
 from fanjet.engines.redis import RedisBroker, Shards, history, presence
 from fanjet.engines.redis.connections import connection
-from fanjet.engines.redis.connections.address import Address, targets
+from fanjet.engines.redis.connections.address import Address, parse_targets
 from fanjet.engines.redis.connections.errors import ConnectionLost
 from fanjet.engines.redis.keys import NodeChannels
 from fanjet.engines.redis.pubsub.connectors import PrimaryConnector
@@ -58,7 +58,7 @@ def sentinel(tmp_path):
 
 async def test_a_server_that_never_answers_times_out(own):
     own.freeze()
-    [target] = targets(settings(own.address, connect_timeout=0.2, io_timeout=60))
+    [target] = parse_targets(settings(own.address, connect_timeout=0.2, io_timeout=60))
     async with asyncio.timeout(30):
         with pytest.raises(EngineUnavailable, match=r"error connecting to Redis at .*: timeout"):
             await open_shard(target)
@@ -377,7 +377,7 @@ class MisroutedShard:
 
 
 async def test_a_connection_that_receives_nothing_is_replaced(redis, own):  # 07 §8.3
-    [target] = targets(settings(redis.address))
+    [target] = parse_targets(settings(redis.address))
     shard = MisroutedShard(await open_shard(target), own)
     received = []
     errors: list[str] = []
@@ -475,7 +475,7 @@ async def test_a_node_lost_during_a_slot_import_fails_only_the_call():
     asyncio.get_running_loop().set_exception_handler(lambda _loop, what: reported.append(what["message"]))
     async with await asyncio.start_server(be_cluster, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        [target] = targets(settings(f"redis+cluster://127.0.0.1:{port}"))
+        [target] = parse_targets(settings(f"redis+cluster://127.0.0.1:{port}"))
         shard = await open_shard(target)
         with pytest.raises(EngineUnavailable, match="connection lost"):
             await shard.execute(("GET", "news"), "news")
@@ -488,7 +488,7 @@ async def test_reconnects_to_another_primary_of_the_cluster(tmp_path):
     """The former one may be stuck, with its connections open."""
     cluster = RedisCluster(tmp_path)
     await asyncio.to_thread(cluster.start)
-    [target] = targets(EngineRedis.model_validate({"cluster_address": [cluster.addresses]}))
+    [target] = parse_targets(EngineRedis.model_validate({"cluster_address": [cluster.addresses]}))
     shard = await open_shard(target)
     try:
         source = PrimaryConnector(shard)

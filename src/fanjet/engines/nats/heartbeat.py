@@ -63,15 +63,15 @@ class Heartbeat:
         """Replace the connection whenever it is closed or silent."""
         attempts = 0
         while True:
-            if not await self._is_silent():
+            if not await self._needs_replacement():
                 attempts = 0
                 continue
-            log.error("NATS connection receives nothing, replacing it", silence=round(self.silence, 1))
+            log.error("NATS connection is closed or receives nothing, replacing it", silence=round(self.silence, 1))
             await asyncio.sleep(min(2**attempts - 1, MAX_PAUSE) * self._seconds)
             attempts += 1
             await self._connection.replace()
 
-    async def _is_silent(self) -> bool:
+    async def _needs_replacement(self) -> bool:
         """Wait until the next message or the end of a probe. Returns whether the connection is closed or silent."""
         received_at = self.received_at
         if await self._closed_within(max(0.0, self._seconds - self.silence)):

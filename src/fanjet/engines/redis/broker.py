@@ -65,7 +65,7 @@ class _Route(Struct, frozen=True):
 
 
 class RedisBroker:
-    """Streams, and PUB/SUB in one atomic step with them. A channel lives on one shard.
+    """Appends to streams and publishes over PUB/SUB in one atomic step. Each channel is on one shard.
 
     `history_meta_ttl` (whole seconds) is the default of calls without one; 0: streams do not expire. `count_error` gets
     the names of errors (07 §24).

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fanjet.config.errors import ConfigError
 
-from .connections.address import targets
+from .connections.address import parse_targets
 from .keys import ChannelKeys
 from .sharding import jump_hash
 from .topology.shard import Shard, StandaloneShard, open_shard
@@ -39,7 +39,7 @@ class Shards:
         """Connect. `needs_replicas`: the name of an option that requires replicas, if one does. Raises
         `EngineUnavailable`, `ConfigError`, `TLSError`."""
         self._user_count += 1
-        configured = targets(self._config)
+        configured = parse_targets(self._config)
         for target in configured:
             if needs_replicas and not target.with_replicas:
                 raise ConfigError(f"{needs_replicas} needs replica_client.enabled, which is off for Redis at {target}")

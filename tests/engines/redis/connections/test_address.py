@@ -4,11 +4,11 @@ import pytest
 
 from fanjet.config import ConfigError
 from fanjet.config.tree.redis import RedisConnection
-from fanjet.engines.redis.connections.address import Address, Mode, targets
+from fanjet.engines.redis.connections.address import Address, Mode, parse_targets
 
 
 def target_of(address: str, **settings):
-    [target] = targets(RedisConnection.model_validate({"address": [address], **settings}))
+    [target] = parse_targets(RedisConnection.model_validate({"address": [address], **settings}))
     return target
 
 
@@ -62,7 +62,7 @@ def test_replica_client_option(enabled):
     client = {"replica_client": {"enabled": enabled}}
     sentinel = {"sentinel_address": ["s:1"], "sentinel_master_name": "m"}
     for form in ({"address": ["h:1"]}, {"address": ["redis://h:1"]}, {"cluster_address": ["c:1"]}, sentinel):
-        [target] = targets(RedisConnection.model_validate(form | client))
+        [target] = parse_targets(RedisConnection.model_validate(form | client))
         assert target.with_replicas is enabled
     assert target_of("redis+cluster://h:1?replica_client_enabled=true", **client).with_replicas
     assert not target_of("redis+cluster://h:1?replica_client_enabled=F", **client).with_replicas
@@ -82,14 +82,14 @@ def test_tls():
 
 def test_each_element_is_a_shard_in_order():
     config = RedisConnection.model_validate({"address": ["a:1", "b:2", "c:3"]})
-    assert [each.seeds[0] for each in targets(config)] == [Address("a", 1), Address("b", 2), Address("c", 3)]
+    assert [each.seeds[0] for each in parse_targets(config)] == [Address("a", 1), Address("b", 2), Address("c", 3)]
 
 
 def test_cluster_takes_precedence_over_sentinel_over_address():
     config = {"address": ["a:1"], "sentinel_address": ["s:1,t:2"], "sentinel_master_name": "m"}
-    [sentinel] = targets(RedisConnection.model_validate(config | {"sentinel_user": "u"}))
+    [sentinel] = parse_targets(RedisConnection.model_validate(config | {"sentinel_user": "u"}))
     assert (sentinel.mode, len(sentinel.seeds), sentinel.sentinel_login.user) == (Mode.SENTINEL, 2, "u")
-    clusters = targets(RedisConnection.model_validate(config | {"cluster_address": ["c:1,d:2", "e:3"]}))
+    clusters = parse_targets(RedisConnection.model_validate(config | {"cluster_address": ["c:1,d:2", "e:3"]}))
     assert [(each.mode, len(each.seeds)) for each in clusters] == [(Mode.CLUSTER, 2), (Mode.CLUSTER, 1)]
 
 
@@ -117,4 +117,4 @@ def test_cluster_takes_precedence_over_sentinel_over_address():
 )
 def test_errors_name_the_problem(settings, text):
     with pytest.raises(ConfigError, match=text):
-        targets(RedisConnection.model_validate(settings))
+        parse_targets(RedisConnection.model_validate(settings))

@@ -14,7 +14,7 @@ from fanjet.config import ConfigError
 from fanjet.config.tree.engine import EngineRedis
 from fanjet.engines.interfaces import EngineUnavailable
 from fanjet.engines.redis import PubSubOptions, RedisBroker, RedisPresenceManager, Shards, partition_tags
-from fanjet.engines.redis.connections.address import Address, targets
+from fanjet.engines.redis.connections.address import Address, parse_targets
 from fanjet.engines.redis.pubsub.connectors import ReplicaConnector, open_at_replica
 from fanjet.engines.redis.pubsub.group import SubscriptionGroup
 from fanjet.engines.redis.pubsub.supervisor import ConnectionSupervisor
@@ -168,7 +168,7 @@ async def test_only_replicas_connected_to_their_primary_are_used(redis: Redis, t
     """The topology known to Sentinels and clusters may be some seconds old."""
     stray = Redis(tmp_path, "--replicaof", "127.0.0.1", str(free_port()))
     stray.start()
-    [target] = targets(EngineRedis.model_validate({}))
+    [target] = parse_targets(EngineRedis.model_validate({}))
     endpoints = [Address("127.0.0.1", port) for port in (redis.port, stray.port, free_port())]
     assert await open_at_replica(endpoints, target.login) is None
     stray.call("REPLICAOF", "127.0.0.1", redis.port)
@@ -209,7 +209,7 @@ async def test_a_replica_that_delivers_nothing_is_left(redis: Redis, tmp_path: P
     stray = Redis(tmp_path / "stray", "--replicaof", "127.0.0.1", str(other.port))
     stray.start()
     await holds(lambda: b"master_link_status:up" in stray.call("INFO", "replication"))
-    [target] = targets(EngineRedis.model_validate({"address": [redis.address]}))
+    [target] = parse_targets(EngineRedis.model_validate({"address": [redis.address]}))
     shard = await open_shard(target)
     group = SubscriptionGroup([], "p.probe")
     errors: list[str] = []

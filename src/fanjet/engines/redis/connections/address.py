@@ -73,8 +73,8 @@ class Target(Struct, frozen=True):
         return ",".join(map(str, self.seeds))
 
 
-def targets(config: RedisConnection) -> list[Target]:
-    """All configured shards, in the order that sharding depends on. Raises `ConfigError`, `TLSError`."""
+def parse_targets(config: RedisConnection) -> list[Target]:
+    """Parse the addresses of all shards, in the order that sharding depends on. Raises `ConfigError`, `TLSError`."""
     login = Login(
         connect_timeout=config.connect_timeout or 1.0,
         io_timeout=config.io_timeout or 4.0,
