@@ -1,4 +1,4 @@
-"""A server with the admin endpoints, a client that is logged in, and clients to look at."""
+"""Fixtures: a server with the admin endpoints, an admin login, and WebSocket clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONFIG = {
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Shared by the tests that keep to channels and users of their own."""
+    """Shared by tests that use their own channels and users."""
     running = Server(CONFIG, tmp_path_factory.mktemp("admin"))
     running.start()
     yield running
@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 class Admin:
-    """The admin endpoints as a logged-in program uses them."""
+    """A client of the admin endpoints."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.session = session
@@ -57,21 +57,21 @@ class Admin:
         self.headers: dict[str, str] = {}
 
     async def log_in(self, password: str = PASSWORD) -> int:
-        """Return the status; with 200 every further request carries the token."""
+        """Log in and return the status; after 200 all requests carry the token."""
         async with self.session.post(f"{self.url}/admin/auth", data={"password": password}) as answer:
             if answer.status == 200:
                 self.headers = {"Authorization": f"token {(await answer.json())['token']}"}
             return answer.status
 
-    async def ask(self, path: str, **parameters: object) -> Any:
-        """Return what a console question is answered with."""
+    async def get_json(self, path: str, **parameters: object) -> Any:
+        """Return the JSON response of a console endpoint."""
         given = {name: str(value) for name, value in parameters.items()}
         async with self.session.get(f"{self.url}/admin/{path}", params=given, headers=self.headers) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
-    async def refusal(self, path: str, **parameters: object) -> tuple[int, str]:
-        """Return the status and the text that a console question is refused with."""
+    async def get_error(self, path: str, **parameters: object) -> tuple[int, str]:
+        """Return status and error text of a refused console request."""
         given = {name: str(value) for name, value in parameters.items()}
         async with self.session.get(f"{self.url}/admin/{path}", params=given, headers=self.headers) as answer:
             return answer.status, (await answer.json())["error"]
@@ -83,7 +83,7 @@ class Admin:
 
     @contextlib.asynccontextmanager
     async def trace(self, kind: str, entity: str) -> AsyncIterator[Trace]:
-        """Listen to a trace."""
+        """Open a trace."""
         body = json.dumps({"type": kind, "entity": entity})
         async with self.session.post(f"{self.url}/admin/trace", data=body, headers=self.headers) as answer:
             assert answer.status == 200, await answer.text()
@@ -107,17 +107,17 @@ class Trace:
 
 
 @pytest_asyncio.fixture
-async def visitor(server: Server) -> AsyncIterator[Admin]:
-    """Somebody who has not logged in."""
+async def anonymous(server: Server) -> AsyncIterator[Admin]:
+    """An admin client without a login."""
     async with aiohttp.ClientSession() as session:
         yield Admin(session, server.url)
 
 
 @pytest_asyncio.fixture
-async def admin(visitor: Admin) -> Admin:
-    """Somebody who has."""
-    assert await visitor.log_in() == 200
-    return visitor
+async def admin(anonymous: Admin) -> Admin:
+    """An admin client with a login."""
+    assert await anonymous.log_in() == 200
+    return anonymous
 
 
 class Client:
@@ -151,7 +151,7 @@ class Clients:
         self._server = server
 
     def open(self, user: str, *channels: str, **subscription: object) -> AbstractAsyncContextManager[Client]:
-        """A client of a user that has subscribed to channels."""
+        """Open a client of a user with subscriptions."""
         return self._open(user, channels, subscription)
 
     @contextlib.asynccontextmanager
@@ -167,5 +167,5 @@ class Clients:
 
 @pytest.fixture
 def clients(server: Server) -> Clients:
-    """To open clients with."""
+    """Opens clients of the shared server."""
     return Clients(server)

@@ -1,4 +1,4 @@
-"""What an operator does in the console."""
+"""Page object of the console."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ expect.set_options(timeout=30_000)
 
 
 class Console:
-    """The console in a tab, and what the tab complained about."""
+    """The console in a browser tab, with the tab's errors."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page

@@ -1,4 +1,4 @@
-"""The console in a real browser: what an operator does on each of its screens."""
+"""The console in a real browser: the actions of each screen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHARTS = 6
 
 @pytest.fixture
 def name() -> str:
-    """A channel or user of this test alone."""
+    """A channel or user used only by this test."""
     return f"n{uuid.uuid4().hex[:12]}"
 
 
@@ -139,7 +139,7 @@ async def test_a_client_is_traced(console: Console, clients: Clients, name: str)
         assert {"watching", "command", "reply"} <= {json.loads(line)["type"] for line in lines}
 
 
-async def test_it_is_told_why_something_did_not_arrive(console: Console, clients: Clients, name: str) -> None:
+async def test_a_missing_delivery_is_diagnosed(console: Console, clients: Clients, name: str) -> None:
     page = console.page
     async with clients.open(name):
         await console.go("why")
@@ -205,7 +205,7 @@ async def test_the_configuration_is_searched(console: Console) -> None:
     await expect(page.locator(".leaf", has_text="CLIENT_PONG_TIMEOUT")).to_contain_text("8s")
 
 
-async def test_tokens_are_made_and_looked_at_in_development(browser: Browser, private_server: StartServer) -> None:
+async def test_tokens_are_issued_and_inspected_in_development(browser: Browser, private_server: StartServer) -> None:
     server = private_server({"admin": {"enabled": True, "insecure": True, "handler_prefix": "/ops"}})
     page = await (await browser.new_context(locale="en-US")).new_page()
     await page.goto(f"{server.url}/ops/#/tokens")
@@ -282,7 +282,7 @@ async def test_every_screen_is_reached_by_keyboard(console: Console) -> None:
         await expect(page).to_have_title(f"{title} · Fanjet console")
 
 
-async def test_a_failing_server_is_told(browser: Browser, tmp_path: Path) -> None:
+async def test_a_failing_server_is_reported(browser: Browser, tmp_path: Path) -> None:
     server = Server({"admin": {"enabled": True, "insecure": True}}, tmp_path)
     server.start()
     page = await (await browser.new_context(locale="en-US")).new_page()

@@ -1,4 +1,4 @@
-"""Why somebody did not receive something."""
+"""Diagnosis of missing deliveries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def name() -> str:
-    """A channel and user of this test alone."""
+    """A channel and user used only by this test."""
     return f"n{uuid.uuid4().hex[:12]}"
 
 
@@ -22,45 +22,45 @@ async def publish(admin: Admin, channel: str, tags: str = "{}") -> None:
     assert "error" not in (await admin.command(body))[1]
 
 
-async def outcomes(admin: Admin, **asked: object) -> list[str]:
-    found = await admin.ask("console/explanation", **asked)
+async def outcomes(admin: Admin, **params: object) -> list[str]:
+    found = await admin.get_json("console/explanation", **params)
     return [step[1] for step in found["connections"][0]["steps"]]
 
 
-async def test_what_was_delivered_left_the_server(admin: Admin, clients: Clients, name: str) -> None:
+async def test_a_delivered_publication_left_the_server(admin: Admin, clients: Clients, name: str) -> None:
     async with clients.open(name, name, recoverable=True) as client:
         await publish(admin, name)
         await client.receive()
         assert await outcomes(admin, user=name, channel=name, offset=1) == ["yes"] * 4
 
 
-async def test_who_has_not_subscribed_is_told_whether_it_may(admin: Admin, clients: Clients, name: str) -> None:
+async def test_without_a_subscription_its_permission_is_diagnosed(admin: Admin, clients: Clients, name: str) -> None:
     async with clients.open(name) as client:
-        may = await admin.ask("console/explanation", client=client.id, channel=name)
+        may = await admin.get_json("console/explanation", client=client.id, channel=name)
         assert "It may, but has not asked to" in may["connections"][0]["verdict"]
-        may_not = await admin.ask("console/explanation", client=client.id, channel="private:x")
+        may_not = await admin.get_json("console/explanation", client=client.id, channel="private:x")
         assert "error 103" in may_not["connections"][0]["verdict"]
 
 
-async def test_a_filter_that_stopped_it_is_named(admin: Admin, clients: Clients, name: str) -> None:
+async def test_a_filter_that_stopped_the_publication_is_named(admin: Admin, clients: Clients, name: str) -> None:
     wanted = {"key": "kind", "cmp": "eq", "val": "news"}
     async with clients.open(name, name, recoverable=True, tf=wanted):
         await publish(admin, name, '{"kind":"gossip"}')
-        found = await admin.ask("console/explanation", user=name, channel=name, offset=1)
+        found = await admin.get_json("console/explanation", user=name, channel=name, offset=1)
         assert "tags filter" in found["connections"][0]["verdict"]
         assert await outcomes(admin, user=name, channel=name) == ["yes", "unknown", "yes", "yes"]
 
 
-async def test_what_was_never_published_is_told(admin: Admin, clients: Clients, name: str) -> None:
+async def test_an_offset_that_was_never_published(admin: Admin, clients: Clients, name: str) -> None:
     async with clients.open(name, name, recoverable=True):
-        found = await admin.ask("console/explanation", user=name, channel=name, offset=7)
+        found = await admin.get_json("console/explanation", user=name, channel=name, offset=7)
         assert found["steps"][0][1] == "no"
         assert "this node has not got it yet" in found["connections"][0]["verdict"]
 
 
-async def test_nobody_and_nowhere(admin: Admin, name: str) -> None:
-    nobody = await admin.ask("console/explanation", user=name, channel=name)
-    assert (nobody["connections"], nobody["verdict"]) == ([], "Nobody of this name is connected.")
-    nowhere = await admin.ask("console/explanation", user=name, channel="nowhere:x")
-    assert nowhere["verdict"] == "There is no such namespace."
-    assert (await admin.refusal("console/explanation", channel=name))[0] == 400
+async def test_unknown_user_and_unknown_namespace(admin: Admin, name: str) -> None:
+    unknown_user = await admin.get_json("console/explanation", user=name, channel=name)
+    assert (unknown_user["connections"], unknown_user["verdict"]) == ([], "Nobody of this name is connected.")
+    unknown_namespace = await admin.get_json("console/explanation", user=name, channel="nowhere:x")
+    assert unknown_namespace["verdict"] == "There is no such namespace."
+    assert (await admin.get_error("console/explanation", channel=name))[0] == 400

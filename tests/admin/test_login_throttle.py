@@ -1,4 +1,4 @@
-"""How often somebody may be wrong."""
+"""Throttling of wrong passwords."""
 
 from fanjet.admin.auth.login_throttle import FAILURES, MAX_ADDRESSES, WINDOW_SECONDS, LoginThrottle
 
@@ -9,7 +9,7 @@ def test_ten_failures_within_a_minute_are_enough() -> None:
     assert throttle.record_failure("a", FAILURES)
 
 
-def test_each_address_has_its_own() -> None:
+def test_failures_are_counted_by_address() -> None:
     throttle = LoginThrottle()
     for second in range(FAILURES):
         throttle.record_failure("a", second)
@@ -23,7 +23,7 @@ def test_old_failures_are_forgotten() -> None:
     assert not throttle.record_failure("a", WINDOW_SECONDS)
 
 
-def test_only_so_many_addresses_are_remembered() -> None:
+def test_the_number_of_addresses_is_limited() -> None:
     throttle = LoginThrottle()
     for second in range(FAILURES):
         throttle.record_failure("a", second)

@@ -1,4 +1,4 @@
-"""Login tokens: who takes them, and for how long."""
+"""Login tokens: format and validity."""
 
 import pytest
 
@@ -16,17 +16,17 @@ def test_a_token_is_valid_for_thirty_days() -> None:
     assert not is_valid("secret", token, NOW + VALID_SECONDS + 1)
 
 
-def test_it_looks_like_those_of_the_reference() -> None:
+def test_the_format_is_that_of_the_reference() -> None:
     assert issue("secret", NOW).encode().startswith(OF_THE_REFERENCE)
 
 
 @pytest.mark.parametrize("secret", ["", "another"])
-def test_it_is_valid_under_its_secret_alone(secret: str) -> None:
+def test_a_token_is_valid_with_its_secret_only(secret: str) -> None:
     assert not is_valid(secret, issue("secret", NOW).encode(), NOW)
 
 
 @pytest.mark.parametrize("at", [0, 20, -3])
-def test_a_changed_one_is_not(at: int) -> None:
+def test_a_modified_token_is_invalid(at: int) -> None:
     token = bytearray(issue("secret", NOW).encode())
     token[at] = ord("A") if token[at] != ord("A") else ord("B")
     assert not is_valid("secret", bytes(token), NOW)
@@ -35,5 +35,5 @@ def test_a_changed_one_is_not(at: int) -> None:
 @pytest.mark.parametrize(
     "token", [b"", b"x", b"====", b"MXwy", issue("secret", NOW).encode() + b"x", b"A" * (MAX_LENGTH + 1), b"\xff"]
 )
-def test_anything_else_is_not(token: bytes) -> None:
+def test_malformed_tokens_are_invalid(token: bytes) -> None:
     assert not is_valid("secret", token, NOW)

@@ -1,4 +1,4 @@
-"""Traces: what is told, and that nothing stays behind (10 check 29)."""
+"""Traces: their events, and that they leave nothing behind (10 check 29)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def name() -> str:
-    """A channel and user of this test alone."""
+    """A channel and user used only by this test."""
     return f"n{uuid.uuid4().hex[:12]}"
 
 
@@ -29,7 +29,7 @@ async def publish(admin: Admin, channel: str, **more: object) -> None:
     await admin.command(json.dumps({"method": "publish", "params": {"channel": channel, **more}}))
 
 
-async def test_a_channel_tells_its_publications(admin: Admin, name: str) -> None:
+async def test_a_channel_trace_has_its_publications(admin: Admin, name: str) -> None:
     async with admin.trace("channel", name) as trace:
         await publish(admin, name, data={"n": 1}, tags={"kind": "news"})
         await publish(admin, name, b64data="/w==")
@@ -38,15 +38,15 @@ async def test_a_channel_tells_its_publications(admin: Admin, name: str) -> None
     assert (second["pub"]["data"], second["pub"]["offset"]) == ({"base64": "/w=="}, 2)
 
 
-async def test_nobody_is_subscribed_any_more_after_a_trace(admin: Admin, name: str) -> None:
+async def test_no_subscriber_remains_after_a_trace(admin: Admin, name: str) -> None:
     async with admin.trace("channel", name):
-        assert (await admin.ask("console/channel", channel=name))["nodes"][0]["subscribers"] == 1
+        assert (await admin.get_json("console/channel", channel=name))["nodes"][0]["subscribers"] == 1
     async with asyncio.timeout(10):
-        while (await admin.ask("console/channel", channel=name))["nodes"]:
+        while (await admin.get_json("console/channel", channel=name))["nodes"]:
             pass
 
 
-async def test_a_client_tells_what_it_says_and_is_told(admin: Admin, clients: Clients, name: str) -> None:
+async def test_a_client_trace_has_commands_replies_and_pushes(admin: Admin, clients: Clients, name: str) -> None:
     async with clients.open(name, name, recoverable=True) as client, admin.trace("client", client.id) as trace:
         await publish(admin, name, data={"n": 1})
         pushed = await trace.event("push")
@@ -57,13 +57,13 @@ async def test_a_client_tells_what_it_says_and_is_told(admin: Admin, clients: Cl
     assert (reply["reply"]["presence_stats"], reply["ms"] >= 0) == ({"num_clients": 1, "num_users": 1}, True)
 
 
-async def test_tokens_are_not_told(admin: Admin, clients: Clients, name: str) -> None:
+async def test_tokens_are_hidden(admin: Admin, clients: Clients, name: str) -> None:
     async with clients.open(name) as client, admin.trace("client", client.id) as trace:
         await client.call(refresh={"token": token(name)})
         assert (await trace.event("command"))["command"]["refresh"] == {"token": "<hidden>"}
 
 
-async def test_a_user_tells_of_connections_that_come_later(admin: Admin, clients: Clients, name: str) -> None:
+async def test_a_user_trace_includes_later_connections(admin: Admin, clients: Clients, name: str) -> None:
     async with admin.trace("user", name) as trace:
         async with clients.open(name, name) as client:
             assert (await trace.event("watching"))["client"] == client.id
@@ -72,7 +72,7 @@ async def test_a_user_tells_of_connections_that_come_later(admin: Admin, clients
         assert (await trace.event("closed"))["client"] == client.id
 
 
-async def test_deliveries_go_on_as_before_during_and_after_a_trace(admin: Admin, clients: Clients, name: str) -> None:
+async def test_deliveries_are_unchanged_during_and_after_a_trace(admin: Admin, clients: Clients, name: str) -> None:
     async with clients.open(name, name, recoverable=True) as client:
         for number in (1, 2):
             async with admin.trace("client", client.id), admin.trace("user", name):
@@ -87,13 +87,13 @@ async def test_deliveries_go_on_as_before_during_and_after_a_trace(admin: Admin,
     [b"", b"{", b'{"type":"channel"}', b'{"type":"planet","entity":"a"}', b'{"type":"client","entity":""}',
      b'{"type":"channel","entity":"nowhere:a"}'],
 )  # fmt: skip
-async def test_what_cannot_be_traced_is_refused(admin: Admin, body: bytes) -> None:
+async def test_invalid_trace_requests_are_refused(admin: Admin, body: bytes) -> None:
     async with admin.session.post(f"{admin.url}/admin/trace", data=body, headers=admin.headers) as answer:
         assert (answer.status, bool((await answer.json())["error"])) == (400, True)
 
 
-async def test_a_trace_needs_a_login(visitor: Admin) -> None:
-    async with visitor.session.post(f"{visitor.url}/admin/trace", data=b"{}") as answer:
+async def test_a_trace_needs_a_login(anonymous: Admin) -> None:
+    async with anonymous.session.post(f"{anonymous.url}/admin/trace", data=b"{}") as answer:
         assert answer.status == 401
 
 
@@ -105,7 +105,7 @@ async def test_a_trace_does_not_keep_the_server_from_stopping(private_server: St
         assert await asyncio.to_thread(server.stop) == 0
 
 
-async def test_a_trace_listens_to_so_many_connections_only(admin: Admin, clients: Clients, name: str) -> None:
+async def test_a_trace_follows_a_limited_number_of_connections(admin: Admin, clients: Clients, name: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(MAX_TRACED + 1):
             await stack.enter_async_context(clients.open(name))

@@ -25,7 +25,7 @@ def test_the_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "problem"),
     [
         pytest.param(["no-such-scenario"], "no scenario 'no-such-scenario'", id="unknown scenario"),
         pytest.param(["--url", "127.0.0.1:8000"], "both --url HOST:PORT and --pid PID", id="url without pid"),
@@ -33,11 +33,9 @@ def test_the_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) ->
         pytest.param(["--rounds", "0"], "--rounds", id="no rounds"),
     ],
 )
-def test_a_wrong_invocation_says_what_is_wrong(
-    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_invalid_arguments_are_reported(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert problem in capsys.readouterr().err
 
 
 def test_a_server_that_fails_makes_status_1_and_is_named_in_table_and_json(
@@ -55,9 +53,9 @@ PROGRAM = "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid())); os.ex
 
 
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_whoever_ends_it_no_server_is_left(tmp_path: Path, how: signal.Signals, status: int) -> None:
-    told = tmp_path / "pid"
-    server = f'{{python}} -c "{PROGRAM}" {told} {{python}} -m fanjet -c {{config}}'
+def test_no_server_is_left_after_a_signal(tmp_path: Path, how: signal.Signals, status: int) -> None:
+    pid_file = tmp_path / "pid"
+    server = f'{{python}} -c "{PROGRAM}" {pid_file} {{python}} -m fanjet -c {{config}}'
     words = [sys.executable, "-m", "fanjet", "bench", "idle", "--quick", "--server", server]
     before = signal.signal(how, signal.SIG_DFL)  # ignored where tests run in the background, and so by the program
     try:
@@ -68,9 +66,9 @@ def test_whoever_ends_it_no_server_is_left(tmp_path: Path, how: signal.Signals, 
         assert bench.stderr is not None
         while b"idle, server" not in bench.stderr.readline():
             pass
-        while not told.exists() or not told.read_text():
+        while not pid_file.exists() or not pid_file.read_text():
             assert bench.poll() is None
             time.sleep(0.02)
         bench.send_signal(how)
         assert bench.wait(30) == status
-    assert not is_running(int(told.read_text()))
+    assert not is_running(int(pid_file.read_text()))

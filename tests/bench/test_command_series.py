@@ -1,4 +1,4 @@
-"""Commands that are sent once each, to a peer that answers when it is told to."""
+"""A series of commands to a peer whose replies the test controls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ PATIENCE = 20.0
 
 
 class Peer(asyncio.Protocol):
-    """The other end of the one connection."""
+    """The peer of the connection."""
 
     transport: asyncio.Transport
 
@@ -54,7 +54,7 @@ async def both() -> AsyncIterator[tuple[Peer, asyncio.Transport]]:
     server.close()
 
 
-async def test_frames_go_for_one_answer_each(both: tuple[Peer, asyncio.Transport]) -> None:
+async def test_one_frame_is_sent_for_each_reply(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
     series = CommandSeries(transport, FRAMES, len(FRAMES), frames_in_flight=2)
     latencies = Latencies()
@@ -81,7 +81,7 @@ async def test_all_commands_of_a_frame_have_to_be_answered(both: tuple[Peer, asy
     await series.wait_answered()
 
 
-async def test_an_error_fails_it(both: tuple[Peer, asyncio.Transport]) -> None:
+async def test_an_error_reply_fails_the_series(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
     series = CommandSeries(transport, FRAMES, len(FRAMES), frames_in_flight=5)
     series.start(Latencies())
@@ -91,7 +91,7 @@ async def test_an_error_fails_it(both: tuple[Peer, asyncio.Transport]) -> None:
         await series.wait_answered()
 
 
-async def test_a_lost_connection_fails_it(both: tuple[Peer, asyncio.Transport]) -> None:
+async def test_a_lost_connection_fails_the_series(both: tuple[Peer, asyncio.Transport]) -> None:
     peer, transport = both
     series = CommandSeries(transport, FRAMES, len(FRAMES), frames_in_flight=5)
     series.start(Latencies())

@@ -1,4 +1,4 @@
-"""Publishing at a steady rate."""
+"""Publishing at a fixed rate."""
 
 import asyncio
 
@@ -11,18 +11,18 @@ from fanjet.bench.workload.fixed_rate import ApiPool, run_at_rate
 from tests.bench.test_scenarios import SERVER
 
 
-async def test_nothing_is_done_more_often_than_asked_for() -> None:
+async def test_the_rate_is_not_exceeded() -> None:
     assert 0 < await run_at_rate(1000, 0.2, lambda: True) <= 200
 
 
-async def test_what_cannot_be_done_is_tried_again() -> None:
+async def test_an_action_that_could_not_run_is_retried() -> None:
     refusals = iter([True, False, False, True])
     done = await run_at_rate(1000, 0.5, lambda: next(refusals, False))
     assert done == 2
     assert list(refusals) == []
 
 
-async def test_a_connection_has_one_request_at_a_time_and_failures_are_told() -> None:
+async def test_a_connection_has_one_request_at_a_time_and_failures_are_raised() -> None:
     async with SERVER.running(frozenset((0,))) as running:
         env = Environment(running, FULL, lambda own: SERVER.running(frozenset((0,)), own=own))
         pool = ApiPool([await env.api() for _ in range(2)])

@@ -1,4 +1,4 @@
-"""Both of gRPC's doors of a real server, when they refuse."""
+"""Refused calls to the gRPC API and the unidirectional gRPC stream of a real server."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ async def reply(api: ApiCaller, path: bytes, message: bytes) -> bytes:
     return await asyncio.wait_for(reply, 10)
 
 
-async def test_what_the_server_refuses_is_told() -> None:
+async def test_refused_calls_are_reported() -> None:
     publish, wrong = GRPC_API.publish_body("fan", b"{}"), GRPC_API.publish_body("no-such:fan", b"{}")
     async with SERVER.running(ALL_CPUS) as server:
         with pytest.raises(BenchError, match=r"refused: .*invalid token"):

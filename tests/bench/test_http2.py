@@ -1,4 +1,4 @@
-"""The client's side of HTTP/2 and of gRPC on it, against `h2` as the server."""
+"""The client side of HTTP/2 and gRPC, against `h2` as the server."""
 
 import hpack
 import pytest
@@ -13,7 +13,7 @@ from fanjet.bench.clients.grpc import MessageReader, StatusReader, call, call_fi
 
 
 def opened() -> tuple[H2Connection, list[Event]]:
-    """A server that has read the opening and the first call."""
+    """A server that has read the preface and the first call."""
     server = H2Connection(H2Configuration(client_side=False))
     server.initiate_connection()
     block = hpack.Encoder().encode(call_fields("host:1", "/S/M", authorization="apikey k"))

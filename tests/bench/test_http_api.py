@@ -9,13 +9,13 @@ from fanjet.bench.clients.http_api import ApiConnection
 
 
 class NoTransport:
-    """Takes what is written, as nobody is there."""
+    """A transport without a peer; writes are ignored."""
 
     def write(self, data: bytes) -> None:
         pass
 
 
-async def test_whoever_is_cancelled_is_so_even_if_the_answer_has_just_come() -> None:
+async def test_a_cancellation_is_not_lost_when_the_response_has_just_arrived() -> None:
     connection = ApiConnection("localhost", "key")
     connection.connection_made(cast("asyncio.Transport", NoTransport()))
     posting = asyncio.ensure_future(connection.post(b"/api/info", b"{}"))

@@ -20,11 +20,11 @@ def test_quantiles_are_milliseconds_of_the_ordered_sample(share: float, expected
     assert Latencies([1000 * value for value in range(100, 0, -1)]).quantile(share) == expected
 
 
-def test_nothing_measured_has_no_quantile() -> None:
+def test_an_empty_sample_has_no_quantile() -> None:
     assert math.isnan(Latencies().quantile(0.99))
 
 
-def test_what_was_noted_while_warming_up_is_forgotten() -> None:
+def test_latencies_of_the_warm_up_are_dropped() -> None:
     latencies = Latencies()
     latencies.add(9_000_000)
     latencies.clear()

@@ -1,4 +1,4 @@
-"""Counting must be exact whatever the chunks."""
+"""Messages are counted exactly, independent of chunk boundaries."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ from fanjet.bench.workload.payload import MARKER, timestamped_payload
 
 
 class WrittenTransport:
-    """Keeps what is written: a socket would not say in which call a pong was sent."""
+    """Records writes: with a socket, the call that sent a pong would be unknown."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -55,7 +55,7 @@ def test_every_message_is_counted_once(groups: list[list[int]], cuts: list[int],
 
 
 @given(GROUPS, st.lists(st.integers(0, 100_000), max_size=12))
-def test_a_timed_reader_takes_every_messages_time_and_counts_it(groups: list[list[int]], cuts: list[int]) -> None:
+def test_a_timed_reader_times_and_counts_every_message(groups: list[list[int]], cuts: list[int]) -> None:
     payloads = [b"\n".join(push(size) for size in group) for group in groups]
     stream = b"".join(Frame(Opcode.TEXT, payload).serialize(mask=False) for payload in payloads)
     counter, latencies = MessageCounter(), Latencies()
@@ -77,7 +77,7 @@ def test_a_ping_is_answered_also_behind_a_message() -> None:
     assert fake.written == [PONG_FRAME, PONG_FRAME]
 
 
-async def test_the_tally_says_what_is_missing() -> None:
+async def test_the_counter_reports_missing_messages() -> None:
     counter = MessageCounter()
     counter.add(3)
     await counter.wait_for_count(3, 1)

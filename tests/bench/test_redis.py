@@ -1,4 +1,4 @@
-"""The Redis of a run."""
+"""The Redis of a benchmark run."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from fanjet.bench.processes.redis import running_redis
 from tests.support.redis_binaries import old_binary
 
 
-async def test_it_tells_how_many_channels_somebody_is_subscribed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_subscribed_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(Path(old_binary()).parent), prepend=os.pathsep)
     async with running_redis() as redis:
         host, port = redis.settings["engine"]["redis"]["address"].split(":")

@@ -40,7 +40,7 @@ def test_a_server_that_failed_is_named_with_the_reason_and_the_other_keeps_its_f
     assert lines[-1] == ["fanout", "CPU per delivered message", "–", "12.0 µs", "–", "–"]
 
 
-def test_what_a_server_does_not_have_is_no_failure() -> None:
+def test_a_missing_feature_is_not_a_failure() -> None:
     lines = cells([kernel(), Result(FANOUT, [Outcome(unavailable="no HTTP/3"), Outcome([[cpu(12.0)]])])])
     assert lines[-2][:2] == ["fanout", "server: not available: no HTTP/3"]
     assert lines[-1] == ["fanout", "CPU per delivered message", "–", "12.0 µs", "–", "–"]

@@ -1,4 +1,4 @@
-"""CPU and memory of a process and its descendants, measured on real ones."""
+"""CPU and memory of real process trees."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def process_that_is_done(code: str) -> Iterator[ProcessTree]:
         pytest.param(SPIN_IN_ENDED_CHILD, id="a child that has ended"),
     ],
 )
-def test_time_spent_is_seen(code: str) -> None:
+def test_cpu_time_is_measured(code: str) -> None:
     with process_that_is_done(code) as tree:
         assert tree.cpu_ns() >= 90_000_000
 
@@ -56,7 +56,7 @@ def test_writes_of_all_processes_count() -> None:
         assert tree.writes() > 1000
 
 
-def test_there_must_be_such_a_process() -> None:
+def test_an_unknown_process_is_refused() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
         with pytest.raises(BenchError, match=f"no process {process.pid}"):
@@ -64,7 +64,7 @@ def test_there_must_be_such_a_process() -> None:
     assert ProcessTree(os.getpid()).cpu_ns() > 0
 
 
-def test_processes_are_told_apart_by_what_they_were_started_as() -> None:
+def test_processes_are_distinguished_by_role() -> None:
     environment = environment_for(EngineSpec(listening=3, liveness=4, control=5), os.environ)
     child = [sys.executable, "-c", SPIN + SAY]
     code = f"import subprocess\nsubprocess.Popen({child!r}, env={environment!r}).wait()\n"

@@ -37,7 +37,7 @@ async def test_a_scenario_yields_figures(scenario: Scenario, monkeypatch: pytest
     assert announced == [f"{scenario.name}, server, round 1 of 1"]
 
 
-async def test_the_kernels_limit_is_measured_first_unless_told_otherwise() -> None:
+async def test_the_kernel_baseline_is_measured_first_by_default() -> None:
     [kernel] = await run_plan(Plan([], [SERVER], 1, TINY), lambda _: None)
     assert kernel.scenario is KERNEL
     assert 0 < kernel.outcomes[0].figures()[0].value < 1000
@@ -60,7 +60,9 @@ async def test_a_running_server_gets_no_other_settings() -> None:
             pytest.fail("it is handed out")
 
 
-async def test_where_there_is_no_redis_what_needs_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_scenarios_on_redis_are_not_available_without_redis(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     [result] = await run_plan(Plan(ON_REDIS[:1], [SERVER], 1, TINY, measure_kernel=False), lambda _: None)
     assert (result.outcomes[0].unavailable, result.outcomes[0].error) == ("there is no redis-server on the PATH", "")

@@ -1,4 +1,4 @@
-"""Starting a server that does not start."""
+"""Starting and stopping the server under test."""
 
 import os
 
@@ -13,14 +13,14 @@ ALL_CPUS = frozenset(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize(
-    ("command", "complaint"),
+    ("command", "problem"),
     [
         pytest.param("no-such-command {config}", "cannot start no-such-command", id="missing"),
         pytest.param("{python} -c 'raise SystemExit(\"bad key\")'", "status 1:\nbad key", id="ends at once"),
     ],
 )
-async def test_a_server_that_does_not_come_up_says_why(command: str, complaint: str) -> None:
-    with pytest.raises(BenchError, match=complaint):
+async def test_a_server_that_does_not_start_is_reported_with_the_reason(command: str, problem: str) -> None:
+    with pytest.raises(BenchError, match=problem):
         async with Spawned(command).running(ALL_CPUS):
             pytest.fail("it runs")
 

@@ -1,4 +1,4 @@
-"""The client's side of the wire, against the `websockets` protocol as the server."""
+"""The client side of WebSocket, against `websockets` as the server."""
 
 import msgspec
 import pytest
@@ -27,7 +27,7 @@ def received_by_a_server(data: bytes) -> list[tuple[int, bytes]]:
 
 
 @given(PAYLOADS)
-def test_a_server_reads_what_was_framed(payload: bytes) -> None:
+def test_a_server_decodes_the_frames(payload: bytes) -> None:
     assert received_by_a_server(text_frame(payload)) == [(OP_TEXT, payload)]
 
 
@@ -44,7 +44,7 @@ def test_the_same_frames_come_out_however_the_bytes_are_cut(payloads: list[bytes
     assert [payload for chunk in chunks for _, payload in reader.frames(chunk)] == payloads
 
 
-def test_commands_stand_one_a_line() -> None:
+def test_commands_are_one_per_line() -> None:
     [(_, payload)] = received_by_a_server(
         commands_frame({"id": 1, "connect": {}}, {"id": 2, "rpc": {"method": "ping"}})
     )
@@ -52,5 +52,5 @@ def test_commands_stand_one_a_line() -> None:
 
 
 @pytest.mark.parametrize("header", [b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13"])
-def test_the_handshake_has_what_a_server_insists_on(header: bytes) -> None:
+def test_the_handshake_has_the_required_headers(header: bytes) -> None:
     assert header in handshake("127.0.0.1", 8000).split(b"\r\n")

@@ -1,4 +1,4 @@
-"""WebTransport where it cannot be had, which is no failure, and where it is refused, which is."""
+"""WebTransport: not available is not a failure, a refused connection is."""
 
 import socket
 import sys
@@ -23,7 +23,7 @@ async def test_without_the_extra_it_is_not_available(monkeypatch: pytest.MonkeyP
 
 @asynccontextmanager
 async def quic_server(certificate_pair: CertificatePair, protocol: str) -> AsyncIterator[Address]:
-    """A server that speaks nothing but `protocol`, and of that no word."""
+    """A QUIC server that negotiates only `protocol`, without implementing it."""
     aioquic = pytest.importorskip("aioquic.asyncio.server", reason="the extra fanjet[http3] is not installed")
     configurations = pytest.importorskip("aioquic.quic.configuration")
     configuration = configurations.QuicConfiguration(is_client=False, alpn_protocols=[protocol])
@@ -39,14 +39,14 @@ async def quic_server(certificate_pair: CertificatePair, protocol: str) -> Async
         server.close()
 
 
-async def test_a_server_that_agrees_on_no_http3_does_not_have_it() -> None:
+async def test_a_server_without_http3_is_not_available() -> None:
     certificate_pair = issue()
     async with quic_server(certificate_pair, "other") as address:
         with pytest.raises(NotAvailable, match="agrees on no HTTP/3"):
             await open_client(address, hello("token"), transport_spec=WEBTRANSPORT, certificate=certificate_pair)
 
 
-async def test_a_server_of_another_certificate_is_a_failure() -> None:
+async def test_a_server_with_another_certificate_is_a_failure() -> None:
     async with quic_server(issue(), "h3") as address:
         with pytest.raises(BenchError, match="QUIC connection closed") as failure:
             await open_client(address, hello("token"), transport_spec=WEBTRANSPORT, certificate=issue())

@@ -11,7 +11,7 @@ from tests.support.server import Process, free_port
 
 @pytest.fixture(scope="session")
 def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """`fanjet dev` as a user starts it, but for the port."""
+    """`fanjet dev` with default options except the port."""
     port = free_port()
     words = [sys.executable, "-m", "fanjet", "dev", "--port", str(port)]
     server = Process(words, port, tmp_path_factory.mktemp("dev"))

@@ -1,4 +1,4 @@
-"""How the development server serves its page."""
+"""The files of the development server's page."""
 
 import aiohttp
 import pytest
@@ -34,7 +34,7 @@ async def test_each_file_has_its_type(dev_server: Process, path: str, content_ty
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/index.html/x", "/vendor/", "/vendor/lock.sha256", "/static/page.js"])
-async def test_there_is_nothing_else(dev_server: Process, path: str) -> None:
+async def test_other_paths_are_not_found(dev_server: Process, path: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(f"{dev_server.url}{path}") as answer:
         assert (answer.status, await answer.text()) == (404, "404 page not found\n")
 
@@ -57,6 +57,6 @@ async def test_the_console_is_on_without_login_and_linked(dev_server: Process) -
             assert await answer.json() == {"tokens": True}
 
 
-async def test_the_terminal_says_where_to_go_and_what_is_insecure(dev_server: Process) -> None:
+async def test_the_startup_message_has_urls_and_insecure_settings(dev_server: Process) -> None:
     assert f"{dev_server.url}/" in dev_server.log
     assert "INSECURE, for development only" in dev_server.log

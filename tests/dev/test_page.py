@@ -1,4 +1,4 @@
-"""The development page in a real browser, from the visitor's side."""
+"""The development page in a real browser."""
 
 import re
 import uuid
@@ -13,7 +13,7 @@ from tests.support.server import Process
 
 
 class Tab:
-    """A tab of the browser, and what it complained about."""
+    """A browser tab with its errors."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -36,7 +36,7 @@ class Tab:
 
 @pytest_asyncio.fixture
 async def tabs(browser: Browser, dev_server: Process) -> AsyncIterator[list[Tab]]:
-    """Two tabs on a channel of their own."""
+    """Two tabs on a channel used only by this test."""
     channel = f"room-{uuid.uuid4().hex[:8]}"
     opened = [Tab(await (await browser.new_context()).new_page()) for _ in range(2)]
     for tab in opened:

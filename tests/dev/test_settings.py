@@ -1,4 +1,4 @@
-"""What the development server is configured with, and what it tells its user."""
+"""The configuration and the start-up message of the development server."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_only_its_own_page_may_connect(listen: ListenAddress, origins: tuple[str
 @pytest.mark.parametrize(
     "word", ["client.insecure", "http_api.insecure", "INSECURE", "http://127.0.0.1:8000/api/publish"]
 )
-def test_insecure_choices_are_announced(word: str) -> None:
+def test_insecure_settings_are_announced(word: str) -> None:
     assert word in startup_message(ListenAddress(), "1.0")
 
 
@@ -54,5 +54,5 @@ def test_insecure_choices_are_announced(word: str) -> None:
         pytest.param(ListenAddress("my-laptop"), True, id="host-name"),
     ],
 )
-def test_an_address_that_others_can_reach_is_warned_of(listen: ListenAddress, warned: bool) -> None:
+def test_a_reachable_address_is_warned_about(listen: ListenAddress, warned: bool) -> None:
     assert ("everyone who can reach" in startup_message(listen, "1.0")) == warned

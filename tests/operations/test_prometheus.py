@@ -1,4 +1,4 @@
-"""The forms in which Prometheus reads the metrics (10 B.1)."""
+"""Prometheus exposition formats (10 B.1)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DELIMITED = PROTOBUF.replace(" ", "") + "delimited"
         (f"{DELIMITED};q=high", PROTOBUF + "delimited; escaping=underscores"),
     ],
 )
-def test_the_client_chooses_the_form(accept: str, content_type: str) -> None:
+def test_the_client_chooses_the_format(accept: str, content_type: str) -> None:
     assert format_for(accept.encode()).content_type.decode() == content_type
 
 
@@ -67,7 +67,7 @@ def check(families: dict[str, MetricFamily]) -> None:
     assert reached == [(0.1, 1), (1.0, 2), (float("inf"), 3)]
 
 
-def test_messages_come_behind_their_lengths(registry: Registry) -> None:
+def test_length_delimited_messages(registry: Registry) -> None:
     page = BytesIO(format_for(DELIMITED.encode()).page_of(registry.read()))
     families = {}
     while (family := parse_length_prefixed(MetricFamily, page)) is not None:
@@ -75,13 +75,13 @@ def test_messages_come_behind_their_lengths(registry: Registry) -> None:
     check(families)
 
 
-def test_messages_come_as_lines(registry: Registry) -> None:
+def test_compact_text_messages(registry: Registry) -> None:
     page = format_for(DELIMITED.replace("delimited", "compact-text").encode()).page_of(registry.read())
     families = [Parse(line, MetricFamily()) for line in page.decode().splitlines()]
     check({family.name: family for family in families})
 
 
-def test_messages_come_as_text_for_people(registry: Registry) -> None:
+def test_text_messages(registry: Registry) -> None:
     page = format_for(DELIMITED.replace("delimited", "text").encode()).page_of(registry.read())
     families = [Parse(text, MetricFamily()) for text in page.decode().split("\n\n") if text]
     check({family.name: family for family in families})

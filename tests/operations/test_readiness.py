@@ -1,4 +1,4 @@
-"""Whether a server should be sent clients (10 D, extension)."""
+"""The readiness endpoint (10 D, extension)."""
 
 import json
 
@@ -10,7 +10,7 @@ class Answered:
         self.status, self.body = status, json.loads(body)
 
 
-def ask(readiness: Readiness) -> Answered:
+def respond(readiness: Readiness) -> Answered:
     exchange = Answered()
     readiness_endpoint(readiness)(exchange)  # type: ignore[arg-type]
     return exchange
@@ -21,7 +21,7 @@ def test_a_server_is_not_ready_while_it_starts_or_stops():
     answers = []
     for stage in (Stage.STARTING, Stage.SERVING, Stage.STOPPING):
         readiness.stage = stage
-        answer = ask(readiness)
+        answer = respond(readiness)
         answers.append((answer.status, answer.body))
     assert answers == [
         (503, {"reasons": ["the server is starting"]}),
@@ -30,10 +30,10 @@ def test_a_server_is_not_ready_while_it_starts_or_stops():
     ]
 
 
-def test_a_server_is_not_ready_while_an_engine_is_lost():
+def test_a_server_is_not_ready_while_an_engine_is_unreachable():
     lost = ["NATS"]
     readiness = Readiness(lambda: lost)
     readiness.stage = Stage.SERVING
-    assert (ask(readiness).status, ask(readiness).body) == (503, {"reasons": ["NATS cannot be reached"]})
+    assert (respond(readiness).status, respond(readiness).body) == (503, {"reasons": ["NATS cannot be reached"]})
     lost.clear()
-    assert ask(readiness).status == 200
+    assert respond(readiness).status == 200

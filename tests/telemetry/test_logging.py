@@ -1,4 +1,4 @@
-"""Log lines: where they go and what they look like (04 §8.1)."""
+"""Log lines: destinations and formats (04 §8.1)."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ def test_an_error_field_shows_the_text_of_the_exception(capsys):
     assert lines(capsys.readouterr().err)[0]["error"] == "broken"
 
 
-def test_a_surprise_brings_its_traceback(capsys):
+def test_an_exception_is_logged_with_its_traceback(capsys):
     log_to_stderr()
     try:
         raise KeyError("x")

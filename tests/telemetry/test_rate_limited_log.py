@@ -1,4 +1,4 @@
-"""Lines that come in storms."""
+"""The rate limit of log lines."""
 
 from fanjet.telemetry.rate_limited_log import RateLimitedLog
 
@@ -11,7 +11,7 @@ class Lines:
         self.written.append(fields)
 
 
-def test_a_storm_is_cut_short_and_the_next_line_tells_how_much_was_left_out():
+def test_excess_lines_are_omitted_and_counted_in_the_next_line():
     lines, now = Lines(), [0.0]
     log = RateLimitedLog(lines, 2, lambda: now[0])  # type: ignore[arg-type]
     for number in range(5):

@@ -1,4 +1,4 @@
-"""The metrics of several processes as one."""
+"""Merging the metrics of several processes."""
 
 import pytest
 
@@ -17,14 +17,14 @@ BOUNDS = (0.1, 1.0)
 
 
 def part(worker=1, fill=lambda _: None):
-    """What a worker tells that has done what `fill` does to its registry."""
+    """The exported metrics of a worker whose registry was filled by `fill`."""
     registry = Registry()
     fill(registry)
     return decode(export_metrics(registry, worker))
 
 
 def values(told_metrics, *, labels=False):
-    """Each sample by its whole name, with its labels if they are wanted."""
+    """Samples by full name, optionally with labels."""
     return {
         (metric.name + sample.suffix, *sample.labels) if labels or sample.labels else metric.name + sample.suffix: (
             sample.value
@@ -34,7 +34,7 @@ def values(told_metrics, *, labels=False):
     }
 
 
-def test_counts_are_added_up_and_of_silences_the_longest_counts():
+def test_counters_are_added_and_the_longest_silence_is_kept():
     parts = []
     for worker, silence in enumerate((3.0, 40.0, 5.0)):
 
@@ -46,7 +46,7 @@ def test_counts_are_added_up_and_of_silences_the_longest_counts():
     assert values(merge(parts).metrics) == {"centrifugo_made": 6, "centrifugo_engine_silence_seconds": 40.0}
 
 
-def test_labels_part_what_is_added_up_and_come_from_whoever_has_them():
+def test_samples_are_added_by_labels():
     def fill(*counts):
         def filling(registry):
             family = registry.counter("made", "What was made", "kind")
@@ -64,7 +64,7 @@ def test_labels_part_what_is_added_up_and_come_from_whoever_has_them():
     }
 
 
-def test_gauges_are_added_up_but_for_those_of_which_all_tell_the_same():
+def test_gauges_are_added_unless_equal_in_all_processes():
     def fill(registry):
         registry.gauge("node_num_clients", "Clients").cell(shown=True).value = 7
         registry.gauge("node_num_nodes", "Nodes").cell(shown=True).value = 2
@@ -75,7 +75,7 @@ def test_gauges_are_added_up_but_for_those_of_which_all_tell_the_same():
     }
 
 
-def test_what_a_process_says_of_itself_stays_its_own():
+def test_process_metrics_are_labelled_not_added():
     def fill(registry):
         registry.add_reader("process_open_fds", "Files", "gauge", lambda: [_sample(30)])
 
@@ -92,7 +92,7 @@ def _sample(value):
     return metric.samples[0]
 
 
-def test_histograms_are_added_up_bucket_by_bucket():
+def test_histograms_are_added_by_bucket():
     def fill(*seconds):
         def filling(registry):
             cell = registry.histogram("took", "How long", bounds=BOUNDS).cell(shown=True)
@@ -128,7 +128,7 @@ def test_quantiles_are_those_of_all_observations():
     assert [sample.suffix for sample in summary.samples] == ["", "", "", "_sum", "_count"]
 
 
-def test_of_a_process_that_is_no_more_stays_what_it_has_counted():
+def test_counters_of_an_ended_process_are_retained():
     def fill(registry):
         registry.counter("made", "What was made").cell(shown=True).value = 2
         registry.gauge("node_num_clients", "Clients").cell(shown=True).value = 7
@@ -152,6 +152,6 @@ def test_of_a_process_that_is_no_more_stays_what_it_has_counted():
     assert not {"centrifugo_node_num_clients", "process_cpu_seconds_total"} & after.keys()
 
 
-def test_whoever_has_not_told_anything_adds_nothing():
+def test_a_process_without_metrics_adds_nothing():
     assert decode(b"") == EMPTY
     assert merge([]) == merge([EMPTY, decode(b"")]) == EMPTY

@@ -1,4 +1,4 @@
-"""Counting, and what has come of it."""
+"""Metric cells and the registry."""
 
 from math import isnan, nan
 
@@ -19,7 +19,7 @@ class Clock:
 
 
 @pytest.mark.parametrize("times", [1, BATCH - 1, BATCH, 3 * BATCH + 5])
-def test_a_histogram_counts_what_is_not_above_its_bounds(times):
+def test_histogram_bounds_are_inclusive(times):
     histogram = Histogram((1.0, 2.0))
     for _ in range(times):
         for value in (0.5, 1.0, 1.5, 3.0):
@@ -28,18 +28,18 @@ def test_a_histogram_counts_what_is_not_above_its_bounds(times):
     assert (up_to, total, count) == ([2 * times, 3 * times], pytest.approx(6.0 * times), 4 * times)
 
 
-def test_quantiles_are_right_to_one_percent():
+def test_quantiles_are_accurate_to_one_percent():
     timing = Timing((1.0,))
     for value in range(1, 1001):
         timing.observe(value / 1000)
     assert timing.quantiles((0.5, 0.99, 0.999)) == pytest.approx([0.5, 0.99, 0.999], rel=0.011)
 
 
-def test_there_are_no_quantiles_of_nothing():
+def test_quantiles_without_observations_are_nan():
     assert all(map(isnan, Timing((1.0,)).quantiles((0.5, 0.99))))
 
 
-def test_quantiles_forget_what_is_ten_minutes_old():
+def test_quantiles_drop_observations_after_ten_minutes():
     clock = Clock()
     recent = RecentQuantiles(clock)
     recent.add([1.0])
@@ -53,13 +53,13 @@ def test_quantiles_forget_what_is_ten_minutes_old():
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
-def test_what_took_no_time_counts_as_next_to_none(value):
+def test_zero_and_negative_durations_count_as_the_minimum(value):
     timing = Timing((1.0,))
     timing.observe(value)
     assert timing.quantiles((0.5,))[0] < 1e-8
 
 
-def test_what_never_counted_is_not_read_unless_wanted():
+def test_a_cell_that_never_counted_is_not_read_unless_shown():
     registry = Registry("ns")
     family = registry.counter("things", "Things", "kind")
     family.cell("a")
@@ -69,7 +69,7 @@ def test_what_never_counted_is_not_read_unless_wanted():
     ]
 
 
-def test_a_gauge_that_comes_back_to_zero_is_read_on():
+def test_a_gauge_that_returns_to_zero_is_still_read():
     registry = Registry()
     cell = registry.gauge("things", "Things", "kind").cell("a")
     cell.value = 1
@@ -85,7 +85,7 @@ def test_two_metrics_cannot_have_one_name():
         registry.gauge("things", "Things")
 
 
-def test_labels_cannot_be_forgotten():
+def test_missing_labels_are_refused():
     with pytest.raises(ValueError, match="kind"):
         Registry().counter("things", "Things", "kind").cell()
 
@@ -100,5 +100,5 @@ def test_native_histograms_leave_summaries_out():
     ("value", "text"),
     [(0, "0"), (1.0, "1"), (0.0001, "0.0001"), (1e-06, "1e-06"), (2.5, "2.5"), (nan, "NaN"), (float("inf"), "+Inf")],
 )
-def test_numbers_are_written_as_short_as_can_be(value, text):
+def test_numbers_are_formatted_as_short_as_possible(value, text):
     assert number(value) == text

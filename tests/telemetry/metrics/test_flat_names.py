@@ -1,4 +1,4 @@
-"""Names of one piece, growth, and the lines that Graphite gets (10 C, E)."""
+"""Flat metric names, deltas and Graphite lines (10 C, E)."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ def exporter(registry: Registry, **over) -> GraphiteExporter:
     return GraphiteExporter(registry, **(settings | over))
 
 
-def test_counters_are_read_as_growth_gauges_as_they_are(registry):
+def test_counters_are_read_as_deltas_and_gauges_as_values(registry):
     counter = registry.counter("node_things", "Things", "kind", "channel_namespace").cell("a", "")
     gauge = registry.gauge("map_broker_lag", "Lag").cell(shown=True)
     deltas = DeltaReader(registry)
@@ -33,7 +33,7 @@ def test_counters_are_read_as_growth_gauges_as_they_are(registry):
     assert values(deltas) == {"centrifugo.node.things.kind.a": 3, "centrifugo.map.broker_lag": 7}
 
 
-def test_a_summary_is_sum_count_and_quantiles_and_its_histogram_nothing(registry):
+def test_a_summary_has_sum_count_and_quantiles_and_its_histogram_is_omitted(registry):
     registry.timing("api_command_duration_seconds", "Time", "method", bounds=(1.0,)).cell("info").observe(0.5)
     found = values(DeltaReader(registry))
     base = "centrifugo.api.command_duration_seconds"
@@ -45,7 +45,7 @@ def test_a_summary_is_sum_count_and_quantiles_and_its_histogram_nothing(registry
     assert len(found) == 5
 
 
-def test_quantiles_of_nothing_are_left_out(registry):
+def test_quantiles_without_observations_are_omitted(registry):
     registry.timing("api_seconds", "Time", bounds=(1.0,)).cell(shown=True)
     assert values(DeltaReader(registry)) == {"centrifugo.api.seconds.sum": 0, "centrifugo.api.seconds.count": 0}
 
@@ -56,7 +56,7 @@ def test_native_histograms_keep_count_and_sum():
     assert values(DeltaReader(registry)) == {"centrifugo.api.seconds.sum": 2.0, "centrifugo.api.seconds.count": 1}
 
 
-def test_what_is_not_of_the_namespace_is_left_out(registry):
+def test_metrics_outside_the_namespace_are_omitted(registry):
     registry.own_histogram("lag", "Lag", (1.0,))
     registry.add_reader("process_cpu_seconds_total", "CPU", "counter", list)
     assert values(DeltaReader(registry)) == {}
@@ -80,7 +80,7 @@ def test_a_name_is_one_component_of_a_path():
     assert path_component("приvет.a") == "___v___a"
 
 
-async def test_each_interval_has_a_connection_of_its_own(registry):
+async def test_each_interval_opens_its_own_connection(registry):
     registry.gauge("node_num_clients", "Clients").cell(shown=True)
     received: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -96,7 +96,7 @@ async def test_each_interval_has_a_connection_of_its_own(registry):
         await sender.stop()
 
 
-async def test_nobody_minds_that_graphite_is_not_there(registry):
+async def test_an_unreachable_graphite_is_ignored(registry):
     sender = exporter(registry)
     sender.start()
     await asyncio.sleep(0.05)
