@@ -1,1 +1,1 @@
-"""The node: live connections, channels with local subscribers, fan-out, and what the cluster asks of them."""
+"""The node: live connections, channels with local subscribers, fan-out, and operations from the cluster."""

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 LINGER = 1.0
-"""Seconds that a channel without subscribers stays subscribed: a page reload costs the backend nothing."""
+"""Seconds that a channel without subscribers stays subscribed, so that a page reload costs the broker nothing."""
 MAX_PENDING_UNSUBSCRIBES = 512
 """Unsubscribe calls under way at the same time."""
 MAX_PER_TURN = 200
-"""Calls until others get their turn, about a millisecond. Those of a slice travel together."""
+"""Calls per turn of the event loop, about a millisecond. Remote brokers get those of a turn in one batch."""
 
 
 class BrokerSubscriptions:
-    """The first subscriber of a channel subscribes the node to it, the last one leaves it to be unsubscribed later.
+    """Subscribes the node on a channel's first subscriber, and unsubscribes it a while after the last.
 
-    One transition of a channel runs at a time; others wait for it and look again.
+    Each channel has at most one broker call under way; later requests wait for it and check again.
     """
 
     def __init__(self, hub: Hub, broker: Broker) -> None:
@@ -40,7 +40,8 @@ class BrokerSubscriptions:
         self._broker = broker
         self._loop = asyncio.get_running_loop()
         self._latest: asyncio.Future[None] | None = None
-        """What the broker has promised last: mostly an answer to many questions, read by one callback."""
+        """The future returned last by the broker: it is often shared by many channels, which one callback then
+        settles."""
         self._latest_channels: list[LiveChannel] = []
         self._unused: list[LiveChannel] = []
         self._idle: deque[tuple[float, LiveChannel]] = deque()
@@ -50,13 +51,13 @@ class BrokerSubscriptions:
         self._closed = False
 
     def ensure(self, channel: LiveChannel) -> Awaitable[None]:
-        """Done once the broker delivers `channel`, which may be at once (`DONE`); else to be awaited at once. Raises
-        what the broker raised."""
+        """Return an awaitable that completes once the broker delivers `channel`, `DONE` if it does already; to be
+        awaited at once. Raises the broker's errors."""
         pending = channel.pending
         if pending is not None:
             if not pending.done():
                 return self._ensure_later(channel, pending)
-            self._settle(channel, _error_of(pending))  # its turn comes in this turn of the loop, after ours
+            self._settle(channel, _error_of(pending))  # its callback runs later in this turn of the event loop
         if channel.subscribed:
             return DONE
         call = self._broker.subscribe(channel.name)
@@ -69,7 +70,7 @@ class BrokerSubscriptions:
         return call
 
     async def _await_coroutine(self, channel: LiveChannel, call: Awaitable[None]) -> None:
-        """By a call that is a coroutine. Meanwhile others wait for an answer that tells them to look again."""
+        """Await a subscribe call that is a coroutine. Meanwhile later requests wait for a future and check again."""
         channel.pending = pending = self._loop.create_future()
         try:
             await call
@@ -79,13 +80,13 @@ class BrokerSubscriptions:
             pending.set_result(None)
 
     async def _ensure_later(self, channel: LiveChannel, pending: asyncio.Future[None]) -> None:
-        """Look again when the transition has ended."""
+        """Check again when the call under way has completed."""
         await asyncio.wait([pending])
         await self.ensure(channel)
 
     def prefetch(self, names: Iterable[str]) -> None:
-        """Subscribe to channels before their first subscribers come. If nobody does, or if it fails, that is as if the
-        last one had left."""
+        """Subscribe to channels before their first subscribers. Unused or failed subscriptions are released like a
+        channel whose last subscriber has left."""
         if self._closed:
             return
         live, subscribe = self._hub.live, self._broker.subscribe
@@ -99,7 +100,8 @@ class BrokerSubscriptions:
                 self.release(channel)
 
     def _track(self, channel: LiveChannel, call: Awaitable[None]) -> None:
-        """Begin a transition. The answer is read before anybody else acts on it, and also if nobody does."""
+        """Record a call under way. Its outcome is processed before other callers act on it, and also if there are
+        none."""
         channel.pending = pending = call if isinstance(call, asyncio.Future) else asyncio.ensure_future(call)
         if pending is self._latest:
             self._latest_channels.append(channel)
@@ -110,12 +112,12 @@ class BrokerSubscriptions:
     def _settle_all(self, channels: list[LiveChannel], pending: asyncio.Future[None]) -> None:
         error = _error_of(pending)
         for channel in channels:
-            if channel.pending is pending:  # else somebody was in a hurry
+            if channel.pending is pending:  # else `ensure` has settled it already
                 self._settle(channel, error)
         self._schedule_unsubscribes()
 
     def _settle(self, channel: LiveChannel, error: BaseException | None) -> None:
-        """End the transition as the broker has answered."""
+        """Process the outcome of a channel's call."""
         channel.pending = None
         if channel.unsubscribing:
             channel.unsubscribing = False
@@ -127,7 +129,8 @@ class BrokerSubscriptions:
                 self._release_later(channel)
 
     def _release_later(self, channel: LiveChannel) -> None:
-        """Unless those come in this turn of the loop who were expected, as they mostly do."""
+        """Release the channel unless the expected subscribers arrive in this turn of the event loop, as they usually
+        do."""
         if not self._unused:
             self._loop.call_soon(self._release_unused)
         self._unused.append(channel)
@@ -139,7 +142,7 @@ class BrokerSubscriptions:
                 self.release(channel)
 
     def release(self, channel: LiveChannel) -> None:
-        """The last subscriber has left: unsubscribe in a while, unless someone comes back."""
+        """The last subscriber has left: unsubscribe after `LINGER`, unless another subscriber arrives."""
         if self._closed:
             return
         self._idle.append((self._loop.time() + LINGER, channel))
@@ -147,7 +150,7 @@ class BrokerSubscriptions:
             self._unsubscribe_handle = self._loop.call_at(self._idle[0][0], self._unsubscribe_idle)
 
     def resubscribe_misrouted(self) -> None:
-        """Namespaces have changed: whoever is in a channel that is another broker's now has to subscribe anew."""
+        """Namespaces have changed: subscribers of a channel that another broker serves now have to subscribe again."""
         is_misrouted: Callable[[str], bool] | None = getattr(self._broker, "is_misrouted", None)
         if is_misrouted is None:
             return
@@ -159,11 +162,11 @@ class BrokerSubscriptions:
         for channel in list(self._hub.channels.values()):
             if channel.pending is None:
                 check(channel)
-            else:  # it may come to be subscribed where it was asked for before
+            else:  # the call under way may subscribe it with the previous broker
                 channel.pending.add_done_callback(partial(check, channel))
 
     def close(self) -> None:
-        """Drop what is queued: closing the broker ends its subscriptions."""
+        """Drop queued calls: closing the broker ends its subscriptions."""
         self._closed = True
         self._idle.clear()
         if self._unsubscribe_handle is not None:
@@ -173,15 +176,15 @@ class BrokerSubscriptions:
                 channel.pending.cancel()
 
     def _unsubscribe_idle(self) -> None:
-        """Begin to leave channels whose second is over, as many as may be under way. What is asked of a remote broker
-        at the same time travels together, and a call that hangs does not hold up the rest. The memory broker never
-        waits: others get their turn after a slice."""
+        """Unsubscribe channels whose `LINGER` has passed, up to the limit of calls under way. A remote broker gets
+        concurrent calls in one batch, and a call that hangs does not delay the others. The memory broker never waits,
+        so other work gets its turn after a slice."""
         self._unsubscribe_handle = None
         idle, channels = self._idle, self._hub.channels
         now = self._loop.time()
         for _ in range(MAX_PER_TURN):
             if not idle or self._pending_unsubscribes >= MAX_PENDING_UNSUBSCRIBES:
-                return  # in the latter case answers call again
+                return  # in the latter case completed calls continue
             until, channel = idle[0]
             if until > now:
                 self._unsubscribe_handle = self._loop.call_at(until, self._unsubscribe_idle)
@@ -196,7 +199,7 @@ class BrokerSubscriptions:
             self._unsubscribe_handle = self._loop.call_soon(self._unsubscribe_idle)
 
     def _unsubscribe(self, channel: LiveChannel) -> None:
-        channel.subscribed = False  # already now: who comes meanwhile has to wait and subscribe again
+        channel.subscribed = False  # set before the call, so that a new subscriber waits and subscribes again
         channel.metrics.actions["broker_unsubscribe"].value += 1
         try:
             call = self._broker.unsubscribe(channel.name)
@@ -211,12 +214,12 @@ class BrokerSubscriptions:
             self._track(channel, call)
 
     def _on_unsubscribed(self, channel: LiveChannel, error: BaseException | None) -> None:
-        """Forget the channel, unless it has subscribers again or the broker has failed."""
+        """Drop the channel, unless it has subscribers again or the broker has failed."""
         if isinstance(error, Exception):
-            if not self._failing:  # one line for an outage: it may be the same with thousands of channels
+            if not self._failing:  # one line per outage, which may affect thousands of channels
                 _log_failure(channel, error)
             self._failing = True
-            self.release(channel)  # once more later
+            self.release(channel)  # retry later
         elif error is None:
             self._failing = False
             if channel.count == 0:

@@ -1,4 +1,4 @@
-"""A channel with local subscribers: who they are, grouped by the bytes they get, and the position they share."""
+"""A channel with local subscribers, grouped by equal delivery, and their shared stream position."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ Members = dict["Session", "Subscriber"]
 
 
 class Group(Struct, eq=False, gc=False):
-    """Live subscribers that get the same bytes. Of a delta group, `fresh` holds those whose next publication must be
-    full. `is_plain`: they get every publication, in full. `prefix` and `flow`: what precedes a publication in a push to
-    them and what counts those, once there has been any.
-    """
+    """Live subscribers with equal deliveries. In a delta group, `fresh` holds those whose next publication must be
+    full. `is_plain`: every publication is delivered in full. `prefix` and `flow`: the encoded prefix of a publication
+    push and the counter of sent ones, set on the first publication."""
 
     delivery: Delivery
     is_plain: bool
@@ -39,12 +38,12 @@ class Group(Struct, eq=False, gc=False):
         return len(self.members) + len(self.fresh)
 
     def reset_deltas(self) -> None:
-        """Send everyone a full publication next: the base that a patch would need is not theirs (01 §10.3)."""
+        """Send a full publication to all next: they do not have the base that a patch would need (01 §10.3)."""
         self.fresh.update(self.members)
         self.members = {}
 
     def mark_ready(self) -> None:
-        """Everyone has had a full publication of the stream: patches may follow."""
+        """All have received a full publication of the stream: patches may follow."""
         if self.members:
             self.members.update(self.fresh)
         else:
@@ -81,24 +80,24 @@ class LiveChannel(Struct, eq=False, gc=False):
     pending: asyncio.Future[None] | None = None
 
     def prefix(self, delivery: Delivery) -> bytes:
-        """What precedes a publication in a push of this channel."""
+        """The encoded prefix of a publication push in this channel."""
         return delivery.wire.codec.publication_prefix(self.name, self.numeric_id if delivery.compact else 0)
 
     def prepare_group(self, group: Group) -> Flow:
-        """Make what a group needs that is about to get its first publication. Returns what counts them."""
+        """Set the prefix and counter of a group before its first publication; returns the counter."""
         group.prefix = self.prefix(group.delivery)
         flow = group.flow = self.metrics.sent(PUBLICATION, group.delivery.wire)
         return flow
 
     def add(self, subscriber: Subscriber) -> None:
-        """Take in a subscriber that is still subscribing."""
+        """Add a subscriber that is still subscribing."""
         self.ungrouped[subscriber.session] = subscriber
         self.count += 1
 
     def remove(self, subscriber: Subscriber) -> None:
-        """Let a subscriber go, wherever it stands."""
+        """Remove a subscriber from its group, or from the ungrouped ones."""
         self.count -= 1
-        if not self.count:  # the only one, as most are
+        if not self.count:  # the only subscriber, the usual case
             self.ungrouped, self.groups, self.positioned = {}, {}, 0
             return
         session = subscriber.session
@@ -113,9 +112,11 @@ class LiveChannel(Struct, eq=False, gc=False):
             self.positioned -= 1
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool, now: float) -> None:
-        """Move a subscriber whose reply is in the outbox into its group, or keep it apart while its position differs.
+        """Move a subscriber whose reply is in the outbox into its group, or leave it ungrouped while its position
+        differs.
 
-        Whoever comes first decides the shared position. A subscriber apart starts its deltas anew when it joins.
+        The first subscriber sets the shared position. An ungrouped subscriber gets a full publication first when it
+        joins.
         """
         if subscriber.delivery.positioned:
             if self.positioned == 0:
@@ -126,7 +127,7 @@ class LiveChannel(Struct, eq=False, gc=False):
         session = subscriber.session
         self.ungrouped.pop(session, None)
         if not self.ungrouped:
-            self.ungrouped = {}  # without a table, which is 160 bytes: the next channel gets that of the one before
+            self.ungrouped = {}  # a new dict has no table, which is 160 bytes
         group = self.groups.get(subscriber.delivery)
         if group is None:
             delivery = subscriber.delivery
@@ -138,13 +139,14 @@ class LiveChannel(Struct, eq=False, gc=False):
             group.members[session] = subscriber
 
     def refresh(self, subscriber: Subscriber) -> None:
-        """Send a full publication next: it has got one of its own, which those of the channel are no patches to."""
+        """Send a full publication next: the subscriber got one of its own, which the channel's patches are not based
+        on."""
         group = self.groups.get(subscriber.delivery)
         if group is not None and group.members.pop(subscriber.session, None) is not None:
             group.fresh[subscriber.session] = subscriber
 
     def change(self, subscriber: Subscriber, delivery: Delivery) -> None:
-        """Deliver differently to a subscriber from now on. Its position stays."""
+        """Change a subscriber's delivery. Its position stays."""
         in_group = self.ungrouped.get(subscriber.session) is not subscriber
         if in_group and delivery.positioned:
             subscriber.offset, subscriber.epoch = self.offset, self.epoch
@@ -155,9 +157,8 @@ class LiveChannel(Struct, eq=False, gc=False):
             self.go_live(subscriber, delta_ready=False, now=self.checked_at)
 
     def accept(self, offset: int, epoch: str) -> bool | None:
-        """Whether positioned subscribers get this publication: yes, no (late or repeated), None: they missed
-        something.
-        """
+        """Whether positioned subscribers get this publication: True, False (late or repeated), None: they missed
+        one."""
         if self.epoch != epoch:
             if self.epoch:
                 return None
@@ -169,16 +170,16 @@ class LiveChannel(Struct, eq=False, gc=False):
         return None if offset > expected else False
 
     def live_subscribers(self) -> list[Subscriber]:
-        """All who are not still subscribing."""
+        """All subscribers that have completed subscribing."""
         return _all_in(self.groups.values()) + [one for one in self.ungrouped.values() if one.buffer is None]
 
     def positioned_subscribers(self) -> list[Subscriber]:
-        """All who share the position."""
+        """All subscribers that share the position."""
         return _all_in(group for group in self.groups.values() if group.delivery.positioned)
 
     def desynchronised_subscribers(self, offset: int, epoch: str) -> list[Subscriber]:
-        """All live positioned subscribers who are not at the top of the stream as it was read a moment ago. Who is
-        apart may have read it later, and stand further."""
+        """All live positioned subscribers that are not at the stream's top as it was read before. Ungrouped ones may
+        have read the stream later, and be further."""
         desynchronised = [
             one
             for one in self.ungrouped.values()

@@ -1,4 +1,4 @@
-"""Which connections an operation of the server API is for (07 §14.4)."""
+"""Selects the connections of a server API operation (07 §14.4)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fanjet.protocol.messages import FilterNode  # noqa: TC001
 
 
 class ConnectionFilter(Struct, frozen=True):
-    """The connections of `user` (empty: the anonymous ones), or those of all users, narrowed by client id, session id
-    and labels, less the clients of the whitelist."""
+    """The connections of `user` (empty: the anonymous ones), or of all users, restricted by client id, session id and
+    labels, except for clients in the whitelist."""
 
     user: str
     client: str = ""

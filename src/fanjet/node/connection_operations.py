@@ -1,4 +1,4 @@
-"""What the server API, or another node, wants done with the connections of this node (07 §14.4)."""
+"""Operations of the server API, or of another node, on connections of this node (07 §14.4)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionOperations:
-    """Carries out orders on selected connections: on all of them side by side, so that none waits for another one's
-    calls of the engine.
-    """
+    """Runs operations on selected connections: concurrently, so that none waits for the engine calls of another."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -49,6 +47,6 @@ class ConnectionOperations:
             one.disconnect(disconnect)
 
     def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
-        """Move the expiry (05 §6.6)."""
+        """Set the expiry (05 §6.6)."""
         for one in self._connections.select(connection_filter):
             one.refresh_by_server(expired=expired, expire_at=expire_at, info=info)

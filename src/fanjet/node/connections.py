@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """Registry of live connections. A user's only connection is stored bare: most users have one, and a dict is 200
-    bytes.
-    """
+    """Registry of live connections. A user's only connection is stored without a dict of 200 bytes, since most users
+    have one."""
 
     __slots__ = ("_by_client", "_by_session", "_by_user", "_count_threshold", "_on_threshold")
 
@@ -28,7 +27,7 @@ class Connections:
         self._on_threshold: Callable[[], None] | None = None
 
     def on_count_reached(self, count: int, callback: Callable[[], None]) -> None:
-        """Call `callback` once when the number of connections comes to `count`, in place of any earlier wish."""
+        """Call `callback` once when the number of connections reaches `count`; replaces an earlier callback."""
         self._count_threshold, self._on_threshold = count, callback
 
     def __len__(self) -> int:
@@ -56,7 +55,7 @@ class Connections:
             callback()
 
     def remove(self, session: Session) -> bool:
-        """Forget a connection. False when it is not registered."""
+        """Unregister a connection. False when it is not registered."""
         if self._by_client.get(session.client_id) is not session:
             return False
         del self._by_client[session.client_id]
@@ -83,15 +82,15 @@ class Connections:
         return self._by_client.get(client_id)
 
     def of_session(self, session_id: str) -> Session | None:
-        """The connection with this session id: a unidirectional or an emulated one."""
+        """The connection with this session id: a unidirectional or emulated one."""
         return self._by_session.get(session_id)
 
     def all(self) -> list[Session]:
-        """Every connection, a copy that stays valid while connections come and go."""
+        """A snapshot of all connections."""
         return list(self._by_client.values())
 
     def select(self, connection_filter: ConnectionFilter) -> list[Session]:
-        """The selected connections; none for a label filter that is not valid."""
+        """The connections that match the filter; none for an invalid label filter."""
         client, session, whitelist = connection_filter.client, connection_filter.session, connection_filter.whitelist
         found = [
             one

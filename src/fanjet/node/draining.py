@@ -1,4 +1,4 @@
-"""Sending clients away one after the other, so that they do not all connect elsewhere at once."""
+"""Disconnects clients gradually, so that they do not all reconnect elsewhere at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from .connections import Connections
 
 INTERVAL: Final = 0.02
-"""Seconds between two lots."""
+"""Seconds between two batches."""
 
 log = get_logger(__name__)
 
 
 async def drain(connections: Connections, seconds: float) -> None:
-    """Disconnect all of them with 3001, evenly over so many seconds; return as soon as there are none."""
+    """Disconnect all with 3001, spread evenly over `seconds`; returns as soon as none is left."""
     waiting = connections.all()
     count = len(waiting)
     log.info("draining", connections=count, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Writes the outboxes of sessions that got something to send (DESIGN rule 3)."""
+"""Writes the outboxes of sessions with queued frames (DESIGN rule 3)."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ if TYPE_CHECKING:
     from .session import Session
 
 SLICE_SECONDS = 0.0005
-"""Then other connections' input is looked at: about 75 `send()` calls. By the clock, since they cost 5 to 9 µs. A look
-costs 3 µs; computing a large patch takes up to 1.5 ms, and a command should not wait for a long slice on top."""
+"""Then the event loop handles input: about 75 `send()` calls. Measured by the clock, since a call takes 5 to 9 µs.
+Polling sockets costs 3 µs; computing a large patch takes up to 1.5 ms, and a command should not wait for a long slice
+on top."""
 WRITES_PER_CLOCK_READ = 25
-"""Sessions that are written between two looks at the clock."""
+"""Sessions written between two reads of the clock."""
 MIN_BATCHED_REPLIES = 16
-"""Answers in one turn from which on it costs less to write them together: half a µs each less where they are 32, but
-1.5 more where they are four, as clients and server then wait for each other."""
+"""Replies per turn from which batching is cheaper: it saves half a µs each with 32 of them, but costs 1.5 with four, as
+clients and server then wait for each other."""
 IMMEDIATE_REPLIES = 31
-"""Answers that are written at once after a turn that had fewer."""
+"""Replies written immediately after a turn with fewer than `MIN_BATCHED_REPLIES`."""
 MIN_HOT_WAIT = 0.001
-"""Seconds between two writes to an audience that is hot, as short as the loop's timers are."""
+"""Seconds between two writes to a hot audience, as short as the event loop's timers are."""
 MAX_HOT_WAIT = 0.002
 HOT_WAIT_FACTOR = 4
-"""Times as long as it took to write to an audience, it waits while it is hot, within these bounds."""
+"""A hot audience waits this multiple of the time it took to write to it, within these bounds."""
 HOT_AFTER = 16
-"""Times in a row that an audience gets something before it would have waited for so long, until it is hot."""
+"""Consecutive early rounds after which an audience is hot."""
 
 
 class Flusher:
-    """Remembers dirty sessions and writes each once per turn of the loop, in slices.
+    """Writes each dirty session once per turn of the event loop, in slices.
 
-    The busier the server, the longer a session waits for its turn and the more frames one write carries. Whoever
+    The busier the server, the longer a session waits for its turn and the more frames one write contains. A caller that
     appends to an outbox that was None adds the session to `dirty` and calls `schedule()` once per batch.
 
-    An audience that gets something again and again within a millisecond or two is hot: it gets together what comes in
-    such a time, since a frame more in a write costs next to nothing, and a write 4 µs. That it is the same audience is
-    told by the session that comes first; that it is worth waiting, by what has gathered for that session.
+    An audience, the sessions of one round, is hot when it repeatedly gets frames within a millisecond or two: frames of
+    such a period are written together, since another frame in a write costs next to nothing, and a write 4 µs. An
+    audience is identified by its first session, and waiting pays off if frames have accumulated for that session.
 
-    Answers to a session's own commands go first. While many clients send, all that one look at their sockets brings is
-    carried out before the answers are written, one after the other: who waits for them is woken once for many and not
-    for each, and waking is a quarter of what a `send()` costs.
+    Replies to a session's own commands are written first. While many clients send, all commands from one poll of the
+    sockets run before their replies are written together: clients are woken once for many replies, and waking is a
+    quarter of the cost of a `send()`.
     """
 
     __slots__ = (
@@ -68,21 +69,22 @@ class Flusher:
         self._call_later = loop.call_later
         self._scheduled = False
         self._audience = 0
-        """Identity of its first session. It is not held; whoever gets the same one may lose a millisecond or two."""
+        """`id()` of its first session. No reference is held; another session with the same id may wait a millisecond or
+        two."""
         self._next_at = 0.0
-        """Before that it gets something early."""
+        """Frames before this time are early."""
         self._early = 0
-        """How often it has, one after the other."""
+        """Consecutive early rounds."""
         self._wait = MIN_HOT_WAIT
-        """Of the audience that was written last, if it is hot."""
+        """Wait of the audience written last, if it is hot."""
         self._round_left = 0
-        """Sessions at the head of `dirty` that are being written: who gets more meanwhile comes again behind them."""
+        """Sessions at the head of `dirty` left to write in this round; later ones follow in the next round."""
         self._written_seconds = 0.0
-        """What they have taken."""
+        """Seconds spent on writing this round."""
 
     def flush_reply(self, session: Session) -> None:
-        """Write what the session holds in this turn of the loop: at its end while many are answered in one, which is
-        tried anew now and then, else at once."""
+        """Write the session's outbox in this turn of the event loop: at its end while many replies are batched,
+        otherwise immediately. Immediate writing is retried now and then."""
         if self._immediate_left:
             self._immediate_left -= 1
             session.flush()
@@ -90,17 +92,17 @@ class Flusher:
             self.flush_reply_later(session)
 
     def batch_replies(self) -> None:
-        """Write answers at the end of this turn, when there is more for those who get them."""
+        """Write replies at the end of this turn, when publications for the same sessions are about to arrive."""
         self._immediate_left = 0
 
     def flush_reply_later(self, session: Session) -> None:
-        """Write what the session holds at the end of this turn of the loop."""
+        """Write the session's outbox at the end of this turn of the event loop."""
         if not self._replied:
             self._call(self._write_replies)
         self._replied.append(session)
 
     def schedule(self) -> None:
-        """Make sure that the dirty sessions are written soon."""
+        """Schedule a round for the dirty sessions."""
         if not self._scheduled:
             self._scheduled = True
             self._call(self._begin)
@@ -161,7 +163,7 @@ class Flusher:
                 if now >= until:
                     break
         finally:
-            left = list(batch)  # where one could not be written: else nobody would write those behind it, ever
+            left = list(batch)  # after an exception: the remaining sessions must still be written
             dirty[:done] = left
             self._round_left = round_left - done + len(left)
             self._written_seconds += now - started

@@ -1,4 +1,4 @@
-"""The frames of one publication: each variant is encoded once, however many subscribers get it (DESIGN rule 1)."""
+"""Encodes the frames of a publication, each variant once for all its subscribers (DESIGN rule 1)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from .subscriber import Delivery
 
 Frame = tuple[bytes, int] | Disconnect
-"""Bytes to write, with the size of the message in them, or why those who should get them are closed instead."""
+"""Bytes to write with the size of the message in them, or the disconnect for sessions that cannot get it."""
 
 MAX_SCANNED = 8
-"""Variants that are found by looking at each: one or two are usual, and a dict takes longer to make."""
+"""Variants found by a linear scan: one or two are usual, and creating a dict takes longer."""
 
 
 class PublicationFrames(Struct, eq=False, gc=False):
-    """Encodes a publication for whoever asks, and remembers what it made.
+    """Encodes a publication's variants on demand, and caches them.
 
-    `base`: the publication before, when patches are wanted. `limit`: bytes of the longest message. A struct, as one is
-    made for every publication.
+    `base`: the previous publication, for patches. `limit`: bytes of the longest message. A struct, since one is created
+    for every publication.
     """
 
     publication: Publication
@@ -41,7 +41,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
     _tried: bool = False
 
     def plain(self, delivery: Delivery, prefix: bytes) -> Frame:
-        """The publication for subscribers without delta. `prefix` follows from delivery and channel."""
+        """The frame for subscribers without delta. `prefix` follows from delivery and channel."""
         wire, compact = delivery.wire, delivery.compact
         for other_wire, other_compact, frame in self._plain:
             if other_wire is wire and other_compact is compact:
@@ -49,7 +49,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
         overflow = self._plain_overflow
         if overflow is not None and (known := overflow.get((wire, compact))) is not None:
             return known
-        # Every publication comes here, so this is no function of its own.
+        # Inlined, since every publication gets here.
         codec, publication = wire.codec, self.publication
         made: Frame
         if codec.pushes_json and not (publication.is_json or self._is_json()):
@@ -59,14 +59,14 @@ class PublicationFrames(Struct, eq=False, gc=False):
             made = DISCONNECT_SLOW if len(message) > self.limit else (wire.frame(message), codec.size(message))
         if len(self._plain) < MAX_SCANNED:
             self._plain.append((wire, compact, made))
-        elif overflow is None:  # labels of clients make many wire formats
+        elif overflow is None:  # client labels multiply wire formats
             self._plain_overflow = {(wire, compact): made}
         else:
             overflow[wire, compact] = made
         return made
 
     def delta(self, delivery: Delivery, prefix: bytes, *, fresh: bool) -> Frame:
-        """The publication for delta subscribers: in full for fresh ones, else as a patch where that is shorter."""
+        """The frame for delta subscribers: full for fresh ones, otherwise a patch where it is shorter."""
         key = (delivery.wire, delivery.compact, fresh)
         frame = self._deltas.get(key)
         if frame is None:
@@ -100,7 +100,7 @@ class PublicationFrames(Struct, eq=False, gc=False):
 
 
 def info_is_json(info: ClientInfo | None) -> bool:
-    """Whether the infos of a client can stand in a JSON message: they may come from Base64 claims (03 §6.5)."""
+    """Whether a client's infos can be part of a JSON message: they may come from Base64 claims (03 §6.5)."""
     if info is None or not (info.conn_info or info.chan_info):
         return True
     return all(not data or json_payload_ok(data) for data in (info.conn_info, info.chan_info))

@@ -1,4 +1,4 @@
-"""Keeps the garbage collector from pausing the loop (DESIGN rule 10)."""
+"""Prevents garbage collection from pausing the event loop (DESIGN rule 10)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ if TYPE_CHECKING:
     from .connections import Connections
 
 THRESHOLDS = (10_000, 50, 10)
-"""Objects and collections between two of each generation. The default (700) runs a young collection for every third
-connection of a storm, a tenth of what a connect costs."""
+"""Allocations and collections per generation. The default (700) runs a young collection for every third connection of a
+connect storm, a tenth of a connect's cost."""
 
 GROWTH = 500
-"""Connections that have come since the last freeze and are worth another: a collection of what they consist of takes
-1 ms, of what comes in a second of a storm 20 ms."""
+"""New connections since the last freeze that are worth another: collecting their objects takes 1 ms, those of a second
+of a storm 20 ms."""
 
 
 class GCTuner:
-    """Moves what lives long out of the collector's sight: with 100 000 sessions a full collection takes 180 ms,
-    freezing them 5 µs. Sessions are freed by reference counting alone.
-    """
+    """Freezes long-lived objects: with 100 000 sessions a full collection takes 180 ms, freezing them 5 µs. Sessions
+    are freed by reference counting alone."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -31,7 +30,7 @@ class GCTuner:
         self._schedule_freeze()
 
     def check(self) -> None:
-        """Notice that connections have gone; to be called about every second."""
+        """Adapt to closed connections; called about every second."""
         if len(self._connections) < self._frozen_at:
             self._schedule_freeze()
 

@@ -1,4 +1,4 @@
-"""Local fan-out: from what the broker reports to the outboxes of the sessions subscribed on this node."""
+"""Local fan-out: delivers broker events to the outboxes of subscribed sessions."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 
 BUFFERED_OVERHEAD = 128
-"""Bytes that a publication takes in memory besides its data, about."""
+"""Approximate bytes that a publication takes in memory besides its data."""
 MIN_BUFFER_BYTES = 64 * 1024
-"""Bytes of publications that may be kept for who is still subscribing, however little may wait in an outbox."""
+"""Bytes of publications that are buffered for a subscribing session, however small the outbox limit is."""
 
 
 class Hub:
-    """Channels with local subscribers, and the broker's events delivered to them.
+    """Channels with local subscribers, and the delivery of broker events to them.
 
-    `max_message`: a longer message ends the connection with 3008, 0 for no limit (`client.queue_max_size`).
-    `max_lag`: seconds that a publication may be late for positioned subscribers, 0 for no limit.
+    `max_message`: a longer message ends the connection with 3008, 0 for no limit (`client.queue_max_size`). `max_lag`:
+    the greatest age in seconds of a publication for positioned subscribers, 0 for no limit.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Hub:
         self._end_scheduled = False
         self.subscription_count = 0
         self.on_broker_restored: Callable[[], None] | None = None
-        """What is to be done when the broker comes back after a loss."""
+        """Called when the broker is available again after an outage."""
 
     # ------------------------------------------------------------------------------------------ membership
 
     def add(self, subscriber: Subscriber) -> LiveChannel:
-        """Take in a subscriber; from now on its publications are kept in its buffer."""
+        """Add a subscriber; from now on its publications are buffered."""
         channel = self.live(subscriber.channel)
         if subscriber.delivery.compact and not channel.numeric_id:
             channel.numeric_id = next(self._numeric_ids)
@@ -80,14 +80,14 @@ class Hub:
         return channel
 
     def live(self, name: str) -> LiveChannel:
-        """The state of a channel, made if there is none."""
+        """Return the state of a channel, created if missing."""
         channel = self.channels.get(name)
         if channel is None:
             channel = self.channels[name] = LiveChannel(name, self._metrics.every_channel or self._metrics.of(name))
         return channel
 
     def remove(self, subscriber: Subscriber) -> LiveChannel | None:
-        """Let a subscriber go: nothing is sent to it any more. Returns its channel when that was the last one."""
+        """Remove a subscriber: nothing more is sent to it. Returns its channel when it was the last one."""
         if not subscriber.in_hub:
             return None
         subscriber.in_hub = False
@@ -99,8 +99,8 @@ class Hub:
         return channel if channel.count == 0 else None
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool = False, now: float = 0.0) -> None:
-        """Deliver directly from now on: the reply is in the outbox. What the subscriber's position covers is dropped,
-        publications outside the stream that came meanwhile follow the reply (01 FIX 10)."""
+        """Deliver directly from now on: the reply is in the outbox. Buffered publications covered by the subscriber's
+        position are dropped; buffered ones outside the stream follow the reply (01 FIX 10)."""
         buffered, subscriber.buffer = subscriber.buffer, None
         channel = self.channels[subscriber.channel]
         channel.go_live(subscriber, delta_ready=delta_ready, now=now)
@@ -109,7 +109,7 @@ class Hub:
                 self.send(subscriber, publication)
 
     def change(self, subscriber: Subscriber, delivery: Delivery) -> None:
-        """Deliver differently to a subscriber from now on: what decides about it has changed."""
+        """Change a subscriber's delivery."""
         if subscriber.in_hub:
             self.channels[subscriber.channel].change(subscriber, delivery)
 
@@ -122,7 +122,7 @@ class Hub:
     def on_publication(
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
-        """Deliver a publication to every subscriber of the channel that it is for (01 §8.6)."""
+        """Deliver a publication to the channel's subscribers whose filter it passes (01 §8.6)."""
         live = self.channels.get(channel)
         if live is None or not live.count:
             (self._metrics.every_channel or self._metrics.of(channel)).received_publication.value += 1
@@ -132,7 +132,7 @@ class Hub:
         started = perf_counter()
         late = False
         sent_at = publication.time
-        if sent_at:  # not every publisher tells when it was (07 §15.5, §16)
+        if sent_at:  # not every publisher sets the time (07 §15.5, §16)
             age = time() - sent_at / 1000
             metrics.lag.observe(age if age > 0 else -age)
             late = age > self._max_lag
@@ -162,17 +162,17 @@ class Hub:
         metrics.broadcast.observe(perf_counter() - started)
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
-        """Tell those who want to know that someone joined."""
+        """Deliver a join push to subscribers with join and leave pushes."""
         self._metrics.of(channel).received_join.value += 1
         self._deliver_presence_event(channel, JoinPush(info), JOIN)
 
     def on_leave(self, channel: str, info: ClientInfo) -> None:
-        """Tell those who want to know that someone left."""
+        """Deliver a leave push to subscribers with join and leave pushes."""
         self._metrics.of(channel).received_leave.value += 1
         self._deliver_presence_event(channel, LeavePush(info), LEAVE)
 
     def on_publication_pending(self) -> None:
-        """See `BrokerEvents`: publishers get their own publications with their answers."""
+        """See `BrokerEvents`: publishers get their own publications together with their replies."""
         self._flusher.batch_replies()
 
     def on_restored(self) -> None:
@@ -181,8 +181,8 @@ class Hub:
             self.on_broker_restored()
 
     def on_subscription_revoked(self, channel: str) -> None:
-        """See `RevocationEvents`: everybody is told, and may try again. Who is still subscribing cannot be told other
-        than by the end of the connection."""
+        """See `RevocationEvents`: all subscribers are unsubscribed and may subscribe again. Those still subscribing can
+        only be informed by a disconnect."""
         live = self.channels.get(channel)
         if live is not None:
             live.subscribed = False
@@ -193,7 +193,7 @@ class Hub:
     # ------------------------------------------------------------------------------------------ one subscriber
 
     def send(self, subscriber: Subscriber, publication: Publication) -> None:
-        """Send one publication to one subscriber, filtered as its subscription says."""
+        """Send one publication to one subscriber, subject to its filter."""
         delivery = subscriber.delivery
         live = self.channels[subscriber.channel]
         if delivery.tags_filter is not None and not delivery.tags_filter.matches(publication.tags):
@@ -206,10 +206,11 @@ class Hub:
         if self._dirty:
             self._flusher.schedule()
 
-    # ------------------------------------------------------------------------------------------ inside
+    # ------------------------------------------------------------------------------------------ delivery
 
     def _deliver(self, members: Members, frame: Frame, flow: Flow) -> bool:
-        """Put one frame into the outbox of each member (DESIGN rule 2). False when the members were closed instead."""
+        """Append one frame to the outbox of each member (DESIGN rule 2). False when the members are disconnected
+        instead."""
         if isinstance(frame, Disconnect):
             self._disconnect_later(members, frame)
             return False
@@ -228,13 +229,14 @@ class Hub:
         return True
 
     def _frames_after_latest(self, live: LiveChannel, publication: Publication, use_delta: bool) -> PublicationFrames:
-        """Patches based on what was delivered here last, which is this one from now on (07 §21)."""
+        """Frames with patches based on the publication last delivered on this node, which is this one from now on (07
+        §21)."""
         base, live.latest = live.latest if use_delta else None, publication
         return PublicationFrames(publication, base, self._max_message)
 
     def _deliver_delta(self, group: Group, flow: Flow, frames: PublicationFrames, *, has_base: bool) -> None:
-        """Fresh members get the publication in full, ready ones a patch; then all are ready, or fresh where no patch
-        can follow: outside the stream, or where no position or a filter leaves the base uncertain (01 §10.3)."""
+        """Deliver in full to fresh members, a patch to ready ones; then all are ready, or fresh where no patch can
+        follow: outside the stream, or where a missing position or a filter makes the base uncertain (01 §10.3)."""
         delivery, prefix = group.delivery, group.prefix
         if group.members and not has_base:
             group.reset_deltas()
@@ -270,17 +272,17 @@ class Hub:
                     live.go_live(subscriber, delta_ready=False, now=monotonic())
 
     def _deliver_fresh(self, live: LiveChannel, subscriber: Subscriber, frames: PublicationFrames) -> None:
-        """Deliver a publication in full to one subscriber, whatever its group gets."""
+        """Deliver a publication in full to one subscriber, independent of its group."""
         delivery = subscriber.delivery
         prefix = live.prefix(delivery)
         frame = frames.delta(delivery, prefix, fresh=True) if delivery.delta else frames.plain(delivery, prefix)
         self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
 
     def _buffer(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication, epoch: str) -> None:
-        """Keep a publication for who is still subscribing. While an engine hangs this goes on and on: who has more
-        coming than may wait in an outbox is closed, like everybody else."""
+        """Buffer a publication for a subscribing session. While an engine hangs the buffer grows: beyond the outbox
+        limit the session is disconnected, like any slow consumer."""
         if publication.offset and subscriber.delivery.positioned and subscriber.epoch != epoch:
-            if subscriber.epoch:  # of a stream that is gone
+            if subscriber.epoch:  # of a previous stream
                 buffer[:] = [each for each in buffer if not each.offset]
             subscriber.epoch = epoch
         buffer.append(publication)
@@ -293,7 +295,7 @@ class Hub:
     def _accept_ungrouped(
         self, live: LiveChannel, subscriber: Subscriber, publication: Publication, epoch: str, late: bool
     ) -> bool:
-        """The rules of `_accept` for one subscriber with a position of its own."""
+        """Apply the rules of `_accept` to a subscriber with its own position."""
         offset = publication.offset
         if not offset:
             return True
@@ -332,7 +334,7 @@ class Hub:
             self._flusher.schedule()
 
     def _disconnect_json(self, live: LiveChannel) -> None:
-        """End everybody in the channel who is sent JSON, also who gets no join and leave pushes (01 §2.2)."""
+        """Disconnect all JSON subscribers of the channel, also those without join and leave pushes (01 §2.2)."""
         for group in live.groups.values():
             if group.delivery.wire.codec.pushes_json:
                 self._disconnect_later((*group.members, *group.fresh), DISCONNECT_INAPPROPRIATE_PROTOCOL)
@@ -342,17 +344,18 @@ class Hub:
         self._disconnect_later(sent_json, DISCONNECT_INAPPROPRIATE_PROTOCOL)
 
     def _disconnect_later(self, sessions: Iterable[Session], disconnect: Disconnect) -> None:
-        """End connections that could not take a delivery."""
+        """Disconnect sessions to which a delivery failed."""
         self._to_disconnect += [(session, disconnect) for session in sessions]
         self._schedule_end()
 
     def _end_insufficient(self, subscribers: list[Subscriber]) -> None:
-        """End subscriptions that have missed something."""
+        """End subscriptions that have missed a publication."""
         self._insufficient += subscribers
         self._schedule_end()
 
     def _schedule_end(self) -> None:
-        """In the next turn of the loop, since it changes the groups, and a publisher among them is answered first."""
+        """In the next turn of the event loop, since it changes the groups, and a publisher among them gets its reply
+        first."""
         if not self._end_scheduled:
             self._end_scheduled = True
             asyncio.get_running_loop().call_soon(self._end_all)
@@ -368,7 +371,7 @@ class Hub:
 
 
 def _join_leave_receivers(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:
-    """Members, with whatever holds their delivery, that get join and leave pushes."""
+    """Members with join and leave pushes, each with the object that holds their delivery."""
     found: list[tuple[Members, Group | Subscriber]] = []
     for group in live.groups.values():
         if group.delivery.push_join_leave:

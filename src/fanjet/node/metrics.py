@@ -1,4 +1,4 @@
-"""What is counted about a node (10 B.5)."""
+"""Metrics of a node (10 B.5)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PUBLICATION, JOIN, LEAVE = "push_publication", "push_join", "push_leave"
 
 
 class ChannelMetrics:
-    """What is counted about the channels of one label `channel_namespace`."""
+    """Metrics of channels with one value of the label `channel_namespace`."""
 
     __slots__ = (
         "_namespace",
@@ -92,12 +92,12 @@ class ChannelMetrics:
         self.actions[action].value += 1
 
     def read(self, action: str) -> None:
-        """Count a read of the stream, which counts as `history` whatever it is for."""
+        """Count a read of the stream, which also counts as `history`."""
         self.actions[action].value += 1
         self.actions["history"].value += 1
 
     def sent(self, frame_type: str, wire: WireFormat) -> Flow:
-        """What is sent in a wire format: looked up once per group and publication."""
+        """Counter of messages sent in a wire format: looked up once per group and publication."""
         flow = self._wires.get((frame_type, wire))
         if flow is None:
             flow = self._wires[frame_type, wire] = self._sent.cell(
@@ -107,7 +107,7 @@ class ChannelMetrics:
 
 
 class _Families:
-    """The metrics that a channel's namespace is a label of."""
+    """The metrics with the label `channel_namespace`."""
 
     def __init__(self, registry: Registry) -> None:
         counter, histogram = registry.counter, registry.histogram
@@ -148,8 +148,8 @@ class _Families:
 
 
 class NodeMetrics:
-    """All of it. `namespace_of` finds the namespace of a channel where that is a label, else all channels have one that
-    is empty."""
+    """All metrics of a node. `namespace_of` finds a channel's namespace where it is a label; otherwise the label is
+    empty."""
 
     def __init__(self, registry: Registry | None = None, namespace_of: Callable[[str], str] | None = None) -> None:
         registry = Registry() if registry is None else registry
@@ -157,10 +157,10 @@ class NodeMetrics:
         self._families = families = _Families(registry)
         self._namespace_of = namespace_of
         self.any_channel = ChannelMetrics(families, "")
-        """Of channels whose namespace is no label, and of what has to do with no channel."""
+        """Metrics of channels whose namespace is not a label, and metrics without channel."""
         self._by_namespace = {"": self.any_channel}
         self.every_channel = self.any_channel if namespace_of is None else None
-        """What `of` finds for all channels alike, where it does: who asks for each publication saves the call."""
+        """The result of `of` when it is the same for all channels: hot paths read it to save the call."""
         self.sent_control = families.sent.cell("control", "", shown=True)
         self.received_control = families.received.cell("control", "", shown=True)
         self._surveys = registry.timing(
@@ -174,38 +174,38 @@ class NodeMetrics:
         self.removed_clients = self.any_channel.actions["remove_client"]
 
     def of(self, channel: str) -> ChannelMetrics:
-        """What is counted about a channel."""
+        """The metrics of a channel."""
         if self._namespace_of is None:
             return self.any_channel
         return self.of_namespace(self._namespace_of(channel))
 
     @property
     def has_namespace_label(self) -> bool:
-        """Whether the namespace of a channel is a label."""
+        """Whether a channel's namespace is a label."""
         return self._namespace_of is not None
 
     def namespace_of(self, channel: str) -> str:
-        """The label `channel_namespace` of a channel."""
+        """The value of a channel's label `channel_namespace`."""
         return "" if self._namespace_of is None or not channel else self._namespace_of(channel)
 
     def of_namespace(self, namespace: str) -> ChannelMetrics:
-        """What is counted about the channels with this label."""
+        """The metrics of channels with this label value."""
         metrics = self._by_namespace.get(namespace)
         if metrics is None:
             metrics = self._by_namespace[namespace] = ChannelMetrics(self._families, namespace)
         return metrics
 
     def publications(self) -> int:
-        """How many were published."""
+        """Number of publications sent."""
         return int(sum(metrics.sent_publication.value for metrics in self._by_namespace.values()))
 
     def count(self, action: str) -> None:
-        """Count an action that has to do with no channel."""
+        """Count an action without channel."""
         self.any_channel.count(action)
 
     @contextmanager
     def surveying(self, operation: str) -> Iterator[None]:
-        """Count a survey, and the time until all have answered."""
+        """Count a survey and observe its duration."""
         self.count("survey")
         started = time.perf_counter()
         try:
@@ -214,10 +214,10 @@ class NodeMetrics:
             self._surveys.cell(operation).observe(time.perf_counter() - started)
 
     def set_version(self, version: str) -> None:
-        """Tell what runs."""
+        """Set the build's version."""
         self._build.cell(version).value = 1
 
     def set_numbers(self, clients: int, users: int, subscriptions: int, channels: int, nodes: int) -> None:
-        """Tell how many there are."""
+        """Set the gauges of current numbers."""
         for gauge, number in zip(self._numbers, (clients, users, subscriptions, channels, nodes), strict=True):
             gauge.value = number

@@ -1,4 +1,4 @@
-"""The node: one facade over hub, connections, broker and presence, for the sessions and for the server API."""
+"""The node: a facade over hub, connections, broker and presence, for sessions and the server API."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SURVEY_SECONDS: Final = 9.0
-"""An answer that takes longer would miss the time that HTTP grants it (05 Q8)."""
+"""Survey timeout: a longer one would exceed the HTTP timeout (05 Q8)."""
 EMULATION_SECONDS: Final = 10.0
 
 
 class Node:
     """One node of the cluster.
 
-    `open_engines` gets the hub, for the broker to report to, and the node's id. `namespaces` change on reload: nothing
-    caches what they resolved.
+    `open_engines` gets the hub, to which the broker reports, and the node's id. `namespaces` change on reload: nothing
+    caches their results.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Node:
         metrics: NodeMetrics | None = None,
         metrics_interval: float = 60.0,
     ) -> None:
-        """What the metrics have come to is told the other nodes anew every `metrics_interval` seconds."""
+        """The metrics snapshot for other nodes is renewed every `metrics_interval` seconds."""
         self.uid = str(uuid.uuid4())
         self.name = name
         self.namespaces = namespaces
@@ -128,7 +128,7 @@ class Node:
             self.cluster = cluster
 
     async def _start_cluster(self, controller: Controller) -> Cluster:
-        from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf costs 10 MB, which one node alone need not spend)
+        from .cluster.cluster import Cluster  # noqa: PLC0415 (Protobuf takes 10 MB, which a single node does not need)
 
         cluster = Cluster(
             controller,
@@ -145,13 +145,13 @@ class Node:
         return cluster
 
     def lost_engines(self) -> set[str]:
-        """What cannot be reached or is not heard now."""
+        """Engines that are unreachable or have stopped responding."""
         return self._engines.outages
 
     # ------------------------------------------------------------------------------------------ channels
 
     def change_namespaces(self, namespaces: Namespaces) -> None:
-        """Those of a configuration that was read again count from now on."""
+        """Apply the namespaces of a reloaded configuration."""
         self.namespaces = namespaces
         self._subscriptions.resubscribe_misrouted()
 
@@ -160,8 +160,8 @@ class Node:
         return self.namespaces.resolve(channel).options
 
     def subscribe_channel(self, subscriber: Subscriber) -> Awaitable[None]:
-        """Register a subscriber; done once the broker delivers its channel, which may be at once (`DONE`). After a
-        failure, too, it is `unsubscribe_channel` that ends it."""
+        """Register a subscriber; the result completes once the broker delivers its channel, and is `DONE` if it does
+        already. `unsubscribe_channel` removes it, also after a failure."""
         channel = self.hub.add(subscriber)
         if subscriber.delivery.delta:
             channel.keeps_latest = self.resolve(channel.name).keep_latest_publication
@@ -170,12 +170,12 @@ class Node:
         return self._subscriptions.ensure(channel)
 
     def is_subscribing(self, channel: str) -> bool:
-        """Whether subscribers of a channel wait for the broker."""
+        """Whether a broker call for the channel is under way."""
         live = self.hub.channels.get(channel)
         return live is not None and live.pending is not None
 
     def prefetch_channels(self, channels: Iterable[str]) -> None:
-        """Subscribers of these channels are about to come."""
+        """Subscribe to channels whose subscribers are about to arrive."""
         self._subscriptions.prefetch(channels)
 
     def unsubscribe_channel(self, subscriber: Subscriber) -> None:
@@ -185,7 +185,7 @@ class Node:
             self._subscriptions.release(empty)
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
-        """Publish into a channel (05 §6.1, §7). What has not to be awaited is a `Published`, as the broker's is."""
+        """Publish into a channel (05 §6.1, §7). Returns a `Published` if nothing has to be awaited, like the broker."""
         metrics = self.metrics.every_channel or self.metrics.of(channel)
         metrics.sent_publication.value += 1
         if options.idempotency_key or options.version:
@@ -193,27 +193,27 @@ class Node:
         return self.broker.publish(channel, data, options)
 
     async def _publish_deduplicated(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """Publish what may turn out to have been published already."""
+        """Publish what may turn out to be a duplicate."""
         published = await self.broker.publish(channel, data, options)
         if published.suppressed:
             self.metrics.of(channel).suppressed[published.suppressed].value += 1
         return published
 
     def publish_join(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
-        """Tell all nodes that a subscription became active."""
+        """Publish the join of a subscription to all nodes."""
         self.metrics.of(channel).sent_join.value += 1
         return self.broker.publish_join(channel, info)
 
     def publish_leave(self, channel: str, info: ClientInfo) -> Coroutine[Any, Any, None]:
-        """Tell all nodes that a subscription ended."""
+        """Publish the leave of a subscription to all nodes."""
         self.metrics.of(channel).sent_leave.value += 1
         return self.broker.publish_leave(channel, info)
 
     async def history(
         self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int
     ) -> History:
-        """Read a stream as asked for by a client or the API (07 §2.2). Raises error 107 for a reverse read from
-        offset 0, 108 when the broker keeps none, 112 for a position of another epoch."""
+        """Read a stream for a client or the API (07 §2.2). Raises error 107 for a reverse read from offset 0, 108 when
+        the broker keeps no history, 112 for a position of another epoch."""
         if reverse and since is not None and since.offset == 0:
             raise ReplyError(ERROR_BAD_REQUEST)
         self.metrics.of(channel).count("history")
@@ -231,20 +231,20 @@ class Node:
         await self.broker.remove_history(channel)
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
-        """Who is in a channel, by client id."""
+        """Clients in a channel, by client id."""
         return await self.presence_manager.presence(channel)
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
-        """How many clients and how many users are in a channel."""
+        """Numbers of clients and users in a channel."""
         return await self.presence_manager.presence_stats(channel)
 
     async def check_position(self, channel: LiveChannel, meta_ttl: int) -> bool:
-        """Compare the positions of the channel's subscribers with the top of its stream (07 §20); those who have missed
-        something lose their subscriptions. False when the stream could not be read: then nobody knows."""
+        """Compare the positions of the channel's subscribers with the top of its stream (07 §20); subscriptions that
+        have missed publications end. False when the stream could not be read."""
         desynchronised = await self._desynchronised(channel, meta_ttl)
         if desynchronised and self._confirms_mismatch(
             channel.name
-        ):  # what the first read found may just have been on its way
+        ):  # the first read may have found a publication still in transit
             desynchronised = await self._desynchronised(channel, meta_ttl)
         for subscriber in desynchronised or ():
             subscriber.session.on_insufficient_state(subscriber)
@@ -254,7 +254,7 @@ class Node:
         try:
             return self.resolve(channel).shared_position_sync
         except ReplyError:
-            return False  # of a namespace that is no more
+            return False  # the namespace was removed
 
     async def _desynchronised(self, channel: LiveChannel, meta_ttl: int) -> list[Subscriber] | None:
         before = (channel.offset, channel.epoch)
@@ -265,22 +265,22 @@ class Node:
             log_failure(log, "error checking stream position", error, channel=channel.name)
             return None
         if (channel.offset, channel.epoch) != before:
-            return []  # what came during the read may be newer than what it found
+            return []  # publications delivered during the read may be newer than its result
         return channel.desynchronised_subscribers(top.offset, top.epoch)
 
     async def _check_position(self, channel: LiveChannel) -> None:
         try:
             meta_ttl = int(self.resolve(channel.name).history_meta_ttl)
         except ReplyError:
-            return  # of a namespace that is no more: the subscriptions end in other ways
+            return  # the namespace was removed: the subscriptions end in other ways
         if not await self.check_position(channel, meta_ttl):
-            channel.checked_at = 0.0  # due at the next tick
+            channel.checked_at = 0.0  # due at the next periodic check
 
     # ------------------------------------------------------------------------------------------ emulation
 
     async def emulate(self, request: EmulationRequest) -> None:
-        """Have commands run by the connection that they are for, and wait until they have (02 §7.4). Raises
-        `UnknownNode`; that there is no such connection, or that the data are no commands, is nobody's business."""
+        """Run commands on their connection, wherever it is, and wait for them (02 §7.4). Raises `UnknownNode`; a
+        missing connection and invalid data are ignored."""
         session, data = request.session, bytes(request.data)
         if request.node == self.uid:
             with self.metrics.surveying(EMULATION):
@@ -299,7 +299,7 @@ class Node:
         options: SubscriptionOptions,
         since: StreamPosition | None,
     ) -> None:
-        """Subscribe connections (05 §6.3). Raises error 100 when one of this node's failed."""
+        """Subscribe connections (05 §6.3). Raises error 100 when one on this node failed."""
         if self.cluster is not None:
             await self.cluster.subscribe(connection_filter, channel, options, since)
         await self._operations.subscribe(connection_filter, channel, options, since)
@@ -317,7 +317,7 @@ class Node:
         self._operations.disconnect(connection_filter, disconnect)
 
     async def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
-        """Move the expiry of connections (05 §6.6)."""
+        """Set the expiry of connections (05 §6.6)."""
         if self.cluster is not None:
             await self.cluster.refresh(connection_filter, expired=expired, expire_at=expire_at, info=info)
         self._operations.refresh(connection_filter, expired=expired, expire_at=expire_at, info=info)
@@ -325,14 +325,14 @@ class Node:
     # ------------------------------------------------------------------------------------------ the cluster
 
     def announce(self) -> None:
-        """Take stock of this node, and tell the others. To be called every 3 s (07 §14.5)."""
+        """Collect this node's info and send it to the other nodes. Called every 3 s (07 §14.5)."""
         own = self._node_info.collect()
         if self.cluster is not None:
             self.cluster.heartbeat(own)
             self._node_info.node_count = len(self.cluster.registry)
 
     async def info(self) -> list[NodeInfo]:
-        """The nodes of the cluster, as each has last announced itself."""
+        """The nodes of the cluster, as last announced."""
         others = [] if self.cluster is None else self.cluster.registry.other_nodes()
         return [self._node_info.current(), *others]
 
@@ -352,15 +352,15 @@ class Node:
             raise ReplyError(ERROR_INTERNAL) from error
 
     async def drain(self, seconds: float) -> None:
-        """Take no more clients, and close the connections that there are with 3001, spread over so many seconds; for
-        the other nodes this one stays as it was until the end."""
+        """Accept no more clients, and disconnect the current ones with 3001, spread over `seconds`; other nodes are not
+        notified."""
         self.shutting_down = True
         if seconds > 0:
             await drain(self.connections, seconds)
 
     async def survey(self, name: str, question: bytes, *, within: float, to: str = "") -> SurveyResults:
-        """What one node, or all, this one included, answer `within` so many seconds to a question of this server's own.
-        Nodes that cannot be asked are silent."""
+        """Run an extension survey of one node, or of all, this one included, `within` so many seconds. Nodes that
+        cannot be reached are missing."""
         if self.cluster is None or to == self.uid:
             return await self._local_survey(name, question, [])
         others = [one for one in self.cluster.registry.other_nodes() if not to or one.uid == to]
@@ -376,7 +376,7 @@ class Node:
         return SurveyResults({} if respond is None else {self.uid: await respond(question)}, silent)
 
     async def notify(self, name: str, data: bytes, *, to: str = "") -> None:
-        """Tell one other node, or all, without waiting for an answer. Who cannot be told misses it."""
+        """Send a notification to one other node, or to all. Failures are logged."""
         if self.cluster is not None:
             try:
                 await self.cluster.notify(name, data, to=to)
@@ -384,8 +384,8 @@ class Node:
                 log_failure(log, "error telling other nodes", error, notice=name)
 
     async def shut_down(self) -> None:
-        """Tell the other nodes that this one goes, then close every connection with 3001; the broker's subscriptions
-        end with the broker (07 §1.5)."""
+        """Notify the other nodes, then disconnect all clients with 3001; the broker's subscriptions end with the broker
+        (07 §1.5)."""
         self.shutting_down = True
         if self.cluster is not None:
             await self.cluster.announce_shutdown()
@@ -394,7 +394,7 @@ class Node:
             session.disconnect(DISCONNECT_SHUTDOWN)
 
     async def close(self) -> None:
-        """Let go of the engines. Connections have ended."""
+        """Close the engines. Connections have ended."""
         self._position_checks.stop()
         if self.cluster is not None:
             await self.cluster.close()

@@ -1,4 +1,4 @@
-"""What a node says of itself (07 §14.5)."""
+"""Collects this node's info for the cluster (07 §14.5)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 class NodeInfoCollector:
-    """Counts what there is on this node. What its metrics have come to is taken anew every `metrics_interval`
-    seconds, and how much they have grown since the last time (10 E)."""
+    """Counts this node's connections, users, subscriptions and channels. The metrics snapshot, with the growth since
+    the previous one, is renewed every `metrics_interval` seconds (10 E)."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class NodeInfoCollector:
         self._metrics_interval = metrics_interval
         self._metrics_at = -inf
         self.node_count = 1
-        """Nodes of the cluster, to be told by who knows."""
+        """Nodes of the cluster, set by the owner."""
         self.last = NodeInfo(uid, name, version, 0, 0, 0, 0)
-        """The last count."""
+        """The info collected last."""
         metrics.registry.before_reading(self.count)
         self.collect()
 
     def count(self) -> None:
-        """Tell the metrics how many there are."""
+        """Set the gauges of current numbers."""
         self._metrics.set_numbers(
             clients=len(self._connections),
             users=self._connections.user_count,
@@ -61,7 +61,7 @@ class NodeInfoCollector:
         return sum(1 for _ in self._hub.active_channels())
 
     def collect(self) -> NodeInfo:
-        """Count anew."""
+        """Collect the info anew."""
         now = time.monotonic()
         last = replace(
             self.last,
@@ -78,7 +78,7 @@ class NodeInfoCollector:
         return last
 
     def current(self) -> NodeInfo:
-        """The last count, with the time that has passed since."""
+        """The info collected last, with the current uptime."""
         return replace(self.last, uptime=int(time.monotonic() - self._started))
 
     def _items(self) -> dict[str, float]:

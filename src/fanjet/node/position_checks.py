@@ -1,4 +1,4 @@
-"""Positions are checked when the broker comes back from a loss: nobody waits for the next publication to learn it."""
+"""Checks stream positions after a broker outage, without waiting for the next publications."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MAX_CONCURRENT: Final = 256
-"""Channels whose streams are read at the same time, which remote engines do in one go."""
+"""Channels whose streams are read concurrently, which remote engines do in one batch."""
 
 
 class PositionChecks:
-    """Runs `check` for every channel that had positioned subscribers when the broker came back."""
+    """Runs `check` for every channel with positioned subscribers when the broker is available again."""
 
     def __init__(self, hub: Hub, check: Callable[[LiveChannel], Awaitable[None]]) -> None:
         self._hub = hub
@@ -29,12 +29,12 @@ class PositionChecks:
         hub.on_broker_restored = self.start
 
     def start(self) -> None:
-        """Check all, from the first one on, even if that was going on."""
+        """Check all channels; restarts a check under way."""
         self.stop()
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
-        """Check no more."""
+        """Cancel a check under way."""
         if self._running is not None:
             self._running.cancel()
 

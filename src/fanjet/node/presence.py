@@ -1,4 +1,4 @@
-"""Presence as the node has it: the engine's, every call counted."""
+"""A presence manager that counts calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CountedPresence:
-    """A `PresenceManager` that hands on the coroutines of another."""
+    """A `PresenceManager` that returns the coroutines of another."""
 
     def __init__(self, manager: PresenceManager, metrics: NodeMetrics) -> None:
         self._manager = manager

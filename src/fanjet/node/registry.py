@@ -1,4 +1,4 @@
-"""What is known of the cluster's nodes."""
+"""Info about the cluster's nodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class UnknownNode(Exception):  # noqa: N818 (says what is wrong)
-    """The cluster has no node of this id, or not any more."""
+    """The cluster has no node with this id."""
 
 
 class NodeMetrics(Struct, frozen=True):
@@ -17,7 +17,7 @@ class NodeMetrics(Struct, frozen=True):
 
 
 class NodeInfo(Struct, frozen=True):
-    """One node as the server API's `info` shows it. `uptime` in whole seconds."""
+    """One node in the server API's `info`. `uptime` in whole seconds."""
 
     uid: str
     name: str

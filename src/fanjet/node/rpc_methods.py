@@ -1,4 +1,4 @@
-"""Procedures of the embedding program, which the server API calls by name (05 §6.13)."""
+"""RPC methods of the embedding program, called through the server API (05 §6.13)."""
 
 from collections.abc import Awaitable, Callable
 

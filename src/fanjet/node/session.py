@@ -1,4 +1,4 @@
-"""What the node needs to know of a connection."""
+"""The interface of a session to the node."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Session(Protocol):
-    """One live connection, as the hub and the API see it."""
+    """One live connection, as seen by the hub and the API."""
 
     outbox: list[bytes] | None
-    """Frames to write; None when there are none. The hub appends to it and marks the session dirty (DESIGN rule 3)."""
+    """Frames to write; None without any. The hub appends to it and marks the session dirty (DESIGN rule 3)."""
 
     @property
     def client_id(self) -> str:
@@ -34,28 +34,29 @@ class Session(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str] | None:
-        """What the application says of the connection, to be found by."""
+        """Labels set by the application, for filtering."""
 
     def flush(self) -> None:
-        """Write what the outbox holds, as far as the transport takes it."""
+        """Write the outbox, as far as the transport accepts it."""
 
     async def run_commands(self, data: bytes) -> None:
-        """Run commands that came by a request of their own, and return when they have run (02 §7.4). Raises
-        `MalformedFrame` for data that holds none."""
+        """Run commands of a separate request, and return when they have run (02 §7.4). Raises `MalformedFrame` for data
+        without commands."""
 
     def disconnect(self, disconnect: Disconnect) -> None:
         """Close the connection (01 §5.9). Never waits."""
 
     def on_insufficient_state(self, subscriber: Subscriber) -> None:
-        """A positioned subscription missed something: end it with 2500, or the connection with 3010 (01 §8.6)."""
+        """A positioned subscription has missed a publication: end it with 2500, or the connection with 3010 (01
+        §8.6)."""
 
     async def subscribe_by_server(
         self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
     ) -> None:
-        """Make or renew a server-side subscription (05 §6.3). Raises `ReplyError` when it can't be made."""
+        """Make or renew a server-side subscription (05 §6.3). Raises `ReplyError` when it fails."""
 
     async def unsubscribe_by_server(self, channel: str, unsubscribe: Unsubscribe) -> None:
-        """End a subscription and push `unsubscribe`, also when there was none (05 §6.4)."""
+        """End a subscription and push `unsubscribe`, also without a subscription (05 §6.4)."""
 
     def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
-        """Move the connection's expiry, `expire_at` in Unix seconds, 0 for none (05 §6.6)."""
+        """Set the connection's expiry, `expire_at` in Unix seconds, 0 for none (05 §6.6)."""

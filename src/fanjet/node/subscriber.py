@@ -1,4 +1,4 @@
-"""One connection's place in one channel, as the hub sees it."""
+"""One connection's state in one channel, for the hub."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 UNCOUNTED: Final = Gauge()
-"""Counts subscribers that are no client's."""
+"""The gauge of subscribers that are not a client's."""
 
 
 class Delivery(Struct, frozen=True, cache_hash=True, gc=False):
-    """What decides the bytes that a subscriber gets: all subscribers with equal deliveries share their frames."""
+    """Determines the bytes that a subscriber gets: subscribers with equal deliveries share their frames."""
 
     wire: WireFormat
     positioned: bool
@@ -32,19 +32,19 @@ class Delivery(Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class Subscriber(Struct, eq=False, gc=False):
-    """A subscription's state towards the hub. A struct, which is made in half the time, and like all that a connection
-    consists of one that the collector need not look at: what is in a cycle with it, whoever ends it cuts.
+    """A subscription's state for the hub. A struct, which is created in half the time and is not garbage collected;
+    reference cycles with it are broken when it ends.
 
-    It is *subscribing* while `buffer` is a list: publications are kept there, of `buffered` bytes, until the reply is
-    in the outbox. Then it is *live*: in a group of its channel, sharing the channel's position, or *apart* with a
-    position of its own until the channel has caught up with what it has read.
+    It is *subscribing* while `buffer` is a list: publications of `buffered` bytes are kept there until the reply is in
+    the outbox. Then it is *live*: in a group of its channel, sharing the channel's position, or *ungrouped* with a
+    position of its own until the channel has caught up with it.
     """
 
     session: Session
     channel: str
     delivery: Delivery
     inflight: Gauge = UNCOUNTED
-    """Counts it among those that there are now."""
+    """The gauge that counts it while it is in the hub."""
     buffer: list[Publication] | None = []
     buffered: int = 0
     offset: int = 0

@@ -1,4 +1,4 @@
-"""What nodes ask each other, and API and transports through them (07 §14.6)."""
+"""Surveys of the contract between nodes, for the API and transports (07 §14.6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUCCESS: Final = 0
 
 
 class ChannelsError(IntEnum):
-    """Why a node did not tell its channels."""
+    """Why a node did not return its channels."""
 
     INTERNAL = 1
     BAD_REQUEST = 2
@@ -36,14 +36,14 @@ class EmulationError(IntEnum):
 
 
 class SurveyResult(Struct, frozen=True):
-    """What one node answered; code 0 is success."""
+    """One node's result; code 0 is success."""
 
     code: int
     data: bytes = b""
 
 
 class SurveyResponder:
-    """Answers for this node."""
+    """Answers surveys for this node."""
 
     def __init__(self, connections: Connections, hub: Hub) -> None:
         self._connections = connections
@@ -59,8 +59,8 @@ class SurveyResponder:
         }
 
     async def emulate(self, session_id: str, data: bytes) -> int:
-        """Have commands run by the connection with this session id, and wait until they have (02 §7.4). Returns 0, or
-        an `EmulationError`."""
+        """Run commands on the connection with this session id, and wait for them (02 §7.4). Returns 0, or an
+        `EmulationError`."""
         session = self._connections.of_session(session_id)
         if session is None:
             return EmulationError.NO_SUCH_SESSION

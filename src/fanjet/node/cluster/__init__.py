@@ -1,1 +1,1 @@
-"""The other nodes: who they are, what they are told and asked (07 §14)."""
+"""The other nodes of the cluster: registry, control messages, surveys (07 §14)."""

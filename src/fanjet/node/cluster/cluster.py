@@ -1,4 +1,4 @@
-"""This node among the others: announcements, orders and questions over a controller (07 §14)."""
+"""Control messages between this node and the others: announcements, operations, surveys (07 §14)."""
 
 from __future__ import annotations
 
@@ -91,17 +91,17 @@ class Cluster:
             "refresh": self._on_refresh,
         }
 
-    # ------------------------------------------------------------------------------------------ to the others
+    # ------------------------------------------------------------------------------------------ sending
 
     async def announce(self, own: NodeInfo) -> None:
-        """Tell everybody of this node. Raises what the controller raises."""
+        """Send this node's info to all nodes. Raises the controller's errors."""
         self.registry.update(own)
         fresh = own.metrics is not self._metrics_sent
         await self._send_control(node=node_message(own, with_metrics=fresh))
         self._metrics_sent = own.metrics
 
     def heartbeat(self, own: NodeInfo) -> None:
-        """Announce this node without waiting, and now and then forget those that have fallen silent."""
+        """Announce this node without waiting, and periodically remove nodes that have stopped announcing."""
         self._keep_task(asyncio.get_running_loop().create_task(self._announce_safely(own)))
         self._heartbeats += 1
         if self._heartbeats % HEARTBEATS_PER_SWEEP == 0:
@@ -109,7 +109,7 @@ class Cluster:
                 log.info("node has fallen silent", node=uid)
 
     async def _announce_safely(self, own: NodeInfo) -> None:
-        """A failure is told once: until the controller is back, every attempt fails."""
+        """A failure is logged once per outage: every attempt fails until the controller is back."""
         try:
             await self.announce(own)
         except Exception as error:
@@ -121,11 +121,12 @@ class Cluster:
 
     @property
     def last_will(self) -> bytes:
-        """What tells the others that this node is gone, for who notices that it is (`engines.LastWillController`)."""
+        """The control message that removes this node, for a controller that detects its failure
+        (`engines.LastWillController`)."""
         return pb.Command(uid=self._uid, shutdown=pb.Shutdown()).SerializeToString()
 
     async def announce_shutdown(self) -> None:
-        """Tell everybody that this node goes; that nobody hears it does not matter."""
+        """Notify all nodes of this node's shutdown; failures are logged and ignored."""
         try:
             await self._send_control(shutdown=pb.Shutdown())
         except Exception as error:
@@ -138,26 +139,26 @@ class Cluster:
         options: SubscriptionOptions,
         since: StreamPosition | None,
     ) -> None:
-        """Have the others subscribe their connections."""
+        """Subscribe connections of the other nodes."""
         await self._broadcast_operation(subscribe=subscribe_message(connection_filter, channel, options, since))
 
     async def unsubscribe(self, connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> None:
-        """Have the others unsubscribe their connections."""
+        """Unsubscribe connections of the other nodes."""
         await self._broadcast_operation(unsubscribe=unsubscribe_message(connection_filter, channel, unsubscribe))
 
     async def disconnect(self, connection_filter: ConnectionFilter, disconnect: Disconnect) -> None:
-        """Have the others close their connections."""
+        """Disconnect connections of the other nodes."""
         await self._broadcast_operation(disconnect=disconnect_message(connection_filter, disconnect))
 
     async def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
-        """Have the others move the expiry of their connections."""
+        """Set the expiry of connections of the other nodes."""
         await self._broadcast_operation(
             refresh=refresh_message(connection_filter, expired=expired, expire_at=expire_at, info=info)
         )
 
     async def channels(self, pattern: str, seconds: float) -> dict[str, int]:
         """The channels of all nodes with their number of subscriptions. Raises `SurveyTimeout`, error 100 when a node
-        answers with an error, and what the controller raises."""
+        returns an error, and the controller's errors."""
         request = pb.ChannelsRequest(pattern=pattern).SerializeToString()
         counts: dict[str, int] = {}
         for answer in (await self._survey(CHANNELS, request, seconds)).values():
@@ -168,14 +169,14 @@ class Cluster:
         return counts
 
     async def emulate(self, node: str, session: str, data: bytes, seconds: float) -> None:
-        """Have another node run the commands of one of its connections, and wait until it has. Raises `SurveyTimeout`,
-        and what the controller raises."""
+        """Run commands on a connection of another node, and wait for them. Raises `SurveyTimeout`, and the controller's
+        errors."""
         request = pb.EmulationRequest(node=node, session=session, data=data).SerializeToString()
         await self._survey(EMULATION, request, seconds, to=node)
 
     async def survey(self, name: str, request: bytes, seconds: float, *, to: str = "") -> dict[str, bytes]:
-        """What nodes that have answered in time say to a question of this server's own: one, or all, this one included.
-        Raises what the controller raises."""
+        """Run an extension survey of one node, or of all, this one included; returns the results that arrived in time.
+        Raises the controller's errors."""
         try:
             answers = await self._survey(name, request, seconds, to=to)
         except SurveyTimeout as late:
@@ -183,11 +184,11 @@ class Cluster:
         return {uid: answer.data for uid, answer in answers.items() if answer.code == SUCCESS}
 
     async def notify(self, name: str, data: bytes, *, to: str = "") -> None:
-        """Tell one node, or all others, without waiting for an answer. Raises what the controller raises."""
+        """Send a notification to one node, or to all others. Raises the controller's errors."""
         await self._send_control(to, notification=pb.Notification(op=name, data=data))
 
     async def _broadcast_operation(self, **content: Any) -> None:
-        """Raises error 100 when the others cannot be told: then nothing is to be done here either."""
+        """Raises error 100 when the message cannot be published: then the operation must not run here either."""
         try:
             await self._send_control(**content)
         except Exception as error:
@@ -210,22 +211,22 @@ class Cluster:
         return await self._surveys.ask(ask, expected, seconds, own)
 
     async def _send_control(self, to: str = "", **content: Any) -> None:
-        """Send a control message, named by its field, to one node, or to all. Raises what the controller raises."""
+        """Send a control message, named by its field, to one node, or to all. Raises the controller's errors."""
         self._metrics.sent_control.value += 1
         message = pb.Command(uid=self._uid, **content)
         await self._controller.publish_control(message.SerializeToString(), to)
 
     async def close(self) -> None:
-        """Give up what is under way for other nodes."""
+        """Cancel work under way for other nodes."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # ------------------------------------------------------------------------------------------ from the others
+    # ------------------------------------------------------------------------------------------ receiving
 
     def on_control(self, data: bytes) -> None:
-        """Take a control message; one that this node sent comes back and means nothing (07 §14.3)."""
+        """Handle a control message; messages of this node are received too and are ignored (07 §14.3)."""
         self._metrics.received_control.value += 1
         message = pb.Command()
         try:
@@ -309,12 +310,12 @@ class Cluster:
         self._surveys.on_answer(response.id, message.uid, SurveyResult(response.code, response.data))
 
     def _on_notification(self, message: pb.Command) -> None:
-        """Of this server's own: the contract has none (07 §14.7)."""
+        """An extension: the contract has no notifications (07 §14.7)."""
         notice = message.notification
         self._extension_surveys.handle_notification(notice.op, message.uid, notice.data)
 
     def _run_eagerly(self, failure: str, work: Coroutine[Any, Any, None]) -> None:
-        """Begin at once, so that orders begin in the order in which they came."""
+        """Start at once, so that operations start in the order of their messages."""
 
         def log_failure(_: None, error: BaseException | None) -> None:
             if error is not None:

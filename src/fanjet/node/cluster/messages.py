@@ -1,4 +1,4 @@
-"""Control messages made from what the node deals in, and back (07 §14.1)."""
+"""Converts between control messages and the node's types (07 §14.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def node_message(node: NodeInfo, *, with_metrics: bool) -> pb.Node:
-    """What a node says of itself; metrics travel once per snapshot."""
+    """Encode a node's info; metrics are sent once per snapshot."""
     metrics = None
     if with_metrics and node.metrics is not None:
         metrics = pb.Metrics(interval=node.metrics.interval, items=node.metrics.items)
@@ -34,7 +34,7 @@ def node_message(node: NodeInfo, *, with_metrics: bool) -> pb.Node:
 
 
 def node_of(message: pb.Node) -> NodeInfo:
-    """The node that the message describes."""
+    """Decode a node's info."""
     metrics = None
     if message.HasField("metrics"):
         metrics = NodeMetrics(message.metrics.interval, dict(message.metrics.items))
@@ -54,7 +54,7 @@ def node_of(message: pb.Node) -> NodeInfo:
 def subscribe_message(
     connection_filter: ConnectionFilter, channel: str, options: SubscriptionOptions, since: StreamPosition | None
 ) -> pb.Subscribe:
-    """A subscription to be made; only these options travel (07 §14.4)."""
+    """Encode a subscribe operation; only these options are transferred (07 §14.4)."""
     return pb.Subscribe(
         user=connection_filter.user,
         channel=channel,
@@ -76,7 +76,7 @@ def subscribe_message(
 
 
 def options_of(message: pb.Subscribe) -> SubscriptionOptions:
-    """The options of a subscription that another node wants made."""
+    """Decode the options of a subscribe operation."""
     known = message.source in Source.__members__.values()
     return SubscriptionOptions(
         Source(message.source) if known else Source.UNKNOWN,
@@ -92,14 +92,14 @@ def options_of(message: pb.Subscribe) -> SubscriptionOptions:
 
 
 def position_of(message: pb.Subscribe) -> StreamPosition | None:
-    """Where recovery is to begin."""
+    """Decode the stream position to recover from."""
     if not message.HasField("recover_since"):
         return None
     return StreamPosition(message.recover_since.offset, message.recover_since.epoch)
 
 
 def unsubscribe_message(connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> pb.Unsubscribe:
-    """A subscription to be ended."""
+    """Encode an unsubscribe operation."""
     return pb.Unsubscribe(
         channel=channel,
         user=connection_filter.user,
@@ -113,7 +113,7 @@ def unsubscribe_message(connection_filter: ConnectionFilter, channel: str, unsub
 
 
 def disconnect_message(connection_filter: ConnectionFilter, disconnect: Disconnect) -> pb.Disconnect:
-    """Connections to be closed."""
+    """Encode a disconnect operation."""
     return pb.Disconnect(
         user=connection_filter.user,
         whitelist=connection_filter.whitelist,
@@ -127,7 +127,7 @@ def disconnect_message(connection_filter: ConnectionFilter, disconnect: Disconne
 
 
 def refresh_message(connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> pb.Refresh:
-    """An expiry to be moved."""
+    """Encode a refresh operation."""
     return pb.Refresh(
         user=connection_filter.user,
         client=connection_filter.client,
@@ -141,7 +141,7 @@ def refresh_message(connection_filter: ConnectionFilter, *, expired: bool, expir
 
 
 def connection_filter_of(message: pb.Subscribe | pb.Unsubscribe | pb.Disconnect | pb.Refresh) -> ConnectionFilter:
-    """The connections that a message is about."""
+    """Decode the connection filter of an operation."""
     return ConnectionFilter(
         user=message.user,
         client=message.client,

@@ -1,4 +1,4 @@
-"""The nodes that this one has heard of (07 §14.5)."""
+"""Registry of the cluster's nodes (07 §14.5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fanjet.node.registry import NodeInfo
 
 MAX_AGE: Final = 7.0
-"""Seconds after which a node that was not heard of is forgotten."""
+"""Seconds after which a node without announcements is removed."""
 
 
 class Registry:
@@ -31,7 +31,7 @@ class Registry:
         return uid in self._nodes
 
     def update(self, node: NodeInfo) -> bool:
-        """Take what a node says of itself; without metrics it keeps those it has sent before. True for a new one."""
+        """Store a node's info; without metrics it keeps its previous ones. True for a new node."""
         known = self._nodes.get(node.uid)
         if node.metrics is None and known is not None:
             node = replace(node, metrics=known.metrics)
@@ -40,13 +40,13 @@ class Registry:
         return known is None
 
     def forget(self, uid: str) -> None:
-        """A node has left."""
+        """Remove a node that has left."""
         if uid != self._own:
             self._nodes.pop(uid, None)
             self._seen_at.pop(uid, None)
 
     def sweep(self) -> list[str]:
-        """Forget the nodes that have fallen silent, and return their ids."""
+        """Remove nodes without recent announcements, and return their ids."""
         earliest = self._clock() - MAX_AGE
         silent = [uid for uid, seen_at in self._seen_at.items() if seen_at < earliest and uid != self._own]
         for uid in silent:
@@ -54,5 +54,5 @@ class Registry:
         return silent
 
     def other_nodes(self) -> list[NodeInfo]:
-        """Every other node as it has last announced itself."""
+        """All other nodes, as last announced."""
         return [node for uid, node in self._nodes.items() if uid != self._own]

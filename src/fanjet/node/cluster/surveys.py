@@ -1,4 +1,4 @@
-"""Questions to all nodes, or to one (07 §14.6)."""
+"""Surveys of all nodes, or of one (07 §14.6)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SurveyTimeout(Exception):  # noqa: N818 (says what happened)
-    """Not every node has answered in time; `answers` are those of the others."""
+    """Not every node has answered in time; `answers` are the results that arrived."""
 
     def __init__(self, text: str, answers: dict[str, SurveyResult]) -> None:
         super().__init__(text)
@@ -21,7 +21,7 @@ class SurveyTimeout(Exception):  # noqa: N818 (says what happened)
 
 
 class _PendingSurvey:
-    """A survey that waits for answers."""
+    """A survey that waits for results."""
 
     def __init__(self, expected: int) -> None:
         self.expected = expected
@@ -40,7 +40,7 @@ class _PendingSurvey:
 
 
 class Surveys:
-    """The surveys of this node that are under way."""
+    """This node's surveys under way."""
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
@@ -49,8 +49,8 @@ class Surveys:
     async def ask(
         self, ask: Callable[[int], Awaitable[None]], expected: int, seconds: float, own: tuple[str, SurveyResult] | None
     ) -> dict[str, SurveyResult]:
-        """Send a question by `ask`, which gets the survey's number, and wait for the answers of `expected` nodes, this
-        node's `own` among them. Raises `SurveyTimeout` after so many, and what `ask` raises."""
+        """Send a survey by `ask`, which gets its number, and wait for the results of `expected` nodes, including this
+        node's `own`. Raises `SurveyTimeout` after `seconds`, and the errors of `ask`."""
         number = next(self._ids)
         survey = self._open[number] = _PendingSurvey(expected)
         late = asyncio.get_running_loop().call_later(seconds, survey.expire, seconds)
@@ -65,7 +65,7 @@ class Surveys:
         return survey.answers
 
     def on_answer(self, number: int, uid: str, answer: SurveyResult) -> None:
-        """Take an answer; one that comes late, or twice, is dropped."""
+        """Record a result; late and repeated ones are dropped."""
         survey = self._open.get(number)
         if survey is not None:
             survey.add(uid, answer)
