@@ -176,7 +176,7 @@ class _EngineBuilder(Struct, frozen=True):
         from .redisnats import RedisNatsBroker  # noqa: PLC0415
 
         log.warn("redisnats broker is not released, it may be changed or removed at any point")
-        redis = self._redis_broker(settings.redis, _shards(settings.redis), name, carries_messages=False)
+        redis = self._redis_broker(settings.redis, _shards(settings.redis), name, delivers_messages=False)
         return RedisNatsBroker(redis, nats, self.events), controller
 
     def _memory_broker(self) -> tuple[Broker, Controller | None]:
@@ -195,7 +195,7 @@ class _EngineBuilder(Struct, frozen=True):
         return SharedPresenceManager(self.client)
 
     def _redis_broker(
-        self, settings: BrokerRedisConnection, shards: Shards, name: str = "", *, carries_messages: bool = True
+        self, settings: BrokerRedisConnection, shards: Shards, name: str = "", *, delivers_messages: bool = True
     ) -> RedisBroker:
         from .redis import PubSubOptions, RedisBroker, partition_tags  # noqa: PLC0415
 
@@ -213,7 +213,7 @@ class _EngineBuilder(Struct, frozen=True):
             prefix=settings.prefix,
             history_meta_ttl=int(self.config.channel.history_meta_ttl),
             use_lists=settings.history_use_lists,
-            carries_messages=carries_messages,
+            delivers_messages=delivers_messages,
             pubsub=pubsub,
             count_error=self.metrics.redis.error_counter(name),
         )

@@ -115,7 +115,7 @@ def _nats_broker(engine: str, events: BrokerEvents, installations: Installations
         str(uuid.uuid4()),
         prefix=prefix,
         history_meta_ttl=3600,
-        carries_messages=False,
+        delivers_messages=False,
     )
     return RedisNatsBroker(redis, over_nats, events)
 

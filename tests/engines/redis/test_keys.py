@@ -27,7 +27,7 @@ def test_shard_indices(channel, fnv, shards):
 
 def all_names(names: ChannelKeys) -> list[str]:
     return [
-        names.messages("chat:1"),
+        names.pubsub_channel("chat:1"),
         names.stream("chat:1"),
         names.stream_meta("chat:1"),
         names.list("chat:1"),

@@ -70,7 +70,7 @@ class RedisBroker:
     `history_meta_ttl` (whole seconds) is the default of calls without one; 0: streams do not expire. `count_error` gets
     the names of errors (07 §24).
 
-    `carries_messages`: False if another broker delivers messages, and Redis only stores streams and idempotency keys.
+    `delivers_messages`: False if another broker delivers messages, and Redis only stores streams and idempotency keys.
     """
 
     keeps_history = True
@@ -85,7 +85,7 @@ class RedisBroker:
         prefix: str,
         history_meta_ttl: int,
         use_lists: bool = False,
-        carries_messages: bool = True,
+        delivers_messages: bool = True,
         pubsub: PubSubOptions = PubSubOptions(),  # noqa: B008 (it is frozen)
         count_error: Callable[[str], None] = lambda _error: None,
     ) -> None:
@@ -95,7 +95,7 @@ class RedisBroker:
         self._history_meta_ttl = history_meta_ttl
         self._use_lists = use_lists
         self._count_error = count_error
-        self._carries_messages = carries_messages
+        self._delivers_messages = delivers_messages
         self._pubsub_options = pubsub
         self._pubsub = BrokerPubSub(
             pubsub, NodeChannels(prefix, uid), self._on_message, events.on_restored, count_error
@@ -116,7 +116,7 @@ class RedisBroker:
         await self._shards.start(needs_replicas=needs_replicas)
         await asyncio.gather(*(self._check(shard) for shard in self._shards))
         self._locations = [Location(shard, self._keys_in(shard)) for shard in self._shards]
-        if self._carries_messages:
+        if self._delivers_messages:
             await self._pubsub.start(self._shards)
 
     async def close(self) -> None:
@@ -137,14 +137,14 @@ class RedisBroker:
     def subscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.subscribe`."""
         index = self._shards.index_of(channel)
-        name = self._locations[index].keys.messages(channel).encode()
+        name = self._locations[index].keys.pubsub_channel(channel).encode()
         self._channels[name] = channel
         return self._pubsub.group_of(index, channel).subscribe(name)
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """See `Broker.unsubscribe`."""
         index = self._shards.index_of(channel)
-        name = self._locations[index].keys.messages(channel).encode()
+        name = self._locations[index].keys.pubsub_channel(channel).encode()
         self._channels.pop(name, None)
         return self._pubsub.group_of(index, channel).unsubscribe(name)
 
@@ -158,7 +158,7 @@ class RedisBroker:
         record = encode_publication(data, options, now, delta=options.use_delta)
         if options.idempotency_key:
             return self._publish_unless_repeated(channel, record, options.idempotency_key)
-        if not self._carries_messages:
+        if not self._delivers_messages:
             return _DONE
         route = self._route(channel)
         if route.name in self._channels and not options.use_delta and len(record) <= _MAX_OWN_SIZE:
@@ -173,10 +173,10 @@ class RedisBroker:
         location = self._location_of(channel)
         keys = (location.keys.result(channel, idempotency_key),)
         repeated = await self._publish_once.run(
-            location.shard, keys, record, location.keys.messages(channel), RESULT_TTL
+            location.shard, keys, record, location.keys.pubsub_channel(channel), RESULT_TTL
         )
         # It is not counted as suppressed (07 §6.1), but the delivering broker has to know.
-        return _REPEATED if repeated and not self._carries_messages else _DONE
+        return _REPEATED if repeated and not self._delivers_messages else _DONE
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         """See `Broker.publish_join`."""
@@ -209,7 +209,7 @@ class RedisBroker:
     # ------------------------------------------------------------------------------------------ inside
 
     def _keys_in(self, shard: Shard) -> ChannelKeys:
-        if not self._carries_messages:
+        if not self._delivers_messages:
             return StorageOnlyKeys(self._prefix, tagged=shard.is_cluster)
         if self._pubsub_options.tags:
             return PartitionedKeys(self._prefix, self._pubsub_options.tags)
@@ -217,7 +217,7 @@ class RedisBroker:
 
     def _find_route(self, channel: str) -> _Route:
         location = self._location_of(channel)
-        name = location.keys.messages(channel)
+        name = location.keys.pubsub_channel(channel)
         execute = location.shard.execute if self._pubsub_options.tags else location.shard.publish
         return _Route(execute, name.encode(), b"*3\r\n" + pack_words(self._publish, name))
 

@@ -92,7 +92,7 @@ class StreamStorage:
                 options.idempotency_key,
             ),
             record,
-            channel_keys.messages(channel),
+            channel_keys.pubsub_channel(channel),
             options.history_size,
             options.history_ttl,
             meta_ttl,
@@ -108,7 +108,7 @@ class StreamStorage:
         the words between publication and epoch. Packing them each time takes 2 µs."""
         stream, meta = channel_keys.stream(channel), channel_keys.stream_meta(channel)
         command_prefix = self._publish.command_prefix((stream, meta), 6)
-        return stream, command_prefix, pack_words(channel_keys.messages(channel), size, ttl, meta_ttl)
+        return stream, command_prefix, pack_words(channel_keys.pubsub_channel(channel), size, ttl, meta_ttl)
 
     async def read(
         self,
@@ -163,7 +163,7 @@ class ListStorage:
                 options.idempotency_key,
             ),
             record,
-            channel_keys.messages(channel),
+            channel_keys.pubsub_channel(channel),
             options.history_size - 1,
             options.history_ttl,
             meta_ttl,

@@ -10,7 +10,7 @@ class ChannelKeys:
 
     def __init__(self, prefix: str, *, tagged: bool) -> None:
         start, self._end = ("{", "}") if tagged else ("", "")
-        self._messages = f"{prefix}.client.{start}"
+        self._pubsub_channel = f"{prefix}.client.{start}"
         self._stream = f"{prefix}.stream.{start}"
         self._stream_meta = f"{prefix}.stream.meta.{start}"
         self._list = f"{prefix}.list.{start}"
@@ -21,9 +21,9 @@ class ChannelKeys:
         self._users = f"{prefix}.presence.user.clients.{start}"
         self._users_expiry = f"{prefix}.presence.user.expire.{start}"
 
-    def messages(self, channel: str) -> str:
+    def pubsub_channel(self, channel: str) -> str:
         """PUB/SUB channel of publications, joins and leaves."""
-        return self._messages + channel + self._end
+        return self._pubsub_channel + channel + self._end
 
     def stream(self, channel: str) -> str:
         """STREAM of publications."""
@@ -61,8 +61,8 @@ class PartitionedKeys(ChannelKeys):
         self._tags = tags
         self._prefix = prefix
 
-    def messages(self, channel: str) -> str:
-        """See `ChannelKeys.messages`."""
+    def pubsub_channel(self, channel: str) -> str:
+        """See `ChannelKeys.pubsub_channel`."""
         return self._tagged("client", channel)
 
     def stream(self, channel: str) -> str:
@@ -92,7 +92,7 @@ class PartitionedKeys(ChannelKeys):
 class StorageOnlyKeys(ChannelKeys):
     """Keys without PUB/SUB, where another broker delivers: scripts do not publish to an empty name."""
 
-    def messages(self, channel: str) -> str:
+    def pubsub_channel(self, channel: str) -> str:
         """Empty."""
         return ""
 
