@@ -37,7 +37,7 @@ class HttpCall:
         self._scope = scope
         self._head = head
         self._route = route
-        self._body_stream = MessageReceiver(receive)
+        self._receiver = MessageReceiver(receive)
         self._sender = MessageSender(send, self)
         self._exchange: Exchange | None = None
         self._owner: StreamOwner | None = None
@@ -49,7 +49,7 @@ class HttpCall:
             if not (head.expects_continue and head.content_length) or self._start(self._unread(ContinueRequired)):
                 await self._collect()
             while self._exchange is not None or self._owner is not None:
-                message = await self._body_stream.next()
+                message = await self._receiver.next()
                 if message is not None and message["type"] == "http.disconnect":
                     break
             await self._sender.finish()
@@ -72,7 +72,7 @@ class HttpCall:
     def on_refused(self) -> None:
         """The client has gone."""
         self._disconnect()
-        self._body_stream.stop()
+        self._receiver.stop()
 
     def _disconnect(self) -> None:
         owner, self._owner = self._owner, None
@@ -136,7 +136,7 @@ class HttpCall:
         """The answer is complete: hear no more of the client."""
         self._exchange = self._owner = None
         self._sender.close()
-        self._body_stream.stop()
+        self._receiver.stop()
 
     def _report_blocked(self) -> None:
         if self._sender.blocked:
@@ -166,10 +166,10 @@ class HttpCall:
     async def _receive(self, *, first: bool) -> Message | None:
         """The next message, None when it did not come in time. Hosts have the first at hand where there is no body."""
         if first and self._head.content_length <= 0:
-            return await self._body_stream.next()
+            return await self._receiver.next()
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                return await self._body_stream.next()
+                return await self._receiver.next()
         except TimeoutError:
             self.send_response(408, b"", b"", ())
             return None

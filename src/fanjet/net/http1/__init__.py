@@ -1,4 +1,4 @@
-"""HTTP/1.1 (RFC 9112), server side: bytes in, requests to endpoints, responses out."""
+"""HTTP/1.1 server (RFC 9112): reads requests, calls endpoints, writes responses."""
 
 from .connection import HttpConnection
 from .exchange import Exchange

@@ -1,4 +1,4 @@
-"""Being told how requests were answered, whatever answers them: for logs and counters."""
+"""Observes the status of responses, for access logs and metrics."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .stream import BodyFraming, ResponseStream, StreamOwner
 
 Done = Callable[[int], None]
-"""Gets the status once the answer is complete, 0 when there was none."""
+"""Called with the status once the response is complete, 0 if there was none."""
 
 
 class ObservedConnection:
-    """Stands between an exchange and its connection."""
+    """Wraps the connection of an exchange."""
 
     __slots__ = ("_connection", "_done")
 
@@ -51,7 +51,7 @@ class ObservedConnection:
         self._done(101)
 
     def accept_session(self, session: Any, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Where a session of WebTransport can begin."""
+        """For streams that can become a WebTransport session."""
         cast("Any", self._connection).accept_session(session, headers)
         self._done(200)
 
@@ -60,12 +60,12 @@ class ObservedConnection:
         headers: Sequence[tuple[bytes, bytes]],
         make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
     ) -> None:
-        """Where a stream can become a tunnel."""
+        """For streams that can become a tunnel."""
         cast("Any", self._connection).open_tunnel(headers, make_protocol)
         self._done(200)
 
     def accept_socket(self, *how: Any) -> None:
-        """Where a host conducts the handshake of a WebSocket."""
+        """For ASGI servers, which perform the WebSocket handshake."""
         cast("Any", self._connection).accept_socket(*how)
         self._done(101)
 
@@ -76,7 +76,7 @@ class ObservedConnection:
 
 
 class ObservedStream:
-    """Stands between a body and who writes it. What is written goes directly to the body."""
+    """Wraps a streamed body and its owner. Writes go directly to the body."""
 
     __slots__ = ("_ended", "_owner", "_stream", "write")
 
@@ -88,7 +88,7 @@ class ObservedStream:
         self._stream: ResponseStream | None = None
 
     def begin(self, stream: ResponseStream) -> None:
-        """The body that it stands before."""
+        """Set the wrapped body."""
         self._stream = stream
         self.write = stream.write
 
@@ -122,7 +122,7 @@ class ObservedStream:
             owner.on_lost()
 
     def _end(self) -> ResponseStream | None:
-        """Forget both, which hold this object: no collector looks at them."""
+        """Drop both references, which form a cycle: the garbage collector does not run on connections."""
         stream, self._stream = self._stream, None
         self._owner = None
         if stream is not None:

@@ -1,4 +1,4 @@
-"""Request bodies that did not come in one piece with their head."""
+"""Readers of request bodies that arrive in several parts."""
 
 from typing import Final, Protocol
 
@@ -12,16 +12,16 @@ class Body(Protocol):
     """Collects a body."""
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take `data`. Returns what lies behind the body once it is complete, None before.
+        """Process `data`. Returns the bytes after the body once it is complete, None before.
 
         Raises `UnreadableBody`.
         """
 
     def value(self) -> bytes:
-        """The body so far."""
+        """The body received so far."""
 
     def take(self) -> bytes:
-        """The body so far, which is forgotten."""
+        """Return and drop the body received so far."""
 
 
 class LengthBody:
@@ -34,7 +34,7 @@ class LengthBody:
         self._parts: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take `data`; see `Body`."""
+        """See `Body`."""
         missing = self._missing
         if len(data) < missing:
             self._parts.append(data)
@@ -45,17 +45,17 @@ class LengthBody:
         return data[missing:]
 
     def value(self) -> bytes:
-        """The body so far."""
+        """The body received so far."""
         return b"".join(self._parts)
 
     def take(self) -> bytes:
-        """The body so far, which is forgotten."""
+        """Return and drop the body received so far."""
         parts, self._parts = self._parts, []
         return b"".join(parts)
 
 
 class ChunkedBody:
-    """A body in chunks (RFC 9112 section 7.1); extensions and trailers are skipped, both within bounds."""
+    """A chunked body (RFC 9112 section 7.1); extensions and trailers are skipped, within bounds."""
 
     __slots__ = ("_buffer", "_limit", "_missing", "_parts", "_size", "_trailer_bytes")
 
@@ -71,7 +71,7 @@ class ChunkedBody:
         self._trailer_bytes = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take `data`; see `Body`. Raises `BodyTooLarge` as soon as the chunk sizes exceed the limit."""
+        """See `Body`. Raises `BodyTooLarge` as soon as the chunk sizes exceed the limit."""
         buffer = self._buffer
         buffer += data
         while True:
@@ -88,11 +88,11 @@ class ChunkedBody:
                 return bytes(buffer)
 
     def value(self) -> bytes:
-        """The body so far."""
+        """The body received so far."""
         return b"".join(self._parts)
 
     def take(self) -> bytes:
-        """The body so far, which is forgotten."""
+        """Return and drop the body received so far."""
         parts, self._parts = self._parts, []
         return b"".join(parts)
 
@@ -121,10 +121,10 @@ class ChunkedBody:
         self._missing = size + 2 if size else self._TRAILER
 
     def _take_chunk(self, buffer: bytearray) -> bool:
-        """Take what is there of the current chunk; True when it is complete."""
+        """Consume the available part of the current chunk; True when it is complete."""
         missing = self._missing
         if len(buffer) < missing:
-            # The line end stays in the buffer, to be checked in one piece.
+            # The line end stays in the buffer, to be checked as a whole.
             take = min(len(buffer), missing - 2)
             if take > 0:
                 self._parts.append(bytes(buffer[:take]))

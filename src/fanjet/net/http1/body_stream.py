@@ -1,4 +1,4 @@
-"""Request bodies that are taken piece by piece, for endpoints that do not want them whole."""
+"""Request bodies delivered in chunks, for endpoints that stream them."""
 
 from __future__ import annotations
 
@@ -11,94 +11,95 @@ if TYPE_CHECKING:
 
 
 class BodySource(Protocol):
-    """The connection, as the body on it sees it."""
+    """The connection that delivers a streamed body."""
 
     def resume_body(self, *, send_continue: bool) -> None:
-        """Deliver pieces; `send_continue`: tell the client to send the body."""
+        """Deliver chunks; `send_continue`: send 100 Continue first."""
 
     def pause_body(self) -> None:
-        """Deliver no more pieces."""
+        """Stop delivering chunks."""
 
 
 class BodyStream:
-    """A body on its way. Nothing comes before `start`."""
+    """A request body in chunks. Nothing is delivered before `start`."""
 
     __slots__ = ("_awaited", "_connection", "on_chunk")
 
     def __init__(self, connection: BodySource, *, awaited: bool) -> None:
-        """`awaited`: the client waits for leave to send it."""
+        """`awaited`: the client waits for 100 Continue."""
         self._connection = connection
         self._awaited = awaited
         self.on_chunk: Callable[[bytes, bool], None] = _drop
 
     def start(self, on_chunk: Callable[[bytes, bool], None]) -> None:
-        """Let `on_chunk` have each piece, and whether it is the last, which may be empty; not once the connection is
+        """Call `on_chunk` with each chunk, and whether it is the last, which may be empty; not after the connection is
         lost."""
         self.on_chunk = on_chunk
         awaited, self._awaited = self._awaited, False
         self._connection.resume_body(send_continue=awaited)
 
     def pause(self) -> None:
-        """Enough for now: let the client wait."""
+        """Stop reading from the client."""
         self._connection.pause_body()
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         self._connection.resume_body(send_continue=False)
 
 
 class StreamedRequest(Request, frozen=True, eq=False):
-    """A request whose body comes piece by piece."""
+    """A request whose body is delivered in chunks."""
 
     body_stream: BodyStream
 
 
 class PausableStream(Protocol):
-    """A stream among others on its connection (HTTP/2, HTTP/3)."""
+    """A stream of a multiplexed connection (HTTP/2, HTTP/3)."""
 
     def pause(self) -> None:
-        """Let the client send what is left of its window, and no more."""
+        """Stop extending the client's window; it may use up the current one."""
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
 
     def send_continue(self) -> None:
-        """Tell the client to send the body."""
+        """Send 100 Continue."""
 
 
 class BodyStreamFeeder:
-    """Feeds a body from a stream. What comes although nobody reads is kept: the client's window bounds it."""
+    """Delivers a body from a multiplexed stream. Chunks received while paused are buffered: the client's window bounds
+    them."""
 
-    __slots__ = ("_ended", "_kept", "_stream", "body", "reading")
+    __slots__ = ("_buffered", "_ended", "_stream", "body", "reading")
 
     reading: bool
-    """Whether the next piece is waited for."""
+    """Whether the next chunk is awaited."""
 
     def __init__(self, stream: PausableStream, *, awaited: bool) -> None:
-        """`awaited`: the client waits for leave to send the body."""
+        """`awaited`: the client waits for 100 Continue."""
         self.body = BodyStream(self, awaited=awaited)
         self._stream = stream
-        self._kept: list[bytes] = []
+        self._buffered: list[bytes] = []
         self.reading = False
         self._ended = False
         stream.pause()
 
     def on_data(self, data: bytes) -> None:
-        """A piece came."""
-        self._kept.append(data)
-        self._pass_on()
+        """A chunk was received."""
+        self._buffered.append(data)
+        self._deliver()
 
     def on_end(self) -> None:
         """The body is complete."""
         self._ended = True
-        self._pass_on()
+        self._deliver()
 
     def resume_body(self, *, send_continue: bool) -> None:
         """See `BodySource`."""
         if send_continue:
             self._stream.send_continue()
         self.reading = True
-        self._pass_on()
+        self._deliver()
         if self.reading:
             self._stream.resume()
 
@@ -107,10 +108,10 @@ class BodyStreamFeeder:
         self.reading = False
         self._stream.pause()
 
-    def _pass_on(self) -> None:
-        while self._kept and self.reading:
-            self.body.on_chunk(self._kept.pop(0), self._ended and not self._kept)
-            if self._ended and not self._kept:
+    def _deliver(self) -> None:
+        while self._buffered and self.reading:
+            self.body.on_chunk(self._buffered.pop(0), self._ended and not self._buffered)
+            if self._ended and not self._buffered:
                 self.reading = False
         if self._ended and self.reading:
             self.reading = False
@@ -118,4 +119,4 @@ class BodyStreamFeeder:
 
 
 def _drop(_piece: bytes, _last: bool) -> None:
-    """Nobody takes it."""
+    """Discard a chunk."""

@@ -1,6 +1,6 @@
-"""A client that posts to one address again and again, over connections that it keeps (RFC 9112).
+"""A minimal HTTP/1.1 client that posts repeatedly over kept-alive connections (RFC 9112).
 
-A general client spends 100 µs on a call. This one, which can do nothing else, spends a fifth, and needs no task.
+A general client spends 100 µs on a call. This one spends a fifth of that and needs no task.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     Headers = tuple[tuple[str, str], ...]
 
 MAX_IDLE: Final = 255
-"""Unused connections to one server that are kept."""
+"""Idle connections kept per server."""
 MAX_REQUESTS: Final = 10
-"""Until a chain of redirects is given up."""
+"""Requests in a chain of redirects at most."""
 _FOLLOWED_BY_GET: Final = (301, 302, 303)
 _FOLLOWED: Final = frozenset((*_FOLLOWED_BY_GET, 307, 308))
 _FOR_ONE_SERVER: Final = frozenset(("authorization", "cookie"))
-"""Headers that a redirect does not take along to another server."""
+"""Headers that are dropped on a redirect to another server."""
 _OF_A_BODY: Final = frozenset(("content-type", "content-encoding", "content-language", "content-location"))
-"""Headers that go where the body goes."""
+"""Headers that are dropped with the body."""
 _REFERER: Final = frozenset(("referer",))
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What a value may not hold (RFC 9110 section 5.5): control characters but the tab."""
+"""Forbidden in header values (RFC 9110 section 5.5): control characters except the tab."""
 
 
 class HttpClient:
-    """Posts, follows redirects, unpacks gzip. Uses no environment, keeps no cookies, tries nothing twice."""
+    """Posts, follows redirects, decompresses gzip. Ignores proxy variables, keeps no cookies, retries nothing."""
 
     def __init__(
         self, *, timeout: float | None, max_body: int, tls: ssl.SSLContext | None = None, server_name: str = ""
     ) -> None:
         """`timeout`: seconds for a whole exchange. `max_body`: bytes of a response. `tls`: for https, where
-        `server_name` is sent and verified in place of the host's."""
+        `server_name` is sent and verified instead of the host."""
         self._deadlines = Deadlines(timeout)
         self._max_body = max_body
         self._tls = tls
@@ -56,8 +56,7 @@ class HttpClient:
         self._heads = ResponseHeadCache()
 
     async def post(self, target: Target, headers: Headers, body: bytes) -> ClientResponse:
-        """Post and return what came. Raises `ExchangeFailed`, `TimeoutError`, and ValueError for headers that cannot
-        be sent."""
+        """Post and return the response. Raises `ExchangeFailed`, `TimeoutError`, and ValueError for invalid headers."""
         deadline = self._deadlines.begin()
         try:
             response = await self._exchange("POST", target, headers, body, deadline)
@@ -72,7 +71,7 @@ class HttpClient:
             self._deadlines.end(deadline)
 
     def close(self) -> None:
-        """End the connections that are not in use."""
+        """Close the idle connections."""
         self._deadlines.close()
         for pool in self._pools.values():
             pool.close()
@@ -81,7 +80,7 @@ class HttpClient:
     async def _follow(
         self, response: ClientResponse, target: Target, headers: Headers, body: bytes, deadline: Deadline
     ) -> ClientResponse:
-        """The answer at the end of a chain of redirects, of which the first has come."""
+        """Follow redirects and return the last response."""
         method, first = "POST", target.origin
         own_referer = any(name.lower() == "referer" for name, _ in headers)
         for _ in range(MAX_REQUESTS - 1):
@@ -105,7 +104,7 @@ class HttpClient:
     async def _exchange(
         self, method: str, target: Target, headers: Headers, body: bytes, deadline: Deadline
     ) -> ClientResponse:
-        """One request and its response."""
+        """Send one request and return its response."""
         request = b"%bContent-Length: %d\r\n\r\n%b" % (_head(method, target, headers), len(body), body)
         pool = self._pools.get(target.origin)
         if pool is None:
@@ -146,13 +145,13 @@ class HttpClient:
 
 
 class _Pool:
-    """Connections to one server that wait to be used again, the one that has waited longest first."""
+    """Idle connections to one server, the longest idle first."""
 
     def __init__(self) -> None:
         self._idle: deque[ClientConnection] = deque()
 
     def acquire(self) -> ClientConnection | None:
-        """The connection that was used last; it is the most likely to be open."""
+        """Return the most recently used connection; it is the most likely to be open."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_reusable:
@@ -161,7 +160,7 @@ class _Pool:
         return None
 
     def release(self, connection: ClientConnection) -> None:
-        """Keep a connection, as long as there is room."""
+        """Keep a connection for reuse, up to the limit."""
         idle = self._idle
         while idle and not idle[0].is_open:
             idle.popleft()
@@ -171,7 +170,7 @@ class _Pool:
             connection.close()
 
     def close(self) -> None:
-        """End them all."""
+        """Close all connections."""
         while self._idle:
             self._idle.pop().close()
 
@@ -182,8 +181,8 @@ def _without(headers: Headers, names: frozenset[str]) -> Headers:
 
 @lru_cache(maxsize=256)
 def _head(method: str, target: Target, headers: Headers) -> bytes:
-    """The bytes of a request up to the length of its body; surrogates in it stand for bytes that are not UTF-8. Raises
-    ValueError for a header that would break it."""
+    """The bytes of a request up to the length of its body; surrogates stand for bytes that are not UTF-8. Raises
+    ValueError for an unsafe header value."""
     lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
     authorization = target.authorization
     for name, value in headers:

@@ -1,4 +1,4 @@
-"""One connection of an HTTP client: requests go out one at a time, each followed by its response."""
+"""One connection of the HTTP client: one request at a time, each followed by its response."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from .client_head_cache import ResponseHeadCache
 
 _GZIP: Final = 31
-"""What zlib calls the format."""
+"""zlib's window bits for the gzip format."""
 
 
 class ExchangeFailed(Exception):  # noqa: N818 (says what has happened)
-    """There is no response, or none that can be used."""
+    """No response was received, or an invalid one."""
 
 
 class ClientConnection(asyncio.Protocol):
-    """A connection to one server. `on_idle` is called with it whenever it can be used again."""
+    """A connection to one server. `on_idle` is called with it when it can be reused."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class ClientConnection(asyncio.Protocol):
         heads: ResponseHeadCache,
         on_idle: Callable[[ClientConnection], None],
     ) -> None:
-        """`max_body`: bytes, packed and unpacked."""
+        """`max_body`: bytes, compressed and decompressed."""
         self._loop = loop
         self._max_body = max_body
         self._heads = heads
@@ -49,9 +49,9 @@ class ClientConnection(asyncio.Protocol):
         )
         self._waiter: asyncio.Future[ClientResponse] | None = None
         self._is_fresh = True
-        """Whether nothing of a response has come."""
+        """Whether nothing of a response was received yet."""
         self._whole = b""
-        """The first piece of a response while it is looked at: all of it, if it comes to its end there."""
+        """The first chunk of a response while it is parsed: all of it, if the response ends there."""
         self._begin()
 
     @property
@@ -61,12 +61,12 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether a request can be sent and the server has done nothing meanwhile, such as closing, that a busy loop
-        has not come to notice. A request that meets a closed connection fails, and may not be sent again."""
+        """Whether a request can be sent and the server has neither sent data nor closed, which a busy event loop may
+        not have noticed yet. A request on a closed connection fails and must not be retried."""
         return self.is_open and not self._watched.poll(0)
 
     def send(self, request: bytes) -> asyncio.Future[ClientResponse]:
-        """Send a request. The future may raise `ExchangeFailed`; whoever cancels it closes the connection."""
+        """Send a request. The future may raise `ExchangeFailed`; the caller closes the connection if it cancels it."""
         assert self._transport is not None
         self._waiter = waiter = self._loop.create_future()
         self._is_fresh = True
@@ -74,18 +74,18 @@ class ClientConnection(asyncio.Protocol):
         return waiter
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.abort()
 
     def fail(self, reason: str) -> None:
-        """Give up what is under way, and the connection with it."""
+        """Fail the current request and close the connection."""
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(ExchangeFailed(reason))
         self.close()
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Requests may be sent."""
@@ -93,7 +93,7 @@ class ClientConnection(asyncio.Protocol):
         self._watched.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """A piece of a response, or what nobody has asked for."""
+        """A chunk of a response, or unsolicited data."""
         if self._waiter is None:
             self.close()
             return
@@ -111,22 +111,22 @@ class ClientConnection(asyncio.Protocol):
         self._whole = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended, which is the end of a response that does not say its length."""
+        """The connection is closed, which ends a response without a length."""
         if self._until_the_end and exc is None:
             self._complete()
         self.fail("connection closed" if exc is None else str(exc) or type(exc).__name__)
         self._transport = None
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
-        """A response begins, perhaps one that nobody has asked for and that the next one to ask must not get."""
+        """A response starts; an unsolicited one closes the connection, so that no later request gets it."""
         self._begin()
         if self._waiter is None:
             self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Few headers mean anything here."""
+        """Record the few headers that matter."""
         name = name.lower()
         if name == b"content-encoding":
             self._gzipped = value.lower() == b"gzip"
@@ -136,11 +136,11 @@ class ClientConnection(asyncio.Protocol):
             self._is_framed = True
 
     def on_headers_complete(self) -> None:
-        """The status is known, and where the body ends."""
+        """Status and body framing are known."""
         self._until_the_end = not self._is_framed and self._parser.get_status_code() not in {204, 304}
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
+        """A chunk of the body."""
         self._size += len(data)
         if self._size > self._max_body:
             self.fail(f"response longer than {self._max_body} bytes")
@@ -148,7 +148,7 @@ class ClientConnection(asyncio.Protocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """A response has come as a whole; one with a status below 200 is followed by the real one."""
+        """A response is complete; one with a status below 200 is followed by the final one."""
         if self._parser.get_status_code() >= 200:
             self._complete()
 
@@ -180,7 +180,7 @@ class ClientConnection(asyncio.Protocol):
         self._deliver(response, keep_alive=keep_alive)
 
     def _deliver(self, response: ClientResponse, *, keep_alive: bool) -> None:
-        """Hand an answer over. `keep_alive`: the connection may be used again."""
+        """Complete the request. `keep_alive`: the connection may be reused."""
         waiter, self._waiter = self._waiter, None
         if waiter is None or waiter.done():  # given up: whoever did is about to close
             return

@@ -1,4 +1,4 @@
-"""Deadlines that are all equally far away, so that one timer, for the nearest, does for all of them.
+"""Deadlines of exchanges with equal timeouts, driven by one timer.
 
 A timer for each exchange, which nearly all would cancel, is a tenth of its cost.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Deadline:
-    """The time by which an exchange has to be over, and what it waits for until then."""
+    """The deadline of an exchange, and the future it waits for."""
 
     __slots__ = ("expired", "waiting")
 
@@ -22,23 +22,23 @@ class Deadline:
         self.waiting: asyncio.Future[Any] | None = None
 
     def expire(self) -> None:
-        """Cancel what is waited for."""
+        """Cancel the future."""
         self.expired = True
         if self.waiting is not None:
             self.waiting.cancel()
 
 
 class Deadlines:
-    """Those of one client."""
+    """The deadlines of one client."""
 
     def __init__(self, timeout: float | None) -> None:
-        """`timeout`: seconds from the beginning of each, None for no end."""
+        """`timeout`: seconds from the start of each exchange, None for no timeout."""
         self._timeout = inf if timeout is None else timeout
         self._ends: dict[Deadline, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> Deadline:
-        """A deadline, counted from now. It has to be ended."""
+        """Start a deadline. It must be ended."""
         deadline = Deadline()
         if self._timeout < inf:
             self._ends[deadline] = monotonic() + self._timeout
@@ -51,7 +51,7 @@ class Deadlines:
         self._ends.pop(deadline, None)
 
     def close(self) -> None:
-        """No more will begin; those that have begun keep their time."""
+        """Stop the timer; deadlines in progress still expire."""
         if self._timer is not None and not self._ends:
             self._timer.cancel()
 

@@ -1,4 +1,4 @@
-"""Where requests of the HTTP client go to."""
+"""Parses URLs of the HTTP client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VISIBLE: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 class Origin(NamedTuple):
-    """A server that connections lead to."""
+    """A server to connect to."""
 
     host: str
     port: int
@@ -19,7 +19,7 @@ class Origin(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A URL in the parts that a request needs. `authorization` is empty where it names nobody."""
+    """The parts of a URL that a request needs. `authorization` is empty without user information."""
 
     url: str
     origin: Origin
@@ -30,7 +30,7 @@ class Target(NamedTuple):
 
 @lru_cache(maxsize=256)
 def parse_target(url: str) -> Target:
-    """Take a URL apart. Raises ValueError for what cannot be posted to."""
+    """Parse a URL. Raises ValueError if it cannot be requested."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{parts.scheme or 'no scheme'}, {parts.hostname or 'no host'}")
@@ -48,8 +48,8 @@ def parse_target(url: str) -> Target:
 
 
 def referer(last: Target, target: Target) -> tuple[tuple[str, str], ...]:
-    """The header that tells where a redirect came from: nobody is named, and nothing told where it could be overheard
-    (RFC 9110 section 10.1.3)."""
+    """The `Referer` header of a redirect, without user information; none from https to http (RFC 9110 section
+    10.1.3)."""
     if last.origin.tls and not target.origin.tls:
         return ()
     parts = urlsplit(last.url)

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: requests one after another, each answered before the next is looked at."""
+"""One HTTP/1.1 connection: requests are answered sequentially."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,13 +27,13 @@ WRITE_SECONDS: Final = 10.0
 LINGER_SECONDS: Final = 0.5
 
 MAX_WAITING_BYTES: Final = 1 << 16
-"""Pipelined input beyond this waits in the kernel while a request is being answered."""
+"""Pipelined input beyond this stays in the kernel while a request is processed."""
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class HttpConnection(ConnectionDeadline, asyncio.Protocol):
-    """Reads requests and writes their answers."""
+    """Reads requests and writes responses."""
 
     __slots__ = (
         "_body_stream",
@@ -60,29 +60,31 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
     def __init__(self, server: "HttpServer") -> None:
         super().__init__(server.wheel)
         self._server = server
-        self._reader: RequestReader | None = None  # only while there is less, or more, than whole requests
+        self._reader: RequestReader | None = None  # only while incomplete or pipelined requests are buffered
         self._previous: Head | None = None  # of the last request before the reader
-        self._repeated: CachedHead | None = None  # of the last request that was there in one read
+        self._repeated: CachedHead | None = None  # of the last request received in one read
         self._exchange: Exchange | None = None  # being answered
         self._started: float | None = None  # when the request being received began
         self._stream: Http1Stream | None = None  # the body being written
-        self._body_stream: BodyStream | None = None  # the body being received in pieces
-        self._body_unread = False  # the body of the request being answered is not: with the answer the connection ends
-        self._stopped = False  # nothing more is served
+        self._body_stream: BodyStream | None = None  # the body being received in chunks
+        self._body_unread = False  # the request body was not read: the connection ends with the response
+        self._stopped = False  # no more requests are served
         self._close_after_stream = False
         self._serving = False  # inside _serve
         self._paused = False
         self._write_blocked = False
         self._peer_finished = False
-        self._ordinary = False  # whole requests come one by one, their answers are taken, and none is the last
+        self._ordinary = (
+            False  # fast path: complete requests arrive singly, writing is not blocked, the connection stays open
+        )
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has begun since the last was answered."""
+        """Whether every received request is answered and no other has started."""
         return self._exchange is None and self._stream is None and self._reader is None and not self._write_blocked
 
     def close(self) -> None:
-        """Serve no more; close the socket once what was written is out, within the time a response may take."""
+        """Serve no more requests; close the socket once the written bytes are sent, within the write timeout."""
         self._stopped = True
         self._ordinary = False
         self._set_timeout(WRITE_SECONDS)
@@ -90,21 +92,21 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
             self._transport.close()
 
     def drain(self) -> None:
-        """Serve no more than what is being answered."""
+        """Serve no request after the current one."""
         self._ordinary = False
         if self.is_idle:
             self.close()
 
     def abort(self) -> None:
-        """Tear the socket down."""
+        """Abort the connection."""
         self._stopped = True
         self._ordinary = False
         self._transport.abort()
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for the first request."""
+        """Start waiting for the first request."""
         self._transport = transport  # type: ignore[assignment]  # a cast is a call
         server = self._server
         server.connections.add(self)
@@ -113,8 +115,8 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         server.awaiting_request.add(self, self._deadline)
 
     def data_received(self, data: bytes) -> None:
-        """Serve what is complete."""
-        # Nearly every read of a busy connection is one whole request with the head of the one before.
+        """Serve the complete requests."""
+        # Nearly every read of a busy connection is one complete request with the same head as the previous one.
         cached = self._repeated
         if (
             self._ordinary
@@ -130,10 +132,10 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
             self._take(data)
 
     def _take(self, data: bytes) -> None:
-        """Serve what is complete, whatever has come before and whatever this is."""
+        """Serve the complete requests; the general case."""
         reader = self._reader
         ready = self._exchange is None and self._stream is None and not self._write_blocked
-        # A head seen before goes past the reader, too: an exchange takes 1.6 µs instead of 3.6.
+        # A cached head bypasses the reader: an exchange takes 1.6 µs instead of 3.6.
         if ready and reader is None:
             cached = self._find_cached(data)
             if cached is not None and len(data) == cached.size:
@@ -150,7 +152,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         reader.feed(data)
         if self._body_stream is not None:
             if not self._paused:
-                self._pass_on(self._body_stream)
+                self._deliver_body(self._body_stream)
         elif ready:
             self._serve()
         elif reader.waiting > MAX_WAITING_BYTES and not self._paused:
@@ -158,7 +160,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
             self._transport.pause_reading()
 
     def _find_cached(self, data: bytes) -> "CachedHead | None":
-        """What begins with a head seen before, here or on another connection."""
+        """Look up the head that `data` starts with, cached by this or another connection."""
         heads = self._server.heads
         end = data.find(END_OF_HEAD)
         if end <= 0:
@@ -169,11 +171,11 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         return cached
 
     def eof_received(self) -> bool:
-        """The peer will send no more; what it asked for is still answered."""
+        """The client stopped sending; the current request is still answered."""
         self._peer_finished = True
         self._ordinary = False
         if self._stream is not None:
-            self.abort()  # whoever listens to a stream keeps its side open (02 section 14)
+            self.abort()  # clients of streams keep their side open (02 section 14)
             return False
         exchange = self._exchange
         if exchange is not None and not self._server.tls:
@@ -194,16 +196,16 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
             exchange.on_peer_lost(answerable=False)
 
     def pause_writing(self) -> None:
-        """The peer does not take its answers: no more of them until it has."""
+        """The client does not read: write no more responses until it does."""
         self._write_blocked = True
         self._ordinary = False
         if self._stream is not None:
-            self._stream.owner.on_blocked()  # and who owns it decides how long it waits
+            self._stream.owner.on_blocked()  # the owner decides how long to wait
         else:
             self._set_timeout(WRITE_SECONDS)
 
     def resume_writing(self) -> None:
-        """The peer took its answers."""
+        """The client has read the responses."""
         self._write_blocked = False
         if self._stream is not None:
             self._stream.owner.on_writable()
@@ -212,12 +214,12 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         elif not self._stopped:
             self._continue(self._wheel.clock())
 
-    # What the exchange calls.
+    # Called by the exchange.
 
     def send_response(
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
-        """Write the response to the current exchange, then serve what waits."""
+        """Write the response of the current exchange, then serve pipelined requests."""
         exchange = self._exchange
         if self._ordinary and exchange is not None and status == 200 and not headers and exchange.request.head.ordinary:
             self._exchange = None
@@ -233,7 +235,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
     def _respond(
         self, head: "Head", status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
-        """Write any response to any request."""
+        """Write a response; the general case."""
         server = self._server
         close = server.stopping or self._peer_finished or self._body_unread
         close = close or not head.keep_alive or CLOSE_CONNECTION in headers
@@ -253,14 +255,14 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
 
     @property
     def body_framing(self) -> BodyFraming:
-        """Chunks, but for clients of HTTP/1.0."""
+        """Chunked, except for HTTP/1.0 clients."""
         exchange = self._exchange
         return unframed if exchange is None or exchange.request.version == "1.0" else chunked
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
     ) -> ResponseStream:
-        """Write the head of a response; from now on `owner` hears of the peer."""
+        """Write the head of a response; from now on `owner` receives the connection's events."""
         framing = self.body_framing
         exchange, self._exchange = self._exchange, None
         transport = self._transport
@@ -274,18 +276,18 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         keep = framing is chunked and exchange.request.keep_alive and not self._body_unread
         self._close_after_stream = not keep
         self._stream = stream
-        self._previous = self._repeated = None  # streams last, and a head is a kilobyte
+        self._previous = self._repeated = None  # streams are long-lived, and a head takes a kilobyte
         if self._reader is not None:
             self._reader.previous = None
         self._deadline = NEVER
         if not self._server.tls:
-            transport.set_write_buffer_limits(high=0)  # so that a slow peer shows at once (DESIGN section 3)
+            transport.set_write_buffer_limits(high=0)  # detects a slow client at once (DESIGN section 3)
         headers = (*headers, *self._server.common_headers)
         transport.write(stream_head(status, content_type, headers, chunked=framing is chunked, keep_alive=keep))
         return stream
 
     def _finish_stream(self, last: bytes) -> None:
-        """Write the end of a streamed body, then serve the next request, or close."""
+        """Write the end of a streamed body, then serve the next request or close."""
         if self._stream is None:
             return
         self._stream = None
@@ -304,7 +306,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         self._continue(self._wheel.clock())
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Give the socket to another protocol, unless the peer has sent more than the request's head."""
+        """Hand the socket to another protocol, unless the client has sent more than the request head."""
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._stopped:
             return
@@ -320,10 +322,10 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
 
-    # What a body that is taken in pieces calls.
+    # Called by the body stream.
 
     def resume_body(self, *, send_continue: bool) -> None:
-        """Deliver what has come, and what comes."""
+        """Deliver the received chunks and those that follow."""
         if self._stopped or self._body_stream is None:
             return
         if send_continue:
@@ -331,19 +333,19 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        self._pass_on(self._body_stream)
+        self._deliver_body(self._body_stream)
 
     def pause_body(self) -> None:
-        """Let the client wait."""
+        """Stop reading from the client."""
         if not self._paused and not self._stopped and self._body_stream is not None:
             self._paused = True
             self._deadline = NEVER
             self._transport.pause_reading()
 
-    # Steps.
+    # Internals.
 
     def _serve(self) -> None:
-        """Start what is complete, as long as each request is answered at once."""
+        """Start complete requests as long as each is answered at once."""
         if self._serving:
             return
         self._serving = True
@@ -362,7 +364,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
                 if isinstance(body, bytes):
                     self._start_exchange(cached, Request(cached.head, body, self._transport, self._server.tls))
                 elif body is BodyStreamed:
-                    self._body_unread = True  # until it is
+                    self._body_unread = True  # until the last chunk
                     self._start_streamed(cached)
                 else:
                     self._body_unread = True
@@ -378,7 +380,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         self.pause_body()
         self._start_exchange(cached, StreamedRequest(cached.head, b"", self._transport, self._server.tls, body_stream))
 
-    def _pass_on(self, body_stream: BodyStream) -> None:
+    def _deliver_body(self, body_stream: BodyStream) -> None:
         """Deliver what has come of the body."""
         reader = self._reader
         assert reader is not None
@@ -414,7 +416,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
             respond_with_error(exchange, failure)
 
     def _continue(self, now: float) -> None:
-        """An answer is written: serve what has come meanwhile, or wait for it."""
+        """After a response: serve pipelined requests, or wait for the next one."""
         if self._write_blocked:
             return
         self._set_deadline(now + IDLE_SECONDS)
@@ -427,7 +429,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
             self._ordinary = not self._server.common_headers and not self._server.stopping
 
     def _set_request_deadline(self) -> None:
-        """Set the deadline of the request that has begun."""
+        """Set the deadline of the request that has started."""
         reader = self._reader
         if reader is None:
             return
@@ -436,20 +438,20 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         self._set_deadline(self._started + (REQUEST_SECONDS if reader.is_reading_body else HEADER_SECONDS))
 
     def _release_reader(self, reader: RequestReader) -> None:
-        """It holds nothing any more."""
+        """Drop the empty reader."""
         self._previous = reader.previous
         self._reader = None
 
     def _refuse(self, fault: BadRequest) -> None:
-        """Answer what is no request, and hear no more."""
+        """Respond to an invalid request and close."""
         self._transport.write(refusal(fault.status, fault.detail))
         self._close_lingering()
 
     def _close_lingering(self) -> None:
-        """Close, though there may be more to read.
+        """Close although the client may still be sending.
 
-        Closing a socket with unread input resets it, and the reset may overtake the answer. So input is discarded for a
-        moment, until the peer has closed, too.
+        Closing a socket with unread input resets it, and the reset may overtake the response. Input is therefore
+        discarded for a moment, until the client has closed as well.
         """
         self._stopped = True
         self._ordinary = False

@@ -1,4 +1,4 @@
-"""The deadline of a connection, for whatever it waits: one entry of the timing wheel."""
+"""The deadline of a connection: one entry of the timing wheel."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
@@ -12,10 +12,10 @@ NEVER: Final = float("inf")
 
 
 class ConnectionDeadline:
-    """What is aborted when its deadline passes.
+    """A connection that is aborted when its deadline passes.
 
-    The wheel need not know of a later deadline than the one it has, since it asks again then: that is why requests do
-    not move a connection about in it.
+    A deadline moved later is not rescheduled: the wheel checks again when the old one fires. So requests do not move a
+    connection about in the wheel.
     """
 
     __slots__ = ("_deadline", "_scheduled_for", "_wheel", "wheel_slot")
@@ -23,15 +23,15 @@ class ConnectionDeadline:
     def __init__(self, wheel: "TimingWheel") -> None:
         self._wheel = wheel
         self._deadline = NEVER
-        self._scheduled_for = NEVER  # what the wheel, or whoever else looks after it, knows: never later than that
+        self._scheduled_for = NEVER  # what the wheel or the timeout queue knows: never later than the deadline
         self.wheel_slot = NOT_SCHEDULED
 
     @abstractmethod
     def abort(self) -> None:
-        """Give up without a word."""
+        """Abort the connection."""
 
     def on_timer(self, now: float) -> None:
-        """For the wheel: abort if the deadline still stands."""
+        """For the wheel: abort if the deadline has passed."""
         self._scheduled_for = NEVER
         if now >= self._deadline:
             self.abort()

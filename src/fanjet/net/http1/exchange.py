@@ -1,4 +1,4 @@
-"""One request and its answer."""
+"""One request and its response."""
 
 import asyncio
 import logging
@@ -17,44 +17,44 @@ log = logging.getLogger(__name__)
 
 
 class ExchangeConnection(Protocol):
-    """The connection, as its exchange sees it."""
+    """The connection of an exchange."""
 
     def send_response(
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
-        """Write the response and go on to the next request."""
+        """Write the response and continue with the next request."""
 
     @property
     def body_framing(self) -> BodyFraming:
-        """What pieces of a streamed body go through."""
+        """The framing applied to chunks of a streamed body."""
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
     ) -> ResponseStream:
-        """Write the head of a response whose body follows bit by bit."""
+        """Write the head of a response with a streamed body."""
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Write `head` and give the socket away."""
+        """Write `head` and hand over the socket."""
 
     def abort(self) -> None:
-        """Tear the socket down."""
+        """Abort the connection."""
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """A request that waits for exactly one of `respond`, `stream`, `upgrade` and `abort`, now or later.
+    """A request that awaits exactly one of `respond`, `stream`, `upgrade` and `abort`, now or later.
 
-    Once the exchange is over, be it answered or the peer gone, all four do nothing.
+    Once it is answered or the client has disconnected, all four do nothing.
     """
 
     request: Request
     _connection: ExchangeConnection | None
     status: int = 0
-    """The status that was answered, 0 before."""
+    """The status of the response, 0 before it."""
     closed: bool = False
-    """Whether the connection was lost unanswered."""
+    """Whether the connection was lost before the response."""
     on_closed: Callable[[], None] | None = None
-    """Called once when the peer stops sending, which is how it usually leaves, or is lost unanswered. Until the
-    connection is lost an answer is still written, since some clients only close their sending side."""
+    """Called once when the client stops sending, which is how it usually disconnects, or is lost before the response.
+    Until the connection is lost a response is still written, as some clients only close their sending side."""
 
     def respond(
         self,
@@ -63,7 +63,7 @@ class Exchange(msgspec.Struct, eq=False):
         content_type: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        """Answer. Length, date and connection headers are added, and the body is left out where it may not be."""
+        """Send the response. Length, date and connection headers are added; a body is omitted where HTTP forbids it."""
         connection = self._connection
         if connection is not None:
             self._connection = None
@@ -72,7 +72,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     @property
     def body_framing(self) -> BodyFraming:
-        """What pieces of a streamed body have to go through before they are written."""
+        """The framing to apply to chunks of a streamed body before they are written."""
         return unframed if self._connection is None else self._connection.body_framing
 
     def stream(
@@ -82,7 +82,7 @@ class Exchange(msgspec.Struct, eq=False):
         content_type: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> ResponseStream | None:
-        """Begin an answer whose body is written bit by bit. None when the exchange is over: the owner is not told."""
+        """Start a response with a streamed body. Returns None when the exchange is over; the owner is not notified."""
         connection = self._connection
         if connection is None:
             return None
@@ -91,28 +91,28 @@ class Exchange(msgspec.Struct, eq=False):
         return connection.begin_stream(status, content_type, headers, owner)
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Write a whole 101 response and hand the socket to the protocol, whose `connection_made` is called.
+        """Write a complete 101 response and hand the socket to the protocol; calls its `connection_made`.
 
-        Nothing that was received belongs to the new protocol: when bytes have followed the request, the connection is
-        dropped instead, and no protocol made (02 section 6.2).
+        Received bytes are never passed on: if any followed the request, the connection is dropped instead and no
+        protocol is created (02 section 6.2).
         """
         connection = self._finish(101)
         if connection is not None:
             connection.upgrade(head, make_protocol)
 
     def abort(self) -> None:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         connection = self._finish(0)
         if connection is not None:
             connection.abort()
 
     def observe(self, done: Done) -> None:
-        """Have `done` called when the answer is complete. To be asked for before it begins."""
+        """Call `done` when the response is complete. Must be called before it starts."""
         if self._connection is not None:
             self._connection = ObservedConnection(self._connection, done)
 
     def on_peer_lost(self, *, answerable: bool) -> None:
-        """For the connection: the peer stopped sending, or (not `answerable`) the connection is lost."""
+        """For the connection: the client stopped sending, or (not `answerable`) the connection is lost."""
         if self._connection is None:
             return
         if not answerable:
@@ -130,7 +130,7 @@ class Exchange(msgspec.Struct, eq=False):
 
 
 def respond_with_error(exchange: Exchange, failure: Exception) -> None:
-    """Answer what an endpoint raised: 413 or 500, with nothing in the log where the request is to blame (05 §2.3)."""
+    """Respond to an exception of an endpoint with 413 or 500; client errors are not logged (05 §2.3)."""
     if isinstance(failure, BodyTooLarge):
         exchange.respond(413)
         return

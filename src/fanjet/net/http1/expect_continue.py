@@ -1,6 +1,8 @@
-"""Requests whose body is not there. Their endpoints judge the head all the same, and say by asking for the body that it
-would have been needed: what goes with the refusal (CORS headers, say) is their business, and so is whether a client
-that waits for leave to send its body gets it (02 §3.1)."""
+"""Requests without their body, and 100 Continue.
+
+Endpoints check the head of such a request first and raise by accessing the body that they need it. So they choose the
+headers of a refusal, such as CORS, and whether a client that waits for 100 Continue may send the body (02 §3.1).
+"""
 
 from __future__ import annotations
 
@@ -13,33 +15,33 @@ if TYPE_CHECKING:
 
 
 class BodyUnavailable(Exception):  # noqa: N818 (not always an error)
-    """The body was asked for. Raised before anything has come of the request."""
+    """The body was accessed. Raised before any response."""
 
 
 class ContinueRequired(BodyUnavailable):
-    """The client sends the body once it is told to go on; then the endpoint is asked again, about the whole request."""
+    """The client sends the body after 100 Continue; then the endpoint is called again with the complete request."""
 
     endpoint: Endpoint | None = None
-    """Who is asked then in its place, to be set by one that may not do again what it has done already."""
+    """The endpoint to call then, set by wrappers that must not run twice."""
 
 
 class UnreadableBody(BodyUnavailable):
-    """There will be no body: what came is not framed as bodies are."""
+    """The body has invalid framing and cannot be read."""
 
 
 class BodyTooLarge(UnreadableBody):
-    """There will be no body: it is over the limit of its route."""
+    """The body exceeds the limit of its route and is not read."""
 
 
 class BodyStreamed(BodyUnavailable):
-    """There will be no whole body: its endpoint takes pieces."""
+    """The body is not collected: its endpoint takes chunks."""
 
 
 class BodylessRequest(Request, frozen=True, eq=False):
-    """A request without its body; `Request.body` is as fast as it can be, hence a class of their own."""
+    """A request without its body. A class of its own, so that `Request.body` stays a plain attribute."""
 
     reason: type[BodyUnavailable]
-    """A class: an exception holds on to the frames that it passed, and they to the request, in a cycle."""
+    """A class, not an instance: an exception refers to the frames it passed, and they to the request, in a cycle."""
 
     @property  # type: ignore[misc]  # never set
     def body(self) -> bytes:

@@ -1,9 +1,8 @@
-"""The head of a request: a pure function from its bytes to its meaning.
+"""Parses request heads: a pure function of their bytes.
 
-Heads are parsed here and not by a parser library for two reasons. Keep-alive clients repeat the same head over and
-over, so that parsing becomes a dictionary lookup (see `known`). And the contract's verdicts on odd input (02 section
-3.1) are not those of any library: unknown methods are the endpoints' business, equal `Content-Length` lines are one, a
-bare line feed ends a line.
+Two reasons against a parser library: keep-alive clients repeat the same head, so that parsing becomes a dictionary
+lookup (see `head_cache`); and no library handles odd input as the contract does (02 section 3.1): unknown methods reach
+the endpoints, equal `Content-Length` lines count as one, a bare line feed ends a line.
 """
 
 import re
@@ -32,30 +31,30 @@ _HOST: Final = re.compile(rb"[0-9A-Za-z!$%&()*+,\-.:;=\[\]'_~]*")
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The request line and the headers, judged. Shared between equal requests: nobody may change it."""
+    """A parsed request line with headers. Shared between equal requests: must not be modified."""
 
     method: str
     target: bytes
     raw_path: str
-    """The path as sent, still percent-encoded."""
+    """The path as sent, percent-encoded."""
     path: str
-    """The path decoded."""
+    """The decoded path."""
     query: bytes
     headers: Mapping[bytes, bytes]
-    """Lower-cased names; of several lines with one name the first."""
+    """By lower-case name; the first value of repeated headers."""
     repeated: Mapping[bytes, list[bytes]]
-    """All values of the names that occur more than once."""
+    """All values of repeated headers."""
     version: str
     content_length: int
-    """Bytes of body, or `CHUNKED`."""
+    """Bytes of the body, or `CHUNKED`."""
     keep_alive: bool
     expects_continue: bool
     ordinary: bool
-    """Whether the ordinary response fits: HTTP/1.1, the connection is kept, the body is wanted."""
+    """Whether `ordinary_response` applies: HTTP/1.1, keep-alive, not HEAD."""
 
 
 def parse_head(head: bytes) -> Head:
-    """Parse a head, without the empty line that ends it. Raises `BadRequest`."""
+    """Parse a head, without its final empty line. Raises `BadRequest`."""
     if head.count(b"\n") != head.count(b"\r\n"):
         head = _BARE_LF.sub(b"\r\n", head)
     request_line, _, fields = head.partition(b"\r\n")
@@ -65,7 +64,7 @@ def parse_head(head: bytes) -> Head:
     is_preface = False
     if version[0] != "1":
         is_preface = (method, target, version) == ("PRI", b"*", "2.0")
-        if not is_preface:  # HTTP/2's beginning is answered like any other request for `*`
+        if not is_preface:  # the HTTP/2 preface is handled as a request for `*`
             raise BadRequest(505, "unsupported protocol version")
     modern = version != "1.0"
     length = _body_length(headers, repeated, modern=modern)
@@ -88,7 +87,7 @@ def parse_head(head: bytes) -> Head:
 
 
 def check_request_line(line: bytes) -> None:
-    """Raise `BadRequest` for a first line that no head can begin with."""
+    """Raise `BadRequest` for an invalid request line."""
     _parse_request_line(line)
 
 
@@ -105,7 +104,7 @@ def _parse_request_line(line: bytes) -> tuple[str, bytes, str]:
 
 
 def parse_target(method: str, target: bytes) -> tuple[str, bytes]:
-    """Return the path, still encoded, and the query of a target in any of its four forms (RFC 9112 section 3.2).
+    """Return the encoded path and the query of a target in any of its four forms (RFC 9112 section 3.2).
 
     Raises `BadRequest`.
     """
@@ -146,7 +145,7 @@ def _parse_fields(fields: bytes) -> tuple[dict[bytes, bytes], dict[bytes, list[b
         raise BadRequest
     fields += b"\r\n"
     found = _FIELD.findall(fields)
-    if len(found) != fields.count(b"\n"):  # some line is no field: it may belong to the one before
+    if len(found) != fields.count(b"\n"):  # some line is not a field: it may be a folded continuation
         fields = _FOLD.sub(b" ", fields)
         found = _FIELD.findall(fields)
         if len(found) != fields.count(b"\n"):

@@ -1,8 +1,8 @@
-"""Heads and where they lead, remembered while clients repeat them.
+"""Caches parsed request heads with their routes, while clients repeat them.
 
-A keep-alive client sends the same head over and over; only the length of the body may vary. Parsing one and finding its
-endpoint costs 5 to 10 µs, looking it up 0.1. The heads of WebSocket handshakes differ in their keys, but for which they
-are remembered as well.
+A keep-alive client sends the same head with every request; only the length of the body may vary. Parsing a head and
+finding its endpoint costs 5 to 10 µs, a lookup 0.1. Heads of WebSocket handshakes differ only in their keys and are
+cached without them.
 """
 
 import re
@@ -29,45 +29,44 @@ _KEY: Final = b"sec-websocket-key"
 _KEY_LINE: Final = b"\r\nSec-WebSocket-Key: "
 _KEY_BYTES: Final = 24
 _is_key: Final = re.compile(rb"[A-Za-z0-9+/=]{24}").fullmatch
-"""Whether it is written like a key, so that another one in its place would change nothing else about the head."""
+"""Whether the bytes look like a key, so that replacing them changes nothing else in the head."""
 
 
 class CachedHead(msgspec.Struct, frozen=True, eq=False):
-    """A head with the endpoint of its requests and the limit for their bodies."""
+    """A parsed head with its endpoint and body limit."""
 
     head: Head
     endpoint: "Endpoint"
     max_body: int | None
-    """Bytes, None for any number."""
+    """Bytes, None for unlimited."""
     raw: bytes
-    """As it was received, with the empty line that ends it."""
+    """The received bytes, with the empty line."""
     body_at: int
-    """Its length."""
+    """Length of `raw`."""
     size: int
-    """Bytes of the whole request, if such a request needs nothing but to be there: a body of declared length, within
-    the limit, that no leave is asked for. Else 0, which is never right."""
+    """Bytes of the complete request, if its body has a declared length within the limit and needs no 100 Continue; else
+    0, which never matches."""
     streamed: bool
-    """Whether the endpoint takes bodies piece by piece."""
+    """Whether the endpoint takes the body in chunks."""
 
 
 class HeadCache:
-    """The heads of one listener. Its routes have to be complete before the first request."""
+    """The cached heads of one listener. All routes must be added before the first request."""
 
     __slots__ = ("_cached", "_handshakes", "_routes", "get")
 
     def __init__(self, routes: "Routes") -> None:
         self._routes = routes
         self._cached: dict[bytes, CachedHead] = {}
-        self._handshakes: dict[tuple[bytes, bytes], CachedHead] = {}  # by what precedes and what follows the key
+        self._handshakes: dict[tuple[bytes, bytes], CachedHead] = {}  # by the bytes before and after the key
         self.get: Callable[[bytes], CachedHead | None] = self._cached.get
-        """Look up a head that ends in `END_OF_HEAD`, which is not part of it. Bytes with another end of a head among
-        them are never found."""
+        """Look up a head that is followed by `END_OF_HEAD`. Bytes with another end of head inside are never found."""
 
     def parse(self, raw: bytes, *, keep: bool) -> CachedHead:
-        """Look up or parse a head, without the empty line that ends it. Raises `BadRequest`.
+        """Look up or parse a head, without its final empty line. Raises `BadRequest`.
 
-        With `keep` it is remembered, which is for clients that are likely to repeat it: not for the first request of a
-        connection, as that may be the only one. Of a first request, a WebSocket handshake is.
+        With `keep` it is cached, which is for clients that are likely to repeat it: not for the first request of a
+        connection, as it may be the only one. A WebSocket handshake is cached on the first request.
         """
         cached = self.get(raw)
         if cached is None:
@@ -77,7 +76,7 @@ class HeadCache:
         return cached
 
     def handshake(self, raw: bytes) -> CachedHead | None:
-        """Look up the head of a WebSocket handshake, as `get` does, whatever its key."""
+        """Look up the head of a WebSocket handshake with any key."""
         before, _, rest = raw.partition(_KEY_LINE)
         key = rest[:_KEY_BYTES]
         cached = self._handshakes.get((before, rest[_KEY_BYTES:]))

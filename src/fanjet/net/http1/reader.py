@@ -1,4 +1,4 @@
-"""Incoming requests: bytes as they come off the socket, whole requests out."""
+"""Reads requests: received bytes in, complete requests out."""
 
 import re
 from typing import TYPE_CHECKING, Final
@@ -21,7 +21,7 @@ _LEADING_BYTES: Final = 4
 
 
 class RequestReader:
-    """Cuts the bytes of one connection into requests, which are pulled one by one. An idle connection needs no reader.
+    """Splits the bytes of one connection into requests, which are pulled one by one. Idle connections need none.
 
     After an exception, or an `UnreadableBody`, the reader must not be used any more.
     """
@@ -40,36 +40,36 @@ class RequestReader:
     def __init__(self, heads: "HeadCache", previous: Head | None = None) -> None:
         self._heads = heads
         self.previous = previous
-        """The head of the last request of the connection."""
+        """The head of the previous request on the connection."""
         self._buffer: bytes | bytearray = b""
         self._start = 0
-        self._scanned = 0  # where the search for the end of a head goes on
+        self._scanned = 0  # where the search for the end of a head continues
         self._line_checked = False
         self._cached: CachedHead | None = None  # of the request whose body is being received
         self._body: Body | None = None
 
     @property
     def waiting(self) -> int:
-        """Bytes that have not been looked at, or only in vain."""
+        """Bytes buffered and not consumed."""
         return len(self._buffer) - self._start
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing was received behind the last request: the reader may be let go."""
+        """Whether nothing is buffered: the reader may be dropped."""
         return self._cached is None and len(self._buffer) == self._start
 
     @property
     def is_reading_body(self) -> bool:
-        """Whether a request has begun whose head is complete and whose body is not."""
+        """Whether a request has a complete head and an incomplete body."""
         return self._cached is not None
 
     def set_endpoint(self, endpoint: "Endpoint") -> None:
-        """The request whose body is awaited belongs to another endpoint."""
+        """Replace the endpoint of the request whose body is being read."""
         assert self._cached is not None
         self._cached = replace(self._cached, endpoint=endpoint)
 
     def feed(self, data: bytes) -> None:
-        """Append what was received."""
+        """Append received bytes."""
         buffer = self._buffer
         if len(buffer) == self._start:
             self._buffer = data
@@ -80,9 +80,9 @@ class RequestReader:
             self._buffer = bytearray(buffer) + data
 
     def next_request(self) -> "tuple[CachedHead, bytes | type[BodyUnavailable]] | None":
-        """Return the next request, None when more bytes are needed. Raises `BadRequest`.
+        """Return the next request, None if more bytes are needed. Raises `BadRequest`.
 
-        A request comes without its body when that cannot be read, or, with `ContinueRequired`, when the client waits
+        A request is returned without its body if that cannot be read, or, with `ContinueRequired`, if the client waits
         for 100 Continue: then the same request is returned again once it is complete.
         """
         received = self._receive()
@@ -91,7 +91,7 @@ class RequestReader:
         return received
 
     def next_chunk(self) -> tuple[bytes, bool]:
-        """What has come of a body that is taken in pieces, and whether that was the end. Raises `UnreadableBody`."""
+        """Return the received part of a streamed body, and whether it is the last. Raises `UnreadableBody`."""
         body = self._body
         assert body is not None
         data = bytes(self._buffer[self._start :])
@@ -166,7 +166,7 @@ class RequestReader:
         return cached
 
     def _check_partial_head(self) -> None:
-        """Refuse early what cannot become a request, so that nothing is waited for in vain."""
+        """Refuse an invalid start early, instead of waiting for more."""
         buffer, start = self._buffer, self._start
         if len(buffer) - start > MAX_HEAD_BYTES:
             raise BadRequest(431)
@@ -176,6 +176,6 @@ class RequestReader:
             self._line_checked = True
 
     def _skip_line_ends(self) -> None:
-        """Old clients send a line end behind the body of a POST (RFC 9112 section 2.2)."""
+        """Old clients send a line end after the body of a POST (RFC 9112 section 2.2)."""
         window = bytes(self._buffer[self._start : self._start + _LEADING_BYTES])
         self._start += len(window) - len(window.lstrip(b"\r\n"))

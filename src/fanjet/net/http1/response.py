@@ -1,4 +1,4 @@
-"""Response heads, which are the same but for the length of the body most of the time."""
+"""Builds responses from cached heads."""
 
 import time
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 NO_SNIFFING: Final = (b"X-Content-Type-Options", b"nosniff")
 CLOSE_CONNECTION: Final = (b"Connection", b"close")
-"""Among the headers of a response, ends the connection after it."""
+"""As a response header, closes the connection after the response."""
 
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {
     413: b"Request Entity Too Large",
@@ -18,40 +18,39 @@ _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus
 
 
 def reason(status: int) -> bytes:
-    """The status text; for a status that has none, one that says which it is."""
+    """The reason phrase; a generated one for unknown statuses."""
     return _REASONS.get(status) or b"status code %d" % status
 
 
 def has_body(status: int) -> bool:
-    """Whether responses of this status carry a body and its length."""
+    """Whether responses of this status have a body and its length."""
     return status >= 200 and status not in (204, 304)
 
 
 _SHORT: Final = 512
 _ENDS: Final = tuple(b"%d\r\n\r\n" % size for size in range(_SHORT))
-"""How heads of short bodies end, from their length on."""
+"""Precomputed ends of response heads for short bodies, from the length value on."""
 
 
 class _Heads:
-    """Beginnings of response heads by content type, for status 200 and up to the length; good for one second because
-    of their `Date`."""
+    """Cached starts of response heads by content type, valid for one second because of their `Date`."""
 
     __slots__ = ("date", "of_success", "second", "until")
 
     def __init__(self, second: int, until: float = 0.0) -> None:
         self.second = second
         self.until = until
-        """When the next second begins, on the monotonic clock."""
+        """When the next second starts, on the monotonic clock."""
         self.date = formatdate(second, usegmt=True).encode()
         self.of_success: dict[bytes, bytes] = {}
 
     def make(self, status: int, content_type: bytes) -> bytes:
-        """The head of any response, up to the type."""
+        """The head of a response, up to the content type."""
         head = b"HTTP/1.1 %d %b\r\nDate: %b" % (status, reason(status), self.date)
         return b"%b\r\nContent-Type: %b" % (head, content_type) if content_type else head
 
     def make_success(self, content_type: bytes) -> bytes:
-        """Make and keep one of the `of_success`."""
+        """Build and cache one of the `of_success`."""
         head = self.of_success[content_type] = self.make(200, content_type) + b"\r\nContent-Length: "
         return head
 
@@ -69,20 +68,20 @@ def _current_heads() -> _Heads:
 
 
 def current_date() -> bytes:
-    """The value of the `Date` header."""
+    """The current value of the `Date` header."""
     return _current_heads().date
 
 
 def ordinary_response(body: bytes, content_type: bytes, now: float) -> bytes:
-    """The usual response: 200, HTTP/1.1, the connection stays open, a body with its type, nothing else. `now`:
-    monotonic seconds, which whoever answers has looked up anyway."""
+    """The usual response: 200, HTTP/1.1, keep-alive, a body with its type, no other headers. `now`: monotonic seconds,
+    known to the caller."""
     heads = _heads
     if now >= heads.until:
         heads = _current_heads()
     head = heads.of_success.get(content_type) or heads.make_success(content_type)
     size = len(body)
     end = _ENDS[size] if size < _SHORT else b"%d\r\n\r\n" % size
-    return b"".join((head, end, body))  # takes two thirds of what formatting does
+    return b"".join((head, end, body))  # takes two thirds of the time of formatting
 
 
 def response(
@@ -95,9 +94,8 @@ def response(
     connection: bytes,
     send_body: bool,
 ) -> bytes:
-    """Any response. `connection` is the value of that header, empty for none; without `send_body` only the head, which
-    tells the body's length if there is one.
-    """
+    """Any response. `connection` is the value of that header, empty for none; without `send_body` only the head, with
+    the body's length if there is one."""
     head = _current_heads().make(status, content_type if has_body(status) else b"")
     if version == "1.0":
         head = b"HTTP/1.0" + head[8:]
@@ -113,7 +111,7 @@ def response(
 def stream_head(
     status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], *, chunked: bool, keep_alive: bool
 ) -> bytes:
-    """The head of a response whose body follows bit by bit; it is not `chunked` for clients of HTTP/1.0."""
+    """The head of a response with a streamed body; not `chunked` for HTTP/1.0 clients."""
     head = _current_heads().make(status, content_type)
     lines = [head if chunked else b"HTTP/1.0" + head[8:]]
     lines.extend(b"%b: %b" % header for header in headers)
@@ -124,7 +122,7 @@ def stream_head(
 
 
 def refusal(status: int, detail: str) -> bytes:
-    """The last response on a connection: to a request that was not understood, or is not wanted."""
+    """The last response on a connection, to an invalid request."""
     text = b"%d %b" % (status, reason(status))
     if status == 417:
         return response(status, b"", b"", (), version="1.1", connection=b"close", send_body=True)

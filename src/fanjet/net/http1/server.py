@@ -1,4 +1,4 @@
-"""What the connections of one listener share."""
+"""State shared by the HTTP/1.1 connections of one listener."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HttpServer:
-    """Routes, deadlines, and the connections that have not been handed over by an upgrade."""
+    """Routes, timers, and the connections that were not upgraded."""
 
     __slots__ = ("_emptied", "awaiting_request", "common_headers", "connections", "heads", "stopping", "tls", "wheel")
 
@@ -27,11 +27,11 @@ class HttpServer:
         tls: bool = False,
         common_headers: "Sequence[tuple[bytes, bytes]]" = (),
     ) -> None:
-        """`common_headers` go with every response to a request; without any, the usual response is ready-made."""
+        """`common_headers` are added to every response; without any, the usual response is precomputed."""
         self.heads = HeadCache(routes)
         self.wheel = wheel
         self.awaiting_request = TimeoutQueue(wheel)
-        """Connections, until the head of their first request has to be there."""
+        """Connections whose first request head has not arrived, with its deadline."""
         self.tls = tls
         self.common_headers = common_headers
         self.stopping = False
@@ -39,17 +39,17 @@ class HttpServer:
         self._emptied: asyncio.Event | None = None
 
     def new_connection(self) -> HttpConnection:
-        """The protocol factory for the event loop."""
+        """The protocol factory of the event loop."""
         return HttpConnection(self)
 
     def forget(self, connection: HttpConnection) -> None:
-        """For the connection: it was closed or handed over."""
+        """For the connection: it was closed or upgraded."""
         self.connections.discard(connection)
         if self._emptied is not None and not self.connections:
             self._emptied.set()
 
     async def stop(self) -> None:
-        """Close idle connections and wait for the others, each of which closes after the answer it owes."""
+        """Close idle connections and wait for the others, which close after the pending response."""
         self.stopping = True
         for connection in list(self.connections):
             connection.drain()

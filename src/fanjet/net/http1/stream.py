@@ -1,21 +1,21 @@
-"""Responses whose body is written bit by bit, for as long as the client listens."""
+"""Responses with a streamed body."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 BodyFraming = Callable[[bytes], bytes]
-"""What a piece of such a body has to go through before it is written. Compared by identity, so that pieces which many
-connections get are framed once for all of them."""
+"""The framing of one chunk of a streamed body. Compared by identity, so that chunks for many connections are framed
+once."""
 
 
 def chunked(piece: bytes) -> bytes:
-    """One chunk of the chunked coding (RFC 9112 section 7.1). Not for empty pieces: that would end the body."""
+    """One chunk of the chunked coding (RFC 9112 section 7.1). Not for empty chunks: that would end the body."""
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 def unframed(piece: bytes) -> bytes:
-    """The piece as it is: where the protocol frames bodies itself, or the end of the connection ends them."""
+    """The chunk unchanged: the protocol frames bodies itself, or the end of the connection ends them."""
     return piece
 
 
@@ -23,31 +23,31 @@ class ResponseStream(Protocol):
     """The body of a response, being written."""
 
     def write(self, data: bytes) -> None:
-        """Write pieces that went through the exchange's `body_framing`. What the peer does not take at once makes the
-        owner's `on_blocked` be called."""
+        """Write chunks framed with the exchange's `body_framing`. If the client does not read them at once, the owner's
+        `on_blocked` is called."""
 
     def finish(self) -> None:
-        """End the body cleanly, behind what was written."""
+        """End the body after the written chunks."""
 
     def abort(self) -> None:
-        """Break off: the peer sees that the body is not whole."""
+        """Abort: the client sees that the body is incomplete."""
 
 
 class StreamOwner(Protocol):
-    """Who writes a body. Nothing is called any more after `finish`, `abort` or `on_lost`."""
+    """The writer of a body. No method is called after `finish`, `abort` or `on_lost`."""
 
     def on_blocked(self) -> None:
-        """The peer does not take what was written; more may be written, but waits in memory."""
+        """The client does not read; further writes are buffered in memory."""
 
     def on_writable(self) -> None:
-        """The peer has taken everything."""
+        """Everything written was sent."""
 
     def on_lost(self) -> None:
-        """The peer has gone."""
+        """The client has disconnected."""
 
 
 class Http1Stream:
-    """A body on an HTTP/1.1 connection. `on_finished` writes what ends the body and goes on with the connection."""
+    """A body on an HTTP/1.1 connection. `on_finished` writes the end of the body and continues the connection."""
 
     __slots__ = ("_last", "_on_finished", "_transport", "owner", "write")
 
@@ -69,9 +69,9 @@ class Http1Stream:
         self._on_finished = on_finished
 
     def finish(self) -> None:
-        """End the body, unless the peer has gone."""
+        """End the body, unless the client has disconnected."""
         self._on_finished(self._last)
 
     def abort(self) -> None:
-        """Tear the socket down."""
+        """Abort the connection."""
         self._transport.abort()
