@@ -1,1 +1,1 @@
-"""Endpoints behind somebody else's HTTP server, by ASGI (version 3)."""
+"""The server's endpoints as an ASGI application (version 3)."""

@@ -1,4 +1,4 @@
-"""The door through which a host hands requests over."""
+"""The ASGI application: dispatches calls to the server's endpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AsgiApp:
-    """Takes the place of a listener: somebody else's ASGI server listens."""
+    """Replaces a listener when another ASGI server accepts the connections."""
 
     def __init__(self) -> None:
         self._routes: Routes | None = None
@@ -29,26 +29,26 @@ class AsgiApp:
         self._emptied = asyncio.Event()
 
     def serve(self, routes: Routes, fallback_app: FallbackApp | None) -> None:
-        """Where requests lead; those to `fallback_app` are passed on as they came."""
+        """Set the routes; requests for `fallback_app` are forwarded unchanged."""
         self._routes = routes
         self._fallback_app = fallback_app
 
     async def start(self) -> None:
-        """Answer requests."""
+        """Start answering requests."""
         self._open = True
 
     def close(self) -> None:
-        """The host decides when it accepts no more; what comes until then is still answered."""
+        """The ASGI server stops accepting by itself; requests until then are still answered."""
 
     async def stop(self) -> None:
-        """Wait for running requests. Those that come later are refused."""
+        """Wait for running calls. Later ones are refused."""
         while self._calls:
             self._emptied.clear()
             await self._emptied.wait()
         self._open = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request or converse over a WebSocket, until it is over."""
+        """Handle a request or a WebSocket until it ends."""
         head = parse_scope(scope)
         route = self._routes.find(head) if self._open and self._routes is not None else _CLOSED
         if self._fallback_app is not None and route.endpoint is self._fallback_app:

@@ -1,4 +1,4 @@
-"""Handshakes that a host conducts."""
+"""WebSocket handshakes performed by the ASGI server."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from ..http1.exchange import Exchange
 
 
 class HandshakeConnection(Protocol):
-    """The host's side of a handshake."""
+    """The ASGI server's side of a handshake."""
 
     def accept_socket(
         self,
@@ -16,12 +16,11 @@ class HandshakeConnection(Protocol):
         separator: bytes | None,
         make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
     ) -> None:
-        """Accept and let the protocol begin."""
+        """Accept and start the protocol."""
 
 
 class HandshakeExchange(Exchange, eq=False):
-    """A handshake that is in order, but for its origin: also waits for `accept`, which is what `upgrade` is on
-    HTTP/1.1."""
+    """A valid handshake whose origin is unchecked. `accept` is its counterpart of `upgrade` on HTTP/1.1."""
 
     def accept(
         self,
@@ -30,8 +29,8 @@ class HandshakeExchange(Exchange, eq=False):
         *,
         separator: bytes | None = None,
     ) -> None:
-        """Accept, and hand a transport for frames to the protocol, whose `connection_made` is called. Messages that are
-        written together may be joined by `separator`, if there is one."""
+        """Accept, and pass a transport for frames to the protocol; calls its `connection_made`. Messages written
+        together may be joined with `separator`, if given."""
         connection = self._finish(101)
         if connection is not None:
             cast("HandshakeConnection", connection).accept_socket(subprotocol, separator, make_protocol)

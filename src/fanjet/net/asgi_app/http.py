@@ -1,4 +1,4 @@
-"""One request that a host hands over, and its answer."""
+"""One HTTP request received by ASGI, and its response."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from ..router import Route
 
 REQUEST_SECONDS: Final = 30.0
-"""How long the rest of a body may take to come."""
+"""Timeout of each further part of a body."""
 
 _KIND: Final = "http.response"
 
 
 class HttpCall:
-    """Collects a request, then is what its exchange answers by, and the body of a streamed response."""
+    """Collects a request, then is the connection of its exchange and the body of a streamed response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         self._scope = scope
@@ -43,7 +43,7 @@ class HttpCall:
         self._owner: StreamOwner | None = None
 
     async def run(self) -> None:
-        """Answer; return when the answer is complete or the client has gone."""
+        """Handle the call; return when the response is complete or the client has disconnected."""
         head = self._head
         try:
             if not (head.expects_continue and head.content_length) or self._start(self._unread(ContinueRequired)):
@@ -57,20 +57,20 @@ class HttpCall:
             self._sender.abort()
             self._disconnect()
 
-    # What the host says.
+    # Called by the ASGI server's messages.
 
     def on_blocked(self) -> None:
-        """The client does not take the response."""
+        """The client does not read the response."""
         if self._owner is not None:
             self._owner.on_blocked()
 
     def on_writable(self) -> None:
-        """The client took everything."""
+        """Everything written was sent."""
         if self._owner is not None:
             self._owner.on_writable()
 
     def on_refused(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         self._disconnect()
         self._receiver.stop()
 
@@ -82,12 +82,12 @@ class HttpCall:
         elif exchange is not None:
             exchange.on_peer_lost(answerable=False)
 
-    # What the exchange calls.
+    # Called by the exchange.
 
     def send_response(
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
-        """Send the whole response."""
+        """Send the complete response."""
         send_body = self._head.method != "HEAD"
         for message in full_response(
             _KIND, status, body, content_type, headers, scope=self._scope, send_body=send_body
@@ -97,13 +97,13 @@ class HttpCall:
 
     @property
     def body_framing(self) -> BodyFraming:
-        """The host frames bodies."""
+        """The ASGI server frames bodies."""
         return unframed
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
     ) -> HttpCall:
-        """Send the head of a response; from now on `owner` hears of the client."""
+        """Send the head of a response; from now on `owner` receives the client's events."""
         self._exchange = None
         self._sender.put(response_start(_KIND, status, content_type, headers, self._scope))
         self._owner = owner
@@ -112,28 +112,28 @@ class HttpCall:
         return self
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the body."""
-        self._sender.put(_piece(data, more=True))
+        """Send a chunk of the body."""
+        self._sender.put(_body_message(data, more=True))
 
     def finish(self) -> None:
         """End the body."""
         if self._owner is not None:
-            self._sender.put(_piece(b"", more=False))
+            self._sender.put(_body_message(b"", more=False))
             self._end()
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Refuse: this host, as it is set up, knows no WebSockets."""
+        """Refuse: this ASGI server is not configured for WebSockets."""
         self.send_response(501, b"the ASGI server in front of this one offers no WebSockets\n", TEXT, (NO_SNIFFING,))
 
     def abort(self) -> None:
-        """Break off: the host sees that the response is not whole."""
+        """Abort: the ASGI server sees that the response is incomplete."""
         self._sender.abort()
         self._end()
 
-    # Steps.
+    # Internals.
 
     def _end(self) -> None:
-        """The answer is complete: hear no more of the client."""
+        """The response is complete: ignore further events of the client."""
         self._exchange = self._owner = None
         self._sender.close()
         self._receiver.stop()
@@ -143,28 +143,28 @@ class HttpCall:
             self.on_blocked()
 
     async def _collect(self) -> None:
-        """Wait for the body, then let the endpoint answer."""
+        """Collect the body, then call the endpoint."""
         limit = self._route.max_body
         if limit is not None and self._head.content_length > limit:
             self._start(self._unread(BodyTooLarge))
             return
-        pieces: list[bytes] = []
+        chunks: list[bytes] = []
         size, more = 0, True
         while more:
-            message = await self._receive(first=not pieces)
+            message = await self._receive(first=not chunks)
             if message is None or message["type"] == "http.disconnect":
                 return
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
             if limit is not None and size > limit:
                 self._start(self._unread(BodyTooLarge))
                 return
             more = message.get("more_body", False)
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._start(Request(self._head, body, ScopeTransport(self._scope), is_tls(self._scope)))
 
     async def _receive(self, *, first: bool) -> Message | None:
-        """The next message, None when it did not come in time. Hosts have the first at hand where there is no body."""
+        """The next message, None after a timeout. Without a body, the first message is available at once."""
         if first and self._head.content_length <= 0:
             return await self._receiver.next()
         try:
@@ -178,7 +178,7 @@ class HttpCall:
         return BodylessRequest(self._head, b"", ScopeTransport(self._scope), is_tls(self._scope), reason)
 
     def _start(self, request: Request) -> bool:
-        """Let the endpoint answer; whether it asks for the body of an unread request instead."""
+        """Call the endpoint; return whether it needs the body of a bodyless request."""
         exchange = self._exchange = Exchange(request, self)
         try:
             self._route.endpoint(exchange)
@@ -191,5 +191,5 @@ class HttpCall:
         return False
 
 
-def _piece(data: bytes, *, more: bool) -> Message:
+def _body_message(data: bytes, *, more: bool) -> Message:
     return {"type": "http.response.body", "body": data, "more_body": more}

@@ -1,4 +1,4 @@
-"""What comes from a host, until one of both has had enough."""
+"""Receives messages from the ASGI server, with cancellation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 class MessageReceiver:
-    """Messages from the host. Waiting for the next can be broken off, so that a call which is over need not wait for
-    its client to leave; a task for that would cost each idle connection some kilobytes."""
+    """Wraps `receive`. Waiting can be stopped, so that a finished call does not wait for the client to disconnect; a
+    task for that would cost each idle connection some kilobytes."""
 
     __slots__ = ("_receive", "_stopped", "_waiting")
 
@@ -21,14 +21,14 @@ class MessageReceiver:
         self._stopped = False
 
     async def next(self) -> Message | None:
-        """The next message; None when `stop` was called, now or before."""
+        """The next message; None if `stop` was called."""
         if self._stopped:
             return None
         task = self._waiting = asyncio.current_task()
         try:
             return await self._receive()
         except asyncio.CancelledError:
-            # Ours, unless somebody else has cancelled the task, too.
+            # Cancelled by `stop`, unless the task was cancelled from elsewhere as well.
             if not self._stopped or task is None or task.uncancel():
                 raise
             return None
@@ -36,7 +36,7 @@ class MessageReceiver:
             self._waiting = None
 
     def stop(self) -> None:
-        """Wait for nothing more."""
+        """Stop waiting for messages."""
         if not self._stopped:
             self._stopped = True
             if self._waiting is not None:

@@ -1,4 +1,4 @@
-"""Responses in the words of ASGI."""
+"""Builds the ASGI messages of responses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from ..asgi_host.types import Message, Scope
 
 _SERVER_HEADERS: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"date"})
-"""Headers that hosts make themselves."""
+"""Headers that the ASGI server sets itself."""
 
 
 def response_start(
     kind: str, status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], scope: Scope
 ) -> Message:
-    """The beginning of a response to the request of a scope. Locations are below where the application is mounted."""
+    """The start of a response. Absolute locations are prefixed with the mount point of the application."""
     fields = [(b"content-type", content_type)] if content_type and has_body(status) else []
     for sent, value in headers:
         name = sent.lower()
@@ -40,8 +40,8 @@ def full_response(
     scope: Scope,
     send_body: bool = True,
 ) -> tuple[Message, Message]:
-    """Both messages of a whole response, whose body is not `send_body` in the answer to a HEAD. `kind` is
-    `http.response` or `websocket.http.response`."""
+    """Both messages of a complete response; without `send_body` (HEAD) the body is empty. `kind` is `http.response` or
+    `websocket.http.response`."""
     start = response_start(kind, status, content_type, headers, scope)
     if has_body(status) and (body or send_body):
         start["headers"].append((b"content-length", b"%d" % len(body)))

@@ -1,4 +1,4 @@
-"""What a host tells of a request, as endpoints want it."""
+"""Converts an ASGI scope to a request head."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _VERSIONS: Final = {"2": "2.0", "3": "3.0"}
 _SAFE: Final = "/%:@!$&'()*+,;=~"
 _SERVER_HEADERS: Final = frozenset({b"sec-websocket-extensions"})
-"""What the host deals with alone: it alone sees frames."""
+"""Headers handled by the ASGI server alone, as only it sees frames."""
 
 
 def parse_scope(scope: Scope) -> Head:
-    """The head of the request; its path is the one below where the application is mounted."""
+    """The head of the request; its path is relative to the mount point of the application."""
     headers: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] = {}
     for sent_name, sent_value in scope["headers"]:
@@ -31,7 +31,7 @@ def parse_scope(scope: Scope) -> Head:
             repeated.setdefault(name, [headers[name]]).append(value)
         else:
             headers[name] = value
-    if offered := scope.get("subprotocols"):  # some hosts tell this only here
+    if offered := scope.get("subprotocols"):  # some ASGI servers pass this only here
         headers[b"sec-websocket-protocol"] = ", ".join(offered).encode("latin-1")
     raw_path, query = _locate(scope)[1], bytes(scope.get("query_string", b""))
     version = str(scope.get("http_version") or "1.1")
@@ -52,19 +52,19 @@ def parse_scope(scope: Scope) -> Head:
 
 
 def mount_point(scope: Scope) -> str:
-    """The path that the application is mounted at, without a slash at its end; empty at the root."""
+    """The path that the application is mounted at, without a trailing slash; empty at the root."""
     return _locate(scope)[0] or str(scope.get("root_path") or "").rstrip("/")
 
 
 def _locate(scope: Scope) -> tuple[str, str]:
-    """What comes before the application's own path in the path as it was sent, and that own path, encoded.
+    """The mount point and the application's own path, percent-encoded.
 
-    Hosts and frameworks differ in what they take away of either path when they mount, and not all tell what was sent.
+    Servers and frameworks differ in which path they shorten when they mount, and not all pass the path as sent.
     """
     path = _below(str(scope.get("root_path") or "").rstrip("/"), scope["path"])
     sent = (scope.get("raw_path") or b"").decode("latin-1").partition("?")[0]
     whole = unquote(sent)
-    for own in (path, path.rstrip("/")):  # some add a slash at the end
+    for own in (path, path.rstrip("/")):  # some add a trailing slash
         if sent and whole.endswith(own):
             before = whole[: len(whole) - len(own)]
             encoded = quote(before, safe=_SAFE)
@@ -79,7 +79,7 @@ def _below(root: str, path: str) -> str:
 
 
 def _declared_length(headers: Mapping[bytes, bytes]) -> int:
-    """Bytes of body; hosts have checked it."""
+    """Bytes of the body; the ASGI server has validated the header."""
     if b"transfer-encoding" in headers:
         return CHUNKED
     declared = headers.get(b"content-length", b"")
@@ -87,7 +87,7 @@ def _declared_length(headers: Mapping[bytes, bytes]) -> int:
 
 
 class ScopeTransport(asyncio.Transport):
-    """Where a request comes from and where it came to, in the shape that requests ask for."""
+    """The addresses of a scope, as a transport for `Request`."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__()
@@ -100,5 +100,5 @@ class ScopeTransport(asyncio.Transport):
 
 
 def is_tls(scope: Scope) -> bool:
-    """Whether the client came by TLS, to the host or, if that knows, to a proxy before it."""
+    """Whether the client uses TLS, up to the ASGI server or, if that knows, a proxy in front of it."""
     return scope.get("scheme") in ("https", "wss")

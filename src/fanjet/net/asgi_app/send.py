@@ -1,4 +1,4 @@
-"""What goes to a host: one message at a time, without a task as long as the host takes each at once."""
+"""Sends messages to the ASGI server in order, without a task unless it blocks."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ log = logging.getLogger(__name__)
 
 
 class SendObserver(Protocol):
-    """Whose messages they are."""
+    """The sender of the messages."""
 
     def on_blocked(self) -> None:
-        """The host has not taken a message yet, and what is put behind it waits in memory."""
+        """The ASGI server blocks; further messages are buffered in memory."""
 
     def on_writable(self) -> None:
-        """The host has taken everything."""
+        """The ASGI server has accepted everything."""
 
     def on_refused(self) -> None:
-        """The host takes no more: the client has gone. Called in a turn of its own."""
+        """The client has disconnected. Called in a separate turn of the event loop."""
 
 
 class MessageSender:
-    """Messages on their way to the host."""
+    """The queue of messages to the ASGI server."""
 
     __slots__ = ("_closed", "_send", "_sender", "_task", "_waiting", "blocked")
 
     blocked: bool
-    """Whether something waits for the host."""
+    """Whether messages are queued."""
 
     def __init__(self, send: Send, sender: SendObserver) -> None:
         self._send = send
@@ -45,7 +45,7 @@ class MessageSender:
         self._closed = False
 
     def put(self, message: Message) -> None:
-        """Send, or queue behind what the host has not taken yet; nothing after `close`."""
+        """Send, or queue behind pending messages; ignored after `close`."""
         if self._closed:
             return
         self._waiting.append(message)
@@ -58,19 +58,19 @@ class MessageSender:
                     self._sender.on_blocked()
 
     def close(self) -> None:
-        """Take nothing more, and report nothing more: what waits is still sent."""
+        """Accept and report nothing more; queued messages are still sent."""
         self._closed = True
         self._sender = None
 
     def abort(self) -> None:
-        """Send no more, not even what waits."""
+        """Close and drop the queue."""
         self.close()
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
 
     async def finish(self) -> None:
-        """Wait until the host has taken what waits."""
+        """Wait until the queue is sent."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
@@ -79,8 +79,8 @@ class MessageSender:
         try:
             while waiting:
                 await self._send(waiting.popleft())
-        except Exception as error:  # each host has its own way to say that the client has gone
-            log.debug("host takes no more: %r", error)
+        except Exception as error:  # ASGI servers raise different errors when the client has disconnected
+            log.debug("ASGI server accepts no more messages: %r", error)
             waiting.clear()
             self._closed = True
             if self._sender is not None:

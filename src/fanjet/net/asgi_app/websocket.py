@@ -1,7 +1,7 @@
-"""One WebSocket, whose frames a host makes and takes apart.
+"""One WebSocket behind an ASGI server, which encodes and decodes frames.
 
-Protocols that own a socket speak in frames here as they do elsewhere; this transport translates, so that closing,
-pausing, limits and deadlines are the same behind every server.
+WebSocket protocols work with frames here as they do on a socket; this transport translates, so that closing, pausing,
+limits and deadlines are the same behind every server.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _KIND: Final = "websocket.http.response"
 _PING: Final = ping_frame()
 
 GONE_SECONDS: Final = 5.0
-"""How long a host may take to say that the client has gone, once it takes nothing for it."""
+"""How long the ASGI server may take to report a disconnect after it refused a message."""
 
 
 class WebSocketCall(ScopeTransport):
-    """What the exchange of a handshake answers by, then the transport of the WebSocket's protocol."""
+    """The connection of a handshake's exchange, then the transport of the WebSocket protocol."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         super().__init__(scope)
         self._scope = scope
         self._supports_denial = _KIND in (scope.get("extensions") or {})
         self._route = route
-        self._incoming = MessageReceiver(receive)
+        self._receiver = MessageReceiver(receive)
         self._sender = MessageSender(send, self)
         self._exchange: HandshakeExchange | None = HandshakeExchange(Request(head, b"", self, is_tls(scope)), self)
         self._protocol: asyncio.Protocol | None = None
@@ -54,17 +54,17 @@ class WebSocketCall(ScopeTransport):
         self._closing = False
 
     async def run(self) -> None:
-        """Answer the handshake and converse; return when the conversation is over."""
+        """Handle the handshake and the messages; return when the WebSocket is closed."""
         try:
             await self._serve()
             await self._sender.finish()
-            await asyncio.sleep(0)  # uvicorn takes note of a handshake that was refused only in its next turn
+            await asyncio.sleep(0)  # uvicorn processes a refused handshake only in its next turn
         finally:
             self._sender.abort()
             self._disconnect()
 
     async def _serve(self) -> None:
-        while (message := await self._incoming.next()) is not None:
+        while (message := await self._receiver.next()) is not None:
             kind = message["type"]
             if kind == "websocket.receive":
                 await self._readable.wait()
@@ -84,23 +84,24 @@ class WebSocketCall(ScopeTransport):
         except Exception as failure:
             respond_with_error(exchange, failure)
 
-    # What the host says.
+    # Called by the ASGI server's messages.
 
     def on_blocked(self) -> None:
-        """The client does not take what was written."""
+        """The client does not read."""
         if self._protocol is not None:
             self._protocol.pause_writing()
 
     def on_writable(self) -> None:
-        """The client took everything."""
+        """Everything written was sent."""
         if self._protocol is not None:
             self._protocol.resume_writing()
 
     def on_refused(self) -> None:
-        """The client has gone. What came from it before is delivered, paused or not; then the host says so itself."""
+        """The client has disconnected. Its earlier messages are still delivered, paused or not; then the server reports
+        it."""
         self._closing = True
         self._readable.set()
-        asyncio.get_running_loop().call_later(GONE_SECONDS, self._incoming.stop)
+        asyncio.get_running_loop().call_later(GONE_SECONDS, self._receiver.stop)
 
     def _disconnect(self) -> None:
         self._closing = True
@@ -111,7 +112,7 @@ class WebSocketCall(ScopeTransport):
         elif exchange is not None:
             exchange.on_peer_lost(answerable=False)
 
-    # What the exchange calls.
+    # Called by the exchange.
 
     def accept_socket(
         self,
@@ -119,7 +120,7 @@ class WebSocketCall(ScopeTransport):
         separator: bytes | None,
         make_protocol: Callable[[asyncio.Transport], asyncio.Protocol],
     ) -> None:
-        """Accept, and let the protocol begin."""
+        """Accept, and start the protocol."""
         self._exchange = None
         self._separator = separator
         chosen = None if subprotocol is None else subprotocol.decode("latin-1")
@@ -132,7 +133,7 @@ class WebSocketCall(ScopeTransport):
     def send_response(
         self, status: int, body: bytes, content_type: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> None:
-        """Refuse the handshake. Hosts that cannot say how answer 403."""
+        """Refuse the handshake. ASGI servers without the denial extension respond 403."""
         self._exchange = None
         if self._supports_denial:
             for message in full_response(_KIND, status, body, content_type, headers, scope=self._scope):
@@ -143,13 +144,13 @@ class WebSocketCall(ScopeTransport):
 
     @property
     def body_framing(self) -> BodyFraming:
-        """There are no bodies."""
+        """Bodies are not framed."""
         return unframed
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
     ) -> WebSocketCall:
-        """Refuse: who asked for a WebSocket gets no stream."""
+        """Refuse: a WebSocket request cannot be answered with a stream."""
         asyncio.get_running_loop().call_soon(owner.on_lost)
         self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
         return self
@@ -159,48 +160,48 @@ class WebSocketCall(ScopeTransport):
         self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
 
     def finish(self) -> None:
-        """There was no stream."""
+        """No stream was started."""
 
-    # What the protocol calls.
+    # Called by the protocol.
 
     def write(self, data: Any) -> None:
-        """Send what is in these frames."""
-        if data == _PING:  # the host has pings of its own, and ends the connection where they are not answered
+        """Send the messages in these frames."""
+        if data == _PING:  # the ASGI server pings by itself, and closes the connection without a pong
             asyncio.get_running_loop().call_soon(self._inject_pong)
             return
         for message in messages_from_frames(data, self._separator):
             self._sender.put(message)
 
     def close(self) -> None:
-        """End the conversation behind what was written."""
+        """Close after what was written."""
         self._closing = True
         self._sender.close()
-        self._incoming.stop()
+        self._receiver.stop()
         self._readable.set()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close at once."""
         self._sender.abort()
         self.close()
 
     def is_closing(self) -> bool:
-        """Whether it is at its end."""
+        """Whether the WebSocket is closing or closed."""
         return self._closing
 
     def can_write_eof(self) -> bool:
-        """There are no directions that end by themselves."""
+        """Half-closing is not supported."""
         return False
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """The host decides."""
+        """Ignored: the ASGI server decides."""
 
     def pause_reading(self) -> None:
-        """Take no messages from the host."""
+        """Stop receiving messages."""
         if not self._closing:
             self._readable.clear()
 
     def resume_reading(self) -> None:
-        """Take them again."""
+        """Continue receiving messages."""
         self._readable.set()
 
     def _inject_pong(self) -> None:

@@ -1,4 +1,4 @@
-"""Frames to messages of ASGI, and back."""
+"""Converts WebSocket frames to ASGI messages and back."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _OPCODE: Final = 0x0F
 _NO_MASK: Final = bytes(4)
 
 PONG: Final = bytes((FIN | PONG_OPCODE, MASKED)) + _NO_MASK
-"""A client's answer to a ping without payload."""
+"""A client's pong frame without payload."""
 
 
 def frame_from_message(message: Message) -> bytes:
-    """A message as the frame that a client sends, with a mask that changes nothing."""
+    """Encode a message as a client frame, with a zero mask."""
     text = message.get("text")
     opcode, payload = (BINARY, message.get("bytes") or b"") if text is None else (TEXT, text.encode())
     length = len(payload)
@@ -65,6 +65,6 @@ def _message(opcode: int, payload: bytes) -> Message:
         return {"type": "websocket.send", "text": payload.decode("utf-8", "replace")}
     if opcode == BINARY:
         return {"type": "websocket.send", "bytes": payload}
-    assert opcode == CLOSE, "control frames but for this one are the host's own"
+    assert opcode == CLOSE, "the ASGI server handles all other control frames"
     code = int.from_bytes(payload[:2], "big") if payload else 1000
     return {"type": "websocket.close", "code": code, "reason": payload[2:].decode("utf-8", "replace")}

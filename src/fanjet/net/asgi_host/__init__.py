@@ -1,1 +1,1 @@
-"""An ASGI application (version 3) behind our own HTTP front."""
+"""Hosts an ASGI application (version 3) behind our HTTP server."""

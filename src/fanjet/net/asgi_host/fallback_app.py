@@ -1,4 +1,4 @@
-"""An ASGI application that answers what belongs to nobody else."""
+"""An ASGI application that handles requests no endpoint matches."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ class FallbackApp:
         self._wheel: TimingWheel | None = None
 
     async def start(self, wheel: TimingWheel) -> None:
-        """Let the application begin, before the first request. Raises `StartupFailed`."""
+        """Start the application before the first request. Raises `StartupFailed`."""
         self._wheel = wheel
         await self._lifespan.start()
 
     def close(self) -> None:
-        """The server goes down: end the WebSockets."""
+        """Close the WebSockets at shutdown."""
         for socket in list(self._sockets):
             socket.shut_down()
 
     def cancel(self) -> None:
-        """Wait for no request any longer."""
+        """Cancel the running requests."""
         for task in self._tasks:
             task.cancel()
 
     async def stop(self) -> None:
-        """Wait for what runs, then let the application end."""
+        """Wait for running requests, then stop the application."""
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._lifespan.stop()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the application answer what came by ASGI itself."""
+        """Forward a call received by ASGI."""
         state = {**scope.get("state", {}), **self._lifespan.state}
         await self._application({**scope, "state": state}, receive, send)
 
@@ -87,7 +87,7 @@ class FallbackApp:
             cycle.abort()
 
     def _open_websocket(self, exchange: Exchange) -> None:
-        """Origins are the application's business."""
+        """Start a WebSocket. Checking the origin is left to the application."""
         if isinstance(exchange, TunnelExchange):
             status = tunnel_handshake_error_status(exchange.request, exchange.protocol, _any_origin)
         else:

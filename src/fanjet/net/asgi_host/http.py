@@ -1,4 +1,4 @@
-"""One request and its response, between an exchange and an application."""
+"""One HTTP request of the hosted application."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .types import Message
 
 MAX_WAITING: Final = 1 << 16
-"""Bytes of a request's body that wait for the application, before the client has to."""
+"""Bytes of a request body buffered for the application, before the client is paused."""
 
 _OURS: Final = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"date"})
-"""Headers of a response that the front makes, since it frames the body."""
+"""Response headers set by our server, which frames the body."""
 
 
 class HttpCycle:
-    """`receive` and `send` for one request; owns the body of the response."""
+    """`receive` and `send` of one request; owns the response body."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -46,31 +46,31 @@ class HttpCycle:
         self._stream: ResponseStream | None = None
         self.finished = False
 
-    # For the application.
+    # Called by the application.
 
     async def receive(self) -> Message:
-        """The next piece of the body; behind its end, wait for the client to leave."""
+        """The next chunk of the body; after its end, wait for the client to disconnect."""
         if not self._begun and self._body_stream is not None:
             self._begun = True
-            self._body_stream.start(self._take)
+            self._body_stream.start(self._on_chunk)
         while not (self._body or self._client_gone or self.finished or (self._received and not self._end_delivered)):
             self._arrival.clear()
             await self._arrival.wait()
         if self._body or (self._received and not self._end_delivered and not self._client_gone):
-            return self._next_piece()
+            return self._next_chunk()
         return {"type": "http.disconnect"}
 
-    def _next_piece(self) -> Message:
-        piece, self._body, self._size = b"".join(self._body), [], 0
+    def _next_chunk(self) -> Message:
+        chunk, self._body, self._size = b"".join(self._body), [], 0
         if self._paused and self._body_stream is not None:
             self._paused = False
             self._body_stream.resume()
         self._end_delivered = self._received and not self._body
-        return {"type": "http.request", "body": piece, "more_body": not self._end_delivered}
+        return {"type": "http.request", "body": chunk, "more_body": not self._end_delivered}
 
     async def send(self, message: Message) -> None:
-        """Take a part of the response; waits while the client does not take it. Parts for a client that has left are
-        dropped. Raises `ProtocolMisuse`."""
+        """Send a part of the response; waits while the client does not read. Ignored after a disconnect. Raises
+        `ProtocolMisuse`."""
         kind = message["type"]
         if kind == "http.response.start" and self._head is None:
             self._head = message["status"], _headers(message.get("headers", ()))
@@ -79,15 +79,15 @@ class HttpCycle:
             if not self._client_gone:
                 await self._writable.wait()
         else:
-            raise ProtocolMisuse(f"{kind} is not what a response goes on with here")
+            raise ProtocolMisuse(f"{kind} is not expected at this point of the response")
 
     @property
     def answered(self) -> bool:
-        """Whether something of a response has been sent."""
+        """Whether the response has started."""
         return self._stream is not None or self.finished
 
     def abort(self) -> None:
-        """Break off: there will be no rest of the response."""
+        """Abort the incomplete response."""
         self.finished = True
         if self._stream is not None:
             self._stream.abort()
@@ -117,12 +117,12 @@ class HttpCycle:
             self.finished = True
             self._stream.finish()
 
-    # For the connection.
+    # Called by the connection.
 
-    def _take(self, piece: bytes, last: bool) -> None:
-        if piece:
-            self._body.append(piece)
-            self._size += len(piece)
+    def _on_chunk(self, chunk: bytes, last: bool) -> None:
+        if chunk:
+            self._body.append(chunk)
+            self._size += len(chunk)
         self._received = last
         if self._size > MAX_WAITING and not last and self._body_stream is not None:
             self._paused = True
@@ -130,15 +130,15 @@ class HttpCycle:
         self._arrival.set()
 
     def on_blocked(self) -> None:
-        """The client does not take what was written."""
+        """The client does not read."""
         self._writable.clear()
 
     def on_writable(self) -> None:
-        """The client has taken everything."""
+        """Everything written was sent."""
         self._writable.set()
 
     def on_lost(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         self._client_gone = True
         self._arrival.set()
         self._writable.set()

@@ -1,4 +1,4 @@
-"""The beginning and the end of an application."""
+"""The ASGI lifespan of the hosted application."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ log = logging.getLogger(__name__)
 
 
 class StartupFailed(RuntimeError):  # noqa: N818 (says what has happened)
-    """The application does not want to be started; the text is its own."""
+    """The application failed to start; the text is its own."""
 
 
 class Lifespan:
-    """Tells an application about start and shutdown, if it wants to hear of them."""
+    """Sends lifespan events to an application that supports them."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self.state: dict[str, Any] = {}
-        """What the application wants to find in every scope."""
+        """The state that the application stores for every scope."""
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: asyncio.Queue[Message | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Return when the application has started, or shown that it knows no lifespan. Raises `StartupFailed`."""
+        """Return when the application has started, or does not support lifespan. Raises `StartupFailed`."""
         self._events, self._answers = asyncio.Queue(), asyncio.Queue()
         self._task = asyncio.create_task(self._run())
         self._events.put_nowait({"type": "lifespan.startup"})
@@ -59,7 +59,7 @@ class Lifespan:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
             await self._application(scope, self._events.get, self._send)
-        except Exception as error:  # that is how applications say that they know no lifespan
+        except Exception as error:  # applications without lifespan support raise
             log.debug("application without lifespan: %r", error)
         finally:
             self._answers.put_nowait(None)

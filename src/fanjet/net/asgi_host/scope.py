@@ -1,4 +1,4 @@
-"""What an application is told of a request."""
+"""Builds ASGI scopes from requests."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _VERSIONS = {"asgi": {"version": "3.0", "spec_version": "2.4"}}
 
 
 def http_scope(request: Request, state: dict[str, Any]) -> Scope:
-    """The scope of a plain request."""
+    """The scope of an HTTP request."""
     scheme = "https" if request.tls else "http"
     return {"type": "http", "method": request.method, "scheme": scheme, **_common(request, state)}
 
 
 def websocket_scope(request: Request, state: dict[str, Any]) -> Scope:
-    """The scope of a handshake."""
+    """The scope of a WebSocket handshake."""
     offered = b",".join(request.all_values(b"sec-websocket-protocol"))
     return {
         "type": "websocket",

@@ -1,4 +1,4 @@
-"""The interface between servers and applications (https://asgi.readthedocs.io), as far as it has types."""
+"""Types of the ASGI interface (https://asgi.readthedocs.io)."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
@@ -10,5 +10,5 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class ProtocolMisuse(RuntimeError):  # noqa: N818 (says what has happened)
-    """The application sent a message that does not fit here."""
+class ProtocolMisuse(RuntimeError):  # noqa: N818 (names the event)
+    """The application sent a message that is invalid in this state."""

@@ -1,4 +1,4 @@
-"""One WebSocket, between a handshake and an application."""
+"""One WebSocket of the hosted application."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE: Final = 16 << 20
 MAX_WAITING: Final = 32
-"""Messages that wait for the application, before the client has to."""
+"""Messages buffered for the application, before the client is paused."""
 GONE: Final = 1006
 NO_STATUS: Final = 1005
 SERVICE_RESTART: Final = 1012
@@ -31,7 +31,7 @@ INTERNAL_ERROR: Final = 1011
 
 
 class WebSocketCycle:
-    """`receive` and `send` for one WebSocket."""
+    """`receive` and `send` of one WebSocket."""
 
     def __init__(self, exchange: Exchange, wheel: TimingWheel) -> None:
         self._exchange = exchange
@@ -45,10 +45,10 @@ class WebSocketCycle:
         self._close_code: int | None = None
         self.over = False
 
-    # For the application.
+    # Called by the application.
 
     async def receive(self) -> Message:
-        """The next message; behind the end always a disconnect."""
+        """The next message; after the end always a disconnect."""
         while not self._waiting and self._close_code is None:
             self._arrival.clear()
             await self._arrival.wait()
@@ -59,8 +59,8 @@ class WebSocketCycle:
         return self._waiting.popleft()
 
     async def send(self, message: Message) -> None:
-        """Accept or refuse the handshake, send a message, close. What is sent to a client that has left is dropped.
-        Raises `ProtocolMisuse`."""
+        """Accept or refuse the handshake, send a message, or close. Ignored after a disconnect. Raises
+        `ProtocolMisuse`."""
         kind = message["type"]
         if self._close_code is not None:
             return
@@ -73,15 +73,15 @@ class WebSocketCycle:
             self._socket.write(text_frame(text.encode()) if text is not None else binary_frame(data or b""))
             await self._writable.wait()
         else:
-            raise ProtocolMisuse(f"{kind} is not what a WebSocket goes on with here")
+            raise ProtocolMisuse(f"{kind} is not expected at this point of the WebSocket")
 
     def fail(self) -> None:
-        """The application has failed, or ended without closing."""
+        """The application has failed, or returned without closing."""
         if self._close_code is None and not self.over:
             self._close(INTERNAL_ERROR, "", refusal=500)
 
     def shut_down(self) -> None:
-        """The server goes down."""
+        """Close at server shutdown."""
         if self._socket is not None and not self.over:
             self._close(SERVICE_RESTART, "")
             self.on_disconnected(SERVICE_RESTART)
@@ -109,25 +109,25 @@ class WebSocketCycle:
         else:
             self._socket.close(code, text)
 
-    # For the connection.
+    # Called by the connection.
 
     def on_message(self, message: Message) -> None:
-        """A message has come."""
+        """A message was received."""
         self._waiting.append(message)
         if len(self._waiting) == MAX_WAITING and self._socket is not None:
             self._socket.pause_reading()
         self._arrival.set()
 
     def on_blocked(self) -> None:
-        """The client does not take what was written."""
+        """The client does not read."""
         self._writable.clear()
 
     def on_writable(self) -> None:
-        """The client has taken everything."""
+        """Everything written was sent."""
         self._writable.set()
 
     def on_disconnected(self, code: int = GONE) -> None:
-        """The connection has ended."""
+        """The connection is closed."""
         if self._close_code is None:
             self._close_code = code
         self._arrival.set()
@@ -135,7 +135,7 @@ class WebSocketCycle:
 
 
 class _Socket(TypedWebSocket):
-    """The connection once the handshake is done."""
+    """The connection after the handshake."""
 
     __slots__ = ("_cycle", "began")
 
@@ -145,28 +145,28 @@ class _Socket(TypedWebSocket):
         self.began = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The handshake is answered."""
+        """The handshake is complete."""
         self.began = True
         super().connection_made(transport)
 
     def on_text(self, text: str) -> None:
-        """Text came."""
+        """A text message was received."""
         self._cycle.on_message({"type": "websocket.receive", "text": text})
 
     def on_binary(self, data: bytes) -> None:
-        """Bytes came."""
+        """A binary message was received."""
         self._cycle.on_message({"type": "websocket.receive", "bytes": data})
 
     def on_blocked(self) -> None:
-        """The kernel's buffer is full."""
+        """The kernel's send buffer is full."""
         self._cycle.on_blocked()
 
     def on_writable(self) -> None:
-        """The kernel took everything."""
+        """Everything written was sent."""
         self._cycle.on_writable()
 
     def on_connection_closed(self) -> None:
-        """The connection has ended."""
+        """The connection is closed."""
         self._cycle.on_disconnected(self.close_code_of_peer)
 
 

@@ -381,7 +381,7 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         self._start_exchange(cached, StreamedRequest(cached.head, b"", self._transport, self._server.tls, body_stream))
 
     def _deliver_body(self, body_stream: BodyStream) -> None:
-        """Deliver what has come of the body."""
+        """Deliver the received part of the body."""
         reader = self._reader
         assert reader is not None
         try:

@@ -1,4 +1,4 @@
-"""The protocol that owns a socket once the WebSocket handshake is done."""
+"""The WebSocket protocol on a socket after the handshake."""
 
 import asyncio
 from enum import IntEnum
@@ -17,11 +17,11 @@ LINGER_SECONDS: Final = 1.0
 
 _PING: Final = ping_frame()
 _WHOLE: Final = frozenset({FIN | TEXT, FIN | BINARY})
-"""First bytes of messages in one frame."""
+"""First bytes of single-frame messages."""
 _SHORT: Final = MASKED - 6
 """Second byte of a short frame, less the frame's size."""
 _MEDIUM: Final = MASKED | 126
-"""Second byte of a frame whose length is in the next two."""
+"""Second byte of a frame with a 16-bit length."""
 _INVALID_DATA: Final = 1007
 
 
@@ -38,9 +38,10 @@ _OPEN, _CLOSING, _DROPPING, _ENDED, _LOST = _State
 
 
 class WebSocketConnection(asyncio.Protocol):
-    """One WebSocket, server side. Subclass it and override the `on_` methods; idle it costs no reader, timer or task.
+    """One WebSocket, server side. Subclass it and override the `on_` methods; when idle it has no reader, timer or
+    task.
 
-    Deadlines are kept by `wheel`, on which the connection itself is the item: only while it is closing.
+    The connection is itself the item in `wheel`, only while it is closing.
     """
 
     __slots__ = (
@@ -61,13 +62,13 @@ class WebSocketConnection(asyncio.Protocol):
     )
 
     transport: asyncio.Transport
-    """The socket; ready-made frames may be written to it directly as long as the connection is open."""
+    """The socket; prepared frames may be written to it directly while the connection is open."""
 
     def __init__(self, wheel: TimingWheel, limits: ReadLimits, *, inflate: bool = False) -> None:
         self._wheel = wheel
         self._limits = limits
         self._inflate = inflate
-        self._reader: FrameReader | None = None  # only while there is more, or less, than whole messages
+        self._reader: FrameReader | None = None  # only while incomplete or undelivered messages are buffered
         self._state = _OPEN
         self._paused = False
         self._transport_paused = False
@@ -80,46 +81,46 @@ class WebSocketConnection(asyncio.Protocol):
 
     @property
     def peer(self) -> str:
-        """The address of the socket's other end, without its port; empty where there is none (a Unix socket)."""
+        """The remote address without port; empty for a Unix socket."""
         address = self.transport.get_extra_info("peername")
         return address[0] if isinstance(address, tuple) else ""
 
-    # What subclasses override.
+    # Overridden by subclasses.
 
     def on_message(self, payload: bytes) -> None:
-        """A whole message came. Called in order; not while reading is paused, but for what came before the peer's end,
-        nor after `close`, `drop` or `abort`."""
+        """A message was received. Called in order; not while reading is paused, except for messages received before the
+        client disconnected, and not after `close`, `drop` or `abort`."""
 
     def on_corrupt_message(self) -> None:
-        """A message came that does not inflate. The default closes with 1007."""
+        """A message cannot be decompressed. By default closes with 1007."""
         self.close(_INVALID_DATA, "")
 
     def on_pong_frame(self, payload: bytes) -> None:
-        """The peer sent a pong frame, asked for or not."""
+        """A pong frame was received, solicited or not."""
 
     def on_close_sent(self, code: int) -> None:
-        """The server was first to send a close frame, with this code."""
+        """The server has initiated the closing handshake with this code."""
 
     def on_before_close(self) -> None:
-        """A close frame is about to be written, because of what the peer sent: nothing can be written after it."""
+        """A close frame is about to be written in response to the client: nothing can be written after it."""
 
     def on_connection_closed(self) -> None:
         """The connection has ended; called exactly once, in every case.
 
-        At once when the peer ended it (a close frame, the end of its stream, an error) or broke the protocol; after
-        `close`, `drop` and `abort` when that is finished.
+        At once if the client ended it (a close frame, end of stream, an error) or violated the protocol; after `close`,
+        `drop` and `abort` when they have finished.
         """
 
     def on_blocked(self) -> None:
-        """The kernel did not take everything (under TLS: 64 KiB wait): writing should pause until `on_writable`."""
+        """The kernel's send buffer is full (with TLS: 64 KiB are buffered): pause writing until `on_writable`."""
 
     def on_writable(self) -> None:
-        """Everything that was written has been taken."""
+        """Everything written was sent."""
 
-    # What subclasses call.
+    # Called by subclasses.
 
     def write(self, data: bytes) -> None:
-        """Write ready-made frames; ignored once the connection is not open."""
+        """Write prepared frames; ignored unless the connection is open."""
         if self._state is not _OPEN:
             return
         if self._blocked or self._descriptor < 0:
@@ -127,21 +128,21 @@ class WebSocketConnection(asyncio.Protocol):
             return
         try:
             written = write_to(self._descriptor, data)
-        except OSError:  # it takes nothing now, or nothing any more: the transport will find out, and tell
+        except OSError:  # would block, or broken: the transport will detect and report it
             written = 0
         if written < len(data):
             self.transport.write(data[written:])
 
     def send_ping_frame(self) -> None:
-        """Send a ping frame without payload; ignored once the connection is not open."""
+        """Send a ping frame without payload; ignored unless the connection is open."""
         if self._state is _OPEN:
             self.transport.write(_PING)
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close frame behind what was written, wait 5 s for the peer's, then close the socket.
+        """Send a close frame, wait 5 s for the client's, then close the socket.
 
-        A close frame that the socket does not take within 1 s is given up, and the connection with it. What comes in
-        meanwhile is discarded. Ignored when the connection is neither open nor about to be dropped.
+        If the socket does not accept the close frame within 1 s, the connection is aborted. Input is discarded
+        meanwhile. Ignored unless the connection is open or about to be dropped.
         """
         if self._state is not _OPEN and self._state is not _DROPPING:
             return
@@ -152,9 +153,9 @@ class WebSocketConnection(asyncio.Protocol):
         self.resume_reading()
 
     def drop(self, after: float = 0.0) -> None:
-        """Close the socket without a close frame, `after` seconds from now or when the peer closes.
+        """Close the socket without a close frame, after `after` seconds or when the client closes.
 
-        What comes in meanwhile is discarded. Ignored when the connection is not open.
+        Input is discarded meanwhile. Ignored unless the connection is open.
         """
         if self._state is not _OPEN:
             return
@@ -166,29 +167,29 @@ class WebSocketConnection(asyncio.Protocol):
         self.resume_reading()
 
     def abort(self) -> None:
-        """Tear the socket down, whatever is unsent."""
+        """Abort the connection, discarding unsent data."""
         if self._state is not _LOST:
             self._state = _ENDED
             self.transport.abort()
 
     def pause_reading(self) -> None:
-        """Deliver no more messages. What has come, and what still comes until the kernel's buffer is full, waits."""
+        """Stop delivering messages. Received data, and what arrives until the kernel's buffer is full, is kept."""
         self._paused = True
 
     def resume_reading(self) -> None:
-        """Deliver what waits, in order, and read on."""
+        """Deliver the kept messages in order, and continue reading."""
         self._paused = False
         if self._delivering:
-            return  # called from within on_message: the loop that called it goes on
+            return  # called from within on_message: the calling loop continues
         if self._reader is not None:
             self._deliver(self._reader)
         elif self._transport_paused:
             self._resume_transport()
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the socket over."""
+        """Take over the socket."""
         self.transport = transport  # type: ignore[assignment]  # a cast is a call
         if transport.get_extra_info("sslcontext") is None:
             # At 0 the kernel's buffer alone decides; TLS transports would report a pause at every write.
@@ -196,10 +197,10 @@ class WebSocketConnection(asyncio.Protocol):
             self._descriptor = descriptor_of(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Deliver the messages that are whole."""
+        """Deliver the complete messages."""
         reader = self._reader
         if reader is None and self._state is _OPEN and not self._paused:
-            # Nearly every read is one whole message in one masked frame, of less than 64 KiB.
+            # Nearly every read is one complete message in one masked frame, of less than 64 KiB.
             size, first = len(data), data[0]
             if size < 132:
                 start = 6 if size >= 6 and data[1] - size == _SHORT else 0
@@ -234,13 +235,13 @@ class WebSocketConnection(asyncio.Protocol):
         self._report_closed()
 
     def pause_writing(self) -> None:
-        """The kernel did not take everything."""
+        """The kernel's send buffer is full."""
         self._blocked = True
         if self._state is _OPEN:
             self.on_blocked()
 
     def resume_writing(self) -> None:
-        """The kernel took what was left."""
+        """The send buffer has drained."""
         self._blocked = False
         if self._state is _CLOSING:
             self._wait(PEER_CLOSE_SECONDS)
@@ -250,13 +251,13 @@ class WebSocketConnection(asyncio.Protocol):
             self.on_writable()
 
     def on_timer(self, now: float) -> None:
-        """The time for closing is up."""
+        """The closing timeout has expired."""
         if self._blocked or self.transport.is_closing():
             self.abort()
         else:
             self._end()
 
-    # Steps.
+    # Internals.
 
     def _deliver(self, reader: FrameReader) -> None:
         had_turn = reader.frames_left > 0
@@ -276,12 +277,12 @@ class WebSocketConnection(asyncio.Protocol):
         if not (self._paused or turn_is_over):
             self._resume_transport()
         elif reader.has_bytes and not self._transport_paused and self._state < _ENDED:
-            # Not earlier: most pauses end before anything else is received, and cost no system call then.
+            # Only now: most pauses end before anything else is received, and then cost no system call.
             self._transport_paused = True
             self.transport.pause_reading()
 
     def _deliver_rest(self) -> None:
-        """Deliver what came before the end, paused or not, as nothing else will tell when to."""
+        """Deliver what was received before the end, paused or not, as no later event would trigger it."""
         reader = self._reader
         while reader is not None and self._state is _OPEN and reader.has_bytes:
             reader.frames_left = FRAMES_PER_TURN
@@ -297,7 +298,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._deliver(reader)
 
     def _deliver_one(self, reader: FrameReader) -> bool:
-        """Handle the next frame; False when the reader has no more whole ones."""
+        """Handle the next frame; False if no complete one is left."""
         try:
             frame = reader.next_frame()
         except ProtocolFailure as failure:
@@ -340,13 +341,13 @@ class WebSocketConnection(asyncio.Protocol):
     def _on_close_frame(self, payload: bytes) -> None:
         if self._state is not _CLOSING:
             self.on_before_close()
-        if self._state is not _CLOSING:  # which that may have begun
+        if self._state is not _CLOSING:  # on_before_close may have closed
             self.transport.write(close_echo_frame(payload))
             self._report_closed()
         self._end()
 
     def _fail(self, failure: ProtocolFailure) -> None:
-        """Tell the peer what it did wrong, and hear no more."""
+        """Close with the error's code, and stop reading."""
         if self._state is not _OPEN:
             self._end()
             return
@@ -358,14 +359,14 @@ class WebSocketConnection(asyncio.Protocol):
         self.transport.write(close_frame(failure.code, failure.reason))
         self.on_close_sent(failure.code)
         # Closing a socket with unread input resets it, and the reset may overtake the close frame. So input is
-        # discarded for a moment, until the peer has closed, too.
+        # discarded for a moment, until the peer has closed as well.
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._wait(LINGER_SECONDS)
         self._report_closed()
 
     def _end(self) -> None:
-        """Close the socket once what was written is out, within bounds."""
+        """Close the socket once the written bytes are sent, within a timeout."""
         if self._state is _LOST:
             return
         self._state = _ENDED

@@ -1,4 +1,4 @@
-"""Outgoing frames. A server's frames are not masked, so one `bytes` object can go to any number of peers."""
+"""Builds outgoing frames. Server frames are not masked, so one `bytes` object serves any number of clients."""
 
 import zlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ MAX_CONTROL_PAYLOAD: Final = 125
 NO_STATUS: Final = 1005
 MAX_REASON_BYTES: Final = 123
 DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
-"""Ends every flushed DEFLATE stream; left out on the wire (RFC 7692 section 7.2.1)."""
+"""The end of every flushed DEFLATE stream; omitted on the wire (RFC 7692 section 7.2.1)."""
 
 FrameBuilder = Callable[[bytes], bytes]
 
@@ -32,7 +32,7 @@ def _head(first: int, length: int) -> bytes:
     return bytes((first, 127)) + length.to_bytes(8, "big")
 
 
-# The heads of short frames, so that the usual frame costs one lookup and one concatenation.
+# Precomputed heads of short frames: a frame then costs one lookup and one concatenation.
 _SHORT: Final = 1024
 _TEXT_HEADS: Final = tuple(_head(FIN | TEXT, length) for length in range(_SHORT))
 _BINARY_HEADS: Final = tuple(_head(FIN | BINARY, length) for length in range(_SHORT))
@@ -56,13 +56,13 @@ def ping_frame(payload: bytes = b"") -> bytes:
 
 
 def pong_frame(payload: bytes) -> bytes:
-    """The answer to a ping, which had this payload."""
+    """The pong for a ping with this payload."""
     return _control_frame(PONG, payload)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame with the low 16 bits of `code`; `reason` is cut between characters to what a frame holds. 1005
-    stands for a frame without either (RFC 6455 section 7.4.1)."""
+    """A close frame with the low 16 bits of `code`; `reason` is truncated at a character boundary. 1005 stands for a
+    frame without both (RFC 6455 section 7.4.1)."""
     if code == NO_STATUS:
         return _control_frame(CLOSE, b"")
     encoded = reason.encode("utf-8", "replace")
@@ -72,23 +72,23 @@ def close_frame(code: int, reason: str = "") -> bytes:
 
 
 def close_echo_frame(payload: bytes) -> bytes:
-    """The answer to a close frame with this payload: its code, if it has one, and no reason."""
+    """The response to a close frame with this payload: its code, if any, and no reason."""
     return _control_frame(CLOSE, payload[:2] if len(payload) >= 2 else b"")
 
 
 @cache
 def deflated_text_frame(level: int, min_size: int) -> FrameBuilder:
-    """A builder of text frames that deflates payloads longer than `min_size` bytes.
+    """A builder of text frames that compresses payloads longer than `min_size` bytes.
 
-    `level` is -2 (Huffman only), -1 (the library's default) to 9. No context is kept from frame to frame, so that these
-    frames can be shared between peers, too. Equal arguments give the same builder.
+    `level` is -2 (Huffman only), -1 (zlib's default) to 9. No context is kept between frames, so that frames can be
+    shared between clients. Equal arguments return the same builder.
     """
     return _deflating(TEXT, level, min_size, text_frame)
 
 
 @cache
 def deflated_binary_frame(level: int, min_size: int) -> FrameBuilder:
-    """As `deflated_text_frame`, for binary frames."""
+    """Like `deflated_text_frame`, for binary frames."""
     return _deflating(BINARY, level, min_size, binary_frame)
 
 

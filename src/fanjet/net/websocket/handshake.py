@@ -1,4 +1,4 @@
-"""The opening handshake (02 sections 6.2, 6.3, 6.7 and 6.9): pure functions over the request's headers."""
+"""The opening handshake (02 sections 6.2, 6.3, 6.7, 6.9): pure functions of the request headers."""
 
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Collection, Sequence
@@ -16,17 +16,17 @@ _SUCCESS: Final = (
 _DEFLATE: Final = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 _DEFLATE_LINE: Final = b"\r\nSec-WebSocket-Extensions: " + _DEFLATE
 
-# What clients send, which is found in a set some five times as fast as in a list of tokens.
+# Values sent by common clients: a set lookup is some five times as fast as parsing a token list.
 _COMMON_CONNECTION: Final = frozenset({b"Upgrade", b"upgrade", b"keep-alive, Upgrade"})
 _COMMON_UPGRADE: Final = frozenset({b"websocket", b"WebSocket"})
 _COMMON_VERSION: Final = frozenset({b"13"})
 
 REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"), NO_SNIFFING)
-"""Goes with every refused handshake."""
+"""Headers of every refused handshake."""
 
 
 def handshake_error_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
-    """Return the status to refuse this handshake with, None when it is in order. The first failing check decides."""
+    """Return the status to refuse this handshake with, None if it is valid. The first failing check decides."""
     header = request.head.headers.get  # properties cost twice what calls do
     if not (header(b"connection") in _COMMON_CONNECTION or _lists_token(request, b"connection", b"upgrade")):
         return 400
@@ -44,7 +44,7 @@ def handshake_error_status(request: Request, origin_allowed: OriginPredicate) ->
 
 
 def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: bool = False) -> bytes:
-    """The 101 response to a handshake that is in order."""
+    """The 101 response to a valid handshake."""
     digest = sha1(request.head.headers[b"sec-websocket-key"] + _GUID, usedforsecurity=False).digest()
     head = _SUCCESS + b2a_base64(digest, newline=False)
     if subprotocol is not None:
@@ -55,7 +55,7 @@ def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: 
 
 
 def tunnel_handshake_error_status(request: Request, protocol: bytes, origin_allowed: OriginPredicate) -> int | None:
-    """`handshake_error_status` for an extended CONNECT (RFC 8441) that asks for `protocol`: there is no key."""
+    """`handshake_error_status` for an extended CONNECT (RFC 8441) that requests `protocol`: it has no key."""
     if protocol != b"websocket":
         return 400
     if request.method != "CONNECT":
@@ -66,7 +66,7 @@ def tunnel_handshake_error_status(request: Request, protocol: bytes, origin_allo
 
 
 def accept_headers(*, subprotocol: bytes | None = None, deflate: bool = False) -> Sequence[tuple[bytes, bytes]]:
-    """What goes with the 200 to an extended CONNECT that is in order."""
+    """Headers of the 200 response to a valid extended CONNECT."""
     headers = []
     if subprotocol is not None:
         headers.append((b"Sec-WebSocket-Protocol", subprotocol))
@@ -76,7 +76,7 @@ def accept_headers(*, subprotocol: bytes | None = None, deflate: bool = False) -
 
 
 def select_subprotocol(request: Request, supported: Collection[bytes]) -> bytes | None:
-    """The first subprotocol in the client's order that is supported; only its first header line counts."""
+    """The first supported subprotocol in the client's order; only its first header line counts."""
     offered = request.head.headers.get(b"sec-websocket-protocol")
     if offered is None:
         return None
@@ -84,7 +84,7 @@ def select_subprotocol(request: Request, supported: Collection[bytes]) -> bytes 
 
 
 def offers_deflate(request: Request) -> bool:
-    """Whether the client offers permessage-deflate, with whatever parameters, but for an empty one."""
+    """Whether the client offers permessage-deflate, with any non-empty parameters."""
     offers = b",".join(request.all_values(b"sec-websocket-extensions"))
     return any(_is_deflate([part.strip(b" \t") for part in offer.split(b";")]) for offer in offers.split(b","))
 

@@ -1,4 +1,4 @@
-"""The masking of client frames (RFC 6455 section 5.3), in C wherever `websockets` came with its extension."""
+"""Masking of client frames (RFC 6455 section 5.3), in C if `websockets` has its extension."""
 
 try:
     from websockets.speedups import apply_mask

@@ -1,4 +1,4 @@
-"""WebSockets for those to whom it matters whether a message is text."""
+"""WebSockets that distinguish text and binary messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ABNORMAL = 1006
 
 
 class TypedWebSocket(WebSocketConnection):
-    """A WebSocket that tells text from bytes. Override `on_text` and `on_binary`."""
+    """A WebSocket with separate callbacks. Override `on_text` and `on_binary`."""
 
     __slots__ = ("_is_text", "close_code_of_peer")
 
@@ -30,13 +30,13 @@ class TypedWebSocket(WebSocketConnection):
         self.close_code_of_peer = _ABNORMAL
 
     def on_text(self, text: str) -> None:
-        """A whole message of text came; see `on_message`."""
+        """A text message was received; see `on_message`."""
 
     def on_binary(self, data: bytes) -> None:
-        """A whole message of bytes came; see `on_message`."""
+        """A binary message was received; see `on_message`."""
 
     def on_message(self, payload: bytes) -> None:
-        """Tell which it is. Text that is no UTF-8 ends the connection (RFC 6455 section 8.1)."""
+        """Dispatch by type. Invalid UTF-8 in text closes the connection (RFC 6455 section 8.1)."""
         if not self._is_text:
             self.on_binary(payload)
             return
@@ -48,7 +48,7 @@ class TypedWebSocket(WebSocketConnection):
         self.on_text(text)
 
     def data_received(self, data: bytes) -> None:
-        """Note what a message is that needs no reader."""
+        """Record the type of a message that bypasses the reader."""
         if self._reader is None:
             self._is_text = data[0] & _OPCODE == TEXT
         super().data_received(data)

@@ -1,4 +1,4 @@
-"""Incoming frames: bytes as they come off the socket, whole messages and control frames out."""
+"""Parses incoming frames: received bytes in, messages and control frames out."""
 
 import zlib
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ MASKED: Final = 0x80
 PROTOCOL_ERROR: Final = 1002
 MESSAGE_TOO_BIG: Final = 1009
 
-# After the tail that the sender left out, an empty last block: only a stream that was complete ends there.
+# The tail omitted by the sender, then an empty last block: only a complete stream ends there.
 _INFLATE_END: Final = DEFLATE_TAIL + b"\x01\x00\x00\xff\xff"
 
 FRAMES_PER_TURN: Final = 200
-"""Then other connections get their turn: a read can hold 40 000 pings or fragments, the kernel's buffer a million."""
+"""Frames processed per turn of the event loop: one read can hold 40 000 pings or fragments, the kernel's buffer a
+million."""
 
 Frame = tuple[int, bytes]
 """Opcode and unmasked payload: a whole message (`TEXT`, `BINARY`), or a control frame."""
@@ -26,14 +27,14 @@ Frame = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """Bytes one incoming message may have on the wire, and after inflating; None is unlimited (02 section 6.5)."""
+    """Size limits of an incoming message in bytes, on the wire and decompressed; None is unlimited (02 section 6.5)."""
 
     message: int | None = 65536
     inflated: int | None = 655360
 
 
 class ProtocolFailure(Exception):  # noqa: N818 (an error of the peer, and the domain's word for it)
-    """The peer broke the protocol or a limit: close with this code and reason."""
+    """The client violated the protocol or a limit: close with this code and reason."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(code, reason)
@@ -42,15 +43,15 @@ class ProtocolFailure(Exception):  # noqa: N818 (an error of the peer, and the d
 
 
 class CorruptMessage(Exception):  # noqa: N818
-    """The frames were right, but what they carry does not inflate."""
+    """The frames are valid, but their payload cannot be decompressed."""
 
 
 class FrameReader:
-    """Cuts the bytes of one connection into frames, which may be pulled one by one.
+    """Splits the bytes of one connection into frames, which are pulled one by one.
 
-    Whatever is wrong with a frame is reported as soon as its header shows it, so that nothing is buffered beyond the
-    limits. Text is not checked for being UTF-8. After a `ProtocolFailure` the reader must not be used any more; after a
-    `CorruptMessage` it goes on with the next frame.
+    Errors are reported as soon as the frame header shows them, so that buffering stays within the limits. Text is not
+    validated as UTF-8. After a `ProtocolFailure` the reader must not be used any more; after a `CorruptMessage` it
+    continues with the next frame.
     """
 
     __slots__ = (
@@ -70,10 +71,10 @@ class FrameReader:
         self._limits = limits
         self._inflate = inflate
         self.frames_left = FRAMES_PER_TURN
-        """How many frames may still be taken, parts of messages included; whoever pulls sets it anew every turn."""
+        """Frames left in this turn, fragments included; the caller resets it every turn."""
         self._buffer = bytearray()
         self._start = 0
-        self._needed = 2  # bytes from _start on without which there is no point in looking
+        self._needed = 2  # bytes needed from _start on to make progress
         self._fragments: list[bytes] | None = None  # of the message being received in parts
         self._opcode = 0
         self._compressed = False
@@ -81,22 +82,22 @@ class FrameReader:
 
     @property
     def has_bytes(self) -> bool:
-        """Whether bytes wait, be it whole frames that were not pulled yet or the beginning of one."""
+        """Whether bytes are buffered: complete frames or the start of one."""
         return len(self._buffer) > self._start
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is kept, so that a fresh reader could take over."""
+        """Whether nothing is buffered, so that the reader can be dropped."""
         return self._fragments is None and not self.has_bytes
 
     def feed(self, data: bytes) -> None:
-        """Append what was received."""
+        """Append received bytes."""
         self._buffer += data
 
     def next_frame(self) -> Frame | None:
-        """Return the next message or control frame, None when more bytes are needed or the turn is over.
+        """Return the next message or control frame, None if more bytes are needed or the turn is over.
 
-        Raises `ProtocolFailure`, and `CorruptMessage` for a message that does not inflate.
+        Raises `ProtocolFailure`, and `CorruptMessage` for a message that cannot be decompressed.
         """
         while self.frames_left and (frame := self._next_raw_frame()) is not None:
             self.frames_left -= 1
@@ -178,7 +179,7 @@ class FrameReader:
         return faults
 
     def _check_size(self, first: int, length: int) -> None:
-        """Apply the wire limit to the message so far and this frame, whose payload need not be there yet."""
+        """Apply the wire limit to the message so far plus this frame, whose payload may be incomplete."""
         if first & 0x08:  # control frames do not count
             return
         limit = self._limits.message
@@ -193,7 +194,7 @@ class FrameReader:
         if not first & FIN:
             if self._fragments is None:
                 self._fragments = []
-            if payload:  # any number of empty ones may come, and the limit does not see them
+            if payload:  # empty fragments are unlimited in number
                 self._fragments.append(payload)
             self._size += len(payload)
             return None
