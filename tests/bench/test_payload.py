@@ -2,7 +2,7 @@
 
 import json
 
-from fanjet.bench.workload.payload import MARKER, now_us, timestamped_payload, timestamps
+from fanjet.bench.payload import MARKER, now_us, timestamped_payload, timestamps
 
 
 def test_a_payload_is_json_with_one_marker() -> None:

@@ -13,7 +13,7 @@ from fanjet.bench.clients.receivers import TIMED_READERS, CountingReader, Messag
 from fanjet.bench.clients.websocket import PONG_FRAME
 from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.latency import Latencies
-from fanjet.bench.workload.payload import MARKER, timestamped_payload
+from fanjet.bench.payload import MARKER, timestamped_payload
 
 
 class WrittenTransport:

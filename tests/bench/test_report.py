@@ -3,7 +3,7 @@
 import math
 
 from fanjet.bench.measurement.figures import Figure, Unit
-from fanjet.bench.measurement.report import as_json, table
+from fanjet.bench.report import as_json, table
 from fanjet.bench.runner import Outcome, Result
 from fanjet.bench.scenarios import KERNEL, SCENARIOS
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from fanjet.bench.certificate import issue
 from fanjet.bench.clients.client import hello, open_client
 from fanjet.bench.errors import BenchError
-from fanjet.bench.processes.certificate import issue
 from fanjet.bench.processes.server import Spawned, on_cpus
 
 ALL_CPUS = frozenset(os.sched_getaffinity(0))

@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
+from fanjet.bench.certificate import CertificatePair, issue
 from fanjet.bench.clients.client import Address, hello, open_client
 from fanjet.bench.clients.transports import WEBTRANSPORT
 from fanjet.bench.errors import BenchError, NotAvailable
-from fanjet.bench.processes.certificate import CertificatePair, issue
 
 
 async def test_without_the_extra_it_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:

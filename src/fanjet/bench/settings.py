@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Any, Final
 
-from .processes.certificate import CertificatePair
+from .certificate import CertificatePair
 
 Settings = dict[str, Any]
 

@@ -13,8 +13,8 @@ import typer
 import uvloop
 
 from fanjet.bench.environment import FULL, QUICK
-from fanjet.bench.measurement.report import as_json, table
 from fanjet.bench.processes.server import Attached, Server, Spawned
+from fanjet.bench.report import as_json, table
 from fanjet.bench.runner import Plan, Result, run_plan
 from fanjet.bench.scenarios import SCENARIOS, Scenario
 from fanjet.bench.settings import server_settings

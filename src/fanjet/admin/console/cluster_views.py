@@ -95,4 +95,4 @@ class ClusterViews:
 
 
 def _unanswered_note(results: SurveyResult) -> str:
-    return f" Not told by {', '.join(results.unanswered)}." if results.unanswered else ""
+    return f" No answer from {', '.join(results.unanswered)}." if results.unanswered else ""

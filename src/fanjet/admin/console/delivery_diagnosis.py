@@ -26,7 +26,7 @@ MOST_CONNECTIONS = 20
 
 
 class Step(NamedTuple):
-    """One decision. `outcome`: `yes` lets the publication through, `no` stops it, `unknown` cannot be told."""
+    """One decision. `outcome`: `yes` lets the publication through, `no` stops it, `unknown`: cannot be determined."""
 
     question: str
     outcome: str
@@ -120,7 +120,7 @@ class DeliveryDiagnosis:
     def _check_position(self, subscription: Subscription, offset: int) -> Step:
         question = "How far has it been delivered to?"
         if not subscription.delivery.positioned:
-            return Step(question, "unknown", "It keeps no position: what was lost on the way nobody notices.")
+            return Step(question, "unknown", "It keeps no position, so lost publications go unnoticed.")
         delivered, epoch = self._connections.position(subscription)
         where = f"Offset {delivered} in epoch {epoch}"
         if not offset:
@@ -137,7 +137,7 @@ def _check_permission(session: Session, resolved: Resolved) -> Step:
     if error is not None:
         return Step(question, "no", f"Without a token it would be answered error {error.code} ({error.message}).")
     if resolved.options.subscribe_proxy_enabled or resolved.options.subscribe_stream_proxy_enabled:
-        return Step(question, "no", "The application would be asked whether it may.")
+        return Step(question, "no", "A subscribe proxy would decide whether it may.")
     source = may_subscribe(resolved, session, insecure=session.context.config.insecure)
     if source is None:
         return Step(question, "no", "It may not without a subscription token (error 103).")
@@ -165,5 +165,5 @@ def _verdict(steps: list[Step]) -> str:
         if step.outcome == "no":
             return f"Stopped here: {step.question} {step.detail}"
     if any(step.outcome == "unknown" for step in steps):
-        return "Nothing here stopped it, as far as can be told."
+        return "Nothing here stopped it, as far as known."
     return "Nothing here stopped it: it left this server."

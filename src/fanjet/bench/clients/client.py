@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import msgspec
 
+from ..certificate import HOST, CertificatePair
 from ..errors import BenchError, NotAvailable
-from ..processes.certificate import HOST, CertificatePair
 from .transports import WEBSOCKET, PongSink, TransportSpec
 from .websocket import OP_CLOSE, OP_PING, OP_PONG, PING
 

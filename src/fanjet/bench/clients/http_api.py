@@ -8,8 +8,8 @@ from typing import Final, Protocol, cast
 import httptools
 import msgspec
 
+from ..certificate import HOST, CertificatePair
 from ..errors import BenchError
-from ..processes.certificate import HOST, CertificatePair
 from .client import TIMEOUT, Address
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import BenchError
 from ..measurement.latency import Latencies
-from ..workload.payload import MARKER, now_us, timestamps
+from ..payload import MARKER, now_us, timestamps
 from .client import Client
 from .transports import PongSink
 from .websocket import PING, PONG_FRAME

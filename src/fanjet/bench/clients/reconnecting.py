@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from ..errors import BenchError
-from ..workload.payload import now_us, timestamps
+from ..payload import now_us, timestamps
 from .client import TIMEOUT, Address, hello
 from .websocket import OP_CLOSE, PING, PONG_FRAME, FrameReader, commands_frame, handshake
 

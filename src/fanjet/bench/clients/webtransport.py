@@ -13,8 +13,8 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated, QuicEvent, StreamDataReceived
 
+from ..certificate import HOST, CertificatePair
 from ..errors import BenchError, NotAvailable
-from ..processes.certificate import HOST, CertificatePair
 
 PATH: Final = b"/connection/webtransport"
 

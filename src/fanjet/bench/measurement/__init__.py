@@ -1,1 +1,1 @@
-"""Figures: CPU, memory, latency and their report."""
+"""Measurements: CPU, memory and latency."""

@@ -15,7 +15,7 @@ import sys
 from typing import Final
 
 from ..clients.websocket import PING, PONG_FRAME, FrameReader, commands_frame, handshake, text_frame
-from ..workload.payload import now_us
+from ..payload import now_us
 
 PAUSE: Final = 0.0005
 """Seconds between a reply and the next command."""

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ..workload.payload import timestamped_payload
+from ..payload import timestamped_payload
 
 _HEAD: Final = b'{"push":{"channel":"fan","pub":{"data":'
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final
 
+from ..certificate import CertificatePair, issue
 from ..clients.client import Address
 from ..errors import BenchError, NotAvailable
 from ..measurement.resource_usage import ProcessTree
 from ..settings import encrypted_settings, server_settings
-from .certificate import CertificatePair, issue
 
 START_TIMEOUT: Final = 20.0
 """Timeout in seconds until a server listens."""

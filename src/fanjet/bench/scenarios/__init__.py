@@ -99,7 +99,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     CLIENT_PUBLISH,
     CommandRoundTrip(),
     IdleConnections("idle", "idle connections, JWT and one subscription each, 100 in a channel", members=100),
-    IdleConnections("idle-alone", "the same, each in a channel of its own", members=1),
+    IdleConnections("idle-alone", "the same, each in its own channel", members=1),
     IdleConnections("idle-http-stream", "the first over HTTP streaming", members=100, transport_spec=HTTP_STREAM),
     IdleConnections("idle-sse", "the first over SSE", members=100, transport_spec=SSE),
     ConnectStorm(),

@@ -8,8 +8,8 @@ from fanjet.bench.clients.websocket import commands_frame, text_frame
 from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import timestamped_payload
 from fanjet.bench.workload.closed_loops import CommandLoop, stop_all, total
-from fanjet.bench.workload.payload import timestamped_payload
 
 CLIENTS: Final = 100
 

@@ -13,8 +13,8 @@ from fanjet.bench.environment import Environment
 from fanjet.bench.errors import BenchError
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import timestamped_payload
 from fanjet.bench.settings import RECOVERED
-from fanjet.bench.workload.payload import timestamped_payload
 
 FIRST_CONNECTIONS: Final = 100
 """Connections opened before the first memory reading, so that one-time allocations are not counted."""

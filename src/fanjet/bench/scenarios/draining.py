@@ -19,12 +19,12 @@ from fanjet.bench.environment import Environment, Scale
 from fanjet.bench.errors import BenchError, NotAvailable
 from fanjet.bench.measurement.figures import Figure, Unit, latency_figures
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import timestamped_payload
 from fanjet.bench.processes.redis import running_redis
 from fanjet.bench.processes.restartable_node import node_settings, running_node
 from fanjet.bench.processes.server import free_port
 from fanjet.bench.processes.timed_subscribers import timed_subscribers
 from fanjet.bench.settings import API_KEY, RECOVERED, TOKEN_SECRET
-from fanjet.bench.workload.payload import timestamped_payload
 
 MEMBERS: Final = 20
 """Clients per channel, half of them on each node."""

@@ -12,8 +12,8 @@ from fanjet.bench.clients.transports import WEBSOCKET, TransportSpec
 from fanjet.bench.environment import Environment, Meter
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import timestamped_payload
 from fanjet.bench.workload.closed_loops import ApiLoop
-from fanjet.bench.workload.payload import timestamped_payload
 
 MAX_LAG: Final = 64
 """Maximum number of publications in flight before the publisher waits."""

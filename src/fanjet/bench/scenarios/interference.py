@@ -11,9 +11,9 @@ from fanjet.bench.clients.receivers import MessageCounter, attach_counters, atta
 from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, Unit, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import now_us, timestamped_payload
 from fanjet.bench.processes.probe_runner import connected_probe
 from fanjet.bench.settings import PATCHED
-from fanjet.bench.workload.payload import now_us, timestamped_payload
 
 from .fanout import run_every
 

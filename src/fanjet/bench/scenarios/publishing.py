@@ -8,8 +8,8 @@ from fanjet.bench.clients.http_api import HTTP_API, ApiCaller, ApiSpec
 from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, cpu_per, latency_figures, throughput
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import timestamped_payload
 from fanjet.bench.workload.closed_loops import ApiLoop, stop_all, total
-from fanjet.bench.workload.payload import timestamped_payload
 
 CONNECTIONS: Final = 8
 CHANNELS: Final = 100

@@ -12,8 +12,8 @@ from fanjet.bench.clients.websocket import text_frame
 from fanjet.bench.environment import Environment
 from fanjet.bench.measurement.figures import Figure, Unit, throughput
 from fanjet.bench.measurement.latency import Latencies
+from fanjet.bench.payload import timestamped_payload
 from fanjet.bench.workload.fixed_rate import ApiPool, run_at_rate
-from fanjet.bench.workload.payload import timestamped_payload
 
 WORKERS: Final = 2
 SUBSCRIBER_COUNTS: Final = (10, 100, 400)

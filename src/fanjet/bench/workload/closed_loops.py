@@ -9,7 +9,7 @@ from ..clients.http_api import ApiCaller
 from ..clients.replies import ReplyReader
 from ..errors import BenchError
 from ..measurement.latency import Latencies
-from .payload import now_us
+from ..payload import now_us
 
 
 class ClosedLoop(abc.ABC):

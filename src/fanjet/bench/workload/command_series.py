@@ -7,7 +7,7 @@ from ..clients.client import TIMEOUT
 from ..clients.replies import ReplyReader
 from ..errors import BenchError
 from ..measurement.latency import Latencies
-from .payload import now_us
+from ..payload import now_us
 
 
 class CommandSeries:

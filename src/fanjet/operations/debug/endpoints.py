@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 DEFAULT_SECONDS: Final = 30.0
 
 _PAGES: Final = {
-    "threads": "What every thread is doing",
-    "tasks": "What every task waits for",
+    "threads": "The stack of every thread",
+    "tasks": "The stack of every task",
     "census": "Objects by type",
-    "allocs": "Memory by the line that allocated it: begins to watch, tells what has come since, ends with ?stop=1",
-    "profile": "Where time goes in ?seconds=30: for speedscope.app, with ?format=collapsed for flamegraph.pl",
-    "cmdline": "The command line, arguments parted by zero bytes",
+    "allocs": "Memory by allocating line: the first call starts tracing, ?stop=1 stops it",
+    "profile": "A CPU profile of ?seconds=30 for speedscope.app, with ?format=collapsed for flamegraph.pl",
+    "cmdline": "The command line, arguments separated by zero bytes",
 }
 
 

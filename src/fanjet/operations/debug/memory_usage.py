@@ -36,7 +36,7 @@ def allocations(*, stop: bool) -> str:
         return "stopped\n"
     if not tracemalloc.is_tracing():
         tracemalloc.start()
-        return "started: ask again for what has been allocated since\n"
+        return "started: repeat the request for the allocations since now\n"
     statistics = tracemalloc.take_snapshot().statistics("lineno")
     current, peak = tracemalloc.get_traced_memory()
     lines = "".join(f"{each.size:>12} {each.count:>10} {each.traceback}\n" for each in statistics[:LINES_SHOWN])

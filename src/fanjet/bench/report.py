@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ..runner import SIDES, Result
-from ..scenarios import KERNEL
-from .figures import Figure, Unit
+from .measurement.figures import Figure, Unit
+from .runner import SIDES, Result
+from .scenarios import KERNEL
 
 _DASH: Final = "–"
 _CELL: Final = 100
