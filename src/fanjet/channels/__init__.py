@@ -1,1 +1,1 @@
-"""Channels: which namespace one belongs to, what its options allow, and how a subscriber recovers (03, 01 §8). Pure."""
+"""Channels: namespaces, options, permissions and recovery decisions (03, 01 §8). Pure."""

@@ -1,4 +1,4 @@
-"""What a token lets a connection, or one subscription, do beyond the namespace's options (03 §14.1). Pure."""
+"""Capabilities: rights from tokens beyond the namespace's options (03 §14.1). Pure."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -17,7 +17,7 @@ _Matcher = Callable[[str], bool]
 
 
 def grants(capabilities: Iterable[Capability], operation: str, channel: str) -> bool:
-    """Whether an entry allows the operation on the channel. Entries only add rights, so their order says nothing."""
+    """Whether an entry allows the operation on the channel. Entries only add rights, so their order is irrelevant."""
     return any(operation in one.allow and _covers(one, channel) for one in capabilities)
 
 
@@ -29,7 +29,7 @@ def _covers(capability: Capability, channel: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _matcher(match: str, pattern: str) -> _Matcher:
-    """Compiled once: users of an application have many patterns in common."""
+    """Compile a pattern, with a cache: an application's users have many patterns in common."""
     translate = _TRANSLATIONS.get(match)
     if translate is None:
         return _match_nothing
@@ -43,7 +43,7 @@ def _matcher(match: str, pattern: str) -> _Matcher:
 
 
 def _match_nothing(_: str) -> bool:
-    """For match types that nobody knows and expressions that are none."""
+    """Matches nothing, for unknown match types and invalid expressions."""
     return False
 
 
@@ -56,7 +56,7 @@ def _doublestar(pattern: str) -> str:
 
 
 def _anchored(pattern: str, wildcards: dict[str, str]) -> str:
-    """An expression for the whole channel: wildcards become what they stand for, everything else is literal."""
+    """Translate to an expression for the whole channel: wildcards are replaced, everything else is literal."""
     pieces = []
     while pattern:
         found = next((wildcard for wildcard in wildcards if pattern.startswith(wildcard)), None)

@@ -1,11 +1,11 @@
-"""Whether published data is in the form that the namespace wants (03 §3.5)."""
+"""Checks published data against the namespace's data format (03 §3.5)."""
 
 from typing import Final
 
 from fanjet.protocol.json_encoding.scan import is_json
 
 _JSON_SPACE: Final = b" \t\r\n"
-# Bytes from 0x80 need not be UTF-8 here. As a letter they are still refused outside strings.
+# Bytes from 0x80 need not be UTF-8 here. Replaced by a letter, they are still rejected outside strings.
 _ANY_TEXT: Final = bytes(range(0x80)) + b"x" * 0x80
 
 

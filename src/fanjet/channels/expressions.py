@@ -1,4 +1,4 @@
-"""Permissions by the namespace's CEL expressions (03 §14.3)."""
+"""Permissions from the namespace's CEL expressions (03 §14.3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 
 class Expression:
-    """One compiled expression. Only what comes out as true grants anything."""
+    """One compiled expression. Only the result true grants a permission."""
 
     __slots__ = ("_compiled",)
 
@@ -32,7 +32,7 @@ class Expression:
         self._compiled: Compiled = compile_expression(text)
 
     def grants(self, principal: Principal, channel: str, variables: Mapping[str, str], *, subscribed: bool) -> bool:
-        """Evaluate for a request. An error, also of the connection's `meta`, grants nothing."""
+        """Evaluate for a request. An error, including one in the connection's `meta`, grants nothing."""
         try:
             outcome = self._compiled.eval(
                 data={
@@ -65,13 +65,13 @@ _NONE: Final = Expressions()
 
 
 def expressions_of(options: ChannelOptions) -> Expressions:
-    """Compile what a namespace has. Raises `ExpressionError`."""
+    """Compile a namespace's expressions. Raises `ExpressionError`."""
     texts = (options.subscribe_cel, options.publish_cel, options.history_cel, options.presence_cel)
     return Expressions(*(Expression(text) if text else None for text in texts)) if any(texts) else _NONE
 
 
 def _object(meta: bytes) -> dict[str, Any]:
-    """The members of a connection's meta, numbers as CEL's JSON has them: doubles. Raises ValueError."""
+    """Decode a connection's meta, with numbers as doubles like in CEL's JSON. Raises ValueError."""
     value = json.loads(meta, parse_int=float) if meta else None
     if value is None:
         return {}

@@ -1,4 +1,4 @@
-"""From a channel's name to its options (03 §1)."""
+"""Resolves a channel to its namespace and options (03 §1)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -19,15 +19,16 @@ _NO_VARIABLES: Final[Mapping[str, str]] = {}
 
 
 class Resolved(Struct, frozen=True, gc=False):
-    """What a channel's name says. The options have their effective `history_meta_ttl` and `publication_data_format`.
+    """What follows from a channel's name. The options have their effective `history_meta_ttl` and
+    `publication_data_format`.
 
-    `users` are those that the name lists, None unless the channel is user-limited (03 §1.5). A private channel is
-    opened by nothing but a subscription token. `refusal`: why no command of a client may name this channel; types that
-    are not built answer 108 to everything. `granted`: what a subscription is made with that only the namespace
-    decides about, shared by all such subscriptions, by source. `variables`: those of the namespace's pattern.
+    `users` are those listed in the name, None unless the channel is user-limited (03 §1.5). A private channel requires
+    a subscription token. `refusal`: the error for every client command on this channel; unsupported types answer 108.
+    `granted`: by source, the options of subscriptions that depend on the namespace alone, shared by all of them.
+    `variables`: those of the namespace's pattern.
 
-    `open_to_users`, `open_to_anonymous`: what a client gets that subscribes without token and wishes, where nothing has
-    to be found out about it but whether it has a user; None where more has to be.
+    `open_to_users`, `open_to_anonymous`: the options of a client that subscribes without token and options, where only
+    whether it has a user matters; None where more has to be checked.
     """
 
     channel: str
@@ -47,7 +48,7 @@ class Resolved(Struct, frozen=True, gc=False):
 
     @property
     def is_user_limited(self) -> bool:
-        """Whether the name decides who may subscribe."""
+        """Whether the name lists the permitted users."""
         return self.users is not None
 
     def admits(self, user: str) -> bool:
@@ -56,7 +57,7 @@ class Resolved(Struct, frozen=True, gc=False):
 
 
 class _Namespace(Struct, frozen=True):
-    """What the channels of one namespace have in common."""
+    """What the channels of one namespace share."""
 
     name: str
     options: ChannelOptions
@@ -83,16 +84,16 @@ class _Namespace(Struct, frozen=True):
         return cls(name, options, expressions, stream, refusal, granted, to_users, to_anonymous, regex)
 
     def admits_name(self, channel: str, rest: str) -> bool:
-        """A regular expression (searched for, not matched) replaces the rule that names are ASCII (03 §1.4)."""
+        """Whether the name is valid. A regular expression (searched for, not matched) replaces the ASCII rule (03
+        §1.4)."""
         if self.regex is None:
             return channel.isascii()
         return self.regex.search(rest) is not None
 
 
 class Namespaces:
-    """The configured namespaces. A reload makes a new one, so what was resolved is never stale. Who keeps what follows
-    from them keeps `generation`, too, to see whether they are still the same ones.
-    """
+    """The configured namespaces. A reload creates a new object, so cached results are never stale. `generation`
+    identifies the object for callers that cache results elsewhere."""
 
     def __init__(self, config: Channel) -> None:
         self.generation = object()
@@ -109,7 +110,7 @@ class Namespaces:
         self._cache: dict[str, Resolved] = {}
 
     def resolve(self, channel: str) -> Resolved:
-        """Find the channel's namespace. Raises error 102 when it does not exist."""
+        """Resolve a channel. Raises error 102 when its namespace does not exist."""
         resolved = self._cache.get(channel)
         if resolved is None:
             resolved = self._resolve(channel)
@@ -119,7 +120,7 @@ class Namespaces:
         return resolved
 
     def name_of(self, channel: str) -> str:
-        """The name of the channel's namespace; empty when it has none, or one that does not exist."""
+        """The name of the channel's namespace; empty without one, or if it does not exist."""
         try:
             return self.resolve(channel).namespace
         except ReplyError:
@@ -151,7 +152,7 @@ class Namespaces:
         )
 
     def _find(self, channel: str) -> tuple[_Namespace, str, Mapping[str, str]]:
-        """Namespace, rest and variables; by pattern alone where patterns are on and the channel looks like one."""
+        """Namespace, rest and variables; by pattern only where patterns are on and the channel starts like one."""
         if self._patterns is not None and channel.startswith(PREFIX):
             found = self._patterns.find(channel)
             if found is None:
@@ -180,13 +181,13 @@ class Namespaces:
         return tuple(users.split(separator)) if separator else (users,)
 
     def personal_channel(self, user: str, namespace: str) -> str:
-        """The channel that belongs to one user (03 §5.5)."""
+        """A user's personal channel (03 §5.5)."""
         name = self._config.user_boundary + user
         return namespace + self._config.namespace_boundary + name if namespace else name
 
 
 def _effective(options: ChannelOptions, config: Channel) -> ChannelOptions:
-    """Only these two are inherited from the level of `channel` (03 §1.3)."""
+    """Set the two options that are inherited from the level of `channel` (03 §1.3)."""
     inherited = {
         "history_meta_ttl": options.history_meta_ttl or config.history_meta_ttl,
         "publication_data_format": options.publication_data_format or config.publication_data_format,

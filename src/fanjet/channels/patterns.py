@@ -1,4 +1,4 @@
-"""Which namespace's pattern a channel matches, and with which variables (03 §14.2). Pure."""
+"""Matches channels against namespace patterns with variables (03 §14.2). Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ from fanjet.config.channel_pattern import ChannelPattern, parse_pattern
 T = TypeVar("T")
 
 PREFIX = "/"
-"""How channels start that are looked up here, and nowhere else."""
+"""The prefix of channels that are matched by pattern only."""
 
 
 class _Row(NamedTuple, Generic[T]):
@@ -19,7 +19,7 @@ class _Row(NamedTuple, Generic[T]):
 
 
 class PatternTable(Generic[T]):
-    """What belongs to the patterns of valid configurations."""
+    """Targets of the patterns of a valid configuration."""
 
     def __init__(self, targets: Iterable[tuple[str, T]]) -> None:
         rows = [
@@ -32,7 +32,7 @@ class PatternTable(Generic[T]):
             self._by_depth.setdefault(row.pattern.depth, []).append(row)
 
     def find(self, channel: str) -> tuple[T, Mapping[str, str]] | None:
-        """What the most specific matching pattern leads to, and the values of its variables."""
+        """Return the target of the most specific matching pattern, and the values of its variables."""
         for pattern, match, target in self._by_depth.get(channel.count(PREFIX), ()):
             found = match(channel)
             if found is not None:

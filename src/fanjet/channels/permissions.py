@@ -1,6 +1,6 @@
-"""Who may do what (03 §4, §5.6). Pure: no lookups, no logging.
+"""Permission checks for clients (03 §4, §5.6). Pure: no lookups, no logging.
 
-The steps that ask a backend (proxies) stand between these functions, in the commands.
+The steps that call a backend (proxies) are in the commands, between these functions.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from .namespaces import Resolved
 from .principal import Principal
 from .subscription import Source, SubscriptionOptions
 
-# Everything below only ever grants, so that the order of the rules is free: the cheap ones come first.
+# The rules below only grant, so their order is irrelevant: the cheap ones come first.
 
 
 def may_publish(
@@ -44,7 +44,7 @@ def may_publish_by_options(options: ChannelOptions, user: str, *, subscribed: bo
 def may_read_presence(
     resolved: Resolved, principal: Principal, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
 ) -> bool:
-    """Whether a client may ask who is there (03 §4.4 steps 5 to 9)."""
+    """Whether a client may read presence (03 §4.4 steps 5 to 9)."""
     return (
         _reads_presence(resolved, principal, subscribed, insecure)
         or _is_capable(resolved, principal, capabilities.PRESENCE, allowed)
@@ -64,7 +64,7 @@ def may_read_history(
 
 
 def may_subscribe(resolved: Resolved, principal: Principal, *, insecure: bool) -> Source | None:
-    """What lets a client subscribe without token, or None (03 §4.1 step 12 without proxies)."""
+    """Return the source that permits a subscription without token, or None (03 §4.1 step 12 without proxies)."""
     if resolved.users is not None and resolved.admits(principal.user):
         return Source.USER_LIMITED
     if principal.capabilities and _is_capable(resolved, principal, capabilities.SUBSCRIBE):
@@ -105,7 +105,7 @@ def _reads_history(resolved: Resolved, principal: Principal, subscribed: bool, i
 
 
 def _is_capable(resolved: Resolved, principal: Principal, operation: str, allowed: Sequence[str] = ()) -> bool:
-    """Whether the connection or its subscription brings the permission along (03 §14.1)."""
+    """Whether the connection or its subscription has the capability (03 §14.1)."""
     if operation in allowed:
         return True
     return bool(principal.capabilities) and capabilities.grants(principal.capabilities, operation, resolved.channel)
@@ -120,12 +120,12 @@ def _expression_grants(
 
 
 def _may(for_client: bool, for_subscriber: bool, for_anonymous: bool, user: str) -> bool:
-    """The switch for anonymous connections extends the other two, it grants nothing alone."""
+    """The switch for anonymous connections extends the other two; alone it grants nothing."""
     return (for_client or for_subscriber) and (bool(user) or for_anonymous)
 
 
 def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool) -> Error | None:
-    """Why this channel cannot be subscribed whoever asks (03 §4.1 steps 8 to 10)."""
+    """Return the error for a channel that no client can subscribe to this way (03 §4.1 steps 8 to 10)."""
     refusal = resolved.refusal
     if refusal is None and (not stream_wanted or (resolved.is_private and not has_token)):
         return ERROR_PERMISSION_DENIED
@@ -142,9 +142,9 @@ def with_requested_options(
     recoverable: bool,
     join_leave: bool,
 ) -> SubscriptionOptions:
-    """Add what the client wishes for, as far as it may have it; the rest is left out in silence (03 §4.7).
+    """Add the options that the client requests and is allowed to have; others are ignored silently (03 §4.7).
 
-    Only for subscriptions that no proxy granted. Expressions have no say in this.
+    Only for subscriptions that no proxy granted. Expressions do not apply.
     """
     options, allowed = resolved.options, granted.allow
     reads_history = _reads_history(resolved, principal, True, insecure) or _is_capable(
@@ -162,9 +162,9 @@ def with_requested_options(
 
 
 def may_be_subscribed_at_connect(resolved: Resolved, user: str, *, insecure: bool) -> bool:
-    """Whether a channel that the client asks for while connecting is added to its server-side ones (03 §5.6).
+    """Whether a channel requested in `connect` is added to the server-side subscriptions (03 §5.6).
 
-    Not where a backend has to decide (03 §15 item 9). Capabilities and expressions have no say in this.
+    Not where a backend decides (03 §15 item 9). Capabilities and expressions do not apply.
     """
     options = resolved.options
     asks_backend = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled

@@ -1,4 +1,4 @@
-"""Who asks for something."""
+"""The identity that permission checks are made for."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from fanjet.protocol.capability import Capability
 
 
 class Principal(Protocol):
-    """What decisions look at in a connection."""
+    """The facts about a connection that permissions depend on."""
 
     @property
     def user(self) -> str:
@@ -15,12 +15,12 @@ class Principal(Protocol):
 
     @property
     def capabilities(self) -> Sequence[Capability]:
-        """What its token or backend lets it do."""
+        """Capabilities from its token or backend."""
 
     @property
     def meta(self) -> bytes:
-        """JSON that the application attached, empty for none."""
+        """JSON set by the application, empty for none."""
 
     @property
     def labels(self) -> Mapping[str, str] | None:
-        """Texts that the application attached."""
+        """Labels set by the application."""

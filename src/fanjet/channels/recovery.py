@@ -1,4 +1,4 @@
-"""Whether a subscriber gets everything it missed, and how that joins with what arrives meanwhile (01 §8.3, §8.4)."""
+"""Decides recovery, and merges recovered with buffered publications (01 §8.3, §8.4)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -12,14 +12,14 @@ class InsufficientState(Exception):  # noqa: N818 (named like the disconnect it 
 
 
 class Recovery(NamedTuple):
-    """Whether recovery succeeded, and what is delivered then; nothing is delivered otherwise."""
+    """Whether recovery succeeded, and the publications to deliver; none after a failure."""
 
     recovered: bool
     publications: list[Publication]
 
 
 class Merged(NamedTuple):
-    """What the subscribe result carries, and the position that the subscription has reached."""
+    """The publications of the subscribe result, and the subscription's position."""
 
     publications: list[Publication]
     offset: int
@@ -31,7 +31,7 @@ NOT_RECOVERED: Final = Recovery(False, [])
 def decide_stream(
     since: StreamPosition, read: Sequence[Publication], top: StreamPosition, tags_filter: TagsFilter | None = None
 ) -> Recovery:
-    """Stream mode. `read` is what the stream has after `since`, up to the recovery limit: all of it or nothing.
+    """Decide in stream mode. `read`: the stream after `since`, up to the recovery limit. Recovers all or nothing.
 
     An empty epoch in `since` is not checked.
     """
@@ -48,10 +48,10 @@ def decide_stream(
 def decide_cache(
     since: StreamPosition, newest: Sequence[Publication], top: StreamPosition, tags_filter: TagsFilter | None = None
 ) -> Recovery:
-    """Cache mode. `newest` are the newest publications, the newest of all first; one is enough without a filter.
+    """Decide in cache mode. `newest`: the newest publications, newest first; one is enough without a filter.
 
-    The newest decides whether the state is current; delivered is the newest that passes the filter, and nothing to a
-    client that has the state already.
+    The newest one decides whether the state is current. Delivered is the newest that passes the filter, and nothing to
+    a client with the current state.
     """
     same_state = since.offset > 0 and since == top
     matching = _matching(newest, tags_filter)
@@ -70,13 +70,13 @@ def merge(
     *,
     latest_only: bool = False,
 ) -> Merged:
-    """Join what was recovered with what was delivered since registration, `buffered`, in any order and repeatedly.
+    """Merge recovered publications with `buffered` ones, delivered since registration in any order, possibly repeated.
 
-    `top` is the stream's offset at the read. What the filter rejects stays out of the result, yet fills its place.
-    Publications outside the stream are not looked at. `latest_only`: keep the last one (cache mode without delta).
-    Raises `InsufficientState`.
+    `top` is the stream's offset at the read. Filtered publications are not in the result, but count as present.
+    Publications outside the stream are ignored. `latest_only`: keep the last one (cache mode without delta). Raises
+    `InsufficientState`.
     """
-    if not buffered:  # nearly always
+    if not buffered:  # the usual case
         return Merged(recovery.publications[-1:] if latest_only else recovery.publications, top)
     by_offset = {publication.offset: publication for publication in buffered if publication.offset}
     if recovery.recovered:
@@ -96,13 +96,13 @@ def _matching(publications: Iterable[Publication], tags_filter: TagsFilter | Non
 
 
 def _require_consecutive(offsets: list[int], first: int) -> None:
-    """Sorted distinct offsets have no hole when the last one is where their number puts it."""
+    """Sorted distinct offsets have no gap when the last one equals the first plus their number."""
     if offsets and (offsets[0] != first or offsets[-1] - first + 1 != len(offsets)):
         raise InsufficientState
 
 
 def _require_no_hole(by_offset: dict[int, Publication], tags_filter: TagsFilter | None) -> None:
-    """Between any two publications that pass the filter there must be all others."""
+    """Between any two publications that pass the filter, all others must be present."""
     passing = [publication.offset for publication in _matching(by_offset.values(), tags_filter)]
     if passing:
         lowest, highest = min(passing), max(passing)

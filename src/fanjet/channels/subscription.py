@@ -1,4 +1,4 @@
-"""What a subscription is made with, by where it comes from (03 §4.2)."""
+"""Subscription options by the source of the subscription (03 §4.2)."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -13,7 +13,7 @@ from fanjet.protocol.tags_filter import TagsFilter
 
 
 class Source(IntEnum):
-    """How a subscription came about (03 §4.1)."""
+    """The origin of a subscription (03 §4.1)."""
 
     UNKNOWN = 0
     CONNECTION_TOKEN = 1
@@ -34,10 +34,10 @@ class Source(IntEnum):
 class SubscriptionOptions(Struct, frozen=True, gc=False):
     """Options of one subscription, fixed when it starts; a refresh replaces `allow` and `server_tags_filter`.
 
-    `recovery` implies positions. `auto_recover`: recover even if not asked to, in cache mode only. `history_meta_ttl`
-    in seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads. `allow`: capabilities in
-    the channel (03 §14.1). `server_tags_filter`: what the server lets through (03 §14.5). `server_refresh`: the server
-    asks the application to prolong it.
+    `recovery` implies positions. `auto_recover`: recover without a request, in cache mode only. `history_meta_ttl` in
+    seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads. `allow`: capabilities in the
+    channel (03 §14.1). `server_tags_filter`: the server's filter (03 §14.5). `server_refresh`: the server calls the
+    application to refresh it.
     """
 
     source: Source
@@ -61,20 +61,20 @@ class SubscriptionOptions(Struct, frozen=True, gc=False):
 
     @property
     def positioned(self) -> bool:
-        """Whether the server keeps track of the stream position."""
+        """Whether the server tracks the stream position."""
         return self.positioning or self.recovery
 
 
 class Switch(Protocol):
-    """An option that was set to something, as opposed to one that was left alone."""
+    """An option that is set explicitly."""
 
     @property
     def value(self) -> bool:
-        """What it was set to."""
+        """The option's value."""
 
 
 class Override(Protocol):
-    """Namespace options that a token or a request replaces (03 §6.8). None keeps the namespace's value."""
+    """Namespace options replaced by a token or a request (03 §6.8). None keeps the namespace's value."""
 
     @property
     def presence(self) -> Switch | None:
@@ -98,7 +98,7 @@ class Override(Protocol):
 
 
 class Grant(Protocol):
-    """What a token or the application says about one channel."""
+    """A token's or the application's settings for one channel."""
 
     @property
     def info(self) -> bytes:
@@ -114,11 +114,11 @@ class Grant(Protocol):
 
     @property
     def server_tags_filter(self) -> FilterNode | None:
-        """What the server lets through; not validated."""
+        """The server's filter; not validated."""
 
 
 class ConnectGrant(Grant, Protocol):
-    """What the application says about a channel to subscribe at connect."""
+    """The application's settings for a channel subscribed at connect."""
 
     @property
     def cache_recover(self) -> bool:
@@ -126,19 +126,19 @@ class ConnectGrant(Grant, Protocol):
 
 
 def is_stream(options: ChannelOptions) -> bool:
-    """Whether the channels of this namespace are streams, the only subscription type that is built so far."""
+    """Whether the namespace's channels are streams, the only subscription type supported so far."""
     return options.subscription_type in {"", "stream"}
 
 
 def from_namespace(options: ChannelOptions, source: Source) -> SubscriptionOptions:
-    """For a subscription that nothing but the namespace's options decides about."""
+    """Options of a subscription that depends on the namespace alone."""
     return _build_options(options, source, None)
 
 
 def from_grant(
     options: ChannelOptions, source: Source, grant: Grant, *, expire_at: int = 0, allow: Iterable[str] | None = None
 ) -> SubscriptionOptions:
-    """For a subscription by token (a subscription token, or an entry of a connection token's `subs`) or by the
+    """Options of a subscription by token (a subscription token, or an entry of a connection token's `subs`) or by the
     application. `expire_at` below 0 is never.
 
     Raises `InvalidFilter`.
@@ -153,13 +153,13 @@ def from_grant(
 
 
 def from_connect_grant(options: ChannelOptions, grant: ConnectGrant) -> SubscriptionOptions:
-    """For a subscription that the application grants to who connects. Raises `InvalidFilter`."""
+    """Options of a subscription that the application grants at connect. Raises `InvalidFilter`."""
     made = from_grant(options, Source.CONNECT_PROXY, grant)
     return replace(made, auto_recover=made.cache_mode) if grant.cache_recover else made
 
 
 def from_stream_grant(options: ChannelOptions, grant: Grant, *, expire_at: int) -> SubscriptionOptions:
-    """For a subscription that a stream of the application feeds: it has no positions, so nothing that needs them."""
+    """Options of a subscription fed by an application's stream: without positions and options that need them."""
     made = _build_options(options, Source.STREAM_PROXY, grant.override, chan_info=grant.info, data=grant.data)
     return replace(
         made,
@@ -176,7 +176,7 @@ def from_stream_grant(options: ChannelOptions, grant: Grant, *, expire_at: int) 
 def from_server_api(
     options: ChannelOptions, *, info: bytes, data: bytes, expire_at: int, override: Override | None
 ) -> SubscriptionOptions:
-    """For a subscription by the server API: stream mode whatever the namespace says, no delta, no filter."""
+    """Options of a subscription by the server API: always stream mode, no delta, no filter."""
     made = _build_options(options, Source.SERVER_API, override, chan_info=info, data=data, expire_at=expire_at)
     return replace(made, cache_mode=False, auto_recover=False, allowed_delta_types=(), allow_tags_filter=False)
 

@@ -1,1 +1,1 @@
-"""What the application decides about its clients: the interface, and the proxies that ask a backend."""
+"""Application events: the handler interface, in-process handlers and proxies to backends."""

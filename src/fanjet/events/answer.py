@@ -1,4 +1,4 @@
-"""What the application answers to an event (06 §5 to §12). Payloads are bytes; times are Unix seconds, 0 for never."""
+"""Answers to events (06 §5 to §12). Payloads are bytes; times are Unix seconds, 0 for never."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +10,13 @@ from fanjet.protocol.messages import FilterNode
 
 
 class Switch(Document, frozen=True):
-    """An option that is set, as opposed to one that is left alone."""
+    """An option that is set explicitly."""
 
     value: bool = False
 
 
 class Override(Document, frozen=True):
-    """Namespace options that hold differently for one subscription; None keeps the namespace's."""
+    """Namespace options replaced for one subscription; None keeps the namespace's value."""
 
     presence: Switch | None = None
     join_leave: Switch | None = None
@@ -26,10 +26,10 @@ class Override(Document, frozen=True):
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """A server-side subscription made when a client connects.
+    """A server-side subscription made at connect.
 
     `cache_recover`: deliver the latest publication at once, in cache mode. `server_tags_filter` is not validated.
-    `unreadable`: why its payloads could not be decoded, if so; which channels there are counts before that (06 §5).
+    `unreadable`: the decoding error of its payloads, if any; the check of channels comes first (06 §5).
     """
 
     info: bytes = b""
@@ -41,7 +41,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 
 class ConnectAnswer(Struct, frozen=True, kw_only=True):
-    """The client may connect as `user`, with these server-side subscriptions. `data` goes into the connect reply."""
+    """Accept the client as `user`, with these server-side subscriptions. `data` goes into the connect reply."""
 
     user: str = ""
     expire_at: int = 0
@@ -54,8 +54,8 @@ class ConnectAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RefreshAnswer(Struct, frozen=True, kw_only=True):
-    """The connection goes on until `expire_at`, which must be in the future, with these capabilities. Empty `info` and
-    `meta` stay as they were."""
+    """Extend the connection until `expire_at`, which must be in the future, with these capabilities. Empty `info` and
+    `meta` are unchanged."""
 
     expire_at: int
     info: bytes = b""
@@ -64,7 +64,7 @@ class RefreshAnswer(Struct, frozen=True, kw_only=True):
 
 
 class SubscribeAnswer(Struct, frozen=True, kw_only=True):
-    """The client may subscribe. `allow`: codes of capabilities in the channel. `data` goes into the subscribe reply."""
+    """Accept the subscription. `allow`: codes of capabilities in the channel. `data` goes into the subscribe reply."""
 
     expire_at: int = 0
     info: bytes = b""
@@ -75,7 +75,7 @@ class SubscribeAnswer(Struct, frozen=True, kw_only=True):
 
 
 class PublishAnswer(Struct, frozen=True, kw_only=True):
-    """The publication may be made, with these options. `data` None: as the client sent it."""
+    """Accept the publication, with these options. `data` None: as sent by the client."""
 
     data: bytes | None = None
     skip_history: bool = False
@@ -87,7 +87,7 @@ class PublishAnswer(Struct, frozen=True, kw_only=True):
 
 
 class SubRefreshAnswer(Struct, frozen=True, kw_only=True):
-    """The subscription goes on until `expire_at`, 0 or less for ever. Empty `info` stays as it was."""
+    """Extend the subscription until `expire_at`, 0 or less for no expiry. Empty `info` is unchanged."""
 
     expire_at: int = 0
     info: bytes = b""

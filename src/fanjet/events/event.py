@@ -1,4 +1,4 @@
-"""What happens on connections and is put to the application (06 §3, §5 to §12)."""
+"""Events of connections, for the application (06 §3, §5 to §12)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from fanjet.protocol.codes import ERROR_BAD_REQUEST, ReplyError
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """What all events tell about their connection.
+    """Fields of all events.
 
-    `client`: id of the connection. `protocol`: `json` or `protobuf`. `meta`: JSON that the application has attached,
-    empty for none. `labels`: texts that it has attached. The three kinds of headers have lower-case names and hold what
-    the connection has kept of them, bytes that are not UTF-8 as surrogates; `emulated_headers` are the client's own
-    words, not to be trusted.
+    `client`: id of the connection. `protocol`: `json` or `protobuf`. `meta`: JSON set by the application, empty for
+    none. `labels`: labels set by the application. The three kinds of headers have lower-case names and contain those
+    that the connection keeps, with bytes that are not UTF-8 as surrogates; `emulated_headers` are set by the client and
+    not to be trusted.
     """
 
     client: str
@@ -30,12 +30,12 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class DataEvent(Event, frozen=True, kw_only=True):
-    """What comes with data that the client has sent; empty for none."""
+    """An event with data from the client; empty for none."""
 
     data: bytes = b""
 
     def json(self) -> Any:
-        """The data decoded, None for none. What is no JSON is the client's fault: raises `ReplyError` 107."""
+        """The decoded data, None for none. Raises `ReplyError` 107 for invalid JSON, which is the client's error."""
         if not self.data:
             return None
         try:
@@ -45,7 +45,7 @@ class DataEvent(Event, frozen=True, kw_only=True):
 
 
 class ConnectEvent(DataEvent, frozen=True, kw_only=True):
-    """A client without token wants to connect. `channels`: those it would have server-side subscriptions to."""
+    """A client without token connects. `channels`: server-side subscriptions that it requests."""
 
     name: str = ""
     version: str = ""
@@ -57,13 +57,13 @@ class RefreshEvent(Event, frozen=True, kw_only=True):
 
 
 class SubscribeEvent(DataEvent, frozen=True, kw_only=True):
-    """A client wants to subscribe to a channel."""
+    """A client subscribes to a channel."""
 
     channel: str
 
 
 class PublishEvent(DataEvent, frozen=True, kw_only=True):
-    """A client wants to publish into a channel."""
+    """A client publishes into a channel."""
 
     channel: str
 
@@ -75,17 +75,17 @@ class SubRefreshEvent(Event, frozen=True, kw_only=True):
 
 
 class RPCEvent(DataEvent, frozen=True, kw_only=True):
-    """A client calls a procedure of the application."""
+    """A client calls an RPC method of the application."""
 
     method: str
 
 
 class MessageEvent(DataEvent, frozen=True, kw_only=True):
-    """A client has sent a message that nobody answers."""
+    """A client has sent a message, which has no reply."""
 
 
 class DisconnectEvent(Event, frozen=True, kw_only=True):
-    """A connection has ended that had been accepted, with this code and reason."""
+    """An accepted connection has ended, with this code and reason."""
 
     code: int
     reason: str

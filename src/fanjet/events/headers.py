@@ -1,4 +1,4 @@
-"""Which headers connections keep for the application: those that it is told, no others (06 §2)."""
+"""Selects the headers that connections keep for the application (06 §2)."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -9,12 +9,12 @@ from fanjet.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 HINT_INTERVAL: Final = 60.0
-"""Seconds between two hints about dropped headers."""
+"""Seconds between two log lines about dropped headers."""
 
 
 class KeptHeaders:
-    """Names in lower case. `http`: of the request that opened the connection; `metadata`: of a gRPC call that did;
-    `emulated`: of those that the client itself puts into its connect request."""
+    """Names in lower case. `http`: headers of the opening request; `metadata`: gRPC metadata of the opening call;
+    `emulated`: headers that the client puts into its connect request."""
 
     def __init__(
         self, http: Collection[str] = (), metadata: Collection[str] = (), emulated: Collection[str] = ()
@@ -25,8 +25,8 @@ class KeptHeaders:
         self._next_hint = 0.0
 
     def from_client(self, headers: Mapping[str, str]) -> Mapping[str, str] | None:
-        """Those that are kept of a connect request's own. What would have to be a header of the opening request is
-        dropped, with a hint in the log once a minute."""
+        """The kept headers of a connect request. Headers that must come from the opening request are dropped, with a
+        log line once a minute."""
         lowered = {name.lower(): value for name, value in headers.items()}
         dropped = sorted(self.http.intersection(lowered) - self.emulated)
         if dropped:

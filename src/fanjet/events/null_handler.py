@@ -1,4 +1,4 @@
-"""No application at all."""
+"""An event handler for servers without application."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NoEvents:
-    """Answers 108 to everything that a namespace would have decided."""
+    """Rejects every event with error 108."""
 
     kept_headers = NO_HEADERS
     decides_connect = False
@@ -34,36 +34,36 @@ class NoEvents:
     wants_disconnects = False
 
     async def connect(self, _event: ConnectEvent) -> NoReturn:
-        """Nobody knows."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def refresh(self, _event: RefreshEvent) -> NoReturn:
-        """Nobody knows."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def subscribe(self, _event: SubscribeEvent, _resolved: Resolved) -> NoReturn:
-        """Nobody knows."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def open_stream(self, _event: SubscribeEvent, _resolved: Resolved) -> NoReturn:
-        """Nobody feeds."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def publish(self, _event: PublishEvent, _resolved: Resolved) -> NoReturn:
-        """Nobody knows."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def sub_refresh(self, _event: SubRefreshEvent, _resolved: Resolved) -> NoReturn:
-        """Nobody knows."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def rpc(self, _event: RPCEvent) -> NoReturn:
-        """Nobody answers."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def message(self, _event: MessageEvent) -> NoReturn:
-        """Nobody listens."""
+        """Reject."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def disconnect(self, _event: DisconnectEvent) -> None:
-        """Nobody cares."""
+        """Ignore."""

@@ -1,4 +1,4 @@
-"""Subscriptions that the application feeds, one client at a time (06 §12)."""
+"""Streams of the application that feed one client's subscription each (06 §12)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class StreamReceiver(Protocol):
         """Deliver to the client."""
 
     def on_end(self, *, failed: bool) -> None:
-        """The application has ended the stream; `failed`: not of its own will."""
+        """The application has ended the stream; `failed`: by an error."""
 
 
 class SubscriptionStream(Protocol):
-    """A stream that the application has accepted."""
+    """A stream accepted by the application."""
 
     @property
     def answer(self) -> SubscribeAnswer:
-        """What it has accepted with."""
+        """The answer that accepted it."""
 
     def start(self, receiver: StreamReceiver) -> None:
-        """Deliver from now on, what waits first. The end is reported too, once."""
+        """Deliver from now on, queued publications first. The end is reported too, once."""
 
     async def send(self, data: bytes) -> None:
-        """Pass on what the client publishes. Raises `ReplyError`: 108 where the stream has one direction only, 100 when
-        it cannot be sent."""
+        """Send a client's publication. Raises `ReplyError`: 108 where the stream is unidirectional, 100 when it cannot
+        be sent."""
 
     def cancel(self) -> None:
-        """End the stream; nothing is reported any more."""
+        """End the stream; nothing more is reported."""

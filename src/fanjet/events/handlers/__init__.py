@@ -1,1 +1,1 @@
-"""The application in the same process: plain async functions that answer events."""
+"""In-process event handlers: plain async functions of the application."""

@@ -1,4 +1,4 @@
-"""Handlers of the application, and behind them the proxies: `ClientEvents` whose answers come from this process."""
+"""Calls the application's handlers, and the proxies for events without one."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ _UNCHANGED = PublishReply().answer()
 
 
 class HandlerEvents:
-    """The application's own handlers; what they leave alone goes to `fallback`.
+    """`ClientEvents` answered by the application's handlers, else by `fallback`.
 
-    `headers`, `emulated_headers`: names of those that events are to show beyond what `fallback` keep.
+    `headers`, `emulated_headers`: names for events beyond those that `fallback` keeps.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class HandlerEvents:
         self.wants_disconnects = handlers.disconnect is not None or fallback.wants_disconnects
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
-        """Who connects."""
+        """Authenticate a client."""
         handler = self._handlers.connect
         if handler is None:
             return await self._fallback.connect(event)
@@ -87,7 +87,7 @@ class HandlerEvents:
         return None if reply is None else _answer(event, reply)
 
     async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
-        """Prolong a connection."""
+        """Refresh a connection."""
         handler = self._handlers.refresh
         if handler is None:
             return await self._fallback.refresh(event)
@@ -95,7 +95,7 @@ class HandlerEvents:
         return None if reply is None else _answer(event, reply)
 
     async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
-        """Allow a subscription."""
+        """Authorize a subscription."""
         handler = handler_for(self._handlers.subscribe, resolved.namespace)
         if handler is None:
             return await self._fallback.subscribe(event, resolved)
@@ -103,7 +103,7 @@ class HandlerEvents:
         return _ALLOWED if reply is None else _answer(event, reply)
 
     async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
-        """Allow a subscription that a stream feeds."""
+        """Authorize a subscription fed by a stream."""
         stream = self._handlers.streams.get(resolved.namespace)
         if stream is None:
             return await self._fallback.open_stream(event, resolved)
@@ -118,7 +118,7 @@ class HandlerEvents:
         return opened
 
     async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
-        """Allow a publication."""
+        """Authorize a publication."""
         handler = handler_for(self._handlers.publish, resolved.namespace)
         if handler is None:
             return await self._fallback.publish(event, resolved)
@@ -126,7 +126,7 @@ class HandlerEvents:
         return _UNCHANGED if reply is None else _answer(event, reply)
 
     async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
-        """Prolong a subscription."""
+        """Refresh a subscription."""
         handler = handler_for(self._handlers.sub_refresh, resolved.namespace)
         if handler is None:
             return await self._fallback.sub_refresh(event, resolved)
@@ -134,7 +134,7 @@ class HandlerEvents:
         return None if reply is None else _answer(event, reply)
 
     async def rpc(self, event: RPCEvent) -> bytes:
-        """Call a procedure."""
+        """Call an RPC method."""
         handler = handler_for(self._handlers.rpc, event.method)
         if handler is not None:
             return _encoded(event, await self._call(handler, event))
@@ -143,26 +143,26 @@ class HandlerEvents:
         raise ReplyError(ERROR_METHOD_NOT_FOUND)
 
     async def message(self, event: MessageEvent) -> None:
-        """Take a message."""
+        """Handle a message."""
         handler = self._handlers.message
         await (self._fallback.message(event) if handler is None else self._call(handler, event))
 
     async def disconnect(self, event: DisconnectEvent) -> None:
-        """Hear of a connection's end."""
+        """Handle the end of a connection."""
         if self._handlers.disconnect is not None:
             await self._call(self._handlers.disconnect, event)
         if self._fallback.wants_disconnects:
             await self._fallback.disconnect(event)
 
     async def _call(self, handler: Handler, event: Event) -> Any:
-        """What the handler returns. Raises as `_guarded`."""
+        """Return the handler's result. Raises as `_guarded`."""
         return await self._guarded(handler(event), _name(handler), event)
 
     async def _guarded(self, work: Coroutine[Any, Any, Any], name: str, event: Event) -> Any:
-        """What a handler's work comes to. Raises what it refuses with, `EventFailed` for anything else.
+        """Return the result of a handler's work. Raises its rejection, `EventFailed` for any other exception.
 
-        A refusal may be an exception that the application keeps and raises again and again; it must not come to hold
-        what it passed on its way, so it goes on as another one.
+        A rejection may be an exception object that the application raises repeatedly. It is replaced by a new one,
+        since its traceback would hold the frames that it passed.
         """
         failure: Exception
         try:
@@ -187,7 +187,7 @@ class HandlerEvents:
 
 
 def _checked(reply: Any, name: str, event: Event, expected: type[R]) -> R:
-    """What handlers may return. Raises `EventFailed` for anything else."""
+    """Check the type of a handler's reply. Raises `EventFailed` for other types."""
     if isinstance(reply, expected):
         return reply
     log.error(
@@ -201,7 +201,7 @@ def _checked(reply: Any, name: str, event: Event, expected: type[R]) -> R:
 
 
 def _answer(event: Event, reply: Any) -> Any:
-    """The reply as sessions want it. Raises `EventFailed` for payloads that cannot be encoded."""
+    """Convert a reply to an answer. Raises `EventFailed` for payloads that cannot be encoded."""
     try:
         return reply.answer()
     except (TypeError, ValueError) as error:

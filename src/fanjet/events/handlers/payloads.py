@@ -1,4 +1,4 @@
-"""Payloads of the application: Python objects or bytes."""
+"""Encodes payloads of the application: Python objects or bytes."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import msgspec
 
 
 def payload_bytes(value: Any) -> bytes:
-    """Bytes as they are, None as no payload, anything else as JSON. Raises `TypeError` for what JSON cannot say."""
+    """Return bytes unchanged, None as empty, anything else as JSON. Raises `TypeError` for what JSON cannot
+    represent."""
     if value is None:
         return b""
     if isinstance(value, bytes):

@@ -1,12 +1,12 @@
-"""What handlers raise to refuse what a client wants."""
+"""Exceptions that handlers raise to reject a client's request."""
 
 from fanjet.protocol.codes import ERROR_PERMISSION_DENIED, Disconnect, Disconnected, Error, ReplyError
 
 
 class ClientError(ReplyError):
-    """The client is answered with an error and stays connected, unless it was connecting.
+    """The client gets an error reply and stays connected, unless it was connecting.
 
-    Codes below 400 are the protocol's own. `temporary`: SDKs try again by themselves.
+    Codes below 400 are the protocol's own. `temporary`: SDKs retry automatically.
     """
 
     def __init__(self, code: int, message: str, *, temporary: bool = False) -> None:
@@ -21,10 +21,10 @@ class PermissionDenied(ClientError):  # noqa: N818 (says what has happened)
 
 
 class DisconnectClient(Disconnected):
-    """The client's connection ends.
+    """The client is disconnected.
 
-    SDKs come back after codes from 3000 to 3499 and 4000 to 4499, and stay away after 3500 to 3999 and 4500 to 4999.
-    Those from 4000 on are free for applications.
+    SDKs reconnect after codes from 3000 to 3499 and 4000 to 4499, and do not after 3500 to 3999 and 4500 to 4999. Codes
+    from 4000 are free for applications.
     """
 
     def __init__(self, code: int, reason: str) -> None:

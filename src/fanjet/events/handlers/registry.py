@@ -1,4 +1,4 @@
-"""Which functions of the application answer which events."""
+"""Registry of the application's event handlers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 Handler = Callable[[Any], Coroutine[Any, Any, Any]]
 
 ANY: Final = None
-"""The place of a handler that answers where no other does."""
+"""The key of a handler for all namespaces or methods without a handler of their own."""
 
 
 class Stream(NamedTuple):
-    """What feeds the subscriptions of a namespace, and whether it takes what clients publish to them."""
+    """The function that feeds a namespace's subscriptions, and whether it accepts clients' publications."""
 
     function: StreamHandler
     bidirectional: bool
 
 
 class Handlers:
-    """Handlers by what they answer. Those about channels by namespace, where the empty name stands for channels without
-    any; those of RPC by method."""
+    """Handlers by event. Those for channels by namespace, where the empty name means channels without namespace; those
+    for RPC by method."""
 
     def __init__(self) -> None:
         self.connect: Handler | None = None
@@ -45,14 +45,15 @@ class Handlers:
         self.tasks = HandlerTasks()
 
     def set_single(self, event: str, handler: Handler) -> None:
-        """Register what answers all events of a kind. Raises `TypeError`, and `ValueError` when something does."""
+        """Register the handler of all events of a kind. Raises `TypeError`, and `ValueError` when there is one
+        already."""
         require_async(handler, event)
         if getattr(self, event) is not None:
             raise ValueError(f"there is a handler for {event} already")
         setattr(self, event, handler)
 
     def add(self, event: str, key: str | None, handler: Handler) -> None:
-        """Register what answers the events of a kind in one place. Raises as `set_single`."""
+        """Register the handler of an event for one namespace or method. Raises as `set_single`."""
         require_async(handler, event)
         handlers = getattr(self, event)
         if key in handlers or (event == "subscribe" and key in self.streams):
@@ -61,7 +62,7 @@ class Handlers:
         handlers[key] = handler
 
     def add_stream(self, namespace: str, stream: Stream) -> None:
-        """Register what feeds the subscriptions of a namespace. Raises as `set_single`."""
+        """Register the stream that feeds a namespace's subscriptions. Raises as `set_single`."""
         if not inspect.isasyncgenfunction(stream.function):
             name = getattr(stream.function, "__qualname__", repr(stream.function))
             raise TypeError(f"{name}, which is to feed a stream, must be an async generator (async def with yield)")
@@ -105,12 +106,13 @@ class Handlers:
 
 
 def handler_for(handlers: Mapping[str | None, Handler], key: str) -> Handler | None:
-    """Who answers in a place, if anybody does."""
+    """Return the handler for a namespace or method, if there is one."""
     return handlers.get(key) or handlers.get(ANY)
 
 
 def require_async(function: Callable[..., Any], purpose: str) -> None:
-    """Raise `TypeError` for what is no coroutine function: it would block every connection while it runs."""
+    """Raise `TypeError` for a function that is not a coroutine function: it would block all connections while it
+    runs."""
     called = getattr(function, "__call__", None)  # noqa: B004 (of an object that can be called, its method)
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)):
         name = getattr(function, "__qualname__", repr(function))

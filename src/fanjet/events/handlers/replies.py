@@ -1,6 +1,6 @@
-"""What handlers return (06 §5 to §11).
+"""Replies of handlers (06 §5 to §11).
 
-Payloads are Python objects, sent as JSON, or bytes, sent as they are; None is no payload. Times are Unix seconds, 0 for
+Payloads are Python objects, sent as JSON, or bytes, sent unchanged; None is no payload. Times are Unix seconds, 0 for
 never.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SubscriptionOverride(Struct, frozen=True, kw_only=True):
-    """Namespace options that hold differently for one subscription; None keeps the namespace's."""
+    """Namespace options replaced for one subscription; None keeps the namespace's value."""
 
     presence: bool | None = None
     join_leave: bool | None = None
@@ -40,15 +40,15 @@ class SubscriptionOverride(Struct, frozen=True, kw_only=True):
     force_push_join_leave: bool | None = None
 
     def answer(self) -> Override:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return Override(**{name: _switch(getattr(self, name)) for name in self.__struct_fields__})
 
 
 class ChannelGrant(Struct, frozen=True, kw_only=True):
-    """A server-side subscription made when a client connects.
+    """A server-side subscription made at connect.
 
-    `tags_filter`: what the server lets through, as in `server_tags_filter` of tokens. `cache_recover`: deliver the
-    latest publication at once, in cache mode.
+    `tags_filter`: the server's filter, as in `server_tags_filter` of tokens. `cache_recover`: deliver the latest
+    publication at once, in cache mode.
     """
 
     info: Any = None
@@ -58,7 +58,7 @@ class ChannelGrant(Struct, frozen=True, kw_only=True):
     cache_recover: bool = False
 
     def answer(self) -> Grant:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return Grant(
             info=payload_bytes(self.info),
             data=payload_bytes(self.data),
@@ -73,10 +73,10 @@ _NO_GRANTS: Final[Mapping[str, Grant]] = {}
 
 
 class ConnectReply(Struct, frozen=True, kw_only=True):
-    """The client may connect as `user`. Empty is anonymous.
+    """Accept the client as `user`; empty is anonymous.
 
     `data` goes into the connect reply, `info` into presence and publications, `meta` and `labels` into later events.
-    `channels` are subscribed server-side, those in `subs` with more to say about each.
+    `channels` are subscribed server-side; `subs` are too, with settings for each.
     """
 
     user: str = ""
@@ -90,7 +90,7 @@ class ConnectReply(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] | None = None
 
     def answer(self) -> ConnectAnswer:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return ConnectAnswer(
             user=self.user,
             expire_at=self.expire_at,
@@ -109,8 +109,8 @@ class ConnectReply(Struct, frozen=True, kw_only=True):
 
 
 class RefreshReply(Struct, frozen=True, kw_only=True):
-    """The connection goes on until `expire_at`, which must be in the future. What is None stays as it was; `caps` are
-    those from now on."""
+    """Extend the connection until `expire_at`, which must be in the future. None leaves a value unchanged; `caps`
+    replaces the capabilities."""
 
     expire_at: int
     info: Any = None
@@ -118,17 +118,17 @@ class RefreshReply(Struct, frozen=True, kw_only=True):
     caps: Sequence[Capability] = ()
 
     def answer(self) -> RefreshAnswer:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return RefreshAnswer(
             expire_at=self.expire_at, info=payload_bytes(self.info), meta=payload_bytes(self.meta), caps=self.caps
         )
 
 
 class SubscribeReply(Struct, frozen=True, kw_only=True):
-    """The client may subscribe.
+    """Accept the subscription.
 
-    `data` goes into the subscribe reply, `info` into presence of the channel. `allow`: what the client may do in the
-    channel beyond the namespace's options, by the codes `pub`, `hst` and `prs`. `tags_filter` as in `ChannelGrant`.
+    `data` goes into the subscribe reply, `info` into presence of the channel. `allow`: rights in the channel beyond the
+    namespace's options, by the codes `pub`, `hst` and `prs`. `tags_filter` as in `ChannelGrant`.
     """
 
     expire_at: int = 0
@@ -139,7 +139,7 @@ class SubscribeReply(Struct, frozen=True, kw_only=True):
     tags_filter: Mapping[str, Any] | None = None
 
     def answer(self) -> SubscribeAnswer:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return SubscribeAnswer(
             expire_at=self.expire_at,
             info=payload_bytes(self.info),
@@ -151,7 +151,7 @@ class SubscribeReply(Struct, frozen=True, kw_only=True):
 
 
 class PublishReply(Struct, frozen=True, kw_only=True):
-    """The publication may be made, with these options. `data` None: as the client sent it."""
+    """Accept the publication, with these options. `data` None: as sent by the client."""
 
     data: Any = None
     skip_history: bool = False
@@ -162,7 +162,7 @@ class PublishReply(Struct, frozen=True, kw_only=True):
     version_epoch: str = ""
 
     def answer(self) -> PublishAnswer:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return PublishAnswer(
             data=payload_bytes(self.data) or None,
             skip_history=self.skip_history,
@@ -175,13 +175,13 @@ class PublishReply(Struct, frozen=True, kw_only=True):
 
 
 class SubRefreshReply(Struct, frozen=True, kw_only=True):
-    """The subscription goes on until `expire_at`. An `info` of None stays as it was."""
+    """Extend the subscription until `expire_at`. An `info` of None is unchanged."""
 
     expire_at: int = 0
     info: Any = None
 
     def answer(self) -> SubRefreshAnswer:
-        """As sessions want it."""
+        """Convert to the type for sessions."""
         return SubRefreshAnswer(expire_at=self.expire_at, info=payload_bytes(self.info))
 
 

@@ -1,4 +1,4 @@
-"""Subscriptions that functions of the application feed (06 §12): an async generator for each of a client's."""
+"""Streams fed by async generators of the application, one per subscription (06 §12)."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ StreamHandler: TypeAlias = Callable[..., AsyncGenerator[Any, None]]
 log = get_logger(__name__)
 
 MAX_RECEIVED: Final = 16
-"""Publications of the client that wait for the function; then the client waits."""
+"""Client publications queued for the function; beyond this the client waits."""
 PUBLICATIONS_PER_TURN: Final = 100
-"""Then others get their turn: a function that never waits yields without end."""
+"""Publications after which other tasks run: a function may yield endlessly without waiting."""
 
 
 class StreamedPublication(Struct, frozen=True):
-    """A publication of a stream that has more to it than its data."""
+    """A stream's publication with tags."""
 
     data: Any
     tags: Mapping[str, str] | None = None
 
 
 class Received:
-    """What the client publishes to a bidirectional stream, as bytes and in order. Iterating ends with the stream."""
+    """The client's publications to a bidirectional stream, as bytes and in order. Iteration ends with the stream."""
 
     def __init__(self) -> None:
         self._queue: deque[bytes] = deque()
@@ -63,7 +63,7 @@ class Received:
         return self._queue.popleft()
 
     async def put(self, data: bytes) -> None:
-        """Queue one; waits while too many wait. Raises `EventFailed` when the stream has ended."""
+        """Queue one; waits while the queue is full. Raises `EventFailed` when the stream has ended."""
         while len(self._queue) >= MAX_RECEIVED and not self._closed:
             self._has_room.clear()
             await self._has_room.wait()
@@ -79,10 +79,10 @@ class Received:
 
 
 class HandlerStream:
-    """One stream. Its function runs from beginning to end in one task, so that what it opens it can close."""
+    """One stream. Its function runs entirely in one task, so that it can close what it opens."""
 
     answer: SubscribeAnswer
-    """What it has been accepted with; set once `accepted` has returned."""
+    """The answer that accepted it; set once `accepted` has returned."""
 
     def __init__(self, function: StreamHandler, event: Any, tasks: HandlerTasks, *, bidirectional: bool) -> None:
         self._received = Received() if bidirectional else None
@@ -94,7 +94,7 @@ class HandlerStream:
         self._task = tasks.start(self._run())
 
     async def accepted(self) -> Any:
-        """What the function accepts with, which is what it yields first. Raises what it raises in place of that."""
+        """Return the function's first item, which accepts the subscription. Raises the function's exception."""
         try:
             first = await self._first
         except BaseException:
@@ -107,13 +107,13 @@ class HandlerStream:
         self._receiver.set_result(receiver)
 
     async def send(self, data: bytes) -> None:
-        """Hand over what the client publishes. Raises error 108 where the function takes nothing."""
+        """Queue a client's publication. Raises error 108 where the stream is unidirectional."""
         if self._received is None:
             raise ReplyError(ERROR_NOT_AVAILABLE)
         await self._received.put(data)
 
     def cancel(self) -> None:
-        """End the stream; the function sees `CancelledError` where it waits."""
+        """End the stream; `CancelledError` is raised in the function."""
         self._task.cancel()
 
     async def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Running functions of the application, which may use whatever needs a current task."""
+"""Runs the application's functions in tasks, which libraries they use may require."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class HandlerTasks:
-    """The functions of an application that are under way."""
+    """The application's functions under way."""
 
     __slots__ = ("_tasks",)
 
@@ -22,17 +22,17 @@ class HandlerTasks:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def run(self, coro: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-        """Await what this returns for the result of `coro`, which runs in a task of its own."""
+        """Return an awaitable for the result of `coro`, which runs in a task of its own."""
         return run_in_task(coro, self._tasks)
 
     def start(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let `coro` run for as long as it takes, in a task that begins with the next turn of the loop."""
+        """Run `coro` in a task that starts in the next turn of the event loop."""
         task = asyncio.create_task(coro)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def cancel(self) -> None:
-        """Wait for none of them any longer."""
+        """Cancel all tasks."""
         for task in self._tasks:
             task.cancel()
