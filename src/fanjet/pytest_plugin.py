@@ -1,12 +1,12 @@
-"""Fixtures of pytest, which finds them by itself where Fanjet is installed.
+"""Pytest fixtures, found automatically where Fanjet is installed.
 
     async def test_news_arrives(fanjet_server):
         async with fanjet_server.client("news") as client:
             await fanjet_server.api.publish("news", {"n": 1})
             assert await client.publication() == {"n": 1}
 
-They need a plugin that runs async fixtures: pytest-asyncio in its auto mode, or anyio's. What they need is loaded when
-they are used, since every run of pytest loads this module.
+They need a plugin for async fixtures: pytest-asyncio in auto mode, or anyio. Their dependencies are imported when they
+are used, since every run of pytest imports this module.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fanjet_config() -> Mapping[str, Any]:
-    """The configuration of `fanjet_server`, in which everybody may do everything; override it for another."""
+    """The configuration of `fanjet_server`, which allows everything; override it to change that."""
     from fanjet.testing import OPEN  # noqa: PLC0415
 
     return OPEN
@@ -33,7 +33,7 @@ def fanjet_config() -> Mapping[str, Any]:
 
 @pytest.fixture
 async def start_fanjet() -> AsyncIterator[Callable[[Server], Awaitable[Any]]]:
-    """Return a function that starts a server, which is stopped when the test ends."""
+    """A function that starts a server, which is stopped when the test ends."""
     async with AsyncExitStack() as stack:
         yield stack.enter_async_context
 

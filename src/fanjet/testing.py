@@ -1,4 +1,4 @@
-"""Servers for the tests of applications, and small clients to look at them with (fixtures: `pytest_plugin`)."""
+"""Servers and clients for the tests of applications (fixtures: `pytest_plugin`)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-PATIENCE: Final = 5.0
-"""Seconds that clients wait for what has to come."""
+TIMEOUT_SECONDS: Final = 5.0
+"""Seconds that clients wait for an expected message."""
 
 OPEN: Final[Mapping[str, Any]] = {
     "client": {"insecure": True},
     "channel": {"without_namespace": {"presence": True, "history_size": 100, "history_ttl": "1m"}},
 }
-"""What the fixture `fanjet_config` says unless it is overridden: everybody may do everything."""
+"""The default of the fixture `fanjet_config`: everything is allowed."""
 
 
-class Refused(Exception):  # noqa: N818 (says what has happened)
-    """The server answered a command with an error."""
+class Refused(Exception):  # noqa: N818 (says what happened)
+    """The server replied to a command with an error."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"{code} {message}")
@@ -36,7 +36,7 @@ class Refused(Exception):  # noqa: N818 (says what has happened)
 
 
 class TestClient:
-    """A client that has connected. Messages come in their order."""
+    """A connected client. Messages arrive in order."""
 
     __test__ = False
 
@@ -52,7 +52,7 @@ class TestClient:
         self._last_id += 1
         reply = self._replies[self._last_id] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"id": self._last_id, command: request}))
-        answer = await asyncio.wait_for(reply, PATIENCE)
+        answer = await asyncio.wait_for(reply, TIMEOUT_SECONDS)
         if "error" in answer:
             raise Refused(answer["error"]["code"], answer["error"]["message"])
         return dict(answer.get(command, {}))
@@ -71,10 +71,10 @@ class TestClient:
 
     async def push(self) -> dict[str, Any]:
         """The next push of any kind, with its channel."""
-        return await asyncio.wait_for(self._pushes.get(), PATIENCE)
+        return await asyncio.wait_for(self._pushes.get(), TIMEOUT_SECONDS)
 
     async def publication(self) -> Any:
-        """The data of the next publication; other pushes are passed over."""
+        """The data of the next publication; other pushes are skipped."""
         while "pub" not in (push := await self.push()):
             pass
         return push["pub"]["data"]
@@ -85,7 +85,7 @@ class TestClient:
                 for line in str(frame).split("\n"):
                     await self._take(json.loads(line))
         except ConnectionClosed:
-            pass  # who waits is told
+            pass  # pending calls get the error below
         finally:
             for reply in self._replies.values():
                 if not reply.done():
@@ -117,7 +117,7 @@ class TestServer(Server):
 
     @property
     def ws_url(self) -> str:
-        """Where clients connect."""
+        """The WebSocket URL for clients."""
         return f"ws://127.0.0.1:{self.port}/connection/websocket"
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 
-def test_a_valid_file_is_met_with_silence(fanjet, write):
+def test_a_valid_file_prints_nothing(fanjet, write):
     write({"client": {"insecure": True}})
     ran = fanjet("checkconfig", "--strict")
     assert (ran.status, ran.out, ran.err) == (0, "", "")

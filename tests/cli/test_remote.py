@@ -34,7 +34,7 @@ def config(server: Server) -> str:
     return str(server.folder / "config.json")
 
 
-def test_what_is_published_is_told_and_tailed(fanjet, server: Server, config: str) -> None:
+def test_publications_are_confirmed_and_tailed(fanjet, server: Server, config: str) -> None:
     ran = fanjet("publish", "tailed", '{"n": 1}', "-c", config)
     assert (ran.status, ran.out.startswith("published into tailed, offset 1 in epoch")) == (0, True)
     words = [sys.executable, "-m", "fanjet", "tail", "tailed", "-c", config, "--json", "--history", "5", "--count", "1"]
@@ -56,7 +56,7 @@ def test_nodes_are_listed(fanjet, config: str) -> None:
     assert json.loads(fanjet("info", "-c", config, "--json").out)["num_clients"] == 0
 
 
-def test_nobody_is_there(fanjet, config: str) -> None:
+def test_an_unreachable_server_is_reported(fanjet, config: str) -> None:
     ran = fanjet("presence", "lonely", "-c", config)
     assert (ran.status, ran.out) == (0, "nobody is in lonely\n")
 
@@ -73,13 +73,13 @@ def test_nobody_is_there(fanjet, config: str) -> None:
         pytest.param(["tail", "nowhere:a"], "subscribing to nowhere:a: unknown channel (102)", id="tail-channel"),
     ],
 )
-def test_what_goes_wrong_is_told(fanjet, config: str, words: list[str], text: str) -> None:
+def test_errors_are_printed(fanjet, config: str, words: list[str], text: str) -> None:
     ran = fanjet(*words, "-c", config)
     assert (ran.status, ran.out) == (1, "")
     assert text in ran.err
 
 
-def test_a_healthy_server_is_left_in_peace(fanjet, config: str) -> None:
+def test_a_healthy_server_has_no_failures(fanjet, config: str) -> None:
     ran = fanjet("doctor", "-c", config)
     assert ran.status == 0, ran.out
     assert "FAIL" not in ran.out

@@ -3,7 +3,7 @@
 import pytest
 
 from fanjet.config import Config, ConfigError
-from fanjet.config.unsupported import UNBUILT, refuse_unbuilt, unbuilt_warnings
+from fanjet.config.unsupported import UNSUPPORTED, refuse_unsupported, unsupported_warnings
 
 
 def config(**content):
@@ -21,7 +21,7 @@ def config(**content):
 )
 def test_a_used_feature_is_refused_by_the_name_of_its_key(content, key):
     with pytest.raises(ConfigError, match=f"^{key}: .*not available in this version of Fanjet$"):
-        refuse_unbuilt(config(**content))
+        refuse_unsupported(config(**content))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_used_feature_is_refused_by_the_name_of_its_key(content, key):
     ],
 )
 def test_what_uses_nothing_unbuilt_starts(content):
-    refuse_unbuilt(config(**content))
+    refuse_unsupported(config(**content))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_what_uses_nothing_unbuilt_starts(content):
     ],
 )
 def test_maps_and_shared_poll_are_accepted_with_a_warning(content, place):
-    refuse_unbuilt(config(**content))
-    (warning,) = unbuilt_warnings(config(**content))
+    refuse_unsupported(config(**content))
+    (warning,) = unsupported_warnings(config(**content))
     assert warning.startswith(f"{place}: ")
 
 
 def test_defaults_use_none_of_the_rows():
-    assert [row.key for row in UNBUILT if row.is_used(Config())] == []
-    assert list(unbuilt_warnings(Config())) == []
+    assert [row.key for row in UNSUPPORTED if row.is_used(Config())] == []
+    assert list(unsupported_warnings(Config())) == []

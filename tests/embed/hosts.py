@@ -1,4 +1,4 @@
-"""ASGI servers inside the test's own process and loop, with an application on a free port."""
+"""ASGI servers in the test's process and event loop, with an application on a free port."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def uvicorn_with(application: Any, **how: Any) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def plain_uvicorn_with(application: Any) -> AsyncIterator[int]:
-    """Serve by what uvicorn has in pure Python."""
+    """Serve by uvicorn's pure Python implementation."""
     async with uvicorn_with(application, http="h11", ws="wsproto") as port:
         yield port
 

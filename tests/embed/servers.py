@@ -1,4 +1,4 @@
-"""Servers inside the test's own process and loop."""
+"""Servers in the test's process and event loop."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ async def test_the_lifespan_starts_and_stops_the_server(root: str) -> None:
         _ = server.api
 
 
-async def test_a_server_that_cannot_start_is_no_host_for_long() -> None:
+async def test_a_server_that_cannot_start_fails_the_lifespan() -> None:
     server = make_server()
 
     @server.on_subscribe("nowhere")
@@ -285,7 +285,7 @@ async def test_a_server_that_cannot_start_is_no_host_for_long() -> None:
     assert "nowhere" in sent[0]["message"]
 
 
-async def test_the_first_request_starts_a_server_that_nobody_has_started() -> None:
+async def test_the_first_request_starts_the_server() -> None:
     server = make_server()
     async with uvicorn_with(server.asgi(), lifespan="off") as port:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
@@ -309,7 +309,7 @@ async def test_a_server_runs_in_one_event_loop() -> None:
 
 
 @pytest.mark.parametrize("key", ["http_server.tls.enabled", "http_server.http3.enabled", "webtransport.enabled"])
-async def test_what_only_a_listener_can_do_is_refused(key: str) -> None:
+async def test_settings_of_listeners_are_refused(key: str) -> None:
     pair = issue()
     tls = {"enabled": True, "cert_pem": pair.certificate, "key_pem": pair.key}
     with pytest.raises(fanjet.ConfigError, match="ASGI server that listens"):

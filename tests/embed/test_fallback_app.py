@@ -1,4 +1,4 @@
-"""An ASGI application on the same port."""
+"""An ASGI application as fallback on the same port."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class Recorder:
-    """An application that does what a test's function does, and notes lifespan events."""
+    """An application that calls a test's function, and records lifespan events."""
 
     def __init__(self, serve: Any) -> None:
         self.serve = serve
@@ -83,7 +83,7 @@ async def test_requests_of_both_share_a_port_and_a_connection() -> None:
             await client.subscribe("news:x")
 
 
-async def test_the_scope_says_what_was_asked() -> None:
+async def test_the_scope_describes_the_request() -> None:
     scopes: list[Any] = []
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
@@ -151,7 +151,7 @@ async def test_a_client_waits_while_the_application_does_not_read() -> None:
             assert await response.text() == "read"
 
 
-async def test_leave_to_send_a_body_is_given_when_the_application_asks_for_it() -> None:
+async def test_100_continue_is_sent_when_the_application_reads() -> None:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/refuse":
             await respond(send, b"no", 403)
@@ -165,7 +165,7 @@ async def test_leave_to_send_a_body_is_given_when_the_application_asks_for_it() 
             assert (response.status, await response.text()) == (403, "no")
 
 
-async def test_an_answer_before_the_body_has_come_ends_the_connection() -> None:
+async def test_a_response_before_the_whole_body_closes_the_connection() -> None:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         await respond(send, b"too long", 413)
 
@@ -208,7 +208,7 @@ async def test_responses_are_streamed_and_slow_clients_awaited() -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_an_application_that_fails_is_answered_for(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_application_gives_an_error_response(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         if begun:
             await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -226,7 +226,7 @@ async def test_an_application_that_fails_is_answered_for(begun: bool, caplog: py
     assert "broken" in caplog.text
 
 
-async def test_websockets_speak_text_and_bytes() -> None:
+async def test_websockets_carry_text_and_bytes() -> None:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         assert (scope["type"], scope["scheme"], scope["subprotocols"]) == ("websocket", "ws", ["one", "two"])
         assert (await receive())["type"] == "websocket.connect"
@@ -271,7 +271,7 @@ async def test_applications_learn_how_a_websocket_ended_and_may_refuse_one() -> 
         assert refusal.value.status == 403
 
 
-async def test_shutdown_ends_websockets_waits_for_requests_then_tells_the_application() -> None:
+async def test_shutdown_closes_websockets_then_waits_for_requests_then_ends_the_lifespan() -> None:
     gate, asked = asyncio.Event(), asyncio.Event()
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
@@ -302,7 +302,7 @@ async def test_shutdown_ends_websockets_waits_for_requests_then_tells_the_applic
     assert recorder.lifespan == ["startup", "shutdown"]
 
 
-async def test_what_never_ends_is_cancelled_after_half_of_the_shutdown() -> None:
+async def test_endless_requests_are_cancelled_after_half_of_the_shutdown_timeout() -> None:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"x", "more_body": True})
@@ -316,7 +316,7 @@ async def test_what_never_ends_is_cancelled_after_half_of_the_shutdown() -> None
         response.close()
 
 
-async def test_an_application_that_does_not_start_stops_the_start() -> None:
+async def test_a_failing_application_startup_fails_the_start() -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no database"})

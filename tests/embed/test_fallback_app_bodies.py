@@ -1,4 +1,4 @@
-"""Bodies of requests over HTTP/2 and HTTP/3, on their way to an ASGI application."""
+"""Bodies of requests over HTTP/2 and HTTP/3 to a fallback ASGI application."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ async def test_a_client_waits_while_the_application_does_not_read(served: Any) -
         assert await upload.answer() == (200, b"read")
 
 
-async def test_a_client_that_gives_up_is_missed(served: Any) -> None:
+async def test_a_client_that_disconnects_is_reported(served: Any) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -198,7 +198,7 @@ async def test_a_client_that_gives_up_is_missed(served: Any) -> None:
         assert what == "http.disconnect"
 
 
-async def test_bodies_that_nobody_reads_leave_room_for_others(served: Any) -> None:
+async def test_unread_bodies_do_not_block_other_streams(served: Any) -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         ended_lifespan(scope)
         await respond(send, 403, b"no")

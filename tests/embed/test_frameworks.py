@@ -1,4 +1,4 @@
-"""Frameworks as neighbours: routing, bodies, WebSockets."""
+"""Frameworks as fallback applications: routing, bodies, WebSockets."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ FRAMEWORKS = [of_fastapi, of_starlette, of_litestar, of_django]
 
 
 @pytest.mark.parametrize("make", FRAMEWORKS)
-async def test_frameworks_work_beside(make: Any) -> None:
+async def test_frameworks_work_as_fallback_applications(make: Any) -> None:
     server = make_server(asgi=make())
     async with server:
         await assert_it_works(make, server.port)

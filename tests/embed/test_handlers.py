@@ -1,4 +1,4 @@
-"""Handlers in the same process, as clients see them."""
+"""Event handlers in the same process, from a client's view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def admitting(server: fanjet.Server, user: str = "u") -> None:
-    """Let everybody connect as one user."""
+    """Let all clients connect as one user."""
 
     @server.on_connect
     async def connect(event: fanjet.ConnectEvent) -> fanjet.ConnectReply:
@@ -52,7 +52,7 @@ async def test_connect_gives_an_identity_data_and_server_side_subscriptions() ->
     assert (seen[0].name, seen[0].version, seen[0].transport) == ("js", "1", "websocket")
 
 
-async def test_a_connect_handler_that_does_not_know_leaves_the_client_without_credentials() -> None:
+async def test_a_connect_handler_that_returns_none_leaves_the_client_anonymous() -> None:
     server = make_server()
 
     @server.on_connect
@@ -198,7 +198,7 @@ async def test_on_rpc_answers_what_no_other_handler_does() -> None:
         assert await client.call(rpc={"method": "known"}) == {"data": "bytes"}
 
 
-async def test_messages_and_disconnects_are_told() -> None:
+async def test_messages_and_disconnects_reach_handlers() -> None:
     server = make_server()
     admitting(server)
     told: asyncio.Queue[Any] = asyncio.Queue()
@@ -226,7 +226,7 @@ async def test_messages_and_disconnects_are_told() -> None:
             assert await asyncio.wait_for(told.get(), 5) == ("u", 4000, "moved")
 
 
-async def test_messages_end_the_connection_where_nobody_takes_them() -> None:
+async def test_messages_without_handler_end_the_connection() -> None:
     server = make_server()
     admitting(server)
     async with server, connected(server) as client:
@@ -234,7 +234,7 @@ async def test_messages_end_the_connection_where_nobody_takes_them() -> None:
         assert await client.closed() == (3508, "not available")
 
 
-async def test_connections_and_subscriptions_are_prolonged_by_handlers() -> None:
+async def test_handlers_refresh_connections_and_subscriptions() -> None:
     server = make_server()
     asked: asyncio.Queue[str] = asyncio.Queue()
 
@@ -284,7 +284,7 @@ async def test_what_a_handler_may_not_return_is_an_internal_error(
     assert not any(record.exc_info for record in caplog.records)
 
 
-async def test_data_that_is_no_json_is_the_clients_fault() -> None:
+async def test_invalid_json_is_a_bad_request() -> None:
     server = make_server()
     admitting(server)
 
@@ -297,7 +297,7 @@ async def test_data_that_is_no_json_is_the_clients_fault() -> None:
         assert await client.error(rpc={"method": "read", "data": b"\xff"}) == 107
 
 
-async def test_a_slow_handler_keeps_nobody_else_waiting() -> None:
+async def test_a_slow_handler_does_not_delay_others() -> None:
     server = make_server()
     admitting(server)
     gate = asyncio.Event()
@@ -366,7 +366,7 @@ def test_objects_with_an_async_call_are_handlers() -> None:
     make_server().on_connect(Handler())
 
 
-def test_a_place_has_one_handler() -> None:
+def test_an_event_of_a_namespace_has_one_handler() -> None:
     server = make_server()
 
     async def handler(event: Any) -> None:
@@ -380,7 +380,7 @@ def test_a_place_has_one_handler() -> None:
         server.on_connect(handler)
 
 
-async def test_a_handler_for_a_namespace_that_is_not_there_fails_the_start() -> None:
+async def test_a_handler_of_an_unknown_namespace_fails_the_start() -> None:
     server = make_server()
 
     @server.on_publish("chats")

@@ -1,4 +1,4 @@
-"""Frameworks that the server lives in, or in front of, inside uvicorn."""
+"""Frameworks with the server mounted, or behind the server, in uvicorn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers inside a program: starting, stopping, calling."""
+"""Embedded servers: start, stop, API calls."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_api_calls_raise_api_errors(call: tuple[Any, ...], code: int) -> N
     assert str(failure.value).startswith(str(code))
 
 
-async def test_backends_call_procedures_of_the_program() -> None:
+async def test_backends_call_rpc_methods_of_the_program() -> None:
     server = make_server({"http_api": {"key": "k"}})
 
     @server.api_rpc("sum")
@@ -96,7 +96,7 @@ async def test_backends_call_procedures_of_the_program() -> None:
         assert (await call({"method": "other"}))["error"]["code"] == 104
 
 
-async def test_two_servers_in_one_program_know_nothing_of_each_other() -> None:
+async def test_two_servers_in_one_program_are_independent() -> None:
     servers = [make_server(), make_server()]
     for server in servers:
         server.on_connect(allow)
@@ -109,7 +109,7 @@ async def test_two_servers_in_one_program_know_nothing_of_each_other() -> None:
         assert (await other.publication())["data"] == "other"
 
 
-async def test_a_guest_leaves_signals_logging_and_the_collector_alone() -> None:
+async def test_an_embedded_server_changes_no_signals_logging_or_gc_settings() -> None:
     before = (
         signal.getsignal(signal.SIGTERM),
         logging.getLogger().handlers[:],
@@ -137,7 +137,7 @@ async def test_a_server_can_be_started_again() -> None:
     await server.stop()
 
 
-async def test_what_is_too_early_or_too_late_is_said() -> None:
+async def test_calls_before_start_and_registration_after_start_are_errors() -> None:
     server = make_server()
     with pytest.raises(RuntimeError, match="does not run"):
         _ = server.api

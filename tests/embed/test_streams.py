@@ -1,4 +1,4 @@
-"""Subscriptions that async generators feed."""
+"""Subscriptions that are fed by async generators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def serving(**how: Any) -> fanjet.Server:
     return server
 
 
-async def test_what_is_yielded_reaches_the_one_client() -> None:
+async def test_yielded_values_reach_the_one_client() -> None:
     server = serving()
     tick: asyncio.Queue[int] = asyncio.Queue()
 
@@ -133,7 +133,7 @@ async def test_the_end_of_the_subscription_cancels_the_function(how: str) -> Non
         assert await asyncio.wait_for(heard.get(), 10) == "closed"
 
 
-async def test_a_function_that_never_waits_holds_up_nobody() -> None:
+async def test_a_generator_that_never_waits_does_not_block_others() -> None:
     server = make_server({"client": {"queue_max_size": 100_000}})
     admitting(server)
 
@@ -151,7 +151,7 @@ async def test_a_function_that_never_waits_holds_up_nobody() -> None:
             assert (await other.publication())["data"] == number
 
 
-async def test_what_does_not_fit_is_refused() -> None:
+async def test_unsuitable_functions_are_refused() -> None:
     server = serving()
 
     @server.on_subscribe("news")

@@ -1,4 +1,4 @@
-"""The pytest plugin, used as its users do."""
+"""The pytest plugin."""
 
 from __future__ import annotations
 

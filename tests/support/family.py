@@ -22,14 +22,14 @@ SLOW = 60.0
 
 
 class Family:
-    """Looks at the children of a server's process."""
+    """The child processes of a server."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.parent = server.pid
 
     def workers(self) -> dict[int, set[int]]:
-        """By the number of each worker the ids of its processes: two while it is being replaced."""
+        """The process ids of each worker, by its number: two while it is being replaced."""
         found: dict[int, set[int]] = {}
         for pid, role in self._roles():
             if role["type"] == "worker":
@@ -46,7 +46,7 @@ class Family:
         return next((pid for pid, role in self._roles() if role["type"] == "engine"), 0)
 
     def pids(self) -> set[int]:
-        """All of them, without the parent."""
+        """All process ids without the parent's."""
         return {pid for pid, _ in self._roles()}
 
     def kill(self, pid: int, how: signal.Signals = signal.SIGKILL) -> None:
@@ -89,7 +89,7 @@ def _parent_of(entry: str) -> int:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, other than one that has ended and waits to be noticed."""
+    """Whether a process runs; zombies do not."""
     try:
         return Path("/proc", str(pid), "stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z"
     except OSError:

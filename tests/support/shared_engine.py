@@ -1,4 +1,4 @@
-"""The engine that several workers share: within a test's own loop, or as a process that can be killed and paused."""
+"""The memory engine of several workers: in the test's event loop, or as a process that can be killed and paused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), Config()))
 
 @contextmanager
 def socket_folder() -> Iterator[Path]:
-    """A folder with a short name: that of a Unix socket has 107 bytes at most."""
+    """A folder with a short path, since that of a Unix socket has 107 bytes at most."""
     folder = Path(tempfile.mkdtemp(prefix="fanjet"))
     yield folder
     shutil.rmtree(folder)
@@ -42,7 +42,7 @@ def socket_folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def engine_within() -> AsyncIterator[str]:
-    """The path of the socket of an engine in this loop."""
+    """The path of the socket of an engine in this event loop."""
     with socket_folder() as folder:
         path = str(folder / "engine")
         async with engine_at(path):
@@ -51,7 +51,7 @@ async def engine_within() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def engine_at(path: str) -> AsyncIterator[None]:
-    """An engine in this loop. A socket file that one before has left is taken over."""
+    """An engine in this event loop. The socket file of a former one is replaced."""
     serving = asyncio.create_task(serve(bind_unix(path, 0o600), Config()))
     await asyncio.sleep(0)
     yield
@@ -60,7 +60,7 @@ async def engine_at(path: str) -> AsyncIterator[None]:
 
 
 class EngineProcess:
-    """An engine that this process keeps the socket of, as the supervisor of the workers does."""
+    """An engine process whose listening socket this process owns, as the supervisor does."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -78,38 +78,38 @@ class EngineProcess:
         self._listening.close()
 
     def start(self) -> None:
-        """Start it. Whoever connects waits until it is there."""
+        """Start the engine; connections wait until it listens."""
         number = self._listening.fileno()
         self._listening.listen()
         self._process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(number)], pass_fds=[number])
 
-    def await_answer(self) -> None:
-        """Return when it works."""
+    def wait_ready(self) -> None:
+        """Wait until the engine replies."""
         with connect_raw(self.path) as raw:
             ping = encode([Ping()])
             raw.sendall(len(ping).to_bytes(4, "big") + ping)
             assert raw.recv(1)
 
     def kill(self) -> None:
-        """End it at once, with all it knows."""
+        """Kill the engine; its memory is lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def freeze(self) -> None:
-        """Let it stop working."""
+        """Pause the engine."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it work on."""
+        """Resume the engine."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
 
 class Wire:
-    """Between workers and an engine: it can be cut, after so many bytes of either direction."""
+    """A proxy between workers and an engine that can cut connections, after a number of bytes in either direction."""
 
     def __init__(self, path: str, target: str) -> None:
         self.path = path
@@ -139,16 +139,16 @@ class Wire:
         await asyncio.gather(*links, return_exceptions=True)
 
     def cut_after(self, direction: str, count: int) -> None:
-        """Cut the connection that carries the last of so many bytes `out` to the engine or `back`, wherever that is."""
+        """Cut the connection that carries the byte of this number `out` to the engine or `back`."""
         self._left[direction] = count
 
     async def break_off(self) -> None:
-        """Cut every connection, and let nobody through from now on."""
+        """Cut every connection, and refuse new ones."""
         self._broken = True
         await self.cut()
 
-    def mend(self) -> None:
-        """Let everybody through again, and cut nothing any more."""
+    def restore(self) -> None:
+        """Accept connections again, and cut none."""
         self._broken = False
         self._left.clear()
 
@@ -172,7 +172,7 @@ class Wire:
                 end.transport.abort()
 
     async def _reach_engine(self, near: asyncio.StreamWriter) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The journal comes first: streams cannot carry it."""
+        """Pass on the descriptor of the journal first, which asyncio streams cannot receive."""
         far = connect_raw(self._target)
         try:
             far.setblocking(False)
@@ -198,8 +198,8 @@ class Wire:
         raise _Cut
 
 
-class _Cut(Exception):  # noqa: N818 (says what has been done)
-    """One end is gone, or is to think so."""
+class _Cut(Exception):  # noqa: N818 (says what happened)
+    """The connection has been cut, by one end or by the test."""
 
 
 LOCK_HOLDER = """
@@ -212,7 +212,7 @@ time.sleep(600)
 
 @contextmanager
 def holding_lock(descriptor: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has locked the journal, killed in the end."""
+    """A process that holds the lock of the journal until it is killed in the end."""
     command = [sys.executable, "-c", LOCK_HOLDER, str(descriptor)]
     with subprocess.Popen(command, pass_fds=[descriptor], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
@@ -225,7 +225,7 @@ def holding_lock(descriptor: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def connect_raw(path: str) -> socket.socket:
-    """A connection to an engine, for who says what no worker would."""
+    """A raw connection to an engine, for malformed messages."""
     raw = socket.socket(socket.AF_UNIX)
     raw.connect(path)
     return raw

@@ -44,7 +44,7 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture
 def name() -> str:
-    """A channel or user of this test alone."""
+    """The name of a channel or user that only this test uses."""
     return uuid.uuid4().hex
 
 
@@ -78,7 +78,7 @@ async def pair(shared: Server) -> Server:
 
 @pytest.fixture
 async def own(private_server: StartServer, engine: dict[str, Any]) -> Server:
-    """A server of a test's own."""
+    """A server for one test."""
     return await started(private_server, engine)
 
 

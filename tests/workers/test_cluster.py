@@ -1,4 +1,4 @@
-"""Workers are nodes of one cluster, over the engine in a process of its own and over Redis (04 §12)."""
+"""Workers are nodes of one cluster, with the memory engine's process and with Redis (04 §12)."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ async def many(server: Server, channel: str) -> AsyncIterator[list[WireClient]]:
         yield clients
 
 
-async def test_each_worker_is_a_node_with_a_number_at_its_name(pair: Server) -> None:
+async def test_each_worker_is_a_node_with_its_number_in_the_name(pair: Server) -> None:
     nodes = (await pair.api("info"))["nodes"]
     assert len({node["uid"] for node in nodes}) == 2
     assert sorted(node["name"].rpartition("_")[2] for node in nodes) == ["1", "2"]
     assert len({node["name"].rpartition("_")[0] for node in nodes}) == 1
 
 
-async def test_messages_presence_history_and_orders_cross(pair: Server, name: str) -> None:
+async def test_messages_presence_history_and_operations_reach_other_workers(pair: Server, name: str) -> None:
     async with many(pair, name) as clients:
         for number in range(8):
             await pair.api("publish", {"channel": name, "data": number})
@@ -58,14 +58,14 @@ async def test_messages_presence_history_and_orders_cross(pair: Server, name: st
         assert {(await client.closed())[0] for client in clients} == {3503}
 
 
-async def test_commands_of_a_stream_may_come_to_any_worker(pair: Server, name: str) -> None:
+async def test_emulation_commands_may_reach_any_worker(pair: Server, name: str) -> None:
     async with stream_opened(pair, "http_stream") as client:
         await client.connect()
         for number in range(MANY):
             await client.subscribe(f"{name}-{number}")
 
 
-async def test_a_scrape_tells_of_all_workers_whichever_answers(pair: Server, name: str) -> None:
+async def test_a_scrape_of_any_worker_covers_all(pair: Server, name: str) -> None:
     async with many(pair, name):
 
         async def all_counted() -> bool:
@@ -81,7 +81,7 @@ async def test_a_scrape_tells_of_all_workers_whichever_answers(pair: Server, nam
             assert {dict(labels)["worker"] for each, labels in page.numbers if each == "process_open_fds"} == {"1", "2"}
 
 
-async def test_every_line_of_the_log_tells_whose_it_is(pair: Server) -> None:
+async def test_every_log_line_names_its_process(pair: Server) -> None:
     lines = [json.loads(line) for line in pair.log.splitlines()]
     assert [line["worker"] for line in lines if line["message"].startswith("serving")] == [1, 2]
     assert [line["message"] for line in lines if "worker" not in line] == [

@@ -1,4 +1,4 @@
-"""Workers, the engine and the supervisor end when nobody expects it (issue: a crashed worker is restarted)."""
+"""Unexpected ends of workers, the engine and the supervisor (issue: a crashed worker is restarted)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FOLLOWERS = 16
 
 
 async def all_have(publisher: Publisher, followers: list[Follower]) -> None:
-    """Wait until everybody has got what was acknowledged."""
+    """Wait until all followers have received all acknowledged publications."""
 
     async def arrived() -> bool:
         return all(set(publisher.acknowledged) <= set(follower.got) for follower in followers)
@@ -46,9 +46,7 @@ def nothing_is_missing_or_twice(followers: list[Follower]) -> None:
         assert follower.got == sorted(set(follower.got))
 
 
-async def test_clients_of_a_worker_that_is_killed_miss_nothing_and_another_takes_its_place(
-    own: Server, name: str
-) -> None:
+async def test_a_killed_worker_is_restarted_and_its_clients_miss_nothing(own: Server, name: str) -> None:
     family = Family(own)
     publisher = Publisher(own, name)
     async with following(own, name, FOLLOWERS) as followers:
@@ -68,7 +66,7 @@ async def test_clients_of_a_worker_that_is_killed_miss_nothing_and_another_takes
     assert own.log.count("worker has ended, starting another") == 2
 
 
-async def test_what_a_worker_has_counted_stays_counted(own: Server, name: str) -> None:
+async def test_counters_of_killed_workers_are_retained(own: Server, name: str) -> None:
     family = Family(own)
     async with connected(own) as client:
         await client.subscribe(name)
@@ -84,7 +82,7 @@ async def test_what_a_worker_has_counted_stays_counted(own: Server, name: str) -
     assert page.value("node_num_clients") == 0
 
 
-async def test_a_worker_that_is_asked_to_end_does_so_and_another_takes_its_place(own: Server, name: str) -> None:
+async def test_a_terminated_worker_is_restarted(own: Server, name: str) -> None:
     family = Family(own)
     async with following(own, name, FOLLOWERS) as followers:
         publisher = Publisher(own, name)
@@ -95,9 +93,7 @@ async def test_a_worker_that_is_asked_to_end_does_so_and_another_takes_its_place
     nothing_is_missing_or_twice(followers)
 
 
-async def test_a_worker_that_is_killed_while_it_starts_is_started_again(
-    private_server: StartServer, engine: dict[str, Any]
-) -> None:
+async def test_a_worker_killed_while_starting_is_restarted(private_server: StartServer, engine: dict[str, Any]) -> None:
     server = private_server(merge(CONFIG, merge(engine, {"fanjet": {"workers": 4}})))
     family = Family(server)
 
@@ -115,14 +111,14 @@ async def test_a_worker_that_is_killed_while_it_starts_is_started_again(
 
 @contextlib.contextmanager
 def without_room(pid: int) -> Iterator[None]:
-    """Let a process open nothing more, and so start nothing."""
+    """Let a process open no more files, so that it cannot start processes."""
     before = prlimit(pid, RLIMIT_NOFILE)
     prlimit(pid, RLIMIT_NOFILE, (3, before[1]))
     yield
     prlimit(pid, RLIMIT_NOFILE, before)
 
 
-async def test_what_cannot_be_started_again_for_lack_of_room_is_tried_until_there_is_some(own: Server) -> None:
+async def test_restarts_are_retried_while_the_system_lacks_resources(own: Server) -> None:
     family = Family(own)
     before, engine = family.workers(), family.engine()
     with without_room(family.parent):
@@ -140,7 +136,7 @@ async def test_what_cannot_be_started_again_for_lack_of_room_is_tried_until_ther
     await until(all_is_well, SLOW)
 
 
-async def test_when_the_engine_is_killed_channels_begin_anew(private_server: StartServer, name: str) -> None:
+async def test_a_killed_engine_is_restarted_with_new_epochs(private_server: StartServer, name: str) -> None:
     server = await started(private_server, {"engine": {"type": "memory"}})
     family = Family(server)
     publisher = Publisher(server, name)
@@ -163,7 +159,7 @@ async def test_when_the_engine_is_killed_channels_begin_anew(private_server: Sta
     assert "engine has ended, starting another" in server.log
 
 
-async def test_the_engine_goes_on_when_signals_come_to_every_process(private_server: StartServer, name: str) -> None:
+async def test_the_engine_ignores_signals(private_server: StartServer, name: str) -> None:
     server = await started(private_server, {"engine": {"type": "memory"}})
     family = Family(server)
     engine = family.engine()
@@ -175,7 +171,7 @@ async def test_the_engine_goes_on_when_signals_come_to_every_process(private_ser
     assert family.engine() == engine
 
 
-async def test_nobody_and_nothing_is_left_behind_when_the_supervisor_is_killed(
+async def test_workers_and_files_are_cleaned_up_when_the_supervisor_is_killed(
     private_server: StartServer, engine: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -199,7 +195,7 @@ async def test_nobody_and_nothing_is_left_behind_when_the_supervisor_is_killed(
     await Family(own).complete(2)
 
 
-async def test_the_engine_outlives_whoever_needs_it(private_server: StartServer, name: str) -> None:
+async def test_the_engine_exits_after_the_last_worker(private_server: StartServer, name: str) -> None:
     over: dict[str, Any] = {"engine": {"type": "memory"}, "fanjet": {"drain_time": "1s"}}
     server = await started(private_server, over)
     family = Family(server)
@@ -219,7 +215,7 @@ async def test_the_engine_outlives_whoever_needs_it(private_server: StartServer,
     await asyncio.to_thread(server.process.wait)
 
 
-async def test_who_does_not_end_is_killed_which_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_process_that_does_not_exit_is_killed_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     child = Child(await asyncio.create_subprocess_exec(sys.executable, "-c", "import signal; signal.pause()"))
     assert await child.wait_exited(0.05) == -signal.SIGKILL
     assert [record.getMessage() for record in caplog.records] == ["process does not end, killing it"]

@@ -1,4 +1,4 @@
-"""HTTP/3 over several workers: a connection's datagrams come to the worker that has it, whatever the kernel does."""
+"""HTTP/3 with several workers: datagrams reach the worker of their connection, whichever the kernel chooses."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_a_client_may_change_its_address(server: Server) -> None:
     last.close()
 
 
-async def test_a_rolling_restart_serves_connections_until_they_are_sent_away(private_server: StartServer) -> None:
+async def test_a_rolling_restart_serves_connections_until_they_are_closed(private_server: StartServer) -> None:
     """The new worker reads from the socket of the old one, which has connections yet."""
     server = await started(private_server, merge(HTTP3, {"fanjet": {"drain_time": "1s"}}))
     family = Family(server)
@@ -117,8 +117,8 @@ async def test_a_rolling_restart_serves_connections_until_they_are_sent_away(pri
             await session.subscribe(name)
 
 
-async def test_clients_of_a_killed_worker_are_told_when_they_send(server: Server) -> None:
-    """Another worker answers in its place, with what the clients know their connection's end by."""
+async def test_clients_of_a_killed_worker_get_a_reset_when_they_send(server: Server) -> None:
+    """Another worker sends the stateless reset of the connection."""
     family = Family(server)
     async with sessions(server, CLIENTS) as clients:
         for number in (1, 2):

@@ -1,4 +1,4 @@
-"""Sums over workers never fall, whenever they are asked for."""
+"""Sums over workers never fall, whenever they are collected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fanjet.workers.worker import WorkerGone
 
 
 class FakeWorker:
-    """A worker that has counted as the test says."""
+    """A worker whose counters the test sets."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -37,7 +37,7 @@ class FakeWorker:
 
 
 class Scrape:
-    """Asks all workers."""
+    """Collects the metrics of all workers."""
 
     def __init__(self, *workers: FakeWorker) -> None:
         self.workers = set(workers)
@@ -61,7 +61,7 @@ def two() -> tuple[FakeWorker, FakeWorker]:
     return first, second
 
 
-async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[FakeWorker, FakeWorker]) -> None:
+async def test_sums_never_fall_while_a_worker_exits(two: tuple[FakeWorker, FakeWorker]) -> None:
     first, second = two
     scrape = Scrape(*two)
     assert await scrape.read() == {"made": 15, "clients": 6}
@@ -77,7 +77,7 @@ async def test_a_worker_that_ends_stays_in_the_sums_at_every_moment(two: tuple[F
     assert await scrape.read() == {"made": 18, "clients": 3}
 
 
-async def test_one_that_ends_while_it_is_asked_counts_once(two: tuple[FakeWorker, FakeWorker]) -> None:
+async def test_a_worker_that_exits_during_a_scrape_counts_once(two: tuple[FakeWorker, FakeWorker]) -> None:
     first, _ = two
     scrape = Scrape(*two)
     await scrape.read()
@@ -87,7 +87,7 @@ async def test_one_that_ends_while_it_is_asked_counts_once(two: tuple[FakeWorker
     assert (await scrape.read())["made"] == 15
 
 
-async def test_one_that_hangs_is_shown_as_it_was(
+async def test_a_hanging_worker_keeps_its_last_metrics(
     two: tuple[FakeWorker, FakeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = two
@@ -99,7 +99,7 @@ async def test_one_that_hangs_is_shown_as_it_was(
     assert await scrape.read() == {"made": 16, "clients": 6}
 
 
-async def test_one_that_has_not_come_up_adds_nothing(two: tuple[FakeWorker, FakeWorker]) -> None:
+async def test_a_starting_worker_adds_nothing(two: tuple[FakeWorker, FakeWorker]) -> None:
     first, _ = two
     first.is_ready = False
     assert await Scrape(*two).read() == {"made": 5, "clients": 3}

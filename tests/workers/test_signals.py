@@ -1,4 +1,4 @@
-"""What signals to the supervisor do to all workers (04 §4, §11; issue: rolling restart)."""
+"""Effects of signals to the supervisor on all workers (04 §4, §11; issue: rolling restart)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_reload_reaches_every_worker_and_disconnects_nobody(own: Server,
         assert [follower.connections for follower in followers] == [1] * 16
 
 
-async def test_a_rolling_restart_loses_nothing_and_brings_a_new_configuration(own: Server, name: str) -> None:
+async def test_a_rolling_restart_applies_the_configuration_without_loss(own: Server, name: str) -> None:
     family = Family(own)
     before, engine = family.workers(), family.engine()
     publisher = Publisher(own, name)
@@ -82,7 +82,7 @@ async def test_a_rolling_restart_loses_nothing_and_brings_a_new_configuration(ow
         pytest.param({"http_server": {"internal_port": "TAKEN"}}, "rolling restart stopped", id="does-not-come-up"),
     ],
 )
-async def test_a_rolling_restart_that_cannot_go_on_leaves_the_old_workers(
+async def test_a_failed_rolling_restart_keeps_the_old_workers(
     own: Server, name: str, broken: dict[str, Any], message: str
 ) -> None:
     family = Family(own)
@@ -117,9 +117,7 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     redis.stop()
 
 
-async def test_workers_that_were_started_without_an_engine_do_not_come_to_need_one(
-    redis: Redis, private_server: StartServer
-) -> None:
+async def test_a_rolling_restart_cannot_add_the_memory_engine(redis: Redis, private_server: StartServer) -> None:
     server = await started(private_server, {"engine": {"type": "redis", "redis": {"address": redis.address}}})
     family = Family(server)
     before = family.workers()
@@ -133,7 +131,7 @@ async def test_workers_that_were_started_without_an_engine_do_not_come_to_need_o
     await family.logged("serving", 3)
 
 
-async def test_new_addresses_come_with_a_rolling_restart_and_old_ones_go(own: Server) -> None:
+async def test_a_rolling_restart_changes_addresses(own: Server) -> None:
     family = Family(own)
     port, path = free_port(), own.folder / "sock"
     rewrite(own, {"http_server": {"internal_port": str(port)}, "fanjet": {"http_unix_socket": str(path)}})
@@ -152,7 +150,7 @@ async def test_new_addresses_come_with_a_rolling_restart_and_old_ones_go(own: Se
     assert not path.exists()
 
 
-async def test_a_worker_that_is_only_starting_binds_nothing_once_all_are_to_end(own: Server) -> None:
+async def test_a_starting_worker_binds_nothing_during_shutdown(own: Server) -> None:
     family = Family(own)
     path = own.folder / "sock"
     rewrite(own, {"fanjet": {"http_unix_socket": str(path)}})
@@ -163,7 +161,7 @@ async def test_a_worker_that_is_only_starting_binds_nothing_once_all_are_to_end(
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_a_shutdown_tells_every_client_and_leaves_nothing(own: Server, how: signal.Signals) -> None:
+async def test_a_shutdown_disconnects_every_client(own: Server, how: signal.Signals) -> None:
     family = Family(own)
     pids = family.pids()
     async with connected(own) as one, connected(own) as two, connected(own) as three:
@@ -172,7 +170,9 @@ async def test_a_shutdown_tells_every_client_and_leaves_nothing(own: Server, how
     assert not any(map(is_running, pids))
 
 
-async def test_a_worker_that_takes_too_long_is_given_up(private_server: Any, engine: dict[str, Any]) -> None:
+async def test_a_worker_that_exceeds_the_shutdown_timeout_is_killed(
+    private_server: Any, engine: dict[str, Any]
+) -> None:
     server = private_server(merge(CONFIG, merge(engine, {"shutdown": {"timeout": "1s"}, "pid_file": "run.pid"})))
     family = Family(server)
     await family.complete()

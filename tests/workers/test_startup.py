@@ -1,4 +1,4 @@
-"""How a server with several workers starts, and what keeps it from starting."""
+"""Start of a server with several workers, and startup errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-async def test_what_keeps_workers_from_starting_is_said_once(folder: Path) -> None:
+async def test_a_fatal_startup_error_is_logged_once(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = Server(merge(CONFIG, {"http_server": {"internal_port": str(taken.getsockname()[1])}}), folder)
         with pytest.raises(RuntimeError, match="exit status 1"):
@@ -48,7 +48,7 @@ async def test_what_keeps_workers_from_starting_is_said_once(folder: Path) -> No
     assert "bind: Address already in use" in fatal[0]["error"]
 
 
-async def test_where_there_is_no_place_for_sockets_it_says_so(
+async def test_a_too_long_socket_path_is_an_error(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = tmp_path / ("x" * 100)
@@ -63,7 +63,7 @@ async def test_where_there_is_no_place_for_sockets_it_says_so(
     assert not list(far.iterdir())
 
 
-async def test_what_is_wrong_with_the_configuration_is_warned_of_once(private_server: StartServer) -> None:
+async def test_configuration_warnings_are_logged_once(private_server: StartServer) -> None:
     server = await started(private_server, {"strange": 1})
     warned = [line for line in lines(server) if "strange" in json.dumps(line)]
     assert [(line["level"], line.get("worker")) for line in warned] == [("warn", None)]
@@ -114,7 +114,7 @@ async def test_sockets_of_systemd_are_for_all_workers_and_it_hears_from_the_supe
 
 
 def _activated(server: Server, passed: socket.socket, notify: str) -> subprocess.Popen[bytes]:
-    """Start a server as systemd does: with an open socket as file 3."""
+    """Start a server as systemd does: with an open socket as descriptor 3."""
     moved = f"exec 3<&{passed.fileno()}" if passed.fileno() != 3 else ":"
     words = ["bash", "-c", f'{moved}; export LISTEN_PID=$$; exec "$@"', "bash", *server.words]
     environment = server.environment | {

@@ -1,4 +1,4 @@
-"""Workers that hang are replaced, and none that does not."""
+"""Workers that hang are replaced, and no others."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ if role.get("type") == sys.argv[2] and not hung.exists():
 sys.exit(fanjet.Server(sys.argv[1]).run())
 """
 TIMEOUT_SECONDS = 3
-"""A healthy worker on a busy machine answers within this."""
+"""A healthy worker on a busy machine replies within this time."""
 
 
 async def test_a_worker_that_hangs_is_replaced(private_server: StartServer, name: str) -> None:
@@ -77,7 +77,7 @@ async def test_a_worker_that_hangs_is_replaced(private_server: StartServer, name
     assert '"signal SIGKILL"' in server.log
 
 
-async def test_a_worker_whose_loop_is_stuck_tells_where(tmp_path: Path) -> None:
+async def test_a_worker_with_a_stuck_loop_writes_its_stacks(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(STUCK_PROGRAM)
     timeout = {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}}
@@ -97,7 +97,7 @@ async def test_a_worker_whose_loop_is_stuck_tells_where(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hanging", ["engine", "worker"])
-async def test_one_that_hangs_while_it_starts_is_replaced(tmp_path: Path, hanging: str) -> None:
+async def test_a_process_that_hangs_while_starting_is_replaced(tmp_path: Path, hanging: str) -> None:
     program = tmp_path / "program.py"
     program.write_text(HANGING_PROGRAM)
     server = Server(merge(CONFIG, {"fanjet": {"worker_timeout": f"{TIMEOUT_SECONDS}s"}}), tmp_path)
@@ -134,7 +134,7 @@ async def test_an_engine_that_hangs_is_replaced(private_server: StartServer, nam
     assert family.workers() == workers
 
 
-async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_server: StartServer) -> None:
+async def test_time_while_all_processes_are_stopped_does_not_count(private_server: StartServer) -> None:
     server = await started(private_server, {"fanjet": {"worker_timeout": "2s"}})
     family = Family(server)
     before = family.workers()
@@ -150,7 +150,7 @@ async def test_nobody_is_killed_for_the_time_that_all_were_stopped(private_serve
 
 
 class Hanging:
-    """A worker that answers only when the test says so."""
+    """A worker that replies only when the test does."""
 
     title = "worker"
 
@@ -177,7 +177,7 @@ def check(workers: list[Hanging], times: int, *answering: Hanging, timeout: floa
             worker.unanswered_pings = 0
 
 
-def test_who_answers_in_the_end_is_left_alone() -> None:
+def test_a_late_reply_prevents_the_kill() -> None:
     workers = [Hanging(1), Hanging(2)]
     check(workers, MAX_UNANSWERED - 1, workers[0])
     check(workers, MAX_UNANSWERED - 1, workers[1])
@@ -185,13 +185,13 @@ def test_who_answers_in_the_end_is_left_alone() -> None:
     assert [worker.killed for worker in workers] == [0, 0]
 
 
-def test_of_all_that_hang_the_first_goes_first() -> None:
+def test_the_first_of_several_hanging_workers_is_killed() -> None:
     workers = [Hanging(1), Hanging(2)]
     check(workers, MAX_UNANSWERED + 1)
     assert [worker.killed for worker in workers] == [1, 0]
 
 
-def test_when_all_hang_they_go_one_by_one() -> None:
+def test_hanging_workers_are_killed_one_by_one() -> None:
     workers = [Hanging(1), Hanging(2), Hanging(3)]
     check(workers, MAX_UNANSWERED)
     assert sum(worker.killed for worker in workers) == 0
@@ -204,7 +204,7 @@ def test_when_all_hang_they_go_one_by_one() -> None:
     assert sum(worker.killed for worker in workers) == 1
 
 
-def test_who_is_ending_is_not_asked() -> None:
+def test_an_exiting_worker_is_not_pinged() -> None:
     worker = Hanging(1)
     worker.is_ready = False
     check([worker], 100)
@@ -212,7 +212,7 @@ def test_who_is_ending_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize("timeout", [START_SECONDS / 10, START_SECONDS, START_SECONDS * 2])
-def test_who_is_starting_has_time_and_others_need_not_wait_for_it(timeout: float) -> None:
+def test_starting_workers_have_a_longer_timeout(timeout: float) -> None:
     starting, answering, hanging = workers = [Hanging(1), Hanging(2), Hanging(3)]
     starting.is_ready, starting.is_starting = False, True
     in_vain = round(MAX_UNANSWERED * max(1.0, START_SECONDS / timeout))

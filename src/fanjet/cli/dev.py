@@ -28,6 +28,6 @@ def dev(address: Address = DEFAULT_ADDRESS, port: Port = DEFAULT_PORT) -> None:
         raise typer.Exit(1) from None
     typer.echo(startup_message(listen, fanjet.__version__))
     from fanjet.server.lifecycle import run  # noqa: PLC0415
-    from fanjet.server.overrides import Additions  # noqa: PLC0415 - the helper commands need none of it
+    from fanjet.server.overrides import Overrides  # noqa: PLC0415 - the helper commands need none of it
 
-    raise typer.Exit(run(Loaded(config=dev_config(listen)), Additions(site=routes)))
+    raise typer.Exit(run(Loaded(config=dev_config(listen)), Overrides(extra_routes=routes)))

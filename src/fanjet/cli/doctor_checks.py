@@ -15,9 +15,9 @@ from fanjet.config import ConfigError
 from fanjet.config.schema import group_of
 from fanjet.config.tree.presence_manager import NamedPresenceManager, PresenceManager
 from fanjet.config.tree.root import Config
-from fanjet.config.unsupported import uses_of_unbuilt
+from fanjet.config.unsupported import used_unsupported_features
 from fanjet.config.validation import validate
-from fanjet.server.file_limit import LOW, raise_limit
+from fanjet.server.file_limit import LOW_LIMIT, raise_file_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _configuration(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(OK, what, "valid")
     except ConfigError as error:
         yield Finding(FAIL, what, str(error), "correct this key: the server does not start")
-    for key, feature in uses_of_unbuilt(loaded.config):
+    for key, feature in used_unsupported_features(loaded.config):
         yield Finding(FAIL, what, f"{key}: {feature}: not available in this version", "remove it")
     for key in loaded.unknown_keys:
         yield Finding(WARN, what, f"unknown key {key}", "it has no effect: look for a typing mistake")
@@ -106,8 +106,8 @@ def _risks(config: Config) -> Iterator[Finding]:
 
 
 def _limits() -> Iterator[Finding]:
-    limit = raise_limit()
-    if limit is not None and limit < LOW:
+    limit = raise_file_limit()
+    if limit is not None and limit < LOW_LIMIT:
         yield Finding(
             WARN, "open files", f"{limit} at most, each connection needs one", "raise it (LimitNOFILE, ulimit -n)"
         )

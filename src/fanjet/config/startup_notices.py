@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fanjet.config.load import Loaded
 from fanjet.config.tree.root import Config
-from fanjet.config.unsupported import unbuilt_warnings
+from fanjet.config.unsupported import unsupported_warnings
 
 _RISK = "make sure you understand risks"
 
@@ -56,7 +56,7 @@ def warnings(loaded: Loaded) -> Iterator[Notice]:
         yield Notice("warn", "unknown key in configuration file", {"key": key})
     for name in loaded.unknown_vars:
         yield Notice("warn", "unknown var in environment", {"var": name})
-    yield from (Notice("warn", text) for text in unbuilt_warnings(loaded.config))
+    yield from (Notice("warn", text) for text in unsupported_warnings(loaded.config))
 
 
 def _insecure_switches(config: Config) -> Iterator[Notice]:

@@ -14,7 +14,7 @@ Uses = Callable[[object], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Unbuilt:
+class UnsupportedFeature:
     """A feature, the key that uses it, and which values of the key do. A switch elsewhere may keep it unused."""
 
     key: str
@@ -27,34 +27,34 @@ class Unbuilt:
         return self.uses(_at(config, self.key)) and (not self.switch or bool(_at(config, self.switch)))
 
 
-def _one_of(*unbuilt: object) -> Uses:
+def _one_of(*unsupported: object) -> Uses:
     """Types that nobody knows are refused elsewhere, for what they are."""
-    return lambda value: value in unbuilt
+    return lambda value: value in unsupported
 
 
 def _other_than(*built: object) -> Uses:
     return lambda value: value not in built
 
 
-UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt("broker.type", "this broker", _one_of("postgres"), switch="broker.enabled"),
-    Unbuilt("fanjet.consumer_limits", "consumers"),
-    Unbuilt("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
+UNSUPPORTED: tuple[UnsupportedFeature, ...] = (
+    UnsupportedFeature("broker.type", "this broker", _one_of("postgres"), switch="broker.enabled"),
+    UnsupportedFeature("fanjet.consumer_limits", "consumers"),
+    UnsupportedFeature("fanjet.postgres_operation_timeout", "PostgreSQL brokers", _other_than(10.0)),
 )
-"""Rows leave this table when their feature arrives; `uses_of_unbuilt` looks into lists."""
+"""Rows leave this table when their feature arrives; `used_unsupported_features` looks into lists."""
 
-BUILT_SUBSCRIPTION_TYPES = ("", "stream")
+SUPPORTED_SUBSCRIPTION_TYPES = ("", "stream")
 
 
-def refuse_unbuilt(config: Config) -> None:
+def refuse_unsupported(config: Config) -> None:
     """Raise ConfigError, naming the key, when the configuration uses a feature that is not built."""
-    for key, feature in uses_of_unbuilt(config):
+    for key, feature in used_unsupported_features(config):
         raise ConfigError(_text(key, feature))
 
 
-def uses_of_unbuilt(config: Config) -> Iterator[tuple[str, str]]:
+def used_unsupported_features(config: Config) -> Iterator[tuple[str, str]]:
     """Yield key and feature of everything used that is not built."""
-    yield from ((row.key, row.feature) for row in UNBUILT if row.is_used(config))
+    yield from ((row.key, row.feature) for row in UNSUPPORTED if row.is_used(config))
     yield from (
         (f"brokers.{each.name}.type", "this broker")
         for each in config.brokers
@@ -63,7 +63,7 @@ def uses_of_unbuilt(config: Config) -> Iterator[tuple[str, str]]:
     yield from ((f"consumers.{each.name}.enabled", "consumers") for each in config.consumers if each.enabled)
 
 
-def unbuilt_warnings(config: Config) -> Iterator[str]:
+def unsupported_warnings(config: Config) -> Iterator[str]:
     """Yield what is accepted but without effect until maps and shared poll are built.
 
     What clients and the API try on such channels answers error 108.
@@ -73,7 +73,7 @@ def unbuilt_warnings(config: Config) -> Iterator[str]:
     if config.shared_poll.hmac_secret_key:
         yield _text("shared_poll.hmac_secret_key", "shared poll subscriptions")
     for place, options in _namespaces(config):
-        if options.subscription_type not in BUILT_SUBSCRIPTION_TYPES:
+        if options.subscription_type not in SUPPORTED_SUBSCRIPTION_TYPES:
             yield _text(f"{place}.subscription_type", f'subscriptions of type "{options.subscription_type}"')
         elif options.map != MapOptions() or options.shared_poll != SharedPollOptions():
             yield _text(place, "map and shared poll options")

@@ -1,1 +1,1 @@
-"""Fanjet as a library: a server inside a Python program, whose functions answer its events."""
+"""Fanjet as a library: a server embedded in a Python program, with event handlers in Python."""

@@ -1,4 +1,4 @@
-"""The server API in process: its methods with Python's arguments (05 §6)."""
+"""The server API in process: its methods as Python methods (05 §6)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 
 class Position(NamedTuple):
-    """A place in a channel's stream."""
+    """A position in a channel's stream."""
 
     offset: int
     epoch: str
 
 
 class PublishOptions(TypedDict, total=False):
-    """What goes with a publication (05 §6.1)."""
+    """Options of a publication (05 §6.1)."""
 
     skip_history: bool
     tags: dict[str, str]
@@ -40,16 +40,17 @@ class PublishOptions(TypedDict, total=False):
 
 
 class ServerApi:
-    """Calls that act on the whole cluster, with the meaning they have over HTTP.
+    """Methods that act on the whole cluster, as they do over HTTP.
 
-    Payloads are Python objects, sent as JSON, or bytes, sent as they are. All methods raise `ApiError`.
+    Payloads are Python objects, which are encoded as JSON, or bytes, which are sent unchanged. All methods raise
+    `ApiError`.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     async def publish(self, channel: str, data: Any, **options: Unpack[PublishOptions]) -> results.PublishResult:
-        """Publish into a channel; the result has the publication's position if it went into a stream."""
+        """Publish into a channel; the result contains the position of the publication if it is in a stream."""
         request = requests.PublishRequest(channel=channel, data=_payload(data), **options)
         return await _run("publish", self._publish(request))
 
@@ -59,7 +60,7 @@ class ServerApi:
     async def broadcast(
         self, channels: Iterable[str], data: Any, **options: Unpack[PublishOptions]
     ) -> results.BroadcastResult:
-        """Publish the same into many channels; the result has a response for each, in their order."""
+        """Publish the same data into many channels; the result has a response for each, in their order."""
         request = requests.BroadcastRequest(channels=list(channels), data=_payload(data), **options)
         return await _run("broadcast", publication.broadcast(self._node, request))
 
@@ -76,7 +77,8 @@ class ServerApi:
         recover_since: Position | None = None,
         override: SubscriptionOverride | None = None,
     ) -> None:
-        """Subscribe the connections of a user, narrowed by client and session id. `expire_at` in Unix seconds."""
+        """Subscribe the connections of a user, optionally filtered by client and session id. `expire_at`: Unix
+        seconds."""
         request = requests.SubscribeRequest(
             user=user,
             client=client,
@@ -105,8 +107,8 @@ class ServerApi:
         code: int | None = None,
         reason: str = "",
     ) -> None:
-        """End connections of a user, but for the client ids in `whitelist`. Without a code they end with 3503, after
-        which SDKs stay away."""
+        """Disconnect a user, except the client ids in `whitelist`. The default code is 3503, after which SDKs do not
+        reconnect."""
         custom = None if code is None else requests.CustomDisconnect(code, reason)
         request = requests.DisconnectRequest(
             user=user, client=client, session=session, disconnect=custom, whitelist=list(whitelist)
@@ -123,7 +125,7 @@ class ServerApi:
         expire_at: int = 0,
         info: Any = None,
     ) -> None:
-        """Move the expiry of a user's connections, to Unix seconds, 0 for never; or end them as expired."""
+        """Set the expiry of a user's connections, in Unix seconds, 0 for never; or end them as expired."""
         request = requests.RefreshRequest(
             user=user,
             client=client,
@@ -135,12 +137,12 @@ class ServerApi:
         await _run("refresh", connections.refresh(self._node, request))
 
     async def presence(self, channel: str) -> Mapping[str, results.ClientInfo]:
-        """Who is in a channel, by client id."""
+        """The clients in a channel, by client id."""
         found = await _run("presence", presence.presence(self._node, requests.PresenceRequest(channel=channel)))
         return found.presence
 
     async def presence_stats(self, channel: str) -> results.PresenceStatsResult:
-        """How many clients and users are in a channel."""
+        """The numbers of clients and users in a channel."""
         return await _run(
             "presence_stats", presence.presence_stats(self._node, requests.PresenceStatsRequest(channel=channel))
         )
@@ -148,12 +150,12 @@ class ServerApi:
     async def history(
         self, channel: str, *, limit: int = 0, since: Position | None = None, reverse: bool = False
     ) -> results.HistoryResult:
-        """Read a channel's stream. `limit` 0: only where its top is, negative: everything."""
+        """Read a channel's stream. `limit` 0: only its top position, negative: all publications."""
         request = requests.HistoryRequest(channel=channel, limit=limit, since=_position(since), reverse=reverse)
         return await _run("history", history.history(self._node, request))
 
     async def history_remove(self, channel: str) -> None:
-        """Drop the publications that a channel keeps."""
+        """Remove the history of a channel."""
         await _run("history_remove", history.history_remove(self._node, requests.HistoryRemoveRequest(channel=channel)))
 
     async def channels(self, pattern: str = "") -> Mapping[str, int]:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class AsgiApplication:
-    """What `Server.asgi` returns.
+    """The ASGI application that `Server.asgi` returns.
 
-    The server starts and stops with the host's lifespan. Hosts and frameworks that tell an application nothing of it
-    (daphne; Starlette, about what is mounted) may do that by `async with server`; else the first request starts it.
+    The server starts and stops with the lifespan of the host. Where an application gets no lifespan events (with
+    daphne, or mounted in Starlette), the program may use `async with server`; else the first request starts the server.
     """
 
     def __init__(self, server: Server, host: AsgiApp) -> None:
@@ -25,17 +25,17 @@ class AsgiApplication:
         self._starting = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application. Raises what keeps the server from starting, and `RuntimeError` in another event loop than
-        it runs in."""
+        """Handle a connection. Raises the errors of `Server.start`, and `RuntimeError` in another event loop than the
+        server's."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         elif scope["type"] in ("http", "websocket"):
             await self._require_running()
             await self._host(scope, receive, send)
         else:
-            raise ValueError(f"what is {scope['type']}? Fanjet answers http and websocket")
+            raise ValueError(f"unsupported ASGI scope type {scope['type']!r}: Fanjet handles http and websocket")
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
             await self._server.start()

@@ -1,4 +1,4 @@
-"""What an embedded server is configured by: a file, a mapping in the words of files, or a typed configuration."""
+"""The configuration of an embedded server: a file, a mapping with the keys of files, or a `Config`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fanjet.config import Config, ConfigError, Loaded, config_of, load_config
-from fanjet.server.startup_checks import check, refusals
+from fanjet.server.startup_checks import all_startup_problems, check
 
 Configuration: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
 
 
 def load(configuration: Configuration, *, address: str | None = None, port: int | None = None) -> Loaded:
-    """The configuration with another address and port, if they are given. The environment counts for files alone, as it
-    does for the command. Raises `ConfigError`, also where a file is not there."""
+    """Load the configuration, with another address and port if they are given. The environment is used for files only,
+    as by the command. Raises `ConfigError`, also if the file does not exist."""
     if isinstance(configuration, Config):
         loaded = Loaded(config=configuration)
     elif isinstance(configuration, Mapping):
@@ -38,21 +38,21 @@ def _load_file(path: Path) -> Loaded:
 
 
 def require_servable(config: Config) -> None:
-    """Raise `ConfigError` for what keeps a server from starting."""
+    """Raise `ConfigError` if a server with this configuration cannot start."""
     check(config)
-    for refusal in refusals(config):
-        details = "; ".join(f"{name}: {value}" for name, value in refusal.fields.items())
-        raise ConfigError(f"{refusal.message} ({details})" if details else refusal.message)
+    for problem in all_startup_problems(config):
+        details = "; ".join(f"{name}: {value}" for name, value in problem.fields.items())
+        raise ConfigError(f"{problem.message} ({details})" if details else problem.message)
 
 
 def require_single(config: Config) -> None:
-    """Raise `ConfigError` where several processes are wanted: only a server that is the program itself has any."""
+    """Raise `ConfigError` if several workers are configured: only `Server.run` can start them."""
     if config.fanjet.workers > 1:
         raise ConfigError("fanjet.workers: a server inside a program of yours is one process; `run` starts several")
 
 
 def require_hostable(config: Config) -> None:
-    """Raise `ConfigError` for what an ASGI server in front would have to do."""
+    """Raise `ConfigError` for settings that the ASGI server in front would have to implement."""
     http = config.http_server
     for name, wanted in (
         ("http_server.tls.enabled", http.tls.enabled),

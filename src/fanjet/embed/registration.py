@@ -1,4 +1,4 @@
-"""Decorators by which the functions of an application become handlers."""
+"""Decorators that register functions of an application as event handlers."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ if TYPE_CHECKING:
     from fanjet.node.rpc_methods import RPCMethod
 
 T = TypeVar("T")
-Answer: TypeAlias = Coroutine[Any, Any, T]
+Result: TypeAlias = Coroutine[Any, Any, T]
 
-OnConnect = TypeVar("OnConnect", bound="Callable[[ConnectEvent], Answer[ConnectReply | None]]")
-OnRefresh = TypeVar("OnRefresh", bound="Callable[[RefreshEvent], Answer[RefreshReply | None]]")
-OnSubscribe = TypeVar("OnSubscribe", bound="Callable[[SubscribeEvent], Answer[SubscribeReply | None]]")
-OnPublish = TypeVar("OnPublish", bound="Callable[[PublishEvent], Answer[PublishReply | None]]")
-OnSubRefresh = TypeVar("OnSubRefresh", bound="Callable[[SubRefreshEvent], Answer[SubRefreshReply | None]]")
-OnRPC = TypeVar("OnRPC", bound="Callable[[RPCEvent], Answer[Any]]")
+OnConnect = TypeVar("OnConnect", bound="Callable[[ConnectEvent], Result[ConnectReply | None]]")
+OnRefresh = TypeVar("OnRefresh", bound="Callable[[RefreshEvent], Result[RefreshReply | None]]")
+OnSubscribe = TypeVar("OnSubscribe", bound="Callable[[SubscribeEvent], Result[SubscribeReply | None]]")
+OnPublish = TypeVar("OnPublish", bound="Callable[[PublishEvent], Result[PublishReply | None]]")
+OnSubRefresh = TypeVar("OnSubRefresh", bound="Callable[[SubRefreshEvent], Result[SubRefreshReply | None]]")
+OnRPC = TypeVar("OnRPC", bound="Callable[[RPCEvent], Result[Any]]")
 OnStream = TypeVar("OnStream", bound=Callable[..., AsyncGenerator[Any, None]])
-OnMessage = TypeVar("OnMessage", bound="Callable[[MessageEvent], Answer[None]]")
-OnDisconnect = TypeVar("OnDisconnect", bound="Callable[[DisconnectEvent], Answer[None]]")
-ApiProcedure = TypeVar("ApiProcedure", bound=Callable[[Any], Answer[Any]])
+OnMessage = TypeVar("OnMessage", bound="Callable[[MessageEvent], Result[None]]")
+OnDisconnect = TypeVar("OnDisconnect", bound="Callable[[DisconnectEvent], Result[None]]")
+ApiProcedure = TypeVar("ApiProcedure", bound=Callable[[Any], Result[Any]])
 
 
 class Registration:
     """The decorators of a server.
 
-    Handlers are async functions. They refuse by raising `ClientError` or `DisconnectClient`; anything else that they
-    raise is logged, and the client told of an internal error. A handler wins over a proxy that is configured for the
+    Handlers are async functions. They reject by raising `ClientError` or `DisconnectClient`; other exceptions are
+    logged, and the client gets an internal error. A handler takes precedence over a proxy that is configured for the
     same event.
 
-    Handlers about channels take the name of a namespace, `""` for channels without one; a handler without is for all
-    channels that no other handler answers for.
+    Handlers of channel events take the name of a namespace, `""` for channels without one; a handler without a name is
+    for all channels that have no other handler.
 
-    Registering raises `TypeError` for what is no async function, `ValueError` for a second handler in one place, and
-    `RuntimeError` once the server runs.
+    Registering raises `TypeError` for a function that is not async, `ValueError` for a second handler of the same event
+    and namespace, and `RuntimeError` once the server runs.
     """
 
     def __init__(self) -> None:
@@ -67,23 +67,23 @@ class Registration:
         """Raise `RuntimeError` when it is too late to register anything."""
 
     def on_connect(self, handler: OnConnect) -> OnConnect:
-        """Decide who connects without token. None: the function does not know, so that the client stays anonymous where
-        that is allowed, and is sent away elsewhere."""
+        """Authenticate connections without token. None: the client stays anonymous where that is allowed, and is
+        disconnected elsewhere."""
         self._set("connect", handler)
         return handler
 
     def on_refresh(self, handler: OnRefresh) -> OnRefresh:
-        """Prolong connections that expire; None ends one as expired. Clients cannot refresh by token then."""
+        """Refresh connections that expire; None ends one as expired. Clients cannot refresh by token then."""
         self._set("refresh", handler)
         return handler
 
     def on_message(self, handler: OnMessage) -> OnMessage:
-        """Take messages that clients send without waiting for an answer."""
+        """Handle messages that clients send without waiting for a reply."""
         self._set("message", handler)
         return handler
 
     def on_disconnect(self, handler: OnDisconnect) -> OnDisconnect:
-        """Hear of connections that have ended."""
+        """Handle the end of connections."""
         self._set("disconnect", handler)
         return handler
 
@@ -92,32 +92,32 @@ class Registration:
     @overload
     def on_subscribe(self, namespace: OnSubscribe) -> OnSubscribe: ...
     def on_subscribe(self, namespace: Any) -> Any:
-        """Decide about subscriptions without token; None allows one with the namespace's options."""
-        return self._in_place("subscribe", namespace)
+        """Authorize subscriptions without token; None allows one with the namespace's options."""
+        return self._namespace_decorator("subscribe", namespace)
 
     @overload
     def on_publish(self, namespace: str) -> Callable[[OnPublish], OnPublish]: ...
     @overload
     def on_publish(self, namespace: OnPublish) -> OnPublish: ...
     def on_publish(self, namespace: Any) -> Any:
-        """Decide about publications of clients; None lets one through as it is."""
-        return self._in_place("publish", namespace)
+        """Authorize publications of clients; None publishes one unchanged."""
+        return self._namespace_decorator("publish", namespace)
 
     @overload
     def on_sub_refresh(self, namespace: str) -> Callable[[OnSubRefresh], OnSubRefresh]: ...
     @overload
     def on_sub_refresh(self, namespace: OnSubRefresh) -> OnSubRefresh: ...
     def on_sub_refresh(self, namespace: Any) -> Any:
-        """Prolong subscriptions that expire; None ends one as expired."""
-        return self._in_place("sub_refresh", namespace)
+        """Refresh subscriptions that expire; None ends one as expired."""
+        return self._namespace_decorator("sub_refresh", namespace)
 
     def on_stream(self, namespace: str, *, bidirectional: bool = False) -> Callable[[OnStream], OnStream]:
-        """Feed the subscriptions of a namespace that come without token, each by an async generator of its own.
+        """Feed each subscription without token in a namespace by an async generator.
 
-        What it yields first accepts, a `SubscribeReply` or None; to refuse, it raises. Everything else that it yields
-        is delivered to this one client: payloads, or `StreamedPublication`s. When it ends, so does the subscription;
-        when the subscription ends, it is cancelled. `bidirectional`: it takes a second argument, `Received`, which
-        yields what the client publishes.
+        The first value that it yields accepts the subscription, a `SubscribeReply` or None; to reject, it raises. All
+        other values are delivered to this one client: payloads, or `StreamedPublication`s. When the generator ends, the
+        subscription ends; when the subscription ends, the generator is cancelled. `bidirectional`: it takes a second
+        argument, `Received`, which yields the publications of the client.
         """
 
         def register(function: OnStream) -> OnStream:
@@ -128,17 +128,17 @@ class Registration:
         return register
 
     def rpc(self, method: str) -> Callable[[OnRPC], OnRPC]:
-        """Answer a method that clients call, with a payload or None."""
+        """Handle an RPC method of clients; the result is a payload or None."""
         return self._decorator("rpc", method)
 
     def on_rpc(self, handler: OnRPC) -> OnRPC:
-        """Answer all methods that no other handler does."""
+        """Handle all RPC methods that have no other handler."""
         self._add("rpc", ANY, handler)
         return handler
 
     def api_rpc(self, method: str) -> Callable[[ApiProcedure], ApiProcedure]:
-        """Answer a method that backends call by the server API's `rpc` (05 §6.13). The function takes the parameters
-        decoded, None for none, returns a payload, and may raise `ApiError`."""
+        """Handle a method of the server API's `rpc` (05 §6.13). The function takes the decoded parameters, None if
+        there are none, returns a payload, and may raise `ApiError`."""
 
         def register(procedure: ApiProcedure) -> ApiProcedure:
             self._require_not_started()
@@ -160,8 +160,8 @@ class Registration:
         self._require_not_started()
         self._handlers.add(event, key, handler)
 
-    def _in_place(self, event: str, namespace: Any) -> Any:
-        """The decorator for a namespace, or what `@` without parentheses makes of a handler."""
+    def _namespace_decorator(self, event: str, namespace: Any) -> Any:
+        """The decorator for a namespace, or the result of `@` without parentheses on a handler."""
         if isinstance(namespace, str):
             return self._decorator(event, namespace)
         self._add(event, ANY, namespace)
@@ -174,7 +174,7 @@ class Registration:
 
         return register
 
-    def _as_procedure(self, function: Callable[[Any], Answer[Any]]) -> RPCMethod:
+    def _as_procedure(self, function: Callable[[Any], Result[Any]]) -> RPCMethod:
         async def procedure(params: bytes) -> bytes:
             decoded = msgspec.json.decode(params) if params else None
             return payload_bytes(await self._handlers.tasks.run(function(decoded)))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from fanjet.net.asgi_app.app import AsgiApp
 from fanjet.net.asgi_host.fallback_app import FallbackApp
 from fanjet.server import app, lifecycle
-from fanjet.server.overrides import Additions
+from fanjet.server.overrides import Overrides
 from fanjet.telemetry.logging import get_logger
 
 from .api import ServerApi
 from .asgi import AsgiApplication
 from .configuration import load, require_hostable, require_servable, require_single
 from .registration import Registration
-from .signals import SignalWatch
+from .signals import SignalWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,11 +32,11 @@ log = get_logger(__name__)
 
 
 class Server(Registration):
-    """A Fanjet server, whose decorators make functions of the program its application.
+    """A Fanjet server whose event handlers are functions, registered by its decorators.
 
-    It runs inside an event loop (`async with server`, or `start` and `stop`), where it touches neither signals nor
-    logging nor the garbage collector, is an application inside an ASGI server (`asgi`), or the program itself (`run`).
-    One program may have several.
+    It runs in an event loop (`async with server`, or `start` and `stop`), where it changes neither signals nor logging
+    nor the garbage collector; as an application in an ASGI server (`asgi`); or as the whole program (`run`). One
+    program may have several.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Server(Registration):
         headers: Collection[str] = (),
         emulated_headers: Collection[str] = (),
     ) -> None:
-        """`configuration`: path of a file, a mapping in the words of files, or a `Config`. `address` and `port` replace
-        what it says; port 0 is any free one. `asgi`: an application for the requests to this port that are not
-        Fanjet's own. `headers`: names of request headers, and `emulated_headers` of those that
-        clients put into their connect requests, that events are to show.
+        """`configuration`: path of a file, a mapping with the keys of files, or a `Config`. `address` and `port`
+        replace what it says; port 0 is any free one. `asgi`: an application for the requests to this port that are not
+        Fanjet's own. `headers`: names of request headers, and `emulated_headers` of those that clients put into their
+        connect requests, that events are to show.
 
         Raises `ConfigError`.
         """
@@ -62,48 +62,48 @@ class Server(Registration):
         self._headers = headers
         self._emulated_headers = emulated_headers
         self._host: AsgiApp | None = None
-        self._hears_signals = False
-        self._signals: SignalWatch | None = None
+        self._handles_signals = False
+        self._signals: SignalWatcher | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._running: app.Server | None = None
         self._api: ServerApi | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
-        """The event loop that it runs in, None while it does not run."""
+        """The event loop that it runs in; None while it does not run."""
         require_servable(self._loaded.config)
 
     def asgi(self, *, signals: bool = True) -> AsgiApplication:
         """The server as an ASGI application: from now on it listens itself to no external address.
 
-        `signals`: hear, beside the host, SIGINT and SIGTERM, so that clients are sent away before the host waits for
-        them. Raises `ConfigError` for what only a server can do that listens itself.
+        `signals`: handle SIGINT and SIGTERM in addition to the host, so that clients are disconnected before the host
+        waits for them. Raises `ConfigError` for settings that need a listener of the server itself.
         """
         require_hostable(self._loaded.config)
         if self._host is None:
             self._host = AsgiApp()
-        self._hears_signals = signals
+        self._handles_signals = signals
         return AsgiApplication(self, self._host)
 
     async def start(self) -> None:
-        """Accept connections. Raises `ConfigError` for handlers that do not fit the configuration, and `OSError` where
-        the address cannot be had."""
+        """Accept connections. Raises `ConfigError` for handlers that do not fit the configuration, and `OSError` if the
+        address cannot be bound."""
         if self._running is not None:
             raise RuntimeError("the server runs already")
         require_single(self._loaded.config)
         try:
-            self._running = app.Server(self._loaded, self._additions())
+            self._running = app.Server(self._loaded, self._overrides())
             await self._running.start()
             self.loop = asyncio.get_running_loop()
-            if self._host is not None and self._hears_signals:
-                self._signals = SignalWatch(self._stop_early)
+            if self._host is not None and self._handles_signals:
+                self._signals = SignalWatcher(self._stop_early)
         except BaseException:
-            with contextlib.suppress(Exception):  # what has failed has been said
+            with contextlib.suppress(Exception):  # the first error is raised
                 await self.stop()
             self._api = None
             raise
 
     async def stop(self) -> None:
-        """Send all clients away and wait for them, `shutdown.timeout` at most. Raises `TimeoutError` after that. Does
-        nothing for a server that does not run."""
+        """Disconnect all clients and wait for them, `shutdown.timeout` at most. Raises `TimeoutError` after that. Does
+        nothing if the server does not run."""
         stopping, self._stopping = self._stopping, None
         if stopping is not None:
             await stopping
@@ -125,13 +125,13 @@ class Server(Registration):
             self.loop = None
 
     def _stop_early(self) -> None:
-        """The host is about to end."""
+        """Stop before the host waits for its connections."""
         if self._running is not None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop())
 
     @property
     def is_ending(self) -> bool:
-        """Whether it has stopped because its host is about to end, or is doing so."""
+        """Whether it stops or has stopped because its host shuts down."""
         return self._stopping is not None
 
     async def __aenter__(self) -> Self:
@@ -144,8 +144,8 @@ class Server(Registration):
         await self.stop()
 
     def run(self) -> int:
-        """Be the program until a signal ends it, as the command `fanjet` is; returns the exit status."""
-        return lifecycle.run(self._loaded, self._additions())
+        """Run as the program until a signal ends it, like the command `fanjet`; returns the exit status."""
+        return lifecycle.run(self._loaded, self._overrides())
 
     @property
     def api(self) -> ServerApi:
@@ -159,18 +159,18 @@ class Server(Registration):
         """The port that clients connect to."""
         return self._loaded.config.http_server.port if self._running is None else self._running.port
 
-    def _additions(self) -> Additions:
-        return Additions(
+    def _overrides(self) -> Overrides:
+        return Overrides(
             handlers=self._handlers,
             headers=self._headers,
             emulated_headers=self._emulated_headers,
             fallback_app=self._fallback_app,
             host=self._host,
             rpc_methods=self._procedures,
-            take_node=self._take_node,
+            on_node_created=self._on_node_created,
         )
 
-    def _take_node(self, node: Node) -> None:
+    def _on_node_created(self, node: Node) -> None:
         self._api = ServerApi(node)
 
     def _require_not_started(self) -> None:

@@ -1,6 +1,7 @@
-"""Hearing the signals that end a host, before it waits for connections that nobody has told to end.
+"""Handles the signals that end a host, before it waits for connections that would not end.
 
-Hosts wait for all responses, which a client of SSE never lets end, and only then tell the application of the shutdown.
+Hosts wait for all responses, and a response to an SSE client does not end, before they notify the application of the
+shutdown.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class SignalWatch:
-    """Calls `heard` in the loop when such a signal comes; who has a handler for it hears it as before."""
+class SignalWatcher:
+    """Calls `on_signal` in the event loop when such a signal is received, and then the former handler."""
 
-    def __init__(self, heard: Callable[[], None]) -> None:
-        """Begin. Signals without a handler, and those that just interrupt the program, are left alone; outside of the
-        main thread, all are."""
+    def __init__(self, on_signal: Callable[[], None]) -> None:
+        """Install the handlers. Signals without a handler or with Python's default one are not changed; outside of the
+        main thread, none is."""
         self._loop = asyncio.get_running_loop()
-        self._heard = heard
+        self._on_signal = on_signal
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         if threading.current_thread() is not threading.main_thread():
             return
@@ -31,14 +32,14 @@ class SignalWatch:
             handler = signal.getsignal(number)
             if callable(handler) and handler is not signal.default_int_handler:
                 self._handlers[number] = handler
-                signal.signal(number, self._take)
+                signal.signal(number, self._handle)
 
     def stop(self) -> None:
-        """Leave the signals to their handlers, unless somebody has taken them since."""
+        """Restore the former handlers, unless the program has installed others since."""
         for number, handler in self._handlers.items():
-            if signal.getsignal(number) == self._take:
+            if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)
 
-    def _take(self, number: int, frame: Any) -> None:
-        self._loop.call_soon_threadsafe(self._heard)
+    def _handle(self, number: int, frame: Any) -> None:
+        self._loop.call_soon_threadsafe(self._on_signal)
         self._handlers[number](number, frame)

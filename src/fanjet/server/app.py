@@ -1,6 +1,6 @@
-"""The composition root: configuration in, running server out. The only place that knows everything.
+"""The composition root: builds a server from its configuration, starts and stops it.
 
-`Server.__init__` tells what is built from what; `run` and `stop` in which order it starts and ends.
+`Server.__init__` builds all parts; `start` and `stop` define the order in which they start and stop.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from fanjet.net.timing_wheel import TimingWheel, next_second
 from fanjet.node.gc_tuning import GCTuner
 from fanjet.node.node import Node
 from fanjet.operations.health import Stage
-from fanjet.server.endpoints import services
+from fanjet.server.endpoints import endpoint_groups
 from fanjet.server.grpc_listeners import GrpcListeners
 from fanjet.server.listeners import Listeners
-from fanjet.server.metrics import Measuring
+from fanjet.server.metrics import ServerMetrics
 from fanjet.server.operations import Operations
-from fanjet.server.overrides import NOTHING, Additions
+from fanjet.server.overrides import NO_OVERRIDES, Overrides
 from fanjet.server.startup_checks import check
 from fanjet.telemetry.logging import get_logger
 
@@ -52,60 +52,60 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 VERSION = f"{__version__} OSS"
-ANNOUNCE_SECONDS = 3
+ANNOUNCE_INTERVAL = 3
 SIGNAL_NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup"}
 
 
 def write_notices(notices: Iterable[Notice]) -> None:
-    """Log what a start has to say."""
+    """Log the notices of a start."""
     for notice in notices:
         getattr(log, notice.level)(notice.message, **notice.fields)
 
 
 class Server:
-    """Everything that runs in one process."""
+    """All parts of a server that run in one process."""
 
     def __init__(
         self,
         loaded: Loaded,
-        additions: Additions = NOTHING,
+        overrides: Overrides = NO_OVERRIDES,
         *,
         environment: MutableMapping[str, str] | None = None,
         control: ControlClient | None = None,
     ) -> None:
-        """Build all parts and bind the addresses. `environment` is where a service manager leaves word; `control` leads
-        a worker to its supervisor."""
+        """Build all parts and bind the addresses. `environment` contains the variables of the service manager.
+        `control`: a worker's channel to its supervisor."""
         config = loaded.config
         environment = {} if environment is None else environment
-        self._additions = additions
+        self._overrides = overrides
         self._owns_process = False
         self.stop_requested = asyncio.Event()
         self._loaded = loaded
         self._control = control
         self._wheel = TimingWheel()
-        called = node_name(config, control.number if control is not None else 0)
-        namespaces = Namespaces(additions.channel(config.channel))
-        self._measuring = Measuring(config, self._namespace_of)
-        self._proxies = Proxies(config, self._measuring.proxies)
-        self._events = additions.events(self._proxies)
+        name = node_name(config, control.number if control is not None else 0)
+        namespaces = Namespaces(overrides.channel(config.channel))
+        self._metrics = ServerMetrics(config, self._namespace_of)
+        self._proxies = Proxies(config, self._metrics.proxies)
+        self._events = overrides.events(self._proxies)
         self._node = Node(
-            name=called,
+            name=name,
             version=VERSION,
             namespaces=namespaces,
             open_engines=partial(
                 open_engines,
                 config,
-                metrics=self._measuring.engines,
+                metrics=self._metrics.engines,
                 options_of=self._options_of,
                 shared=control.engine if control is not None else "",
             ),
             max_message=max(config.client.queue_max_size, 0),
             max_lag=config.client.channel_position_max_time_lag,
-            metrics=self._measuring.node,
+            metrics=self._metrics.node,
             metrics_interval=config.node.info_metrics_aggregate_interval or 60.0,
         )
-        self._node.rpc_methods = additions.rpc_methods
-        additions.take_node(self._node)
+        self._node.rpc_methods = overrides.rpc_methods
+        overrides.on_node_created(self._node)
         connection_verifier, subscription_verifier = self._verifiers(config.client)
         self._clients = ClientContext(
             node=self._node,
@@ -117,27 +117,27 @@ class Server:
             now=self._wheel.clock,
             unix_time=time.time,
             events=self._events,
-            metrics=self._measuring.clients,
+            metrics=self._metrics.clients,
         )
         console = ConsoleEndpoints(
             self._clients,
             loaded,
             os.environ,
-            totals=self._measuring.totals,
+            totals=self._metrics.totals,
             unknown_replies=self._proxies.unknown_replies,
         )
-        self._operations = Operations(self._measuring, self._node, config, called, VERSION, control=control)
+        self._operations = Operations(self._metrics, self._node, config, name, VERSION, control=control)
         if self._operations.proxy_traces is not None:
             self._proxies.trace(self._operations.proxy_traces)
-        endpoints = services(config, self._clients, additions.site, console, self._operations)
+        endpoints = endpoint_groups(config, self._clients, overrides.extra_routes, console, self._operations)
         addresses = LocalSocketProvider(passed_sockets(environment)) if control is None else control.addresses
         self._grpc = GrpcListeners(config, self._clients, self._wheel, self._operations, addresses)
         self._listeners = Listeners(
-            config, endpoints, self._wheel, addresses, additions.fallback_app, host=additions.host
+            config, endpoints, self._wheel, addresses, overrides.fallback_app, host=overrides.host
         )
         self._service_manager = ServiceManager(environment)
         self._collector: GCTuner | None = None
-        self._housekeeping: asyncio.TimerHandle | None = None
+        self._maintenance: asyncio.TimerHandle | None = None
         self._seconds = 0
 
     def _options_of(self, channel: str) -> ChannelOptions:
@@ -147,8 +147,8 @@ class Server:
         return self._node.namespaces.name_of(channel)
 
     def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
-        """Raises `TokenSettingsError`. Whether subscription tokens have a section of their own is decided for good at
-        start (04 §4)."""
+        """Raises `TokenSettingsError`. A reload does not change whether subscription tokens have a separate section
+        (04 §4)."""
         sections = open_sections(client, separate=self._loaded.config.client.subscription_token.enabled)
         write_notices(sections.notices)
         resolve = self._node.resolve
@@ -163,14 +163,14 @@ class Server:
         return self._listeners.port
 
     def own_process(self) -> None:
-        """Stop and reload as the process's signals tell, and keep the garbage collector from pausing it: not for a
-        server that is a guest in somebody else's program."""
+        """Handle the signals of the process, and tune its garbage collector. Not for a server embedded in another
+        program."""
         self._owns_process = True
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_on_signal, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload_on_signal)
-        loop.add_signal_handler(signal.SIGUSR2, self._explain_rolling_restarts)
+        loop.add_signal_handler(signal.SIGUSR2, self._reject_rolling_restart)
 
     async def start(self) -> None:
         """Accept connections."""
@@ -179,13 +179,13 @@ class Server:
                 stop=self.stop_requested.set, reload=self._reload_on_signal, metrics=self._operations.report
             )
         self._wheel.start(asyncio.get_running_loop())
-        await self._additions.start(self._wheel)
+        await self._overrides.start(self._wheel)
         await self._node.start()
         await self._listeners.start()
         await self._grpc.start()
         if self._owns_process:
             self._collector = GCTuner(self._node.connections)
-        self._keep_house()
+        self._run_maintenance()
         self._operations.start()
         if self._control is None:
             write_notices(warnings(self._loaded))
@@ -194,8 +194,8 @@ class Server:
         self._service_manager.notify_ready()
 
     async def stop(self) -> None:
-        """Accept nothing more, send every client away with 3001, over as long as `fanjet.drain_time` says, wait for
-        their sockets and for running requests."""
+        """Close the listeners, disconnect all clients with 3001 within `fanjet.drain_time`, and wait for their sockets
+        and for running requests."""
         log.info("shutting down ...")
         self._service_manager.notify_stopping()
         self._operations.readiness.stage = Stage.STOPPING
@@ -204,18 +204,18 @@ class Server:
         self._clients.shut_down()
         await self._node.drain(self._loaded.config.fanjet.drain_time)
         await self._node.shut_down()
-        self._additions.close()
-        patience = asyncio.get_running_loop().call_later(
-            self._loaded.config.shutdown.timeout / 2, self._additions.cancel_requests
+        self._overrides.close()
+        cancel_timer = asyncio.get_running_loop().call_later(
+            self._loaded.config.shutdown.timeout / 2, self._overrides.cancel_requests
         )
         await asyncio.gather(self._listeners.stop(), self._grpc.stop(), self._clients.wait_closed())
-        await self._additions.stop()
-        patience.cancel()
+        await self._overrides.stop()
+        cancel_timer.cancel()
         await self._proxies.close()
         await self._node.close()
         await self._operations.stop()
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
+        if self._maintenance is not None:
+            self._maintenance.cancel()
         self._wheel.stop()
         if self._control is not None:
             self._control.close()
@@ -225,15 +225,15 @@ class Server:
             log.info(f"signal received: {SIGNAL_NAMES[number]}")
             self.stop_requested.set()
 
-    def _explain_rolling_restarts(self) -> None:
+    def _reject_rolling_restart(self) -> None:
         log.warn("a rolling restart needs several workers (fanjet.workers), and goes to the process that started them")
 
-    def _keep_house(self) -> None:
-        """What is due every second or few: the collector, the node's numbers."""
+    def _run_maintenance(self) -> None:
+        """Periodic work: the garbage collector, and the node's announcement."""
         loop = asyncio.get_running_loop()
-        self._housekeeping = loop.call_at(next_second(loop), self._keep_house)
+        self._maintenance = loop.call_at(next_second(loop), self._run_maintenance)
         self._seconds += 1
-        if self._seconds % ANNOUNCE_SECONDS == 0:
+        if self._seconds % ANNOUNCE_INTERVAL == 0:
             self._node.announce()
         if self._collector is not None:
             self._collector.check()
@@ -244,7 +244,7 @@ class Server:
         self._service_manager.notify_ready()
 
     def _reload(self) -> None:
-        """SIGHUP (04 §4): take over what may change, or leave everything as it is."""
+        """Reload the configuration (04 §4): apply what may change, or change nothing."""
         log.info("signal received: hangup")
         if not self._loaded.path:
             log.warn("nothing to reload: this configuration comes from no file")
@@ -270,7 +270,7 @@ class Server:
             log.error(f"error reloading: {error}", key=error.key)
             return
         try:
-            namespaces = Namespaces(self._additions.channel(config.channel))
+            namespaces = Namespaces(self._overrides.channel(config.channel))
         except ConfigError as error:
             log.error(f"error reloading: {error}")
             return
@@ -282,6 +282,6 @@ class Server:
 
 
 def node_name(config: Config, worker: int = 0) -> str:
-    """What the node is called; workers are told apart by their numbers, which begin with 1 (04 §12)."""
+    """The name of the node; workers append their number, which starts with 1 (04 §12)."""
     name = config.node.name or f"{socket.gethostname() or '?'}_{config.http_server.port}"
     return f"{name}_{worker}" if worker else name

@@ -1,4 +1,4 @@
-"""Certificates by ACME, as `http_server.tls_autocert` asks for them (02 §3.2). Imported only where that is enabled."""
+"""Certificates by ACME for `http_server.tls_autocert` (02 §3.2). Imported only where that is enabled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _AuthorityTLS:
-    """Trust in the authority's own server."""
+    """TLS settings for the connection to the certificate authority."""
 
     server_ca_pem: str
     cert_pem: str = ""

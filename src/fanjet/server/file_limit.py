@@ -1,16 +1,16 @@
-"""How many files and connections the process may have open."""
+"""The limit of open files, and so of connections, of the process."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import Final
 
-LOW: Final = 10_000
-"""Below this, operators are warned."""
+LOW_LIMIT: Final = 10_000
+"""Operators are warned of a lower limit."""
 
 
-def raise_limit() -> int | None:
-    """Allow as many open files as the hard limit does; return the limit, or None where there is none."""
+def raise_file_limit() -> int | None:
+    """Raise the limit of open files to the hard limit; return it, or None where there is none."""
     try:
         import resource  # noqa: PLC0415 (not on every platform)
     except ImportError:

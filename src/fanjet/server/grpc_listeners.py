@@ -1,6 +1,6 @@
-"""The gRPC servers, each on an address of its own (02 §2.3): the server API, and the unidirectional client transport.
+"""The gRPC listeners (02 §2.3): the server API and the unidirectional client transport, each on its own address.
 
-What they need is loaded here, by those who switch them on: HTTP/2 and Protobuf take 50 ms.
+Their dependencies are imported only where they are enabled: importing HTTP/2 and Protobuf takes 50 ms.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MAX_STREAMS = 100_000
-"""Calls that a connection may have open. The contract knows no bound; a proxy may pass on the calls of many clients."""
+"""Limit of open calls of a connection. The contract has none; a proxy may forward the calls of many clients."""
 
 
 class GrpcListeners:
-    """What is switched on of the two."""
+    """The enabled gRPC listeners."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class GrpcListeners:
             await listener.start()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         for listener in self._listeners:
             listener.close()
 
@@ -78,7 +78,7 @@ def _api(
         clients.node,
         key=section.key,
         transport_errors=section.error_mode == "transport",
-        metrics=operations.measuring.api,
+        metrics=operations.metrics.api,
         traces=operations.traces,
     )
     services = [api.service()]
@@ -86,7 +86,7 @@ def _api(
         from fanjet.net.grpc.reflection import reflection_services  # noqa: PLC0415
 
         services += reflection_services(services, api.authorize)
-    # What gRPC servers do unless told otherwise.
+    # The defaults of gRPC servers.
     timeouts = ConnectionTimeouts(idle=NEVER, keepalive=7200.0, keepalive_timeout=20.0, ping_interval=300.0)
     listener = _listen(section, "grpc_api", _server(section, services, wheel, timeouts), addresses)
     log.info(f"serving GRPC API service on {join_address(section.address, section.port)}")

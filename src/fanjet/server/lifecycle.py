@@ -1,4 +1,4 @@
-"""What a process is from start to end: a server alone, or one of several that serve together (04 §8, §11, §12)."""
+"""Runs a process from start to end: a single server, the supervisor, a worker or the engine (04 §8, §11, §12)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from fanjet.net.systemd import ServiceManager, passed_sockets
 from fanjet.net.tls import TLSError
 from fanjet.node.gc_tuning import THRESHOLDS
 from fanjet.server.app import VERSION, Server, node_name, write_notices
-from fanjet.server.file_limit import LOW, raise_limit
+from fanjet.server.file_limit import LOW_LIMIT, raise_file_limit
 from fanjet.server.listeners import ListenError
 from fanjet.server.operations import graphite_exporter
-from fanjet.server.overrides import NOTHING, Additions
-from fanjet.server.startup_checks import check, refusals
+from fanjet.server.overrides import NO_OVERRIDES, Overrides
+from fanjet.server.startup_checks import all_startup_problems, check
 from fanjet.telemetry.logging import configure, get_logger
 from fanjet.workers.child import dump_stacks_on_signal
 from fanjet.workers.control_client import ControlClient
@@ -49,7 +49,7 @@ FREEZE_SECONDS = 1.0
 ENGINE_MISSING = "what workers are to share in memory needs a process that is started with all of them: start all anew"
 
 
-def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
+def run(loaded: Loaded, overrides: Overrides = NO_OVERRIDES) -> int:
     """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated."""
     role = take_role(os.environ)
     if role is not None:
@@ -71,28 +71,28 @@ def run(loaded: Loaded, additions: Additions = NOTHING) -> int:
         if role is None and config.fanjet.workers > 1:
             return asyncio.run(_supervise(loaded))
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-            return runner.run(_main(loaded, additions, role))
+            return runner.run(_main(loaded, overrides, role))
     finally:
         output.close()
 
 
 def _log_fields(role: Role) -> dict[str, object]:
-    """What every line of a process says that is one of several."""
+    """Fields of every log line of a worker or the engine."""
     if role is None:
         return {}
     return {"worker": role.number if isinstance(role, WorkerRole) else "engine"}
 
 
-def _main(loaded: Loaded, additions: Additions, role: Role) -> Coroutine[Any, Any, int]:
+def _main(loaded: Loaded, overrides: Overrides, role: Role) -> Coroutine[Any, Any, int]:
     if isinstance(role, EngineRole):
         return _run_engine(role, loaded.config)
     if isinstance(role, WorkerRole):
-        return _serve(loaded, additions, ControlClient(role))
-    return _serve_alone(loaded, additions)
+        return _serve(loaded, overrides, ControlClient(role))
+    return _serve_alone(loaded, overrides)
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """The fastest loop there is for this platform."""
+    """The fastest event loop for this platform."""
     try:
         import uvloop  # noqa: PLC0415
     except ImportError:
@@ -101,8 +101,8 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _raise_file_limit() -> None:
-    limit = raise_limit()
-    if limit is not None and limit < LOW:
+    limit = raise_file_limit()
+    if limit is not None and limit < LOW_LIMIT:
         log.warn("the limit of open files is low, each connection needs one", limit=limit)
 
 
@@ -111,24 +111,25 @@ def _refuse_unservable(config: Config) -> None:
         check(config)
     except ConfigError as error:
         log.fatal("error validating config", error=error)
-    for refusal in refusals(config):
-        log.fatal(refusal.message, **refusal.fields)
+    for problem in all_startup_problems(config):
+        log.fatal(problem.message, **problem.fields)
     if config.fanjet.workers > 1 and uses_memory_engine(config) and not hasattr(os, "memfd_create"):
         log.fatal("fanjet.workers: several share what is in memory on Linux only; let an engine outside keep it")
 
 
-# -------------------------------------------------------------------------------------------------- one process
+# -------------------------------------------------------------------------------------------------- a single process or
+# worker
 
 
-async def _serve_alone(loaded: Loaded, additions: Additions) -> int:
-    status = await _serve(loaded, additions, None)
+async def _serve_alone(loaded: Loaded, overrides: Overrides) -> int:
+    status = await _serve(loaded, overrides, None)
     remove_pid_file(loaded.config.pid_file)
     return status
 
 
-async def _serve(loaded: Loaded, additions: Additions, control: ControlClient | None) -> int:
+async def _serve(loaded: Loaded, overrides: Overrides, control: ControlClient | None) -> int:
     try:
-        server = Server(loaded, additions, environment=os.environ, control=control)
+        server = Server(loaded, overrides, environment=os.environ, control=control)
         server.own_process()
         await server.start()
     except EngineUnavailable as error:
@@ -146,7 +147,8 @@ async def _serve(loaded: Loaded, additions: Additions, control: ControlClient | 
     return 0
 
 
-# -------------------------------------------------------------------------------------------------- several
+# -------------------------------------------------------------------------------------------------- supervisor and
+# engine
 
 
 async def _supervise(loaded: Loaded) -> int:
@@ -180,15 +182,15 @@ def _exporter(config: Config, metrics: AggregatedMetrics) -> GraphiteExporter:
 
 
 def _load_again(loaded: Loaded) -> Config | None:
-    """The configuration that new workers are going to read, if it can be served."""
+    """The configuration that new workers will load; None if it cannot be served."""
     try:
         config = reload_config(loaded).config if loaded.path else loaded.config
         check(config)
     except ConfigError as error:
         log.error("error reading config", error=error)
         return None
-    for refusal in refusals(config):
-        log.error(refusal.message, **refusal.fields)
+    for problem in all_startup_problems(config):
+        log.error(problem.message, **problem.fields)
         return None
     if uses_memory_engine(config) and not uses_memory_engine(loaded.config):
         log.error(ENGINE_MISSING)
@@ -197,7 +199,7 @@ def _load_again(loaded: Loaded) -> Config | None:
 
 
 async def _run_engine(role: EngineRole, config: Config) -> int:
-    """Be the engine until nobody is left to serve."""
+    """Run the engine until the supervisor and all workers have exited."""
     from fanjet.engines.memory_server.process import serve  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
@@ -216,9 +218,9 @@ async def _run_engine(role: EngineRole, config: Config) -> int:
 
 
 def _freeze_objects(loop: asyncio.AbstractEventLoop) -> None:
-    """Again and again, move what the engine keeps out of the collector's sight: it has no cycles, and to look through
-    100 000 streams takes 150 ms, in which all workers wait."""
-    gc.collect(0)  # a few ms at most, however many streams have come
+    """Periodically exclude the engine's objects from garbage collection: they have no cycles, and to traverse 100 000
+    streams takes 150 ms, in which all workers wait."""
+    gc.collect(0)  # a few ms at most, however many streams are new
     gc.freeze()
     loop.call_later(FREEZE_SECONDS, _freeze_objects, loop)
 

@@ -1,4 +1,4 @@
-"""Which endpoints are served on which address (02 §2, §3.1)."""
+"""The HTTP listeners: assigns endpoints to addresses (02 §2, §3.1)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ NAMES = (
 
 
 class ListenError(Exception):
-    """The endpoints cannot be served as configured; the text says why."""
+    """The endpoints cannot be served as configured; the text contains the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """Endpoints that belong together, under the name that the log knows them by (empty: not mentioned)."""
+class EndpointGroup:
+    """Endpoints that belong together, with their name in the log (empty: not logged)."""
 
     name: str
     routes: Mapping[str, Endpoint]
@@ -50,20 +50,20 @@ class Service:
 
 
 class Listeners:
-    """The HTTP listeners of the server: one, or an external and an internal one, and a Unix socket beside them."""
+    """The HTTP listeners: one, or an external and an internal one, and an optional Unix socket."""
 
     def __init__(
         self,
         config: Config,
-        services: Iterable[Service],
+        endpoint_groups: Iterable[EndpointGroup],
         wheel: TimingWheel,
         addresses: SocketProvider,
         fallback_app: FallbackApp | None = None,
         *,
         host: AsgiApp | None = None,
     ) -> None:
-        """Get sockets for what has endpoints. `fallback_app` answers external requests that match no endpoint. `host`:
-        an ASGI server that has the external address.
+        """Get sockets for all addresses that have endpoints. `fallback_app` answers external requests that match no
+        endpoint. `host`: an ASGI server that has the external address.
 
         Raises `ListenError`, `TLSError` and `BindError`.
         """
@@ -74,37 +74,37 @@ class Listeners:
         self._port = config.http_server.port
         self._certificates = self._autocert(config)
         http = config.http_server
-        # Looked at even where it has no effect, so that a mistake shows before it does.
+        # Checked even where it has no effect, so that mistakes are found early.
         own = http.internal_tls
         self._internal_tls = server_context(own, "http_server.internal_tls") if own.enabled else None
         external = (http.address, http.port)
         internal = (http.internal_address or http.address, _internal_port(http.internal_port, http.port))
-        by_address: dict[tuple[str, int], list[Service]] = {external: [], internal: []}
-        for service in services:
-            by_address[external if service.external else internal].append(service)
-        for address, served in by_address.items():
+        by_address: dict[tuple[str, int], list[EndpointGroup]] = {external: [], internal: []}
+        for group in endpoint_groups:
+            by_address[external if group.external else internal].append(group)
+        for address, groups in by_address.items():
             if host is not None and address == external:
-                host.serve(_routes(served, fallback_app), fallback_app)
+                host.serve(_routes(groups, fallback_app), fallback_app)
                 self._listeners.append(host)
-                _tell_what_is_served(served, "the address of the ASGI server", http3=False)
-            elif served or (fallback_app is not None and address == external):
+                _log_endpoints(groups, "the address of the ASGI server", http3=False)
+            elif groups or (fallback_app is not None and address == external):
                 tls = self._contexts(config, separate_internal=address == internal != external)
                 bound = addresses.tcp("external" if address == external else "internal", *address)
-                _tell_what_is_served(served, bound.where, http3=http.http3.enabled and address == external)
-                self._listen(config, served, bound.sockets, tls, external=address == external)
+                _log_endpoints(groups, bound.where, http3=http.http3.enabled and address == external)
+                self._listen(config, groups, bound.sockets, tls, external=address == external)
                 if address == external:
                     self._port = bound.sockets[0].getsockname()[1]
-        public = [service for service in by_address[external] if service.external]
+        public = [group for group in by_address[external] if group.external]
         self._listen_on_unix_sockets(config, public)
         addresses.reject_unused()
 
     @property
     def port(self) -> int:
-        """The port of the external listener, which is told only by its socket when any would do."""
+        """The port of the external listener; that of its socket if 0 is configured."""
         return self._port
 
     def _autocert(self, config: Config) -> Certificates | None:
-        """Its libraries are loaded only where it is enabled."""
+        """Certificates by ACME; the libraries are imported only where it is enabled."""
         if not config.http_server.tls_autocert.enabled:
             return None
         from fanjet.server.autocert import challenge_listener, open_certificates  # noqa: PLC0415
@@ -115,7 +115,7 @@ class Listeners:
         return certificates
 
     def _contexts(self, config: Config, *, separate_internal: bool) -> Contexts | None:
-        """Which TLS settings hold for which listener (02 §3.2)."""
+        """The TLS settings of a listener (02 §3.2)."""
         http = config.http_server
         if separate_internal:
             if self._internal_tls is not None:
@@ -129,7 +129,7 @@ class Listeners:
     def _listen(
         self,
         config: Config,
-        served: list[Service],
+        groups: list[EndpointGroup],
         sockets: list[socket.socket],
         tls: Contexts | None,
         *,
@@ -137,28 +137,28 @@ class Listeners:
     ) -> None:
         http = config.http_server
         http3 = http.http3.enabled and external
-        routes = _routes(served, self._fallback_app if external else None)
+        routes = _routes(groups, self._fallback_app if external else None)
         front = MultiVersionServer(
             routes,
             self._wheel,
             tls=tls is not None,
             h2c=http.h2c_external and tls is None and external,
             websocket_http2=config.fanjet.websocket_http2,
-            common_headers=_pointing_to_http3(sockets) if http3 else (),
+            common_headers=_alt_svc_header(sockets) if http3 else (),
         )
         self._listeners.append(Listener(front, sockets, tls))
         if http3:
             udp = [self._addresses.udp(beside) for beside in sockets]
             self._listeners.append(_http3_listener(config, routes, self._wheel, udp, self._addresses.others))
 
-    def _listen_on_unix_sockets(self, config: Config, served: list[Service]) -> None:
-        """Those who come this way are on this machine, so TLS is not asked of them."""
+    def _listen_on_unix_sockets(self, config: Config, groups: list[EndpointGroup]) -> None:
+        """Clients of Unix sockets are on this machine, so TLS is not used."""
         own = config.fanjet
         bound = self._addresses.unix("external", own.http_unix_socket, int(own.http_unix_socket_mode, 8))
         if bound.sockets:
-            _tell_what_is_served(served, bound.where, http3=False)
+            _log_endpoints(groups, bound.where, http3=False)
             front = MultiVersionServer(
-                _routes(served, self._fallback_app),
+                _routes(groups, self._fallback_app),
                 self._wheel,
                 h2c=config.http_server.h2c_external,
                 websocket_http2=config.fanjet.websocket_http2,
@@ -171,7 +171,7 @@ class Listeners:
             await listener.start()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         for listener in self._listeners:
             listener.close()
         if self._certificates is not None:
@@ -185,7 +185,7 @@ class Listeners:
 
 
 def handler_path(prefix: str) -> str:
-    """The path of an endpoint by its prefix: trailing slashes do not count, an empty one is the root."""
+    """The path of an endpoint: its prefix without trailing slashes; an empty one is the root."""
     return prefix.rstrip("/") or "/"
 
 
@@ -198,14 +198,14 @@ def _internal_port(configured: str, default: int) -> int:
         raise ListenError(f"http_server.internal_port: {configured!r} is not a port") from None
 
 
-def _routes(served: list[Service], fallback_app: FallbackApp | None) -> Routes:
+def _routes(groups: list[EndpointGroup], fallback_app: FallbackApp | None) -> Routes:
     routes = Routes()
     if fallback_app is not None:
         routes.add_fallback(fallback_app)
-    for service in served:
-        for path, endpoint in service.routes.items():
+    for group in groups:
+        for path, endpoint in group.routes.items():
             try:
-                routes.add(path, endpoint, max_body=service.max_body)
+                routes.add(path, endpoint, max_body=group.max_body)
             except DuplicateRoute:
                 raise ListenError(f"two endpoints are configured at path {path}") from None
             except ValueError as error:
@@ -213,21 +213,21 @@ def _routes(served: list[Service], fallback_app: FallbackApp | None) -> Routes:
     return routes
 
 
-def _tell_what_is_served(served: list[Service], where: str, *, http3: bool) -> None:
-    names = sorted({service.name for service in served if service.name}, key=NAMES.index)
-    also = " with HTTP/3 (experimental)" if http3 else ""
-    log.info(f"serving {', '.join(names)} endpoints on {where}{also}")
+def _log_endpoints(groups: list[EndpointGroup], where: str, *, http3: bool) -> None:
+    names = sorted({group.name for group in groups if group.name}, key=NAMES.index)
+    suffix = " with HTTP/3 (experimental)" if http3 else ""
+    log.info(f"serving {', '.join(names)} endpoints on {where}{suffix}")
 
 
-def _pointing_to_http3(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes]]:
-    """The header that tells clients to come by HTTP/3 the next time, for 30 days (02 §3.4)."""
+def _alt_svc_header(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes]]:
+    """The header that lets clients use HTTP/3 for 30 days (02 §3.4)."""
     return ((b"Alt-Svc", b'h3=":%d"; ma=2592000' % sockets[0].getsockname()[1]),)
 
 
 def _http3_listener(
     config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket], others: PeerProcesses | None
 ) -> Http3Listener:
-    """Its library is loaded only here: it is an extra, and takes time and memory."""
+    """The HTTP/3 library is imported only here: it is an extra, and takes time and memory."""
     from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415
     from fanjet.net.http3.listener import Http3Listener  # noqa: PLC0415
     from fanjet.net.http3.server import Http3Server  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Everything that a server counts, made as the configuration asks for it."""
+"""All metrics of a server, created as configured."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from fanjet.config import Config
 
 SDK_NAMES: Final = ("js", "go", "dart", "python", "java", "swift", "csharp", "cpp")
-"""What the official SDKs call themselves."""
+"""The client names of the official SDKs."""
 
 
-class Measuring:
-    """The registry, and what each room counts in it. `namespace_of` finds the namespace of a channel, which is asked
-    only where that is a label."""
+class ServerMetrics:
+    """The registry, and the metrics of each package. `namespace_of` finds the namespace of a channel; it is called only
+    where the namespace is a label."""
 
     def __init__(self, config: Config, namespace_of: Callable[[str], str]) -> None:
         settings = config.prometheus

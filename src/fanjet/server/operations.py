@@ -1,4 +1,4 @@
-"""What runs beside the serving of clients, for those who operate a server."""
+"""Background work for operators: exporters of metrics and traces, readiness, event loop lag."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fanjet.config import Config
     from fanjet.config.tree.exporters import Graphite, Opentelemetry
     from fanjet.node.node import Node
-    from fanjet.server.metrics import Measuring
+    from fanjet.server.metrics import ServerMetrics
     from fanjet.telemetry.metrics.otlp import OtlpMetrics
     from fanjet.telemetry.metrics.registry import Metric
     from fanjet.telemetry.metrics.source import Source
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Operations:
-    """Metrics, where they are sent, and whether the server is ready."""
+    """Metrics and their exporters, and the readiness of the server."""
 
     def __init__(
         self,
-        measuring: Measuring,
+        metrics: ServerMetrics,
         node: Node,
         config: Config,
         node_name: str,
@@ -42,20 +42,20 @@ class Operations:
     ) -> None:
         """`control`: there are other workers, whose metrics are told with ours. Raises `ConfigError` where nothing can
         be exported as configured."""
-        self.measuring = measuring
+        self.metrics = metrics
         self.control = control
         self.readiness = Readiness(node.lost_engines)
-        self._lag = LoopLag(measuring.registry)
+        self._lag = LoopLag(metrics.registry)
         wants_graphite = config.graphite.enabled and control is None
-        self._graphite = graphite_exporter(measuring.registry, config.graphite, node_name) if wants_graphite else None
-        self._tracing, self._otlp = _open_otlp(measuring, config.opentelemetry, node.uid, version)
+        self._graphite = graphite_exporter(metrics.registry, config.graphite, node_name) if wants_graphite else None
+        self._tracing, self._otlp = _open_otlp(metrics, config.opentelemetry, node.uid, version)
         self.traces = self._tracing if config.opentelemetry.api else None
-        """Where calls of the server API are told, if anywhere."""
+        """Traces of server API calls, if they are enabled."""
         self.proxy_traces = self._tracing if config.fanjet.opentelemetry_proxies else None
-        """Where calls to backends are told, if anywhere."""
+        """Traces of calls to backends, if they are enabled."""
 
     def start(self) -> None:
-        """The server serves."""
+        """Start the exporters; the server is ready."""
         self.readiness.stage = Stage.SERVING
         self._lag.start()
         if self._graphite is not None:
@@ -65,21 +65,21 @@ class Operations:
 
     @property
     def worker(self) -> int:
-        """The number of this worker; 0: there are no others."""
+        """The number of this worker; 0: this is the only process."""
         return 0 if self.control is None else self.control.number
 
     def report(self) -> bytes:
-        """What this worker's metrics have come to, for the supervisor."""
-        return export_metrics(self.measuring.registry, self.worker)
+        """The encoded metrics of this worker, for the supervisor."""
+        return export_metrics(self.metrics.registry, self.worker)
 
     async def all_metrics(self) -> Iterable[Metric]:
-        """The metrics of this server, of all its workers together."""
+        """The metrics of this server, aggregated over all workers."""
         if self.control is None:
-            return self.measuring.registry.read()
+            return self.metrics.registry.read()
         return read_metrics(merge(map(decode, await self.control.collect_metrics())))
 
     async def stop(self) -> None:
-        """The server has stopped."""
+        """Stop the exporters and flush traces."""
         self._lag.stop()
         if self._graphite is not None:
             await self._graphite.stop()
@@ -90,7 +90,7 @@ class Operations:
 
 
 def _open_otlp(
-    measuring: Measuring, settings: Opentelemetry, instance: str, version: str
+    metrics: ServerMetrics, settings: Opentelemetry, instance: str, version: str
 ) -> tuple[Traces | None, OtlpMetrics | None]:
     if not settings.enabled:
         return None, None
@@ -103,7 +103,7 @@ def _open_otlp(
             return traces, None
         from fanjet.telemetry.metrics.otlp import OtlpMetrics  # noqa: PLC0415 (an extra)
 
-        return traces, OtlpMetrics(measuring.registry, exporters)
+        return traces, OtlpMetrics(metrics.registry, exporters)
     except ExportError as error:
         raise ConfigError(f"opentelemetry.enabled: {error}") from None
 
@@ -111,7 +111,7 @@ def _open_otlp(
 def graphite_exporter(
     metrics: Source, settings: Graphite, node_name: str, refresh: Callable[[], Awaitable[None]] | None = None
 ) -> GraphiteExporter:
-    """What sends metrics to Graphite; `refresh` is awaited before they are read."""
+    """An exporter to Graphite; `refresh` is awaited before the metrics are read."""
     return GraphiteExporter(
         metrics,
         host=settings.host,

@@ -1,4 +1,4 @@
-"""What a program that embeds the server adds to what the configuration says."""
+"""Settings that an embedding program adds to the configuration: handlers, routes, ASGI applications."""
 
 from __future__ import annotations
 
@@ -23,30 +23,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Additions:
-    """`site`: more endpoints for the external listener, by path. `handlers`: who answers events, with the names of
-    headers that events show. `rpc_methods`: what the server API's `rpc` calls. `fallback_app`: the ASGI app that
-    has the rest of the external requests. `host`: the ASGI server that listens in place of the external listener.
-    `take_node` is given the node, for the program to call the server API in."""
+class Overrides:
+    """`extra_routes`: more endpoints for the external listener, by path. `handlers`: event handlers of the program.
+    `headers`, `emulated_headers`: names of the headers that events contain. `rpc_methods`: methods of the server API's
+    `rpc`. `fallback_app`: the ASGI application for external requests that match no endpoint. `host`: the ASGI server
+    that listens in place of the external listener. `on_node_created` gets the node, so that the program can call the
+    server API."""
 
-    site: Mapping[str, Endpoint] = field(default_factory=dict)
+    extra_routes: Mapping[str, Endpoint] = field(default_factory=dict)
     handlers: Handlers | None = None
     headers: Collection[str] = ()
     emulated_headers: Collection[str] = ()
     rpc_methods: Mapping[str, RPCMethod] = field(default_factory=dict)
     fallback_app: FallbackApp | None = None
     host: AsgiApp | None = None
-    take_node: Callable[[Node], None] = lambda _: None
+    on_node_created: Callable[[Node], None] = lambda _: None
 
     def events(self, proxies: ClientEvents) -> ClientEvents:
-        """Whom connections ask: the handlers, and for the rest the proxies."""
+        """The events for connections: handled by the handlers, and by the proxies where there is no handler."""
         if self.handlers is None:
             return proxies
         return HandlerEvents(self.handlers, proxies, headers=self.headers, emulated_headers=self.emulated_headers)
 
     def channel(self, channel: Channel) -> Channel:
-        """The configuration of channels with what the handlers make of it. Raises `ConfigError` for a handler that
-        belongs nowhere."""
+        """The configuration of channels with the handlers enabled. Raises `ConfigError` for a handler of an unknown
+        namespace."""
         if self.handlers is None:
             return channel
         try:
@@ -55,26 +56,26 @@ class Additions:
             raise ConfigError(str(error)) from None
 
     async def start(self, wheel: TimingWheel) -> None:
-        """Before connections are accepted. Raises `StartupFailed`."""
+        """Start the fallback application, before connections are accepted. Raises `StartupFailed`."""
         if self.fallback_app is not None:
             await self.fallback_app.start(wheel)
 
     def close(self) -> None:
-        """No more connections are accepted."""
+        """Stop accepting connections."""
         if self.fallback_app is not None:
             self.fallback_app.close()
 
     def cancel_requests(self) -> None:
-        """Wait no longer for what handlers and the application do."""
+        """Cancel running handlers and requests to the application."""
         if self.handlers is not None:
             self.handlers.tasks.cancel()
         if self.fallback_app is not None:
             self.fallback_app.cancel()
 
     async def stop(self) -> None:
-        """After the last connection has ended."""
+        """Stop the fallback application, after the last connection has ended."""
         if self.fallback_app is not None:
             await self.fallback_app.stop()
 
 
-NOTHING: Final = Additions()
+NO_OVERRIDES: Final = Overrides()

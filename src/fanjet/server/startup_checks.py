@@ -1,13 +1,13 @@
-"""Whether a configuration that has been loaded can be served."""
+"""Checks whether a loaded configuration can be served."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fanjet.auth import TokenSettingsError, open_sections, refusal_message
-from fanjet.config.unsupported import refuse_unbuilt
+from fanjet.config.unsupported import refuse_unsupported
 from fanjet.config.validation import validate
-from fanjet.config.validation.startup import Refusal, start_refusals
+from fanjet.config.validation.startup import StartupProblem, startup_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def check(config: Config) -> None:
-    """Raises `ConfigError` for what is invalid and for what is not built."""
+    """Raises `ConfigError` for invalid values and unsupported features."""
     validate(config)
-    refuse_unbuilt(config)
+    refuse_unsupported(config)
 
 
-def refusals(config: Config) -> Iterator[Refusal]:
-    """Why a server with this valid configuration does not start, if there is anything."""
-    return start_refusals(config, _token_refusals(config))
+def all_startup_problems(config: Config) -> Iterator[StartupProblem]:
+    """Yield the reasons why a server with this valid configuration cannot start."""
+    return startup_problems(config, _token_problems(config))
 
 
-def _token_refusals(config: Config) -> Iterator[Refusal]:
-    """What keeps tokens from being verified."""
+def _token_problems(config: Config) -> Iterator[StartupProblem]:
+    """Problems with the keys of token verification."""
     try:
         open_sections(config.client, separate=config.client.subscription_token.enabled)
     except TokenSettingsError as error:
-        yield Refusal(refusal_message(error), {"key": error.key, "error": error})
+        yield StartupProblem(refusal_message(error), {"key": error.key, "error": error})

@@ -4,7 +4,7 @@ import pytest
 
 from fanjet.config import Config
 from fanjet.config.validation import startup
-from fanjet.config.validation.startup import Refusal, start_refusals
+from fanjet.config.validation.startup import StartupProblem, startup_problems
 
 PING = {"ping_interval": "5s", "pong_timeout": "8s"}
 READS = {"presence_read_from_replica": True}
@@ -15,27 +15,31 @@ READS = {"presence_read_from_replica": True}
     [
         pytest.param(
             {"engine": {"type": "rabbit"}},
-            Refusal("configure engines error", {"error": "unknown engine type: rabbit"}),
+            StartupProblem("configure engines error", {"error": "unknown engine type: rabbit"}),
             id="engine",
         ),
         pytest.param(
             {"broker": {"enabled": True, "type": "redisnats"}},
-            Refusal("configure engines error", {"error": "redisnats broker requires enable_unreleased_features on"}),
+            StartupProblem(
+                "configure engines error", {"error": "redisnats broker requires enable_unreleased_features on"}
+            ),
             id="redisnats",
         ),
         pytest.param(
             {"presence_manager": {"enabled": True, "type": "rabbit"}},
-            Refusal("configure engines error", {"error": "unknown presence manager type: rabbit"}),
+            StartupProblem("configure engines error", {"error": "unknown presence manager type: rabbit"}),
             id="presence-manager",
         ),
         pytest.param(
             {"controller": {"enabled": True}},
-            Refusal("configure engines error", {"error": "error creating controller: unknown controller type: "}),
+            StartupProblem(
+                "configure engines error", {"error": "error creating controller: unknown controller type: "}
+            ),
             id="controller",
         ),
         pytest.param(
             {"engine": {"type": "redis", "redis": {"sharded_pub_sub_partitions": -1}}},
-            Refusal(
+            StartupProblem(
                 "configure engines error", {"error": "engine.redis.sharded_pub_sub_partitions: must not be negative"}
             ),
             id="partitions",
@@ -48,7 +52,7 @@ READS = {"presence_read_from_replica": True}
                     "redis": {"sharded_pub_sub_partitions": 100, "use_precomputed_partition_tags": True},
                 }
             },
-            Refusal(
+            StartupProblem(
                 "configure engines error",
                 {
                     "error": "broker.redis.use_precomputed_partition_tags: sharded_pub_sub_partitions must be one of "
@@ -62,7 +66,7 @@ READS = {"presence_read_from_replica": True}
                 "broker": {"enabled": True, "type": "redisnats", "redis": {"sharded_pub_sub_partitions": 64}},
                 "enable_unreleased_features": True,
             },
-            Refusal(
+            StartupProblem(
                 "configure engines error",
                 {
                     "error": "broker.redis.sharded_pub_sub_partitions: redisnats publishes nothing through Redis",
@@ -75,7 +79,7 @@ READS = {"presence_read_from_replica": True}
                 "broker": {"enabled": True, "type": "redisnats", "redis": {"subscribe_on_replica": True}},
                 "enable_unreleased_features": True,
             },
-            Refusal(
+            StartupProblem(
                 "configure engines error",
                 {"error": "broker.redis.subscribe_on_replica: redisnats publishes nothing through Redis"},
             ),
@@ -87,7 +91,7 @@ READS = {"presence_read_from_replica": True}
                     {"name": "rr", "type": "redis", "enabled": True, "redis": {"group_sharded_pub_sub_by_node": True}}
                 ]
             },
-            Refusal(
+            StartupProblem(
                 "configure engines error",
                 {
                     "error": "brokers.rr.redis.group_sharded_pub_sub_by_node: sharded_pub_sub_partitions must be set",
@@ -98,7 +102,7 @@ READS = {"presence_read_from_replica": True}
         *(
             pytest.param(
                 content,
-                Refusal(
+                StartupProblem(
                     "configure engines error",
                     {
                         "error": f"{place}.presence_read_from_replica: needs presence_hash_field_ttl, without which "
@@ -118,17 +122,17 @@ READS = {"presence_read_from_replica": True}
         ),
         pytest.param(
             {"client": {"ping_interval": 5.0}},
-            Refusal("ping_interval must be greater than pong_timeout", PING),
+            StartupProblem("ping_interval must be greater than pong_timeout", PING),
             id="ping",
         ),
         pytest.param(
             {"http_api": {"error_mode": "x"}},
-            Refusal("error in config", {"error": "invalid value: x, possible choices are: transport"}),
+            StartupProblem("error in config", {"error": "invalid value: x, possible choices are: transport"}),
             id="error-mode",
         ),
         pytest.param(
             {"grpc_api": {"enabled": True, "error_mode": "x"}},
-            Refusal(
+            StartupProblem(
                 "error creating GRPC API server",
                 {"error": "can't extract grpc error mode: invalid value: x, possible choices are: transport"},
             ),
@@ -136,21 +140,21 @@ READS = {"presence_read_from_replica": True}
         ),
         pytest.param(
             {"webtransport": {"enabled": True}},
-            Refusal("can not enable webtransport without experimental HTTP/3"),
+            StartupProblem("can not enable webtransport without experimental HTTP/3"),
             id="webtransport",
         ),
         pytest.param(
-            {"http_server": {"http3": {"enabled": True}}}, Refusal("HTTP/3 requires TLS configured"), id="http3"
+            {"http_server": {"http3": {"enabled": True}}}, StartupProblem("HTTP/3 requires TLS configured"), id="http3"
         ),
         pytest.param(
             {"http_server": {"http3": {"enabled": True}, "tls": {"enabled": True, "client_ca_pem": "ca.pem"}}},
-            Refusal("HTTP/3 cannot verify client certificates: http_server.tls.client_ca_pem must be empty"),
+            StartupProblem("HTTP/3 cannot verify client certificates: http_server.tls.client_ca_pem must be empty"),
             id="http3-client-certificates",
         ),
     ],
 )
 def test_a_start_is_refused(content, expected):
-    assert list(start_refusals(Config.model_validate(content))) == [expected]
+    assert list(startup_problems(Config.model_validate(content))) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -166,13 +170,13 @@ def test_a_start_is_refused(content, expected):
     ],
 )
 def test_a_start_goes_ahead(content):
-    assert list(start_refusals(Config.model_validate(content))) == []
+    assert list(startup_problems(Config.model_validate(content))) == []
 
 
 def test_what_is_wrong_with_tokens_comes_behind_the_engine_and_before_the_rest():
     config = Config.model_validate({"engine": {"type": "rabbit"}, "client": {"ping_interval": 5.0}})
-    tokens = Refusal("error creating token verifier")
-    assert [refusal.message for refusal in start_refusals(config, iter([tokens]))] == [
+    tokens = StartupProblem("error creating token verifier")
+    assert [problem.message for problem in startup_problems(config, iter([tokens]))] == [
         "configure engines error",
         "error creating token verifier",
         "ping_interval must be greater than pong_timeout",
@@ -183,4 +187,4 @@ def test_http3_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "find_spec", lambda name: None)
     config = Config.model_validate({"http_server": {"http3": {"enabled": True}, "tls": {"enabled": True}}})
     expected = "HTTP/3 needs the packages of the extra fanjet[http3], which are not installed"
-    assert list(start_refusals(config)) == [Refusal(expected)]
+    assert list(startup_problems(config)) == [StartupProblem(expected)]

@@ -31,7 +31,7 @@ class Worker:
 
 @asynccontextmanager
 async def working(path: str, node: str = "me", *, last_will: bytes = b"") -> AsyncIterator[Worker]:
-    """A worker, connected in the order in which nodes do it."""
+    """A connected worker; its parts start in the same order as those of a node."""
     client, events = EngineClient(path, node), Recorder()
     worker = Worker(
         client, events, SharedBroker(client, events), SharedPresenceManager(client), SharedController(client)
@@ -50,7 +50,7 @@ async def working(path: str, node: str = "me", *, last_will: bytes = b"") -> Asy
 
 @pytest.fixture
 async def engine() -> AsyncIterator[str]:
-    """The path of the socket of an engine."""
+    """The path of an engine's socket."""
     async with engine_within() as path:
         yield path
 

@@ -1,4 +1,4 @@
-"""What happens when the engine, or the way to it, fails: as with Redis, calls fail in time and all comes back."""
+"""Failures of the engine and of its connection: calls fail in time, and workers recover, as with Redis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KEEP = PublishOptions(history_size=10_000, history_ttl=300)
 ASK = PublishOptions(history_size=10_000, history_ttl=300, use_delta=True)
-"""For what the engine is asked about."""
+"""Publish options that need a call to the engine."""
 NO_STREAM = PublishOptions()
 ALICE = ClientInfo("alice", "c1")
 BOB = ClientInfo("bob", "c2")
@@ -40,13 +40,13 @@ SLOW = 30.0
 def process(folder: Path) -> Iterator[EngineProcess]:
     """An engine that can be killed and paused."""
     with EngineProcess(str(folder / "engine")) as engine:
-        engine.await_answer()
+        engine.wait_ready()
         yield engine
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that wait a short time for a silent engine."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short timeouts of workers."""
     monkeypatch.setattr(engine_connection, "KEEPALIVE_SECONDS", 0.05)
     monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.5)
 
@@ -60,7 +60,7 @@ async def restored(worker: Worker, times: int = 1) -> None:
 
 
 async def delivered_again(worker: Worker, channel: str = "news") -> None:
-    """Wait until what is published comes back."""
+    """Wait until a publication is delivered again."""
     before = len(worker.events.delivered)
 
     async def arrives() -> bool:
@@ -76,15 +76,15 @@ async def delivered_again(worker: Worker, channel: str = "news") -> None:
 # ------------------------------------------------------------------------------------------------------ start
 
 
-async def test_nothing_there_at_start(folder):
+async def test_start_without_an_engine_fails(folder):
     client = EngineClient(str(folder / "engine"), "me")
     with pytest.raises(EngineUnavailable, match="error connecting to the engine at"):
         await client.start()
     await client.close()
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_an_engine_that_does_not_answer_at_start(process):
+@pytest.mark.usefixtures("short_timeouts")
+async def test_start_times_out_if_the_engine_hangs(process):
     process.freeze()
     client = EngineClient(process.path, "me")
     with pytest.raises(EngineUnavailable, match="timeout"):
@@ -95,8 +95,8 @@ async def test_an_engine_that_does_not_answer_at_start(process):
 # ------------------------------------------------------------------------------------------------------ losses
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_how_long_nothing_was_heard_is_known_before_the_loss_and_after_it(process):
+@pytest.mark.usefixtures("short_timeouts")
+async def test_silence_is_measured_before_and_during_an_outage(process):
     async with working(process.path) as worker:
         process.freeze()
         before: list[float] = []
@@ -123,7 +123,7 @@ async def test_how_long_nothing_was_heard_is_known_before_the_loss_and_after_it(
         await until(is_heard, SLOW)
 
 
-async def test_what_the_engine_does_not_read_waits(process, impatient, monkeypatch):
+async def test_calls_are_queued_while_the_engine_does_not_read(process, short_timeouts, monkeypatch):
     monkeypatch.setattr(engine_connection, "MAX_UNSENT", 1_000_000)
 
     async def publish(worker: Worker) -> list[asyncio.Future[Published]]:
@@ -146,7 +146,7 @@ async def test_what_the_engine_does_not_read_waits(process, impatient, monkeypat
         assert (await worker.broker.publish("news", b"3", KEEP)).position.offset > 16
 
 
-async def test_when_the_engine_is_killed_everything_begins_anew(process):
+async def test_a_restarted_engine_has_new_epochs(process):
     async with working(process.path) as worker:
         await worker.broker.subscribe("news")
         old = (await worker.broker.publish("news", b"1", KEEP)).position
@@ -168,7 +168,7 @@ async def test_when_the_engine_is_killed_everything_begins_anew(process):
 
 
 @pytest.mark.parametrize(("count", "size"), [(400, 10_000), (2_000, 10)])
-async def test_presence_that_is_more_than_may_wait_for_an_engine_is_told_again(process, monkeypatch, count, size):
+async def test_presence_is_restored_beyond_the_write_buffer(process, monkeypatch, count, size):
     monkeypatch.setattr(engine_connection, "MAX_UNSENT", 1_000_000)
     monkeypatch.setattr(client_module, "MAX_UNANSWERED", 1_000)
     async with working(process.path) as worker:
@@ -183,7 +183,7 @@ async def test_presence_that_is_more_than_may_wait_for_an_engine_is_told_again(p
         assert sum(clients for clients, _ in stats) == count
 
 
-async def test_an_engine_that_is_lost_while_it_is_told_who_is_present_is_tried_again(folder, monkeypatch):
+async def test_a_connection_lost_while_presence_is_restored_is_retried(folder, monkeypatch):
     monkeypatch.setattr(client_module, "MAX_UNANSWERED", 10)
     path, wired = str(folder / "engine"), str(folder / "wire")
     async with engine_at(path), Wire(wired, path) as wire, working(wired) as worker:
@@ -196,7 +196,7 @@ async def test_an_engine_that_is_lost_while_it_is_told_who_is_present_is_tried_a
             assert (await worker.presence.presence_stats("news"))[0] == 100
 
 
-async def test_calls_that_come_while_another_engine_starts_wait_for_it(process):
+async def test_calls_wait_for_a_starting_engine(process):
     async with working(process.path) as worker:
         process.kill()
 
@@ -210,8 +210,8 @@ async def test_calls_that_come_while_another_engine_starts_wait_for_it(process):
         assert offsets == [1, 2, 3]
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_paused_engine_fails_calls_in_time_and_nothing_is_lost_or_twice_afterwards(process):
+@pytest.mark.usefixtures("short_timeouts")
+async def test_calls_to_a_paused_engine_time_out_without_loss_or_duplicates(process):
     async with working(process.path) as worker:
         await worker.broker.subscribe("news")
         first = (await worker.broker.publish("news", b"1", KEEP)).position
@@ -231,7 +231,7 @@ async def test_a_paused_engine_fails_calls_in_time_and_nothing_is_lost_or_twice_
         assert offsets == sorted(set(offsets))
 
 
-async def test_a_pause_that_is_short_enough_is_not_noticed(process):
+async def test_a_short_pause_is_no_outage(process):
     async with working(process.path) as worker:
         process.freeze()
         publishing = asyncio.ensure_future(worker.broker.publish("news", b"1", KEEP))
@@ -241,7 +241,7 @@ async def test_a_pause_that_is_short_enough_is_not_noticed(process):
         assert worker.events.restored == 0
 
 
-async def test_many_channels_and_entries_are_told_again(process):
+async def test_many_channels_and_presence_entries_are_restored(process):
     async with working(process.path) as worker:
         channels = [f"news:{number}" for number in range(2_000)]
         await asyncio.gather(*map(worker.broker.subscribe, channels))
@@ -258,7 +258,7 @@ async def test_many_channels_and_entries_are_told_again(process):
         assert stats == [(0, 0)] * 10 + [(1, 1)] * 1_990
 
 
-async def test_what_ends_during_an_outage_does_not_come_back(process):
+async def test_entries_removed_during_an_outage_are_not_restored(process):
     async with working(process.path) as worker:
         await worker.broker.subscribe("gone")
         await worker.broker.subscribe("news")
@@ -295,7 +295,7 @@ async def behind_wire(folder: Path, node: str = "me") -> AsyncIterator[tuple[Wor
 
 @pytest.mark.parametrize("direction", ["out", "back"])
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 9, 30, 100])
-async def test_a_cut_within_a_frame_is_a_loss_and_nothing_else(folder, direction, count):
+async def test_a_connection_cut_within_a_frame_is_an_outage(folder, direction, count):
     async with behind_wire(folder) as (worker, wire):
         await worker.broker.subscribe("news")
         await worker.broker.publish("news", b"1", KEEP)
@@ -309,7 +309,7 @@ async def test_a_cut_within_a_frame_is_a_loss_and_nothing_else(folder, direction
         assert offsets == sorted(set(offsets))
 
 
-async def test_who_comes_back_is_called_for_what_it_has_subscribed_to(folder, monkeypatch):
+async def test_a_reconnected_worker_is_notified_of_its_channels(folder, monkeypatch):
     monkeypatch.setattr(engine_connection, "KEEPALIVE_SECONDS", 1000.0)  # or it would look by itself now and then
     async with behind_wire(folder) as (worker, wire), working(str(folder / "wire"), "other") as other:
         await worker.broker.subscribe("news")
@@ -321,7 +321,7 @@ async def test_who_comes_back_is_called_for_what_it_has_subscribed_to(folder, mo
             await worker.events.deliveries(count)
 
 
-async def test_a_wait_that_is_given_up_leaves_the_others_alone(engine):
+async def test_a_cancelled_call_does_not_affect_others(engine):
     async with working(engine) as worker:
         given_up = [asyncio.ensure_future(worker.broker.publish("news", b"1", KEEP)) for _ in range(3)]
         given_up.append(asyncio.ensure_future(worker.broker.subscribe("other")))
@@ -334,7 +334,7 @@ async def test_a_wait_that_is_given_up_leaves_the_others_alone(engine):
         assert (await worker.broker.publish("news", b"1", KEEP)).offset == 7
 
 
-async def test_messages_beyond_a_slice_of_time_let_others_run(engine):
+async def test_long_deliveries_yield_to_the_event_loop(engine):
     async with working(engine) as worker:
         await worker.broker.subscribe("news")
         order: list[str] = []
@@ -357,7 +357,7 @@ async def test_messages_beyond_a_slice_of_time_let_others_run(engine):
 
 
 class Follower:
-    """A positioned subscriber of one channel, as the node keeps it: reads the stream when it may have missed some."""
+    """A positioned subscriber of one channel: recovers from the stream when it may have missed publications."""
 
     def __init__(self, path: str, node: str) -> None:
         self.seen: dict[str, list[int]] = {}
@@ -382,7 +382,7 @@ class Follower:
         pass
 
     def on_restored(self) -> None:
-        """What comes from now on is kept until the stream has been read."""
+        """Buffer publications until the stream has been read."""
         if self._early is None:
             self._early = []
         self._astray.set()
@@ -397,7 +397,7 @@ class Follower:
         return True
 
     async def follow(self) -> None:
-        """Subscribe once; that it lasts is the client's business."""
+        """Subscribe once; the client restores the subscription."""
         self._astray.set()
         subscribed = False
         while True:
@@ -427,7 +427,7 @@ class Follower:
 
 
 async def publish(broker: SharedBroker, acknowledged: set[tuple[str, int]], chance: random.Random) -> None:
-    """For ever, some at once."""
+    """Publish until cancelled, several at once."""
     while True:
         calls = [broker.publish("news", b"x" * chance.randrange(200), KEEP) for _ in range(chance.randrange(1, 9))]
         for published in await asyncio.gather(*calls, return_exceptions=True):
@@ -439,7 +439,7 @@ async def publish(broker: SharedBroker, acknowledged: set[tuple[str, int]], chan
 
 
 @pytest.mark.parametrize("seed", [pytest.param(random.randrange(10**6), id=f"run-{run}") for run in range(6)])
-async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, monkeypatch):
+async def test_random_cuts_cause_no_loss_and_no_duplicates(folder, seed, monkeypatch):
     print(f"seed {seed}")
     monkeypatch.setattr("fanjet.engines.memory_server.engine_client.RETRY_SECONDS", 0.002)
     monkeypatch.setattr("fanjet.engines.memory_server.engine_client.MAX_RETRY_SECONDS", 0.01)
@@ -468,7 +468,7 @@ async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, 
                 await engine.aclose()
                 await engine.enter_async_context(engine_at(path))
                 for wire in wires:
-                    wire.mend()
+                    wire.restore()
             elif what < 0.7:
                 direction = chance.choice(("out", "back"))
                 chance.choice(wires).cut_after(direction, chance.randrange(1, 4_000))
@@ -479,7 +479,7 @@ async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, 
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
         for wire in wires:
-            wire.mend()
+            wire.restore()
 
         async def at_the_top() -> bool:
             try:
@@ -505,7 +505,7 @@ async def test_whatever_is_cut_nobody_misses_or_repeats_a_message(folder, seed, 
 # ------------------------------------------------------------------------------------------------------ the journal
 
 
-async def test_who_stops_while_it_writes_holds_up_the_others_and_nothing_is_lost(engine):
+async def test_a_stopped_lock_holder_delays_others_without_loss(engine):
     async with working(engine, "a") as a, working(engine, "b") as b:
         for each in (a, b):
             await each.broker.subscribe("news")

@@ -1,4 +1,4 @@
-"""The ring in shared memory, its lock and its bells, without workers."""
+"""The journal in shared memory, its lock and its notifications, without workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 ONE, TWO, THREE = "one", "two", "three"
-"""Channels, of different buckets."""
+"""Channels of different buckets."""
 
 APPENDER = """
 import sys
@@ -69,13 +69,13 @@ def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
 
 @pytest.fixture
 def another(journal: Journal) -> Iterator[Journal]:
-    """The same, of another process."""
+    """The same journal as opened by another process."""
     made = Journal(os.dup(journal.descriptor))
     yield made
     made.close()
 
 
-def test_who_appends_gets_what_stands_before_it(journal, another):
+def test_appending_returns_the_records_before(journal, another):
     start = journal.end
     assert journal.exchange(start, b"one") == (b"", start + 3)
     assert another.exchange(start, b"two") == (b"one", start + 6)
@@ -83,7 +83,7 @@ def test_who_appends_gets_what_stands_before_it(journal, another):
     assert journal.exchange(start + 6, b"") == (b"", start + 6)
 
 
-def test_processes_see_all_that_each_appends_in_one_order():
+def test_all_processes_read_the_same_order():
     count, names = 5000, "abc"
     journal = Journal.create()
     appending = [
@@ -107,7 +107,7 @@ def test_processes_see_all_that_each_appends_in_one_order():
         assert [each[1:] for each in chunks if each[0] == name] == [b"%07d" % number for number in range(count)]
 
 
-def test_it_goes_round(journal, another):
+def test_the_ring_wraps_around(journal, another):
     position = another.end
     for number in range(100):
         data = bytes([number]) * (number * 3 + 1)
@@ -116,7 +116,7 @@ def test_it_goes_round(journal, another):
         assert records == data
 
 
-def test_who_reads_too_late_is_told_and_nothing_is_appended(journal, another):
+def test_an_overrun_is_reported_and_appends_nothing(journal, another):
     start = journal.end
     journal.exchange(None, b"x" * 500)
     assert another.exchange(start, b"")[0] == b"x" * 500
@@ -127,7 +127,7 @@ def test_who_reads_too_late_is_told_and_nothing_is_appended(journal, another):
     assert journal.end == end
 
 
-def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
+def test_the_lock_is_busy_while_its_holder_is_stopped_and_freed_when_it_dies(journal):
     with holding_lock(journal.descriptor) as holder:
         holder.send_signal(signal.SIGSTOP)
         with pytest.raises(Busy):
@@ -135,7 +135,7 @@ def test_the_lock_is_held_up_by_who_is_stopped_and_freed_by_who_dies(journal):
     assert journal.exchange(None, b"1")[1] == 1
 
 
-def test_seats_are_given_again(journal, another):
+def test_reader_slots_are_reused(journal, another):
     readers = journal.readers
     readers.set_position(ENGINE_SLOT, 51)
     assert [readers.allocate(generation, 0) for generation in range(1, MAX_READERS + 1)] == list(range(MAX_READERS))
@@ -153,7 +153,7 @@ def append_next(journal: Journal, generation: int = 5) -> int:
     return journal.append_next(3, generation, lambda offset: b"<%d>" % offset)[0]
 
 
-def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another):
+def test_offsets_are_assigned_in_open_slots_only(journal, another):
     slot = OffsetSlot(3, 5)
     assert append_next(another) == 0
     assert journal.sync(0, b"made", [(slot, 10)]) == (b"", 4)
@@ -164,13 +164,13 @@ def test_offsets_are_given_where_the_engine_has_opened_a_place(journal, another)
     assert another.exchange(0, b"")[0] == b"made<11><12><13>"
 
 
-def test_who_gives_an_offset_learns_where_it_stands(journal):
+def test_assigning_an_offset_returns_its_position(journal):
     journal.sync(0, b"made", [(OffsetSlot(3, 5), 0)])
     assert journal.append_next(3, 5, lambda _: b"12345") == (1, 4, 9)
     assert journal.append_next(3, 6, lambda _: b"12345") == (0, 9, 9)
 
 
-def test_an_engine_far_behind_is_asked_for_offsets(journal, another, monkeypatch):
+def test_no_offsets_are_assigned_while_the_engine_lags(journal, another, monkeypatch):
     monkeypatch.setattr(module, "MAX_UNSTORED", 3)
     journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     assert [append_next(another) for _ in range(3)] == [1, 2, 0]
@@ -178,7 +178,7 @@ def test_an_engine_far_behind_is_asked_for_offsets(journal, another, monkeypatch
     assert append_next(another) == 3
 
 
-def test_what_the_engine_need_not_keep_cannot_overrun_it(journal, another):
+def test_records_to_store_are_not_overwritten(journal, another):
     journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     append_next(another)
     assert journal.sync(0, b"") == (b"<1>", 3)
@@ -195,7 +195,7 @@ def test_what_the_engine_need_not_keep_cannot_overrun_it(journal, another):
     assert another.exchange(None, b"x" * 100) == (b"", end + 100)
 
 
-def test_an_offset_whose_publication_does_not_count_is_given_again(journal, another, monkeypatch):
+def test_the_offset_of_an_incomplete_record_is_reused(journal, another, monkeypatch):
     journal.sync(0, b"", [(OffsetSlot(3, 5), 0), (OffsetSlot(4, 6), 0)])
     append_next(another)
 
@@ -210,7 +210,7 @@ def test_an_offset_whose_publication_does_not_count_is_given_again(journal, anot
     assert journal.append_next(4, 6, lambda offset: b"%d" % offset)[0] == 1
 
 
-def test_offsets_have_no_gap_whoever_is_killed():
+def test_killed_writers_leave_no_gap_in_offsets():
     journal = Journal.create()
     journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     position, seen, killed = 0, b"", 0
@@ -237,7 +237,7 @@ def test_offsets_have_no_gap_whoever_is_killed():
     journal.close()
 
 
-def test_an_offset_that_could_not_be_used_is_given_again(journal):
+def test_the_offset_of_a_failed_record_is_reused(journal):
     journal.sync(0, b"", [(OffsetSlot(3, 5), 0)])
     with pytest.raises(ZeroDivisionError):
         journal.append_next(3, 5, lambda offset: b"%d" % (offset // 0))
@@ -246,7 +246,7 @@ def test_an_offset_that_could_not_be_used_is_given_again(journal):
 
 @pytest.fixture
 def notifier(journal: Journal, folder: Path) -> Iterator[Notifier]:
-    """For the pipes of two seats, both of which wait for a channel."""
+    """Notifies two readers that wait for the same channel."""
     prefix = str(folder / "pipe.")
     for slot in range(2):
         assert journal.readers.allocate(slot + 1, 0) == slot
@@ -264,8 +264,8 @@ def read_pipe(pipe: WakeupPipe) -> bytes:
         return b""
 
 
-def test_a_bell_is_rung_once_until_it_is_answered(journal, notifier, folder: Path):
-    notifier.notify([ONE], 0, [1])  # nobody listens yet
+def test_a_reader_is_notified_once_until_it_rearms(journal, notifier, folder: Path):
+    notifier.notify([ONE], 0, [1])  # the pipe is not open yet
     journal.readers.rearm(0)
     pipe = WakeupPipe(pipe_path(str(folder / "pipe."), 0))
     for _ in range(2):
@@ -273,12 +273,12 @@ def test_a_bell_is_rung_once_until_it_is_answered(journal, notifier, folder: Pat
             notifier.notify([ONE], 0, [1])
         assert read_pipe(pipe) == b"\0"
         journal.readers.rearm(0)
-    pipe.drain()  # which nobody has rung
+    pipe.drain()  # without a notification
     pipe.close()
-    notifier.notify([ONE], 0, [1])  # and nobody has any more
+    notifier.notify([ONE], 0, [1])  # after the pipe was closed
 
 
-def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, notifier, folder: Path):
+def test_subscribed_or_lagging_readers_are_notified(journal, notifier, folder: Path):
     mine, other = (WakeupPipe(pipe_path(str(folder / "pipe."), slot)) for slot in range(2))
     journal.readers.set_interest(1, bucket_of(TWO), interested=True)
     journal.readers.set_interest(1, bucket_of(ONE), interested=False)
@@ -302,7 +302,7 @@ def test_a_bell_is_rung_for_those_who_wait_or_are_far_behind(journal, notifier, 
     other.close()
 
 
-def test_who_takes_a_seat_again_has_a_bell_of_its_own(journal, notifier, folder: Path):
+def test_a_reused_slot_has_a_new_pipe(journal, notifier, folder: Path):
     path = pipe_path(str(folder / "pipe."), 0)
     for generation in (10, 11):
         journal.readers.free(0)

@@ -1,4 +1,4 @@
-"""What one worker may do to the engine and the others: nothing."""
+"""Limits that protect the engine and other workers from one worker."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def frame(*calls: messages.Call) -> bytes:
 
 
 class Raw:
-    """A worker that reads when it is told to."""
+    """A worker that reads only when the test does."""
 
     def __init__(self, path: str) -> None:
         self._socket = connect_raw(path)
@@ -56,7 +56,7 @@ class Raw:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def read(self) -> bool:
-        """Some more; whether there may be any."""
+        """Read once; False at the end."""
         try:
             data = await asyncio.get_running_loop().sock_recv(self._socket, 1 << 20)
         except ConnectionResetError:
@@ -84,21 +84,21 @@ class Raw:
         pytest.param(b"\0\0\0\4\x91\x92\x01\x01", id="an-incomplete-call"),
     ],
 )
-async def test_who_says_what_no_worker_says_is_dropped(engine, noise):
+async def test_malformed_calls_drop_the_connection(engine, noise):
     async with working(engine) as other, Raw(engine) as raw:
         await raw.send(noise)
         await raw.read_to_the_end()
         await other.broker.publish("news", b"1", KEEP)
 
 
-async def test_nobody_is_served_who_has_not_said_who_it_is(engine):
+async def test_calls_before_hello_are_refused(engine):
     async with Raw(engine) as raw:
         await raw.send(frame(Ping()))
         await raw.read_until(1)
         assert raw.got == [messages.Refused("no introduction")]
 
 
-async def test_a_worker_of_another_version_is_told(engine):
+async def test_another_version_is_refused(engine):
     async with Raw(engine) as raw:
         await raw.send(frame(Hello(VERSION + 1, "me")))
         await raw.read_until(1)
@@ -107,7 +107,7 @@ async def test_a_worker_of_another_version_is_told(engine):
         ]
 
 
-async def test_fields_that_a_newer_version_adds_are_left_out(engine):
+async def test_unknown_fields_are_ignored(engine):
     hello = msgpack.encode([[0, VERSION, "me", b"", "something new"]])
     async with Raw(engine) as raw:
         await raw.send(len(hello).to_bytes(4, "big") + hello)
@@ -115,7 +115,7 @@ async def test_fields_that_a_newer_version_adds_are_left_out(engine):
         assert [type(each) for each in raw.got] == [ReaderSlot]
 
 
-async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engine, monkeypatch):
+async def test_a_worker_that_does_not_read_is_dropped(engine, monkeypatch):
     monkeypatch.setattr(worker_connection, "MAX_UNSENT", 4_000_000)
     async with working(engine, "a") as other, Raw(engine) as raw:
         await raw.send(frame(Hello(VERSION, "raw", b"raw is gone")))
@@ -133,7 +133,7 @@ async def test_a_worker_that_does_not_read_is_dropped_and_the_others_go_on(engin
 
 
 async def until_in_turns(condition: Callable[[], Awaitable[bool]]) -> None:
-    """In one turn of the loop after the other."""
+    """Check a condition in every turn of the event loop."""
     for _ in range(100_000):
         if await condition():
             return
@@ -143,7 +143,7 @@ async def until_in_turns(condition: Callable[[], Awaitable[bool]]) -> None:
 
 @pytest.fixture
 def small_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is soon full."""
+    """A journal that is full soon."""
     monkeypatch.setattr(journal, "CAPACITY", 64 * 1024)
     for module in (journal, journal_client):
         monkeypatch.setattr(module, "MAX_APPEND", 16 * 1024)
@@ -152,11 +152,11 @@ def small_journal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_journal")
-async def test_a_worker_that_has_fallen_behind_learns_that_it_has_missed_something(engine):
+async def test_a_lagging_worker_reports_a_gap(engine):
     async with working(engine, "a") as quick, working(engine, "b") as slow:
         for each in (quick, slow):
             await each.broker.subscribe("news")
-        for _ in range(100):  # in one turn of the loop: nobody can read meanwhile
+        for _ in range(100):  # in one turn of the event loop, so that nobody reads meanwhile
             quick.broker.publish("news", b"x" * 1000, PublishOptions())
         await quick.events.deliveries(100)
 
@@ -171,7 +171,7 @@ async def test_a_worker_that_has_fallen_behind_learns_that_it_has_missed_somethi
 
 
 @pytest.mark.usefixtures("small_journal")
-async def test_a_worker_that_delivers_too_slowly_and_publishes_itself_does_not_collect_what_comes(engine, monkeypatch):
+async def test_a_slow_worker_that_publishes_does_not_buffer_without_limit(engine, monkeypatch):
     monkeypatch.setattr(journal_client, "SLICE_SECONDS", -1)  # a few events in each turn of the loop
     monkeypatch.setattr(journal_client, "MAX_UNDELIVERED", 48 * 1024)
     async with working(engine, "a") as quick, working(engine, "b") as slow:
@@ -188,7 +188,7 @@ async def test_a_worker_that_delivers_too_slowly_and_publishes_itself_does_not_c
 
 
 @pytest.mark.usefixtures("small_journal")
-async def test_a_worker_that_leaves_takes_nothing_more_in(engine, monkeypatch):
+async def test_a_closing_worker_reads_no_more_events(engine, monkeypatch):
     monkeypatch.setattr(journal_client, "SLICE_SECONDS", -1)
     async with working(engine, "a") as quick:
         async with working(engine, "b") as slow:
@@ -211,7 +211,7 @@ async def test_a_worker_that_leaves_takes_nothing_more_in(engine, monkeypatch):
         assert len(told) <= 80
 
 
-async def test_what_is_told_while_the_lock_is_held_is_announced_again(engine):
+async def test_events_buffered_while_the_lock_is_held_are_reported_again(engine):
     async with working(engine) as mine:
         await mine.broker.subscribe("news")
         with connect_raw(engine) as raw:
@@ -228,7 +228,7 @@ async def test_what_is_told_while_the_lock_is_held_is_announced_again(engine):
 
 
 @pytest.mark.usefixtures("small_journal")
-async def test_what_who_has_fallen_behind_tells_reaches_the_others(engine):
+async def test_events_of_a_lagging_worker_reach_others(engine):
     async with working(engine, "a") as quick, working(engine, "b") as slow:
         await quick.broker.subscribe("news")
         for _ in range(100):
@@ -238,7 +238,7 @@ async def test_what_who_has_fallen_behind_tells_reaches_the_others(engine):
 
 
 @pytest.mark.usefixtures("small_journal")
-async def test_more_than_the_journal_takes_at_once_is_told_in_pieces(engine):
+async def test_more_events_than_one_append_takes_are_split(engine):
     async with working(engine) as mine:
         await mine.broker.subscribe("news")
         calls = [mine.broker.publish("news", b"x" * 1000, KEEP) for _ in range(40)]
@@ -246,13 +246,13 @@ async def test_more_than_the_journal_takes_at_once_is_told_in_pieces(engine):
         assert [each.publication.offset for each in mine.events.delivered] == list(range(1, 41))
 
 
-async def test_what_a_worker_asks_for_and_does_not_read_is_not_collected(engine, monkeypatch):
+async def test_unread_replies_are_not_buffered_without_limit(engine, monkeypatch):
     monkeypatch.setattr(worker_connection, "MAX_UNSENT", 8_000_000)
     async with working(engine) as other, Raw(engine) as raw:
         await other.broker.publish("news", b"x" * 1_000_000, KEEP)
         await raw.send(frame(Hello(VERSION, "raw"), *[ReadHistory("news", None, -1, False, 0)] * 100))
         for _ in range(10):
-            await other.broker.publish("other", b"1", KEEP)  # it is not kept waiting
+            await other.broker.publish("other", b"1", KEEP)  # without waiting for the other worker
         await raw.read_until(101)
         assert [len(each.publications) for each in raw.got if isinstance(each, Stream)] == [1] * 100
 
@@ -264,7 +264,7 @@ async def test_a_call_that_fails_within_the_engine_is_refused(engine):
         await mine.broker.publish("news", b"1", KEEP)
 
 
-async def test_a_message_that_no_frame_can_take_is_refused(engine, monkeypatch):
+async def test_a_message_beyond_the_frame_limit_is_refused(engine, monkeypatch):
     monkeypatch.setattr(engine_connection, "MAX_FRAME", 1_000)
     async with working(engine) as mine:
         with pytest.raises(EngineUnavailable, match="too long"):

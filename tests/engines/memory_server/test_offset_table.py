@@ -1,4 +1,4 @@
-"""Publications that workers give the offsets of, and what the engine makes of them."""
+"""Publications whose offsets are assigned by workers, and their storage by the engine."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ KEEP = PublishOptions(history_size=10, history_ttl=300)
 DELTA = replace(KEEP, use_delta=True)
 SLOW = 30.0
 UNKNOWN = Published("unknown", Publication(b"1", offset=1), "epoch", False, None, (1, 1, 1))
-"""In a stream that the engine does not know."""
+"""A publication in a stream that the engine does not have."""
 
 
 async def numbered(worker: Worker, channel: str = "news") -> bool:
-    """Whether the worker gives the next offset of this channel itself."""
+    """Whether the worker assigns the next offset of this channel itself."""
     published = worker.broker.publish(channel, b"?", KEEP)
     return published is await published
 
@@ -43,7 +43,7 @@ async def history(worker: Worker, channel: str = "news") -> list[tuple[int, byte
     return [(each.offset, each.data) for each in (await worker.broker.history(channel)).publications]
 
 
-async def test_the_engine_is_asked_once_in_a_channel_and_knows_the_rest(engine):
+async def test_the_engine_stores_publications_that_workers_append(engine):
     async with working(engine, "a") as a, working(engine, "b") as b:
         for each in (a, b):
             assert not await numbered(each)
@@ -55,14 +55,14 @@ async def test_the_engine_is_asked_once_in_a_channel_and_knows_the_rest(engine):
         assert await history(a) == [(6, b"6")]
 
 
-async def test_history_has_the_size_that_was_published_with(engine):
+async def test_history_has_the_size_of_the_latest_publish(engine):
     async with working(engine) as worker:
         for number in range(1, 6):
             await worker.broker.publish("news", b"%d" % number, replace(KEEP, history_size=number % 3 + 1))
         assert await history(worker) == [(3, b"3"), (4, b"4"), (5, b"5")][-(5 % 3 + 1) :]
 
 
-async def test_what_depends_on_the_publication_before_is_asked_about_and_not_the_next_one(engine):
+async def test_deltas_keys_and_versions_go_to_the_engine(engine):
     async with working(engine, "a") as a, working(engine, "b") as b:
         await b.broker.subscribe("news")
         for each in (a, b):
@@ -72,7 +72,7 @@ async def test_what_depends_on_the_publication_before_is_asked_about_and_not_the
         assert (await b.broker.publish("news", b"6", DELTA)).offset == 6
         assert b.events.delivered[-1].previous.data == b"5"
         assert not await numbered(a)
-        assert await numbered(b)  # it knows the place still
+        assert await numbered(b)  # it still knows the offset slot
         once = replace(KEEP, idempotency_key="k")
         assert [(await each.broker.publish("news", b"9", once)).offset for each in (a, b)] == [9, 9]
         newer = replace(KEEP, version=3)
@@ -82,7 +82,7 @@ async def test_what_depends_on_the_publication_before_is_asked_about_and_not_the
         assert (await b.broker.publish("news", b"12", newer)).offset == 12, "one without a version resets it"
 
 
-async def test_publications_live_as_long_as_the_newest_says(engine):
+async def test_the_newest_publication_defines_the_time_to_live(engine):
     async with working(engine) as worker:
         await worker.broker.publish("news", b"1", replace(KEEP, history_ttl=1))
         await worker.broker.publish("news", b"2", KEEP)
@@ -97,7 +97,7 @@ async def test_publications_live_as_long_as_the_newest_says(engine):
         assert (await worker.broker.publish("gone", b"3", KEEP)).offset == 3
 
 
-async def test_a_stream_whose_time_is_over_has_another_epoch(engine):
+async def test_an_expired_stream_has_a_new_epoch(engine):
     brief = replace(KEEP, history_meta_ttl=1)
     async with working(engine, "a") as a, working(engine, "b") as b:
         first, published = [await each.broker.publish("news", b"1", brief) for each in (a, b)]
@@ -108,7 +108,7 @@ async def test_a_stream_whose_time_is_over_has_another_epoch(engine):
         assert (await b.broker.publish("news", b"2", KEEP)).position == replace(published.position, offset=2)
 
 
-async def test_with_more_streams_than_places_the_engine_is_asked(engine, monkeypatch):
+async def test_streams_beyond_the_offset_slots_use_the_engine(engine, monkeypatch):
     monkeypatch.setattr(offset_slots, "MAX_OFFSET_SLOTS", 2)
     async with working(engine) as worker:
         for channel in ("a", "b", "c"):
@@ -116,7 +116,7 @@ async def test_with_more_streams_than_places_the_engine_is_asked(engine, monkeyp
         assert [await numbered(worker, channel) for channel in ("a", "b", "c")] == [True, True, False]
 
 
-async def test_what_workers_publish_while_the_engine_stands_still_is_kept(folder: Path):
+async def test_publications_during_a_pause_of_the_engine_are_stored(folder: Path):
     with EngineProcess(str(folder / "engine")) as process:
         async with working(process.path, "a") as a, working(process.path, "b") as b:
             await b.broker.subscribe("news")
@@ -128,7 +128,7 @@ async def test_what_workers_publish_while_the_engine_stands_still_is_kept(folder
             assert await history(b) == [(1, b"?"), (2, b"2"), (3, b"3")]
 
 
-async def test_a_long_one_goes_by_the_engine_and_one_too_long_nowhere(engine, monkeypatch):
+async def test_long_publications_use_the_engine_and_too_long_ones_fail(engine, monkeypatch):
     async with working(engine) as worker:
         await worker.broker.subscribe("news")
         await numbered(worker)
@@ -143,7 +143,7 @@ async def test_a_long_one_goes_by_the_engine_and_one_too_long_nowhere(engine, mo
         assert (await worker.broker.publish("news", b"x", KEEP)).offset == 5
 
 
-async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
+async def test_the_engine_is_used_while_the_lock_is_held(engine):
     async with working(engine) as worker:
         await numbered(worker)
         with connect_raw(engine) as raw:
@@ -157,7 +157,7 @@ async def test_the_engine_is_asked_while_somebody_has_the_lock(engine):
         assert await history(worker) == [(1, b"?"), (2, b"2")]
 
 
-async def test_plain_publications_leave_the_engine_what_it_has_to_keep(engine, monkeypatch):
+async def test_publications_without_history_do_not_overwrite_unstored_ones(engine, monkeypatch):
     monkeypatch.setattr(module, "IDLE_SECONDS", 300.0)
     monkeypatch.setattr(module, "SYNC_SECONDS", 300.0)
     async with working(engine) as worker:
@@ -176,7 +176,7 @@ async def test_plain_publications_leave_the_engine_what_it_has_to_keep(engine, m
 @pytest.mark.parametrize(
     "appended", [b"x", encode_record([b"x"], store=True), encode_record([encode(UNKNOWN)], store=True)]
 )
-async def test_an_engine_that_cannot_keep_what_was_published_fails(folder: Path, monkeypatch, appended):
+async def test_an_engine_that_cannot_store_a_publication_fails(folder: Path, monkeypatch, appended):
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     engine = Engine(pipe_prefix=str(folder / "engine."), history_meta_ttl=0)
     await engine.start()

@@ -1,4 +1,4 @@
-"""How messages are put together and taken apart."""
+"""Encoding of messages to frames, and decoding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ decode = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 def framed(*batches: list[bytes]) -> list[bytes]:
-    """What a writer sends of messages that are added in several turns of the loop."""
+    """The frames of messages that are added in several turns of the event loop."""
     sent: list[bytes] = []
 
     async def send() -> None:
@@ -34,23 +34,23 @@ def test_messages_of_one_turn_leave_together():
     assert len(framed([b"1", b"2", b"3"], [b"4"])) == 2
 
 
-def test_nothing_is_sent_of_nothing():
+def test_no_messages_send_no_frame():
     assert framed([], []) == []
 
 
-def test_much_leaves_in_several_frames():
+def test_many_bytes_are_sent_in_several_frames():
     sent = framed([b"x" * (FLUSH_SIZE // 3 + 1)] * 10)
     assert len(sent) == 5
     assert max(map(len, sent)) < FLUSH_SIZE + 100
 
 
-def test_what_is_larger_than_a_frame_should_be_travels_alone():
+def test_a_message_beyond_the_flush_size_is_sent_alone():
     sent = framed([b"1", b"x" * (2 * FLUSH_SIZE), b"2"])
     assert [len(FrameReader(decode).feed(each)) for each in sent] == [1, 1, 1]
 
 
 @given(st.lists(st.lists(st.binary(max_size=300)), max_size=4), st.data())
-def test_wherever_the_bytes_are_cut_the_messages_are_the_same(batches, data):
+def test_frames_are_decoded_from_any_chunks(batches, data):
     sent = b"".join(framed(*batches))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=5)))
     reader = FrameReader(decode)
@@ -58,7 +58,7 @@ def test_wherever_the_bytes_are_cut_the_messages_are_the_same(batches, data):
     assert got == [message for batch in batches for message in batch]
 
 
-def test_a_frame_beyond_the_limit_is_refused_before_it_has_come():
+def test_a_too_long_frame_is_refused_by_its_length():
     with pytest.raises(MalformedFrame, match="a frame of"):
         FrameReader(decode).feed((MAX_FRAME + 1).to_bytes(4, "big"))
 
@@ -73,6 +73,6 @@ def test_a_frame_beyond_the_limit_is_refused_before_it_has_come():
         pytest.param(b"\x91\xc4\x011more", id="more-than-an-array"),
     ],
 )
-def test_what_is_no_array_of_messages_is_refused(noise):
+def test_malformed_frames_are_refused(noise):
     with pytest.raises(MalformedFrame):
         FrameReader(decode).feed(len(noise).to_bytes(4, "big") + noise)

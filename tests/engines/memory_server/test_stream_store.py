@@ -1,4 +1,4 @@
-"""The engine's streams when their time is over, by a clock of the test's own."""
+"""Expiry of the engine's streams, by a clock of the test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FakeOwner(Recorder):
-    """Workers that have published something of which the engine does not know yet."""
+    """Stands for workers with publications that the engine has not stored yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def owner() -> FakeOwner:
     return owner
 
 
-async def test_what_workers_have_published_prolongs_both_lifetimes(owner):
+async def test_publications_of_workers_extend_both_lifetimes(owner):
     owner.now += 4
     owner.published(2, ttl=10, meta_ttl=20)
     owner.now += 9
@@ -65,7 +65,7 @@ async def test_what_workers_have_published_prolongs_both_lifetimes(owner):
     assert owner.removed == []
 
 
-async def test_a_stream_that_is_published_in_as_its_time_is_over_stays(owner):
+async def test_a_publication_during_expiry_keeps_the_stream(owner):
     owner.now += 6
     owner.on_revoke = lambda: owner.published(2)
     owner.streams.sweep()
@@ -73,7 +73,7 @@ async def test_a_stream_that_is_published_in_as_its_time_is_over_stays(owner):
     assert b"2" in await owner.stored()
 
 
-async def test_a_stream_whose_time_is_over_stays_until_workers_know(owner):
+async def test_an_expired_stream_stays_until_its_slot_is_revoked(owner):
     owner.now += 6
     owner.revokes = False
     owner.streams.sweep()
@@ -86,7 +86,7 @@ async def test_a_stream_whose_time_is_over_stays_until_workers_know(owner):
         owner.published(2)
 
 
-async def test_nothing_is_dropped_while_it_is_not_known_what_was_published(owner):
+async def test_nothing_expires_before_publications_are_stored(owner):
     owner.now += 5
     owner.is_synced = False
     owner.streams.sweep()
@@ -96,6 +96,6 @@ async def test_nothing_is_dropped_while_it_is_not_known_what_was_published(owner
     assert await owner.stored() == [b"1", b"2"]
 
 
-def test_a_gap_is_noticed(owner):
+def test_an_offset_gap_is_an_error(owner):
     with pytest.raises(OffsetMismatch):
         owner.published(3)

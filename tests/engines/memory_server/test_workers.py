@@ -1,4 +1,4 @@
-"""What workers have of each other through the engine."""
+"""Events, control messages and presence between workers of one engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def has_control(worker: Worker, *messages: bytes) -> None:
 # ------------------------------------------------------------------------------------------------------ messages
 
 
-async def test_who_has_subscribed_gets_what_others_publish(engine):
+async def test_subscribers_receive_publications_of_other_workers(engine):
     async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
         await a.broker.subscribe("news")
         await b.broker.subscribe("news")
@@ -48,7 +48,7 @@ async def test_who_has_subscribed_gets_what_others_publish(engine):
         assert [each.channel for each in await c.events.deliveries(1)] == ["other"]
 
 
-async def test_a_publisher_has_its_message_before_the_engine_s_answer(engine):
+async def test_a_publisher_receives_its_message_before_the_reply(engine):
     async with working(engine) as worker:
         await worker.broker.subscribe("news")
         for number in range(1, 100):
@@ -56,7 +56,7 @@ async def test_a_publisher_has_its_message_before_the_engine_s_answer(engine):
             assert len(worker.events.delivered) == number
 
 
-async def test_who_has_unsubscribed_gets_no_more(engine):
+async def test_unsubscribed_channels_are_not_delivered(engine):
     async with working(engine) as worker:
         await worker.broker.subscribe("news")
         await worker.broker.unsubscribe("news")
@@ -66,14 +66,14 @@ async def test_who_has_unsubscribed_gets_no_more(engine):
 
 
 @pytest.fixture
-def rung_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers read what has happened when they are called, and only then."""
+def notified_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers read the journal only when they are notified."""
     monkeypatch.setattr(engine_connection, "KEEPALIVE_SECONDS", 1000.0)
 
 
-@pytest.mark.usefixtures("rung_for")
+@pytest.mark.usefixtures("notified_only")
 @pytest.mark.parametrize("options", [PublishOptions(), KEEP])
-async def test_who_has_subscribed_is_called(engine, options):
+async def test_only_subscribers_are_notified(engine, options):
     alike = [each for each in map("news:{}".format, range(30_000)) if bucket_of(each) == 7]
     assert len(alike) > 1
     async with working(engine, "a") as a, working(engine, "b") as b:
@@ -88,8 +88,8 @@ async def test_who_has_subscribed_is_called(engine, options):
         assert [each.channel for each in await a.events.deliveries(1)] == alike[:1]
 
 
-@pytest.mark.usefixtures("rung_for")
-async def test_what_happens_while_much_is_being_delivered_is_not_forgotten(engine):
+@pytest.mark.usefixtures("notified_only")
+async def test_events_during_a_long_delivery_are_delivered(engine):
     async with working(engine, "a") as a, working(engine, "b") as b:
         await a.broker.subscribe("news")
         record = a.events.on_publication
@@ -126,14 +126,14 @@ async def test_a_control_message_for_one_node_reaches_it_alone(engine):
         await has_control(c, b"all")
 
 
-async def test_the_others_hear_the_last_words_of_a_node(engine):
+async def test_the_last_will_of_a_node_reaches_the_others(engine):
     async with working(engine, "a") as a:
         async with working(engine, "b", last_will=b"b is gone"):
             pass
         await has_control(a, b"b is gone")
 
 
-async def test_a_node_that_connects_anew_takes_the_place_of_its_former_connection(engine):
+async def test_a_new_connection_of_a_node_replaces_the_former_one(engine):
     async with working(engine, "a") as a, working(engine, "b") as former:
         await former.broker.subscribe("news")
         async with working(engine, "b") as b:
@@ -154,7 +154,7 @@ async def test_a_node_that_connects_anew_takes_the_place_of_its_former_connectio
 # ------------------------------------------------------------------------------------------------------ presence
 
 
-async def test_presence_is_that_of_all_workers(engine):
+async def test_presence_includes_all_workers(engine):
     async with working(engine, "a") as a, working(engine, "b") as b:
         await a.presence.add("news", "c1", ALICE)
         await b.presence.add("news", "c2", BOB)
@@ -165,7 +165,7 @@ async def test_presence_is_that_of_all_workers(engine):
         assert await b.presence.presence("news") == {"c2": BOB}
 
 
-async def test_entries_of_a_worker_go_with_it(engine):
+async def test_presence_entries_are_removed_with_their_worker(engine):
     async with working(engine, "a") as a:
         await a.presence.add("news", "c1", ALICE)
         async with working(engine, "b") as b:
@@ -187,7 +187,7 @@ NO_STREAM = PublishOptions()
 
 
 def seen(worker: Worker) -> list[tuple[bytes, int, str, bool, bytes | None]]:
-    """What has been delivered, but for when it was published: publisher and engine have each their clock."""
+    """The deliveries without their time, which the publisher or the engine has set."""
     return [
         (
             each.publication.data,
@@ -204,7 +204,7 @@ def payloads(worker: Worker) -> list[bytes]:
     return [each.publication.data for each in worker.events.delivered]
 
 
-async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
+async def test_all_workers_see_publications_in_the_same_order(engine):
     async with working(engine, "a") as a, working(engine, "b") as b, working(engine, "c") as c:
         for each in (a, b, c):
             await each.broker.subscribe("news")
@@ -228,7 +228,7 @@ async def test_all_workers_see_what_all_publish_in_the_same_order(engine):
             assert [each for each in payloads(c) if each.startswith(name)] == payloads_of
 
 
-async def test_what_is_in_no_stream_reaches_its_publisher_with_the_turn_of_the_loop(engine):
+async def test_publications_without_stream_are_delivered_within_the_loop_turn(engine):
     async with working(engine) as mine:
         await mine.broker.subscribe("news")
         for _ in range(2):
@@ -243,7 +243,7 @@ async def test_what_is_in_no_stream_reaches_its_publisher_with_the_turn_of_the_l
 
 
 @pytest.mark.parametrize("options", [KEEP, DELTA, PublishOptions(idempotency_key="k")])
-async def test_a_publisher_has_its_message_once_and_before_the_answer(engine, options):
+async def test_a_publisher_receives_its_message_once_and_before_the_reply(engine, options):
     async with working(engine) as mine:
         await mine.broker.subscribe("news")
         for count in (1, 2):
@@ -257,7 +257,7 @@ async def test_a_publisher_has_its_message_once_and_before_the_answer(engine, op
         assert b"3" not in payloads(mine)
 
 
-async def test_a_publisher_gets_deltas_with_what_was_before(engine):
+async def test_deltas_come_with_the_previous_publication(engine):
     async with working(engine, "a") as a, working(engine, "b") as b:
         await a.broker.subscribe("news")
         await b.broker.publish("news", b"1", DELTA)
@@ -282,7 +282,7 @@ async def test_joins_and_publications_of_one_worker_keep_their_order(engine):
         assert order == ["publication", "join", "publication", "join"]
 
 
-async def test_what_a_publisher_does_not_wait_for_any_more_reaches_its_subscribers(engine):
+async def test_a_cancelled_publish_reaches_subscribers(engine):
     async with working(engine) as mine:
         await mine.broker.subscribe("news")
         publishing = asyncio.ensure_future(mine.broker.publish("news", b"1", NO_STREAM))
@@ -292,7 +292,7 @@ async def test_what_a_publisher_does_not_wait_for_any_more_reaches_its_subscribe
         assert payloads(mine) == [b"1"]
 
 
-async def test_publications_longer_than_a_read_arrive_whole_and_in_order(engine):
+async def test_long_publications_arrive_complete_and_in_order(engine):
     sent = [bytes([number]) * size for number, size in enumerate((10, 300_000, 10, 2_000_000, 70_000, 10))]
     async with working(engine, "a") as a, working(engine, "b") as b:
         for each in (a, b):

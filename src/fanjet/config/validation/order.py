@@ -5,7 +5,6 @@ from itertools import chain
 from fanjet.config.errors import ConfigError
 from fanjet.config.tree.root import Config
 from fanjet.config.validation import (
-    additions,
     admin,
     brokers,
     client,
@@ -15,6 +14,7 @@ from fanjet.config.validation import (
     patterns,
     proxies,
     rpc,
+    stricter_rules,
     tokens,
     transforms,
 )
@@ -39,14 +39,14 @@ RULES: tuple[Rule, ...] = (
     transforms.unidirectional_responses,
     brokers.map_broker_type,
     rpc.default_proxy,
-    additions.map_meta_ttl,
-    additions.reserved_map_namespaces,
-    additions.table_prefixes,
-    additions.map_stream_retention,
+    stricter_rules.map_meta_ttl,
+    stricter_rules.reserved_map_namespaces,
+    stricter_rules.table_prefixes,
+    stricter_rules.map_stream_retention,
     endpoints.handler_prefixes,
     endpoints.distinct_paths,
-    additions.resource_detectors,
-    additions.own_keys,
+    stricter_rules.resource_detectors,
+    stricter_rules.own_keys,
     tokens.claim_mappings,
     tokens.jwks_providers,
     patterns.channel_patterns,

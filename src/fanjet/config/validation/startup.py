@@ -20,47 +20,47 @@ ERROR_MODES = ("", "transport")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class StartupProblem:
     """Why the server does not start: the log line's message and fields."""
 
     message: str
     fields: dict[str, object] = field(default_factory=dict)
 
 
-Refusals = Iterator[Refusal]
+StartupProblems = Iterator[StartupProblem]
 
 
-def start_refusals(config: Config, token_refusals: Iterable[Refusal] = ()) -> Refusals:
+def startup_problems(config: Config, token_problems: Iterable[StartupProblem] = ()) -> StartupProblems:
     """Yield what keeps a valid configuration from starting, in the order of the start sequence.
 
-    `token_refusals`: what is found where tokens are verified, looked at when its turn comes.
+    `token_problems`: what is found where tokens are verified, looked at when its turn comes.
     """
     yield from engines(config)
-    yield from token_refusals
+    yield from token_problems
     for check in CHECKS:
         yield from check(config)
 
 
-def engines(config: Config) -> Refusals:
+def engines(config: Config) -> StartupProblems:
     """Types of engine, broker, presence manager and controller are known."""
     message = "configure engines error"
     needs_engine = not (config.broker.enabled and config.presence_manager.enabled)
     if needs_engine and config.engine.type not in ENGINES:
-        yield Refusal(message, {"error": f"unknown engine type: {config.engine.type}"})
+        yield StartupProblem(message, {"error": f"unknown engine type: {config.engine.type}"})
     yield from missing_libraries(config, message)
     yield from partitions(config, message)
     yield from presence_on_replicas(config, message)
     redisnats = config.broker.enabled and config.broker.type == "redisnats"
     if redisnats and not config.enable_unreleased_features:
-        yield Refusal(message, {"error": "redisnats broker requires enable_unreleased_features on"})
+        yield StartupProblem(message, {"error": "redisnats broker requires enable_unreleased_features on"})
     if config.presence_manager.enabled and config.presence_manager.type not in ENGINES:
-        yield Refusal(message, {"error": f"unknown presence manager type: {config.presence_manager.type}"})
+        yield StartupProblem(message, {"error": f"unknown presence manager type: {config.presence_manager.type}"})
     if config.controller.enabled and config.controller.type not in CONTROLLERS:
         reason = f"unknown controller type: {config.controller.type}"
-        yield Refusal(message, {"error": f"error creating controller: {reason}"})
+        yield StartupProblem(message, {"error": f"error creating controller: {reason}"})
 
 
-def partitions(config: Config, message: str) -> Refusals:
+def partitions(config: Config, message: str) -> StartupProblems:
     """The number of partitions of sharded PUB/SUB is one, and one for which there are tags, if those are wanted."""
     own = config.broker.enabled
     named = (
@@ -74,23 +74,25 @@ def partitions(config: Config, message: str) -> Refusals:
     if own and config.broker.type == "redisnats":
         for key in ("sharded_pub_sub_partitions", "group_sharded_pub_sub_by_node", "subscribe_on_replica"):
             if getattr(config.broker.redis, key):
-                yield Refusal(message, {"error": f"broker.redis.{key}: redisnats publishes nothing through Redis"})
+                yield StartupProblem(
+                    message, {"error": f"broker.redis.{key}: redisnats publishes nothing through Redis"}
+                )
     for place, redis, is_used in sections:
         count = redis.sharded_pub_sub_partitions
         if not is_used:
             continue
         if count < 0:
-            yield Refusal(message, {"error": f"{place}.sharded_pub_sub_partitions: must not be negative"})
+            yield StartupProblem(message, {"error": f"{place}.sharded_pub_sub_partitions: must not be negative"})
         elif redis.use_precomputed_partition_tags and count not in PARTITION_COUNTS:
             counts = ", ".join(map(str, PARTITION_COUNTS))
             reason = f"use_precomputed_partition_tags: sharded_pub_sub_partitions must be one of {counts}"
-            yield Refusal(message, {"error": f"{place}.{reason}"})
+            yield StartupProblem(message, {"error": f"{place}.{reason}"})
         if redis.group_sharded_pub_sub_by_node and not count:
             reason = "group_sharded_pub_sub_by_node: sharded_pub_sub_partitions must be set"
-            yield Refusal(message, {"error": f"{place}.{reason}"})
+            yield StartupProblem(message, {"error": f"{place}.{reason}"})
 
 
-def presence_on_replicas(config: Config, message: str) -> Refusals:
+def presence_on_replicas(config: Config, message: str) -> StartupProblems:
     """What reads presence from replicas does not write there (07 §22.3)."""
     own = config.presence_manager.enabled
     named = ((f"presence_managers.{each.name}.redis", each.redis, each.enabled) for each in config.presence_managers)
@@ -102,58 +104,60 @@ def presence_on_replicas(config: Config, message: str) -> Refusals:
     for place, redis, is_used in sections:
         if is_used and redis.presence_read_from_replica and not redis.presence_hash_field_ttl:
             reason = "needs presence_hash_field_ttl, without which reading presence removes what has expired"
-            yield Refusal(message, {"error": f"{place}.presence_read_from_replica: {reason}"})
+            yield StartupProblem(message, {"error": f"{place}.presence_read_from_replica: {reason}"})
 
 
-def missing_libraries(config: Config, message: str) -> Refusals:
+def missing_libraries(config: Config, message: str) -> StartupProblems:
     """What NATS and PostgreSQL need is installed."""
     controller = config.controller.type if config.controller.enabled else ""
     brokers = {each.type for each in config.brokers if each.enabled}
     if config.broker.enabled:
         brokers.add(config.broker.type)
     if brokers & {"nats", "redisnats"} and find_spec("nats") is None:
-        yield Refusal(message, {"error": "the NATS broker needs the package of the extra fanjet[nats]"})
+        yield StartupProblem(message, {"error": "the NATS broker needs the package of the extra fanjet[nats]"})
     if controller == "nats" and find_spec("nats") is None:
-        yield Refusal(message, {"error": "the NATS controller needs the package of the extra fanjet[nats]"})
+        yield StartupProblem(message, {"error": "the NATS controller needs the package of the extra fanjet[nats]"})
     if controller == "postgres" and find_spec("asyncpg") is None:
-        yield Refusal(message, {"error": "the PostgreSQL controller needs the package of the extra fanjet[postgres]"})
+        yield StartupProblem(
+            message, {"error": "the PostgreSQL controller needs the package of the extra fanjet[postgres]"}
+        )
 
 
-def pings(config: Config) -> Refusals:
+def pings(config: Config) -> StartupProblems:
     """A pong is due before the next ping: a plain comparison, negative values included."""
     ping, pong = config.client.ping_interval, config.client.pong_timeout
     if _serves_clients(config) and ping <= pong:
         fields: dict[str, object] = {"ping_interval": format_duration(ping), "pong_timeout": format_duration(pong)}
-        yield Refusal("ping_interval must be greater than pong_timeout", fields)
+        yield StartupProblem("ping_interval must be greater than pong_timeout", fields)
 
 
-def error_modes(config: Config) -> Refusals:
+def error_modes(config: Config) -> StartupProblems:
     """The error mode of the API is known."""
     http, grpc = config.http_api, config.grpc_api
     reason = "invalid value: {}, possible choices are: transport"
     if not http.disabled and http.error_mode not in ERROR_MODES:
-        yield Refusal("error in config", {"error": reason.format(http.error_mode)})
+        yield StartupProblem("error in config", {"error": reason.format(http.error_mode)})
     if grpc.enabled and grpc.error_mode not in ERROR_MODES:
         error = f"can't extract grpc error mode: {reason.format(grpc.error_mode)}"
-        yield Refusal("error creating GRPC API server", {"error": error})
+        yield StartupProblem("error creating GRPC API server", {"error": error})
 
 
-def http3(config: Config) -> Refusals:
+def http3(config: Config) -> StartupProblems:
     """HTTP/3 needs TLS with given certificates, WebTransport needs HTTP/3."""
     http = config.http_server
     if config.webtransport.enabled and not http.http3.enabled:
-        yield Refusal("can not enable webtransport without experimental HTTP/3")
+        yield StartupProblem("can not enable webtransport without experimental HTTP/3")
     if http.http3.enabled and http.tls_autocert.enabled:
-        yield Refusal("can not use HTTP/3 with autocert")
+        yield StartupProblem("can not use HTTP/3 with autocert")
     elif http.http3.enabled and not http.tls.enabled:
-        yield Refusal("HTTP/3 requires TLS configured")
+        yield StartupProblem("HTTP/3 requires TLS configured")
     elif http.http3.enabled and http.tls.client_ca_pem:
-        yield Refusal("HTTP/3 cannot verify client certificates: http_server.tls.client_ca_pem must be empty")
+        yield StartupProblem("HTTP/3 cannot verify client certificates: http_server.tls.client_ca_pem must be empty")
     elif http.http3.enabled and find_spec("aioquic") is None:
-        yield Refusal("HTTP/3 needs the packages of the extra fanjet[http3], which are not installed")
+        yield StartupProblem("HTTP/3 needs the packages of the extra fanjet[http3], which are not installed")
 
 
-def stream_proxies(config: Config) -> Refusals:
+def stream_proxies(config: Config) -> StartupProblems:
     """Subscription streams are for gRPC alone (06 §12)."""
     named = {proxy.name: proxy for proxy in config.proxies}
     for options in (config.channel.without_namespace, *config.channel.namespaces):
@@ -161,10 +165,10 @@ def stream_proxies(config: Config) -> Refusals:
         proxy = named.get(name, config.channel.proxy.subscribe_stream)
         if options.subscribe_stream_proxy_enabled and proxy.endpoint.startswith("http"):
             message = "error creating subscribe stream proxy – only GRPC endpoints supported"
-            yield Refusal(message, {"name": name})
+            yield StartupProblem(message, {"name": name})
 
 
-CHECKS: tuple[Callable[[Config], Refusals], ...] = (stream_proxies, pings, error_modes, http3)
+CHECKS: tuple[Callable[[Config], StartupProblems], ...] = (stream_proxies, pings, error_modes, http3)
 
 
 def _serves_clients(config: Config) -> bool:
