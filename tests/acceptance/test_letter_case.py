@@ -486,7 +486,7 @@ PROLONGING = {"refresh": 3005, "sub_refresh": 2501}
 
 
 def test_every_kind_of_proxy_reply_has_rows() -> None:
-    found = {kind.name for kind in vars(event_kinds).values() if isinstance(kind, event_kinds.Kind)}
+    found = {kind.name for kind in vars(event_kinds).values() if isinstance(kind, event_kinds.EventKind)}
     assert RESULTS.keys() == found
 
 

@@ -51,7 +51,7 @@ class FakeNode:
     published: list[tuple[str, Publication, bool]] = field(default_factory=list)
     commands: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     active: dict[str, int] = field(default_factory=dict)
-    patience: list[float] = field(default_factory=list)
+    survey_timeout: list[float] = field(default_factory=list)
     """How many seconds other nodes were given to tell their channels."""
     rpc_methods: dict[str, RPCMethod] = field(default_factory=dict)
 
@@ -140,7 +140,7 @@ class FakeNode:
         return [NODE]
 
     async def channels(self, pattern: str, *, within: float) -> dict[str, int]:
-        self.patience.append(within)
+        self.survey_timeout.append(within)
         self._fail()
         if pattern == "[":
             raise ReplyError(ERROR_INTERNAL)

@@ -36,7 +36,7 @@ async def test_channels_answers_counts_by_name(call: Call, node: FakeNode) -> No
     node.active = {"ns:a": 2, "b": 1}
     assert await call("channels", pattern="ns:") == {"result": {"channels": {"ns:a": {"num_clients": 2}}}}
     assert await call("channels", pattern="x") == {"result": {"channels": {}}}
-    assert node.patience == [9, 9]
+    assert node.survey_timeout == [9, 9]
 
 
 async def test_an_invalid_pattern_is_an_internal_error(call: Call) -> None:

@@ -9,7 +9,7 @@ from fanjet.api.errors import ApiError, BadRequest, UnrecoverablePosition
 from fanjet.api.results import (
     BroadcastResult,
     ClientInfo,
-    Done,
+    EmptyResult,
     HistoryResult,
     NodeResult,
     PresenceResult,
@@ -17,14 +17,14 @@ from fanjet.api.results import (
     PublishResponse,
     PublishResult,
     Result,
-    payload,
+    optional_payload,
 )
 
 
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
-        pytest.param(Done(), b"{}", id="nothing"),
+        pytest.param(EmptyResult(), b"{}", id="nothing"),
         pytest.param(PublishResult(), b"{}", id="no-position"),
         pytest.param(PublishResult(2**64 - 1, "e"), b'{"offset":18446744073709551615,"epoch":"e"}', id="position"),
         pytest.param(
@@ -35,7 +35,7 @@ from fanjet.api.results import (
         pytest.param(HistoryResult([], "", 0), b'{"publications":[],"epoch":"","offset":0}', id="always-present"),
         pytest.param(PresenceResult({}), b'{"presence":{}}', id="empty-map"),
         pytest.param(
-            PresenceResult({"c": ClientInfo("", "c", payload(b'{"n" :1.0}'))}),
+            PresenceResult({"c": ClientInfo("", "c", optional_payload(b'{"n" :1.0}'))}),
             b'{"presence":{"c":{"user":"","client":"c","conn_info":{"n" :1.0}}}}',
             id="payload-as-written",
         ),
@@ -53,12 +53,12 @@ def test_zero_values_are_omitted_but_for_those_always_present(result: Result, ex
 @pytest.mark.parametrize("data", [b"hi", b"{", b"1,2", b'"\xff"', b" ", b"NaN", b'1},{"offset":2'])
 def test_payloads_that_are_not_json_cannot_be_written(data: bytes) -> None:
     with pytest.raises(PayloadNotJSON):
-        encode_success(HistoryResult([Publication(payload(data))], "e", 1))
+        encode_success(HistoryResult([Publication(optional_payload(data))], "e", 1))
 
 
 def test_deep_payloads_can_be_written() -> None:
     data = b"[" * 5000 + b"]" * 5000
-    assert data in encode_success(HistoryResult([Publication(payload(data))], "e", 1))
+    assert data in encode_success(HistoryResult([Publication(optional_payload(data))], "e", 1))
 
 
 @pytest.mark.parametrize("error", [BadRequest(), UnrecoverablePosition()])

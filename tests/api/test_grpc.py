@@ -153,7 +153,7 @@ async def test_the_client_s_deadline_is_that_of_the_question_to_other_nodes(
     methods: Any = GrpcApi(node, key="").service().methods
     head = [(b":method", b"POST"), (b"content-type", b"application/grpc"), *deadline]
     await methods["Channels"].keywords["handler"](b"", CallHead(head))
-    assert node.patience == [seconds]
+    assert node.survey_timeout == [seconds]
 
 
 async def test_a_batch_is_answered_in_order(server: Server, name: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .errors import ApiError
     from .requests import BatchRequest
 
-_COMMANDS: Final = [METHODS[name] for name in Command.__struct_fields__]
+_BATCH_METHODS: Final = [METHODS[name] for name in Command.__struct_fields__]
 
 Reply: TypeAlias = dict[str, Result]
 """What became of one command, in its only item: the result by the command's name, or the error as `error`."""
@@ -29,22 +29,22 @@ Reply: TypeAlias = dict[str, Result]
 async def run_batch(calls: Calls, request: BatchRequest) -> list[Reply]:
     """Run the commands one after another or side by side; one reply for each, in their order. Errors stop nothing."""
     if not calls.node.keeps_order:
-        run = _run_side_by_side if request.parallel else _run_one_by_one
+        run = _run_concurrently if request.parallel else _run_sequentially
         return await run(calls, request.commands)
-    if request.parallel and not all(map(_publishes, request.commands)):
-        return await _run_side_by_side(calls, request.commands)
+    if request.parallel and not all(map(_is_publish, request.commands)):
+        return await _run_concurrently(calls, request.commands)
     replies: list[Reply] = []
-    for publishes, commands in groupby(request.commands, _publishes):
-        run = _run_in_line if publishes else _run_one_by_one
+    for publishes, commands in groupby(request.commands, _is_publish):
+        run = _run_pipelined if publishes else _run_sequentially
         replies += await run(calls, commands)
     return replies
 
 
-async def _run_side_by_side(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
+async def _run_concurrently(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
     return await run_all(_reply(calls, command) for command in commands)
 
 
-async def _run_one_by_one(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
+async def _run_sequentially(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
     replies = []
     time_slice = TimeSlice()
     for command in commands:
@@ -54,11 +54,11 @@ async def _run_one_by_one(calls: Calls, commands: Iterable[Command | None]) -> l
     return replies
 
 
-async def _run_in_line(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
+async def _run_pipelined(calls: Calls, commands: Iterable[Command | None]) -> list[Reply]:
     return await run_in_order(_reply(calls, command) for command in commands)
 
 
-def _publishes(command: Command | None) -> bool:
+def _is_publish(command: Command | None) -> bool:
     """Whether it is carried out in its turn without waiting for those before it."""
     return command is not None and command.publish is not None
 
@@ -66,7 +66,7 @@ def _publishes(command: Command | None) -> bool:
 async def _reply(calls: Calls, command: Command | None) -> Reply:
     if command is None:
         return _failure(calls.as_error(BadRequest(), "unknown"))
-    for method in _COMMANDS:
+    for method in _BATCH_METHODS:
         name = method.name
         request = getattr(command, name)
         if request is not None:

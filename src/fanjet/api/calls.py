@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from .node import Node
     from .requests import Request
 
-    Run = Callable[[Any], Awaitable[Result]]
+    Runner = Callable[[Any], Awaitable[Result]]
     """Takes a request of some method; see `Method.run`."""
 
-_ABOUT_ONE_CHANNEL = (
+_SINGLE_CHANNEL_REQUESTS = (
     PublishRequest,
     MapPublishRequest,
     MapRemoveRequest,
@@ -70,27 +70,27 @@ class Calls:
         self._traces = traces
         self._metrics = ApiMetrics() if metrics is None else metrics
         self._protocol = protocol
-        self._runs = {name: self._observed(method) for name, method in METHODS.items()}
+        self._runners = {name: self._instrumented(method) for name, method in METHODS.items()}
 
     def run(self, method: Method, request: Any) -> Awaitable[Result]:
         """Carry out one command. May raise anything, awaited or not; see `as_api_error`."""
-        return self._runs[method.name](request)
+        return self._runners[method.name](request)
 
-    def runner(self, method: Method) -> Run:
+    def runner(self, method: Method) -> Runner:
         """What `run` does for this method."""
-        return self._runs[method.name]
+        return self._runners[method.name]
 
-    def _observed(self, method: Method) -> Run:
+    def _instrumented(self, method: Method) -> Runner:
         """What is counted and told about commands of a method while they are carried out: about others nothing is
         asked."""
         run = self._timed(method)
         if method.name == "rpc":
-            run = self._timed_by_procedure(run)
+            run = self._timed_by_rpc_method(run)
         if method.name == "broadcast":
-            run = self._with_failures_counted(run)
-        return run if self._traces is None else self._described(run, self._traces)
+            run = self._counting_failures(run)
+        return run if self._traces is None else self._traced(run, self._traces)
 
-    def _timed(self, method: Method) -> Run:
+    def _timed(self, method: Method) -> Runner:
         node, run, result_type = self.node, method.run, method.result_type
         observe = self._metrics.durations.cell(self._protocol, method.name).observe
 
@@ -102,11 +102,11 @@ class Calls:
                 observe(perf_counter() - began)
                 raise
             if not isinstance(answer, result_type):  # takes a quarter of what it takes to ask about all `Result`s
-                return timed_to_the_end(answer, began)
+                return timed_async(answer, began)
             observe(perf_counter() - began)
             return answer
 
-        async def timed_to_the_end(answer: Awaitable[Result], began: float) -> Result:
+        async def timed_async(answer: Awaitable[Result], began: float) -> Result:
             try:
                 return await answer
             finally:
@@ -114,7 +114,7 @@ class Calls:
 
         return timed
 
-    def _timed_by_procedure(self, run: Run) -> Run:
+    def _timed_by_rpc_method(self, run: Runner) -> Runner:
         async def timed(request: RPCRequest) -> Result:
             began = perf_counter()
             try:
@@ -126,23 +126,23 @@ class Calls:
 
         return timed
 
-    def _with_failures_counted(self, run: Run) -> Run:
+    def _counting_failures(self, run: Runner) -> Runner:
         async def counted(request: BroadcastRequest) -> Result:
             result = await run(request)
             assert isinstance(result, BroadcastResult)
             for response in result.responses:
                 if response.error is not None:
-                    self.fail("broadcast_publish", str(response.error.code))
+                    self.count_failure("broadcast_publish", str(response.error.code))
             return result
 
         return counted
 
-    def _described(self, run: Run, traces: Traces) -> Run:
-        async def described(request: Any) -> Result:
+    def _traced(self, run: Runner, traces: Traces) -> Runner:
+        async def traced(request: Any) -> Result:
             _describe(traces, request)
             return await run(request)
 
-        return described
+        return traced
 
     async def execute(self, method: Method, request: Request) -> Result:
         """Carry out one command. Raises `ApiError` and, when it is cancelled, `CancelledError`; nothing else."""
@@ -154,12 +154,12 @@ class Calls:
     def as_error(self, error: Exception, method: str) -> ApiError:
         """What the caller is told about the exception being handled. It is counted."""
         known = as_api_error(error, method)
-        self.fail(method, str(known.code))
+        self.count_failure(method, str(known.code))
         if self._traces is not None:
             self._traces.fail(f"{known.code}: {known.message}")
         return known
 
-    def fail(self, method: str, error: str) -> None:
+    def count_failure(self, method: str, error: str) -> None:
         """Count a failure, by the code that the caller is told or `read_body`, `unmarshal`, `marshal`."""
         self._metrics.errors.cell(self._protocol, method, error).value += 1
 
@@ -168,5 +168,5 @@ def _describe(traces: Traces, request: Any) -> None:
     """What it is about, where it changes something."""
     if isinstance(request, BroadcastRequest):
         traces.describe("centrifugo.num_channels", len(request.channels))
-    elif isinstance(request, _ABOUT_ONE_CHANNEL):
+    elif isinstance(request, _SINGLE_CHANNEL_REQUESTS):
         traces.describe("centrifugo.channel", request.channel)

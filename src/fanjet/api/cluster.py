@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import BadRequest, NotFound
-from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult, RPCResult, payload
-from .survey_timeout import patience
+from .results import ChannelInfo, ChannelsResult, InfoResult, Metrics, NodeResult, RPCResult, optional_payload
+from .survey_timeout import survey_timeout
 
 if TYPE_CHECKING:
     from fanjet.node.registry import NodeInfo, NodeMetrics
@@ -22,7 +22,7 @@ async def info(node: Node, _request: InfoRequest) -> InfoResult:
 
 async def channels(node: Node, request: ChannelsRequest) -> ChannelsResult:
     """Active channels that match a glob."""
-    counts = await node.channels(request.pattern, within=patience.get())
+    counts = await node.channels(request.pattern, within=survey_timeout.get())
     return ChannelsResult({name: ChannelInfo(count) for name, count in counts.items()})
 
 
@@ -33,7 +33,7 @@ async def rpc(node: Node, request: RPCRequest) -> RPCResult:
     procedure = node.rpc_methods.get(request.method)
     if procedure is None:
         raise NotFound
-    return RPCResult(payload(await procedure(bytes(request.params))))
+    return RPCResult(optional_payload(await procedure(bytes(request.params))))
 
 
 def _node_result(node: NodeInfo) -> NodeResult:

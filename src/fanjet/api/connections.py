@@ -11,14 +11,14 @@ from fanjet.protocol.publication import StreamPosition
 
 from .errors import BadRequest
 from .payloads import payload_of
-from .results import Done
+from .results import EmptyResult
 
 if TYPE_CHECKING:
     from .node import Node
     from .requests import DisconnectRequest, RefreshRequest, SubscribeRequest, UnsubscribeRequest
 
 
-async def subscribe(node: Node, request: SubscribeRequest) -> Done:
+async def subscribe(node: Node, request: SubscribeRequest) -> EmptyResult:
     """Make server-side subscriptions, or renew them, for the matching connections."""
     if not request.channel:
         raise BadRequest
@@ -38,29 +38,29 @@ async def subscribe(node: Node, request: SubscribeRequest) -> Done:
         ),
         None if since is None else StreamPosition(since.offset, since.epoch),
     )
-    return Done()
+    return EmptyResult()
 
 
-async def unsubscribe(node: Node, request: UnsubscribeRequest) -> Done:
+async def unsubscribe(node: Node, request: UnsubscribeRequest) -> EmptyResult:
     """End subscriptions, client-side ones too. Without a channel nothing is to be done (05 Q2)."""
     if request.channel:
         node.resolve(request.channel)
         connection_filter = ConnectionFilter(request.user, request.client, request.session)
         await node.unsubscribe(connection_filter, request.channel, UNSUBSCRIBE_SERVER)
-    return Done()
+    return EmptyResult()
 
 
-async def disconnect(node: Node, request: DisconnectRequest) -> Done:
+async def disconnect(node: Node, request: DisconnectRequest) -> EmptyResult:
     """Close the matching connections; that may take a while after the answer."""
     custom = request.disconnect
     await node.disconnect(
         ConnectionFilter(request.user, request.client, request.session, dict.fromkeys(request.whitelist)),
         DISCONNECT_FORCE if custom is None else Disconnect(custom.code, custom.reason),
     )
-    return Done()
+    return EmptyResult()
 
 
-async def refresh(node: Node, request: RefreshRequest) -> Done:
+async def refresh(node: Node, request: RefreshRequest) -> EmptyResult:
     """Move the expiry of the matching connections."""
     await node.refresh(
         ConnectionFilter(request.user, request.client, request.session),
@@ -68,4 +68,4 @@ async def refresh(node: Node, request: RefreshRequest) -> Done:
         expire_at=request.expire_at,
         info=bytes(request.info),
     )
-    return Done()
+    return EmptyResult()

@@ -57,7 +57,7 @@ class UnrecoverablePosition(ApiError):  # noqa: N818
     code, message, http_status = 112, "unrecoverable position", 416
 
 
-_PASSED_ON = {error.code: error for error in (UnknownChannel, UnrecoverablePosition)}
+_FORWARDED = {error.code: error for error in (UnknownChannel, UnrecoverablePosition)}
 
 
 def as_api_error(error: Exception, method: str) -> ApiError:
@@ -65,7 +65,7 @@ def as_api_error(error: Exception, method: str) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ReplyError):
-        return _PASSED_ON.get(error.error.code, InternalError)()
+        return _FORWARDED.get(error.error.code, InternalError)()
     if isinstance(error, EngineUnavailable | HistoryNotAvailable):
         log.error("API command failed in the engine", method=method, error=error)
     else:

@@ -18,7 +18,7 @@ from .methods import METHODS
 from .proto.api_pb2 import DESCRIPTOR, BatchRequest, BatchResponse, Error
 from .protobuf import fill
 from .requests import BatchRequest as BatchCommands
-from .survey_timeout import GRPC_SECONDS, patience
+from .survey_timeout import GRPC_SECONDS, survey_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,27 +87,27 @@ class GrpcApi:
 
         return handle
 
-    def _handler(self, described: MethodDescriptor) -> UnaryHandler:
-        if described.name == "Batch":
+    def _handler(self, descriptor: MethodDescriptor) -> UnaryHandler:
+        if descriptor.name == "Batch":
             return self._batch()
-        method = _METHODS.get(described.name.lower())
-        return _unimplemented(described.name) if method is None else self._method(method, described)
+        method = _METHODS.get(descriptor.name.lower())
+        return _unimplemented(descriptor.name) if method is None else self._method(method, descriptor)
 
-    def _method(self, method: Method, described: MethodDescriptor) -> UnaryHandler:
+    def _method(self, method: Method, descriptor: MethodDescriptor) -> UnaryHandler:
         calls, run, name = self._calls, self._calls.run, method.name
-        request_class: Any = GetMessageClass(described.input_type)
-        response_class: Any = GetMessageClass(described.output_type)
+        request_class: Any = GetMessageClass(descriptor.input_type)
+        response_class: Any = GetMessageClass(descriptor.output_type)
         read = struct_reader(request_class, method.request_type)
 
         async def handle(message: bytes, head: CallHead) -> bytes:
-            _take_patience(head)
+            _set_survey_timeout(head)
             request = read(parse(request_class, message))
             response = response_class()
             try:
                 fill(response.result, await run(method, request))
             except Exception as failure:
                 error = calls.as_error(failure, name)
-                if self._by_status(head):
+                if self._uses_status_errors(head):
                     raise _as_status(error) from None
                 response.error.CopyFrom(_error(error))
             return cast("bytes", response.SerializeToString())
@@ -119,7 +119,7 @@ class GrpcApi:
         read = struct_reader(BatchRequest, BatchCommands)
 
         async def handle(message: bytes, head: CallHead) -> bytes:
-            _take_patience(head)
+            _set_survey_timeout(head)
             response = BatchResponse()
             for reply in await run_batch(calls, read(parse(BatchRequest, message))):
                 answer = response.replies.add()
@@ -129,7 +129,7 @@ class GrpcApi:
 
         return handle
 
-    def _by_status(self, head: CallHead) -> bool:
+    def _uses_status_errors(self, head: CallHead) -> bool:
         return self._transport_errors or head.first(b"x-centrifugo-error-mode") == b"transport"
 
 
@@ -147,8 +147,8 @@ class KeyCheck:
             raise GrpcError(StatusCode.UNAUTHENTICATED, "unauthenticated")
 
 
-def _take_patience(head: CallHead) -> None:
-    patience.set(GRPC_SECONDS if head.timeout is None else head.timeout)
+def _set_survey_timeout(head: CallHead) -> None:
+    survey_timeout.set(GRPC_SECONDS if head.timeout is None else head.timeout)
 
 
 def _unimplemented(name: str) -> UnaryHandler:

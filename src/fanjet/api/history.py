@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fanjet.protocol.publication import StreamPosition
 
 from .errors import BadRequest, NotAvailable
-from .results import Done, HistoryResult, Publication, client_info, payload
+from .results import EmptyResult, HistoryResult, Publication, client_info, optional_payload
 
 if TYPE_CHECKING:
     from fanjet.config.tree.channel import ChannelOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 async def history(node: Node, request: HistoryRequest) -> HistoryResult:
     """Read the stream of a channel. A client's page limit does not apply."""
-    options = _options_with_history(node, request.channel)
+    options = _require_history(node, request.channel)
     since = request.since
     read = await node.history(
         request.channel,
@@ -31,14 +31,14 @@ async def history(node: Node, request: HistoryRequest) -> HistoryResult:
     return HistoryResult([_publication(one) for one in read.publications], read.top.epoch, read.top.offset)
 
 
-async def history_remove(node: Node, request: HistoryRemoveRequest) -> Done:
+async def history_remove(node: Node, request: HistoryRemoveRequest) -> EmptyResult:
     """Drop the retained publications; offset and epoch stay."""
-    _options_with_history(node, request.channel)
+    _require_history(node, request.channel)
     await node.remove_history(request.channel)
-    return Done()
+    return EmptyResult()
 
 
-def _options_with_history(node: Node, channel: str) -> ChannelOptions:
+def _require_history(node: Node, channel: str) -> ChannelOptions:
     if not channel:
         raise BadRequest
     options = node.resolve(channel)
@@ -49,7 +49,7 @@ def _options_with_history(node: Node, channel: str) -> ChannelOptions:
 
 def _publication(stored: publication.Publication) -> Publication:
     return Publication(
-        data=payload(stored.data),
+        data=optional_payload(stored.data),
         info=None if stored.info is None else client_info(stored.info),
         offset=stored.offset,
         tags=stored.tags or None,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .results import Result
 
     T = TypeVar("T")
-    Work = Callable[[Exchange, T], Coroutine[Any, Any, None] | CallbackChain | None]
+    Handler = Callable[[Exchange, T], Coroutine[Any, Any, None] | CallbackChain | None]
     """Carries out what was decoded from a body and answers, whatever happens; what is left of it is to be awaited."""
 
 log = get_logger(__name__)
@@ -64,19 +64,21 @@ class HttpApi:
         """Endpoints by path. `prefix` has no slash at its end, but for being one (05 §2.2)."""
         base = prefix.rstrip("/")
         routes = {
-            f"{base}/{name}": self._endpoint(DocumentDecoder(method.request_type).decode, self._work_of(method), name)
+            f"{base}/{name}": self._endpoint(
+                DocumentDecoder(method.request_type).decode, self._method_handler(method), name
+            )
             for name, method in METHODS.items()
         }
         batch = DocumentDecoder(BatchRequest).decode
-        routes[f"{base}/batch"] = self._endpoint(batch, self._work_through_batch, "batch")
+        routes[f"{base}/batch"] = self._endpoint(batch, self._handle_batch, "batch")
         routes[base or "/"] = self.legacy_endpoint()
         return routes
 
     def legacy_endpoint(self) -> Endpoint:
         """The endpoint of the legacy envelope, which is also that of the admin API (10 H.2)."""
-        return self._endpoint(_undecoded, self._work_through_legacy)
+        return self._endpoint(_raw_body, self._handle_legacy)
 
-    def _endpoint(self, decode: Callable[[bytes], T], work: Work[T], method: str = "") -> Endpoint:
+    def _endpoint(self, decode: Callable[[bytes], T], handle: Handler[T], method: str = "") -> Endpoint:
         """Method and key are checked before the body is looked at. `method`: what a request that cannot be decoded is
         counted under, if it is."""
         keys, calls = self._keys, self._calls
@@ -98,37 +100,37 @@ class HttpApi:
                 decoded = decode(request.body)
             except MalformedJSON as error:
                 if method:
-                    calls.fail(method, "unmarshal")
-                _refuse(exchange, error)
+                    calls.count_failure(method, "unmarshal")
+                _respond_bad_request(exchange, error)
             except UnreadableBody:
                 if method:
-                    calls.fail(method, "read_body")
+                    calls.count_failure(method, "read_body")
                 raise
             else:
-                rest = work(exchange, decoded)
-                suspended = None if rest is None else start(rest)
+                pending = handle(exchange, decoded)
+                suspended = None if pending is None else start(pending)
                 if suspended is not None:
-                    suspended.go_on(_finished)
+                    suspended.go_on(_on_finished)
 
         return endpoint
 
     # ------------------------------------------------------------------------------------------ methods
 
-    def _work_of(self, method: Method) -> Work[Any]:
+    def _method_handler(self, method: Method) -> Handler[Any]:
         calls, run, name, result_type = self._calls, self._calls.runner(method), method.name, method.result_type
 
-        def work(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | CallbackChain | None:
+        def handle(exchange: Exchange, request: Any) -> Coroutine[Any, Any, None] | CallbackChain | None:
             try:
                 answer = run(request)
                 if not isinstance(answer, result_type):
-                    rest = wait(exchange, answer)
-                    return CallbackChain(rest) if method.of_engine else rest
+                    pending = respond_later(exchange, answer)
+                    return CallbackChain(pending) if method.engine_only else pending
                 exchange.respond(200, encode_success(answer), JSON)
             except Exception as error:
                 respond_with_error(exchange, error)
             return None
 
-        async def wait(exchange: Exchange, answer: Awaitable[Result]) -> None:
+        async def respond_later(exchange: Exchange, answer: Awaitable[Result]) -> None:
             try:
                 exchange.respond(200, encode_success(await answer), JSON)
             except (Exception, CancelledError) as error:
@@ -136,16 +138,16 @@ class HttpApi:
 
         def respond_with_error(exchange: Exchange, failure: Exception | CancelledError) -> None:
             if isinstance(failure, PayloadNotJSON):
-                calls.fail(name, "marshal")
-                _fail(exchange, failure)
+                calls.count_failure(name, "marshal")
+                _respond_internal_error(exchange, failure)
             elif isinstance(failure, CancelledError):
-                _fail(exchange, failure)
+                _respond_internal_error(exchange, failure)
             else:
-                self._answer_error(exchange, calls.as_error(failure, name))
+                self._respond_with_api_error(exchange, calls.as_error(failure, name))
 
-        return work
+        return handle
 
-    def _answer_error(self, exchange: Exchange, error: ApiError) -> None:
+    def _respond_with_api_error(self, exchange: Exchange, error: ApiError) -> None:
         by_status = self._transport_errors or exchange.request.headers.get(b"x-centrifugo-error-mode") == b"transport"
         if by_status:
             exchange.respond(error.http_status, encode_error(error), JSON)
@@ -154,15 +156,15 @@ class HttpApi:
 
     # ------------------------------------------------------------------------------------------ batch and legacy
 
-    async def _work_through_batch(self, exchange: Exchange, request: BatchRequest) -> None:
+    async def _handle_batch(self, exchange: Exchange, request: BatchRequest) -> None:
         try:
             exchange.respond(200, encode_replies(await run_batch(self._calls, request)), JSON)
         except (Exception, CancelledError) as failure:
             if isinstance(failure, PayloadNotJSON):
-                self._calls.fail("batch", "marshal")
-            _fail(exchange, failure)
+                self._calls.count_failure("batch", "marshal")
+            _respond_internal_error(exchange, failure)
 
-    async def _work_through_legacy(self, exchange: Exchange, body: bytes) -> None:
+    async def _handle_legacy(self, exchange: Exchange, body: bytes) -> None:
         if self._node.shutting_down:
             exchange.respond(503)
             return
@@ -172,27 +174,27 @@ class HttpApi:
         try:
             exchange.respond(200, await run_legacy(self._calls, body), JSON)
         except MalformedJSON as error:
-            _refuse(exchange, error)
+            _respond_bad_request(exchange, error)
         except (Exception, CancelledError) as failure:
-            _fail(exchange, failure)
+            _respond_internal_error(exchange, failure)
 
 
-def _undecoded(body: bytes) -> bytes:
+def _raw_body(body: bytes) -> bytes:
     return body
 
 
-def _finished(_: None, error: BaseException | None) -> None:
+def _on_finished(_: None, error: BaseException | None) -> None:
     """The work has answered; what went wrong beyond that is for whoever runs endpoints and tasks."""
     if error is not None:
         raise error
 
 
-def _refuse(exchange: Exchange, error: MalformedJSON) -> None:
+def _respond_bad_request(exchange: Exchange, error: MalformedJSON) -> None:
     log.info("error decoding API request body", path=exchange.request.path, error=error)
     _respond_text(exchange, *_BAD_REQUEST)
 
 
-def _fail(exchange: Exchange, error: BaseException) -> None:
+def _respond_internal_error(exchange: Exchange, error: BaseException) -> None:
     """Nothing can be told but that it failed: a payload that is not JSON, a cancelled command, a defect."""
     log.error("error answering API request", path=exchange.request.path, error=repr(error))
     _respond_text(exchange, *_INTERNAL_ERROR)

@@ -90,7 +90,7 @@ async def run_legacy(calls: Calls, body: bytes) -> bytes:
     return b"\n".join(replies)
 
 
-_decode_line = DocumentDecoder(LegacyCommand).decode
+_decode_command = DocumentDecoder(LegacyCommand).decode
 
 
 def _commands(body: bytes) -> Iterator[LegacyCommand]:
@@ -101,7 +101,7 @@ def _commands(body: bytes) -> Iterator[LegacyCommand]:
     while at < len(body):
         if at > line_end:
             line_end = _end_of_line(body, at)
-            whole = _whole_line(body[at:line_end])
+            whole = _try_decode_line(body[at:line_end])
             if whole is not None:
                 at = skip_space(body, line_end)
                 yield whole
@@ -115,10 +115,10 @@ def _end_of_line(body: bytes, at: int) -> int:
     return len(body) if end < 0 else end
 
 
-def _whole_line(line: bytes) -> LegacyCommand | None:
+def _try_decode_line(line: bytes) -> LegacyCommand | None:
     """The command if the line is one command."""
     try:
-        return _decode_line(line)
+        return _decode_command(line)
     except MalformedJSON:
         return None
 

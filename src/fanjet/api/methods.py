@@ -24,38 +24,49 @@ class Method:
     request_type: type[Request]
     result_type: type[Result]
     run: Callable[[Node, Any], Awaitable[Result]]
-    of_engine: bool = False
+    engine_only: bool = False
     """Whether it waits for an engine alone: no task is made for it."""
 
 
 METHODS: Final = {
     method.name: method
     for method in (
-        Method("publish", requests.PublishRequest, results.PublishResult, publication.publish, of_engine=True),
+        Method("publish", requests.PublishRequest, results.PublishResult, publication.publish, engine_only=True),
         Method("broadcast", requests.BroadcastRequest, results.BroadcastResult, publication.broadcast),
-        Method("subscribe", requests.SubscribeRequest, results.Done, connections.subscribe),
-        Method("unsubscribe", requests.UnsubscribeRequest, results.Done, connections.unsubscribe),
-        Method("disconnect", requests.DisconnectRequest, results.Done, connections.disconnect),
-        Method("history", requests.HistoryRequest, results.HistoryResult, history.history, of_engine=True),
-        Method("history_remove", requests.HistoryRemoveRequest, results.Done, history.history_remove, of_engine=True),
-        Method("presence", requests.PresenceRequest, results.PresenceResult, presence.presence, of_engine=True),
+        Method("subscribe", requests.SubscribeRequest, results.EmptyResult, connections.subscribe),
+        Method("unsubscribe", requests.UnsubscribeRequest, results.EmptyResult, connections.unsubscribe),
+        Method("disconnect", requests.DisconnectRequest, results.EmptyResult, connections.disconnect),
+        Method("history", requests.HistoryRequest, results.HistoryResult, history.history, engine_only=True),
+        Method(
+            "history_remove",
+            requests.HistoryRemoveRequest,
+            results.EmptyResult,
+            history.history_remove,
+            engine_only=True,
+        ),
+        Method("presence", requests.PresenceRequest, results.PresenceResult, presence.presence, engine_only=True),
         Method(
             "presence_stats",
             requests.PresenceStatsRequest,
             results.PresenceStatsResult,
             presence.presence_stats,
-            of_engine=True,
+            engine_only=True,
         ),
         Method("info", requests.InfoRequest, results.InfoResult, cluster.info),
         Method("rpc", requests.RPCRequest, results.RPCResult, cluster.rpc),
-        Method("refresh", requests.RefreshRequest, results.Done, connections.refresh),
+        Method("refresh", requests.RefreshRequest, results.EmptyResult, connections.refresh),
         Method("channels", requests.ChannelsRequest, results.ChannelsResult, cluster.channels),
-        Method("map_publish", requests.MapPublishRequest, results.Done, state_sync.map_write),
-        Method("map_remove", requests.MapRemoveRequest, results.Done, state_sync.map_write),
-        Method("map_read_state", requests.MapReadStateRequest, results.Done, state_sync.map_read),
-        Method("map_read_stream", requests.MapReadStreamRequest, results.Done, state_sync.map_read),
-        Method("map_stats", requests.MapStatsRequest, results.Done, state_sync.map_read),
-        Method("map_clear", requests.MapClearRequest, results.Done, state_sync.map_read),
-        Method("shared_poll_publish", requests.SharedPollPublishRequest, results.Done, state_sync.shared_poll_publish),
+        Method("map_publish", requests.MapPublishRequest, results.EmptyResult, state_sync.map_write),
+        Method("map_remove", requests.MapRemoveRequest, results.EmptyResult, state_sync.map_write),
+        Method("map_read_state", requests.MapReadStateRequest, results.EmptyResult, state_sync.map_read),
+        Method("map_read_stream", requests.MapReadStreamRequest, results.EmptyResult, state_sync.map_read),
+        Method("map_stats", requests.MapStatsRequest, results.EmptyResult, state_sync.map_read),
+        Method("map_clear", requests.MapClearRequest, results.EmptyResult, state_sync.map_read),
+        Method(
+            "shared_poll_publish",
+            requests.SharedPollPublishRequest,
+            results.EmptyResult,
+            state_sync.shared_poll_publish,
+        ),
     )
 }

@@ -55,7 +55,7 @@ def openapi_document(path: str, version: str) -> dict[str, Any]:
 def _result_type(method: Method) -> type:
     """What a method's annotation says that it returns; nothing in particular where it never returns."""
     named = getattr(results, inspect.signature(method.run).return_annotation, None)
-    return named if isinstance(named, type) else results.Done
+    return named if isinstance(named, type) else results.EmptyResult
 
 
 def _operation(name: str, about: str, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from .node import Node
-    from .requests import BroadcastRequest, Publishing, PublishRequest
+    from .requests import BroadcastRequest, PublicationRequest, PublishRequest
 
 
 def publish(node: Node, request: PublishRequest) -> Awaitable[PublishResult]:
@@ -47,7 +47,7 @@ async def broadcast(node: Node, request: BroadcastRequest) -> BroadcastResult:
     return BroadcastResult(await run(_response(node, channel, data, request) for channel in request.channels))
 
 
-async def _response(node: Node, channel: str, data: bytes, request: Publishing) -> PublishResponse:
+async def _response(node: Node, channel: str, data: bytes, request: PublicationRequest) -> PublishResponse:
     try:
         if not channel:
             raise BadRequest

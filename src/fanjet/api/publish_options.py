@@ -11,16 +11,16 @@ from fanjet.channels.subscription import is_stream
 from fanjet.engines.interfaces import PublishOptions
 
 from .errors import BadRequest
-from .requests import Publishing
+from .requests import PublicationRequest
 
 if TYPE_CHECKING:
     from fanjet.config.tree.channel import ChannelOptions
 
 
-def publish_options(namespace: ChannelOptions, request: Publishing, data: bytes) -> PublishOptions:
+def publish_options(namespace: ChannelOptions, request: PublicationRequest, data: bytes) -> PublishOptions:
     """Return how to publish `data`. Raises `BadRequest` if that cannot be published in this namespace."""
-    rules = _rules.get(id(namespace)) or _read(namespace)
-    if not (data and rules.takes_any) and not (rules.is_stream and data_fits(rules.data_format, data)):
+    rules = _rules_cache.get(id(namespace)) or _read(namespace)
+    if not (data and rules.accepts_any) and not (rules.is_stream and data_fits(rules.data_format, data)):
         raise BadRequest
     if (
         request.skip_history
@@ -32,42 +32,44 @@ def publish_options(namespace: ChannelOptions, request: Publishing, data: bytes)
         or request.b64data
         or type(request.data) is not Raw
     ):
-        return _combine(namespace, request)
-    return rules.plain
+        return _merge(namespace, request)
+    return rules.default_options
 
 
-class _Rules(Struct, frozen=True, eq=False):
+class _NamespaceRules(Struct, frozen=True, eq=False):
     """What one namespace says, read once."""
 
     namespace: ChannelOptions
     is_stream: bool
     data_format: str
-    takes_any: bool
+    accepts_any: bool
     """Whether it takes whatever is not empty."""
-    plain: PublishOptions
+    default_options: PublishOptions
     """For requests that say nothing but channel and data, as JSON."""
 
 
-_MAX_KEPT: Final = 1000
-_rules: Final[dict[int, _Rules]] = {}
+_MAX_CACHED: Final = 1000
+_rules_cache: Final[dict[int, _NamespaceRules]] = {}
 """By identity, as hashing forty options costs more than reading them. The rules keep alive what they were read from."""
 
 
-def _read(namespace: ChannelOptions) -> _Rules:
-    if len(_rules) >= _MAX_KEPT:  # every reload leaves some behind
-        _rules.clear()
+def _read(namespace: ChannelOptions) -> _NamespaceRules:
+    if len(_rules_cache) >= _MAX_CACHED:  # every reload leaves some behind
+        _rules_cache.clear()
     stream, data_format = is_stream(namespace), namespace.publication_data_format
-    takes_any = stream and data_format in ("", "binary")
-    rules = _Rules(namespace, stream, data_format, takes_any, plain=_combine(namespace, Publishing()))
-    _rules[id(namespace)] = rules
+    accepts_any = stream and data_format in ("", "binary")
+    rules = _NamespaceRules(
+        namespace, stream, data_format, accepts_any, default_options=_merge(namespace, PublicationRequest())
+    )
+    _rules_cache[id(namespace)] = rules
     return rules
 
 
-def _combine(namespace: ChannelOptions, request: Publishing) -> PublishOptions:
-    keeps = not request.skip_history
+def _merge(namespace: ChannelOptions, request: PublicationRequest) -> PublishOptions:
+    keep_history = not request.skip_history
     return PublishOptions(
-        history_size=namespace.history_size if keeps else 0,
-        history_ttl=int(namespace.history_ttl) if keeps else 0,
+        history_size=namespace.history_size if keep_history else 0,
+        history_ttl=int(namespace.history_ttl) if keep_history else 0,
         history_meta_ttl=int(namespace.history_meta_ttl),
         tags=request.tags or None,
         idempotency_key=request.idempotency_key,

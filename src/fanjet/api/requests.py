@@ -35,7 +35,7 @@ class StreamPosition(Document, frozen=True):
     epoch: str = ""
 
 
-class Publishing(Request, frozen=True):
+class PublicationRequest(Request, frozen=True):
     """What publish and broadcast have in common (05 §6.1)."""
 
     data: Raw = NO_PAYLOAD
@@ -48,13 +48,13 @@ class Publishing(Request, frozen=True):
     version_epoch: str = ""
 
 
-class PublishRequest(Publishing, frozen=True):
+class PublishRequest(PublicationRequest, frozen=True):
     """05 §6.1."""
 
     channel: str = ""
 
 
-class BroadcastRequest(Publishing, frozen=True):
+class BroadcastRequest(PublicationRequest, frozen=True):
     """05 §6.2."""
 
     channels: list[str] = []
@@ -76,7 +76,7 @@ class SubscribeOptionOverride(Document, frozen=True):
     force_push_join_leave: BoolValue | None = None
 
 
-class TargetingRequest(Request, frozen=True):
+class ConnectionFilterRequest(Request, frozen=True):
     """Selects connections (05 §1): of this user, the empty one being the anonymous ones, narrowed by the others."""
 
     user: str = ""
@@ -86,7 +86,7 @@ class TargetingRequest(Request, frozen=True):
     all_users: bool = False
 
 
-class SubscribeRequest(TargetingRequest, frozen=True):
+class SubscribeRequest(ConnectionFilterRequest, frozen=True):
     """05 §6.3. `expire_at` in Unix seconds."""
 
     channel: str = ""
@@ -99,7 +99,7 @@ class SubscribeRequest(TargetingRequest, frozen=True):
     override: SubscribeOptionOverride | None = None
 
 
-class UnsubscribeRequest(TargetingRequest, frozen=True):
+class UnsubscribeRequest(ConnectionFilterRequest, frozen=True):
     """05 §6.4."""
 
     channel: str = ""
@@ -112,14 +112,14 @@ class CustomDisconnect(Document, frozen=True):
     reason: str = ""
 
 
-class DisconnectRequest(TargetingRequest, frozen=True):
+class DisconnectRequest(ConnectionFilterRequest, frozen=True):
     """05 §6.5. `whitelist`: client ids to keep."""
 
     disconnect: CustomDisconnect | None = None
     whitelist: list[str] = []
 
 
-class RefreshRequest(TargetingRequest, frozen=True):
+class RefreshRequest(ConnectionFilterRequest, frozen=True):
     """05 §6.6. `expire_at` in Unix seconds."""
 
     expired: bool = False

@@ -27,7 +27,7 @@ class Payload:
         return msgspec.json.decode(self.data)
 
 
-def payload(data: bytes) -> Payload | None:
+def optional_payload(data: bytes) -> Payload | None:
     """`data` as a field of a result; None, so omitted, when it is empty."""
     return Payload(data) if data else None
 
@@ -41,7 +41,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
         yield
 
 
-class Done(Result, frozen=True):
+class EmptyResult(Result, frozen=True):
     """The result of the methods that have nothing to tell."""
 
 
@@ -83,7 +83,7 @@ class ClientInfo(Result, frozen=True):
 
 def client_info(info: publication.ClientInfo) -> ClientInfo:
     """The info as results show it."""
-    return ClientInfo(info.user, info.client, payload(info.conn_info), payload(info.chan_info))
+    return ClientInfo(info.user, info.client, optional_payload(info.conn_info), optional_payload(info.chan_info))
 
 
 class PresenceResult(Result, frozen=True):

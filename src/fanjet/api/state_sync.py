@@ -17,22 +17,22 @@ async def map_read(node: Node, request: ChannelRequest) -> NoReturn:
     """`map_read_state`, `map_read_stream`, `map_stats`, `map_clear`: these need a channel only."""
     if not request.channel:
         raise BadRequest
-    _refuse(node, request.channel, _MAP_TYPES)
+    _raise_unavailable(node, request.channel, _MAP_TYPES)
 
 
 async def map_write(node: Node, request: MapPublishRequest | MapRemoveRequest) -> NoReturn:
     """`map_publish`, `map_remove`."""
     if not request.channel or not request.key:
         raise BadRequest
-    _refuse(node, request.channel, _MAP_TYPES)
+    _raise_unavailable(node, request.channel, _MAP_TYPES)
 
 
 async def shared_poll_publish(node: Node, request: SharedPollPublishRequest) -> NoReturn:
     """A new version of a polled key."""
     if not request.channel or not request.key or request.version == 0:
         raise BadRequest
-    _refuse(node, request.channel, ("shared_poll",))
+    _raise_unavailable(node, request.channel, ("shared_poll",))
 
 
-def _refuse(node: Node, channel: str, types: tuple[str, ...]) -> NoReturn:
+def _raise_unavailable(node: Node, channel: str, types: tuple[str, ...]) -> NoReturn:
     raise NotAvailable if node.resolve(channel).subscription_type in types else BadRequest

@@ -8,5 +8,5 @@ from fanjet.node.node import SURVEY_SECONDS
 GRPC_SECONDS: Final = 10.0
 """Where the client has set no deadline."""
 
-patience: ContextVar[float] = ContextVar("patience", default=SURVEY_SECONDS)
+survey_timeout: ContextVar[float] = ContextVar("patience", default=SURVEY_SECONDS)
 """Seconds. Set by whoever took the call, in the context in which it is carried out."""

@@ -25,7 +25,7 @@ from fanjet.protocol.json_encoding.members_decoder import unknown_keys
 from fanjet.protocol.json_encoding.scan import MalformedJSON
 from fanjet.protocol.messages import Command, ConnectRequest, EmulationRequest, PublishRequest, SubscribeRequest
 
-REPLIES = [kind.response for kind in vars(event_kinds).values() if isinstance(kind, event_kinds.Kind)]
+REPLIES = [kind.response for kind in vars(event_kinds).values() if isinstance(kind, event_kinds.EventKind)]
 TYPES: list[type[Document]] = [
     Command,
     ConnectRequest,

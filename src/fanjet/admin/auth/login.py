@@ -55,7 +55,7 @@ class Login:
         }
         headers: list[tuple[bytes, bytes]] = []
         if self._sign_in is not None:
-            answer["oidc"], headers = await self._sign_in.invitation(exchange.request)
+            answer["oidc"], headers = await self._sign_in.login_info(exchange.request)
         exchange.respond(200, msgspec.json.encode(answer) + b"\n", JSON, headers)
 
     def auth(self, exchange: Exchange) -> None:

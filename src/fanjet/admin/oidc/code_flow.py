@@ -16,7 +16,7 @@ from fanjet.auth import KeysUnavailable, TokenInvalid
 from fanjet.net.query import query_value
 from fanjet.telemetry.logging import get_logger
 
-from .cookies import LONGEST, cookie_of, set_cookie
+from .cookies import MAX_COOKIE_LENGTH, cookie_of, set_cookie
 from .provider import ProviderFailed
 from .seal import Seal
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from fanjet.config.tree.operations import Oidc
     from fanjet.net.http1.request import Request
 
-    from .identity import Identities
+    from .identity import IdentityVerifier
     from .provider import Provider
 
 log = get_logger(__name__)
 
-LOGIN: Final = "fanjet_admin_login"
-SESSION: Final = "fanjet_admin"
+LOGIN_COOKIE: Final = "fanjet_admin_login"
+SESSION_COOKIE: Final = "fanjet_admin"
 LOGIN_SECONDS: Final = 900.0
 """How long somebody may take to log in."""
-REUSED_SECONDS: Final = 300.0
+LOGIN_REUSE_SECONDS: Final = 300.0
 """How long a browser that asks again is given the same login, so that its tabs do not spoil each other's."""
 SAME_ORIGIN: Final = (b"", b"same-origin", b"none")
 """What `Sec-Fetch-Site` says of requests that no other site has made."""
@@ -50,12 +50,12 @@ class LoginFailed(Exception):  # noqa: N818 (says what happened)
 
 
 class _Login(msgspec.Struct, frozen=True):
-    """A login that has begun; its browser keeps it, sealed. `begun` in Unix seconds."""
+    """A login that has begun; its browser keeps it, sealed. `started_at` in Unix seconds."""
 
     state: str
     nonce: str
     verifier: str
-    begun: float
+    started_at: float
 
 
 _decode_login = msgspec.json.Decoder(_Login).decode
@@ -64,18 +64,18 @@ _decode_login = msgspec.json.Decoder(_Login).decode
 class CodeFlow:
     """Sends browsers to the provider, and keeps those who come back with a code logged in by a cookie."""
 
-    def __init__(self, settings: Oidc, secret: str, provider: Provider, identities: Identities) -> None:
+    def __init__(self, settings: Oidc, secret: str, provider: Provider, identity_verifier: IdentityVerifier) -> None:
         self._settings = settings
         self._provider = provider
-        self._identities = identities
+        self._identity_verifier = identity_verifier
         self._logins = Seal(secret, "login")
         self._sessions = Seal(secret, "session")
         self._path = urlsplit(settings.redirect_uri).path.removesuffix("oidc/callback")
 
-    async def address(self, request: Request) -> tuple[str, Header]:
+    async def authorization_url(self, request: Request) -> tuple[str, Header]:
         """Where the browser is to go to log in, and the cookie that it has to bring back. Raises `ProviderFailed`."""
-        description = await self._provider.description()
-        login = self._begun(request, REUSED_SECONDS) or _new_login()
+        metadata = await self._provider.metadata()
+        login = self._pending_login(request, LOGIN_REUSE_SECONDS) or _new_login()
         challenge = urlsafe_b64encode(sha256(login.verifier.encode()).digest()).decode().rstrip("=")
         query = {
             "response_type": "code",
@@ -87,24 +87,26 @@ class CodeFlow:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        address = description.authorization_endpoint
-        joint = "&" if "?" in address else "?"
-        sealed = self._logins.close(msgspec.json.encode(login))
-        cookie = set_cookie(LOGIN, sealed, self._path, seconds=int(LOGIN_SECONDS), same_site="Lax")
-        return address + joint + urlencode(query), cookie
+        endpoint = metadata.authorization_endpoint
+        separator = "&" if "?" in endpoint else "?"
+        sealed = self._logins.encrypt(msgspec.json.encode(login))
+        cookie = set_cookie(LOGIN_COOKIE, sealed, self._path, seconds=int(LOGIN_SECONDS), same_site="Lax")
+        return endpoint + separator + urlencode(query), cookie
 
-    async def come_back(self, request: Request) -> Header:
+    async def complete_login(self, request: Request) -> Header:
         """The cookie of somebody whom the provider has sent back. Raises `LoginFailed`."""
-        given = {name: query_value(request.query, name.encode()).decode("utf-8", "replace") for name in _BROUGHT}
-        login = self._begun(request, LOGIN_SECONDS)
-        if login is None or not compare_digest(login.state.encode(), given["state"].encode()):
+        parameters = {
+            name: query_value(request.query, name.encode()).decode("utf-8", "replace") for name in _CALLBACK_PARAMETERS
+        }
+        login = self._pending_login(request, LOGIN_SECONDS)
+        if login is None or not compare_digest(login.state.encode(), parameters["state"].encode()):
             raise LoginFailed("stale")
-        if given["error"] or not given["code"]:
-            log.warn("OpenID Connect provider refused a login", error=given["error"][:100])
+        if parameters["error"] or not parameters["code"]:
+            log.warn("OpenID Connect provider refused a login", error=parameters["error"][:100])
             raise LoginFailed("refused")
         try:
-            token = await self._provider.id_token(given["code"], login.verifier)
-            identity = await self._identities.identify(token)
+            token = await self._provider.id_token(parameters["code"], login.verifier)
+            identity = await self._identity_verifier.verify(token)
         except (ProviderFailed, KeysUnavailable) as error:
             log.error("error logging in by OpenID Connect", error=str(error) or "the provider's keys cannot be had")
             raise LoginFailed("provider") from None
@@ -120,41 +122,41 @@ class CodeFlow:
         return self._session_cookie(token, identity.expires_at)
 
     def _session_cookie(self, token: str, expires_at: float) -> Header:
-        sealed = self._sessions.close(token.encode())
+        sealed = self._sessions.encrypt(token.encode())
         left = max(int(expires_at - time.time()), 1)
-        cookie = set_cookie(SESSION, sealed, self._path, seconds=left, same_site="Strict")
-        if len(cookie[1]) > LONGEST:
+        cookie = set_cookie(SESSION_COOKIE, sealed, self._path, seconds=left, same_site="Strict")
+        if len(cookie[1]) > MAX_COOKIE_LENGTH:
             log.error("ID token is too long for a cookie: have the provider put less into it", length=len(token))
             raise LoginFailed("token")
         return cookie
 
-    def token_of(self, request: Request) -> str | None:
+    def session_token(self, request: Request) -> str | None:
         """The ID token of the browser's login, unless another site has made it ask."""
         if request.headers.get(b"sec-fetch-site", b"") not in SAME_ORIGIN:
             return None
-        token = self._sessions.open(cookie_of(request, SESSION))
+        token = self._sessions.decrypt(cookie_of(request, SESSION_COOKIE))
         return None if token is None else token.decode()
 
-    def forget_login(self) -> Header:
+    def drop_login_cookie(self) -> Header:
         """The header that drops the cookie of a login that is over."""
-        return set_cookie(LOGIN, "", self._path, seconds=0, same_site="Lax")
+        return set_cookie(LOGIN_COOKIE, "", self._path, seconds=0, same_site="Lax")
 
-    def forget_session(self) -> Header:
+    def drop_session_cookie(self) -> Header:
         """The header that logs out."""
-        return set_cookie(SESSION, "", self._path, seconds=0, same_site="Strict")
+        return set_cookie(SESSION_COOKIE, "", self._path, seconds=0, same_site="Strict")
 
-    def _begun(self, request: Request, within: float) -> _Login | None:
-        sealed = self._logins.open(cookie_of(request, LOGIN))
+    def _pending_login(self, request: Request, within: float) -> _Login | None:
+        sealed = self._logins.decrypt(cookie_of(request, LOGIN_COOKIE))
         if sealed is None:
             return None
         try:
             login = _decode_login(sealed)
         except msgspec.DecodeError:  # of another version of this server
             return None
-        return login if 0 <= time.time() - login.begun < within else None
+        return login if 0 <= time.time() - login.started_at < within else None
 
 
-_BROUGHT: Final = ("code", "state", "error")
+_CALLBACK_PARAMETERS: Final = ("code", "state", "error")
 
 
 def _new_login() -> _Login:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from fanjet.net.http1.request import Request
 
-LONGEST: Final = 4000
+MAX_COOKIE_LENGTH: Final = 4000
 """Characters that browsers keep for sure, name and attributes included."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-CLOCK_DIFFERENCE: Final = 60.0
+CLOCK_SKEW_SECONDS: Final = 60.0
 """Seconds that the provider's clock may be ahead."""
 
 
@@ -50,7 +50,7 @@ class Identity(Struct, frozen=True):
     has_access: bool
 
 
-class Identities:
+class IdentityVerifier:
     """Verifies tokens of one provider."""
 
     def __init__(self, settings: Oidc, provider: Provider) -> None:
@@ -60,16 +60,16 @@ class Identities:
         self._provider = provider
         self._access = compile_expression(settings.access_cel, about_claims=True)
 
-    async def identify(self, text: str) -> Identity:
+    async def verify(self, text: str) -> Identity:
         """Does not wait unless something has to be asked of the provider. Raises `TokenInvalid`, and, when the provider
         cannot be asked, `KeysUnavailable` or `ProviderFailed`."""
         token = parse_token(text)
         claims = decode_json(token.claims, _decoder)
-        expires_at = self._valid_until(claims)
+        expires_at = self._check_claims(claims)
         await self._check_signature(token)
         return Identity(claims.sub, claims.nonce, expires_at, self._has_access(token.claims))
 
-    def _valid_until(self, claims: _Claims) -> float:
+    def _check_claims(self, claims: _Claims) -> float:
         now = time.time()
         expires_at, begins_at = read_time(claims.exp), read_time(claims.nbf)
         if claims.iss != self._issuer:
@@ -78,7 +78,7 @@ class Identities:
             raise TokenInvalid("it is for another audience")
         if expires_at is None or expires_at <= now:
             raise TokenInvalid("it has expired")
-        if begins_at is not None and begins_at > now + CLOCK_DIFFERENCE:
+        if begins_at is not None and begins_at > now + CLOCK_SKEW_SECONDS:
             raise TokenInvalid("it is not valid yet")
         return expires_at
 

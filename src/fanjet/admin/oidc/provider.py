@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-PUBLISHED_AT: Final = "/.well-known/openid-configuration"
-KEPT_SECONDS: Final = 3600.0
-PAUSE_SECONDS: Final = 2.0
+DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
+METADATA_TTL_SECONDS: Final = 3600.0
+RETRY_SECONDS: Final = 2.0
 """How long a provider that has failed is not asked again."""
 EXCHANGE_TIMEOUT: Final = ClientTimeout(total=5.0)
-LARGEST_ANSWER: Final = 1 << 20
+MAX_RESPONSE_BYTES: Final = 1 << 20
 
 
 class ProviderFailed(Exception):  # noqa: N818 (says what happened)
     """The provider cannot be reached, or answers what it should not. The text is for the log and names no secret."""
 
 
-class Description(Document, frozen=True):
+class ProviderMetadata(Document, frozen=True):
     """What a provider publishes about itself."""
 
     issuer: str = ""
@@ -52,7 +52,7 @@ class _Tokens(Document, frozen=True):
     error: str = ""
 
 
-_decode_description = DocumentDecoder(Description).decode
+_decode_metadata = DocumentDecoder(ProviderMetadata).decode
 _decode_tokens = DocumentDecoder(_Tokens).decode
 
 
@@ -62,40 +62,40 @@ class Provider:
     def __init__(self, settings: Oidc) -> None:
         self._settings = settings
         self._keys = Keyring(download, unmarked=True)
-        self._description: Description | None = None
-        self._ask_again_at = 0.0
-        self._asking: asyncio.Task[None] | None = None
+        self._metadata: ProviderMetadata | None = None
+        self._refresh_at = 0.0
+        self._discovery: asyncio.Task[None] | None = None
 
-    async def description(self) -> Description:
+    async def metadata(self) -> ProviderMetadata:
         """What it says of itself, at most an hour old unless it cannot be asked. Raises `ProviderFailed`."""
-        if time.monotonic() >= self._ask_again_at:
-            if self._asking is None:
-                self._asking = asyncio.get_running_loop().create_task(self._discover())
-            await asyncio.shield(self._asking)
-        if self._description is None:
+        if time.monotonic() >= self._refresh_at:
+            if self._discovery is None:
+                self._discovery = asyncio.get_running_loop().create_task(self._discover())
+            await asyncio.shield(self._discovery)
+        if self._metadata is None:
             raise ProviderFailed("the provider cannot be reached")
-        return self._description
+        return self._metadata
 
     async def _discover(self) -> None:
         issuer = self._settings.issuer
         try:
-            found = _decode_description(await download(issuer.removesuffix("/") + PUBLISHED_AT))
+            found = _decode_metadata(await download(issuer.removesuffix("/") + DISCOVERY_PATH))
             if found.issuer != issuer:
                 raise ProviderFailed(f"it calls itself {found.issuer}")
             if not (found.authorization_endpoint and found.token_endpoint and found.jwks_uri):
                 raise ProviderFailed("its description lacks an endpoint")
         except (EndpointDown, MalformedJSON, ProviderFailed) as error:
             log.error("error asking OpenID Connect provider", issuer=issuer, error=error)
-            self._ask_again_at = time.monotonic() + PAUSE_SECONDS
+            self._refresh_at = time.monotonic() + RETRY_SECONDS
         else:
-            self._description = found
-            self._ask_again_at = time.monotonic() + KEPT_SECONDS
+            self._metadata = found
+            self._refresh_at = time.monotonic() + METADATA_TTL_SECONDS
         finally:
-            self._asking = None
+            self._discovery = None
 
     async def key(self, key_id: str) -> Checks:
         """The key of this id. Raises `TokenInvalid` when there is none, `KeysUnavailable`, `ProviderFailed`."""
-        url = (await self.description()).jwks_uri
+        url = (await self.metadata()).jwks_uri
         return self._keys.find(url, key_id) or await self._keys.fetch(url, key_id)
 
     async def id_token(self, code: str, verifier: str) -> str:
@@ -104,20 +104,20 @@ class Provider:
         return await asyncio.get_running_loop().create_task(self._exchange(code, verifier))
 
     async def _exchange(self, code: str, verifier: str) -> str:
-        description = await self.description()
+        metadata = await self.metadata()
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self._settings.redirect_uri,
             "code_verifier": verifier,
         }
-        headers = self._credentials(description, form)
+        headers = self._client_authentication(metadata, form)
         try:
             async with (
                 ClientSession(timeout=EXCHANGE_TIMEOUT, cookie_jar=DummyCookieJar()) as session,
-                session.post(description.token_endpoint, data=form, headers=headers, allow_redirects=False) as answer,
+                session.post(metadata.token_endpoint, data=form, headers=headers, allow_redirects=False) as answer,
             ):
-                status, body = answer.status, await answer.content.read(LARGEST_ANSWER)
+                status, body = answer.status, await answer.content.read(MAX_RESPONSE_BYTES)
             tokens = _decode_tokens(body)
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             raise ProviderFailed(f"error exchanging the code: {type(error).__name__}") from None
@@ -125,10 +125,10 @@ class Provider:
             raise ProviderFailed(f"no ID token for the code: status {status}, error {tokens.error!r}")
         return tokens.id_token
 
-    def _credentials(self, description: Description, form: dict[str, str]) -> Mapping[str, str]:
+    def _client_authentication(self, metadata: ProviderMetadata, form: dict[str, str]) -> Mapping[str, str]:
         """Headers that tell who asks, or, where the provider does not take those, fields of the form."""
         settings = self._settings
-        methods = description.token_endpoint_auth_methods_supported
+        methods = metadata.token_endpoint_auth_methods_supported
         if not methods or "client_secret_basic" in methods:  # the default of Discovery 1.0 §3
             pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
             return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}

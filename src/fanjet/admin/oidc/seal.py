@@ -22,12 +22,12 @@ class Seal:
         key = HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"fanjet admin {purpose}".encode()).derive(secret.encode())
         self._cipher = AESGCM(key)
 
-    def close(self, content: bytes) -> str:
+    def encrypt(self, content: bytes) -> str:
         """The sealed content, in characters that cookies may have."""
         nonce = os.urandom(_NONCE_BYTES)
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, None)).decode().rstrip("=")
 
-    def open(self, sealed: bytes) -> bytes | None:
+    def decrypt(self, sealed: bytes) -> bytes | None:
         """The content; None when this was not sealed here."""
         try:
             opened = urlsafe_b64decode(sealed + b"=" * (-len(sealed) % 4))

@@ -10,7 +10,7 @@ from fanjet.auth import KeysUnavailable, TokenInvalid
 from fanjet.telemetry.logging import get_logger
 
 from .code_flow import CodeFlow, LoginFailed, scope
-from .identity import Identities
+from .identity import IdentityVerifier
 from .provider import Provider, ProviderFailed
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-CONSOLE: Final = "../../"
+CONSOLE_URL: Final = "../../"
 """The console, seen from the callback."""
-NOT_KEPT: Final = (b"Cache-Control", b"no-store")
+NO_STORE: Final = (b"Cache-Control", b"no-store")
 
 
 class SignIn:
@@ -33,18 +33,18 @@ class SignIn:
         """Raises `ExpressionError`."""
         self._settings = config.oidc
         self._provider = Provider(config.oidc)
-        self._identities = Identities(config.oidc, self._provider)
+        self._identity_verifier = IdentityVerifier(config.oidc, self._provider)
         self._flow: CodeFlow | None = None
         if config.oidc.client_secret:
-            self._flow = CodeFlow(config.oidc, config.secret, self._provider, self._identities)
+            self._flow = CodeFlow(config.oidc, config.secret, self._provider, self._identity_verifier)
 
     async def authorize(self, request: Request) -> AuthResult:
         """Look at the request's token, access included: whoever loses it is out at once."""
-        token = _bearer(request) if self._flow is None else self._flow.token_of(request)
+        token = _bearer_token(request) if self._flow is None else self._flow.session_token(request)
         if token is None:
             return AuthResult.UNAUTHENTICATED
         try:
-            identity = await self._identities.identify(token)
+            identity = await self._identity_verifier.verify(token)
         except TokenInvalid as error:
             log.info("token of an admin login is not valid", error=str(error))
             return AuthResult.UNAUTHENTICATED
@@ -52,12 +52,12 @@ class SignIn:
             return AuthResult.UNAVAILABLE
         return AuthResult.ALLOWED if identity.has_access else AuthResult.FORBIDDEN
 
-    async def invitation(self, request: Request) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
+    async def login_info(self, request: Request) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
         """What the console must know to log in, and headers to send along. Without an address the provider cannot be
         reached just now."""
         settings = self._settings
         if self._flow is None:
-            told = {
+            info = {
                 "pkce": True,
                 "display_name": settings.display_name,
                 "authority": settings.issuer,
@@ -65,12 +65,12 @@ class SignIn:
                 "redirect_uri": settings.redirect_uri,
                 "scope": scope(settings),
             }
-            return told, []
+            return info, []
         try:
-            address, cookie = await self._flow.address(request)
+            authorization_url, cookie = await self._flow.authorization_url(request)
         except ProviderFailed:
             return {"pkce": False, "display_name": settings.display_name, "auth_url": ""}, []
-        return {"pkce": False, "display_name": settings.display_name, "auth_url": address}, [cookie]
+        return {"pkce": False, "display_name": settings.display_name, "auth_url": authorization_url}, [cookie]
 
     def routes(self) -> dict[str, Endpoint]:
         """What logging in takes where the server gets the tokens, by path below `admin/`."""
@@ -82,27 +82,27 @@ class SignIn:
         if exchange.request.method != "GET":
             exchange.respond(405)
         elif self._flow is not None:
-            run_handler(exchange, _come_back(exchange, self._flow))
+            run_handler(exchange, _complete_login(exchange, self._flow))
 
     def _log_out(self, exchange: Exchange) -> None:
         if exchange.request.method != "POST":
             exchange.respond(405)
         elif self._flow is not None:
-            exchange.respond(200, headers=(self._flow.forget_session(), NOT_KEPT))
+            exchange.respond(200, headers=(self._flow.drop_session_cookie(), NO_STORE))
 
 
-async def _come_back(exchange: Exchange, flow: CodeFlow) -> None:
-    where, cookies = CONSOLE, [flow.forget_login()]
+async def _complete_login(exchange: Exchange, flow: CodeFlow) -> None:
+    location, cookies = CONSOLE_URL, [flow.drop_login_cookie()]
     try:
-        cookies.append(await flow.come_back(exchange.request))
+        cookies.append(await flow.complete_login(exchange.request))
     except LoginFailed as failure:
-        where = f"{CONSOLE}#/login?problem={failure.problem}"
+        location = f"{CONSOLE_URL}#/login?problem={failure.problem}"
     except Exception:  # the browser is between two pages: it has to be sent to one that says so
         log.exception("error logging in by OpenID Connect")
-        where = f"{CONSOLE}#/login?problem=provider"
-    exchange.respond(302, headers=((b"Location", where.encode()), *cookies, NOT_KEPT))
+        location = f"{CONSOLE_URL}#/login?problem=provider"
+    exchange.respond(302, headers=((b"Location", location.encode()), *cookies, NO_STORE))
 
 
-def _bearer(request: Request) -> str | None:
+def _bearer_token(request: Request) -> str | None:
     words = request.headers.get(b"authorization", b"").split()
     return words[1].decode("latin-1") if len(words) == 2 and words[0].lower() == b"bearer" else None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fanjet.events.event import Event
 
     from .backend import Backend
-    from .event_kinds import Kind
+    from .event_kinds import EventKind
     from .observer import CallObserver
     from .tracing import CallTraces
 
@@ -36,14 +36,14 @@ R = TypeVar("R", bound=Response)
 T = TypeVar("T")
 
 
-class RequestTerms:
+class RequestBuilder:
     """What a proxy's configuration says about its requests."""
 
     def __init__(self, config: Proxy) -> None:
         self._binary = config.binary_encoding
         self._include_meta = config.include_connection_meta
 
-    def describe(self, event: Event, fields: dict[str, Any]) -> None:
+    def add_client_fields(self, event: Event, fields: dict[str, Any]) -> None:
         """Add to the fields of a request what every one says, and what the client has sent."""
         fields["client"] = event.client
         fields["transport"] = event.transport
@@ -55,9 +55,9 @@ class RequestTerms:
             else:
                 fields["data"] = Raw(event.data)
 
-    def describe_with_user(self, event: Event, fields: dict[str, Any]) -> None:
+    def add_user_fields(self, event: Event, fields: dict[str, Any]) -> None:
         """The same about a client that has connected."""
-        self.describe(event, fields)
+        self.add_client_fields(event, fields)
         fields["user"] = event.user
         if event.meta and self._include_meta:
             fields["meta"] = Raw(event.meta)
@@ -65,13 +65,15 @@ class RequestTerms:
             fields["labels"] = dict(event.labels)
 
 
-class Asker(Generic[R]):
+class EventProxy(Generic[R]):
     """Puts events of one kind to one backend."""
 
-    def __init__(self, kind: Kind[R], config: Proxy, backend: Backend[R], observer: CallObserver) -> None:
-        terms = RequestTerms(config)
+    def __init__(self, kind: EventKind[R], config: Proxy, backend: Backend[R], observer: CallObserver) -> None:
+        builder = RequestBuilder(config)
         self._kind = kind
-        self._describe = terms.describe_with_user if issubclass(kind.request, UserRequest) else terms.describe
+        self._add_fields = (
+            builder.add_user_fields if issubclass(kind.request, UserRequest) else builder.add_client_fields
+        )
         self._backend = backend
         self._observer = observer
 
@@ -79,22 +81,22 @@ class Asker(Generic[R]):
         """Tell of each call."""
         self._backend = TracedBackend(self._backend, traces)
 
-    async def ask(self, event: Event, **fields: Any) -> R:
+    async def call(self, event: Event, **fields: Any) -> R:
         """The response, whatever it says. `fields` go into the request. Raises `EventFailed`."""
-        self._describe(event, fields)
-        with Observed(self._observer, self._kind.name, event):
+        self._add_fields(event, fields)
+        with ObservedCall(self._observer, self._kind.name, event):
             return await self._backend.call(self._kind.request(**fields), event)
 
-    async def ask_for(self, read: Callable[[R], T], event: Event, **fields: Any) -> T:
+    async def call_and_decode(self, read: Callable[[R], T], event: Event, **fields: Any) -> T:
         """What the response means. An error or a disconnect in it is raised, `EventFailed` for what `read` cannot
         decode."""
-        response = await self.ask(event, **fields)
+        response = await self.call(event, **fields)
         if response.disconnect is not None or response.error is not None:
-            raise_refusal(response)
+            raise_response_error(response)
         try:
             return read(response)
         except ValueError as error:
-            log_useless(event, error)
+            log_invalid_result(event, error)
             raise EventFailed from None
 
     async def close(self) -> None:
@@ -102,7 +104,7 @@ class Asker(Generic[R]):
         await self._backend.close()
 
 
-class Observed:
+class ObservedCall:
     """A call to a backend inside. Turns `BackendFailed` into a line in the log and `EventFailed`."""
 
     __slots__ = ("_event", "_kind", "_observer", "_started")
@@ -121,13 +123,13 @@ class Observed:
     ) -> None:
         seconds = perf_counter() - self._started
         if error is None:
-            self._observer.on_answer(seconds)
+            self._observer.on_response(seconds)
         elif isinstance(error, BackendFailed):
             self._observer.on_failure(seconds)
             self._log(error)
             raise EventFailed from None
         else:
-            self._observer.on_abandon()
+            self._observer.on_cancel()
 
     def _log(self, failure: BackendFailed) -> None:
         channel = getattr(self._event, "channel", "")
@@ -135,7 +137,7 @@ class Observed:
         log.error(f"error proxying {self._kind}", client=self._event.client, error=str(failure), **fields)
 
 
-def raise_refusal(response: Response) -> None:
+def raise_response_error(response: Response) -> None:
     """Raise the disconnect or else the error of a response, if there is one."""
     if response.disconnect is not None:
         raise codes.Disconnected(codes.Disconnect(response.disconnect.code, response.disconnect.reason))
@@ -144,6 +146,6 @@ def raise_refusal(response: Response) -> None:
         raise codes.ReplyError(codes.Error(error.code, error.message, error.temporary))
 
 
-def log_useless(event: Event, error: ValueError) -> None:
+def log_invalid_result(event: Event, error: ValueError) -> None:
     """Say in the log that a result cannot be decoded."""
     log.error("error decoding result of a proxy", client=event.client, error=str(error))

@@ -11,7 +11,7 @@ R = TypeVar("R", bound=responses.Response)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[R]):
+class EventKind(Generic[R]):
     """`name` is the metric type; `method` the gRPC method, whose messages are named after it."""
 
     name: str
@@ -20,11 +20,11 @@ class Kind(Generic[R]):
     response: type[R]
 
 
-CONNECT: Final = Kind("connect", "Connect", requests.ConnectRequest, responses.ConnectResponse)
-REFRESH: Final = Kind("refresh", "Refresh", requests.RefreshRequest, responses.RefreshResponse)
-SUBSCRIBE: Final = Kind("subscribe", "Subscribe", requests.SubscribeRequest, responses.SubscribeResponse)
-PUBLISH: Final = Kind("publish", "Publish", requests.PublishRequest, responses.PublishResponse)
-SUB_REFRESH: Final = Kind("sub_refresh", "SubRefresh", requests.SubRefreshRequest, responses.SubRefreshResponse)
-RPC: Final = Kind("rpc", "RPC", requests.RPCRequest, responses.RPCResponse)
+CONNECT: Final = EventKind("connect", "Connect", requests.ConnectRequest, responses.ConnectResponse)
+REFRESH: Final = EventKind("refresh", "Refresh", requests.RefreshRequest, responses.RefreshResponse)
+SUBSCRIBE: Final = EventKind("subscribe", "Subscribe", requests.SubscribeRequest, responses.SubscribeResponse)
+PUBLISH: Final = EventKind("publish", "Publish", requests.PublishRequest, responses.PublishResponse)
+SUB_REFRESH: Final = EventKind("sub_refresh", "SubRefresh", requests.SubRefreshRequest, responses.SubRefreshResponse)
+RPC: Final = EventKind("rpc", "RPC", requests.RPCRequest, responses.RPCResponse)
 SUBSCRIBE_STREAM: Final = "subscribe_stream"
 """The metric type of streams, which are more than a question and an answer."""

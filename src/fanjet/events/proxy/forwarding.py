@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from fanjet.config.tree.proxy import Proxy
     from fanjet.events.event import Event
 
-_OF_THE_HOP: Final = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     ("connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
      "upgrade")
 )  # fmt: skip
 """They say how one message travels, so they are never passed on."""
-_OF_HTTP: Final = _OF_THE_HOP | {"content-type"}
-_OF_GRPC: Final = _OF_THE_HOP | {"content-type", "user-agent"}
+_NOT_FOR_HTTP: Final = _HOP_BY_HOP | {"content-type"}
+_NOT_FOR_GRPC: Final = _HOP_BY_HOP | {"content-type", "user-agent"}
 
 
 class Forwarding:
@@ -29,8 +29,8 @@ class Forwarding:
         self._http = _lowered(config.http_headers)
         self._metadata = _lowered(config.grpc_metadata)
         named = {*self._static, *self._emulated, *self._http, *self._metadata}
-        self._http_names = {name: _canonical(name) for name in named - _OF_HTTP}
-        self._grpc_names = {name for name in named - _OF_GRPC if not name.startswith(("grpc-", ":"))}
+        self._http_names = {name: _canonical(name) for name in named - _NOT_FOR_HTTP}
+        self._grpc_names = {name for name in named - _NOT_FOR_GRPC if not name.startswith(("grpc-", ":"))}
 
     def http_headers(self, event: Event) -> list[tuple[str, str]]:
         """Headers of a request to an HTTP backend, those of its body left out."""
@@ -71,7 +71,7 @@ def _printable(name: str, value: str) -> str:
     return value
 
 
-def with_context(forwarded: list[tuple[str, Any]], context: Mapping[str, str]) -> list[tuple[str, Any]]:
+def merge_context(forwarded: list[tuple[str, Any]], context: Mapping[str, str]) -> list[tuple[str, Any]]:
     """What is forwarded, but for what goes along in its place."""
     if not context:
         return forwarded

@@ -11,7 +11,7 @@ from msgspec import Raw, structs
 from fanjet.protocol.protobuf_encoding.structs import struct_reader
 
 from .backend import NO_CONTEXT, BackendFailed
-from .forwarding import Forwarding, with_context
+from .forwarding import Forwarding, merge_context
 from .grpc_channel import GrpcChannel
 from .proto import proxy_pb2
 from .responses import Response
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fanjet.config.tree.proxy import Proxy
     from fanjet.events.event import Event
 
-    from .event_kinds import Kind
+    from .event_kinds import EventKind
     from .requests import Request
 
 R = TypeVar("R", bound=Response)
@@ -37,7 +37,7 @@ class GrpcBackend(Generic[R]):
 
     protocol = "grpc"
 
-    def __init__(self, kind: Kind[R], config: Proxy) -> None:
+    def __init__(self, kind: EventKind[R], config: Proxy) -> None:
         """Raises `TLSError` for TLS settings that cannot be used."""
         self._path = SERVICE + kind.method
         self._request_class: type[Message] = getattr(proxy_pb2, f"{kind.method}Request")
@@ -53,15 +53,15 @@ class GrpcBackend(Generic[R]):
         call = self._call or await self._open()
         try:
             response = await call(
-                message_of(self._request_class, request),
+                to_message(self._request_class, request),
                 timeout=self._timeout,
                 metadata=self._metadata.of(event, context),
             )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 self._call = None
-                await self._channel.forget()
-            raise BackendFailed(described(error)) from None
+                await self._channel.invalidate()
+            raise BackendFailed(status_text(error)) from None
         return self._read(response)
 
     async def close(self) -> None:
@@ -93,15 +93,15 @@ class CallMetadata:
             forwarded = self._forwarding.grpc_metadata(event)
         except ValueError as error:
             raise BackendFailed(str(error)) from None
-        return [*with_context(forwarded, context), *self._credentials]
+        return [*merge_context(forwarded, context), *self._credentials]
 
 
-def message_of(message_class: type[Message], request: Request) -> Message:
+def to_message(message_class: type[Message], request: Request) -> Message:
     """A request as a message."""
     fields = structs.asdict(request)
     return message_class(**{name: bytes(one) if isinstance(one, Raw) else one for name, one in fields.items()})
 
 
-def described(error: grpc.RpcError) -> str:
+def status_text(error: grpc.RpcError) -> str:
     """Status and text of a call that failed, for the log."""
     return f"{error.code().name}: {error.details()}"

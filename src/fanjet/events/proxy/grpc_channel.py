@@ -12,13 +12,13 @@ import grpc.aio
 
 from fanjet.net.tls import client_context, resolve_pem
 
-from .grpc_trust import shown_certificate
+from .grpc_trust import fetch_certificate
 
 if TYPE_CHECKING:
     from fanjet.config.tree.proxy import Proxy
     from fanjet.config.tree.tls import Tls
 
-    from .grpc_trust import ShownCertificate
+    from .grpc_trust import ServerCertificate
 
 _SCHEME: Final = "grpc://"
 _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
@@ -36,19 +36,19 @@ class GrpcChannel:
         self._target = target_of(config.endpoint)
         self._compression = grpc.Compression.Gzip if config.grpc.compression else None
         self._tls = config.grpc.tls if config.grpc.tls.enabled else None
-        self._pems = None if self._tls is None else _resolved(self._tls)
+        self._pems = None if self._tls is None else _load_pems(self._tls)
         self._channel: grpc.aio.Channel | None = None
 
     async def get(self) -> grpc.aio.Channel:
         """The channel. It connects with the first call. Must run in a task; raises `BackendFailed`."""
         if self._channel is None:
-            shown = None
+            certificate = None
             if self._tls is not None and self._tls.insecure_skip_verify:
-                shown = await shown_certificate(self._target)
-            self._channel = self._channel or self._open(shown)
+                certificate = await fetch_certificate(self._target)
+            self._channel = self._channel or self._open(certificate)
         return self._channel
 
-    async def forget(self) -> None:
+    async def invalidate(self) -> None:
         """The server cannot be reached: where its certificate is just taken for granted, it may have a new one."""
         if self._channel is not None and self._tls is not None and self._tls.insecure_skip_verify:
             channel, self._channel = self._channel, None
@@ -59,13 +59,13 @@ class GrpcChannel:
         if self._channel is not None:
             await self._channel.close()
 
-    def _open(self, shown: ShownCertificate | None) -> grpc.aio.Channel:
+    def _open(self, certificate: ServerCertificate | None) -> grpc.aio.Channel:
         if self._tls is None:
             return grpc.aio.insecure_channel(self._target, _OPTIONS, self._compression)
         authorities, key, chain = self._pems or (None, None, None)
         name = self._tls.server_name
-        if shown is not None:
-            authorities, name = shown
+        if certificate is not None:
+            authorities, name = certificate
         options = (*_OPTIONS, ("grpc.ssl_target_name_override", name)) if name else _OPTIONS
         credentials = grpc.ssl_channel_credentials(authorities, key, chain)
         return grpc.aio.secure_channel(self._target, credentials, options, self._compression)
@@ -76,7 +76,7 @@ def target_of(endpoint: str) -> str:
     return urlsplit(endpoint).netloc if endpoint.startswith(_SCHEME) else endpoint
 
 
-def _resolved(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
+def _load_pems(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
     """Authorities, key and certificate chain; None for what is not set. Raises `TLSError`."""
     client_context(tls, "proxy_grpc")  # the library would notice what cannot be used with the first call only
     with_key = tls.cert_pem and tls.key_pem

@@ -16,8 +16,8 @@ from fanjet.telemetry.logging import get_logger
 
 from . import event_kinds
 from .backend import NO_CONTEXT, BackendFailed
-from .calls import Observed, RequestTerms, log_useless, raise_refusal
-from .grpc_backend import SERVICE, CallMetadata, described, message_of
+from .calls import ObservedCall, RequestBuilder, log_invalid_result, raise_response_error
+from .grpc_backend import SERVICE, CallMetadata, status_text, to_message
 from .grpc_channel import GrpcChannel
 from .proto import proxy_pb2
 from .requests import SubscribeRequest
@@ -44,7 +44,7 @@ class StreamOpener:
 
     def __init__(self, config: Proxy, observer: CallObserver) -> None:
         """Raises `TLSError` for TLS settings that cannot be used."""
-        self._terms = RequestTerms(config)
+        self._request_builder = RequestBuilder(config)
         self._timeout = config.timeout
         self._metadata = CallMetadata(config)
         self._channel = GrpcChannel(config)
@@ -58,31 +58,31 @@ class StreamOpener:
     async def open(self, event: SubscribeEvent, *, bidirectional: bool) -> GrpcStream:
         """A stream that the backend has accepted. Raises `EventFailed` and what the backend answers instead."""
         fields: dict[str, Any] = {"channel": event.channel}
-        self._terms.describe_with_user(event, fields)
-        message: Any = message_of(proxy_pb2.SubscribeRequest, SubscribeRequest(**fields))
+        self._request_builder.add_user_fields(event, fields)
+        message: Any = to_message(proxy_pb2.SubscribeRequest, SubscribeRequest(**fields))
         span = nullcontext(NO_CONTEXT) if self._traces is None else self._traces.span(event)
-        with Observed(self._observer, event_kinds.SUBSCRIBE_STREAM, event), span as context:
+        with ObservedCall(self._observer, event_kinds.SUBSCRIBE_STREAM, event), span as context:
             metadata = self._metadata.of(event, context)
-            opening = _Opening(message, metadata, self._timeout, bidirectional=bidirectional)
-            response = await opening.shake_hands(self._channel)
+            handshake = _StreamHandshake(message, metadata, self._timeout, bidirectional=bidirectional)
+            response = await handshake.run(self._channel)
         try:
-            raise_refusal(response)
+            raise_response_error(response)
             answer = subscribe_answer(response)
         except ValueError as error:
-            opening.cancel()
-            log_useless(event, error)
+            handshake.cancel()
+            log_invalid_result(event, error)
             raise EventFailed from None
         except BaseException:
-            opening.cancel()
+            handshake.cancel()
             raise
-        return GrpcStream(opening.call, answer, self._timeout if bidirectional else None)
+        return GrpcStream(handshake.call, answer, self._timeout if bidirectional else None)
 
     async def close(self) -> None:
         """Let the connection go."""
         await self._channel.close()
 
 
-class _Opening:
+class _StreamHandshake:
     """A call from its beginning to the first message of the backend."""
 
     def __init__(
@@ -95,13 +95,13 @@ class _Opening:
         self._bidirectional = bidirectional
         self.call: Any = None
 
-    async def shake_hands(self, channel: GrpcChannel) -> SubscribeResponse:
+    async def run(self, channel: GrpcChannel) -> SubscribeResponse:
         """Call, and wait for the answer. Raises `BackendFailed`; what is not accepted is cancelled."""
         await asyncio.sleep(0)  # a timeout needs a task, which only begins where a command first waits
         accepted = False
         try:
             async with asyncio.timeout(self._timeout):
-                await self._begin(await channel.get())
+                await self._start_call(await channel.get())
                 message = await self.call.read()
             if message is grpc.aio.EOF:
                 raise BackendFailed("the stream ended before it was accepted")
@@ -113,8 +113,8 @@ class _Opening:
             raise BackendFailed("timeout") from None
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                await channel.forget()
-            raise BackendFailed(described(error)) from None
+                await channel.invalidate()
+            raise BackendFailed(status_text(error)) from None
         finally:
             if not accepted:
                 self.cancel()
@@ -124,7 +124,7 @@ class _Opening:
         if self.call is not None:
             self.call.cancel()
 
-    async def _begin(self, channel: grpc.aio.Channel) -> None:
+    async def _start_call(self, channel: grpc.aio.Channel) -> None:
         read = proxy_pb2.StreamSubscribeResponse.FromString
         if not self._bidirectional:
             method = channel.unary_stream(

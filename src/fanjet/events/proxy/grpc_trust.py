@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 5.0
 
 
-class ShownCertificate(NamedTuple):
+class ServerCertificate(NamedTuple):
     """A certificate in PEM, and a name that it is valid for."""
 
     pem: bytes
     name: str
 
 
-async def shown_certificate(target: str) -> ShownCertificate:
+async def fetch_certificate(target: str) -> ServerCertificate:
     """What the server at `target` shows. Must run in a task. Raises `BackendFailed`."""
     from cryptography import x509  # noqa: PLC0415 (25 ms and 8 MB that few need)
 
@@ -34,12 +34,12 @@ async def shown_certificate(target: str) -> ShownCertificate:
     try:
         async with asyncio.timeout(FETCH_SECONDS):
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port or 443), ssl=context)
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()
     except (OSError, TimeoutError, ValueError) as error:
         raise BackendFailed(str(error) or "timeout") from None
-    name = _name_in(x509.load_der_x509_certificate(shown))
-    return ShownCertificate(ssl.DER_cert_to_PEM_cert(shown).encode(), name)
+    name = _name_in(x509.load_der_x509_certificate(certificate))
+    return ServerCertificate(ssl.DER_cert_to_PEM_cert(certificate).encode(), name)
 
 
 def _name_in(certificate: Certificate) -> str:

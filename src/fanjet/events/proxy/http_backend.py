@@ -17,7 +17,7 @@ from fanjet.protocol.json_encoding.members_decoder import unknown_keys
 from fanjet.protocol.json_encoding.scan import MalformedJSON, is_json
 
 from .backend import NO_CONTEXT, BackendFailed
-from .forwarding import Forwarding, with_context
+from .forwarding import Forwarding, merge_context
 from .responses import Disconnect, Error, Response
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Response)
 
-LONGEST_RESPONSE: Final = 16 << 20
+MAX_RESPONSE_BYTES: Final = 16 << 20
 """Bytes, unpacked. Nothing that long could be sent on to a client."""
-_ALWAYS: Final = (("Accept-Encoding", "gzip"), ("User-Agent", "Fanjet"))
-_SHORTEST_MEMBER: Final = len('{"":0}')
-_LAST: Final = (("Content-Type", "application/json"),)
-_USUAL: Final = (*_ALWAYS, *_LAST)
+_DEFAULT_HEADERS: Final = (("Accept-Encoding", "gzip"), ("User-Agent", "Fanjet"))
+_MIN_MEMBER_BYTES: Final = len('{"":0}')
+_CONTENT_TYPE: Final = (("Content-Type", "application/json"),)
+_HEADERS_WITHOUT_FORWARDING: Final = (*_DEFAULT_HEADERS, *_CONTENT_TYPE)
 
 _encode: Final = Encoder().encode
 
@@ -56,12 +56,12 @@ class HttpBackend(Generic[R]):
         self._endpoint = config.endpoint
         self._client = HttpClient(
             timeout=config.timeout if config.timeout > 0 else None,
-            max_body=LONGEST_RESPONSE,
+            max_body=MAX_RESPONSE_BYTES,
             tls=client_context(tls, "proxy_http") if config.endpoint.startswith("https:") else None,
             server_name=tls.server_name,
         )
         self._forwarding = Forwarding(config, config.http.static_headers)
-        self._transforms = _first_of_each_status(config.http.status_to_code_transforms, response_type)
+        self._transforms = _responses_by_status(config.http.status_to_code_transforms, response_type)
         self._decode = DocumentDecoder(response_type).decode
         self._response_type = response_type
         self._empty_response = response_type()
@@ -70,12 +70,16 @@ class HttpBackend(Generic[R]):
     async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
         """Ask once. Raises `BackendFailed`."""
         body = _encoded(request)
-        forwarded = with_context(self._forwarding.http_headers(event), context)
-        headers = (*_without(forwarded, _ALWAYS), *forwarded, *_LAST) if forwarded else _USUAL
+        forwarded = merge_context(self._forwarding.http_headers(event), context)
+        headers = (
+            (*_missing_defaults(forwarded, _DEFAULT_HEADERS), *forwarded, *_CONTENT_TYPE)
+            if forwarded
+            else _HEADERS_WITHOUT_FORWARDING
+        )
         try:
             answer = await self._client.post(parse_target(self._endpoint), headers, body)
             if answer.status != 200:
-                return self._transformed(answer.status)
+                return self._response_for_status(answer.status)
             response = self._decode(answer.body)
         except MalformedJSON as error:
             raise BackendFailed(f"error decoding response: {error}") from None
@@ -83,7 +87,7 @@ class HttpBackend(Generic[R]):
             raise BackendFailed("timeout") from None
         except (ExchangeFailed, ValueError) as error:
             raise BackendFailed(str(error)) from None
-        if len(answer.body) >= _SHORTEST_MEMBER and response == self._empty_response:
+        if len(answer.body) >= _MIN_MEMBER_BYTES and response == self._empty_response:
             keys = unknown_keys(self._response_type, answer.body)
             if keys:
                 self._on_unknown_keys(event, keys)
@@ -93,7 +97,7 @@ class HttpBackend(Generic[R]):
         """Let the connections go."""
         self._client.close()
 
-    def _transformed(self, status: int) -> R:
+    def _response_for_status(self, status: int) -> R:
         """What a status other than 200 stands for."""
         response = self._transforms.get(status)
         if response is None:
@@ -109,13 +113,15 @@ def _encoded(request: Request) -> bytes:
     return _encode(request)
 
 
-def _without(given: Sequence[tuple[str, str]], defaults: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+def _missing_defaults(
+    given: Sequence[tuple[str, str]], defaults: Sequence[tuple[str, str]]
+) -> Sequence[tuple[str, str]]:
     """The defaults that nothing given replaces."""
     names = {name for name, _ in given}
     return [default for default in defaults if default[0] not in names]
 
 
-def _first_of_each_status(transforms: tuple[StatusTransform, ...], response_type: type[R]) -> dict[int, R]:
+def _responses_by_status(transforms: tuple[StatusTransform, ...], response_type: type[R]) -> dict[int, R]:
     responses: dict[int, R] = {}
     for transform in transforms:
         error, disconnect = transform.to_error, transform.to_disconnect

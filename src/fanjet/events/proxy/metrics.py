@@ -24,10 +24,10 @@ class ProxyMetrics:
         )
         self._inflight = registry.gauge("proxy_inflight_requests", "Calls that backends have not answered yet", *labels)
 
-    def __call__(self, protocol: str, event_type: str, name: str) -> CountedCalls:
+    def __call__(self, protocol: str, event_type: str, name: str) -> MetricsObserver:
         """Count the calls of one proxy, which is read of from the start."""
         labels = (protocol, event_type, name)
-        return CountedCalls(
+        return MetricsObserver(
             self._durations.cell(*labels, shown=True),
             self._errors.cell(*labels, shown=True),
             self._inflight.cell(*labels, shown=True),
@@ -35,7 +35,7 @@ class ProxyMetrics:
         )
 
 
-class CountedCalls:
+class MetricsObserver:
     """The `CallObserver` of one proxy."""
 
     __slots__ = ("_durations", "_errors", "_inflight", "_unknown_replies")
@@ -50,7 +50,7 @@ class CountedCalls:
         """One more."""
         self._inflight.value += 1
 
-    def on_answer(self, seconds: float) -> None:
+    def on_response(self, seconds: float) -> None:
         """One less."""
         self._inflight.value -= 1
         self._durations.observe(seconds)
@@ -61,7 +61,7 @@ class CountedCalls:
         self._durations.observe(seconds)
         self._errors.value += 1
 
-    def on_abandon(self) -> None:
+    def on_cancel(self) -> None:
         """One less."""
         self._inflight.value -= 1
 

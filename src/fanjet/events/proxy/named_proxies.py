@@ -16,7 +16,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 
-class Named(Generic[T]):
+class NamedProxies(Generic[T]):
     """Those that were in use when the server started. Since then, a reload may ask for others (06 §1.3). `event_type`:
     what they are asked about."""
 

@@ -12,24 +12,24 @@ class CallObserver(Protocol):
     def on_start(self) -> None:
         """A call begins; one of the others follows."""
 
-    def on_answer(self, seconds: float) -> None:
+    def on_response(self, seconds: float) -> None:
         """The backend has answered, whatever it says; a stream has been accepted or refused."""
 
     def on_failure(self, seconds: float) -> None:
         """An unexpected error."""
 
-    def on_abandon(self) -> None:
+    def on_cancel(self) -> None:
         """The client went away before there was an answer."""
 
     def on_unknown_reply(self) -> None:
-        """An answer had keys, none of them known; reported besides `on_answer`."""
+        """An answer had keys, none of them known; reported besides `on_response`."""
 
 
-Observe = Callable[[str, str, str], CallObserver]
+ObserverFactory = Callable[[str, str, str], CallObserver]
 """Makes the observer of a proxy, from its protocol (`http`, `grpc`), the type of its event and its name."""
 
 
-class Unobserved:
+class NoopObserver:
     """Counts nothing."""
 
     def __init__(self, protocol: str, event_type: str, name: str) -> None:
@@ -38,13 +38,13 @@ class Unobserved:
     def on_start(self) -> None:
         """Nothing."""
 
-    def on_answer(self, seconds: float) -> None:
+    def on_response(self, seconds: float) -> None:
         """Nothing."""
 
     def on_failure(self, seconds: float) -> None:
         """Nothing."""
 
-    def on_abandon(self) -> None:
+    def on_cancel(self) -> None:
         """Nothing."""
 
     def on_unknown_reply(self) -> None:

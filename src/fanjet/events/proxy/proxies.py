@@ -10,9 +10,9 @@ from fanjet.events.unknown_replies import UnknownReplies
 from fanjet.protocol.codes import DISCONNECT_INTERNAL, ERROR_NOT_AVAILABLE, Disconnected, ReplyError
 
 from . import event_kinds
-from .calls import log_useless
-from .named_proxies import Named
-from .observer import Unobserved
+from .calls import log_invalid_result
+from .named_proxies import NamedProxies
+from .observer import NoopObserver
 from .responses import Response
 from .results import (
     connect_answer,
@@ -23,7 +23,7 @@ from .results import (
     subscribe_answer,
 )
 from .rpc_methods import RPCMethods
-from .setup import DEFAULT, make_asker, make_stream_opener, uses_of_proxies
+from .setup import DEFAULT, make_event_proxy, make_stream_opener, referenced_proxies
 from .tracing import CallTraces
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     )
     from fanjet.events.stream import SubscriptionStream
 
-    from .calls import Asker
-    from .event_kinds import Kind
-    from .observer import Observe
-    from .setup import Use
+    from .calls import EventProxy
+    from .event_kinds import EventKind
+    from .observer import ObserverFactory
+    from .setup import ProxyReference
     from .tracing import Traces
 
 R = TypeVar("R", bound=Response)
@@ -66,24 +66,26 @@ class Proxies:
     A reload changes which channels and methods they are asked about, never the proxies themselves (06 §1.3).
     """
 
-    def __init__(self, config: Config, observe: Observe = Unobserved) -> None:
-        uses = list(uses_of_proxies(config))
+    def __init__(self, config: Config, observe: ObserverFactory = NoopObserver) -> None:
+        references = list(referenced_proxies(config))
         self.unknown_replies = UnknownReplies()
         self.kept_headers = KeptHeaders(
-            http=[name for use in uses for name in use.config.http_headers],
-            metadata=[name for use in uses for name in use.config.grpc_metadata],
-            emulated=[name for use in uses for name in use.config.emulated_headers],
+            http=[name for reference in references for name in reference.config.http_headers],
+            metadata=[name for reference in references for name in reference.config.grpc_metadata],
+            emulated=[name for reference in references for name in reference.config.emulated_headers],
         )
-        self._connect = _askers(event_kinds.CONNECT, uses, observe, self.unknown_replies)
-        self._refresh = _askers(event_kinds.REFRESH, uses, observe, self.unknown_replies)
-        self._subscribe = _askers(event_kinds.SUBSCRIBE, uses, observe, self.unknown_replies)
-        self._publish = _askers(event_kinds.PUBLISH, uses, observe, self.unknown_replies)
-        self._sub_refresh = _askers(event_kinds.SUB_REFRESH, uses, observe, self.unknown_replies)
-        self._rpc = _askers(event_kinds.RPC, uses, observe, self.unknown_replies)
+        self._connect = _make_proxies(event_kinds.CONNECT, references, observe, self.unknown_replies)
+        self._refresh = _make_proxies(event_kinds.REFRESH, references, observe, self.unknown_replies)
+        self._subscribe = _make_proxies(event_kinds.SUBSCRIBE, references, observe, self.unknown_replies)
+        self._publish = _make_proxies(event_kinds.PUBLISH, references, observe, self.unknown_replies)
+        self._sub_refresh = _make_proxies(event_kinds.SUB_REFRESH, references, observe, self.unknown_replies)
+        self._rpc = _make_proxies(event_kinds.RPC, references, observe, self.unknown_replies)
         openers = {
-            use.name: make_stream_opener(use, observe) for use in uses if use.event_type == event_kinds.SUBSCRIBE_STREAM
+            reference.name: make_stream_opener(reference, observe)
+            for reference in references
+            if reference.event_type == event_kinds.SUBSCRIBE_STREAM
         }
-        self._streams = Named(event_kinds.SUBSCRIBE_STREAM, openers)
+        self._streams = NamedProxies(event_kinds.SUBSCRIBE_STREAM, openers)
         self._methods = RPCMethods(config.rpc)
         self.decides_connect = len(self._connect) > 0
         self.decides_refresh = len(self._refresh) > 0
@@ -96,39 +98,39 @@ class Proxies:
 
     def trace(self, traces: Traces) -> None:
         """Tell of all calls as spans, and backends which they belong to."""
-        for proxies in self._all:
+        for proxies in self._all_proxies:
             for name, proxy in proxies.items():
                 proxy.trace(CallTraces(traces, proxies.event_type, name))
 
     async def close(self) -> None:
         """Let all connections to backends go."""
-        await asyncio.gather(*(proxy.close() for proxies in self._all for _, proxy in proxies.items()))
+        await asyncio.gather(*(proxy.close() for proxies in self._all_proxies for _, proxy in proxies.items()))
 
     @property
-    def _all(self) -> Sequence[Named[Any]]:
-        asked = (self._connect, self._refresh, self._subscribe, self._publish, self._sub_refresh, self._rpc)
-        return (*asked, self._streams)
+    def _all_proxies(self) -> Sequence[NamedProxies[Any]]:
+        unary = (self._connect, self._refresh, self._subscribe, self._publish, self._sub_refresh, self._rpc)
+        return (*unary, self._streams)
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
         """Who connects; None when the backend does not know."""
-        return await self._connect[DEFAULT].ask_for(
+        return await self._connect[DEFAULT].call_and_decode(
             connect_answer, event, name=event.name, version=event.version, channels=list(event.channels)
         )
 
     async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
         """Prolong a connection. Anything but a result that does ends it, except that an info which cannot be decoded is
         our failure, not the client's (06 §4.4)."""
-        response = await self._refresh[DEFAULT].ask(event)
+        response = await self._refresh[DEFAULT].call(event)
         try:
             return refresh_answer(response)
         except ValueError as error:
-            log_useless(event, error)
+            log_invalid_result(event, error)
             raise Disconnected(DISCONNECT_INTERNAL) from None
 
     async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
         """Allow a subscription."""
-        asker = self._subscribe[resolved.options.subscribe_proxy_name]
-        return await asker.ask_for(subscribe_answer, event, channel=event.channel)
+        proxy = self._subscribe[resolved.options.subscribe_proxy_name]
+        return await proxy.call_and_decode(subscribe_answer, event, channel=event.channel)
 
     async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
         """Allow a subscription and open the stream that feeds it."""
@@ -138,23 +140,23 @@ class Proxies:
 
     async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
         """Allow a publication."""
-        asker = self._publish[resolved.options.publish_proxy_name]
-        return await asker.ask_for(publish_answer, event, channel=event.channel)
+        proxy = self._publish[resolved.options.publish_proxy_name]
+        return await proxy.call_and_decode(publish_answer, event, channel=event.channel)
 
     async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
         """Prolong a subscription. Anything but a result that does ends it."""
-        asker = self._sub_refresh[resolved.options.sub_refresh_proxy_name]
-        response = await asker.ask(event, channel=event.channel)
+        proxy = self._sub_refresh[resolved.options.sub_refresh_proxy_name]
+        response = await proxy.call(event, channel=event.channel)
         try:
             return sub_refresh_answer(response)
         except ValueError as error:
-            log_useless(event, error)
+            log_invalid_result(event, error)
             return None
 
     async def rpc(self, event: RPCEvent) -> bytes:
         """Call a procedure."""
-        asker = self._rpc[self._methods.proxy_name(event.method)]
-        return await asker.ask_for(rpc_answer, event, method=event.method)
+        proxy = self._rpc[self._methods.proxy_name(event.method)]
+        return await proxy.call_and_decode(rpc_answer, event, method=event.method)
 
     async def message(self, event: MessageEvent) -> NoReturn:
         """No proxy takes messages."""
@@ -164,6 +166,11 @@ class Proxies:
         """No proxy is told."""
 
 
-def _askers(kind: Kind[R], uses: Sequence[Use], observe: Observe, unknown_replies: UnknownReplies) -> Named[Asker[R]]:
-    of_kind = [use for use in uses if use.event_type == kind.name]
-    return Named(kind.name, {use.name: make_asker(kind, use, observe, unknown_replies) for use in of_kind})
+def _make_proxies(
+    kind: EventKind[R], references: Sequence[ProxyReference], observe: ObserverFactory, unknown_replies: UnknownReplies
+) -> NamedProxies[EventProxy[R]]:
+    of_kind = [reference for reference in references if reference.event_type == kind.name]
+    return NamedProxies(
+        kind.name,
+        {reference.name: make_event_proxy(kind, reference, observe, unknown_replies) for reference in of_kind},
+    )

@@ -9,7 +9,7 @@ from fanjet.config import ConfigError
 from fanjet.telemetry.logging import get_logger
 
 from . import event_kinds
-from .calls import Asker
+from .calls import EventProxy
 from .responses import Response
 from .unknown_replies import UnknownReplyReporter
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from fanjet.events.unknown_replies import UnknownReplies
 
     from .backend import Backend
-    from .event_kinds import Kind
+    from .event_kinds import EventKind
     from .grpc_stream import StreamOpener
-    from .observer import Observe
+    from .observer import ObserverFactory
 
 log = get_logger(__name__)
 
@@ -33,11 +33,11 @@ R = TypeVar("R", bound=Response)
 DEFAULT = "default"
 """Names the proxy object of the event itself."""
 _HTTP = ("http://", "https://")
-_PROLONGING = (event_kinds.REFRESH.name, event_kinds.SUB_REFRESH.name)
+_REFRESH_EVENTS = (event_kinds.REFRESH.name, event_kinds.SUB_REFRESH.name)
 """Events that a status cannot say anything but no to (06 P6)."""
 
 
-class Use(NamedTuple):
+class ProxyReference(NamedTuple):
     """A proxy that some options refer to: the type of event and the proxy's name."""
 
     event_type: str
@@ -45,31 +45,31 @@ class Use(NamedTuple):
     config: Proxy
 
 
-def uses_of_proxies(config: Config) -> Iterator[Use]:
+def referenced_proxies(config: Config) -> Iterator[ProxyReference]:
     """Every proxy that is in use, each type and name once."""
     known: set[tuple[str, str]] = set()
-    for use in _all_uses(config):
-        if (use.event_type, use.name) not in known:
-            known.add((use.event_type, use.name))
-            yield use
+    for reference in _all_references(config):
+        if (reference.event_type, reference.name) not in known:
+            known.add((reference.event_type, reference.name))
+            yield reference
 
 
-def _all_uses(config: Config) -> Iterator[Use]:
+def _all_references(config: Config) -> Iterator[ProxyReference]:
     if config.client.proxy.connect.enabled:
-        yield Use(event_kinds.CONNECT.name, DEFAULT, config.client.proxy.connect)
+        yield ProxyReference(event_kinds.CONNECT.name, DEFAULT, config.client.proxy.connect)
     if config.client.proxy.refresh.enabled:
-        yield Use(event_kinds.REFRESH.name, DEFAULT, config.client.proxy.refresh)
+        yield ProxyReference(event_kinds.REFRESH.name, DEFAULT, config.client.proxy.refresh)
     named = {proxy.name: proxy for proxy in config.proxies}
     for options in (config.channel.without_namespace, *config.channel.namespaces):
-        for event_type, name, default in _channel_uses(options, config):
-            yield Use(event_type, name, default if name == DEFAULT else named[name])
+        for event_type, name, default in _channel_references(options, config):
+            yield ProxyReference(event_type, name, default if name == DEFAULT else named[name])
     for methods in (config.rpc.without_namespace, *config.rpc.namespaces):
         if methods.proxy_enabled:
             name = methods.proxy_name
-            yield Use(event_kinds.RPC.name, name, config.rpc.proxy if name == DEFAULT else named[name])
+            yield ProxyReference(event_kinds.RPC.name, name, config.rpc.proxy if name == DEFAULT else named[name])
 
 
-def _channel_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, Proxy]]:
+def _channel_references(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, Proxy]]:
     """Type, name and the proxy behind the name `default`."""
     defaults = config.channel.proxy
     if options.subscribe_proxy_enabled:
@@ -82,53 +82,59 @@ def _channel_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str
         yield event_kinds.SUBSCRIBE_STREAM, options.subscribe_stream_proxy_name, defaults.subscribe_stream
 
 
-def make_asker(kind: Kind[R], use: Use, observe: Observe, unknown_replies: UnknownReplies) -> Asker[R]:
+def make_event_proxy(
+    kind: EventKind[R], reference: ProxyReference, observe: ObserverFactory, unknown_replies: UnknownReplies
+) -> EventProxy[R]:
     """The proxy that a use is about. Raises `ConfigError` and `TLSError` for what cannot work."""
-    config = use.config
+    config = reference.config
     backend: Backend[R]
     if config.endpoint.startswith(_HTTP):
         from .http_backend import HttpBackend  # noqa: PLC0415 (only who uses them loads the client libraries)
 
-        observer = observe(HttpBackend.protocol, use.event_type, use.name)
+        observer = observe(HttpBackend.protocol, reference.event_type, reference.name)
         endpoint = without_credentials(config.endpoint)
-        report = UnknownReplyReporter(use.event_type, use.name, endpoint, observer, unknown_replies)
+        report = UnknownReplyReporter(reference.event_type, reference.name, endpoint, observer, unknown_replies)
         backend = HttpBackend(config, kind.response, report)
     else:
-        _require_grpc(use)
+        _require_grpc(reference)
         from .grpc_backend import GrpcBackend  # noqa: PLC0415
 
-        observer = observe(GrpcBackend.protocol, use.event_type, use.name)
+        observer = observe(GrpcBackend.protocol, reference.event_type, reference.name)
         backend = GrpcBackend(kind, config)
-    _announce(use)
-    return Asker(kind, config, backend, observer)
+    _log_enabled(reference)
+    return EventProxy(kind, config, backend, observer)
 
 
-def make_stream_opener(use: Use, observe: Observe) -> StreamOpener:
-    """The proxy for subscription streams. Raises as `make_asker`."""
-    _require_grpc(use)
+def make_stream_opener(reference: ProxyReference, observe: ObserverFactory) -> StreamOpener:
+    """The proxy for subscription streams. Raises as `make_event_proxy`."""
+    _require_grpc(reference)
     from .grpc_stream import StreamOpener  # noqa: PLC0415
 
-    _announce(use)
-    return StreamOpener(use.config, observe("grpc", use.event_type, use.name))
+    _log_enabled(reference)
+    return StreamOpener(reference.config, observe("grpc", reference.event_type, reference.name))
 
 
-def _require_grpc(use: Use) -> None:
+def _require_grpc(reference: ProxyReference) -> None:
     """Raise `ConfigError` without the library."""
     try:
         import grpc  # noqa: PLC0415, F401
     except ImportError:
         raise ConfigError(
-            f"{use.event_type} proxy {use.name}: gRPC backends need the extra: pip install 'fanjet[grpc]'"
+            f"{reference.event_type} proxy {reference.name}: gRPC backends need the extra: pip install 'fanjet[grpc]'"
         ) from None
 
 
-def _announce(use: Use) -> None:
-    log.info(f"{use.event_type} proxy enabled", proxy_name=use.name, endpoint=without_credentials(use.config.endpoint))
-    if use.event_type in _PROLONGING and use.config.http.status_to_code_transforms:
+def _log_enabled(reference: ProxyReference) -> None:
+    log.info(
+        f"{reference.event_type} proxy enabled",
+        proxy_name=reference.name,
+        endpoint=without_credentials(reference.config.endpoint),
+    )
+    if reference.event_type in _REFRESH_EVENTS and reference.config.http.status_to_code_transforms:
         log.warn(
             "status_to_code_transforms end what a backend that fails would otherwise leave for a minute",
-            event=use.event_type,
-            proxy_name=use.name,
+            event=reference.event_type,
+            proxy_name=reference.name,
         )
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 LINES_PER_SECOND: Final = 1
-MOST_KEYS: Final = 10
-LONGEST_KEY: Final = 64
+MAX_KEYS: Final = 10
+MAX_KEY_LENGTH: Final = 64
 """Characters. Keys are the backend's, but may repeat what a client has sent."""
 
 
@@ -39,7 +39,7 @@ class UnknownReplyReporter:
 
     def __call__(self, event: Event, keys: Sequence[str]) -> None:
         """Report a reply about `event` with these keys."""
-        shown = tuple(key[:LONGEST_KEY] for key in keys[:MOST_KEYS])
+        shown = tuple(key[:MAX_KEY_LENGTH] for key in keys[:MAX_KEYS])
         self._observer.on_unknown_reply()
         self._log.warn(
             f"reply of the {self._event_type} proxy has no known key, so it allows",
