@@ -1,4 +1,4 @@
-"""HTTP/2 (RFC 9113), server side: frames in, streams to receivers, frames out."""
+"""HTTP/2 server (RFC 9113): frames, streams and their receivers."""
 
 from .connection import Http2Connection
 from .header_blocks import Field

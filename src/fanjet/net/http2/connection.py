@@ -1,4 +1,4 @@
-"""One HTTP/2 connection (RFC 9113), server side: frames in, streams to receivers, frames out."""
+"""One HTTP/2 server connection (RFC 9113)."""
 
 import asyncio
 import contextlib
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from .server import Http2Server
 
 IDLE_FRAMES_PER_SECOND: Final = 1000
-"""Frames that ask for nothing (pings, settings, priorities, resets) and that one client may send: floods of them are
-cheap to send, and each costs us some 10 µs."""
+"""Limit of frames without payload per client (pings, settings, priorities, resets): they are cheap to send and cost
+some 10 µs each."""
 
 TURN_BYTES: Final = 1 << 14
-"""What is taken at once of one read: other connections wait meanwhile, 10 ms when it is all small frames."""
+"""Bytes processed in one turn of the event loop: up to 10 ms if they are all small frames."""
 
 CORK_BYTES: Final = 1 << 16
 
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class Http2Connection(asyncio.Protocol):
-    """Reads requests and hands them to receivers, as many at once as the client likes, within limits."""
+    """Reads requests and passes their streams to receivers, up to the stream limit."""
 
     __slots__ = (
         "_backlog",
@@ -74,32 +74,32 @@ class Http2Connection(asyncio.Protocol):
         self._server = server
         self.engine = Engine(max_streams=server.max_streams, extended_connect=server.extended_connect)
         self.streams: dict[int, Http2Stream] = {}
-        """What is being received or answered, by the number of the stream."""
+        """Open streams by number."""
         self.write_blocked = False
-        """Whether the socket does not take what was written."""
+        """Whether the socket's write buffer is full."""
         self._deadlines = Deadlines(server.wheel, self, server.timeouts)
         self._pings = PingLimiter(server.timeouts.ping_interval)
-        self._waiting: dict[Http2Stream, None] = {}  # with data that waits for a window or for the socket
-        self._cork: list[bytes] | None = None  # output of this turn, to be written at its end
+        self._waiting: dict[Http2Stream, None] = {}  # streams with data that waits for a window or the socket
+        self._cork: list[bytes] | None = None  # output of this turn, written at its end
         self._corked = 0  # bytes
-        self._backlog = bytearray()  # input that waits for its turn
+        self._backlog = bytearray()  # input for later turns
         self._paused = False
         self._draining = False  # no more streams are accepted
         self._ended = False  # nothing is read any more
         self._last_stream = 0
         self._idle_frames: TokenBucket | None = None
 
-    # What the event loop and the wheel call.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with our settings."""
+        """Send our settings."""
         self.transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self)
         self._deadlines.connected()
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come, in turns."""
+        """Process the input, in turns."""
         if self._ended:
             return
         if self._backlog or self.write_blocked or len(data) > TURN_BYTES:
@@ -112,7 +112,7 @@ class Http2Connection(asyncio.Protocol):
             self._receive(data)
 
     def eof_received(self) -> bool:
-        """The client sends no more. As it cannot give us room for answers either, this is its end."""
+        """The client stopped sending. It cannot extend windows any more, so the connection ends."""
         self._drop_streams()
         self.close()
         return False
@@ -125,7 +125,7 @@ class Http2Connection(asyncio.Protocol):
         self._drop_streams()
 
     def pause_writing(self) -> None:
-        """The socket does not take everything: neither is anything read, so that nothing more has to be written."""
+        """The socket's write buffer is full: stop reading as well, so that no further output is caused."""
         self.write_blocked = True
         self._deadlines.write_blocked()
         self._pause_reading()
@@ -133,7 +133,7 @@ class Http2Connection(asyncio.Protocol):
             stream.report_blocked()
 
     def resume_writing(self) -> None:
-        """The socket took everything."""
+        """The write buffer has drained."""
         self.write_blocked = False
         self._deadlines.writable()
         self._drain_all()
@@ -146,27 +146,27 @@ class Http2Connection(asyncio.Protocol):
         else:
             self._resume_reading()
 
-    # What the deadlines ask for.
+    # Called by the deadlines.
 
     def expire(self) -> None:
-        """Close: nothing was asked for in time."""
+        """Close after a timeout."""
         self.go_away(ErrorCodes.NO_ERROR)
         self.close()
 
     def abort(self) -> None:
-        """Tear the socket down."""
+        """Abort the connection."""
         self._ended = True
         self.transport.abort()
 
     def ping(self) -> None:
-        """Ask the client whether it is there."""
+        """Ping the client."""
         self.engine.ping(b"\0" * 8)
         self._flush()
 
-    # What streams call.
+    # Called by streams.
 
     def write(self, data: bytes) -> None:
-        """Write frames: now, or in one piece with others of this turn."""
+        """Write frames: now, or together with others of this turn."""
         cork = self._cork
         if cork is None:
             self.transport.write(data)
@@ -179,19 +179,19 @@ class Http2Connection(asyncio.Protocol):
             self.transport.write(b"".join(cork))
 
     def send_headers(self, stream: Http2Stream, headers: "Iterable[Field]", *, end: bool) -> None:
-        """Begin a response, or send all of it."""
+        """Send response headers, or a complete response."""
         if stream.id not in self.streams:
             return
         if end:
             self.end_stream(stream, tuple(headers))
         else:
-            # Not by h2, which takes 30 µs: to it, what ends the response is all there is of it.
+            # Bypasses h2, which takes 30 µs: h2 sees only the end of the response.
             engine = self.engine
             self.write(header_frames(stream.id, engine.encoder.encode(headers), engine.max_outbound_frame_size))
             self._pings.reset_strikes()
 
     def drain(self, stream: Http2Stream) -> None:
-        """Send what waits in a stream, as far as it can be sent."""
+        """Send the pending data of a stream, as far as possible."""
         while not self.write_blocked and stream.send_pending():
             pass
         if stream.has_pending:
@@ -199,7 +199,7 @@ class Http2Connection(asyncio.Protocol):
         stream.report_blocked()
 
     def end_stream(self, stream: Http2Stream, trailers: "Sequence[Field]") -> None:
-        """Send what ends a response."""
+        """Send the end of a response."""
         try:
             if trailers:
                 self.engine.send_headers(stream.id, trailers, end_stream=True)
@@ -212,36 +212,36 @@ class Http2Connection(asyncio.Protocol):
         self._close_stream(stream)
 
     def reset(self, stream: Http2Stream, code: int) -> None:
-        """Break a stream off."""
+        """Reset a stream."""
         if self.streams.pop(stream.id, None) is not None:
             self._waiting.pop(stream, None)
             self._reset(stream.id, code)
             self._on_stream_closed()
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
-        """Give the client room for as much as a receiver has taken."""
+        """Extend the client's window by the bytes that a receiver has consumed."""
         if not self._ended:
             self.engine.acknowledge_received_data(size, stream.id)
             self._flush()
 
-    # What the server calls.
+    # Called by the server.
 
     def start_draining(self) -> None:
-        """Accept no more streams, and close when those that run are over."""
+        """Accept no more streams, and close when the open ones end."""
         self.go_away(ErrorCodes.NO_ERROR)
         self._on_stream_closed()
 
     def go_away(self, code: int, detail: bytes = b"") -> None:
-        """Tell the client that what it asks for from now on is not answered."""
+        """Send GOAWAY: later requests are not answered."""
         if not (self._draining or self._ended):
             self._draining = True
             self.write(go_away(code, self._last_stream, detail))
 
     def close(self) -> None:
-        """Read no more; close the socket once what was written is out.
+        """Stop reading; close the socket once the written bytes are sent.
 
-        Closing a socket with unread input resets it, and the reset may overtake what was written. So input is discarded
-        for a moment, until the peer has closed, too.
+        Closing a socket with unread input resets it, and the reset may overtake the output. Input is therefore
+        discarded for a moment, until the client has closed as well.
         """
         if self._ended:
             return
@@ -256,7 +256,7 @@ class Http2Connection(asyncio.Protocol):
             self.transport.close()
             self._deadlines.closing(lingers=False)
 
-    # Steps.
+    # Internals.
 
     def _next_turn(self) -> None:
         if self._ended or self.write_blocked:
@@ -278,7 +278,7 @@ class Http2Connection(asyncio.Protocol):
         except H2Error:
             self._fail()
             return
-        self._flush()  # what new settings allow is not done before they are acknowledged
+        self._flush()  # acknowledge new settings before acting on them
         try:
             self._handle(events)
         finally:
@@ -288,7 +288,7 @@ class Http2Connection(asyncio.Protocol):
             self._deadlines.received(in_header_block=self.engine.in_header_block)
 
     def _handle(self, events: list[Event]) -> None:
-        # A stream that was reset right behind its request costs nothing more than its frames.
+        # A stream that is reset right after its request costs only its frames (rapid reset).
         reset = {event.stream_id for event in events if isinstance(event, StreamReset)} if len(events) > 1 else ()
         for event in events:
             if isinstance(event, RequestReceived):
@@ -336,13 +336,13 @@ class Http2Connection(asyncio.Protocol):
             log.exception("accepting a stream failed")
             stream.reset(ErrorCodes.INTERNAL_ERROR)
             return
-        if stream.receiver is None:  # else it was given away already
+        if stream.receiver is None:  # else it was handed over already
             stream.receiver = receiver
         if not stream.is_over:
             stream.report_blocked()
 
     def _refuse_oversized(self, number: int) -> None:
-        """Answer 431 and end the connection: no header block behind this one can be decoded."""
+        """Respond 431 and close the connection: no later header block can be decoded."""
         self._last_stream = number
         self.engine.send_headers(number, ((b":status", b"431"),), end_stream=True)
         self._flush()
@@ -361,7 +361,7 @@ class Http2Connection(asyncio.Protocol):
             self._count_idle_frame()
 
     def _check_trailers(self, number: int, block: "HeaderBlock") -> None:
-        """No use is made of trailers."""
+        """Validate trailers, which are otherwise ignored."""
         stream = self.streams.get(number)
         if block.oversized:
             self._fail(ErrorCodes.ENHANCE_YOUR_CALM)
@@ -377,7 +377,7 @@ class Http2Connection(asyncio.Protocol):
                 stream.receiver.on_end()
 
     def _close_stream(self, stream: Http2Stream) -> None:
-        """The response is sent; what the client may still have to send is not wanted."""
+        """The response is sent; the rest of the request is not needed."""
         if self.streams.pop(stream.id, None) is not None:
             self._waiting.pop(stream, None)
             if not stream.request_complete:
@@ -410,20 +410,20 @@ class Http2Connection(asyncio.Protocol):
                 self.close()
 
     def _on_window_update(self, number: int) -> None:
-        """A window has become wider: of one stream, or (0) of all."""
+        """A window was extended: of one stream, or (0) of the connection."""
         if number == 0:
             self._drain_all()
         elif (stream := self.streams.get(number)) in self._waiting:
             self._drain_one(stream)
 
     def _drain_all(self) -> None:
-        """Send what waits, one frame of each stream in turn, until the client has no room or the socket is full."""
+        """Send pending data, one frame of each stream in turn, until the window or the socket is full."""
         turn = list(self._waiting)
         while turn and not self.write_blocked:
             turn = [stream for stream in turn if stream in self._waiting and self._drain_one(stream)]
 
     def _drain_one(self, stream: Http2Stream) -> bool:
-        """Send one frame. Whether more can be sent after it."""
+        """Send one frame; return whether more can be sent."""
         more = not self.write_blocked and stream.send_pending()
         if not stream.has_pending:
             self._waiting.pop(stream, None)
@@ -442,7 +442,7 @@ class Http2Connection(asyncio.Protocol):
             self._fail(ErrorCodes.ENHANCE_YOUR_CALM, b"flood")
 
     def _fail(self, code: int = ErrorCodes.NO_ERROR, detail: bytes = b"") -> None:
-        """End the connection over something the client did; h2 has said so already when no `code` is given."""
+        """Close the connection after a client error; without a `code`, h2 has sent GOAWAY already."""
         if self._ended:
             return
         self._flush()

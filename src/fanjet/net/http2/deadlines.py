@@ -1,4 +1,4 @@
-"""The deadlines of one connection: one entry of the timing wheel for all of them."""
+"""The timeouts of one connection, in one entry of the timing wheel."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ CLOSE_SECONDS: Final = 10.0
 
 
 class Deadlines:
-    """Knows what is waited for, and calls the connection's `abort`, `expire` or `ping` when it has not come in time."""
+    """Tracks all deadlines, and calls the connection's `abort`, `expire` or `ping` when one passes."""
 
     __slots__ = (
         "_abort_at",
@@ -38,17 +38,17 @@ class Deadlines:
         self._headers_until = NEVER
         self._write_until = NEVER
         self._received_at = wheel.clock()
-        self._pinged_at = NEVER  # since when an answer to our ping is awaited
-        self._scheduled_for = NEVER  # what the wheel knows: never later than what comes first
+        self._pinged_at = NEVER  # when the unanswered ping was sent
+        self._scheduled_for = NEVER  # the time known to the wheel: never later than the first deadline
         self.wheel_slot = NOT_SCHEDULED
 
     def connected(self) -> None:
-        """Wait for the client's first words."""
+        """Wait for the client's preface and settings."""
         self._abort_at = self._wheel.clock() + self._timeouts.setup
         self.idle()
 
     def established(self) -> None:
-        """The client's settings have come."""
+        """The client's settings were received."""
         self._abort_at = NEVER
 
     def idle(self) -> None:
@@ -57,11 +57,11 @@ class Deadlines:
         self._schedule()
 
     def busy(self) -> None:
-        """Some stream is open."""
+        """A stream is open."""
         self._idle_until = NEVER
 
     def received(self, *, in_header_block: bool) -> None:
-        """Something came."""
+        """Data was received."""
         self._received_at = self._wheel.clock()
         self._pinged_at = NEVER
         if not in_header_block:
@@ -71,16 +71,16 @@ class Deadlines:
             self._schedule()
 
     def write_blocked(self) -> None:
-        """The socket is full."""
+        """The socket's write buffer is full."""
         self._write_until = self._wheel.clock() + self._timeouts.write
         self._schedule()
 
     def writable(self) -> None:
-        """The socket took everything."""
+        """The write buffer has drained."""
         self._write_until = NEVER
 
     def closing(self, *, lingers: bool) -> None:
-        """Nothing is waited for any more but the end: of what was written, or (`lingers`) the client's."""
+        """Wait only for the end: of our output, or (`lingers`) for the client to close."""
         self._idle_until = self._headers_until = NEVER
         self._abort_at = self._wheel.clock() + (LINGER_SECONDS if lingers else CLOSE_SECONDS)
         self._schedule()
@@ -90,7 +90,7 @@ class Deadlines:
         self._wheel.cancel(self)
 
     def on_timer(self, now: float) -> None:
-        """Act on what has not come in time."""
+        """Handle the deadlines that have passed."""
         self._scheduled_for = NEVER
         if now >= min(self._abort_at, self._headers_until, self._write_until):
             self._connection.abort()
@@ -107,7 +107,8 @@ class Deadlines:
         self._schedule()
 
     def _schedule(self) -> None:
-        """Tell the wheel what comes first. It need not know of what moved to later, since it asks again then."""
+        """Schedule the first deadline. One moved later is not rescheduled: the wheel checks again when the old one
+        fires."""
         alive = (
             self._received_at + self._timeouts.keepalive
             if self._pinged_at == NEVER

@@ -1,4 +1,4 @@
-"""The protocol's state machines: h2 with what our server does otherwise."""
+"""The h2 state machine, with our deviations."""
 
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from hyperframe.frame import Frame
 
 STREAM_WINDOW: Final = 1 << 18
-"""Bytes a client may send on one stream ahead of its receiver."""
+"""Window of one stream, in bytes."""
 CONNECTION_WINDOW: Final = 1 << 20
-"""Bytes it may send on all of them together."""
+"""Window of the whole connection, in bytes."""
 
 _HEADERS: Final = b"\x01"
 _CONTINUATION: Final = b"\x09"
@@ -28,10 +28,10 @@ _DEFAULT_WINDOW: Final = 65535
 
 
 class Engine(H2Connection):
-    """One connection's frames. h2 checks their order and keeps the windows; what a request says is judged by us."""
+    """The frames of one connection. h2 checks their order and tracks the windows; requests are validated by us."""
 
     MAX_CLOSED_STREAMS = 2000
-    """How many closed streams are remembered, for frames that were on their way; h2's own 65536 would take 8 MB."""
+    """Number of remembered closed streams, for frames in flight; h2's own 65536 would take 8 MB."""
 
     def __init__(self, *, max_streams: int, extended_connect: bool) -> None:
         super().__init__(
@@ -56,27 +56,27 @@ class Engine(H2Connection):
         self.local_settings = Settings(client=False, initial_values=values)
         self.initiate_connection()
         self.increment_flow_control_window(CONNECTION_WINDOW - _DEFAULT_WINDOW)
-        # h2 ends the connection over one stream too many, we refuse that stream: only clients hear of the limit.
+        # h2 would close the connection over one excess stream; we refuse that stream, so h2 must not know the limit.
         values[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNLIMITED
         self.local_settings = Settings(client=False, initial_values=values)
 
     @property
     def in_header_block(self) -> bool:
-        """Whether a header block has begun and not ended."""
+        """Whether a header block is incomplete."""
         return bool(self.incoming_buffer._headers_buffer)
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> "tuple[list[Frame], list[Event]]":
-        """The client opens no more streams; those it has go on (RFC 9113 section 6.8), which h2 would not let them."""
+        """The client opens no more streams; open ones continue (RFC 9113 section 6.8), which h2 would prevent."""
         return [], []
 
 
 def go_away(code: int, last_stream: int, detail: bytes) -> bytes:
-    """A GOAWAY frame. By h2's own nothing could be sent behind it."""
+    """A GOAWAY frame. After h2's own, nothing more could be sent."""
     return GoAwayFrame(stream_id=0, last_stream_id=last_stream, error_code=code, additional_data=detail).serialize()
 
 
 def header_frames(stream: int, block: bytes, max_size: int) -> bytes:
-    """A header block that does not end its stream, in as many frames as it takes."""
+    """A header block without END_STREAM, in as many frames as needed."""
     pieces = [block[start : start + max_size] for start in range(0, len(block), max_size)]
     number = stream.to_bytes(4, "big")
     kinds = [_HEADERS, *[_CONTINUATION] * (len(pieces) - 1)]

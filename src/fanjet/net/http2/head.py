@@ -1,4 +1,4 @@
-"""The head of a request from its header fields (RFC 9113 section 8.3.1)."""
+"""Builds a request head from HTTP/2 header fields (RFC 9113 section 8.3.1)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,8 +14,8 @@ _CONNECTION_SPECIFIC: Final = (b"connection", b"proxy-connection", b"transfer-en
 
 
 def parse_head(fields: Sequence[Field], version: str = VERSION) -> Head:
-    """Return the head of a request whose fields were checked. Raises `MalformedRequest`, and `BadRequest` for what the
-    client is told about."""
+    """Return the head of a request with validated fields. Raises `MalformedRequest`, and `BadRequest` for errors that
+    get a response."""
     pseudo: dict[bytes, bytes] = {}
     headers: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] = {}
@@ -24,7 +24,7 @@ def parse_head(fields: Sequence[Field], version: str = VERSION) -> Head:
             pseudo[name] = value
         elif name not in headers:
             headers[name] = value
-        elif name == b"cookie":  # clients may cut it up, so that its parts compress better
+        elif name == b"cookie":  # clients may split it for better compression
             headers[name] += b"; " + value
         else:
             repeated.setdefault(name, [headers[name]]).append(value)
@@ -55,7 +55,7 @@ def parse_head(fields: Sequence[Field], version: str = VERSION) -> Head:
 
 
 def protocol_of(fields: Sequence[Field]) -> bytes:
-    """What an extended CONNECT (RFC 8441) wants to speak, empty for every other request."""
+    """The protocol of an extended CONNECT (RFC 8441), empty for other requests."""
     return next((value for name, value in fields if name == b":protocol"), b"")
 
 

@@ -1,4 +1,4 @@
-"""Header blocks (HPACK, RFC 7541) as a server wants them: bounded on the way in, without state on the way out."""
+"""HPACK header blocks (RFC 7541): bounded decoding, stateless encoding."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,7 +15,7 @@ MAX_HEADER_LIST_BYTES: Final = 1 << 20
 """Names and values together, with 32 bytes for each field (RFC 9113 section 6.5.2)."""
 
 MAX_HUFFMAN_BYTES: Final = 1 << 17
-"""Of coded text in one block: decoding takes 0.7 µs for each, while everybody else waits."""
+"""Huffman-coded bytes per block: decoding takes 0.7 µs for each and blocks the event loop."""
 
 _FIELD_OVERHEAD: Final = 32
 _NO_NAME: Final = b""
@@ -23,26 +23,26 @@ _MAX_KNOWN: Final = 4096
 
 
 class HeaderBlock(NamedTuple):
-    """The fields of one header block in order, those of HTTP/2 itself (`:method`) first."""
+    """The fields of one header block in order, pseudo-headers first."""
 
     fields: tuple[Field, ...]
     oversized: bool
-    """Whether there are more than `MAX_HEADER_LIST_BYTES` or `MAX_HUFFMAN_BYTES` of them. The rest was not decoded, so
-    that the blocks behind this one cannot be decoded any more."""
+    """Whether the block exceeds `MAX_HEADER_LIST_BYTES` or `MAX_HUFFMAN_BYTES`. Its rest was not decoded, so that later
+    blocks cannot be decoded any more."""
 
 
 class BlockDecoder(Decoder):
-    """Decodes in linear time, which hpack's own loop does not, and gives up in good order."""
+    """Decodes in linear time, unlike hpack's own loop, and within bounds."""
 
     def __init__(self) -> None:
         super().__init__()
         self._huffman_left = 0
 
     def decode(self, data: bytes, raw: bool = False) -> Any:
-        """Return a list that to h2 looks like one field without a name, whose value is the `HeaderBlock`.
+        """Return a list that h2 takes for one field without a name, whose value is the `HeaderBlock`.
 
-        So h2 passes it through as it is and leaves the judgement to us, for whom a malformed request costs that
-        request only, not the whole connection. Raises `HPACKDecodingError`.
+        So h2 passes it through and leaves validation to us: a malformed request then fails alone, not the whole
+        connection. Raises `HPACKDecodingError`.
         """
         self._huffman_left = MAX_HUFFMAN_BYTES
         fields: list[Field] = []
@@ -77,7 +77,7 @@ class BlockDecoder(Decoder):
             fields.append((name, value))
 
     def _read_literal(self, view: memoryview, position: int, prefix: int) -> tuple[bytes, bytes, int]:
-        """Return name, value, and where the next field begins."""
+        """Return name, value, and the position of the next field."""
         index, used = decode_integer(view[position:], prefix)
         position += used
         if index:
@@ -103,18 +103,18 @@ class BlockDecoder(Decoder):
 
 
 class _OversizedBlock(Exception):  # noqa: N818 (ends the decoding only)
-    """Enough was decoded."""
+    """The block exceeds a bound."""
 
 
 _SHORT: Final = 256
 _decode_short: Final = lru_cache(2048)(decode_huffman)
-"""What clients send is much the same: the table of a connection saves repeating it there, this on other ones."""
+"""Clients send mostly the same values: a connection's table avoids repeats there, this cache across connections."""
 
 
 class BlockEncoder:
-    """Encodes fields without the dynamic table: each field's bytes are always the same and made once.
+    """Encodes fields without the dynamic table: the bytes of each field are constant and cached.
 
-    A response costs some 60 bytes more than with the table, and a tenth of the time.
+    A response is some 60 bytes longer than with the table, and takes a tenth of the time.
     """
 
     def __init__(self) -> None:
@@ -122,12 +122,12 @@ class BlockEncoder:
 
     @property
     def header_table_size(self) -> int:
-        """Size of the dynamic table, of which no use is made."""
+        """Size of the dynamic table, which is unused."""
         return 0
 
     @header_table_size.setter
     def header_table_size(self, value: int) -> None:
-        # A client that changes the size expects to hear of it in the next block (RFC 7541 section 4.2).
+        # A size change must be acknowledged in the next block (RFC 7541 section 4.2).
         self._size_update = b"\x20"
 
     def encode(self, headers: Iterable[Field], huffman: bool = True) -> bytes:

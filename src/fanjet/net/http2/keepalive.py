@@ -1,4 +1,4 @@
-"""How long a server waits for the clients of its connections, and how often they may ask whether it is there."""
+"""Timeouts of HTTP/2 connections, and limits of client pings."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,31 +7,31 @@ NEVER: Final = float("inf")
 
 MAX_PING_STRIKES: Final = 2
 IDLE_PING_SECONDS: Final = 7200.0
-"""Between pings of a client that has no stream open, where pings are limited."""
+"""Minimal interval of pings without an open stream, where pings are limited."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTimeouts:
-    """Seconds, `NEVER` for no limit. The defaults are those of HTTP (02 section 3.1)."""
+    """Timeouts in seconds, `NEVER` for none. The defaults are those of HTTP (02 section 3.1)."""
 
     setup: float = 10.0
     """For the preface and the client's first settings."""
     headers: float = 10.0
-    """For a header block that has begun."""
+    """For an incomplete header block."""
     idle: float = 30.0
     """Without any stream."""
     write: float = 10.0
-    """While the socket takes nothing."""
+    """While the socket's write buffer is full."""
     keepalive: float = NEVER
-    """Without a byte from the client, after which it is pinged."""
+    """Without data from the client, after which it is pinged."""
     keepalive_timeout: float = NEVER
-    """Without a byte from the client after the ping, after which the connection is dropped."""
+    """Without data from the client after the ping, after which the connection is aborted."""
     ping_interval: float = 0.0
-    """Between pings of the client. More than two that come earlier end the connection; 0: no limit but the flood's."""
+    """Minimal interval of client pings. More than two early ones close the connection; 0: only the flood limit."""
 
 
 class PingLimiter:
-    """Counts a client's pings that come too early. Responses are a good reason to ping: they clear the count."""
+    """Counts early pings of a client. Responses reset the count: they are a valid reason to ping."""
 
     __slots__ = ("_forgiven", "_interval", "_last", "_strikes")
 
@@ -46,7 +46,7 @@ class PingLimiter:
         self._forgiven = True
 
     def allows(self, now: float, *, busy: bool) -> bool:
-        """Whether a ping at `now` is not one too many; `busy`: some stream is open."""
+        """Whether a ping at `now` is within the limit; `busy`: a stream is open."""
         if not self._interval:
             return True
         last, self._last = self._last, now

@@ -1,4 +1,4 @@
-"""One request over HTTP/2 and its answer, on a stream of its own."""
+"""One HTTP/2 request and its response."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -33,30 +33,30 @@ WRITE_SECONDS: Final = 10.0
 
 
 class Http2Requests:
-    """Answers streams with the endpoints of one listener: the `accept` of its server."""
+    """Handles streams with the endpoints of one listener: the `accept` of its server."""
 
     __slots__ = ("common_headers", "routes", "tls", "wheel")
 
     def __init__(
         self, routes: "Routes", wheel: "TimingWheel", *, tls: bool, common_headers: "Sequence[Field]" = ()
     ) -> None:
-        """`common_headers` go with every response."""
+        """`common_headers` are added to every response."""
         self.common_headers = common_headers
         self.routes = routes
         self.wheel = wheel
         self.tls = tls
 
     def __call__(self, stream: "Http2Stream") -> "StreamReceiver":
-        """Begin to receive a request."""
+        """Start receiving a request."""
         request = Http2Request(self, stream)
         request.begin()
         return request
 
 
 class Http2Request:
-    """Collects a request, then is what its exchange answers by, and hears of the client for who writes a body.
+    """Collects a request, then is the connection of its exchange, and passes stream events to the body's owner.
 
-    The wheel holds it while the client owes something: the body, or taking the response.
+    It is in the wheel while it waits for the client: for the body, or to read the response.
     """
 
     __slots__ = (
@@ -81,14 +81,14 @@ class Http2Request:
         self._stream = stream
         self._body: list[bytes] = []
         self._size = 0
-        self._receiving = True  # what comes of the body is wanted
+        self._receiving = True  # the body is being collected
         self._exchange: Exchange | None = None  # being answered
-        self._feed: BodyStreamFeeder | None = None  # of the body, where its endpoint takes pieces
+        self._feed: BodyStreamFeeder | None = None  # of a body streamed to its endpoint
         self._owner: StreamOwner | None = None  # of the body that is being written
         self.wheel_slot = NOT_SCHEDULED
 
     def begin(self) -> None:
-        """Judge the head: refuse the request, or wait for its body."""
+        """Check the head: refuse the request, or wait for its body."""
         fields = self._stream.fields
         try:
             head = self._head = parse_head(fields)
@@ -112,10 +112,10 @@ class Http2Request:
         else:
             self._set_timeout(REQUEST_SECONDS)
 
-    # What the stream calls.
+    # Called by the stream.
 
     def on_data(self, data: bytes) -> None:
-        """A piece of the body. Nobody waits for more than was declared, or than the route allows."""
+        """A chunk of the body, checked against the declared length and the route's limit."""
         if not self._receiving and self._feed is None:
             return
         self._size += len(data)
@@ -131,7 +131,7 @@ class Http2Request:
             self._start_unread(BodyTooLarge)
 
     def on_end(self) -> None:
-        """The request is complete: it is the endpoint's turn."""
+        """The request is complete: call the endpoint."""
         is_short = 0 < self._size < self._head.content_length
         if self._feed is not None:
             if is_short:
@@ -147,7 +147,7 @@ class Http2Request:
             self._start(Exchange(self._make_request(b"".join(self._body)), self))
 
     def on_reset(self) -> None:
-        """The client gave up, or the connection is lost."""
+        """The client reset the stream, or the connection is lost."""
         self._clear_timeout()
         self._stop_feeding()
         owner, self._owner = self._owner, None
@@ -158,39 +158,39 @@ class Http2Request:
             exchange.on_peer_lost(answerable=False)
 
     def on_blocked(self) -> None:
-        """The client does not take the response."""
+        """The client does not read the response."""
         if self._owner is not None:
             self._owner.on_blocked()
 
     def on_writable(self) -> None:
-        """The client took what was sent."""
+        """Everything was sent."""
         if self._owner is not None:
             self._owner.on_writable()
 
     def on_timer(self, now: float) -> None:
-        """The body did not come, or the response was not taken, in time; no answer to that (02 section 3.1)."""
+        """The body, or reading the response, timed out; there is no response to that (02 section 3.1)."""
         self._reset_stream(ErrorCodes.INTERNAL_ERROR)
 
-    # What the body calls.
+    # Called by the body.
 
     def pause(self) -> None:
-        """Let the client send what is left of its window."""
+        """Stop extending the client's window."""
         self._stream.pause()
         self._clear_timeout()
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         self._stream.resume()
         self._set_chunk_timeout()
 
     def send_continue(self) -> None:
-        """Tell the client to send the body."""
+        """Send 100 Continue."""
         self._stream.send_headers(((b":status", b"100"),))
 
-    # What the exchange calls.
+    # Called by the exchange.
 
     def send_response(self, status: int, body: bytes, content_type: bytes, headers: "Sequence[Field]") -> None:
-        """Send the whole response, which the client has to take within the time a response may take."""
+        """Send the complete response, which the client must read within the write timeout."""
         self._exchange = None
         self._stop_feeding()
         wanted = has_body(status) and self._head.method != "HEAD"
@@ -204,13 +204,13 @@ class Http2Request:
 
     @property
     def body_framing(self) -> BodyFraming:
-        """None: DATA frames are made by the stream."""
+        """None: the stream builds DATA frames."""
         return unframed
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: "Sequence[Field]", owner: StreamOwner
     ) -> ResponseStream:
-        """Send the head of a response; from now on `owner` hears of the client."""
+        """Send the head of a response; from now on `owner` receives the stream's events."""
         self._exchange = None
         self._owner = owner
         stream = self._stream
@@ -222,7 +222,7 @@ class Http2Request:
     def open_tunnel(
         self, headers: "Sequence[Field]", make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]
     ) -> None:
-        """Answer 200 and give both directions of the stream away."""
+        """Respond 200 and hand over both directions of the stream."""
         self._exchange = None
         stream = self._stream
         stream.send_headers(response_fields(200, b"", headers))
@@ -231,11 +231,11 @@ class Http2Request:
         tunnel.begin(make_protocol(tunnel))
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Nobody upgrades a request of HTTP/2: the headers for it are refused."""
+        """Abort: HTTP/2 has no upgrade, whose headers are refused."""
         self.abort()
 
     def abort(self) -> None:
-        """Break off without an answer."""
+        """Abort without a response."""
         self._exchange = None
         self._stop_feeding()
         self._stream.reset(ErrorCodes.INTERNAL_ERROR)
@@ -248,13 +248,13 @@ class Http2Request:
             self._end_within_bounds(b"")
 
     def abort_body(self) -> None:
-        """For the streamed body: it will not be complete."""
+        """For the streamed body: it stays incomplete."""
         if self._owner is not None:
             self._owner = None
             self._stop_feeding()
             self._stream.reset(ErrorCodes.INTERNAL_ERROR)
 
-    # Steps.
+    # Internals.
 
     def _make_request(self, body: bytes) -> Request:
         return Request(self._head, body, self._stream.transport, self._server.tls)
@@ -275,19 +275,19 @@ class Http2Request:
             self._clear_timeout()
 
     def _stop_feeding(self) -> None:
-        """Nobody takes pieces any more: drop what comes, which is part of the connection's window."""
+        """Discard further chunks, which count towards the connection's window."""
         if self._feed is not None:
             self._feed = None
             self._stream.resume()
 
     def _reset_stream(self, code: ErrorCodes) -> None:
-        """The client does not do what it has to."""
+        """Reset the stream after a client error."""
         self._receiving = False
         self._stream.reset(code)
         self.on_reset()
 
     def _start(self, exchange: Exchange) -> None:
-        """Let the endpoint answer; what comes from now on of the body is dropped, unless it is asked for."""
+        """Call the endpoint; the rest of the body is discarded unless the endpoint asks for it."""
         self._clear_timeout()
         self._receiving = False
         self._exchange = exchange
@@ -309,7 +309,7 @@ class Http2Request:
         self._stream.send_headers(((b":status", b"100"),))
 
     def _refuse(self, status: int, text: bytes) -> None:
-        """Answer what does not reach an endpoint. What still comes of the request is not wanted."""
+        """Respond to an invalid request; the rest of it is ignored."""
         self._receiving = False
         fields = response_fields(status, TEXT, (NO_SNIFFING,))
         fields.append((b"content-length", b"%d" % len(text)))
@@ -341,7 +341,7 @@ class Http2Request:
 
 
 class StreamedBody:
-    """A body that is written bit by bit."""
+    """A streamed response body."""
 
     __slots__ = ("_request", "write")
 
@@ -352,7 +352,7 @@ class StreamedBody:
         self.write = stream.send_data
 
     def finish(self) -> None:
-        """End the body, unless the client has gone."""
+        """End the body, unless the client has disconnected."""
         self._request.finish_body()
 
     def abort(self) -> None:

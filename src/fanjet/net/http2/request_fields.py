@@ -1,4 +1,4 @@
-"""What the header fields of a request have to be like (RFC 9113 sections 8.2 and 8.3, RFC 8441 section 4)."""
+"""Validates request header fields (RFC 9113 sections 8.2 and 8.3, RFC 8441 section 4)."""
 
 import re
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ _PSEUDO: Final = frozenset({b":method", b":scheme", b":authority", b":path", b":
 
 
 class MalformedRequest(Exception):  # noqa: N818 (RFC 9113's word)
-    """The request is not answered: its stream is reset."""
+    """The request gets no response: its stream is reset."""
 
 
 def check_fields(fields: Sequence[Field], *, extended_connect: bool = False) -> None:
-    """Raise `MalformedRequest` for what no request may look like; `extended_connect`: CONNECT may name a protocol."""
+    """Raise `MalformedRequest` for invalid fields; `extended_connect`: CONNECT may name a protocol."""
     pseudo: dict[bytes, bytes] = {}
     position = 0
     for position, (name, value) in enumerate(fields):  # noqa: B007

@@ -1,4 +1,4 @@
-"""The header fields of responses."""
+"""Builds the header fields of responses."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,7 +10,7 @@ _CONNECTION_SPECIFIC: Final = frozenset({b"connection", b"keep-alive", b"transfe
 
 
 def response_fields(status: int, content_type: bytes, headers: Iterable[Field]) -> list[Field]:
-    """Status, type if there is one, the given headers but for those that are HTTP/1.1's own, and the date."""
+    """Status, content type if any, the given headers except those specific to HTTP/1.1, and the date."""
     fields = [(b":status", b"%d" % status)]
     if content_type:
         fields.append((b"content-type", content_type))

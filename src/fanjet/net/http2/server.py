@@ -1,4 +1,4 @@
-"""What the HTTP/2 connections of one listener share."""
+"""State shared by the HTTP/2 connections of one listener."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ MAX_STREAMS: Final = 250
 
 
 class Http2Server:
-    """Knows who answers streams, how long clients are waited for, and the connections that are open."""
+    """The stream handler, timeouts and open connections."""
 
     __slots__ = (
         "_emptied",
@@ -38,9 +38,9 @@ class Http2Server:
         max_streams: int = MAX_STREAMS,
         extended_connect: bool = False,
     ) -> None:
-        """`accept` is called when the header fields of a request have come, and may answer or reset its stream at once.
-        A connection may have `max_streams` open.
-        `extended_connect` advertises RFC 8441: CONNECT with a `:protocol`."""
+        """`accept` is called with the header fields of each request, and may respond to or reset its stream at once. A
+        connection may have `max_streams` open streams. `extended_connect` advertises RFC 8441: CONNECT with a
+        `:protocol`."""
         self.accept = accept
         self.wheel = wheel
         self.timeouts = timeouts or ConnectionTimeouts()
@@ -51,7 +51,7 @@ class Http2Server:
         self._emptied: asyncio.Event | None = None
 
     def new_connection(self) -> Http2Connection:
-        """The protocol factory for the event loop."""
+        """The protocol factory of the event loop."""
         return Http2Connection(self)
 
     def forget(self, connection: Http2Connection) -> None:
@@ -61,7 +61,7 @@ class Http2Server:
             self._emptied.set()
 
     async def stop(self) -> None:
-        """Tell all clients that no more requests are answered, and wait for those that are being answered."""
+        """Send GOAWAY to all clients, and wait for requests in progress."""
         self.stopping = True
         for connection in list(self.connections):
             connection.start_draining()

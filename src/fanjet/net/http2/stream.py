@@ -1,4 +1,4 @@
-"""One request and its response on a connection that carries many."""
+"""One request and its response on a multiplexed connection."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,27 +19,27 @@ _DATA: Final = b"\x00\x00"
 
 
 class StreamReceiver(Protocol):
-    """Who answers a stream. Nothing is called any more once the stream is reset or lost, or its answer is sent."""
+    """Handles a stream. No method is called after the stream was reset or lost, or its response was sent."""
 
     def on_data(self, data: bytes) -> None:
-        """A piece of the request's body, never empty. Room for more is given back on return, unless `pause` was called
-        on the stream."""
+        """A chunk of the request body, never empty. The window is extended on return, unless `pause` was called on the
+        stream."""
 
     def on_end(self) -> None:
         """The request is complete."""
 
     def on_reset(self) -> None:
-        """The client gave the stream up, or the connection is lost."""
+        """The client reset the stream, or the connection is lost."""
 
     def on_blocked(self) -> None:
-        """The client does not take what was sent; more may be sent, but waits in memory."""
+        """The client does not read; further data is buffered in memory."""
 
     def on_writable(self) -> None:
-        """The client has taken everything: the last call when that was the end of the answer."""
+        """Everything was sent: the last call if that ended the response."""
 
 
 class Http2Stream:
-    """A stream, as the one who answers it sees it."""
+    """A stream, as its receiver uses it."""
 
     __slots__ = (
         "_answered",
@@ -60,46 +60,46 @@ class Http2Stream:
     def __init__(self, connection: "Http2Connection", flow: "H2Stream", fields: "Sequence[Field]") -> None:
         self.id = flow.stream_id
         self.fields = fields
-        """The request's header fields in order, pseudo-headers first; names are lower-case."""
+        """The header fields of the request in order, pseudo-headers first; names are lower-case."""
         self.receiver: StreamReceiver | None = None
-        """Who answers; None only while that is being found out."""
+        """Handles the stream; None only while it is being selected."""
         self.request_complete = False
-        """Whether the client has sent all of its request."""
+        """Whether the complete request was received."""
         self._connection = connection
         self._flow = flow
         self._data_head = _DATA + self.id.to_bytes(4, "big")
         self._pending: deque[memoryview] = deque()  # data that waits for the client's window
-        self._ending: Sequence[Field] | None = None  # what follows it: trailers, or nothing more
-        self._answered = False  # nothing more is sent
+        self._ending: Sequence[Field] | None = None  # sent after the data: trailers, or nothing
+        self._answered = False  # the response is complete
         self._paused = False
         self._unacknowledged = 0
         self._reported_blocked = False
 
     @property
     def transport(self) -> "asyncio.Transport":
-        """The connection's socket, for what is known of the peer."""
+        """The connection's socket, for the client's address."""
         return self._connection.transport
 
     @property
     def blocked(self) -> bool:
-        """Whether the client does not take what was sent."""
+        """Whether sent data waits for the client."""
         return bool(self._pending) or self._connection.write_blocked
 
     @property
     def is_over(self) -> bool:
-        """Whether the answer is sent, or the stream reset or lost."""
+        """Whether the response is sent, or the stream reset or lost."""
         return self._connection.streams.get(self.id) is not self
 
-    # What the receiver calls.
+    # Called by the receiver.
 
     def send_headers(self, headers: "Iterable[Field]", *, end: bool = False) -> None:
-        """Send the response's header fields, `:status` first, names in lower case; `end`: that is all."""
+        """Send the response's header fields, `:status` first, names in lower case; `end`: no body follows."""
         if not self._answered:
             self._answered = end
             self._connection.send_headers(self, headers, end=end)
 
     def send_data(self, data: bytes, *, end: bool = False) -> None:
-        """Send a piece of the body behind what was sent before, as the client takes it; `end`: the last one."""
+        """Send a chunk of the body, subject to flow control; `end`: the last one."""
         if self._answered:
             return
         connection, flow = self._connection, self._flow
@@ -119,42 +119,41 @@ class Http2Stream:
         connection.drain(self)
 
     def send_trailers(self, trailers: "Sequence[Field]") -> None:
-        """End the response with fields behind the body; the headers may have been left out (a response of trailers
-        alone)."""
+        """End the response with trailers; headers may be omitted (a trailers-only response)."""
         if not self._answered:
             self._end(trailers)
             self._connection.drain(self)
 
     def reset(self, code: int = ErrorCodes.INTERNAL_ERROR) -> None:
-        """Break off: the client sees that the response is not whole. What has not been sent is dropped."""
+        """Abort: the client sees that the response is incomplete. Unsent data is dropped."""
         self._answered = True
         self._pending.clear()
         self._connection.reset(self, code)
 
     def pause(self) -> None:
-        """Give no room back until `resume`: the client may send what is left of its window, and no more."""
+        """Stop extending the client's window until `resume`."""
         self._paused = True
 
     def resume(self) -> None:
-        """Give back what `pause` has kept."""
+        """Extend the window by what `pause` has withheld."""
         self._paused = False
         size, self._unacknowledged = self._unacknowledged, 0
         if size:
             self._connection.acknowledge(self, size)
 
     def drain_connection(self) -> None:
-        """Have the client open no more streams on this connection, which closes behind the last."""
+        """Accept no more streams on this connection, which closes after the last one."""
         self._connection.start_draining()
 
-    # What the connection calls.
+    # Called by the connection.
 
     @property
     def has_pending(self) -> bool:
-        """Whether something waits to be sent."""
+        """Whether data waits to be sent."""
         return bool(self._pending)
 
     def receive_data(self, data: bytes, size: int) -> None:
-        """Pass on a piece of the body that counts `size` bytes of the window."""
+        """Pass on a chunk of the body that counts `size` bytes of the window."""
         if data and self.receiver is not None:
             self.receiver.on_data(data)
         if self._paused:
@@ -163,7 +162,7 @@ class Http2Stream:
             self._connection.acknowledge(self, size)
 
     def send_pending(self) -> bool:
-        """Send one frame of what waits, as far as the client's windows allow. Whether more can be sent after it."""
+        """Send one frame of pending data, as far as the windows allow; return whether more can be sent."""
         if self._pending:
             engine, flow = self._connection.engine, self._flow
             room = min(flow.outbound_flow_control_window, engine.outbound_flow_control_window)
@@ -182,7 +181,7 @@ class Http2Stream:
         return False
 
     def report_blocked(self) -> None:
-        """Tell the receiver when it has become blocked, or has ceased to be."""
+        """Notify the receiver when the stream becomes blocked or writable."""
         blocked, receiver = self.blocked, self.receiver
         if blocked != self._reported_blocked and receiver is not None:
             self._reported_blocked = blocked
@@ -192,7 +191,7 @@ class Http2Stream:
                 receiver.on_writable()
 
     def on_lost(self) -> None:
-        """The stream is over on the client's side."""
+        """The client reset the stream, or the connection is lost."""
         self._answered = True
         self._pending.clear()
         self._ending = None
@@ -200,7 +199,8 @@ class Http2Stream:
             self.receiver.on_reset()
 
     def _send_frame(self, data: bytes | memoryview) -> None:
-        """Send a DATA frame. It is made here, as h2 takes ten times as long; one that ends nothing changes no state."""
+        """Send a DATA frame. Built here, as h2 takes ten times as long; one without END_STREAM changes no stream
+        state."""
         size, connection = len(data), self._connection
         self._flow.outbound_flow_control_window -= size
         connection.engine.outbound_flow_control_window -= size

@@ -1,1 +1,1 @@
-"""HTTP/3 on aioquic (extra `fanjet[http3]`): imported only when it is configured."""
+"""HTTP/3 with aioquic (extra `fanjet[http3]`): imported only if configured."""

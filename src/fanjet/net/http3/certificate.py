@@ -1,4 +1,4 @@
-"""aioquic's configuration from the TLS object of a listener (02 section 3.2)."""
+"""aioquic's configuration from a listener's TLS object (02 section 3.2)."""
 
 from typing import Final
 
@@ -16,14 +16,14 @@ _MAX_DATAGRAM_FRAME: Final = 65536
 
 
 def quic_configuration(settings: TLSSettings) -> QuicConfiguration:
-    """Return what all connections of a listener begin with. Raises `TLSError`."""
+    """Return the configuration of all connections of a listener. Raises `TLSError`."""
     configuration = QuicConfiguration(
         is_client=False,
         alpn_protocols=["h3"],
         connection_id_length=ID_BYTES,
         idle_timeout=IDLE_SECONDS,
         max_stream_data=STREAM_WINDOW,
-        max_datagram_frame_size=_MAX_DATAGRAM_FRAME,  # WebTransport wants that they may be sent; they are not used
+        max_datagram_frame_size=_MAX_DATAGRAM_FRAME,  # required by WebTransport, but not used
     )
     try:
         chain = x509.load_pem_x509_certificates(resolve_pem(settings.cert_pem).encode())

@@ -1,4 +1,4 @@
-"""One client's QUIC connection, its requests and sessions."""
+"""One QUIC connection with its requests and WebTransport sessions."""
 
 import asyncio
 import logging
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 HANDSHAKE_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 30.0
-"""Without any request, and without a sign of life (02 section 3.1)."""
+"""Timeout without requests, and without any packet (02 section 3.1)."""
 KEEPALIVE_SECONDS: Final = 27.0
-"""Silence while requests are open, after which we ask for a sign of life. Longer than the usual interval of the client
-protocol's pings, which then are enough, and shorter than what browsers take for dead."""
+"""Silence during open requests after which the client is pinged. Longer than the usual ping interval of the client
+protocol, which then suffices, and shorter than the idle timeout of browsers."""
 
 DEFERRED_BYTES: Final = 1 << 16
-"""What may be written in answer to one datagram before it is sent, so that it shares packets with acknowledgements."""
+"""Output written while a datagram is processed, before it is sent, so that it shares packets with acknowledgements."""
 
 SHORT_WAIT: Final = 0.5
-"""aioquic's timers within this many seconds are the loop's, since they must be exact; all others are the wheel's."""
+"""aioquic timers within this many seconds use the event loop, as they must be exact; others use the wheel."""
 
 _NEVER: Final = float("inf")
 
@@ -50,23 +50,23 @@ log = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
-    """Who writes to a stream."""
+    """The writer of a stream."""
 
     id: int
     blocked: bool
-    """Kept by the connection until `on_sent`, which resets it."""
+    """Set by the connection until `on_sent`, which resets it."""
 
     def on_blocked(self) -> None:
-        """Not everything that was written has left."""
+        """Written data is still queued."""
 
     def on_sent(self) -> None:
-        """Everything that was written has left."""
+        """All written data was sent."""
 
 
 class Http3Connection:
-    """Feeds datagrams to aioquic, events to requests and sessions, and sends what comes of it.
+    """Passes datagrams to aioquic, its events to requests and sessions, and sends its output.
 
-    All its deadlines are one entry of the timing wheel. A timer of the loop exists only while packets are on their way.
+    All deadlines are one entry of the timing wheel. An event loop timer exists only while packets are in flight.
     """
 
     __slots__ = (
@@ -94,13 +94,13 @@ class Http3Connection:
     )
 
     framing: ServerFraming
-    """From the moment that the client has agreed on HTTP/3."""
+    """Set once the client has negotiated HTTP/3."""
 
     def __init__(self, server: "Http3Server", endpoint: "QuicEndpoint", quic: "ServerQuic") -> None:
         self.server = server
         self.quic = quic
         self.ids: set[bytes] = set()
-        """The connection ids that the endpoint knows it by."""
+        """Connection ids registered at the endpoint."""
         self.requests: dict[int, RequestStream] = {}
         self.wheel_slot = NOT_SCHEDULED
         self._endpoint = endpoint
@@ -120,38 +120,38 @@ class Http3Connection:
 
     @property
     def peer(self) -> asyncio.BaseTransport:
-        """What requests ask for the client's address."""
+        """A transport with the client's address, for requests."""
         if self._peer is None:
             self._peer = asyncio.BaseTransport({"peername": self.quic.get_peer_address()})
         return self._peer
 
     @property
     def is_idle(self) -> bool:
-        """Whether the client asks for nothing."""
+        """Whether no request or session is open."""
         return not self.requests and not self._sessions
 
     def close(self) -> None:
-        """Tell the client that the connection is over. What is not sent yet never will be."""
+        """Close the connection. Unsent data is dropped."""
         if not self._closing:
             self._closing = True
             self.quic.close(ErrorCode.H3_NO_ERROR)
             self.transmit()
 
     def stop(self) -> None:
-        """Close when nothing is asked for; sessions without a stream do not count."""
+        """Close if idle; sessions without a stream do not count."""
         for session in list(self._sessions.values()):
             session.stop_waiting()
         if self.is_idle:
             self.close()
 
     def fail(self) -> None:
-        """Something of ours is broken: let go of everything without a word."""
+        """Drop the connection silently after an internal error."""
         self._terminate()
 
-    # From the endpoint and the clocks.
+    # Called by the endpoint and timers.
 
     def datagram_received(self, data: bytes, address: "NetworkAddress") -> None:
-        """Take a datagram in, and answer."""
+        """Process a datagram, and respond."""
         now = self._last_received = self.server.wheel.clock()
         self._receiving = True
         try:
@@ -163,7 +163,7 @@ class Http3Connection:
         self.transmit()
 
     def on_timer(self, now: float) -> None:
-        """The wheel's: something may be due."""
+        """Check all deadlines; called by the wheel."""
         self._scheduled_for = _NEVER
         self._handle_timers(now)
         if self._closing:
@@ -196,15 +196,15 @@ class Http3Connection:
         else:
             self._arm(now)
 
-    # From requests and sessions.
+    # Called by requests and sessions.
 
     def send_headers(self, stream_id: int, fields: "list[Field]", *, end: bool = False) -> None:
-        """Queue a head, unless the client does not want it any more."""
+        """Queue headers, unless the client has stopped reading."""
         if self.quic.can_write(stream_id):
             self.framing.send_headers(stream_id, fields, end)
 
     def send_data(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
-        """Queue a piece of a body, unless the client does not want it any more."""
+        """Queue a chunk of a body, unless the client has stopped reading."""
         if self.quic.can_write(stream_id):
             self.framing.send_data(stream_id, data, end)
 
@@ -215,7 +215,7 @@ class Http3Connection:
             self.framing.finish_sending(stream_id)
 
     def reset(self, stream_id: int, error_code: int) -> None:
-        """Break a stream off in both directions."""
+        """Reset a stream in both directions."""
         if self.quic.can_write(stream_id):
             self.quic.reset_stream(stream_id, error_code)
         self.quic.stop_reading(stream_id, error_code)
@@ -224,7 +224,7 @@ class Http3Connection:
         self.transmit()
 
     def on_written(self, writer: Writer, size: int) -> None:
-        """Send what the writer has queued; it hears of what becomes of it."""
+        """Send what the writer has queued; the writer is notified of the outcome."""
         self._pending_writers[writer.id] = writer
         if self._receiving:
             self._deferred += size
@@ -248,11 +248,11 @@ class Http3Connection:
         """A session is over."""
         self._sessions.pop(stream_id, None)
         self._pending_writers.pop(stream_id, None)
-        self.transmit()  # before the connection may be closed for it
+        self.transmit()  # before the connection may be closed
         self._on_idle()
 
     def transmit(self) -> None:
-        """Send what is due, unless that happens anyway once the present datagram is dealt with."""
+        """Send due packets, unless a datagram is being processed, which sends them at its end."""
         if not self._receiving:
             self._send()
 
@@ -309,7 +309,7 @@ class Http3Connection:
         stream_id = event.stream_id
         request = self.requests.get(stream_id)
         if request is not None:
-            request.cancel()  # the stream has turned out to be none
+            request.cancel()  # the stream belongs to a session
         session = self._sessions.get(event.session_id)
         if session is None:
             if stream_is_request_response(stream_id):
@@ -322,7 +322,7 @@ class Http3Connection:
             self.quic.stop_reading(stream_id, ErrorCode.H3_NO_ERROR)
 
     def _on_stream_lost(self, stream_id: int) -> None:
-        """The client broke a stream off, or ended that of a session."""
+        """The client reset a stream, or ended that of a session."""
         if stream_id in self.requests:
             self.requests[stream_id].on_lost()
         elif stream_id in self._sessions:
@@ -370,7 +370,7 @@ class Http3Connection:
                 writer.on_sent()
 
     def _arm(self, now: float) -> None:
-        """Be there when aioquic wants to be called."""
+        """Schedule aioquic's next timer."""
         due = self.quic.get_timer()
         if due is None:
             return
@@ -395,8 +395,8 @@ class Http3Connection:
         self._schedule(since + (seconds if self._handshaken else HANDSHAKE_SECONDS))
 
     def _schedule(self, when: float) -> None:
-        """Have the wheel call at `when` or before. It is not told of later times than the one it has: it asks again
-        then, so that a connection is not moved about in it with every packet."""
+        """Have the wheel call at `when` or before. Later times are not rescheduled: the wheel checks again when the old
+        one fires, so that packets do not move a connection about in it."""
         if when < self._scheduled_for:
             self._scheduled_for = when
             self.server.wheel.schedule(self, when)

@@ -1,4 +1,4 @@
-"""Connection ids that tell which of several processes has the connection (RFC 9000 sections 5.1 and 10.3)."""
+"""Connection ids that encode the owning process (RFC 9000 sections 5.1 and 10.3)."""
 
 import hashlib
 import os
@@ -10,14 +10,14 @@ ID_BYTES: Final = _NUMBER_BYTES + _RANDOM_BYTES
 TOKEN_BYTES: Final = 16
 
 HIGHEST_NUMBER: Final = (1 << 8 * _NUMBER_BYTES) - 1
-"""Of a process."""
+"""The highest process number."""
 
 
 class ConnectionIds:
-    """Makes the ids of one process.
+    """Creates the connection ids of one process.
 
-    All processes that are served on one address have the same `key` and different numbers. Who does not have the key
-    can neither read the number nor tell by it which ids belong together.
+    All processes on one address share the `key` and have different numbers. Without the key, neither the number can be
+    read nor ids of one process be linked.
     """
 
     __slots__ = ("_key", "number")
@@ -28,16 +28,17 @@ class ConnectionIds:
         self.number = number
 
     def new(self) -> bytes:
-        """Make an id."""
+        """Create an id."""
         rest = os.urandom(_RANDOM_BYTES)
         return (self.number ^ self._mask(rest)).to_bytes(_NUMBER_BYTES, "big") + rest
 
     def owner(self, connection_id: bytes) -> int:
-        """The number of the process that has made this id of `ID_BYTES`; any number for one that a client made."""
+        """The number of the process that created this id of `ID_BYTES`; an arbitrary number for ids created by
+        clients."""
         return int.from_bytes(connection_id[:_NUMBER_BYTES], "big") ^ self._mask(connection_id[_NUMBER_BYTES:])
 
     def reset_token(self, connection_id: bytes) -> bytes:
-        """What tells a client that the connection of this id is no more, whichever process says so."""
+        """The stateless reset token of an id, the same in all processes."""
         return hashlib.blake2s(connection_id, digest_size=TOKEN_BYTES, key=self._key, person=b"reset").digest()
 
     def _mask(self, rest: bytes) -> int:
@@ -46,8 +47,8 @@ class ConnectionIds:
 
 
 def destination_id(datagram: bytes) -> bytes:
-    """Return the id in the first packet of a datagram that is not empty: of `ID_BYTES` unless it was made by the
-    client, or the datagram is cut off."""
+    """Return the destination id of the first packet in a non-empty datagram: `ID_BYTES` long unless it was created by
+    the client or the datagram is truncated."""
     if datagram[0] & 0x80:
         size = datagram[5] if len(datagram) > 5 else 0
         return datagram[6 : 6 + size]
@@ -55,9 +56,9 @@ def destination_id(datagram: bytes) -> bytes:
 
 
 def stateless_reset(datagram: bytes, token: bytes) -> bytes:
-    """Return the answer to a datagram for a connection that is no more; nothing for one too small to be answered.
+    """Return a stateless reset for a datagram of an unknown connection; empty if the datagram is too small.
 
-    It is smaller than what it answers, so that two who know nothing of each other do not go on for ever.
+    It is smaller than the datagram, which prevents endless loops between two endpoints.
     """
     size = min(len(datagram) - 1, _RESET_BYTES)
     if size < _SMALLEST_RESET:
@@ -67,5 +68,5 @@ def stateless_reset(datagram: bytes, token: bytes) -> bytes:
 
 
 _RESET_BYTES: Final = 43
-"""As long as a small packet of a connection."""
+"""The length of a small packet."""
 _SMALLEST_RESET: Final = 21

@@ -1,4 +1,4 @@
-"""A UDP socket: whose datagram is this, and who may have a connection (RFC 9000 sections 5.2 and 8.1)."""
+"""A UDP socket: dispatches datagrams to connections, admits clients (RFC 9000 sections 5.2, 8.1)."""
 
 import asyncio
 import contextlib
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from .server import Http3Server
 
 RETRY_ABOVE: Final = 100
-"""Handshakes in progress, above which new clients have to prove their address first. It costs them a round trip, and us
+"""Handshakes in progress above which new clients must validate their address first. It costs them a round trip, and us
 next to nothing."""
 MAX_HANDSHAKES: Final = 1000
-"""Handshakes in progress, above which new clients are not answered: they try again by themselves."""
+"""Handshakes in progress above which new clients get no response: they retry by themselves."""
 MAX_RESETS: Final = 100
-"""Datagrams of unknown connections in a second, above which they are not answered."""
+"""Stateless resets per second."""
 
 _LONG_HEADER: Final = 0x80
 
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class QuicEndpoint(asyncio.DatagramProtocol):
-    """Gives each datagram to its connection and makes connections for those of new clients."""
+    """Passes each datagram to its connection and creates connections for new clients."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         ids: "ConnectionIds",
         peers: "PeerProcesses | None" = None,
     ) -> None:
-        """Read from a bound socket, which stays the caller's to close. `peers` are read from it or its like, too."""
+        """Read from a bound socket, which the caller closes. `peers` share its address."""
         self.local_address = str(bound.getsockname())
-        """The address that clients send to."""
+        """The bound address."""
         self._server = server
         self._configuration = configuration
         self._socket = bound
@@ -70,28 +70,28 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         self._resets_since = 0.0
 
     async def start(self) -> None:
-        """Answer clients from now on."""
+        """Start accepting clients."""
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, sock=self._socket.dup())
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the socket over."""
+        """Take over the socket."""
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: "NetworkAddress") -> None:
-        """Take a datagram in, or give it to the process that has its connection."""
+        """Process a datagram, or forward it to the process that owns its connection."""
         if data and not self._forward(data, addr):
             self.receive(data, addr)
 
     def error_received(self, exc: Exception) -> None:
-        """Some earlier datagram could not be delivered, which loss recovery deals with."""
+        """An earlier datagram could not be delivered, which loss recovery handles."""
 
-    # What connections and the listener call.
+    # Called by connections and the listener.
 
     def receive(self, data: bytes, addr: "NetworkAddress") -> None:
-        """Find the connection by the id that the datagram carries."""
+        """Process a datagram of this process."""
         is_long = data[0] & _LONG_HEADER
         connection = self._find_or_accept(data, addr) if is_long else self._by_id.get(destination_id(data))
         if connection is None:
@@ -109,31 +109,31 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.sendto(data, address)
         else:
-            with contextlib.suppress(OSError):  # as when it gets lost on its way
+            with contextlib.suppress(OSError):  # like a lost datagram
                 self._socket.sendto(data, address)
 
     def stop_receiving(self) -> None:
-        """Read no more from the socket: another process does, and hands on what is for connections of this one."""
+        """Stop reading from the socket: another process reads it and forwards our datagrams."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
 
     def add_id(self, connection: Http3Connection, connection_id: bytes) -> None:
-        """Let a connection be known by one more id."""
+        """Register an id of a connection."""
         connection.ids.add(connection_id)
         self._by_id[connection_id] = connection
 
     def drop_id(self, connection: Http3Connection, connection_id: bytes) -> None:
-        """Let a connection be known by one id less."""
+        """Unregister an id of a connection."""
         connection.ids.discard(connection_id)
         self._by_id.pop(connection_id, None)
 
     def handshake_ended(self, connection: Http3Connection) -> None:
-        """A client has proved that it is there."""
+        """A client has completed its handshake."""
         self._handshaking.discard(connection)
 
     def forget(self, connection: Http3Connection) -> None:
-        """A connection is gone."""
+        """A connection has ended."""
         for connection_id in connection.ids:
             self._by_id.pop(connection_id, None)
         connection.ids.clear()
@@ -146,11 +146,11 @@ class QuicEndpoint(asyncio.DatagramProtocol):
             connection.close()
         self.stop_receiving()
 
-    # Datagrams of connections that are not here.
+    # Datagrams of other connections.
 
     def _forward(self, data: bytes, addr: "NetworkAddress") -> bool:
-        """Whether the datagram is another process's affair. An id that a client has made looks like one of those by
-        chance now and then, which is no matter: that process makes a connection as well as this one."""
+        """Whether the datagram was forwarded to another process. An id created by a client may match one by chance:
+        that process then creates the connection just as well."""
         if self._peers is None:
             return False
         connection_id = destination_id(data)
@@ -160,7 +160,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         return owner != self._ids.number and self._peers.forward(owner, self.local_address, data, addr)
 
     def _send_stateless_reset(self, data: bytes, addr: "NetworkAddress") -> None:
-        """Have the client give up a connection that is no more, instead of waiting until it has timed out."""
+        """Let the client drop an unknown connection at once, instead of after a timeout."""
         now = self._server.wheel.clock()
         if now >= self._resets_since + 1.0:
             self._resets_since = now
@@ -174,12 +174,12 @@ class QuicEndpoint(asyncio.DatagramProtocol):
     # New clients.
 
     def _find_or_accept(self, data: bytes, addr: "NetworkAddress") -> Http3Connection | None:
-        """The connection of a datagram from the time of the handshake, a new one where it asks for one."""
+        """The connection of a handshake datagram, a new one for a first packet."""
         try:
             header = pull_quic_header(Buffer(data=data), host_cid_length=ID_BYTES)
         except ValueError:
             return None
-        if header.packet_type is QuicPacketType.VERSION_NEGOTIATION:  # answered, it could be made to echo for ever
+        if header.packet_type is QuicPacketType.VERSION_NEGOTIATION:  # a response could cause an endless loop
             return None
         if header.version not in self._configuration.supported_versions:
             if len(data) >= SMALLEST_MAX_DATAGRAM_SIZE:
@@ -213,7 +213,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         return connection
 
     def _accept_with_token(self, header: QuicHeader, addr: "NetworkAddress") -> Http3Connection | None:
-        """Make a connection for a client that returns a token of ours; others have to begin without one."""
+        """Create a connection for a client with a valid retry token; others must start without a token."""
         try:
             original = self._retry.validate_token(
                 address=addr,
@@ -226,7 +226,7 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         return self._accept(header.destination_cid, original=original, retried=header.destination_cid)
 
     def _send_retry(self, header: QuicHeader, addr: "NetworkAddress") -> None:
-        """Send a token that comes back only from where it was sent to. Nothing is remembered."""
+        """Send a token that validates the client's address. No state is kept."""
         source = self._ids.new()
         token = self._retry.create_token(
             address=addr,

@@ -1,4 +1,4 @@
-"""HTTP/3 framing with bounds on what clients may send (RFC 9114, RFC 9204)."""
+"""HTTP/3 framing with limits on client input (RFC 9114, RFC 9204)."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from aioquic.h3.events import Headers
 from .quic import ServerQuic
 
 MAX_FIELD_BYTES: Final = 128 * 1024
-"""Size of a request's headers as RFC 9114 section 4.2.2 counts it, 32 bytes on top of each. The megabyte of HTTP/1.1
-is no option: a megabyte of references to QPACK's static table means 70 times as much."""
+"""Limit of a request's headers, counted as in RFC 9114 section 4.2.2 with 32 bytes per field. HTTP/1.1's megabyte is
+too much: a megabyte of references to QPACK's static table expands 70 times."""
 
 MAX_PARTIAL_BYTES: Final = 128 * 1024
-"""Bytes of frames on one connection that are not whole yet."""
+"""Bytes of incomplete frames per connection."""
 
 FIELD_OVERHEAD: Final = 32
 
@@ -22,29 +22,29 @@ WEBTRANSPORT_MAX_SESSIONS: Final = 0x14E9CD29
 
 
 class ExcessiveLoad(ProtocolError):  # noqa: N818 (says what is wrong, like its siblings)
-    """The client sends more than a server has to bear."""
+    """The client exceeds a limit."""
 
     error_code = ErrorCode.H3_EXCESSIVE_LOAD
 
 
 class ServerFraming(H3Connection):
-    """aioquic's HTTP/3 without a dynamic table for request headers: it would let a few bytes stand for kilobytes, hold
-    requests up until its updates arrive, and cost every connection memory."""
+    """aioquic's HTTP/3 without a dynamic table for request headers: with it, a few bytes could expand to kilobytes,
+    requests could wait for its updates, and every connection would need more memory."""
 
     def __init__(self, quic: ServerQuic, *, webtransport: bool) -> None:
         super().__init__(quic, enable_webtransport=webtransport)
 
     @property
     def partial_bytes(self) -> int:
-        """What waits for the rest of its frame, on all streams."""
+        """Bytes of incomplete frames on all streams."""
         return sum(len(stream.buffer) for stream in self._stream.values())
 
     def knows(self, stream_id: int) -> bool:
-        """Whether something has come on a stream that is not over."""
+        """Whether a stream is open and has received data."""
         return stream_id in self._stream
 
     def finish_sending(self, stream_id: int) -> None:
-        """Note that nothing more is sent on a stream that was ended past this layer."""
+        """Record the end of a stream that was ended below this layer."""
         stream = self._stream.get(stream_id)
         if stream is not None:
             stream.sending_ended = True
@@ -58,7 +58,7 @@ class ServerFraming(H3Connection):
         super()._init_connection()
 
     def _get_local_settings(self) -> dict[int, int]:
-        """Announce WebTransport as of draft 02, which Chromium speaks, and as of the newest draft, for one session."""
+        """Announce WebTransport as of draft 02, used by Chromium, and as of the newest draft, for one session."""
         settings = super()._get_local_settings()
         settings[Setting.MAX_FIELD_SECTION_SIZE] = MAX_FIELD_BYTES
         if self._enable_webtransport:
@@ -69,7 +69,7 @@ class ServerFraming(H3Connection):
         return settings
 
     def _decode_headers(self, stream_id: int, frame_data: bytes | None) -> Headers:
-        """Check the size before aioquic looks at each character of it."""
+        """Check the size before aioquic validates each character."""
         headers = super()._decode_headers(stream_id, frame_data)
         if sum(len(name) + len(value) + FIELD_OVERHEAD for name, value in headers) > MAX_FIELD_BYTES:
             raise ExcessiveLoad("header section too large")

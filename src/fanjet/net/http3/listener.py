@@ -1,4 +1,4 @@
-"""UDP sockets with the HTTP/3 server behind them."""
+"""UDP sockets and the HTTP/3 server behind them."""
 
 import logging
 import os
@@ -28,8 +28,8 @@ class Http3Listener:
         sockets: Iterable[socket.socket],
         peers: "PeerProcesses | None" = None,
     ) -> None:
-        """Take over bound UDP sockets, on whose addresses `peers` may be served, too."""
-        logging.getLogger("quic").setLevel(logging.WARNING)  # it has something to say about every connection
+        """Take over bound UDP sockets, whose addresses may be shared with `peers`."""
+        logging.getLogger("quic").setLevel(logging.WARNING)  # it logs every connection
         ids = ConnectionIds(os.urandom(32), 0) if peers is None else ConnectionIds(peers.key, peers.number)
         self.server = server
         self._peers = peers
@@ -37,21 +37,21 @@ class Http3Listener:
         self._endpoints = [QuicEndpoint(server, configuration, each, ids, peers) for each in self._sockets]
 
     async def start(self) -> None:
-        """Answer clients from now on."""
+        """Start accepting clients."""
         if self._peers is not None:
             await self._peers.open({endpoint.local_address: endpoint.receive for endpoint in self._endpoints})
         for endpoint in self._endpoints:
             await endpoint.start()
 
     def close(self) -> None:
-        """Take no more clients; those that there are stay."""
+        """Accept no more clients; existing connections stay."""
         self.server.stopping = True
         if self._peers is not None and self._peers.replaced:
             for endpoint in self._endpoints:
                 endpoint.stop_receiving()
 
     async def stop(self) -> None:
-        """Wait for requests and sessions, then close what is left."""
+        """Wait for requests and sessions, then close."""
         await self.server.stop()
         for endpoint in self._endpoints:
             endpoint.close()

@@ -1,33 +1,32 @@
-"""Other processes that are served on the same addresses."""
+"""The interface to other processes on the same UDP addresses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 Receive: TypeAlias = Callable[[bytes, Any], None]
-"""Takes a datagram and the address that it came from."""
+"""Called with a datagram and its source address."""
 
 
 class PeerProcesses(Protocol):
-    """Carries datagrams that came to a process which does not have their connection. Numbers and key are those of
-    `ConnectionIds`."""
+    """Forwards datagrams to the process that owns their connection. Number and key belong to `ConnectionIds`."""
 
     @property
     def number(self) -> int:
-        """Of this process."""
+        """The number of this process."""
 
     @property
     def key(self) -> bytes:
-        """Common to all."""
+        """The key common to all processes."""
 
     @property
     def replaced(self) -> bool:
-        """Whether another process reads from the sockets of this one, and is going to hand on what belongs to it."""
+        """Whether another process reads from this one's sockets and forwards its datagrams."""
 
     async def open(self, receivers: Mapping[str, Receive]) -> None:
-        """Take what others hand on, by the address that it was sent to."""
+        """Receive forwarded datagrams, by the address they were sent to."""
 
     def forward(self, owner: int, local_address: str, datagram: bytes, address: Any) -> bool:
-        """Give a datagram to the process of this number; it may get lost. False: there is none."""
+        """Forward a datagram to the process of this number; it may get lost. False if there is no such process."""
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Stop receiving."""

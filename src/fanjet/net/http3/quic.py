@@ -1,9 +1,8 @@
-"""A QUIC connection whose receive windows follow its reader, and whose ids are our own.
+"""A QUIC connection with bounded receive windows and our own connection ids.
 
-aioquic doubles every window that is half used, whoever reads. A client could so fill our memory by sending faster than
-its commands run, and opens 128 streams to do it. And it draws connection ids at random, by which nobody could tell
-which process has the connection. What has to be known of aioquic's inside for that is all in this module, which is why
-the extra names the version it was written for.
+aioquic doubles every window that is half used, whether or not the data is read. A client could fill our memory by
+sending faster than its commands run, on 128 streams. And aioquic draws connection ids at random, which do not identify
+the process. All dependencies on aioquic's internals are in this module, which is why the extra pins its version.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -19,20 +18,20 @@ if TYPE_CHECKING:
     from .connection_ids import ConnectionIds
 
 STREAM_WINDOW: Final = 128 * 1024
-"""Bytes that a client may send on a stream beyond what has been read of it."""
+"""Bytes that a client may send on a stream ahead of its reader."""
 
 MAX_REQUESTS: Final = 100
-"""Bidirectional streams that a client may have open at once."""
+"""Open bidirectional streams per client."""
 
 MAX_UNIDIRECTIONAL: Final = 16
-"""Three of them are HTTP/3's own, and clients open some to see whether unknown ones are ignored."""
+"""Three are HTTP/3's own, and clients open some to test that unknown types are ignored."""
 
 MAX_IDS: Final = 8
-"""Connection ids that a client may be given at once."""
+"""Active connection ids per client."""
 
 
 class ServerQuic(QuicConnection):
-    """The server's side of one QUIC connection."""
+    """One QUIC connection, server side."""
 
     def __init__(self, ids: "ConnectionIds", **how: Any) -> None:
         super().__init__(**how)
@@ -41,7 +40,7 @@ class ServerQuic(QuicConnection):
         self._host_cids[0].was_sent = True
         self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
         self.paused_streams: set[int] = set()
-        """Streams that are not read at present: their windows stay as they are."""
+        """Streams that are not read at present: their windows are not extended."""
         self._local_max_streams_bidi = Limit(QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", MAX_REQUESTS)
         self._local_max_streams_uni = Limit(QuicFrameType.MAX_STREAMS_UNI, "max_streams_uni", MAX_UNIDIRECTIONAL)
 
@@ -55,25 +54,25 @@ class ServerQuic(QuicConnection):
             self._host_cid_seq += 1
 
     def break_cycles(self) -> None:
-        """Let go of everything once the connection is over: aioquic's objects hold each other, and no collector looks
-        at connections (DESIGN rule 10). Only the questions below may still be asked."""
+        """Drop all state of an ended connection: aioquic's objects form reference cycles, and the garbage collector
+        does not run on connections (DESIGN rule 10). Only the queries below may still be called."""
         for space in self._spaces.values():
             space.sent_packets.clear()
         self.__dict__.clear()
         self._streams = {}
 
     def has_unsent(self, stream_id: int) -> bool:
-        """Whether some of what was written has not left yet: the peer, or the way to it, is slow."""
+        """Whether written data is still queued."""
         stream = self._streams.get(stream_id)
         return stream is not None and not stream.sender.buffer_is_empty and len(stream.sender._pending) > 0
 
     def can_write(self, stream_id: int) -> bool:
-        """Whether the peer still listens to a stream that has not been finished."""
+        """Whether the client still reads a stream that is not finished."""
         stream = self._streams.get(stream_id)
         return stream is not None and stream.sender._reset_error_code is None and stream.sender._buffer_fin is None
 
     def stop_reading(self, stream_id: int, error_code: int) -> None:
-        """Ask the peer to send no more on a stream, if it may still be sending."""
+        """Send STOP_SENDING, if the client may still be sending."""
         stream = self._streams.get(stream_id)
         if stream is not None and not stream.receiver.is_finished:
             stream.receiver.stop(error_code)
@@ -81,7 +80,7 @@ class ServerQuic(QuicConnection):
     def _write_stream_limits(
         self, builder: "QuicPacketBuilder", space: "QuicPacketSpace", stream: "QuicStream"
     ) -> None:
-        """Let the peer send as much as the window beyond what was delivered, once half of that is used up."""
+        """Extend the window once half of it is used up by delivered data."""
         stream_id = stream.stream_id
         if stream_id is None or stream_id in self.paused_streams or not stream.max_stream_data_local:
             return

@@ -1,4 +1,4 @@
-"""One request over HTTP/3 and its answer, on a stream of its own."""
+"""One HTTP/3 request and its response."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -37,16 +37,16 @@ WRITE_SECONDS: Final = 10.0
 
 class _State(IntEnum):
     RECEIVING = 0
-    ANSWERING = 1  # it is the endpoint's turn
+    ANSWERING = 1  # the endpoint was called
     STREAMING = 2  # the response's body is being written
-    FINISHED = 3  # the response is written, and maybe not sent
+    FINISHED = 3  # the response is written, but maybe not sent
     ENDED = 4
 
 
 class RequestStream:
-    """Collects a request, then is what its exchange answers by, and the body of a streamed response.
+    """Collects a request, then is the connection of its exchange, and the body of a streamed response.
 
-    The wheel holds it while the client owes something: headers, body, or taking the response.
+    It is in the wheel while it waits for the client: for headers, body, or to read the response.
     """
 
     __slots__ = (
@@ -81,10 +81,10 @@ class RequestStream:
         self._owner: StreamOwner | None = None
         self._set_timeout(HEADER_SECONDS)
 
-    # What the connection calls.
+    # Called by the connection.
 
     def on_headers(self, fields: "Sequence[Field]", *, ended: bool) -> None:
-        """The request's headers, or its trailers, of which no use is made."""
+        """The request's headers, or its trailers, which are ignored."""
         if self._state is _State.RECEIVING and self._head is None:
             try:
                 self._parse_head(fields)
@@ -97,7 +97,7 @@ class RequestStream:
             self._on_end()
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
-        """A piece of the request's body. What comes behind a request for a session says no more than its end does."""
+        """A chunk of the request body. After a session request only its end matters."""
         if self._feed is not None:
             self._feed.on_data(data)
             self._set_chunk_timeout()
@@ -109,18 +109,18 @@ class RequestStream:
             self._on_end()
 
     def cancel(self) -> None:
-        """This is no request."""
+        """The stream is not a request."""
         self._end()
 
     def on_blocked(self) -> None:
-        """Not everything that was written has left."""
+        """Written data is still queued."""
         if self._state is _State.FINISHED:
             self._set_timeout(WRITE_SECONDS)
         elif self._owner is not None:
             self._owner.on_blocked()
 
     def on_sent(self) -> None:
-        """Everything that was written has left."""
+        """All written data was sent."""
         if self._state is _State.FINISHED:
             self._end()
         elif self._owner is not None and self.blocked:
@@ -128,7 +128,7 @@ class RequestStream:
             self._owner.on_writable()
 
     def on_lost(self) -> None:
-        """The client gave up the request, or the connection is gone."""
+        """The client reset the request, or the connection is lost."""
         owner, exchange = self._owner, self._exchange
         self._end()
         if owner is not None:
@@ -137,31 +137,31 @@ class RequestStream:
             exchange.on_peer_lost(answerable=False)
 
     def on_timer(self, now: float) -> None:
-        """The client took too long; it gets no answer (02 section 3.1)."""
+        """The client timed out; it gets no response (02 section 3.1)."""
         self._connection.reset(self.id, ErrorCode.H3_REQUEST_REJECTED)
         self.on_lost()
 
-    # What the body calls.
+    # Called by the body.
 
     def pause(self) -> None:
-        """Let the client send what is left of its window."""
+        """Stop extending the client's window."""
         self._connection.quic.paused_streams.add(self.id)
         self._connection.server.wheel.cancel(self)
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         self._connection.quic.paused_streams.discard(self.id)
         self._connection.transmit()
         self._set_chunk_timeout()
 
     def send_continue(self) -> None:
-        """Tell the client to send the body."""
+        """Send 100 Continue."""
         self._connection.send_headers(self.id, [(b":status", b"100")])
 
-    # What exchange and owner call.
+    # Called by the exchange and the body's owner.
 
     def send_response(self, status: int, body: bytes, content_type: bytes, headers: "Sequence[Field]") -> None:
-        """Write the whole response."""
+        """Write the complete response."""
         if self._state > _State.ANSWERING:
             return
         fields = response_fields(status, content_type if has_body(status) else b"", headers)
@@ -180,13 +180,13 @@ class RequestStream:
 
     @property
     def body_framing(self) -> BodyFraming:
-        """DATA frames are HTTP/3's own business."""
+        """HTTP/3 frames bodies itself."""
         return unframed
 
     def begin_stream(
         self, status: int, content_type: bytes, headers: "Sequence[Field]", owner: StreamOwner
     ) -> "RequestStream":
-        """Write the head of a response; from now on `owner` hears of the client."""
+        """Write the head of a response; from now on `owner` receives the stream's events."""
         if self._state is not _State.ANSWERING:
             asyncio.get_running_loop().call_soon(owner.on_lost)
             return self
@@ -197,7 +197,7 @@ class RequestStream:
         return self
 
     def write(self, data: bytes) -> None:
-        """Write a piece of the body."""
+        """Write a chunk of the body."""
         if self._state is _State.STREAMING:
             self._connection.send_data(self.id, data)
             self._connection.on_written(self, len(data))
@@ -213,7 +213,7 @@ class RequestStream:
             self._connection.on_written(self, 0)
 
     def accept_session(self, session: "WebTransportConnection", headers: "Sequence[Field]") -> None:
-        """Answer 200 and leave this stream to the session."""
+        """Respond 200 and leave this stream to the session."""
         if self._state is not _State.ANSWERING:
             return
         connection = self._connection
@@ -226,14 +226,14 @@ class RequestStream:
         self.send_response(400, b"Bad Request\n", TEXT, (NO_SNIFFING,))
 
     def abort(self) -> None:
-        """Break off."""
+        """Reset the stream."""
         self._connection.reset(self.id, ErrorCode.H3_INTERNAL_ERROR)
         self._end()
 
-    # Steps.
+    # Internals.
 
     def _parse_head(self, fields: "Sequence[Field]") -> None:
-        """Look where the request leads, and wait for its body. Raises `MalformedRequest` and `BadRequest`."""
+        """Find the route, and wait for the body. Raises `MalformedRequest` and `BadRequest`."""
         check_fields(fields, extended_connect=True)
         head = self._head = parse_head(fields, VERSION)
         self._route = self._connection.server.routes.find(head)
@@ -263,8 +263,8 @@ class RequestStream:
             self._start()
 
     def _start(self, missing: type[BodyUnavailable] | None = None, *, protocol: bytes = b"") -> None:
-        """Let the endpoint answer. What comes from now on of the body is dropped, unless it was `missing` and is asked
-        for."""
+        """Call the endpoint. The rest of the body is discarded, unless it was `missing` and the endpoint asks for
+        it."""
         self._enter(_State.ANSWERING)
         connection, head, route = self._connection, self._head, self._route
         if head is None or route is None:
@@ -296,7 +296,7 @@ class RequestStream:
         self._connection.send_headers(self.id, [(b":status", b"100")])
 
     def _enter(self, state: _State) -> None:
-        """Enter another state."""
+        """Change the state."""
         self._state = state
         self._exchange = None
         if self._feed is not None and state > _State.STREAMING:
@@ -305,7 +305,7 @@ class RequestStream:
         self._connection.server.wheel.cancel(self)
 
     def _end(self) -> None:
-        """Be no more."""
+        """End the request."""
         self._enter(_State.ENDED)
         self._owner = None
         self._connection.forget(self.id)

@@ -1,4 +1,4 @@
-"""What the HTTP/3 connections of one listener share."""
+"""State shared by the HTTP/3 connections of one listener."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class Http3Server:
-    """Routes, deadlines, and the connections."""
+    """Routes, timers and open connections."""
 
     __slots__ = ("_emptied", "connections", "routes", "stopping", "webtransport", "wheel")
 
     def __init__(self, routes: "Routes", wheel: "TimingWheel", *, webtransport: bool) -> None:
-        """`webtransport`: whether clients are told that there are such sessions."""
+        """`webtransport`: advertise WebTransport."""
         self.routes = routes
         self.wheel = wheel
         self.webtransport = webtransport
@@ -24,12 +24,12 @@ class Http3Server:
         self._emptied: asyncio.Event | None = None
 
     def forget(self, connection: "Http3Connection") -> None:
-        """A connection is gone."""
+        """A connection has ended."""
         self.connections.discard(connection)
         self._check_drained()
 
     def on_idle(self, connection: "Http3Connection") -> None:
-        """A client asks for nothing any more."""
+        """A connection has become idle."""
         if self.stopping:
             connection.close()
             self._check_drained()

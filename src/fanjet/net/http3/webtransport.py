@@ -1,4 +1,4 @@
-"""WebTransport over HTTP/3: one session that carries its messages on one stream of the client's (02 section 8)."""
+"""WebTransport over HTTP/3: one session with one client stream (02 section 8)."""
 
 from collections import deque
 from enum import IntEnum
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 STREAM_SECONDS: Final = 10.0
 PAUSE_SECONDS: Final = 1.0
-"""Between the end of the stream and that of the session: a browser that hears of the latter drops what it has not
-read of the former."""
+"""Between the end of the stream and that of the session: a browser drops unread stream data when the session ends."""
 
 SESSION_GONE: Final = 0x170D7B68
 STREAM_REJECTED: Final = 0x3994BD84
@@ -23,20 +22,20 @@ STREAM_REJECTED: Final = 0x3994BD84
 _CLOSE_SESSION: Final = 0x2843
 _MAX_REASON: Final = 1024
 _END: Final = b""
-"""Among the pieces of a stream: its end."""
+"""The end of a stream, queued among its chunks."""
 
 
 class _State(IntEnum):
     WAITING = 0  # for the client's stream
     OPEN = 1
-    ENDING = 2  # the stream has ended, the session will
+    ENDING = 2  # the stream has ended, the session is about to
     GONE = 3
 
 
 class WebTransportConnection:
     """One session, server side. Subclass it and override the `on_` methods, as with `WebSocketConnection`.
 
-    It is its own item of the wheel, while the stream is awaited and while it is ending.
+    It is its own item of the wheel, while it waits for the stream and while it is ending.
     """
 
     __slots__ = (
@@ -54,7 +53,7 @@ class WebTransportConnection:
 
     _connection: "Http3Connection"
     session_id: int
-    """That of the stream which asked for the session."""
+    """The id of the CONNECT stream."""
 
     def __init__(self, wheel: TimingWheel) -> None:
         self._wheel = wheel
@@ -64,33 +63,33 @@ class WebTransportConnection:
         self._closing = (0, b"")
         self.blocked = False
         self.id = -1
-        """The stream of the messages."""
+        """The id of the message stream."""
         self.wheel_slot = NOT_SCHEDULED
 
-    # What subclasses override.
+    # Overridden by subclasses.
 
     def on_opened(self) -> None:
         """The client has opened its stream."""
 
     def on_data(self, data: bytes) -> None:
-        """What the client sent next; never while reading is paused, nor after `close` or `abort`."""
+        """Data was received; not called while reading is paused, nor after `close` or `abort`."""
 
     def on_finished(self) -> None:
-        """The client will send no more on its stream. The session still is."""
+        """The client has ended its stream. The session is still open."""
 
     def on_blocked(self) -> None:
-        """Not everything that was written has left: writing should pause until `on_writable`."""
+        """Written data is still queued: pause writing until `on_writable`."""
 
     def on_writable(self) -> None:
-        """Everything that was written has left."""
+        """All written data was sent."""
 
     def on_gone(self) -> None:
         """The session has ended; called exactly once in every case."""
 
-    # What subclasses call.
+    # Called by subclasses.
 
     def write(self, data: bytes) -> None:
-        """Write to the stream; ignored when it is not open."""
+        """Write to the stream; ignored unless it is open."""
         if self._state is _State.OPEN:
             connection = self._connection
             if connection.quic.can_write(self.id):
@@ -98,9 +97,9 @@ class WebTransportConnection:
                 connection.on_written(self, len(data))
 
     def close(self, code: int, reason: str) -> None:
-        """End the stream behind what was written, and a moment later the session with code and reason.
+        """End the stream after the written data, and a moment later the session with code and reason.
 
-        What comes in meanwhile is discarded. Ignored when the session is already ending.
+        Input is discarded meanwhile. Ignored when the session is already ending.
         """
         if self._state >= _State.ENDING:
             return
@@ -114,28 +113,28 @@ class WebTransportConnection:
         self._wheel.schedule(self, self._wheel.clock() + PAUSE_SECONDS)
 
     def abort(self) -> None:
-        """End the session at once, whatever is unsent."""
+        """End the session at once, discarding unsent data."""
         if self._state is not _State.GONE:
             self._connection.reset(self.id, SESSION_GONE)
             self._close_session(ErrorCode.H3_INTERNAL_ERROR)
 
     def pause_reading(self) -> None:
-        """Deliver nothing more. The client may send as much as the stream's window, and that waits."""
+        """Stop delivering data. The client may use up the stream's window."""
         if self._state is _State.OPEN:
             self._paused = True
             self._connection.quic.paused_streams.add(self.id)
 
     def resume_reading(self) -> None:
-        """Deliver what waits, in order, and read on."""
+        """Deliver the kept data in order, and continue reading."""
         self._paused = False
         if self._state is _State.OPEN:
             self._connection.quic.paused_streams.discard(self.id)
             self._deliver_unread()
 
-    # What the connection and the wheel call.
+    # Called by the connection and the wheel.
 
     def begin(self, connection: "Http3Connection", session_id: int) -> None:
-        """The client has been told that it has its session."""
+        """The session was accepted."""
         self._connection = connection
         self.session_id = session_id
         self._wheel.schedule(self, self._wheel.clock() + STREAM_SECONDS)
@@ -147,7 +146,7 @@ class WebTransportConnection:
             self._close_session(None)
 
     def receive(self, stream_id: int, data: bytes, *, ended: bool) -> None:
-        """Bytes on a bidirectional stream of the session; only the first of them is of use."""
+        """Data on a bidirectional stream of the session; streams after the first are rejected."""
         if self._state is _State.WAITING:
             self._open(stream_id)
         if stream_id != self.id:
@@ -163,25 +162,25 @@ class WebTransportConnection:
                 self._deliver(piece)
 
     def on_sent(self) -> None:
-        """Everything that was written has left."""
+        """All written data was sent."""
         if self.blocked:
             self.blocked = False
             self.on_writable()
 
     def on_lost(self) -> None:
-        """The client ended the session, or the connection is gone."""
+        """The client ended the session, or the connection is lost."""
         if self._state is not _State.GONE:
             self._connection.reset(self.id, SESSION_GONE)
             self._finish_session()
             self._close_session(None)
 
     def on_stream_lost(self) -> None:
-        """The client broke its stream off."""
+        """The client reset its stream."""
         if self._state is _State.OPEN:
             self.on_finished()
 
     def on_timer(self, now: float) -> None:
-        """No stream came, or the pause is over."""
+        """No stream was opened in time, or the pause is over."""
         if self._state is _State.ENDING:
             code, reason = self._closing
             capsule = code.to_bytes(4, "big") + reason
@@ -190,7 +189,7 @@ class WebTransportConnection:
             self._finish_session()
         self._close_session(None)
 
-    # Steps.
+    # Internals.
 
     def _open(self, stream_id: int) -> None:
         self.id = stream_id
@@ -204,7 +203,7 @@ class WebTransportConnection:
             self._deliver(unread.popleft())
         if not unread:
             self._unread = None
-        self._connection.transmit()  # the window has moved
+        self._connection.transmit()  # send the new window
 
     def _deliver(self, piece: bytes) -> None:
         if self._state is _State.OPEN:
@@ -214,9 +213,10 @@ class WebTransportConnection:
                 self.on_finished()
 
     def _finish_session(self, last: bytes = b"") -> None:
-        """End the stream that asked for the session, with a last capsule.
+        """End the CONNECT stream with a last capsule.
 
-        The client ends its side by itself. Asked to, Chromium would give up the stream before it has read the capsule.
+        The client ends its side by itself. After STOP_SENDING, Chromium would drop the stream before it has read the
+        capsule.
         """
         self._connection.send_data(self.session_id, last, end=True)
 
