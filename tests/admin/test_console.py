@@ -34,22 +34,22 @@ def name() -> str:
 
 
 @pytest_asyncio.fixture
-async def stranger(browser: Browser, server: Server) -> AsyncIterator[Console]:
+async def anonymous_console(browser: Browser, server: Server) -> AsyncIterator[Console]:
     """A console whose user has not logged in."""
     context = await browser.new_context(locale="en-US")
     console = Console(await context.new_page(), server.url)
     await console.page.goto(server.url)
     yield console
-    assert console.complaints == []
+    assert console.errors == []
     await context.close()
 
 
 @pytest_asyncio.fixture
-async def console(stranger: Console) -> Console:
+async def console(anonymous_console: Console) -> Console:
     """A console whose user has logged in."""
-    await stranger.log_in()
-    await expect(stranger.heading("Overview")).to_be_visible()
-    return stranger
+    await anonymous_console.log_in()
+    await expect(anonymous_console.heading("Overview")).to_be_visible()
+    return anonymous_console
 
 
 async def test_a_wrong_password_is_refused_and_too_many_are_throttled(
@@ -246,7 +246,7 @@ async def test_screens_fit_their_window(
             await console.go(address)
             await expect(console.heading(heading)).to_be_visible()
             assert await console.page.evaluate("document.documentElement.scrollWidth") <= width, heading
-    assert console.complaints == []
+    assert console.errors == []
     await context.close()
 
 

@@ -29,15 +29,17 @@ class ClusterViews:
         offset, limit = params.number("offset"), params.number("limit", 50, at_most=MAX_PAGE)
         first = params.with_changes(offset=0, limit=0 if offset else limit)
         results = await self._surveys.survey(CONNECTIONS, first, to=params.text("node"))
-        totals = [(one.uid, one.node, one.result["total"]) for one in results.answered]
+        totals = [(answer.uid, answer.node, answer.result["total"]) for answer in results.answered]
         if offset:
             rows = await self._rows(params, totals, offset, limit)
         else:
-            rows = [row | {"node": one.node} for one in results.answered for row in one.result["connections"]][:limit]
+            rows = [row | {"node": answer.node} for answer in results.answered for row in answer.result["connections"]][
+                :limit
+            ]
         return {
             "connections": rows,
             "total": sum(total for _, _, total in totals),
-            "of": sum(one.result["of"] for one in results.answered),
+            "of": sum(answer.result["of"] for answer in results.answered),
             "nodes": [{"uid": uid, "name": name, "total": total} for uid, name, total in totals],
             "silent": results.unanswered,
         }
@@ -49,9 +51,9 @@ class ClusterViews:
         rows: list[dict[str, Any]] = []
         for uid, name, total in totals:
             if offset < total and len(rows) < limit:
-                wanted = params.with_changes(offset=offset, limit=limit - len(rows))
-                for one in (await self._surveys.survey(CONNECTIONS, wanted, to=uid)).answered:
-                    rows += [row | {"node": name} for row in one.result["connections"]]
+                page_params = params.with_changes(offset=offset, limit=limit - len(rows))
+                for answer in (await self._surveys.survey(CONNECTIONS, page_params, to=uid)).answered:
+                    rows += [row | {"node": name} for row in answer.result["connections"]]
             offset = max(offset - total, 0)
         return rows
 
@@ -59,15 +61,17 @@ class ClusterViews:
         """All details of one connection."""
         params.required("client")
         results = await self._surveys.survey(CONNECTION, params, to=params.text("node"))
-        for one in results.answered:
-            if one.result is not None:
-                return {**one.result, "node": one.node, "node_uid": one.uid}
+        for answer in results.answered:
+            if answer.result is not None:
+                return {**answer.result, "node": answer.node, "node_uid": answer.uid}
         raise RequestError(404, "There is no such connection." + _unanswered_note(results))
 
     async def diagnosis(self, params: Parameters) -> dict[str, Any]:
         """Delivery diagnosis for the connection `client`, or the connections of `user`, on any node."""
         results = await self._surveys.survey(DIAGNOSIS, params)
-        connections = [row | {"node": one.node} for one in results.answered for row in one.result["connections"]]
+        connections = [
+            row | {"node": answer.node} for answer in results.answered for row in answer.result["connections"]
+        ]
         verdict, steps = results.own["verdict"], results.own["steps"]
         if not connections and not verdict:
             verdict = "Nobody of this name is connected."
@@ -80,9 +84,9 @@ class ClusterViews:
     async def process_stats(self, params: Parameters) -> dict[str, Any]:
         """Process statistics of the nodes by node ID, and the samples of one node in order."""
         results = await self._surveys.survey(PROCESS_STATS, params)
-        samples = [sample for one in results.answered for sample in one.result.pop("samples")]
+        samples = [sample for answer in results.answered for sample in answer.result.pop("samples")]
         return {
-            "vitals": {one.uid: one.result for one in results.answered},
+            "vitals": {answer.uid: answer.result for answer in results.answered},
             "samples": samples,
             "silent": results.unanswered,
         }
@@ -90,7 +94,9 @@ class ClusterViews:
     async def channel_delivery(self, params: Parameters) -> dict[str, Any]:
         """Delivery details of a channel for each node with subscribers."""
         results = await self._surveys.survey(CHANNEL, params)
-        local_delivery = [{"node": one.node, **one.result} for one in results.answered if one.result is not None]
+        local_delivery = [
+            {"node": answer.node, **answer.result} for answer in results.answered if answer.result is not None
+        ]
         return {"nodes": local_delivery, "silent": results.unanswered}
 
 

@@ -172,7 +172,7 @@ def _has_label(label: str) -> Predicate:
     name, has_value, value = label.partition("=")
 
     def test(session: Session) -> bool:
-        found = (session.labels or {}).get(name.strip())
-        return found is not None and (not has_value or found == value.strip())
+        label_value = (session.labels or {}).get(name.strip())
+        return label_value is not None and (not has_value or label_value == value.strip())
 
     return test

@@ -50,11 +50,11 @@ class DeliveryDiagnosis:
         if resolved is None:
             unknown = Step("Does the channel's namespace exist?", "no", "Clients are answered error 102.")
             return {"connections": [], "steps": [unknown], "verdict": "There is no such namespace."}
-        publication, found = await self._publication(resolved, channel, offset)
+        publication, steps = await self._publication(resolved, channel, offset)
         results = [
             self._diagnose_session(session, resolved, publication, offset) for session in sessions[:MOST_CONNECTIONS]
         ]
-        return {"connections": results, "steps": found, "verdict": ""}
+        return {"connections": results, "steps": steps, "verdict": ""}
 
     def _resolve(self, channel: str) -> Resolved | None:
         try:

@@ -112,8 +112,12 @@ class ConsoleEndpoints:
 
     async def _local_process_stats(self, params: Parameters) -> dict[str, Any]:
         samples = self._process_stats.samples_since(params.number("since") / 1000)
-        wanted = params.text("node") == self._node.uid
-        return {"memory": resident_memory(), "last": self._process_stats.last, "samples": samples if wanted else []}
+        is_selected = params.text("node") == self._node.uid
+        return {
+            "memory": resident_memory(),
+            "last": self._process_stats.last,
+            "samples": samples if is_selected else [],
+        }
 
     async def _channel(self, params: Parameters) -> dict[str, Any]:
         """One channel: its configuration and its delivery."""

@@ -72,8 +72,8 @@ class NodeSurveys:
         """Query one node, or all. Raises `RequestError` when this node, or the only queried node, answers with an
         error."""
         answers = await self._node.survey(_survey_name(name), params.encode(), within=TIMEOUT_SECONDS, to=to)
-        names = {one.uid: one.name for one in await self._node.info()}
-        answered, unanswered = [], [one.name for one in answers.missing]
+        names = {info.uid: info.name for info in await self._node.info()}
+        answered, unanswered = [], [info.name for info in answers.missing]
         for uid, encoded in answers.results.items():
             answer = _decode(encoded)
             if not answer.error:
@@ -82,8 +82,8 @@ class NodeSurveys:
                 raise RequestError(answer.status, answer.error)
             else:
                 unanswered.append(names.get(uid, uid))
-        answered.sort(key=lambda one: (one.node, one.uid))
-        own = next((one.result for one in answered if one.uid == self._node.uid), None)
+        answered.sort(key=lambda answer: (answer.node, answer.uid))
+        own = next((answer.result for answer in answered if answer.uid == self._node.uid), None)
         return SurveyResult(answered, sorted(unanswered), own)
 
 

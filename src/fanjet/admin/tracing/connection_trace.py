@@ -77,11 +77,11 @@ class _Tracer:
         for session in [one for one in self._tracked if one.closed]:
             self._untrack(session)
             self._emit(session, "closed", {})
-        found = self._find()
-        if len(found) > MAX_TRACED and not self._limited:
+        matching = self._find()
+        if len(matching) > MAX_TRACED and not self._limited:
             self._limited = True
-            self._events.emit("limited", {"connections": len(found), "watched": MAX_TRACED})
-        for session in found:
+            self._events.emit("limited", {"connections": len(matching), "watched": MAX_TRACED})
+        for session in matching:
             if len(self._tracked) < MAX_TRACED and session not in self._tracked:
                 self._tracked.add(session)
                 self._watching.add(session, self)

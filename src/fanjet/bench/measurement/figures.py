@@ -27,14 +27,14 @@ class Figure:
     unit: Unit
 
 
-def cpu_per(what: str, cpu_ns: int, count: int) -> Figure:
-    """Return the server's CPU time per `what`."""
-    return Figure(f"CPU per {what}", cpu_ns / 1000 / max(1, count), Unit.MICROSECONDS)
+def cpu_per(unit_name: str, cpu_ns: int, count: int) -> Figure:
+    """Return the server's CPU time per `unit_name`."""
+    return Figure(f"CPU per {unit_name}", cpu_ns / 1000 / max(1, count), Unit.MICROSECONDS)
 
 
-def throughput(what: str, count: int, seconds: float) -> Figure:
+def throughput(unit_name: str, count: int, seconds: float) -> Figure:
     """Return a rate per second."""
-    return Figure(what, count / seconds, Unit.PER_SECOND)
+    return Figure(unit_name, count / seconds, Unit.PER_SECOND)
 
 
 def latency_figures(name: str, latencies: Latencies) -> list[Figure]:

@@ -51,7 +51,9 @@ def _publish_frame(channel: str) -> bytes:
     return text_frame(b'{"id":99,"publish":{"channel":"%s","data":%s}}' % (channel.encode(), timestamped_payload()))
 
 
-async def _measure(env: Environment, what: str, exchanges: list[tuple[asyncio.Transport, bytes, int]]) -> list[Figure]:
+async def _measure(
+    env: Environment, unit_name: str, exchanges: list[tuple[asyncio.Transport, bytes, int]]
+) -> list[Figure]:
     """Run the exchanges (transport, frame, number of expected messages) after a warm-up."""
     await _run(exchanges, Latencies(), env.scale.warm_up)
     await env.settle()
@@ -59,8 +61,8 @@ async def _measure(env: Environment, what: str, exchanges: list[tuple[asyncio.Tr
     count = await _run(exchanges, latencies, env.scale.seconds)
     meter.stop()
     return [
-        cpu_per(what, meter.cpu_ns, count),
-        throughput(f"{what}es" if what.endswith("sh") else f"{what}s", count, meter.seconds),
+        cpu_per(unit_name, meter.cpu_ns, count),
+        throughput(f"{unit_name}es" if unit_name.endswith("sh") else f"{unit_name}s", count, meter.seconds),
         *latency_figures("round trip", latencies),
     ]
 

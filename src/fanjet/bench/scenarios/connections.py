@@ -77,15 +77,15 @@ class ConnectStorm:
 
 
 async def _measure_storm(
-    env: Environment, what: str, hellos: Sequence[list[Reply]]
+    env: Environment, unit_name: str, hellos: Sequence[list[Reply]]
 ) -> tuple[list[Client], list[Figure]]:
     latencies, meter = Latencies(), env.meter()
     clients = await open_clients(env.address, hellos, on_open=lambda seconds: latencies.add(round(seconds * 1e6)))
     meter.stop()
     figures = [
-        cpu_per(what, meter.cpu_ns, len(clients)),
-        throughput(f"{what}s", len(clients), meter.seconds),
-        *latency_figures(what, latencies),
+        cpu_per(unit_name, meter.cpu_ns, len(clients)),
+        throughput(f"{unit_name}s", len(clients), meter.seconds),
+        *latency_figures(unit_name, latencies),
     ]
     return env.track(clients), figures
 

@@ -34,7 +34,7 @@ class ConnectProxy:
         return [*by_token, *by_backend, Figure("CPU added by the proxy", added, Unit.MICROSECONDS)]
 
 
-async def _measure(env: Environment, what: str, hellos: list[list[Reply]]) -> list[Figure]:
+async def _measure(env: Environment, unit_name: str, hellos: list[list[Reply]]) -> list[Figure]:
     await env.settle()
     latencies, meter = Latencies(), env.meter()
     opened = await open_clients(
@@ -43,7 +43,7 @@ async def _measure(env: Environment, what: str, hellos: list[list[Reply]]) -> li
     meter.stop()
     env.track(opened)
     return [
-        cpu_per(what, meter.cpu_ns, len(opened)),
-        throughput(f"{what}, rate", len(opened), meter.seconds),
-        *latency_figures(what, latencies),
+        cpu_per(unit_name, meter.cpu_ns, len(opened)),
+        throughput(f"{unit_name}, rate", len(opened), meter.seconds),
+        *latency_figures(unit_name, latencies),
     ]
