@@ -1,4 +1,4 @@
-"""What capabilities cover (03 §14.1)."""
+"""Channels covered by capabilities (03 §14.1)."""
 
 import pytest
 

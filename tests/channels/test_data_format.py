@@ -1,4 +1,4 @@
-"""Forms of published data (03 §3.5)."""
+"""Data formats of publications (03 §3.5)."""
 
 import pytest
 

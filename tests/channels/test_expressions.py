@@ -1,4 +1,4 @@
-"""Expressions: what they see, and that only true grants (03 §14.3)."""
+"""Expressions: their variables, and that only true grants (03 §14.3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From names to options (03 §1)."""
+"""Resolution of channels to options (03 §1)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Looking channels up among patterns (03 §14.2)."""
+"""Matching channels against patterns (03 §14.2)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The permission model (03 §4, §5.6): every option with every operation and every kind of client."""
+"""The permission model (03 §4, §5.6): every option with every operation and kind of client."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Recovery decisions, and that merging leaves neither gap nor duplicate."""
+"""Recovery decisions; merging leaves neither gap nor duplicate."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A client without a socket: a transport that keeps what is written, can be full, and hands frames to its session."""
+"""A client without a socket: a transport that records writes, can be full, and passes frames to its session."""
 
 from __future__ import annotations
 

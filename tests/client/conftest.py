@@ -1,4 +1,4 @@
-"""Fixtures of the session tests. Whatever reaches the event loop's exception handler fails the test."""
+"""Fixtures of the session tests. An exception in the event loop's handler fails the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A memory engine whose calls wait until they are let go, fail when told so, and deliver later than they store."""
+"""A memory engine whose calls can be held, made to fail, and delivered later than they are stored."""
 
 from __future__ import annotations
 

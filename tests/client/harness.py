@@ -1,4 +1,4 @@
-"""A node without listeners: everything between transports and engine, with clocks that the test moves."""
+"""A node without listeners: everything between transports and engine, with clocks moved by the test."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ CONFIG: dict[str, Any] = {
 }
 HISTORY = PublishOptions(history_size=100, history_ttl=300)
 TURNS = 20
-"""More turns of the loop than anything here needs."""
+"""More turns of the event loop than any test needs."""
 
 
 class Clock:
-    """Time stands still until it is moved: the loop's, the wheel's and the wall clock."""
+    """The time of event loop, timing wheel and wall clock, which only the test advances."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now = time.monotonic()
@@ -113,16 +113,16 @@ class Rig:
         return client
 
     def start(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin what the server API would do, in a task as it runs when it waits."""
+        """Start an operation of the server API in a task."""
         return asyncio.get_running_loop().create_task(call)
 
     async def settle(self) -> None:
-        """Let everything happen that does not wait for a gate or for time."""
+        """Run everything that does not wait for a gate or for time."""
         for _ in range(TURNS):
             await asyncio.sleep(0)
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the clocks on; what is due happens, in steps so that nothing is late by more than a second."""
+        """Advance the clocks and run due timers, in steps of at most a second."""
         until = self.clock.now + seconds
         while self.clock.now < until:
             self.clock.now = min(self.clock.now + 1.0, until)
@@ -131,15 +131,15 @@ class Rig:
             await self.settle()
 
     async def publish(self, channel: str, data: bytes = b"1", options: PublishOptions = HISTORY) -> Published:
-        """Publish past the gate, as another node would."""
+        """Publish without the gate, as another node would."""
         return await self.broker.inner.publish(channel, data, options)
 
     async def publish_tagged(self, channel: str, tags: dict[str, str]) -> Published:
-        """Publish with tags, which only backends can."""
+        """Publish with tags, which only backends can do."""
         return await self.publish(channel, options=structs.replace(HISTORY, tags=tags))
 
     def options(self, channel: str, **changes: Any) -> SubscriptionOptions:
-        """What the server API would subscribe a connection to `channel` with."""
+        """The options of a subscription to `channel` by the server API."""
         made = from_server_api(self.node.resolve(channel), info=b"", data=b"", expire_at=0, override=None)
         return structs.replace(made, **changes)
 

@@ -1,4 +1,4 @@
-"""Client ids are UUIDs of version 4, and no process gives out another one's."""
+"""Client ids are UUIDs of version 4, unique across processes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Stale connections, pings and pongs, expiry (01 §5.3-5.5), by a clock that the test moves."""
+"""Stale connections, pings and pongs, expiry (01 §5.3-5.5), with a clock moved by the test."""
 
 from __future__ import annotations
 

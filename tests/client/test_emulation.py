@@ -1,4 +1,4 @@
-"""Commands that come by requests of their own (02 §7.4): in order within one, beside each other otherwise."""
+"""Commands in separate requests (02 §7.4): ordered within one, concurrent between requests."""
 
 from __future__ import annotations
 

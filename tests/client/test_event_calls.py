@@ -1,4 +1,4 @@
-"""Sessions that ask the application: what becomes of answers, of those that come too late, and of the sessions."""
+"""Calls of the application: answers, late answers, and the sessions that wait for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a slow client's outbox does (01 §5.7, 02 §4.1, DESIGN rule 5)."""
+"""The outbox of a slow client (01 §5.7, 02 §4.1, DESIGN rule 5)."""
 
 from __future__ import annotations
 

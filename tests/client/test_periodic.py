@@ -1,4 +1,4 @@
-"""What is done for a connection every 27 s: presence, positions, expired subscriptions (01 §5.6, §8.7, §14)."""
+"""Periodic work of a connection: presence, positions, expired subscriptions (01 §5.6, §8.7, §14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Those who were pinged, beyond what `test_deadlines` sees of one client."""
+"""Outstanding pings of many sessions; `test_deadlines` covers one client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing by clients: what was found out at the first publication holds only as long as it is true."""
+"""Publishing by clients: the cached authorization is used only while it is valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new token changes in a live connection: capabilities and the server's filters (03 §14.1, §14.5)."""
+"""Effects of a new token on a live connection: capabilities and server filters (03 §14.1, §14.5)."""
 
 from __future__ import annotations
 

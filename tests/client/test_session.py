@@ -1,4 +1,4 @@
-"""The end of a session: what it sends, what it leaves behind, and that its memory returns (01 §5.9)."""
+"""The end of a session: what it sends, that nothing is left behind, and that memory is freed (01 §5.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens whose keys have to be fetched first, and what happens meanwhile (03 §6.3)."""
+"""Tokens whose keys have to be fetched first (03 §6.3)."""
 
 from __future__ import annotations
 

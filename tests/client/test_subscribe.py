@@ -1,4 +1,4 @@
-"""Subscriptions in flight: what closes, fails, collides and arrives meanwhile (01 §6.2, §14)."""
+"""Subscribes in flight: closes, failures, collisions and publications meanwhile (01 §6.2, §14)."""
 
 from __future__ import annotations
 

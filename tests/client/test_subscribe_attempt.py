@@ -1,4 +1,4 @@
-"""No gap and no duplicate, whatever happens while a subscription is being made (01 §8.2, §8.4)."""
+"""No gap and no duplicate while a subscription is being made (01 §8.2, §8.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscribes that come together: the broker is asked for all channels while the first waits."""
+"""Subscribes sent together: all channels are requested from the broker while the first waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hub with sessions that keep what they get."""
+"""A hub with sessions that record deliveries."""
 
 from __future__ import annotations
 

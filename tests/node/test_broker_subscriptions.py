@@ -1,4 +1,4 @@
-"""The node is subscribed to exactly the channels that have subscribers here (07 §19)."""
+"""The node is subscribed to exactly the channels with local subscribers (07 §19)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_the_first_subscriber_subscribes_the_node_and_others_do_not(rig: R
     assert rig.broker.subscribed == {"news"}
 
 
-async def test_those_who_come_together_wait_for_one_call(rig: Rig) -> None:
+async def test_concurrent_subscribers_wait_for_one_call(rig: Rig) -> None:
     rig.gate.hold("subscribe")
     clients = [rig.connected(user) for user in ("ann", "bob", "cid")]
     for client in clients:
@@ -59,7 +59,7 @@ async def test_those_who_come_together_wait_for_one_call(rig: Rig) -> None:
     assert all(client.answered == [1, 2] for client in clients)
 
 
-async def test_when_the_call_fails_who_waited_tries_for_itself(rig: Rig) -> None:
+async def test_after_a_failed_call_waiting_subscribers_retry(rig: Rig) -> None:
     rig.gate.hold("subscribe")
     rig.gate.fail("subscribe", EngineUnavailable("x"))
     first, second = rig.connected("ann"), rig.connected("bob")
@@ -72,7 +72,7 @@ async def test_when_the_call_fails_who_waited_tries_for_itself(rig: Rig) -> None
     assert rig.broker.subscribed == {"news"}
 
 
-async def test_the_last_one_to_leave_is_outlived_by_a_second(rig: Rig) -> None:
+async def test_the_node_unsubscribes_a_second_after_the_last_subscriber(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
     client.call(**UNSUBSCRIBE)
@@ -83,7 +83,7 @@ async def test_the_last_one_to_leave_is_outlived_by_a_second(rig: Rig) -> None:
     assert rig.node.hub.channels == {}
 
 
-async def test_who_comes_back_within_that_second_costs_the_broker_nothing(rig: Rig) -> None:
+async def test_a_subscriber_within_that_second_needs_no_broker_call(rig: Rig) -> None:
     client = rig.connected()
     for _ in range(3):
         client.call(**SUBSCRIBE)
@@ -98,7 +98,7 @@ async def test_who_comes_back_within_that_second_costs_the_broker_nothing(rig: R
 
 
 @pytest.mark.parametrize("held", ["unsubscribe", "unsubscribe answer"])
-async def test_who_comes_while_the_node_unsubscribes_waits_and_subscribes_again(rig: Rig, held: str) -> None:
+async def test_a_subscriber_during_an_unsubscribe_waits_and_subscribes_again(rig: Rig, held: str) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
     client.call(**UNSUBSCRIBE)
@@ -117,7 +117,7 @@ async def test_who_comes_while_the_node_unsubscribes_waits_and_subscribes_again(
     assert client.data() == [1]
 
 
-async def test_an_unsubscribe_that_fails_is_repeated(rig: Rig) -> None:
+async def test_a_failed_unsubscribe_is_retried(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
     client.call(**UNSUBSCRIBE)
@@ -129,7 +129,7 @@ async def test_an_unsubscribe_that_fails_is_repeated(rig: Rig) -> None:
     assert rig.node.hub.channels == {}
 
 
-async def test_who_comes_after_a_failed_unsubscribe_makes_sure_of_the_subscription(rig: Rig) -> None:
+async def test_a_subscriber_after_a_failed_unsubscribe_subscribes_again(rig: Rig) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
     client.call(**UNSUBSCRIBE)
@@ -163,7 +163,7 @@ async def test_thousands_of_channels_leave_nothing_behind(rig: Rig) -> None:
     assert rig.broker.subscribed == set()
 
 
-async def test_leaving_many_channels_goes_on_as_calls_are_answered_whoever_else_leaves(rig: Rig) -> None:
+async def test_unsubscribes_of_many_channels_continue_as_calls_complete(rig: Rig) -> None:
     client = rig.connected()
     for number in range(3 * MAX_PENDING_UNSUBSCRIBES):
         for command in ("subscribe", "unsubscribe"):
@@ -179,7 +179,7 @@ async def test_leaving_many_channels_goes_on_as_calls_are_answered_whoever_else_
     assert rig.broker.subscribed == {"another"}
 
 
-async def test_an_unsubscribe_that_hangs_holds_up_no_other(rig: Rig) -> None:
+async def test_a_hanging_unsubscribe_delays_no_other(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("unsubscribe")
     for channel in ("one", "two", "three"):
@@ -192,7 +192,7 @@ async def test_an_unsubscribe_that_hangs_holds_up_no_other(rig: Rig) -> None:
     assert rig.broker.subscribed == set()
 
 
-async def test_who_comes_back_does_not_wait_for_the_channels_that_were_left_along(rig: Rig) -> None:
+async def test_a_resubscribe_does_not_wait_for_other_unsubscribes(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("unsubscribe")
     for channel in ("one", "two", "three"):
@@ -206,7 +206,7 @@ async def test_who_comes_back_does_not_wait_for_the_channels_that_were_left_alon
     assert rig.broker.subscribed == {"one", "two", "three"}
 
 
-async def test_an_answer_that_comes_late_is_not_taken_for_one_about_a_newer_channel(rig: Rig) -> None:
+async def test_a_late_answer_does_not_affect_a_newer_channel(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("unsubscribe")
     for channel in ("one", "late"):
@@ -242,7 +242,7 @@ async def test_shutting_down_unsubscribes_nothing(rig: Rig) -> None:
     assert rig.gate.channels("unsubscribe") == []
 
 
-async def test_one_answer_does_for_all_who_have_asked_together(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
+async def test_one_answer_settles_all_calls_made_together(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
     clients = [rig.connected(user) for user in ("ann", "bob", "cid")]
     for client in clients:
         client.send(
@@ -262,7 +262,7 @@ async def test_one_answer_does_for_all_who_have_asked_together(rig: Rig, answers
     assert sorted(rig.node.hub.channels) == ["ann-too", "bob-too", "cid-too"]
 
 
-async def test_an_error_for_all_ends_those_who_have_asked(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
+async def test_a_shared_error_fails_all_waiting_subscribers(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
     first, second = rig.connected("ann"), rig.connected("bob")
     for client in (first, second):
         client.send({"subscribe": {"channel": client.session.user}})
@@ -281,7 +281,9 @@ async def test_an_error_for_all_ends_those_who_have_asked(rig: Rig, answers: lis
     assert list(rig.node.hub.channels) == ["ann"]
 
 
-async def test_who_has_gone_when_the_answer_comes_leaves_nothing(rig: Rig, answers: list[asyncio.Future[None]]) -> None:
+async def test_a_subscriber_gone_before_the_answer_leaves_nothing(
+    rig: Rig, answers: list[asyncio.Future[None]]
+) -> None:
     first, second = rig.connected("ann"), rig.connected("bob")
     for client in (first, second):
         client.send({"subscribe": {"channel": client.session.user}})
@@ -298,9 +300,7 @@ async def test_who_has_gone_when_the_answer_comes_leaves_nothing(rig: Rig, answe
     assert list(rig.node.hub.channels) == ["bob"]
 
 
-async def test_what_moves_while_the_broker_is_asked_is_subscribed_anew(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_channel_misrouted_during_a_call_is_subscribed_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.gate.hold("subscribe")
     client = rig.connected()
     client.send(SUBSCRIBE)
@@ -315,7 +315,7 @@ async def test_what_moves_while_the_broker_is_asked_is_subscribed_anew(
     assert rig.gate.channels("subscribe") == ["news", "news"]
 
 
-async def test_who_waits_until_the_node_has_left_is_not_disturbed_by_a_move(
+async def test_a_subscriber_waiting_for_an_unsubscribe_is_not_disturbed_by_misrouting(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = rig.connected()

@@ -1,4 +1,4 @@
-"""In which order outboxes are written, and when."""
+"""Order and time of writes of outboxes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def be_busy(flusher: Flusher) -> list[str]:
     return written
 
 
-async def test_while_many_are_answered_they_are_written_at_the_end_of_the_turn_in_order(flusher: Flusher) -> None:
+async def test_many_replies_are_written_at_the_end_of_the_turn_in_order(flusher: Flusher) -> None:
     written = be_busy(flusher)
     for _ in range(3):
         names = [str(number) for number in range(MIN_BATCHED_REPLIES)]
@@ -54,7 +54,7 @@ async def test_while_many_are_answered_they_are_written_at_the_end_of_the_turn_i
         written.clear()
 
 
-async def test_few_are_answered_at_once_after_it_was_tried_to_have_them_wait(flusher: Flusher) -> None:
+async def test_few_replies_are_written_immediately_after_a_batched_turn(flusher: Flusher) -> None:
     written = be_busy(flusher)
     few = MIN_BATCHED_REPLIES - 1
     for _ in range(3):
@@ -66,7 +66,7 @@ async def test_few_are_answered_at_once_after_it_was_tried_to_have_them_wait(flu
         written.clear()
 
 
-async def test_answers_wait_for_what_is_to_come_in_this_turn(flusher: Flusher) -> None:
+async def test_replies_wait_for_pending_publications_of_this_turn(flusher: Flusher) -> None:
     written: list[str] = []
     for _ in range(3):
         flusher.batch_replies()
@@ -78,7 +78,9 @@ async def test_answers_wait_for_what_is_to_come_in_this_turn(flusher: Flusher) -
         written.clear()
 
 
-async def test_answers_go_before_the_rest_of_a_long_fan_out(flusher: Flusher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_replies_are_written_before_the_rest_of_a_long_fan_out(
+    flusher: Flusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("fanjet.node.flusher.SLICE_SECONDS", 0.0)
     written = be_busy(flusher)
     flusher.dirty = [Outbox("push", written) for _ in range(1000)]  # type: ignore[misc]
@@ -90,7 +92,7 @@ async def test_answers_go_before_the_rest_of_a_long_fan_out(flusher: Flusher, mo
     assert written.index("answer") == WRITES_PER_CLOCK_READ
 
 
-async def test_one_that_cannot_be_written_does_not_keep_the_others(flusher: Flusher) -> None:
+async def test_a_failed_write_does_not_stop_the_others(flusher: Flusher) -> None:
     written = be_busy(flusher)
     failures: list[BaseException | None] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context.get("exception")))
@@ -101,7 +103,7 @@ async def test_one_that_cannot_be_written_does_not_keep_the_others(flusher: Flus
     assert [str(failure) for failure in failures] == ["broken"]
 
 
-async def test_one_of_an_audience_that_cannot_be_written_does_not_keep_the_others(flusher: Flusher) -> None:
+async def test_a_failed_write_in_an_audience_does_not_stop_the_others(flusher: Flusher) -> None:
     written: list[str] = []
     failures: list[BaseException | None] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context.get("exception")))
@@ -147,7 +149,7 @@ class Member:
             await self._written.wait()
 
 
-async def test_what_a_hot_audience_gets_is_written_together(flusher: Flusher) -> None:
+async def test_frames_for_a_hot_audience_are_written_together(flusher: Flusher) -> None:
     member = Member(flusher)
     await member.heat()
     assert set(member.writes) == {1}
@@ -160,7 +162,7 @@ async def test_what_a_hot_audience_gets_is_written_together(flusher: Flusher) ->
         await member.heat()
 
 
-async def test_an_audience_is_not_hot_any_more_when_waiting_has_brought_nothing(flusher: Flusher) -> None:
+async def test_an_audience_cools_when_waiting_accumulates_nothing(flusher: Flusher) -> None:
     member = Member(flusher)
     await member.heat()
     await member.written()
@@ -170,7 +172,7 @@ async def test_an_audience_is_not_hot_any_more_when_waiting_has_brought_nothing(
     assert member.outbox is None
 
 
-async def test_who_gets_more_while_others_are_written_waits_for_the_next_round(
+async def test_frames_queued_during_a_round_wait_for_the_next(
     flusher: Flusher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fanjet.node.flusher.SLICE_SECONDS", 0.0)
@@ -190,7 +192,7 @@ async def test_who_gets_more_while_others_are_written_waits_for_the_next_round(
     assert first.writes[-1] > 1
 
 
-async def test_who_gets_something_now_and_then_does_not_wait(flusher: Flusher) -> None:
+async def test_a_rare_frame_does_not_wait(flusher: Flusher) -> None:
     members = [Member(flusher), Member(flusher)]
     for _ in range(5 * HOT_AFTER):
         for member in members:

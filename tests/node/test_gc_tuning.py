@@ -29,7 +29,7 @@ def come(connections: Connections, count: int) -> list[SimpleNamespace]:
     return sessions
 
 
-def test_what_connections_consist_of_is_frozen_whenever_many_have_come() -> None:
+def test_objects_of_connections_are_frozen_after_growth() -> None:
     connections = Connections()
     GCTuner(connections)
     frozen = [gc.get_freeze_count()]
@@ -42,7 +42,7 @@ def test_what_connections_consist_of_is_frozen_whenever_many_have_come() -> None
     assert frozen[-1] >= frozen[0] + 3 * GROWTH
 
 
-def test_growth_counts_from_what_is_left_after_connections_have_gone() -> None:
+def test_growth_counts_from_the_remaining_connections() -> None:
     connections = Connections()
     guard = GCTuner(connections)
     for session in come(connections, GROWTH):

@@ -63,14 +63,14 @@ async def test_each_of_many_wire_formats_is_encoded_once(room: Room) -> None:
     assert all(session.data == [1] for session in sessions)
 
 
-async def test_a_publication_for_nobody_is_discarded(room: Room) -> None:
+async def test_a_publication_without_subscribers_is_discarded(room: Room) -> None:
     session, subscriber = room.subscribe("one")
     room.hub.remove(subscriber)
     await publish(room)
     assert session.data == []
 
 
-async def test_what_comes_while_subscribing_follows_the_reply(room: Room) -> None:
+async def test_publications_during_a_subscribe_follow_the_reply(room: Room) -> None:
     session, subscriber = room.subscribe("one", live=False)
     await publish(room)
     assert session.data == []
@@ -78,7 +78,7 @@ async def test_what_comes_while_subscribing_follows_the_reply(room: Room) -> Non
     assert session.data == [0]
 
 
-async def test_a_positioned_subscriber_gets_what_follows_its_position_only(room: Room) -> None:
+async def test_a_positioned_subscriber_gets_only_publications_after_its_position(room: Room) -> None:
     session, subscriber = room.subscribe("one", live=False, positioned=True)
     await publish(room, 1)
     await publish(room, 2)
@@ -92,7 +92,7 @@ async def test_a_positioned_subscriber_gets_what_follows_its_position_only(room:
 @pytest.mark.parametrize(
     ("offset", "epoch"), [pytest.param(3, "e", id="gap"), pytest.param(2, "other", id="foreign epoch")]
 )
-async def test_a_positioned_subscriber_that_missed_something_loses_its_subscription(
+async def test_a_positioned_subscriber_that_missed_a_publication_is_unsubscribed(
     room: Room, offset: int, epoch: str
 ) -> None:
     (positioned, _), (plain, _) = room.subscribe("one", (1, "e"), positioned=True), room.subscribe("two")
@@ -110,7 +110,7 @@ async def test_an_empty_epoch_is_adopted(room: Room) -> None:
     assert len(session.lost) == 1
 
 
-async def test_who_has_read_ahead_is_kept_apart_until_the_channel_catches_up(room: Room) -> None:
+async def test_a_subscriber_ahead_stays_ungrouped_until_the_channel_catches_up(room: Room) -> None:
     (slow, _), (ahead, _) = (
         room.subscribe("one", (1, "e"), positioned=True),
         room.subscribe("two", (3, "e"), positioned=True),
@@ -122,7 +122,7 @@ async def test_who_has_read_ahead_is_kept_apart_until_the_channel_catches_up(roo
     assert not room.hub.channels["news"].ungrouped
 
 
-async def test_who_is_apart_and_misses_something_loses_only_its_own_subscription(room: Room) -> None:
+async def test_an_ungrouped_subscriber_with_a_gap_is_unsubscribed_alone(room: Room) -> None:
     (slow, _), (ahead, _) = (
         room.subscribe("one", (5, "e"), positioned=True),
         room.subscribe("two", (3, "e"), positioned=True),
@@ -143,7 +143,7 @@ async def test_a_filter_decides_delivery_but_not_the_position(room: Room) -> Non
     assert session.lost == []
 
 
-async def test_join_and_leave_go_to_those_who_want_them(room: Room) -> None:
+async def test_join_and_leave_go_to_subscribers_that_enabled_them(room: Room) -> None:
     (wants, _), (other, _) = room.subscribe("one", push_join_leave=True), room.subscribe("two")
     room.hub.on_join("news", ClientInfo("u", "c"))
     room.hub.on_leave("news", ClientInfo("u", "c"))
@@ -198,7 +198,7 @@ async def test_without_a_position_deltas_stay_full(room: Room) -> None:
     assert [is_patch for is_patch, _ in received(session)] == [False, False]
 
 
-async def test_without_a_position_patches_are_based_on_what_was_delivered_last_where_that_is_kept(room: Room) -> None:
+async def test_without_a_position_patches_are_based_on_the_latest_delivered_publication(room: Room) -> None:
     session, _ = room.subscribe("one", delta=True)
     room.hub.channels["news"].keeps_latest = True
     await publish(room, data=BASE, delta=True)
@@ -224,7 +224,7 @@ async def test_after_a_publication_of_its_own_a_delta_subscriber_gets_a_full_one
     assert [is_patch for is_patch, _ in received(session)] == [False, False, False, True]
 
 
-async def test_a_newcomer_among_delta_subscribers_gets_its_own_full_publication(room: Room) -> None:
+async def test_a_new_delta_subscriber_gets_its_own_full_publication(room: Room) -> None:
     old, _ = room.subscribe("one", (0, "e"), positioned=True, delta=True)
     await publish(room, 1, data=BASE, delta=True)
     new, _ = room.subscribe("two", (1, "e"), positioned=True, delta=True)
@@ -233,7 +233,7 @@ async def test_a_newcomer_among_delta_subscribers_gets_its_own_full_publication(
     assert received(new) == [(False, NEXT)]
 
 
-async def test_compaction_replaces_the_channel_by_a_number_for_those_who_asked(room: Room) -> None:
+async def test_compaction_replaces_the_channel_by_a_number_where_requested(room: Room) -> None:
     (compact, _), (plain, _) = room.subscribe("one", compact=True), room.subscribe("two")
     await publish(room)
     compact.flush()
@@ -243,7 +243,7 @@ async def test_compaction_replaces_the_channel_by_a_number_for_those_who_asked(r
     assert plain.messages[0]["push"]["channel"] == "news"
 
 
-async def test_removing_everyone_empties_the_channel(room: Room) -> None:
+async def test_removing_all_subscribers_empties_the_channel(room: Room) -> None:
     subscribers: list[Subscriber] = [room.subscribe(name, (0, "e"), positioned=name == "a")[1] for name in "abc"]
     assert [room.hub.remove(subscriber) is not None for subscriber in subscribers] == [False, False, True]
     assert room.hub.remove(subscribers[0]) is None
@@ -266,7 +266,7 @@ async def test_a_changed_filter_counts_from_the_next_publication_on(room: Room, 
     assert room.hub.subscription_count == 1 + others
 
 
-async def test_a_filter_may_change_while_a_subscriber_is_apart(room: Room) -> None:
+async def test_a_filter_may_change_while_a_subscriber_is_ungrouped(room: Room) -> None:
     wants_b = TagsFilter(FilterNode(key="t", cmp="eq", val="b"))
     room.subscribe("one", (1, "e"), positioned=True)
     ahead, subscriber = room.subscribe("two", (3, "e"), positioned=True)
@@ -277,7 +277,7 @@ async def test_a_filter_may_change_while_a_subscriber_is_apart(room: Room) -> No
     assert ahead.lost == []
 
 
-async def test_changing_what_has_ended_changes_nothing(room: Room) -> None:
+async def test_changing_an_ended_subscription_has_no_effect(room: Room) -> None:
     _, subscriber = room.subscribe("one")
     room.hub.remove(subscriber)
     room.hub.change(subscriber, replace(subscriber.delivery, positioned=True))

@@ -58,7 +58,7 @@ class SessionTaps:
             tap.stop()
 
     def on_unknown_reply(self, reply: UnknownReply) -> None:
-        """Pass a reply on to those who listen to its client."""
+        """Report an outgoing message to the observers."""
         for session, tap in self._taps.items():
             if session.client_id == reply.client:
                 for observer in tap.observers:

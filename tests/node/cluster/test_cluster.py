@@ -1,4 +1,4 @@
-"""Several nodes in one process, over a bus that stands for a controller; the real ones have tests of their own."""
+"""Several nodes in one process over an in-memory bus; real controllers have tests of their own."""
 
 from __future__ import annotations
 

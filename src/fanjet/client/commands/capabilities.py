@@ -20,10 +20,10 @@ def replace_capabilities(session: SessionInterface, capabilities: Sequence[Capab
     if not session.capabilities and not capabilities:
         return
     session.capabilities = capabilities
-    lost = [
+    revoked = [
         channel
         for channel, subscription in session.subscriptions.items()
         if subscription.options.source is Source.CONNECTION_CAPABILITY and not grants(capabilities, SUBSCRIBE, channel)
     ]
-    for channel in lost:
+    for channel in revoked:
         session.context.run_in_background(session.unsubscribe_by_server(channel, UNSUBSCRIBE_SERVER))

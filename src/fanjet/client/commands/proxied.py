@@ -38,8 +38,8 @@ def decides_subscription(resolved: Resolved) -> bool:
     """Whether the application authorizes subscriptions without token. It does not for channels that name their
     users."""
     options = resolved.options
-    asked = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
-    return asked and not resolved.is_user_limited
+    proxied = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
+    return proxied and not resolved.is_user_limited
 
 
 async def authorize_subscription(

@@ -73,7 +73,7 @@ class Handlers:
     def with_handlers(self, channel: Channel) -> Channel:
         """The configuration of channels, with the options set by which sessions find out that the application decides.
 
-        Raises `ValueError` for a handler whose namespace there is not.
+        Raises `ValueError` for a handler of a namespace that does not exist.
         """
         names = {"", *(namespace.name for namespace in channel.namespaces)}
         for kind, places in (

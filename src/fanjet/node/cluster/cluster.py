@@ -205,10 +205,10 @@ class Cluster:
         if own is not None and expected == 1:
             return dict([own])
 
-        def ask(number: int) -> Awaitable[None]:
+        def send(number: int) -> Awaitable[None]:
             return self._send_control(to, survey_request=pb.SurveyRequest(id=number, op=operation, data=data))
 
-        return await self._surveys.ask(ask, expected, seconds, own)
+        return await self._surveys.run(send, expected, seconds, own)
 
     async def _send_control(self, to: str = "", **content: Any) -> None:
         """Send a control message, named by its field, to one node, or to all. Raises the controller's errors."""

@@ -46,18 +46,22 @@ class Surveys:
         self._ids = itertools.count(1)
         self._open: dict[int, _PendingSurvey] = {}
 
-    async def ask(
-        self, ask: Callable[[int], Awaitable[None]], expected: int, seconds: float, own: tuple[str, SurveyResult] | None
+    async def run(
+        self,
+        send: Callable[[int], Awaitable[None]],
+        expected: int,
+        seconds: float,
+        own: tuple[str, SurveyResult] | None,
     ) -> dict[str, SurveyResult]:
-        """Send a survey by `ask`, which gets its number, and wait for the results of `expected` nodes, including this
-        node's `own`. Raises `SurveyTimeout` after `seconds`, and the errors of `ask`."""
+        """Send a survey by `send`, which gets its number, and wait for the results of `expected` nodes, including this
+        node's `own`. Raises `SurveyTimeout` after `seconds`, and the errors of `send`."""
         number = next(self._ids)
         survey = self._open[number] = _PendingSurvey(expected)
         late = asyncio.get_running_loop().call_later(seconds, survey.expire, seconds)
         try:
             if own is not None:
                 survey.add(*own)
-            await ask(number)
+            await send(number)
             await survey.complete
         finally:
             late.cancel()
