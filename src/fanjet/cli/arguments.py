@@ -16,7 +16,7 @@ HELP = "--help"
 
 
 class UsageError(Exception):
-    """The command line is wrong; the text is for its user."""
+    """The command line is invalid; the text is shown to the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class CommandFlag:
     kind: str
     label: str
     off: str = ""
-    """What a switch is rewritten to when it is turned off; empty: left out."""
+    """The flag that replaces a switch that is turned off; empty: omitted."""
     keeps_value: bool = False
-    """A boolean that is rewritten with its value."""
+    """Whether a boolean is rewritten with its value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from fanjet.bench.settings import server_settings
 
 THIS_SERVER = "{python} -m fanjet -c {config}"
 VERBOSE = ("hpack", "quic")
-"""What tells each header and packet."""
+"""Loggers that log each header and packet."""
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="SCENARIO", help="What to run; everything by default.")]
 ServerCommand = Annotated[
@@ -104,26 +104,26 @@ def _run(plan: Plan) -> list[Result]:
     for library in VERBOSE:
         logging.getLogger(library).setLevel(logging.ERROR)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_until_told_to_end(run_plan(plan, lambda step: print(step, file=sys.stderr))))
+        return runner.run(_run_until_signal(run_plan(plan, lambda step: print(step, file=sys.stderr))))
 
 
-async def _until_told_to_end(running: Coroutine[Any, Any, list[Result]]) -> list[Result]:
-    """On a signal, too, leave no server behind: they are in sessions of their own."""
+async def _run_until_signal(running: Coroutine[Any, Any, list[Result]]) -> list[Result]:
+    """Run, and cancel on a signal, so that the servers are stopped: they are in their own sessions."""
     loop = asyncio.get_running_loop()
     task = loop.create_task(running)
-    told: list[signal.Signals] = []
+    received: list[signal.Signals] = []
 
     def end(number: signal.Signals) -> None:
-        if not told:  # a second one would break off the cleaning up
-            told.append(number)
+        if not received:  # a second signal would interrupt the cleanup
+            received.append(number)
             task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored by nohup
             loop.add_signal_handler(number, end, number)
     try:
         return await task
     except asyncio.CancelledError:
-        if not told:
+        if not received:
             raise
-        raise typer.Exit(128 + told[0]) from None
+        raise typer.Exit(128 + received[0]) from None

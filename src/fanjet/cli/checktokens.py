@@ -1,4 +1,4 @@
-"""`fanjet checktoken` and `fanjet checksubtoken`: what the server would say to a token (04 §7.9, §7.10)."""
+"""`fanjet checktoken` and `fanjet checksubtoken`: verify a token as the server does (04 §7.9, §7.10)."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -67,13 +67,13 @@ def check(config: Config, words: list[str] | None, command: str, verdict: Verdic
 
 
 async def connection_verdict(sections: Sections, resolve: Resolve, text: str) -> str:
-    """Verify as the server does and say for whom the token is. Raises what the verifier raises."""
+    """Verify as the server does; the text names the user of the token. Raises as the verifier."""
     user = (await ConnectionVerifier(sections.connection, resolve=resolve).verify(text)).user
     return f"valid token for user {user}" if user else "valid token for anonymous user"
 
 
 async def subscription_verdict(sections: Sections, resolve: Resolve, text: str) -> str:
-    """Verify as the server does and say for whom and what the token is. Raises what the verifier raises."""
+    """Verify as the server does; the text names user and channel of the token. Raises as the verifier."""
     token = await SubscriptionVerifier(sections.subscription, resolve=resolve).verify(text)
     return f'valid subscription token for {described_user(token.user)} and channel "{token.channel}"'
 

@@ -33,7 +33,7 @@ BaseLevel = Annotated[int, typer.Option("--base-level", "-l", help="level to add
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is said about one key or object. `variable` is empty for what has none."""
+    """The documentation of a key or object. `variable` is empty where there is none."""
 
     key: str
     depth: int
@@ -143,7 +143,7 @@ def _open_browser(port: int) -> bool:
 
 
 class PageHandler(BaseHTTPRequestHandler):
-    """Answers every path with the page; `?simple=1` leaves the styling out."""
+    """Serves the page at every path; `?simple=1` omits the styles."""
 
     section = ""
 
@@ -158,7 +158,7 @@ class PageHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-        """Say nothing."""
+        """Log nothing."""
 
 
 STYLE = """<style>

@@ -1,4 +1,4 @@
-"""`fanjet dev`: a server to try things on, without any configuration, and a page that shows it at work."""
+"""`fanjet dev`: a development server without configuration, and a page that shows its activity."""
 
 from typing import Annotated
 

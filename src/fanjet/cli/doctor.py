@@ -1,4 +1,4 @@
-"""`fanjet doctor`: looks for what is wrong with a server, its configuration and its surroundings."""
+"""`fanjet doctor`: diagnoses a server, its configuration and its environment."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What `fanjet doctor` looks at: each check yields findings, which say what to change."""
+"""The checks of `fanjet doctor`, which yield findings with advice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _PORTS_BY_PLACE: Final = {"redis": 6379, "nats": 4222}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found. `advice` is empty where nothing is to be changed."""
+    """A finding. `advice` is empty where nothing has to be changed."""
 
     level: str
     subject: str
@@ -54,7 +54,7 @@ class Finding:
 
 
 def findings(loaded: Loaded, server: Remote) -> Iterator[Finding]:
-    """All that can be told of a configuration, this machine, and the server that runs with it."""
+    """All findings about a configuration, this machine, and the server that runs with it."""
     yield from _configuration(loaded)
     yield from _risks(loaded.config)
     yield from _limits()
@@ -80,7 +80,7 @@ def _configuration(loaded: Loaded) -> Iterator[Finding]:
 
 
 def _risks(config: Config) -> Iterator[Finding]:
-    """Settings that are right on a developer's machine only."""
+    """Settings that are safe only in development."""
     token = config.client.token
     switches = (
         (config.client.insecure, "client.insecure: clients need no token", "turn it off"),
@@ -120,7 +120,7 @@ def _limits() -> Iterator[Finding]:
 
 
 def _reachable(config: Config) -> Iterator[Finding]:
-    """Whether something listens where engines and backends should be. No name or password is tried."""
+    """Whether the addresses of engines and backends accept connections. No credentials are tried."""
     for place, address in _addresses(config):
         host, port = _host_and_port(place, address)
         shown = f"{host}:{port}"
@@ -166,7 +166,7 @@ def _nats_addresses(place: str, nats: NatsConnection) -> Iterator[tuple[str, str
 
 
 def _proxy_endpoints(config: Config) -> Iterator[tuple[str, str]]:
-    """Every backend that is configured, once."""
+    """Every configured backend once."""
     seen: set[str] = set()
     for path, _ in group_of(Config).walk():
         endpoint = str(_get(config, path)) if path[-1] == "endpoint" else ""

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def minimal_tree() -> dict[str, object]:
-    """Return what a first configuration needs: secrets, and the two settings everyone looks for."""
+    """Return a minimal configuration: secrets, and the two most common settings."""
     return {
         "client": {"token": {"hmac_secret_key": random_text(SECRET_BYTES)}, "allowed_origins": []},
         "admin": {"enabled": False, "password": random_text(PASSWORD_BYTES), "secret": random_text(SECRET_BYTES)},

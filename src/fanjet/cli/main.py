@@ -1,4 +1,4 @@
-"""The `fanjet` command: finds out which command is meant, brings its flags into shape and runs it."""
+"""The `fanjet` command: finds the sub-command, rewrites its flags and runs it."""
 
 import importlib
 import os
@@ -54,14 +54,14 @@ def build_group(names: Iterable[str]) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 0, or 1 for everything that fails, wrong usage included."""
     log_to_stderr()
-    _let_output_take_any_text()
+    _escape_unencodable_output()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         name, rest = _chosen(given)
     except UsageError as error:
         print(f"Error: {error}\nRun 'fanjet --help' for usage.", file=sys.stderr)
         return 1
-    group = build_group([name] if name in COMMANDS and name != "completion" else _others(rest, name))
+    group = build_group([name] if name in COMMANDS and name != "completion" else _listed_commands(rest, name))
     command = group.commands[name] if name else group
     try:
         rewritten = rewrite(rest, flags_of(command) if name else server.server_flags())
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(group, [name, *rewritten] if name else rewritten)
 
 
-def _others(rest: list[str], name: str) -> Iterable[str]:
+def _listed_commands(rest: list[str], name: str) -> Iterable[str]:
     """All commands when help or completion lists them; a start of the server needs none."""
     return COMMANDS if name or {"-h", "--help"} & set(rest) else ()
 
@@ -95,7 +95,7 @@ def _run(group: Any, arguments: list[str]) -> int:
     except typer.Abort:
         return 1
     except BrokenPipeError:
-        # the reader of our output is gone: nothing more to say, also when the interpreter flushes at exit
+        # the reader of the output has closed it: discard the rest, also what the interpreter flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status if isinstance(status, int) else 0
@@ -118,7 +118,7 @@ def _flag_of(param: Any) -> CommandFlag:
 
 
 def _bad_parameter(error: typer.BadParameter, arguments: list[str]) -> str:
-    """Word a value that does not fit its flag like all others; what else is wrong keeps its words."""
+    """The message of an invalid flag value in the contract's form; other messages are not changed."""
     param: Any = error.param
     if param is None or param.param_type_name != "option":
         return error.format_message()
@@ -133,8 +133,8 @@ def _usage(name: str) -> str:
     return typer.Context(command, info_name=f"fanjet {name}".rstrip(), max_content_width=120).get_help()
 
 
-def _let_output_take_any_text() -> None:
-    """Names may hold what the terminal's encoding lacks: show it escaped rather than fail."""
+def _escape_unencodable_output() -> None:
+    """Escape characters that the terminal's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -17,7 +17,7 @@ DEFAULT_PATH = "config.json"
 
 
 def fail(text: object) -> NoReturn:
-    """Print what went wrong, where the contract wants it, and exit with status 1."""
+    """Print an error to standard output, as the contract specifies, and exit with status 1."""
     print(text)
     raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""`fanjet presence CHANNEL`: who is in a channel of a running server."""
+"""`fanjet presence CHANNEL`: the clients in a channel of a running server."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A running server, reached by its API: where it is and which key it wants, its configuration file tells."""
+"""Calls the API of a running server, whose address and key are in its configuration file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON, one document a
 
 
 class ApiRefused(Exception):  # noqa: N818
-    """The API answered with an error."""
+    """The API returned an error."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"error {code}: {message}")
@@ -36,7 +36,7 @@ class ApiRefused(Exception):  # noqa: N818
 
 
 class NoServer(Exception):  # noqa: N818
-    """The API cannot be had; the text says why."""
+    """The API cannot be reached; the text contains the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Remote:
         return answer["result"]
 
     def _tls(self) -> ssl.SSLContext | None:
-        """On this machine names and certificates of servers rarely agree, and nobody stands between."""
+        """Certificates are not verified on this machine, where server names rarely match them."""
         if not self.url.startswith(("https://127.0.0.1", "https://localhost", "https://[::1]")):
             return None
         context = ssl.create_default_context()
@@ -75,13 +75,13 @@ class Remote:
 
 
 def remote(url: str, key: str, config_path: str) -> Remote:
-    """The server meant by the options: the URL, or the one that the configuration belongs to."""
+    """The server of the options: at the URL, or that of the configuration."""
     config = load_or_fail(config_path, "error getting config").config
     return Remote((url or api_url(config)).rstrip("/"), key or config.http_api.key)
 
 
 def call(server: Remote, method: str, **params: object) -> Any:
-    """Return a method's result. Prints what went wrong and exits."""
+    """Return a method's result. Prints errors and exits."""
     try:
         return server.call(method, **params)
     except (ApiRefused, NoServer) as failure:
@@ -89,13 +89,13 @@ def call(server: Remote, method: str, **params: object) -> Any:
 
 
 def stop(failure: object) -> NoReturn:
-    """Print what went wrong and exit with status 1."""
+    """Print an error and exit with status 1."""
     typer.echo(f"error: {failure}", err=True)
     raise typer.Exit(1)
 
 
 def api_url(config: Config) -> str:
-    """Where a server with this configuration has its API, seen from this machine."""
+    """The API URL of a server with this configuration, as seen from this machine."""
     http = config.http_server
     address, port = http.address, str(http.port)
     if not config.http_api.external:
@@ -106,7 +106,7 @@ def api_url(config: Config) -> str:
 
 
 def websocket_url(config: Config) -> str:
-    """Where a server with this configuration takes WebSocket connections, seen from this machine."""
+    """The WebSocket URL of a server with this configuration, as seen from this machine."""
     http = config.http_server
     encrypted = http.tls.enabled or http.tls_autocert.enabled
     prefix = _prefix(config.websocket.handler_prefix)

@@ -1,4 +1,4 @@
-"""The server itself: what `fanjet` without a sub-command runs (04 §1.6, §8.2)."""
+"""The server: `fanjet` without a sub-command (04 §1.6, §8.2)."""
 
 import inspect
 from collections.abc import Iterator, Mapping

@@ -32,4 +32,4 @@ class QuietHandler(SimpleHTTPRequestHandler):
     """Serves files, `index.html` and listings without a line per request."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-        """Say nothing."""
+        """Log nothing."""

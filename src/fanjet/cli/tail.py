@@ -1,4 +1,4 @@
-"""`fanjet tail CHANNEL`: show what is published into a channel, like a client that subscribes to it."""
+"""`fanjet tail CHANNEL`: prints the publications of a channel, as a subscribed client."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from fanjet.config import Config
 
 USER = "fanjet-tail"
 LIFETIME = 24 * 3600
-"""Seconds that its tokens are valid."""
+"""Lifetime of its tokens in seconds."""
 
 Channel = Annotated[str, typer.Argument(help="channel to listen to")]
 WebSocketUrl = Annotated[
@@ -41,19 +41,19 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Show what is published into a channel of a running server."""
         settings = load_or_fail(config, "error getting config").config
-        listening = Listening(channel, ws or websocket_url(settings), as_json=as_json, count=count)
+        tail_client = TailClient(channel, ws or websocket_url(settings), as_json=as_json, count=count)
         if history:
             read = call(remote(url, key, config), "history", channel=channel, limit=history, reverse=True)
             for publication in reversed(read["publications"]):
-                listening.show(publication)
+                tail_client.show(publication)
         try:
-            listening.run(*commands(settings, channel))
+            tail_client.run(*commands(settings, channel))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
 
 def commands(config: Config, channel: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What to connect and to subscribe with: tokens, where the configuration has a secret to sign them by."""
+    """The connect and subscribe commands, with tokens where the configuration has a secret to sign them."""
     from fanjet.auth.token_generation import claims, sign, subscription_settings  # noqa: PLC0415
 
     connect: dict[str, Any] = {"name": USER}
@@ -67,7 +67,7 @@ def commands(config: Config, channel: str) -> tuple[dict[str, Any], dict[str, An
     return {"id": 1, "connect": connect}, {"id": 2, "subscribe": subscribe}
 
 
-class Listening:
+class TailClient:
     """A client that subscribes to one channel."""
 
     def __init__(self, channel: str, url: str, *, as_json: bool, count: int) -> None:
@@ -77,7 +77,7 @@ class Listening:
         self._left = count or -1
 
     def run(self, connect: dict[str, Any], subscribe: dict[str, Any]) -> None:
-        """Show what comes until it is enough. Prints what went wrong and exits."""
+        """Print publications until the count is reached. Prints errors and exits."""
         from websockets.exceptions import ConnectionClosed, WebSocketException  # noqa: PLC0415
         from websockets.sync import client  # noqa: PLC0415
 
@@ -91,7 +91,7 @@ class Listening:
                         if line == "{}":
                             socket.send("{}")
                         else:
-                            self._take(json.loads(line))
+                            self._handle(json.loads(line))
         except ConnectionClosed as closed:
             end = closed.rcvd
             stop(f"the server closed the connection: {end.code} {end.reason}" if end else "the connection was lost")
@@ -113,7 +113,7 @@ class Listening:
             parts.append(json.dumps(tags, ensure_ascii=False))
         print(" ".join(parts), flush=True)
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if error := message.get("error"):
             what = "connecting" if message["id"] == 1 else f"subscribing to {self._channel}"
             stop(f"{what}: {error['message']} ({error['code']})")

@@ -8,7 +8,7 @@ from fanjet.cli.options import DEFAULT_PATH, IGNORES_ARGUMENTS, ConfigPath, fail
 from fanjet.config.duration import format_duration
 
 WEEK = 604800
-"""Seconds that a token is valid when nothing else is asked for."""
+"""Default lifetime of a token in seconds."""
 
 User = Annotated[str, typer.Option("--user", "-u", help="user ID; empty = anonymous")]
 Channel = Annotated[str, typer.Option("--channel", "-s", help="channel")]

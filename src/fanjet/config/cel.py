@@ -1,7 +1,7 @@
-"""The language of the `*_cel` keys (03 §14.3, 10 I.1): boolean expressions over what is known of a request, or over
+"""The language of the `*_cel` keys (03 §14.3, 10 I.1): boolean expressions over the fields of a request, or over
 the claims of a login.
 
-The library is loaded with the first expression: it takes 8 MB.
+The library is imported with the first expression, since it takes 8 MB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STATUS: Final = re.compile(r"^(?:[A-Z_]+: )+(?:<input>:)?| \[[A-Z_]+\]$")
 
 
 class ExpressionError(ValueError):
-    """The expression cannot be compiled; the text says where and why."""
+    """The expression cannot be compiled; the text contains position and reason."""
 
 
 def compile_expression(text: str, *, about_claims: bool = False) -> Expression:

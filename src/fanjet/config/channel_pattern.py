@@ -10,11 +10,11 @@ _AFTER_ALL_TEXT: Final = "\U0010ffff"
 
 
 class PatternError(ValueError):
-    """The pattern cannot be used; the text says why."""
+    """The pattern is invalid; the text contains the reason."""
 
 
 class ChannelPattern(Struct, frozen=True):
-    """A pattern, taken apart.
+    """A parsed pattern.
 
     Patterns with equal `order` match the same channels. Of those that match a channel, the one with the lowest `order`
     applies: static text comes before a variable, position by position. `depth`: the number of slashes in every channel
@@ -28,7 +28,7 @@ class ChannelPattern(Struct, frozen=True):
 
 
 def parse_pattern(text: str) -> ChannelPattern:
-    """Take a pattern apart. Raises `PatternError`."""
+    """Parse a pattern. Raises `PatternError`."""
     if not text.startswith("/"):
         raise PatternError('must start with "/"')
     if not text.isascii():

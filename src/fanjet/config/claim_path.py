@@ -10,7 +10,7 @@ _piece: Final = re.compile(r"\\(?P<escaped>.)|(?P<dot>\.)|(?P<plain>.)|(?P<end>\
 
 
 def parse_claim_path(text: str) -> tuple[str, ...]:
-    r"""Split at dots; a backslash takes away the meaning of what follows it. Raises ValueError."""
+    r"""Split at dots; a backslash escapes the next character. Raises ValueError."""
     if not text:
         raise ValueError("must not be empty")
     names = [""]

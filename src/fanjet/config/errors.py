@@ -1,4 +1,4 @@
-"""What goes wrong with a configuration."""
+"""Configuration errors."""
 
 
 class ConfigError(Exception):
@@ -6,7 +6,7 @@ class ConfigError(Exception):
 
 
 class MisfitError(ValueError):
-    """A value that does not fit its key. `path` grows on the way up, from the value to the root."""
+    """A value that is invalid for its key. `path` grows on the way up, from the value to the root."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -20,11 +20,11 @@ from fanjet.config.tree.root import Config
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded configuration and what was noticed on the way. It may still be invalid."""
+    """A loaded configuration, with the unknown keys and variables found. It may still be invalid."""
 
     config: Config
     path: str = ""
-    """The file that was asked for; empty for none."""
+    """The requested file; empty for none."""
     file_found: bool = False
     unknown_keys: tuple[str, ...] = ()
     unknown_vars: tuple[str, ...] = ()
@@ -65,8 +65,8 @@ def load_config(
 
 
 def config_of(tree: Mapping[str, Any]) -> Config:
-    """The configuration that an object in memory describes, in the words of configuration files: the environment has no
-    say. Raises ConfigError, also for unknown keys."""
+    """The configuration from a mapping with the keys of configuration files; the environment is not used. Raises
+    ConfigError, also for unknown keys."""
     root = group_of(Config)
     try:
         normal = normalise(msgspec.json.decode(msgspec.json.encode(tree)))
@@ -89,7 +89,7 @@ def reload_config(loaded: Loaded) -> Loaded:
 
 
 def decode_file(root: Group, file: FileTree, variables: Mapping[str, str]) -> Sparse:
-    """Decode what a file says; zeros are left out. Raises ConfigError."""
+    """Decode the contents of a file; zeros are left out. Raises ConfigError."""
     try:
         return decode_group(root, file.tree, weak_rules(variables))
     except MisfitError as misfit:

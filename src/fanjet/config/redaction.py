@@ -1,4 +1,4 @@
-"""Which values are secret, and what is shown instead of them."""
+"""Secret values, and the text that is shown instead of them."""
 
 REDACTED = "<redacted>"
 

@@ -1,4 +1,4 @@
-"""The tree seen as data: which keys there are, of which type, with which default and variable (04 §5).
+"""The schema of the configuration: all keys with type, default and variable (04 §5).
 
 Everything that reads or writes configuration walks this, so that a key is declared once, in the tree.
 """

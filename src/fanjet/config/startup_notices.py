@@ -1,4 +1,4 @@
-"""What a start tells about its configuration (04 §8.2, §13), for whoever owns the log."""
+"""Log lines about the configuration at startup (04 §8.2, §13)."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ _RISK = "make sure you understand risks"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A log line: `level` is the name of the method of the log."""
+    """A log line: `level` is the name of the logger's method."""
 
     level: str
     message: str
@@ -23,7 +23,7 @@ class Notice:
 
 
 def source_notices(loaded: Loaded) -> Iterator[Notice]:
-    """Where the configuration came from: the first lines of a start."""
+    """The sources of the configuration: the first lines of a start."""
     if loaded.file_found:
         yield Notice("info", "using config file", {"path": str(Path(loaded.path).absolute())})
     elif loaded.path:
@@ -33,7 +33,7 @@ def source_notices(loaded: Loaded) -> Iterator[Notice]:
 
 
 def starting_notice(config: Config, version: str) -> Notice:
-    """What starts: version, runtime, process, and what carries messages."""
+    """The starting server: version, runtime, process and engine."""
     fields: dict[str, object] = {
         "version": version,
         "runtime": f"Python {platform.python_version()}",
@@ -50,7 +50,7 @@ def starting_notice(config: Config, version: str) -> Notice:
 
 
 def warnings(loaded: Loaded) -> Iterator[Notice]:
-    """What an operator should know, logged after the listeners were started."""
+    """Warnings for operators, logged after the listeners have been started."""
     yield from _insecure_switches(loaded.config)
     for key in loaded.unknown_keys:
         yield Notice("warn", "unknown key in configuration file", {"key": key})

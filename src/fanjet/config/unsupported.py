@@ -1,6 +1,6 @@
-"""Features that are not built yet. A key that uses one keeps the server from starting; it is never ignored.
+"""Features that are not supported yet. A key that uses one prevents the start; it is never ignored.
 
-Loading, validation and the helper commands treat these keys like all others: only the start asks here.
+Loading, validation and the helper commands treat these keys like all others: only the start checks them.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ class UnsupportedFeature:
     switch: str = ""
 
     def is_used(self, config: Config) -> bool:
-        """Whether the configuration asks for the feature."""
+        """Whether the configuration uses the feature."""
         return self.uses(_at(config, self.key)) and (not self.switch or bool(_at(config, self.switch)))
 
 
 def _one_of(*unsupported: object) -> Uses:
-    """Types that nobody knows are refused elsewhere, for what they are."""
+    """Unknown types are rejected elsewhere."""
     return lambda value: value in unsupported
 
 
@@ -47,13 +47,13 @@ SUPPORTED_SUBSCRIPTION_TYPES = ("", "stream")
 
 
 def refuse_unsupported(config: Config) -> None:
-    """Raise ConfigError, naming the key, when the configuration uses a feature that is not built."""
+    """Raise ConfigError, naming the key, when the configuration uses a feature that is not supported."""
     for key, feature in used_unsupported_features(config):
         raise ConfigError(_text(key, feature))
 
 
 def used_unsupported_features(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield key and feature of everything used that is not built."""
+    """Yield key and feature of each unsupported feature that is used."""
     yield from ((row.key, row.feature) for row in UNSUPPORTED if row.is_used(config))
     yield from (
         (f"brokers.{each.name}.type", "this broker")
@@ -64,9 +64,9 @@ def used_unsupported_features(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def unsupported_warnings(config: Config) -> Iterator[str]:
-    """Yield what is accepted but without effect until maps and shared poll are built.
+    """Yield warnings about settings without effect until maps and shared poll are supported.
 
-    What clients and the API try on such channels answers error 108.
+    Commands and API calls on such channels return error 108.
     """
     if config.map_broker.type != "memory":
         yield _text("map_broker.type", "map subscriptions")

@@ -1,1 +1,1 @@
-"""Where configuration comes from: the file, the environment, flags (04 §1)."""
+"""Sources of the configuration: file, environment and flags (04 §1)."""

@@ -1,4 +1,4 @@
-"""Turns untyped values into values of the tree's types, guided by the schema.
+"""Decodes untyped values to the types of the tree, by the schema.
 
 What differs between sources, and how strict they are, is in a `Rules`; see `weak` (files, flags) and `strict` (JSON in
 environment variables). The result is sparse: a nested dict that holds only what was given. Zero values are left out,

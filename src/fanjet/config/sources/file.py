@@ -1,4 +1,4 @@
-"""The configuration file: found, parsed, and brought into one shape (04 §1.2, §1.4)."""
+"""Reads, parses and normalises the configuration file (04 §1.2, §1.4)."""
 
 import json
 import tomllib
@@ -16,7 +16,7 @@ from fanjet.config.sources.yaml_loader import load_yaml
 
 @dataclass(frozen=True, slots=True)
 class FileTree:
-    """What a configuration file says: keys in lower case, dotted keys unfolded, nulls and empty objects gone."""
+    """The contents of a configuration file: keys in lower case, dotted keys unfolded, nulls and empty objects gone."""
 
     found: bool
     tree: Mapping[str, object] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Keys in the file that mean nothing here (04 §3)."""
+"""Unknown keys in the file (04 §3)."""
 
 from collections.abc import Iterator
 

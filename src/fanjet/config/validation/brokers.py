@@ -39,7 +39,7 @@ def named_presence_managers(config: Config) -> Problems:
 
 
 def unopened_engines(config: Config, started: Config) -> Problems:
-    """What a reload names and the start has not opened: engines are opened at start alone (07 §1.4)."""
+    """Engines that a reload names but the start has not opened: they are opened only at start (07 §1.4)."""
     why = "the server started without one"
     yield from _missing("broker_name", config, started.brokers, why)
     yield from _missing("presence_manager_name", config, started.presence_managers, why)

@@ -9,7 +9,7 @@ from fanjet.config.validation.problem import Problems
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path that is served: under which key it is set, and on which listener."""
+    """A served path: the key that sets it, and its listener."""
 
     key: str
     prefix: str

@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def problems(config: Config) -> Problems:
-    """Yield everything that is wrong, in the contract's order."""
+    """Yield all problems, in the contract's order."""
     return chain.from_iterable(rule(config) for rule in RULES)
 
 

@@ -1,4 +1,4 @@
-"""What a rule is: a function that yields a text for each thing it finds wrong."""
+"""Validation rules: functions that yield a text for each problem."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +14,12 @@ NAME_PATTERN = "^[-a-zA-Z0-9_.]{2,}$"
 
 
 def within(prefix: str, problems: Iterable[str]) -> Problems:
-    """Put the place in front of each problem."""
+    """Prefix each problem with its key."""
     return (f"{prefix}: {problem}" for problem in problems)
 
 
 def repeated(names: Iterable[str]) -> Iterator[bool]:
-    """Tell for each name whether it stood there before."""
+    """Yield for each name whether it is a repetition."""
     seen: set[str] = set()
     for name in names:
         yield name in seen

@@ -21,7 +21,7 @@ ERROR_MODES = ("", "transport")
 
 @dataclass(frozen=True, slots=True)
 class StartupProblem:
-    """Why the server does not start: the log line's message and fields."""
+    """A reason why the server does not start: message and fields of the log line."""
 
     message: str
     fields: dict[str, object] = field(default_factory=dict)
@@ -31,9 +31,9 @@ StartupProblems = Iterator[StartupProblem]
 
 
 def startup_problems(config: Config, token_problems: Iterable[StartupProblem] = ()) -> StartupProblems:
-    """Yield what keeps a valid configuration from starting, in the order of the start sequence.
+    """Yield the problems that prevent a start with a valid configuration, in the order of the start sequence.
 
-    `token_problems`: what is found where tokens are verified, looked at when its turn comes.
+    `token_problems`: problems of token verification, evaluated in their order.
     """
     yield from engines(config)
     yield from token_problems

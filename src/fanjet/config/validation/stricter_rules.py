@@ -1,4 +1,4 @@
-"""What the reference accepts and cannot work (04 §6.6); each message names key, value and reason."""
+"""Rules for values that the reference accepts but that cannot work (04 §6.6), with key, value and reason."""
 
 import re
 from collections.abc import Iterator
