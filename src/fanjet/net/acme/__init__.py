@@ -1,4 +1,4 @@
-"""Certificates from an authority that speaks ACME (RFC 8555), got when a client first asks for a host.
+"""Certificates by ACME (RFC 8555), obtained when a client first connects to a host.
 
-Loaded only where `http_server.tls_autocert` is enabled: it brings aiohttp and cryptography.
+Imported only if `http_server.tls_autocert` is enabled: it needs aiohttp and cryptography.
 """

@@ -1,4 +1,4 @@
-"""Talks with a certificate authority (RFC 8555)."""
+"""An ACME client for a certificate authority (RFC 8555)."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS: Final = 30.0
 ORDER_SECONDS: Final = 300.0
-"""How long one order may take, validation included."""
+"""Timeout of one order, validation included."""
 
 POLL_SECONDS: Final = (0.25, 10.0)
-"""Pause between looks at what the authority works on: the first one, and the longest; it doubles."""
+"""First and longest pause between polls of an order; it doubles."""
 
 MAX_NONCE_ATTEMPTS: Final = 5
 _SIGNED: Final = {"Content-Type": "application/jose+json"}
 MAX_RESPONSE_BYTES: Final = 1 << 20
-"""Bytes."""
+"""Limit of a response body."""
 
 
 class AuthorityError(Exception):
     """No certificate was issued; the text says why."""
 
     def __init__(self, text: str, retry_after: float = 0.0) -> None:
-        """`retry_after`: seconds for which the authority wants to hear nothing more."""
+        """`retry_after`: seconds during which the authority accepts no further requests."""
         super().__init__(text)
         self.retry_after = retry_after
 
 
 class _ValidationError(AuthorityError):
-    """The authority did not find what it asked for; another kind of challenge may do."""
+    """The authority could not validate the host; another challenge type may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What the authority wants to find at a host."""
+    """A challenge of the authority for a host."""
 
     kind: str
     name: str
@@ -59,27 +59,27 @@ class Challenge:
 
     token: str
     key_authorization: str
-    """What proves that it was asked for by this account."""
+    """Proof that the account requested the challenge."""
 
 
 Solve: TypeAlias = "Callable[[Challenge], AbstractContextManager[None]]"
-"""Lets the authority find what it wants, for as long as the context lasts."""
+"""Makes the response to a challenge available while the context is active."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Where certificates come from."""
+    """A certificate authority."""
 
     directory_url: str
     email: str = ""
     tls: ssl.SSLContext | None = None
-    """How to trust its own server; None: as the system does."""
+    """The SSL context for its API; None: the system's certificate authorities."""
 
     async def issue(self, account: Key, name: str, request: bytes, kinds: Sequence[str], solve: Solve) -> bytes:
-        """Return a certificate chain, PEM, for the host `name` by the signing request (DER).
+        """Return a certificate chain in PEM for the host `name`, for a signing request (DER).
 
-        `kinds`: the challenges that `solve` can meet, tried one after another. Agrees to the authority's terms. Must
-        run in a task. Raises `AuthorityError`.
+        `kinds`: the challenge types that `solve` supports, tried in order. Agrees to the authority's terms. Must run in
+        a task. Raises `AuthorityError`.
         """
         try:
             async with asyncio.timeout(ORDER_SECONDS), self._open_session(account) as account_session:
@@ -103,7 +103,7 @@ class Authority:
 
 
 class _AccountSession:
-    """Requests of one account, signed one after another."""
+    """The signed requests of one account."""
 
     def __init__(self, session: ClientSession, account: Key) -> None:
         self._session = session
@@ -113,7 +113,7 @@ class _AccountSession:
         self._nonce = ""
 
     async def begin(self, directory_url: str, email: str) -> None:
-        """Find the authority's resources and the account, which is made if there is none."""
+        """Fetch the directory and log in to the account, which is created if needed."""
         async with self._session.get(directory_url) as response:
             self._directory = (await _read_response(response)).json()
         account: dict[str, object] = {"termsOfServiceAgreed": True}
@@ -160,7 +160,7 @@ class _AccountSession:
             raise _ValidationError(f"{kind} validation of {name} failed{next(filter(None, problems), '')}")
 
     async def _poll(self, url: str, passing: Sequence[str]) -> dict[str, Any]:
-        """Look at a resource until it is in none of the `passing` states any more."""
+        """Poll a resource until it has left the `passing` states."""
         pause, longest = POLL_SECONDS
         while True:
             answer = await self._post(url, None)
@@ -200,7 +200,7 @@ class _Response:
     retry_after: float
 
     def json(self) -> dict[str, Any]:
-        """Raises `ValueError`."""
+        """The decoded object. Raises `ValueError`."""
         decoded = json.loads(self.body)
         if not isinstance(decoded, dict):
             raise ValueError("the authority answered with something unexpected")
@@ -208,7 +208,7 @@ class _Response:
 
 
 class _BadNonceError(AuthorityError):
-    """The authority does not know the nonce (any more), and gave another one."""
+    """The authority rejected the nonce and sent a new one."""
 
 
 async def _read_response(response: ClientResponse) -> _Response:
@@ -238,7 +238,7 @@ def _problem_of(resource: dict[str, Any]) -> str:
 
 
 def _retry_after(value: str) -> float:
-    """Seconds, by a header that has seconds or a date."""
+    """Parse a `Retry-After` header, which is seconds or a date."""
     if value.isdecimal():
         return float(value)
     try:

@@ -1,4 +1,4 @@
-"""Certificates with their keys, as PEM: the key first, then the chain."""
+"""Certificates with their keys in PEM: the key first, then the chain."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CERTIFICATE_MARK: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 class UnusableCertificate(ValueError):  # noqa: N818 (says what was found)
-    """It is not for this host or key, or not valid at this time; the text says which."""
+    """The certificate is not valid for this host, key or time; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class Certificate:
 
     context: ssl.SSLContext
     renew_at: float
-    """Unix time at which a new one should be got: the last third of its life, at most 30 days before it ends, some time
-    apart from others that were got with it."""
+    """Unix time of the renewal: in the last third of the lifetime, at most 30 days before expiry, with a random offset
+    that spreads renewals."""
 
 
 def signing_request(key: Key, name: str) -> bytes:
-    """A request for a certificate of a host, DER."""
+    """A certificate signing request for a host, in DER."""
     request = x509.CertificateSigningRequestBuilder().subject_name(_subject(name))
     request = request.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 def open_certificate(pem: bytes, name: str, now: float) -> Certificate:
-    """Take a certificate and its key into use. Raises `UnusableCertificate`."""
+    """Load a certificate and its key. Raises `UnusableCertificate`."""
     try:
         key = key_from_pem(pem[: pem.index(_CERTIFICATE_MARK)])
         leaf = x509.load_pem_x509_certificate(pem[pem.index(_CERTIFICATE_MARK) :])
@@ -76,7 +76,7 @@ def _renewal_time(begins: float, ends: float) -> float:
 
 
 def challenge_certificate(name: str, key_authorization: str) -> bytes:
-    """The certificate, with its key, that meets a tls-alpn-01 challenge (RFC 8737 section 3)."""
+    """The certificate with its key that answers a tls-alpn-01 challenge (RFC 8737 section 3)."""
     key = new_key()
     digest = hashlib.sha256(key_authorization.encode()).digest()
     proof = x509.UnrecognizedExtension(_ACME_IDENTIFIER, bytes((_OCTET_STRING, len(digest))) + digest)
@@ -97,10 +97,10 @@ def challenge_certificate(name: str, key_authorization: str) -> bytes:
 
 
 def challenge_context(pem: bytes) -> ssl.SSLContext:
-    """What an authority that validates is served with. Raises `TLSError`."""
+    """The SSL context for a validating authority. Raises `TLSError`."""
     return context_with(pem.decode(), (CHALLENGE_PROTOCOL,))
 
 
 def _subject(name: str) -> x509.Name:
-    """A common name has room for 64 characters; the host itself is in the alternative names."""
+    """A common name is limited to 64 characters; the host is also in the alternative names."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) <= 64 else [])

@@ -1,4 +1,4 @@
-"""The certificates of all hosts: got when a host is first asked for, renewed in time."""
+"""Manages the certificates of all hosts: obtains them on demand and renews them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 MAX_ORDERS: Final = 10
 MAX_SLEEP: Final = 3600.0
-"""Seconds between looks at what is due for renewal; the clock may jump meanwhile."""
+"""Seconds between two renewal checks at most; the clock may jump meanwhile."""
 
 RENEWAL_PAUSE: Final = (1800.0, 3600.0)
-"""Seconds until a failed renewal is tried again: drawn from this range."""
+"""Range of the random pause in seconds before a failed renewal is retried."""
 
 TLS_ALPN: Final = "tls-alpn-01"
 HTTP: Final = "http-01"
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class Certificates:
-    """Has the TLS context for each host (a `SSLContextProvider`)."""
+    """Provides the SSL context of each host (an `SSLContextProvider`)."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Certificates:
         default_name: str = "",
         answers_http: bool = False,
     ) -> None:
-        """`default_name`: the host meant by clients that name none. `answers_http`: http-01 challenges are answered.
+        """`default_name`: the host for clients without a server name. `answers_http`: http-01 challenges are served.
 
-        Raises `ValueError` when the stored account key cannot be used.
+        Raises `ValueError` if the stored account key is invalid.
         """
         self.hosts = hosts
         self.store = store
@@ -84,7 +84,7 @@ class Certificates:
         return key
 
     def context_for(self, hello: ClientHello) -> ssl.SSLContext | asyncio.Future[ssl.SSLContext]:
-        """The host's certificate, the one that meets a challenge if that is asked for, or a future of one that is got.
+        """Return the context of the host or of its challenge, or a future while the certificate is being obtained.
 
         Raises `ClientHelloRejected`.
         """
@@ -98,7 +98,7 @@ class Certificates:
         return held.context if held is not None else self._find_or_order(host)
 
     def stop(self) -> None:
-        """Give up what is being got."""
+        """Cancel pending orders and renewals."""
         self._stopped = True
         if self._renewing is not None:
             self._renewing.cancel()
@@ -138,7 +138,7 @@ class Certificates:
     def _on_finished(self, host: str, order: asyncio.Task[ssl.SSLContext]) -> None:
         del self._orders[host]
         if not order.cancelled():
-            order.exception()  # whoever waits hears of it, and it may be that nobody does any more
+            order.exception()  # mark the exception as retrieved: waiters get it, if any are left
 
     def _stored(self, host: str) -> Certificate | None:
         pem = self.store.get(host)
@@ -151,8 +151,7 @@ class Certificates:
             return None
 
     async def _obtain(self, host: str) -> ssl.SSLContext:
-        """Get a certificate and take it into use, one that another server has got meanwhile above all. Raises
-        `ClientHelloRejected`."""
+        """Obtain a certificate, unless another server has stored one meanwhile. Raises `ClientHelloRejected`."""
         async with self.store.lock(host):
             stored = self._stored(host)
             if stored is not None and stored.renew_at > time.time():
@@ -183,15 +182,15 @@ class Certificates:
     @contextmanager
     def _solve(self, challenge: Challenge) -> Iterator[None]:
         if challenge.kind == TLS_ALPN:
-            kept_as = token_certificate(challenge.name)
+            stored_name = token_certificate(challenge.name)
             content = challenge_certificate(challenge.name, challenge.key_authorization)
         else:
-            kept_as, content = http_token(challenge.token), challenge.key_authorization.encode()
-        self.store.put(kept_as, content)
+            stored_name, content = http_token(challenge.token), challenge.key_authorization.encode()
+        self.store.put(stored_name, content)
         try:
             yield
         finally:
-            self.store.delete(kept_as)
+            self.store.delete(stored_name)
 
     def _use(self, host: str, certificate: Certificate) -> None:
         self._in_use[host] = certificate

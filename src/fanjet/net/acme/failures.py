@@ -1,4 +1,4 @@
-"""Keeps a failing host from asking the authority again and again, and strangers from filling the memory with hosts."""
+"""Backoff for hosts whose orders fail, with a bounded memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final
 
 FIRST_PAUSE: Final = 60.0
 LONGEST_PAUSE: Final = 3600.0
-"""Seconds after a failure until the host is tried again; each further failure doubles them."""
+"""Seconds after a failure until the host is retried; they double with each further failure."""
 
 MAX_HOSTS: Final = 100
-"""Failed hosts that are remembered. While there are as many, no other host is tried for the first time."""
+"""Number of failed hosts remembered. When it is reached, no new host is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class _Failure:
 
 
 class Failures:
-    """What went wrong lately, by host. Times are seconds on any clock."""
+    """Recent failures by host. Times are seconds on any clock."""
 
     def __init__(self) -> None:
         self._by_host: dict[str, _Failure] = {}
         self._global: _Failure | None = None
 
     def refusal(self, host: str, now: float) -> str | None:
-        """Why the host may not be tried now, or None when it may."""
+        """The reason why the host must not be tried now, None if it may."""
         if self._global is not None and now < self._global.until:
             return self._global.reason
         failure = self._by_host.get(host)
@@ -39,9 +39,9 @@ class Failures:
         return "too many hosts have failed lately" if len(self._by_host) >= MAX_HOSTS else None
 
     def add(self, host: str, reason: str, now: float, retry_after: float = 0.0) -> float:
-        """It failed; `retry_after`: seconds that the authority wants to be left alone by everybody.
+        """Record a failure; `retry_after`: seconds during which the authority accepts no requests for any host.
 
-        Returns the seconds until it may be tried again.
+        Returns the seconds until the host may be retried.
         """
         if retry_after:
             self._global = _Failure(reason, 1, now + retry_after)
@@ -52,11 +52,11 @@ class Failures:
         return pause
 
     def clear(self, host: str) -> None:
-        """It succeeded."""
+        """Record a success."""
         self._by_host.pop(host, None)
 
     def _forget_old(self, now: float) -> None:
-        """Let go of those whose pause is over for as long again as the longest."""
+        """Drop failures whose pause ended at least `LONGEST_PAUSE` ago, or any ended ones if too many are left."""
         kept = {host: each for host, each in self._by_host.items() if now < each.until + LONGEST_PAUSE}
         if len(kept) >= MAX_HOSTS:
             kept = {host: each for host, each in kept.items() if now < each.until}

@@ -1,4 +1,4 @@
-"""Which hosts certificates are got for."""
+"""The host policy: the hosts that certificates are obtained for."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _LONGEST: Final = 253
 
 
 class HostRefused(ValueError):  # noqa: N818 (says what was decided)
-    """No certificate is got for the host; the text says why."""
+    """No certificate is obtained for the host; the text says why."""
 
 
 class HostPolicy:
-    """The allowed ones; without a list, all that can be hosts of the Internet."""
+    """The allowed hosts; without a list, all valid public host names."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
-        """Names that can be no hosts are left out."""
+        """Invalid host names are ignored."""
         names = {_ascii(each) for each in allowed}
         self._allowed = names - {None} if names else None
 
     def normalize(self, name: str) -> str:
-        """The host in the form that certificates have it in: lower case, ASCII. Raises `HostRefused`."""
+        """The host name in lower-case ASCII. Raises `HostRefused`."""
         if not name:
             raise HostRefused("missing server name")
         host = _ascii(name)
@@ -36,12 +36,12 @@ class HostPolicy:
         return host
 
     def is_allowed(self, host: str) -> bool:
-        """Whether no list forbids it."""
+        """Whether the host is on the list, or there is none."""
         return self._allowed is None or host in self._allowed
 
 
 def _ascii(name: str) -> str | None:
-    """None for what is no host name of several labels."""
+    """The host name in lower-case ASCII; None if it is invalid or has a single label."""
     host = name.lower().rstrip(".")
     if not host.isascii():
         try:

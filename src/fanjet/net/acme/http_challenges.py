@@ -1,4 +1,4 @@
-"""The plain HTTP server of http-01 challenges (RFC 8555 section 8.3), which sends everybody else to HTTPS."""
+"""The HTTP server of http-01 challenges (RFC 8555 section 8.3); redirects other requests to HTTPS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HTML: Final = b"text/html; charset=utf-8"
 
 
 class HttpChallenges(Routes):
-    """One endpoint for all paths, which are taken as they come."""
+    """A router with one endpoint for all paths, which are not normalised."""
 
     def __init__(self, certificates: Certificates) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class HttpChallenges(Routes):
         self._route = Route("/", self._read_response, max_body=None)
 
     def find(self, head: Head) -> Route:
-        """Always the same."""
+        """Return the only route."""
         return self._route
 
     def _read_response(self, exchange: Exchange) -> None:

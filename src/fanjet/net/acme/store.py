@@ -1,7 +1,7 @@
-"""Where certificates, keys and answers to challenges are kept.
+"""Stores certificates, keys and challenge responses, in memory and optionally in a folder.
 
-Names and contents of the files are those of Go's autocert, so that a folder filled by Centrifugo goes on being used,
-and servers that share a folder answer each other's challenges.
+File names and contents are those of Go's autocert, so that a folder filled by Centrifugo can be reused, and servers
+that share a folder answer each other's challenges.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 ACCOUNT_KEY: Final = "acme_account+key"
 
 LOOK_SECONDS: Final = 0.2
-"""Between two looks whether another server still has what this one wants for itself."""
+"""Pause between two attempts to take a lock held by another server."""
 
 log = logging.getLogger(__name__)
 
 
 def token_certificate(name: str) -> str:
-    """Under what the certificate is kept with which a tls-alpn-01 challenge for the host is met."""
+    """The name of the certificate for a host's tls-alpn-01 challenge."""
     return f"{name}+token"
 
 
 def http_token(token: str) -> str:
-    """Under what the answer to an http-01 challenge is kept."""
+    """The name of the response to an http-01 challenge."""
     return f"{token}+http-01"
 
 
 class Store:
-    """Keeps bytes by name, in memory, and in a folder when there is one. Files are readable for their owner alone."""
+    """Stores bytes by name in memory, and in a folder if given. Files are readable only by their owner."""
 
     def __init__(self, folder: str = "") -> None:
-        """Make the folder if need be. Raises `OSError`."""
+        """Create the folder if needed. Raises `OSError`."""
         self._entries: dict[str, bytes] = {}
         self._folder = Path(folder) if folder else None
         if self._folder is not None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._folder):
-                pass  # it can be written to
+                pass  # checks that the folder is writable
 
     def get(self, name: str) -> bytes | None:
-        """What is kept under the name; another server may have written it."""
+        """The stored content, possibly written by another server; None if absent."""
         if self._folder is not None:
             try:
                 return (self._folder / name).read_bytes()
@@ -60,7 +60,7 @@ class Store:
         return self._entries.get(name)
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep it. What cannot be written to the folder is kept in memory at least."""
+        """Store the content. If the folder is not writable, it is kept in memory."""
         self._entries[name] = content
         if self._folder is None:
             return
@@ -70,7 +70,7 @@ class Store:
             log.error("certificate cache cannot be written: %s", error)
 
     def delete(self, name: str) -> None:
-        """Keep it no longer."""
+        """Delete the content."""
         self._entries.pop(name, None)
         if self._folder is not None:
             with contextlib.suppress(OSError):
@@ -78,8 +78,8 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Wait until no other server is in here for the same name; one that ends lets go. Nobody waits where the folder
-        does not allow that."""
+        """Lock `name` against other servers; the lock of an ended process is released. No lock is taken if the folder
+        does not support it."""
         if self._folder is None:
             yield
             return
@@ -99,12 +99,14 @@ class Store:
 
 
 async def _locked(path: Path) -> int:
-    """Make the file and lock it; returns its descriptor. Raises `OSError`."""
+    """Create and lock the file; returns its descriptor. Raises `OSError`."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # else the one before has removed it meanwhile
+            if os.path.samestat(
+                os.fstat(descriptor), os.stat(path)
+            ):  # else the previous holder has removed it meanwhile
                 return descriptor
         except (BlockingIOError, FileNotFoundError):
             pass
@@ -116,7 +118,7 @@ async def _locked(path: Path) -> int:
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:
-    """Put a whole file in the place of another at once."""
+    """Replace a file atomically."""
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")  # created with mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:

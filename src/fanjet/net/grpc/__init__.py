@@ -1,1 +1,1 @@
-"""gRPC on HTTP/2: calls, their messages and statuses. Knows no service but reflection."""
+"""A gRPC server on HTTP/2: calls, messages, statuses and reflection."""

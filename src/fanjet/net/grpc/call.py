@@ -1,4 +1,4 @@
-"""One call: a stream of HTTP/2 on its way from the first message to the status."""
+"""gRPC calls: unary, server streaming and bidirectional streaming."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ _GZIP: Final = (b"grpc-encoding", b"gzip")
 
 
 def response_headers(subtype: bytes = b"", status: int = 200) -> Headers:
-    """How an answer begins, a refusal with another status included."""
+    """The headers of a response or refusal."""
     content_type = b"application/grpc+" + subtype if subtype else b"application/grpc"
     return [(b":status", b"%d" % status), (b"content-type", content_type)]
 
 
 class CallOwner(Protocol):
-    """Who writes the messages of a streaming call. Nothing is called any more once the call has ended."""
+    """The writer of a streaming call's messages. No method is called after the call has ended."""
 
     def on_blocked(self) -> None:
-        """The peer does not take what was written; more may be written, but waits in memory."""
+        """The client does not read; further messages are buffered in memory."""
 
     def on_writable(self) -> None:
-        """The peer has taken everything."""
+        """Everything written was sent."""
 
     def on_lost(self) -> None:
-        """The peer has cancelled the call, or gone."""
+        """The client has cancelled the call or disconnected."""
 
 
 class BidiOwner(Protocol):
-    """Who answers messages as they come. Nothing is called any more once the call has ended."""
+    """Handles messages as they arrive. No method is called after the call has ended."""
 
     def on_message(self, message: bytes) -> None:
-        """A message has come, and what was written before was taken. `GrpcError` ends the call."""
+        """A message was received, and earlier output was sent. `GrpcError` ends the call."""
 
     def on_end(self) -> None:
-        """No more will come."""
+        """The client has sent its last message."""
 
 
 class Call(ABC):
-    """What all calls have in common: the stream's receiver, a deadline, the end."""
+    """Common base of all calls: the stream's receiver, with a deadline."""
 
     __slots__ = ("_reader", "_stream", "_wheel", "head", "wheel_slot")
 
@@ -79,26 +79,26 @@ class Call(ABC):
 
     @property
     def compressed(self) -> bool:
-        """Whether messages are compressed, both ways."""
+        """Whether messages are compressed, in both directions."""
         return self.head.encoding == b"gzip"
 
     @property
     def _headers(self) -> Headers:
-        """What precedes messages."""
+        """The headers before the first message."""
         plain = response_headers(self.head.subtype)
         return [*plain, _GZIP] if self.compressed else plain
 
     def on_timer(self, now: float) -> None:
-        """The client has waited long enough."""
+        """The call's deadline has passed."""
         self._cancel()
 
     def on_reset(self) -> None:
-        """The client has cancelled the call, or gone."""
+        """The client has cancelled the call or disconnected."""
         if self._release_stream() is not None:
             self._on_lost()
 
     def on_data(self, data: bytes) -> None:
-        """More of the request's body."""
+        """A chunk of the request body."""
         self._guarded(lambda: self._take(data))
 
     def on_end(self) -> None:
@@ -106,7 +106,7 @@ class Call(ABC):
         self._guarded(self._take_end)
 
     def _guarded(self, step: Callable[[], None]) -> None:
-        """Take what has come; what cannot be used ends the call."""
+        """Process input; an error ends the call."""
         if self._stream is None:
             return
         try:
@@ -120,26 +120,26 @@ class Call(ABC):
 
     @abstractmethod
     def _take(self, data: bytes) -> None:
-        """More of the request's body. Raises `GrpcError`."""
+        """Process a chunk of the request body. Raises `GrpcError`."""
 
     @abstractmethod
     def _take_end(self) -> None:
-        """The end of the request's body. Raises `GrpcError`."""
+        """Process the end of the request body. Raises `GrpcError`."""
 
     @abstractmethod
     def on_blocked(self) -> None:
-        """The peer does not take what was written."""
+        """The client does not read."""
 
     @abstractmethod
     def on_writable(self) -> None:
-        """The peer has taken everything."""
+        """Everything written was sent."""
 
     @abstractmethod
     def _on_lost(self) -> None:
-        """The call has ended, and whoever works on it has not ended it."""
+        """The call has ended, other than by its handler."""
 
     def _fail(self, error: GrpcError) -> None:
-        """End the call with a status and nothing else."""
+        """End the call with a trailers-only response."""
         stream = self._release_stream()
         if stream is not None:
             stream.send_headers([*response_headers(self.head.subtype), *error.trailers()], end=True)
@@ -155,7 +155,7 @@ class Call(ABC):
             self._on_lost()
 
     def _release_stream(self) -> Http2Stream | None:
-        """Return the stream for the last time."""
+        """Return the stream and drop it."""
         stream, self._stream = self._stream, None
         if stream is not None and self.wheel_slot != NOT_SCHEDULED:
             self._wheel.cancel(self)
@@ -163,7 +163,7 @@ class Call(ABC):
 
 
 class UnaryCall(Call):
-    """One message, one reply. Work that has begun goes on to its end, whether or not the client still waits for it."""
+    """One request message, one reply. A started handler runs to its end, even if the client has gone."""
 
     __slots__ = ("_handler", "_started")
 
@@ -183,13 +183,13 @@ class UnaryCall(Call):
             return
 
     def on_blocked(self) -> None:
-        """There is but one reply, which may wait."""
+        """The single reply may be buffered."""
 
     def on_writable(self) -> None:
-        """Nobody has waited."""
+        """Nothing waits."""
 
     def _on_lost(self) -> None:
-        """The work does not care."""
+        """The handler runs on."""
 
     def _take_end(self) -> None:
         if not self._started:
@@ -207,41 +207,41 @@ class UnaryCall(Call):
 
 
 class StreamingCall(Call):
-    """A call that is answered message by message until its owner ends it."""
+    """A call with any number of replies, until its owner ends it."""
 
     __slots__ = ("_opened", "write")
 
     write: Callable[[bytes], None]
-    """Writes messages that went through `frame`, or `gzip_frame` where the call is compressed; `open` comes before."""
+    """Writes messages framed with `frame`, or `gzip_frame` if the call is compressed; call `open` first."""
 
     def __init__(self, stream: Http2Stream, head: CallHead, wheel: TimingWheel, max_message: int) -> None:
         super().__init__(stream, head, wheel, max_message)
         self.write = stream.send_data
         self._opened = False
 
-    # The owner's side.
+    # Called by the owner.
 
     def open(self) -> None:
-        """Begin the answer."""
+        """Send the response headers."""
         if self._stream is not None:
             self._opened = True
             self._stream.send_headers(self._headers)
 
     def finish(self) -> None:
-        """End the call with status OK, behind what was written."""
+        """End the call with status OK after the written messages."""
         self._forget_owner()
         self._end(OK_TRAILERS)
 
     def abort(self) -> None:
-        """Break off: the client sees that something is missing."""
+        """Abort: the client sees that the response is incomplete."""
         self._forget_owner()
         self._cancel()
 
-    # The stream's side.
+    # Called by the stream.
 
     @abstractmethod
     def _forget_owner(self) -> None:
-        """Call the owner no more."""
+        """Stop notifying the owner."""
 
     def _fail(self, error: GrpcError) -> None:
         self._end(error.trailers())
@@ -257,7 +257,7 @@ class StreamingCall(Call):
 
 
 class ServerStreamingCall(StreamingCall):
-    """One message, then a stream of them back."""
+    """One request message, a stream of replies."""
 
     __slots__ = ("_handler", "_owner", "_request")
 
@@ -270,12 +270,12 @@ class ServerStreamingCall(StreamingCall):
         self._request: bytes | None = None
 
     def on_blocked(self) -> None:
-        """Pass it on."""
+        """Notify the owner."""
         if self._owner is not None:
             self._owner.on_blocked()
 
     def on_writable(self) -> None:
-        """Pass it on."""
+        """Notify the owner."""
         if self._owner is not None:
             self._owner.on_writable()
 
@@ -292,7 +292,7 @@ class ServerStreamingCall(StreamingCall):
         if request is None:
             raise GrpcError(StatusCode.INTERNAL, f"{_CARDINALITY} no request message from {_THIS_KIND}")
         owner = self._handler(self, request)
-        if self._stream is not None:  # else it has ended meanwhile
+        if self._stream is not None:  # else the call has ended meanwhile
             self._owner = owner
 
     def _on_lost(self) -> None:
@@ -309,7 +309,7 @@ _THIS_KIND: Final = "non-client-streaming RPC"
 
 
 class BidiStreamingCall(StreamingCall):
-    """Messages both ways. A peer that does not take the answers is not asked for more either."""
+    """Streams of messages in both directions. Input is paused while the client does not read the replies."""
 
     __slots__ = ("_ended", "_owner", "_waiting")
 
@@ -322,10 +322,10 @@ class BidiStreamingCall(StreamingCall):
         self._owner: BidiOwner | None = handler(self)
 
     def on_blocked(self) -> None:
-        """Asked for when the next message comes."""
+        """Checked when the next message arrives."""
 
     def on_writable(self) -> None:
-        """Go on with what has waited."""
+        """Process the messages that waited."""
         if self._stream is not None:
             self._stream.resume()
         self._guarded(self._serve)

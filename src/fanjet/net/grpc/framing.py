@@ -1,4 +1,4 @@
-"""Messages in the body of a call: a flag, the length in four bytes, then the message."""
+"""Framing of gRPC messages: a flag, the length in four bytes, then the message."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _GZIP_HEADER_BYTES: Final = 10
 
 
 def frame(message: bytes) -> bytes:
-    """The message as it travels uncompressed."""
+    """Frame a message uncompressed."""
     return _prefix.pack(_PLAIN, len(message)) + message
 
 
 def gzip_frame(message: bytes) -> bytes:
-    """The message as it travels compressed; an empty one cannot become shorter."""
+    """Frame a message compressed; an empty one stays uncompressed."""
     if not message:
         return frame(message)
     compressed = compress(message, _GZIP_LEVEL, mtime=0)
@@ -36,12 +36,12 @@ def gzip_frame(message: bytes) -> bytes:
 
 
 class MessageReader:
-    """Cuts what arrives into messages of up to `max_size` bytes each, decompressed."""
+    """Splits the request body into messages of up to `max_size` bytes each, decompressed."""
 
     __slots__ = ("_gzip", "_max_size", "_unfinished", "_wanted")
 
     def __init__(self, max_size: int, *, gzip: bool) -> None:
-        """`gzip`: the request said that messages may be compressed so."""
+        """`gzip`: the request allows gzip compression."""
         self._max_size = max_size
         self._gzip = gzip
         self._unfinished: bytearray | None = None
@@ -49,11 +49,11 @@ class MessageReader:
 
     @property
     def inside_message(self) -> bool:
-        """Whether what has arrived ends in the middle of a message, behind its prefix."""
+        """Whether the received bytes end inside a message, after its prefix."""
         return self._unfinished is not None and len(self._unfinished) >= _prefix.size
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the messages that `data` completes. Raises `GrpcError`; nothing can be read after that."""
+        """Yield the messages completed by `data`. Raises `GrpcError`, after which the reader must not be used."""
         if self._unfinished is not None:
             self._unfinished += data
             if len(self._unfinished) < self._wanted:
@@ -71,7 +71,7 @@ class MessageReader:
             yield self._message(flag, data[at - size : at])
 
     def _prefix_at(self, data: bytes, at: int) -> tuple[int, int]:
-        """Flag and length, both 0 when they have not arrived."""
+        """Flag and length, both 0 if incomplete."""
         if len(data) - at < _prefix.size:
             return 0, 0
         flag, size = _prefix.unpack_from(data, at)
@@ -91,7 +91,7 @@ class MessageReader:
 
 
 def _gunzip(content: bytes, max_size: int) -> bytes:
-    """Raises `GrpcError`. Whatever was compressed, little more than `max_size` bytes are inflated."""
+    """Decompress little more than `max_size` bytes. Raises `GrpcError`."""
     if len(content) < _GZIP_HEADER_BYTES:
         reason = "unexpected EOF" if content else "EOF"
         raise GrpcError(StatusCode.INTERNAL, f"grpc: failed to decompress the message: {reason}")

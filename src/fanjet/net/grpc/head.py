@@ -1,4 +1,4 @@
-"""What a request says before its first message."""
+"""Parses the headers of gRPC requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OWN_HEADERS: Final = frozenset(
 
 
 class NotGrpc(Exception):  # noqa: N818
-    """The request is none that gRPC knows; the answer has an HTTP status besides."""
+    """The request is not valid gRPC; the response has an HTTP status as well."""
 
     def __init__(self, http_status: int, error: GrpcError) -> None:
         super().__init__(str(error))
@@ -30,17 +30,17 @@ class NotGrpc(Exception):  # noqa: N818
 
 
 class CallHead:
-    """Path, terms and metadata of a call."""
+    """Path, encoding, timeout and metadata of a call."""
 
     __slots__ = ("encoding", "metadata", "path", "subtype", "timeout")
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """Raises `NotGrpc`."""
+        """Parse header fields. Raises `NotGrpc`."""
         self.path = self.encoding = b""
         self.timeout: float | None = None
-        """Seconds that the client waits, None for however long it takes."""
+        """The client's timeout in seconds, None for none."""
         self.metadata: Metadata = {}
-        """Values by lower-case key, in order; those of `-bin` keys decoded."""
+        """Values by lower-case key, in order; those of `-bin` keys are decoded."""
         method = b""
         timeout: str | None = None
         try:
@@ -65,13 +65,13 @@ class CallHead:
             raise NotGrpc(405, GrpcError(StatusCode.INTERNAL, reason))
 
     def first(self, key: bytes) -> bytes | None:
-        """The first value of a key."""
+        """The first value of a key, None if absent."""
         values = self.metadata.get(key)
         return values[0] if values else None
 
 
 def _subtype(value: bytes) -> bytes:
-    """What the content type names besides gRPC: anything will do, messages are Protobuf all the same."""
+    """The content subtype: any value is accepted, messages are always Protobuf."""
     rest = value[len(_CONTENT_TYPE) :]
     if not value.startswith(_CONTENT_TYPE) or rest[:1] not in (b"", b"+", b";"):
         reason = f'invalid gRPC request content-type "{value.decode("latin-1")}"'

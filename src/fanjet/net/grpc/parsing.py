@@ -1,4 +1,4 @@
-"""Received messages into objects of the Protobuf library."""
+"""Parses received Protobuf messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BAD_FORMAT: Final = "proto: cannot parse invalid wire-format data"
 
 
 def parse(kind: type[M], data: bytes, failure: str = UNARY_FAILURE) -> M:
-    """Raises `GrpcError`, whose text begins with `failure`."""
+    """Parse a message. Raises `GrpcError`, whose text starts with `failure`."""
     try:
         return kind.FromString(data)
     except DecodeError as error:

@@ -1,4 +1,4 @@
-"""The reflection service, which tells clients such as grpcurl what services there are and what their messages mean."""
+"""The reflection service, which describes services and messages to clients such as grpcurl."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _NAMES: Final = tuple(
     module.DESCRIPTOR.services_by_name["ServerReflection"].full_name
     for module in (reflection_v1_pb2, reflection_v1alpha_pb2)
 )
-"""Both versions, which are the same on the wire."""
+"""Both versions, which are equal on the wire."""
 
 _pool: Final = descriptor_pool.Default()
 
 
 def reflection_services(services: Iterable[Service], authorize: Callable[[CallHead], None] | None) -> list[Service]:
-    """The service in both its versions, for a server that offers `services` besides."""
+    """Both versions of the reflection service for a server with `services`."""
     names = sorted([*(service.name for service in services), *_NAMES])
     method = bidi_streaming(lambda call: _Reflection(call, names))
     return [Service(name, {"ServerReflectionInfo": method}, authorize) for name in _NAMES]
 
 
 class _Reflection:
-    """One conversation. A file is described once, but for the one that is asked for."""
+    """One reflection stream. A file is sent once, unless requested explicitly."""
 
     def __init__(self, call: StreamingCall, services: Sequence[str]) -> None:
         self._call = call
@@ -46,7 +46,7 @@ class _Reflection:
         call.open()
 
     def on_message(self, message: bytes) -> None:
-        """Answer one question. Raises `GrpcError`."""
+        """Respond to one request. Raises `GrpcError`."""
         request = parse(ServerReflectionRequest, message, STREAM_FAILURE)
         response = ServerReflectionResponse(valid_host=request.host, original_request=request)
         kind = request.WhichOneof("message_request")
@@ -60,11 +60,11 @@ class _Reflection:
         self._call.write(self._frame(response.SerializeToString()))
 
     def on_end(self) -> None:
-        """The client knows enough."""
+        """The client has sent its last request."""
         self._call.finish()
 
     def _answer(self, kind: str, request: ServerReflectionRequest, response: ServerReflectionResponse) -> None:
-        """Raises `KeyError` for what there is not."""
+        """Fill in the response. Raises `KeyError` for unknown names."""
         if kind == "list_services":
             for name in self._services:
                 response.list_services_response.service.add(name=name)
@@ -85,7 +85,7 @@ class _Reflection:
             response.all_extension_numbers_response.extension_number.extend(numbers)
 
     def _describe(self, file: Any, response: ServerReflectionResponse) -> None:
-        """Add a file and, as far as this client does not know them, those it imports."""
+        """Add a file and those of its imports that this stream has not sent yet."""
         files = response.file_descriptor_response.file_descriptor_proto
         waiting = [file]
         for each in waiting:
@@ -96,7 +96,7 @@ class _Reflection:
 
 
 def _file_of(symbol: str) -> Any:
-    """Raises `KeyError`. To the library methods are no symbols."""
+    """The file of a symbol. Raises `KeyError`. The library does not treat methods as symbols."""
     try:
         return _pool.FindFileContainingSymbol(symbol)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Which call a request begins, if any."""
+"""Routes gRPC requests to calls."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ if TYPE_CHECKING:
     CallFactory = Callable[[Http2Stream, CallHead, TimingWheel, int], Call]
 
 _NO_TIME: Final = 10e-6
-"""Seconds that have passed before anything can be done."""
+"""Timeouts below this many seconds have expired on arrival."""
 
 _ENCODINGS: Final = (b"", b"identity", b"gzip")
 
 
 def unary(handler: UnaryHandler) -> CallFactory:
-    """A method that answers one message with another."""
+    """A unary method."""
     return partial(UnaryCall, handler=handler)
 
 
 def server_streaming(handler: StreamHandler) -> CallFactory:
-    """A method that answers one message with a stream of them."""
+    """A server streaming method."""
     return partial(ServerStreamingCall, handler=handler)
 
 
 def bidi_streaming(handler: BidiHandler) -> CallFactory:
-    """A method with a stream of messages both ways."""
+    """A bidirectional streaming method."""
     return partial(BidiStreamingCall, handler=handler)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Methods by name, under the full name of their service."""
+    """The methods of a service by name."""
 
     name: str
     methods: Mapping[str, CallFactory]
     authorize: Callable[[CallHead], None] | None = None
-    """Raises `GrpcError` for calls that are not let in. Asked before any message is read."""
+    """Raises `GrpcError` for unauthorised calls. Called before any message is read."""
 
 
 class GrpcServer:
-    """Begins the calls of one listener's connections. Messages may have `max_message` bytes, decompressed or not."""
+    """Creates the calls of one listener. Messages are limited to `max_message` bytes, compressed or not."""
 
     def __init__(self, services: Iterable[Service], wheel: TimingWheel, max_message: int = DEFAULT_MAX_MESSAGE) -> None:
         self._services = {service.name.encode(): service for service in services}
@@ -65,7 +65,7 @@ class GrpcServer:
         self._max_message = max_message
 
     def accept(self, stream: Http2Stream) -> StreamReceiver:
-        """Begin a call, or refuse it."""
+        """Start a call, or refuse it."""
         try:
             head = CallHead(stream.fields)
         except NotGrpc as refusal:
@@ -77,7 +77,7 @@ class GrpcServer:
         return begin(stream, head, self._wheel, self._max_message)
 
     def _route(self, head: CallHead) -> CallFactory:
-        """What begins the call. Raises `GrpcError`."""
+        """Find the method and authorise the call. Raises `GrpcError`."""
         if head.timeout is not None and head.timeout < _NO_TIME:
             raise GrpcError(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
         known = self._methods.get(head.path)
@@ -102,7 +102,7 @@ class GrpcServer:
 
 
 class _RejectedCall:
-    """A request that begins no call: answered at once, its body is of no interest."""
+    """A refused request: answered at once, its body is ignored."""
 
     __slots__ = ()
 
@@ -110,16 +110,16 @@ class _RejectedCall:
         stream.send_headers([*response_headers(subtype, http_status), *error.trailers()], end=True)
 
     def on_data(self, data: bytes) -> None:
-        """Drop it."""
+        """Ignored."""
 
     def on_end(self) -> None:
-        """Nothing is waited for."""
+        """Ignored."""
 
     def on_reset(self) -> None:
-        """Nothing is waited for."""
+        """Ignored."""
 
     def on_blocked(self) -> None:
-        """Nothing is written any more."""
+        """Ignored."""
 
     def on_writable(self) -> None:
-        """Nothing is written any more."""
+        """Ignored."""

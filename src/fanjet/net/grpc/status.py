@@ -1,4 +1,4 @@
-"""How a call ends: status codes, messages and details, and the trailers that carry them."""
+"""The status of a call: codes, messages, details, and their trailers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class StatusCode(IntEnum):
-    """What a status means, for every language alike."""
+    """The gRPC status codes."""
 
     OK = 0
     CANCELLED = 1
@@ -37,7 +37,7 @@ class StatusCode(IntEnum):
 
 
 class GrpcError(Exception):
-    """The call ends with another status than OK. `details`: messages for clients that know their types."""
+    """The call ends with a status other than OK. `details`: Protobuf messages for clients that know their types."""
 
     def __init__(self, code: StatusCode, message: str, details: Sequence[Message] = ()) -> None:
         super().__init__(f"{code.name}: {message}")
@@ -49,12 +49,12 @@ class GrpcError(Exception):
         """The status as trailers."""
         trailers = [(b"grpc-status", b"%d" % self.code), (b"grpc-message", encode_message(self.message))]
         if self.details:
-            # Without the padding, as binary metadata has it.
+            # Binary metadata has no padding.
             trailers.append((b"grpc-status-details-bin", b64encode(self._packed()).rstrip(b"=")))
         return trailers
 
     def _packed(self) -> bytes:
-        from .proto.status_pb2 import Status  # noqa: PLC0415 (the Protobuf library is loaded by those who need it)
+        from .proto.status_pb2 import Status  # noqa: PLC0415 (loads the Protobuf library only if needed)
 
         status = Status(code=self.code, message=self.message)
         for detail in self.details:
@@ -66,7 +66,7 @@ OK_TRAILERS: Final[Headers] = [(b"grpc-status", b"0"), (b"grpc-message", b"")]
 
 
 def encode_message(message: str) -> bytes:
-    """What is not printable ASCII, and the percent sign, as %XX of its UTF-8."""
+    """Percent-encode everything but printable ASCII, and the percent sign."""
     if message.isascii() and message.isprintable() and "%" not in message:
         return message.encode()
     return b"".join(

@@ -1,4 +1,4 @@
-"""The header `grpc-timeout`."""
+"""Parses the header `grpc-timeout`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_LENGTH: Final = 9
 
 
 def decode_timeout(value: str) -> float:
-    """Seconds. Raises `GrpcError`."""
+    """Return the timeout in seconds. Raises `GrpcError`."""
     digits, unit = value[:-1], _UNITS.get(value[-1:])
     if len(value) < _MIN_LENGTH:
         raise _malformed(f'transport: timeout string is too short: "{value}"')
