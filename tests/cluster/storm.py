@@ -243,7 +243,7 @@ class StormNode:
 
     async def check_positions(self) -> None:
         for channel in list(self.node.hub.active_channels()):
-            if channel.positioned or channel.apart:
+            if channel.positioned or channel.ungrouped:
                 await self.node.check_position(channel, 300)
 
     async def close(self) -> None:
