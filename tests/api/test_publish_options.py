@@ -78,8 +78,8 @@ def test_what_cannot_be_published(namespace: ChannelOptions, data: bytes) -> Non
 
 
 def test_options_of_a_new_configuration_count_at_once_and_old_ones_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_KEPT", 5)
+    monkeypatch.setattr(module, "_MAX_CACHED", 5)
     for size in range(1, 50):
         namespace = ChannelOptions(history_size=size)
         assert publish_options(namespace, PublishRequest(), b"1").history_size == size
-        assert len(module._rules) <= 5
+        assert len(module._rules_cache) <= 5

@@ -1,1 +1,1 @@
-"""The server API: what an application's backend asks of the node (05)."""
+"""Server API, called by application backends (05)."""

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class KeyCheck:
-    """Admits requests that carry the key; with an empty key, none. How much of a key was right cannot be timed."""
+    """Admits requests that carry the API key; an empty key admits none.
+
+    Keys are compared in constant time.
+    """
 
     __slots__ = ("_key",)
 
@@ -19,7 +22,10 @@ class KeyCheck:
         self._key = key.encode()
 
     def admits(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
-        """Whether one of the places for it holds the key. Header names are lower-case."""
+        """Whether a header or the query string holds the key.
+
+        Header names are lower-case.
+        """
         if not self._key:
             return False
         offered = headers.get(b"x-api-key") or _authorization_key(headers.get(b"authorization", b""))
@@ -28,7 +34,7 @@ class KeyCheck:
         return bool(query) and compare_digest(_query_key(query), self._key)
 
     def admits_header(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether the header that is there for the key alone holds it."""
+        """Whether `X-API-Key` holds the key."""
         return bool(self._key) and compare_digest(headers.get(b"x-api-key", b""), self._key)
 
 

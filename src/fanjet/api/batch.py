@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 _BATCH_METHODS: Final = [METHODS[name] for name in Command.__struct_fields__]
 
 Reply: TypeAlias = dict[str, Result]
-"""What became of one command, in its only item: the result by the command's name, or the error as `error`."""
+"""The outcome of one command as a single item: its result under the command's name, or `error`."""
 
 
 async def run_batch(calls: Calls, request: BatchRequest) -> list[Reply]:
-    """Run the commands one after another or side by side; one reply for each, in their order. Errors stop nothing."""
+    """Run commands sequentially or concurrently.
+
+    Returns one reply per command, in order.
+
+    A command that fails does not stop the others.
+    """
     if not calls.node.keeps_order:
         run = _run_concurrently if request.parallel else _run_sequentially
         return await run(calls, request.commands)
@@ -59,7 +64,7 @@ async def _run_pipelined(calls: Calls, commands: Iterable[Command | None]) -> li
 
 
 def _is_publish(command: Command | None) -> bool:
-    """Whether it is carried out in its turn without waiting for those before it."""
+    """Whether the command is a publish, which needs no wait to keep its order."""
     return command is not None and command.publish is not None
 
 
@@ -82,5 +87,5 @@ def _failure(error: ApiError) -> Reply:
 
 
 def encode_replies(replies: list[Reply]) -> bytes:
-    """The body of the answer, which has no envelope. Raises `PayloadNotJSON`."""
+    """Encode the response body, which has no envelope. Raises `PayloadNotJSON`."""
     return encode_mapping({"replies": replies} if replies else {})

@@ -1,4 +1,4 @@
-"""Commands as they are carried out and counted, whatever they came over."""
+"""Executes and measures API commands, for all protocols."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .requests import Request
 
     Runner = Callable[[Any], Awaitable[Result]]
-    """Takes a request of some method; see `Method.run`."""
+    """Executes a request of one method; see `Method.run`."""
 
 _SINGLE_CHANNEL_REQUESTS = (
     PublishRequest,
@@ -46,22 +46,25 @@ _SINGLE_CHANNEL_REQUESTS = (
 
 
 class Traces(Protocol):
-    """Says something about the request that is being answered."""
+    """Annotates the span of the current request."""
 
     def span(
         self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]
     ) -> AbstractContextManager[None]:
-        """The time inside is that of a call. `carrier`: headers that tell of its caller."""
+        """Return a context manager that spans a call.
+
+        `carrier`: trace context headers of the caller.
+        """
 
     def describe(self, name: str, value: str | int) -> None:
-        """An attribute of it."""
+        """Set an attribute of the current span."""
 
     def fail(self, text: str) -> None:
-        """It has failed."""
+        """Mark the current span as failed."""
 
 
 class Calls:
-    """Carries out commands that come over one protocol: `http`, `grpc` or `consuming`."""
+    """Executes commands received over one protocol: `http`, `grpc` or `consuming`."""
 
     def __init__(
         self, node: Node, metrics: ApiMetrics | None = None, protocol: str = "http", traces: Traces | None = None
@@ -73,16 +76,18 @@ class Calls:
         self._runners = {name: self._instrumented(method) for name, method in METHODS.items()}
 
     def run(self, method: Method, request: Any) -> Awaitable[Result]:
-        """Carry out one command. May raise anything, awaited or not; see `as_api_error`."""
+        """Execute one command.
+
+        May raise any exception, awaited or not; see `as_api_error`.
+        """
         return self._runners[method.name](request)
 
     def runner(self, method: Method) -> Runner:
-        """What `run` does for this method."""
+        """Return the function that executes commands of this method."""
         return self._runners[method.name]
 
     def _instrumented(self, method: Method) -> Runner:
-        """What is counted and told about commands of a method while they are carried out: about others nothing is
-        asked."""
+        """Wrap a method with the measurements that apply to it."""
         run = self._timed(method)
         if method.name == "rpc":
             run = self._timed_by_rpc_method(run)
@@ -101,7 +106,7 @@ class Calls:
             except BaseException:
                 observe(perf_counter() - began)
                 raise
-            if not isinstance(answer, result_type):  # takes a quarter of what it takes to ask about all `Result`s
+            if not isinstance(answer, result_type):  # a quarter of the cost of a check for `Result`
                 return timed_async(answer, began)
             observe(perf_counter() - began)
             return answer
@@ -145,14 +150,17 @@ class Calls:
         return traced
 
     async def execute(self, method: Method, request: Request) -> Result:
-        """Carry out one command. Raises `ApiError` and, when it is cancelled, `CancelledError`; nothing else."""
+        """Execute one command.
+
+        Raises only `ApiError` and, when cancelled, `CancelledError`.
+        """
         try:
             return await self.run(method, request)
         except Exception as error:
             raise as_api_error(error, method.name) from error
 
     def as_error(self, error: Exception, method: str) -> ApiError:
-        """What the caller is told about the exception being handled. It is counted."""
+        """Map the exception being handled to the error of the reply, and count it."""
         known = as_api_error(error, method)
         self.count_failure(method, str(known.code))
         if self._traces is not None:
@@ -160,12 +168,15 @@ class Calls:
         return known
 
     def count_failure(self, method: str, error: str) -> None:
-        """Count a failure, by the code that the caller is told or `read_body`, `unmarshal`, `marshal`."""
+        """Count a failure.
+
+        `error`: the code of the reply, or `read_body`, `unmarshal`, `marshal`.
+        """
         self._metrics.errors.cell(self._protocol, method, error).value += 1
 
 
 def _describe(traces: Traces, request: Any) -> None:
-    """What it is about, where it changes something."""
+    """Add the channel or the number of channels of a request that changes something."""
     if isinstance(request, BroadcastRequest):
         traces.describe("centrifugo.num_channels", len(request.channels))
     elif isinstance(request, _SINGLE_CHANNEL_REQUESTS):

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 async def info(node: Node, _request: InfoRequest) -> InfoResult:
-    """The nodes of the cluster."""
+    """List the nodes of the cluster."""
     return InfoResult([_node_result(one) for one in await node.info()])
 
 
 async def channels(node: Node, request: ChannelsRequest) -> ChannelsResult:
-    """Active channels that match a glob."""
+    """List active channels that match a glob."""
     counts = await node.channels(request.pattern, within=survey_timeout.get())
     return ChannelsResult({name: ChannelInfo(count) for name, count in counts.items()})
 
 
 async def rpc(node: Node, request: RPCRequest) -> RPCResult:
-    """Call a procedure that the embedding program has registered; a server by itself has none."""
+    """Call an RPC method. Only an embedding program can register some."""
     if not request.method:
         raise BadRequest
     procedure = node.rpc_methods.get(request.method)
@@ -51,7 +51,7 @@ def _node_result(node: NodeInfo) -> NodeResult:
 
 
 def _metrics(metrics: NodeMetrics) -> Metrics:
-    """Whole numbers are written without a point, as Centrifugo writes them."""
+    """Convert metrics; whole numbers have no decimal point, as in Centrifugo."""
     items = {name: _number(value) for name, value in metrics.items.items()}
     return Metrics(_number(metrics.interval), items)
 

@@ -1,4 +1,4 @@
-"""Methods on live connections: `subscribe`, `unsubscribe`, `disconnect`, `refresh` (05 §6.3-6.6)."""
+"""Methods on live connections, from `subscribe` to `refresh` (05 §6.3-6.6)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def subscribe(node: Node, request: SubscribeRequest) -> EmptyResult:
-    """Make server-side subscriptions, or renew them, for the matching connections."""
+    """Create or renew server-side subscriptions for the matching connections."""
     if not request.channel:
         raise BadRequest
     options = node.resolve(request.channel)
@@ -42,7 +42,10 @@ async def subscribe(node: Node, request: SubscribeRequest) -> EmptyResult:
 
 
 async def unsubscribe(node: Node, request: UnsubscribeRequest) -> EmptyResult:
-    """End subscriptions, client-side ones too. Without a channel nothing is to be done (05 Q2)."""
+    """End subscriptions, including client-side ones.
+
+    Does nothing without a channel (05 Q2).
+    """
     if request.channel:
         node.resolve(request.channel)
         connection_filter = ConnectionFilter(request.user, request.client, request.session)
@@ -51,7 +54,7 @@ async def unsubscribe(node: Node, request: UnsubscribeRequest) -> EmptyResult:
 
 
 async def disconnect(node: Node, request: DisconnectRequest) -> EmptyResult:
-    """Close the matching connections; that may take a while after the answer."""
+    """Close the matching connections, possibly some time after the response."""
     custom = request.disconnect
     await node.disconnect(
         ConnectionFilter(request.user, request.client, request.session, dict.fromkeys(request.whitelist)),
@@ -61,7 +64,7 @@ async def disconnect(node: Node, request: DisconnectRequest) -> EmptyResult:
 
 
 async def refresh(node: Node, request: RefreshRequest) -> EmptyResult:
-    """Move the expiry of the matching connections."""
+    """Change the expiry of the matching connections."""
     await node.refresh(
         ConnectionFilter(request.user, request.client, request.session),
         expired=request.expired,

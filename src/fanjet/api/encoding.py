@@ -1,4 +1,4 @@
-"""Results as JSON (05 §2.6)."""
+"""JSON encoding of results (05 §2.6)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class PayloadNotJSON(Exception):  # noqa: N818
-    """A result holds a payload that cannot stand in JSON, a binary publication for one."""
+    """A result holds a payload that is not JSON, such as a binary publication."""
 
 
 def _embed(value: object) -> msgspec.Raw:
     if not isinstance(value, Payload):
-        raise TypeError(f"{type(value).__name__} is no part of a result")
+        raise TypeError(f"{type(value).__name__} cannot be part of a result")
     if not is_json(value.data):
         raise PayloadNotJSON
     return msgspec.Raw(value.data)
@@ -33,25 +33,25 @@ _encode = msgspec.json.Encoder(enc_hook=_embed).encode
 
 
 def encode_mapping(results: Mapping[str, Result | list[dict[str, Result]]]) -> bytes:
-    """Results, or lists of named ones, under their names. Raises `PayloadNotJSON`."""
+    """Encode results, or lists of named results, by name. Raises `PayloadNotJSON`."""
     return _encode(results)
 
 
 def encode_result(result: Result) -> bytes:
-    """The bare result. Raises `PayloadNotJSON`."""
+    """Encode the result without an envelope. Raises `PayloadNotJSON`."""
     return _encode(result)
 
 
 def encode_error(error: ApiError) -> bytes:
-    """The bare error object."""
+    """Encode the error without an envelope."""
     return b'{"code":%d,"message":"%s"}' % (error.code, error.message.encode())
 
 
 def encode_success(result: Result) -> bytes:
-    """The envelope of a success. Raises `PayloadNotJSON`."""
-    return b'{"result":%b}' % _encode(result)  # a second copy, which costs less than to have the encoder write a dict
+    """Encode the result in its envelope. Raises `PayloadNotJSON`."""
+    return b'{"result":%b}' % _encode(result)  # this second copy is cheaper than encoding a dict
 
 
 def encode_failure(error: ApiError) -> bytes:
-    """The envelope of an error."""
+    """Encode the error in its envelope."""
     return b'{"error":%s}' % encode_error(error)

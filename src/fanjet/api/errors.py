@@ -1,4 +1,4 @@
-"""Errors of the server API (05 §4), and what becomes of the exceptions of the rooms below."""
+"""Errors of the server API (05 §4), and the mapping of other exceptions to them."""
 
 from typing import ClassVar
 
@@ -10,19 +10,22 @@ log = get_logger(__name__)
 
 
 class ApiError(Exception):
-    """A command failed; the caller is told code and message. Always raised anew: an instance keeps its tracebacks."""
+    """A command failed; the reply holds code and message.
+
+    Create a new instance for every raise: an instance accumulates tracebacks.
+    """
 
     code: ClassVar[int]
     message: ClassVar[str]
     http_status: ClassVar[int]
-    """Status of the answer in transport error mode (05 §2.7)."""
+    """HTTP status of the response in transport error mode (05 §2.7)."""
 
     def __str__(self) -> str:
         return f"{self.code} {self.message}"
 
 
 class InternalError(ApiError):
-    """The engine failed, a survey failed, or something was not foreseen."""
+    """The engine or a survey failed, or an unexpected exception was raised."""
 
     code, message, http_status = 100, "internal server error", 500
 
@@ -34,25 +37,28 @@ class UnknownChannel(ApiError):  # noqa: N818
 
 
 class NotFound(ApiError):  # noqa: N818
-    """No such command or RPC method. The client protocol words its 104 differently."""
+    """The command or RPC method does not exist.
+
+    The client protocol words its 104 differently.
+    """
 
     code, message, http_status = 104, "not found", 404
 
 
 class BadRequest(ApiError):  # noqa: N818
-    """A parameter is missing or unusable."""
+    """A parameter is missing or invalid."""
 
     code, message, http_status = 107, "bad request", 400
 
 
 class NotAvailable(ApiError):  # noqa: N818
-    """The namespace has this feature switched off."""
+    """The feature is disabled in the namespace."""
 
     code, message, http_status = 108, "not available", 400
 
 
 class UnrecoverablePosition(ApiError):  # noqa: N818
-    """The stream has another epoch than the caller's position."""
+    """The stream's epoch differs from that of the requested position."""
 
     code, message, http_status = 112, "unrecoverable position", 416
 
@@ -61,7 +67,7 @@ _FORWARDED = {error.code: error for error in (UnknownChannel, UnrecoverablePosit
 
 
 def as_api_error(error: Exception, method: str) -> ApiError:
-    """What the caller of `method` is told about the exception being handled. Our own failures are logged here."""
+    """Map the exception being handled to the reply's error; log internal failures."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ReplyError):

@@ -1,4 +1,4 @@
-"""The server API over gRPC (05 §3): the methods of HTTP, from the same code."""
+"""Server API over gRPC (05 §3), with the same methods as over HTTP."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SERVICE: Final = DESCRIPTOR.services_by_name["CentrifugoApi"]
 
 _METHODS: Final = {name.replace("_", ""): method for name, method in METHODS.items()}
-"""By their gRPC names in lower case."""
+"""Methods by gRPC name in lower case."""
 
 _STATUS_BY_HTTP: Final = {
     400: StatusCode.INVALID_ARGUMENT,
@@ -45,11 +45,14 @@ _STATUS_BY_HTTP: Final = {
     409: StatusCode.ALREADY_EXISTS,
     416: StatusCode.OUT_OF_RANGE,
 }
-"""What transport error mode makes of an error, by its status there (05 §4)."""
+"""gRPC status codes of transport error mode, by HTTP status (05 §4)."""
 
 
 class GrpcApi:
-    """The service. `key` empty: every call is let in; `transport_errors`: errors are statuses, not replies."""
+    """The gRPC service of the server API.
+
+    `key` empty: every call is admitted; `transport_errors`: errors are statuses, not replies.
+    """
 
     def __init__(
         self,
@@ -67,12 +70,12 @@ class GrpcApi:
         """Raises `GrpcError` for calls without the key."""
 
     def service(self) -> Service:
-        """Its methods by name."""
+        """Return the service with its handlers."""
         methods = {method.name: unary(self._traced(method.name, self._handler(method))) for method in SERVICE.methods}
         return Service(SERVICE.full_name, methods, self.authorize)
 
     def _traced(self, name: str, handler: UnaryHandler) -> UnaryHandler:
-        """A method whose calls are spans, where that is wanted."""
+        """Wrap a handler in spans if tracing is enabled."""
         traces = self._traces
         if traces is None:
             return handler
@@ -134,7 +137,7 @@ class GrpcApi:
 
 
 class KeyCheck:
-    """Admits calls whose metadata hold the key. How much of it was right cannot be timed."""
+    """Admits calls whose metadata hold the API key, compared in constant time."""
 
     __slots__ = ("_expected",)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def history(node: Node, request: HistoryRequest) -> HistoryResult:
-    """Read the stream of a channel. A client's page limit does not apply."""
+    """Read the stream of a channel, without the page limit that applies to clients."""
     options = _require_history(node, request.channel)
     since = request.since
     read = await node.history(
@@ -32,7 +32,7 @@ async def history(node: Node, request: HistoryRequest) -> HistoryResult:
 
 
 async def history_remove(node: Node, request: HistoryRemoveRequest) -> EmptyResult:
-    """Drop the retained publications; offset and epoch stay."""
+    """Remove the retained publications; offset and epoch stay."""
     _require_history(node, request.channel)
     await node.remove_history(request.channel)
     return EmptyResult()

@@ -1,4 +1,4 @@
-"""The server API over HTTP (05 §2): one route per method, and the legacy envelope."""
+"""Server API over HTTP (05 §2): one route per method, and the legacy envelope."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Handler = Callable[[Exchange, T], Coroutine[Any, Any, None] | CallbackChain | None]
-    """Carries out what was decoded from a body and answers, whatever happens; what is left of it is to be awaited."""
+    """Executes a decoded request and always responds; the returned continuation is to be awaited."""
 
 log = get_logger(__name__)
 
@@ -44,7 +44,10 @@ _INTERNAL_ERROR: Final = (500, b"Internal Server Error\n")
 
 
 class HttpApi:
-    """Endpoints of the API. `key` None: every request is let in; `transport_errors`: see 05 §2.7."""
+    """The HTTP endpoints of the server API.
+
+    `key` None: every request is admitted; `transport_errors`: see 05 §2.7.
+    """
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class HttpApi:
         self._transport_errors = transport_errors
 
     def routes(self, prefix: str) -> dict[str, Endpoint]:
-        """Endpoints by path. `prefix` has no slash at its end, but for being one (05 §2.2)."""
+        """Endpoints by path. `prefix` is `/` or has no trailing slash (05 §2.2)."""
         base = prefix.rstrip("/")
         routes = {
             f"{base}/{name}": self._endpoint(
@@ -75,14 +78,16 @@ class HttpApi:
         return routes
 
     def legacy_endpoint(self) -> Endpoint:
-        """The endpoint of the legacy envelope, which is also that of the admin API (10 H.2)."""
+        """The endpoint of the legacy envelope, also used by the admin API (10 H.2)."""
         return self._endpoint(_raw_body, self._handle_legacy)
 
     def _endpoint(self, decode: Callable[[bytes], T], handle: Handler[T], method: str = "") -> Endpoint:
-        """Method and key are checked before the body is looked at. `method`: what a request that cannot be decoded is
-        counted under, if it is."""
+        """Return an endpoint that checks HTTP method and key before it decodes the body.
+
+        `method`: the method under which undecodable requests are counted; empty: they are not.
+        """
         keys, calls = self._keys, self._calls
-        admitted: Head | None = None  # of the last request: those who repeat a head share it, and need no second look
+        admitted: Head | None = None  # the last admitted head; repeated heads share one object and skip the checks
 
         def endpoint(exchange: Exchange) -> None:
             nonlocal admitted
@@ -184,7 +189,7 @@ def _raw_body(body: bytes) -> bytes:
 
 
 def _on_finished(_: None, error: BaseException | None) -> None:
-    """The work has answered; what went wrong beyond that is for whoever runs endpoints and tasks."""
+    """Re-raise an unexpected error of a handler. It has responded already."""
     if error is not None:
         raise error
 
@@ -195,7 +200,7 @@ def _respond_bad_request(exchange: Exchange, error: MalformedJSON) -> None:
 
 
 def _respond_internal_error(exchange: Exchange, error: BaseException) -> None:
-    """Nothing can be told but that it failed: a payload that is not JSON, a cancelled command, a defect."""
+    """Respond 500: a payload that is not JSON, a cancelled command, or a bug."""
     log.error("error answering API request", path=exchange.request.path, error=repr(error))
     _respond_text(exchange, *_INTERNAL_ERROR)
 

@@ -1,4 +1,4 @@
-"""The legacy envelope: a stream of commands in one body, answered line by line (05 §2.8)."""
+"""Legacy envelope: a body with a stream of commands, a reply per line (05 §2.8)."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ _integer = re.compile(rb"-?[0-9]{1,19}").fullmatch
 
 
 async def run_legacy(calls: Calls, body: bytes) -> bytes:
-    """Run a body's commands one after another. Returns the replies, one a line.
+    """Run the commands of a body sequentially. Returns the replies, one per line.
 
-    Raises `MalformedJSON` at the first command that cannot be decoded: those before it have been carried out, their
-    replies are lost; `PayloadNotJSON` likewise.
+    Raises `MalformedJSON` at the first command that cannot be decoded, and `PayloadNotJSON`: earlier commands have been
+    executed, and their replies are lost.
     """
     replies = []
     time_slice = TimeSlice()
@@ -84,7 +84,7 @@ async def run_legacy(calls: Calls, body: bytes) -> bytes:
             reply = _success(command.id, await _execute(calls, name, command.params))
         except ApiError as error:
             reply = _failure(command.id, error)
-        replies.append(reply.replace(b"\n", b""))  # payloads may hold some between their values
+        replies.append(reply.replace(b"\n", b""))  # payloads may contain line breaks
         if time_slice.is_over():
             await time_slice.yield_to_loop()
     return b"\n".join(replies)
@@ -94,7 +94,10 @@ _decode_command = DocumentDecoder(LegacyCommand).decode
 
 
 def _commands(body: bytes) -> Iterator[LegacyCommand]:
-    """Usually there is one command a line, though they may follow each other without, or go over several."""
+    """Decode the commands.
+
+    Usually there is one per line; several may share a line, and one may span lines.
+    """
     require_utf8(body)
     at = skip_space(body, 0)
     line_end = -1
@@ -116,7 +119,7 @@ def _end_of_line(body: bytes, at: int) -> int:
 
 
 def _try_decode_line(line: bytes) -> LegacyCommand | None:
-    """The command if the line is one command."""
+    """Decode the line if it holds exactly one command, else return None."""
     try:
         return _decode_command(line)
     except MalformedJSON:
@@ -124,7 +127,10 @@ def _try_decode_line(line: bytes) -> LegacyCommand | None:
 
 
 def _method_name(literal: bytes) -> str:
-    """The name for a method given by number or name; empty for a number that is none. Raises `MalformedJSON`."""
+    """Return the name of a method given by number or name; empty if unknown.
+
+    Raises `MalformedJSON`.
+    """
     if _integer(literal):
         return _NAMES.get(int(literal), "")
     name = literal[1:-1].decode().lower()

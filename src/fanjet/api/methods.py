@@ -1,4 +1,4 @@
-"""The methods by name: what each takes, and how it is run."""
+"""Table of API methods with their request types, result types and functions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method. `run` takes the node and a `request_type`, and returns the `result_type` itself where it need not
-    wait; see `Calls` for who calls it."""
+    """One API method, executed by `Calls`.
+
+    `run` takes the node and a `request_type`. It returns the `result_type` directly if it need not wait.
+    """
 
     name: str
     request_type: type[Request]
     result_type: type[Result]
     run: Callable[[Node, Any], Awaitable[Result]]
     engine_only: bool = False
-    """Whether it waits for an engine alone: no task is made for it."""
+    """Whether it waits only for an engine, so that it needs no task."""
 
 
 METHODS: Final = {

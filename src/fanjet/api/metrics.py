@@ -1,4 +1,4 @@
-"""What is counted about calls of the server API (10 B.5)."""
+"""Metrics of the server API (10 B.5)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fanjet.telemetry.metrics.registry import DEFAULT_BOUNDS
 
 
 class ApiMetrics:
-    """Shared by all protocols."""
+    """Durations and errors of API commands, shared by all protocols."""
 
     def __init__(self, registry: Registry | None = None) -> None:
         registry = Registry() if registry is None else registry

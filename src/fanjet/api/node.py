@@ -1,4 +1,4 @@
-"""What the API needs of the node."""
+"""The interface of the node that the server API uses."""
 
 from __future__ import annotations
 
@@ -18,22 +18,28 @@ if TYPE_CHECKING:
 
 
 class Node(Protocol):
-    """The cluster seen from one node. Calls raise `ReplyError` for what the contract names, anything for a failure."""
+    """Cluster operations of a node.
+
+    Methods raise `ReplyError` for errors of the contract, and any exception for a failure.
+    """
 
     @property
     def shutting_down(self) -> bool:
-        """Whether the node has begun to stop."""
+        """Whether the node is shutting down."""
 
     @property
     def rpc_methods(self) -> Mapping[str, RPCMethod]:
-        """What the method `rpc` calls, by name (05 §6.13)."""
+        """RPC methods by name (05 §6.13)."""
 
     @property
     def keeps_order(self) -> bool:
-        """Whether publishes are carried out in the order in which they were begun."""
+        """Whether publishes are executed in the order in which they were started."""
 
     def resolve(self, channel: str) -> ChannelOptions:
-        """Options of a channel. Raises error 102 when its namespace does not exist."""
+        """Return the options of a channel.
+
+        Raises error 102 when its namespace does not exist.
+        """
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
         """Publish into a channel (05 §7); see `Broker.publish`."""
@@ -41,16 +47,19 @@ class Node(Protocol):
     async def history(
         self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int
     ) -> History:
-        """Read a stream. Raises error 107 for a reverse read from offset 0, 112 for a position of another epoch."""
+        """Read a stream.
+
+        Raises error 107 for a reverse read from offset 0, 112 for a position of another epoch.
+        """
 
     async def remove_history(self, channel: str) -> None:
-        """Drop a channel's stored publications."""
+        """Remove a channel's stored publications."""
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
-        """Who is in a channel, by client id. Not to be changed."""
+        """Return the presence of a channel by client id. The caller must not modify it."""
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
-        """How many clients and how many users are in a channel."""
+        """Return the numbers of clients and of distinct users in a channel."""
 
     async def subscribe(
         self,
@@ -59,7 +68,7 @@ class Node(Protocol):
         options: SubscriptionOptions,
         since: StreamPosition | None,
     ) -> None:
-        """Subscribe connections (05 §6.3). Every one is tried; raises when one of them failed."""
+        """Subscribe connections (05 §6.3). All are tried; raises if one of them failed."""
 
     async def unsubscribe(self, connection_filter: ConnectionFilter, channel: str, unsubscribe: Unsubscribe) -> None:
         """Unsubscribe connections (05 §6.4)."""
@@ -68,11 +77,13 @@ class Node(Protocol):
         """Close connections (05 §6.5)."""
 
     async def refresh(self, connection_filter: ConnectionFilter, *, expired: bool, expire_at: int, info: bytes) -> None:
-        """Move the expiry of connections (05 §6.6)."""
+        """Change the expiry of connections (05 §6.6)."""
 
     async def info(self) -> list[NodeInfo]:
-        """The nodes of the cluster."""
+        """List the nodes of the cluster."""
 
     async def channels(self, pattern: str, *, within: float) -> dict[str, int]:
-        """Active channels that match a glob (empty: all) with their number of subscriptions. Raises error 100 on an
-        invalid pattern."""
+        """Return the subscription counts of active channels that match a glob.
+
+        An empty pattern matches all. `within`: timeout in seconds. Raises error 100 on an invalid pattern.
+        """

@@ -1,4 +1,4 @@
-"""The API's description, made from the methods that serve it."""
+"""OpenAPI document of the server API, generated from its methods."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SCHEMES: Final = {
 
 
 def openapi_document(path: str, version: str) -> dict[str, Any]:
-    """An OpenAPI 3.1 document. `path`: where the API is served."""
+    """Return an OpenAPI 3.1 document. `path`: the prefix of the API."""
     schemas = Schemas()
     base = path.rstrip("/")
     error = schemas.of(results.ErrorResult)
@@ -53,7 +53,7 @@ def openapi_document(path: str, version: str) -> dict[str, Any]:
 
 
 def _result_type(method: Method) -> type:
-    """What a method's annotation says that it returns; nothing in particular where it never returns."""
+    """Return the annotated result type; `EmptyResult` if the method never returns."""
     named = getattr(results, inspect.signature(method.run).return_annotation, None)
     return named if isinstance(named, type) else results.EmptyResult
 
@@ -67,7 +67,7 @@ def _operation(name: str, about: str, request: dict[str, Any], answer: dict[str,
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": {"description": "The result, or an error.", "content": {"application/json": {"schema": answer}}},
-            "400": {"description": "The body is not what it should be."},
+            "400": {"description": "The body cannot be decoded."},
             "401": {"description": "The key is missing or wrong."},
         },
     }

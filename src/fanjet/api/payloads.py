@@ -8,7 +8,7 @@ from .errors import BadRequest
 
 
 def payload_of(plain: Raw, base64: str) -> bytes:
-    """The base64 field's bytes if there are any, else the plain field as it was sent. Raises `BadRequest`."""
+    """Return the decoded base64 field, or the plain field. Raises `BadRequest`."""
     if not base64:
         return bytes(plain)
     try:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 async def presence(node: Node, request: PresenceRequest) -> PresenceResult:
-    """Who is in a channel, in the whole cluster."""
+    """List the clients in a channel across the cluster."""
     _require_presence(node, request.channel)
     present = await node.presence(request.channel)
     return PresenceResult({client: client_info(info) for client, info in present.items()})
 
 
 async def presence_stats(node: Node, request: PresenceStatsRequest) -> PresenceStatsResult:
-    """How many clients and distinct users are in a channel."""
+    """Count the clients and distinct users in a channel."""
     _require_presence(node, request.channel)
     num_clients, num_users = await node.presence_stats(request.channel)
     return PresenceStatsResult(num_clients, num_users)

@@ -1,4 +1,4 @@
-"""Results into Protobuf messages (05 §10). Both name their fields alike."""
+"""Conversion of results to Protobuf messages of the same fields (05 §10)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def fill(message: Message, result: Result) -> None:
-    """Write a result into a message. An empty one counts as set."""
+    """Write a result into a message. An empty result marks the message as set."""
     message.SetInParent()
     for name in result.__struct_fields__:
         value = getattr(result, name)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 def publish(node: Node, request: PublishRequest) -> Awaitable[PublishResult]:
-    """Publish into one channel, whether or not anybody is subscribed. Returns the result itself where it is there at
-    once; what is raised may be raised before anybody awaits."""
+    """Publish into one channel, with or without subscribers.
+
+    Returns the result directly if it is available at once; may raise before it is awaited.
+    """
     channel = request.channel
     if not channel:
         raise BadRequest
@@ -39,7 +41,10 @@ async def _result_of(publishing: Awaitable[Published]) -> PublishResult:
 
 
 async def broadcast(node: Node, request: BroadcastRequest) -> BroadcastResult:
-    """Publish the same into many channels, side by side. One that fails does not stop the others."""
+    """Publish the same data into many channels concurrently.
+
+    A failure does not stop the others.
+    """
     if not request.channels:
         raise BadRequest
     data = payload_of(request.data, request.b64data)

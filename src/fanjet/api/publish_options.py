@@ -1,4 +1,4 @@
-"""How a request publishes into a channel, given what its namespace says (05 §7)."""
+"""Publish options, combined from request and namespace (05 §7)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def publish_options(namespace: ChannelOptions, request: PublicationRequest, data: bytes) -> PublishOptions:
-    """Return how to publish `data`. Raises `BadRequest` if that cannot be published in this namespace."""
+    """Return the options to publish `data`.
+
+    Raises `BadRequest` if the namespace forbids it.
+    """
     rules = _rules_cache.get(id(namespace)) or _read(namespace)
     if not (data and rules.accepts_any) and not (rules.is_stream and data_fits(rules.data_format, data)):
         raise BadRequest
@@ -37,24 +40,24 @@ def publish_options(namespace: ChannelOptions, request: PublicationRequest, data
 
 
 class _NamespaceRules(Struct, frozen=True, eq=False):
-    """What one namespace says, read once."""
+    """Publishing rules of one namespace, computed once."""
 
     namespace: ChannelOptions
     is_stream: bool
     data_format: str
     accepts_any: bool
-    """Whether it takes whatever is not empty."""
+    """Whether it accepts any data that is not empty."""
     default_options: PublishOptions
-    """For requests that say nothing but channel and data, as JSON."""
+    """Options of requests that set only channel and JSON data."""
 
 
 _MAX_CACHED: Final = 1000
 _rules_cache: Final[dict[int, _NamespaceRules]] = {}
-"""By identity, as hashing forty options costs more than reading them. The rules keep alive what they were read from."""
+"""Keyed by identity: hashing forty options costs more than reading them. The rules keep their namespace alive."""
 
 
 def _read(namespace: ChannelOptions) -> _NamespaceRules:
-    if len(_rules_cache) >= _MAX_CACHED:  # every reload leaves some behind
+    if len(_rules_cache) >= _MAX_CACHED:  # every reload leaves unused entries
         _rules_cache.clear()
     stream, data_format = is_stream(namespace), namespace.publication_data_format
     accepts_any = stream and data_format in ("", "binary")

@@ -1,8 +1,8 @@
-"""Requests of the server API (05 §10), the same for every way in.
+"""Requests of the server API (05 §10), shared by all protocols.
 
-Payloads are `msgspec.Raw`: the text of the JSON value as it was sent, `null` included; empty when the field is absent.
-Ways in that carry any bytes (gRPC, Python) put `bytes` in their place: what is `Raw` is known to be JSON.
-`label_filter` and `all_users` are decoded, so that wrong types are refused, and not used yet (05 §6.3).
+Payloads are `msgspec.Raw`: the JSON text as sent, including `null`; empty when the field is absent. Protocols that
+carry arbitrary bytes (gRPC, Python) use `bytes` instead, so `Raw` is always JSON. `label_filter` and `all_users` are
+decoded so that wrong types are rejected, but not used yet (05 §6.3).
 """
 
 from typing import Annotated
@@ -13,30 +13,30 @@ from fanjet.protocol.json_encoding.document import Document
 from fanjet.protocol.messages import FilterNode, Int32, Int64, UInt32
 
 UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-"""64 bits unsigned. `msgspec` knows no larger bound; what it refuses above is read by the careful decoder."""
+"""64 bits unsigned. `msgspec` supports no larger bound; the lenient decoder reads larger values."""
 
 NO_PAYLOAD = Raw()
 
 
 class Request(Document, frozen=True):
-    """What all requests are."""
+    """Base class of all requests."""
 
 
 class ChannelRequest(Request, frozen=True):
-    """A request about one channel."""
+    """Base class of requests on one channel."""
 
     channel: str = ""
 
 
 class StreamPosition(Document, frozen=True):
-    """A place in a channel's stream."""
+    """A position in a channel's stream."""
 
     offset: UInt64 = 0
     epoch: str = ""
 
 
 class PublicationRequest(Request, frozen=True):
-    """What publish and broadcast have in common (05 §6.1)."""
+    """Fields shared by publish and broadcast (05 §6.1)."""
 
     data: Raw = NO_PAYLOAD
     b64data: str = ""
@@ -67,7 +67,7 @@ class BoolValue(Document, frozen=True):
 
 
 class SubscribeOptionOverride(Document, frozen=True):
-    """Namespace options that one subscribe call replaces."""
+    """Namespace options overridden by one subscribe call."""
 
     presence: BoolValue | None = None
     join_leave: BoolValue | None = None
@@ -77,7 +77,10 @@ class SubscribeOptionOverride(Document, frozen=True):
 
 
 class ConnectionFilterRequest(Request, frozen=True):
-    """Selects connections (05 §1): of this user, the empty one being the anonymous ones, narrowed by the others."""
+    """Selects connections of a user, narrowed by the other fields (05 §1).
+
+    Empty: anonymous.
+    """
 
     user: str = ""
     client: str = ""
@@ -106,7 +109,7 @@ class UnsubscribeRequest(ConnectionFilterRequest, frozen=True):
 
 
 class CustomDisconnect(Document, frozen=True):
-    """Code and reason to close with, passed on as given."""
+    """Code and reason of the disconnect, forwarded as given."""
 
     code: UInt32 = 0
     reason: str = ""
@@ -136,7 +139,7 @@ class PresenceStatsRequest(ChannelRequest, frozen=True):
 
 
 class HistoryRequest(ChannelRequest, frozen=True):
-    """05 §6.9. `limit` 0: only the position, negative: everything."""
+    """05 §6.9. `limit` 0: only the position; negative: no limit."""
 
     limit: Int32 = 0
     since: StreamPosition | None = None
@@ -227,7 +230,7 @@ class SharedPollPublishRequest(ChannelRequest, frozen=True):
 
 
 class Command(Document, frozen=True):
-    """One element of a batch: the first field that is set says what to do, in this order (05 §6.14)."""
+    """One element of a batch: the first field that is set is executed (05 §6.14)."""
 
     publish: PublishRequest | None = None
     broadcast: BroadcastRequest | None = None
@@ -252,7 +255,7 @@ class Command(Document, frozen=True):
 
 
 class BatchRequest(Request, frozen=True):
-    """05 §6.14. A `None` among the commands is a `null`."""
+    """05 §6.14. A `None` command was sent as `null`."""
 
     commands: list[Command | None] = []
     parallel: bool = False

@@ -1,4 +1,7 @@
-"""Results of the server API (05 §10, §2.6). A field that holds its default is omitted; the others always show."""
+"""Results of the server API (05 §10, §2.6).
+
+A field that holds its default is omitted; fields without a default are always present.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Payload:
-    """Bytes of the application. JSON where a way out embeds them as such, anything elsewhere."""
+    """Application bytes.
+
+    JSON protocols require them to be JSON; others accept any bytes.
+    """
 
     __slots__ = ("data",)
 
@@ -23,26 +29,29 @@ class Payload:
         self.data = data
 
     def json(self) -> Any:
-        """The value, if it is JSON. Raises `ValueError` when it is not."""
+        """Decode the value. Raises `ValueError` if it is not JSON."""
         return msgspec.json.decode(self.data)
 
 
 def optional_payload(data: bytes) -> Payload | None:
-    """`data` as a field of a result; None, so omitted, when it is empty."""
+    """Return `data` as a result field; None, so omitted, when empty."""
     return Payload(data) if data else None
 
 
 class Result(Struct, frozen=True, omit_defaults=True):
-    """What all results are. One can be awaited, and is there at once: methods that need not wait return it as it is."""
+    """Base class of results. Awaiting one returns it at once.
+
+    So methods that need not wait can return it without a coroutine.
+    """
 
     def __await__(self) -> Generator[Any, Any, Self]:
-        """Wait for nothing."""
+        """Return the result without waiting."""
         return self
         yield
 
 
 class EmptyResult(Result, frozen=True):
-    """The result of the methods that have nothing to tell."""
+    """The result of methods that return no data."""
 
 
 class ErrorResult(Result, frozen=True):
@@ -60,7 +69,7 @@ class PublishResult(Result, frozen=True):
 
 
 class PublishResponse(Result, frozen=True):
-    """What became of one channel of a broadcast."""
+    """The outcome of a broadcast in one channel."""
 
     error: ErrorResult | None = None
     result: PublishResult | None = None
@@ -73,7 +82,7 @@ class BroadcastResult(Result, frozen=True):
 
 
 class ClientInfo(Result, frozen=True):
-    """A connection in presence, or the author of a publication."""
+    """A connection in presence, or the publisher of a publication."""
 
     user: str
     client: str
@@ -82,7 +91,7 @@ class ClientInfo(Result, frozen=True):
 
 
 def client_info(info: publication.ClientInfo) -> ClientInfo:
-    """The info as results show it."""
+    """Convert client info to its result form."""
     return ClientInfo(info.user, info.client, optional_payload(info.conn_info), optional_payload(info.chan_info))
 
 
@@ -109,7 +118,7 @@ class Publication(Result, frozen=True):
 
 
 class HistoryResult(Result, frozen=True):
-    """05 §6.9: what was read, and the top of the stream."""
+    """05 §6.9: the publications read, and the top of the stream."""
 
     publications: list[Publication]
     epoch: str
@@ -129,7 +138,7 @@ class ChannelsResult(Result, frozen=True):
 
 
 class Metrics(Result, frozen=True):
-    """A node's last snapshot. `interval` in seconds."""
+    """A node's last metrics snapshot. `interval` in seconds."""
 
     interval: float = 0.0
     items: dict[str, float] = {}

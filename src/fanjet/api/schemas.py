@@ -1,4 +1,7 @@
-"""JSON schemas of the API's types. msgspec's own generator does not know payloads, which are any JSON."""
+"""JSON schemas of the API's types.
+
+msgspec's own generator does not support payloads, which are any JSON.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ _PLAIN: Final[dict[type[types.Type], str]] = {
 
 
 class Schemas:
-    """Collects the schemas of structs as they are met, each under the name of its class."""
+    """Collects the schemas of structs by class name."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, dict[str, Any]] = {}
 
     def of(self, kind: type) -> dict[str, Any]:
-        """The schema of a type; structs are referred to."""
+        """Return the schema of a type, with references to structs."""
         return self._of(types.type_info(kind))
 
     def _of(self, info: types.Type) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Methods on map and shared-poll channels: checked as the contract has it, then not available (05 §6.15-6.20)."""
+"""Unavailable methods on map and shared-poll channels (05 §6.15-6.20).
+
+Requests are validated as the contract requires before they are rejected.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ _MAP_TYPES: Final = ("map", "map_clients", "map_users")
 
 
 async def map_read(node: Node, request: ChannelRequest) -> NoReturn:
-    """`map_read_state`, `map_read_stream`, `map_stats`, `map_clear`: these need a channel only."""
+    """Reject the map methods that need only a channel."""
     if not request.channel:
         raise BadRequest
     _raise_unavailable(node, request.channel, _MAP_TYPES)
 
 
 async def map_write(node: Node, request: MapPublishRequest | MapRemoveRequest) -> NoReturn:
-    """`map_publish`, `map_remove`."""
+    """Reject `map_publish` and `map_remove`."""
     if not request.channel or not request.key:
         raise BadRequest
     _raise_unavailable(node, request.channel, _MAP_TYPES)
 
 
 async def shared_poll_publish(node: Node, request: SharedPollPublishRequest) -> NoReturn:
-    """A new version of a polled key."""
+    """Reject `shared_poll_publish`."""
     if not request.channel or not request.key or request.version == 0:
         raise BadRequest
     _raise_unavailable(node, request.channel, ("shared_poll",))

@@ -1,1 +1,1 @@
-"""The server API as gRPC has it: `make proto` generates the modules."""
+"""gRPC definitions of the server API; `make proto` generates the modules."""
