@@ -17,7 +17,7 @@ def test_every_id_is_a_random_uuid_in_its_usual_form():
         assert (read.version, read.variant) == (4, uuid.RFC_4122)
 
 
-def test_no_id_comes_twice():
+def test_ids_are_unique():
     ids = ClientIds()
     assert len({ids.new() for _ in range(MORE_THAN_A_BLOCK)}) == MORE_THAN_A_BLOCK
 

@@ -78,7 +78,7 @@ async def test_below_the_limit_commands_pass_one_that_waits(make_rig: Callable[.
     assert client.answered == [1, *pings, publish]
 
 
-async def test_unsubscribe_lets_nothing_pass_whatever_the_limit(make_rig: Callable[..., Rig]) -> None:
+async def test_unsubscribe_is_exclusive_at_any_concurrency(make_rig: Callable[..., Rig]) -> None:
     rig = limited(make_rig, 8)
     client = rig.connected()
     client.call(subscribe={"channel": "full:a"})
@@ -91,7 +91,7 @@ async def test_unsubscribe_lets_nothing_pass_whatever_the_limit(make_rig: Callab
     assert client.answered == [1, 2, *ids]
 
 
-async def test_connect_lets_nothing_pass_whatever_the_limit(make_rig: Callable[..., Rig]) -> None:
+async def test_connect_is_exclusive_at_any_concurrency(make_rig: Callable[..., Rig]) -> None:
     rig = limited(make_rig, 8)
     client = rig.open()
     rig.gate.hold("subscribe")
@@ -103,7 +103,7 @@ async def test_connect_lets_nothing_pass_whatever_the_limit(make_rig: Callable[.
     assert client.answered == [1, 2]
 
 
-async def test_what_was_read_before_a_pause_keeps_its_order(rig: Rig) -> None:
+async def test_frames_read_before_a_pause_keep_their_order(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("publish")
     expected = client.send(PUBLISH)
@@ -115,7 +115,7 @@ async def test_what_was_read_before_a_pause_keeps_its_order(rig: Rig) -> None:
     assert client.transport.unread == 0
 
 
-async def test_a_malformed_command_behind_one_that_waits_closes_after_its_reply(rig: Rig) -> None:
+async def test_a_malformed_command_behind_a_waiting_one_closes_after_its_reply(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("publish")
     client.transport.receive(json.dumps({"id": 2, **PUBLISH}).encode() + b'\n{"id":')
@@ -127,7 +127,7 @@ async def test_a_malformed_command_behind_one_that_waits_closes_after_its_reply(
     assert client.code == 3501
 
 
-async def test_a_disconnect_drops_the_rest_of_the_frame_but_sends_what_was_answered(rig: Rig) -> None:
+async def test_a_disconnect_drops_the_rest_of_the_frame_but_sends_earlier_replies(rig: Rig) -> None:
     client = rig.connected()
     ids = client.send(PING, {"send": {"data": 1}}, PUBLISH)
     assert client.answered == [1, ids[0]]
@@ -135,7 +135,7 @@ async def test_a_disconnect_drops_the_rest_of_the_frame_but_sends_what_was_answe
     assert rig.gate.channels("publish") == []
 
 
-async def test_an_error_that_nobody_foresaw_answers_100_and_keeps_the_connection(rig: Rig) -> None:
+async def test_an_unexpected_error_answers_100_and_keeps_the_connection(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.fail("publish", RuntimeError("as the test wants it"))
     reply = client.call(**PUBLISH)
@@ -203,7 +203,7 @@ async def test_thousands_of_commands_let_others_have_their_turn(rig: Rig, frames
     assert not client.transport.paused
 
 
-async def test_commands_that_wait_are_carried_out_though_the_client_goes(rig: Rig) -> None:
+async def test_queued_commands_run_after_the_client_has_closed(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("publish")
     client.send(PUBLISH, PUBLISH)
@@ -215,7 +215,7 @@ async def test_commands_that_wait_are_carried_out_though_the_client_goes(rig: Ri
     rig.assert_nothing_left()
 
 
-async def test_commands_that_wait_are_forgotten_when_the_server_closes(rig: Rig) -> None:
+async def test_queued_commands_are_dropped_when_the_server_closes(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("publish")
     client.send(PUBLISH, PUBLISH)
@@ -228,7 +228,7 @@ async def test_commands_that_wait_are_forgotten_when_the_server_closes(rig: Rig)
     rig.assert_nothing_left()
 
 
-async def test_a_slice_that_was_put_off_is_dropped_when_the_connection_closes(rig: Rig) -> None:
+async def test_a_deferred_slice_is_dropped_when_the_connection_closes(rig: Rig) -> None:
     client = rig.connected()
     client.send(*[PUBLISH] * (COMMANDS_PER_SLICE + 50))
     started = len(rig.gate.channels("publish"))

@@ -44,7 +44,7 @@ async def test_a_connection_that_ends_while_connecting_leaves_nothing_behind(rig
     assert "publish_join" not in dict(rig.gate.calls)
 
 
-async def test_all_subscriptions_are_made_at_once_and_the_reply_comes_first(rig: Rig) -> None:
+async def test_all_subscriptions_are_made_concurrently_and_the_reply_is_first(rig: Rig) -> None:
     client = rig.open()
     rig.gate.hold("subscribe")
     number = start_connecting(client)

@@ -139,7 +139,7 @@ async def test_a_second_pong_for_one_ping_is_a_bad_request(rig: Rig, pongs: int)
     assert client.code == (None if pongs == 1 else 3501)
 
 
-async def test_a_pong_nobody_asked_for_is_a_bad_request(rig: Rig) -> None:
+async def test_a_pong_without_a_ping_is_a_bad_request(rig: Rig) -> None:
     client = rig.connected()
     client.pong()
     assert client.code == 3501

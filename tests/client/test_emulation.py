@@ -109,7 +109,7 @@ async def test_a_malformed_frame_ends_the_connection(rig: Rig, text: str) -> Non
     assert client.code == 3501
 
 
-async def test_what_is_no_frame_changes_nothing(rig: Rig) -> None:
+async def test_data_without_a_frame_has_no_effect(rig: Rig) -> None:
     client = rig.connected()
     with pytest.raises(MalformedFrame):
         await client.session.run_commands(b"{}")

@@ -47,7 +47,7 @@ def application(rig: Rig) -> Application:
     return made
 
 
-async def test_an_answer_at_once_takes_no_task(rig: Rig, application: Application) -> None:
+async def test_an_immediate_answer_needs_no_task(rig: Rig, application: Application) -> None:
     client = rig.open()
     tasks = len(asyncio.all_tasks())
     client.send({"connect": {}}, {"rpc": {"method": "m"}})
@@ -55,7 +55,7 @@ async def test_an_answer_at_once_takes_no_task(rig: Rig, application: Applicatio
     assert client.answered == [1, 2]
 
 
-async def test_what_is_cancelled_within_the_application_ends_the_connection(rig: Rig, application: Application) -> None:
+async def test_a_cancellation_within_the_application_ends_the_connection(rig: Rig, application: Application) -> None:
     application.gate = gate = asyncio.Event()
     application.fail = asyncio.CancelledError  # type: ignore[assignment]
     client = rig.open()
@@ -76,7 +76,7 @@ async def test_what_is_cancelled_within_the_application_ends_the_connection(rig:
         pytest.param(lambda: Disconnected(Disconnect(4501, "no")), id="disconnect"),
     ],
 )
-async def test_nothing_keeps_a_session_whose_question_failed(
+async def test_a_failed_call_leaves_no_reference_to_its_session(
     rig: Rig, application: Application, fail: Callable[[], Exception], late: bool
 ) -> None:
     gc.collect()

@@ -33,7 +33,7 @@ async def publish(rig: Rig, *payloads: bytes, channel: str = "news") -> None:
             await rig.pass_time(MAX_HOT_WAIT)
 
 
-async def test_what_came_within_one_turn_is_one_write(rig: Rig) -> None:
+async def test_frames_of_one_turn_are_one_write(rig: Rig) -> None:
     client = subscribed(rig)
     before = len(client.transport.writes)
     for number in range(5):
@@ -44,7 +44,7 @@ async def test_what_came_within_one_turn_is_one_write(rig: Rig) -> None:
     assert client.data() == [0, 1, 2, 3, 4]
 
 
-async def test_a_reply_takes_along_what_waits_before_it(rig: Rig) -> None:
+async def test_a_reply_is_written_with_earlier_frames(rig: Rig) -> None:
     client = subscribed(rig)
     await rig.publish("news", b"1")
     client.call(**PING)
@@ -146,7 +146,7 @@ async def test_exactly_the_limit_is_allowed(make_rig: Callable[..., Rig]) -> Non
     assert client.code == 3008
 
 
-async def test_what_the_transport_has_taken_does_not_count(make_rig: Callable[..., Rig]) -> None:
+async def test_bytes_taken_by_the_transport_do_not_count(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig({"client": {"queue_max_size": 3000}})
     client = subscribed(rig)
     await publish(rig, *([b'"%s"' % (b"x" * 2000)] * 20))
@@ -166,7 +166,7 @@ async def test_without_a_limit_the_backlog_grows(make_rig: Callable[..., Rig], s
     assert client.code is None
 
 
-async def test_a_single_message_longer_than_the_limit_closes_who_would_get_it(make_rig: Callable[..., Rig]) -> None:
+async def test_a_message_longer_than_the_limit_closes_its_receivers(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig({"client": {"queue_max_size": 2000}})
     client, other = subscribed(rig), rig.connected("bob")
     await publish(rig, b'"%s"' % (b"x" * 3000))
@@ -184,7 +184,7 @@ async def test_a_reply_longer_than_the_limit_closes_its_client(make_rig: Callabl
     assert client.code == 3008
 
 
-async def test_a_write_that_lasts_too_long_closes_without_a_word(rig: Rig) -> None:
+async def test_a_write_timeout_closes_without_a_disconnect_push(rig: Rig) -> None:
     client = subscribed(rig)
     client.transport.full = True
     await publish(rig, b"0", b"1")
@@ -199,7 +199,7 @@ async def test_a_write_that_lasts_too_long_closes_without_a_word(rig: Rig) -> No
     rig.assert_nothing_left()
 
 
-async def test_each_piece_has_the_whole_time(rig: Rig) -> None:
+async def test_each_piece_has_its_own_timeout(rig: Rig) -> None:
     client = subscribed(rig)
     client.transport.full = True
     await publish(rig, b"0", *([b'"%s"' % (b"x" * 10_000)] * 100))
@@ -211,7 +211,7 @@ async def test_each_piece_has_the_whole_time(rig: Rig) -> None:
     assert client.transport.aborted
 
 
-async def test_who_reads_again_in_time_is_forgiven(rig: Rig) -> None:
+async def test_a_client_that_reads_again_in_time_stays(rig: Rig) -> None:
     client = subscribed(rig)
     client.transport.full = True
     await publish(rig, b"0")

@@ -49,7 +49,7 @@ async def test_presence_entries_are_refreshed_every_interval(rig: Rig) -> None:
     assert len(rig.gate.channels("add")) == refreshed + 1
 
 
-async def test_a_tick_that_has_not_ended_is_not_started_again(rig: Rig) -> None:
+async def test_periodic_work_under_way_is_not_started_again(rig: Rig) -> None:
     client = subscribed(rig)
     await until_the_tick_waits(rig, client, "add")
     await answer_pings(rig, client, 60)
@@ -105,7 +105,7 @@ async def test_a_refresh_that_fails_does_not_keep_others_from_theirs(rig: Rig) -
     assert client.code is None
 
 
-async def test_who_missed_a_publication_is_unsubscribed_by_the_position_check(rig: Rig) -> None:
+async def test_the_position_check_unsubscribes_after_a_missed_publication(rig: Rig) -> None:
     client, other = subscribed(rig), subscribed(rig, "bob")
     rig.broker.events.late = True
     await rig.publish("full:a")
@@ -142,7 +142,7 @@ async def test_positions_are_checked_once_per_channel_and_delay(rig: Rig) -> Non
     assert not any(unsubscribes(client) for client in clients)
 
 
-async def test_a_check_that_fails_is_made_again_at_the_next_tick(rig: Rig) -> None:  # 07 §11
+async def test_a_failed_check_is_repeated_by_the_next_periodic_work(rig: Rig) -> None:  # 07 §11
     client = subscribed(rig)
     await answer_pings(rig, client, 39)  # the first tick comes before a check is due
     rig.gate.calls.clear()
@@ -154,7 +154,7 @@ async def test_a_check_that_fails_is_made_again_at_the_next_tick(rig: Rig) -> No
     assert not unsubscribes(client)
 
 
-async def test_a_check_that_fails_after_a_loss_is_made_at_the_next_tick(rig: Rig) -> None:
+async def test_a_failed_check_after_an_outage_is_repeated_by_the_next_periodic_work(rig: Rig) -> None:
     client = subscribed(rig)
     rig.gate.fail("history", EngineUnavailable("LOADING"))
     rig.gate.calls.clear()
@@ -175,7 +175,7 @@ async def test_a_publication_counts_as_a_check(rig: Rig) -> None:
     assert rig.gate.channels("history") == []
 
 
-async def test_a_check_that_fails_is_repeated_and_harms_nobody(rig: Rig) -> None:
+async def test_a_failed_check_is_repeated_and_ends_no_subscription(rig: Rig) -> None:
     client = subscribed(rig)
     rig.gate.fail("history", EngineUnavailable("x"))
     rig.gate.calls.clear()
@@ -184,7 +184,7 @@ async def test_a_check_that_fails_is_repeated_and_harms_nobody(rig: Rig) -> None
     assert unsubscribes(client) == []
 
 
-async def test_a_publication_that_comes_during_a_check_does_not_fail_it(rig: Rig) -> None:
+async def test_a_publication_during_a_check_does_not_fail_it(rig: Rig) -> None:
     client = subscribed(rig)
     await until_the_tick_waits(rig, client, "history answer")
     await rig.publish("full:a", b"1")
@@ -194,7 +194,7 @@ async def test_a_publication_that_comes_during_a_check_does_not_fail_it(rig: Rig
     assert client.data("full:a") == [1]
 
 
-async def test_who_has_read_ahead_is_checked_too(rig: Rig) -> None:
+async def test_an_ungrouped_subscriber_is_checked_too(rig: Rig) -> None:
     behind = subscribed(rig, "bob")
     rig.broker.events.late = True
     await rig.publish("full:a")
@@ -217,7 +217,7 @@ async def test_a_negative_delay_switches_the_check_off(make_rig: Callable[..., R
     assert rig.gate.channels("history") == []
 
 
-async def test_a_broker_that_loses_nothing_is_not_asked(rig: Rig) -> None:
+async def test_a_reliable_broker_is_not_checked(rig: Rig) -> None:
     rig.broker.delivers_reliably = True
     client = subscribed(rig)
     rig.gate.calls.clear()
@@ -255,7 +255,7 @@ async def test_an_expired_subscription_ends_after_its_grace(rig: Rig) -> None:
     assert await rig.present("full:a") == set()
 
 
-async def test_the_last_second_of_the_grace_is_a_whole_one(make_rig: Callable[..., Rig]) -> None:
+async def test_the_grace_period_includes_its_last_second(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig({"client": {"expired_sub_close_delay": 3, "presence_update_interval": 0.2}})
     client = rig.connected()
     expires = int(rig.clock.unix()) + 2
@@ -323,7 +323,7 @@ async def test_all_channels_are_worked_through_at_once(rig: Rig, call: str) -> N
     await rig.settle()
 
 
-async def test_a_namespace_may_have_it_looked_twice_before_anybody_is_told(make_rig: Callable[..., Rig]) -> None:
+async def test_a_namespace_may_confirm_a_mismatch_by_a_second_read(make_rig: Callable[..., Rig]) -> None:
     full = {**CONFIG["channel"]["namespaces"][0], "shared_position_sync": True}
     rig = make_rig({"channel": {"namespaces": [full]}})
     client = subscribed(rig)

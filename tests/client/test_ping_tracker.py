@@ -24,7 +24,7 @@ class Pinged:
         return not self.answered
 
 
-def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
+def test_many_sessions_are_closed_in_turns_except_those_with_a_pong() -> None:
     wheel = TimingWheel(clock=lambda: 0.0)
     watch = PingTracker(wheel)
     silent = [Pinged(answered=False) for _ in range(MAX_CLOSED_PER_TURN + 50)]
@@ -45,7 +45,7 @@ def test_many_are_closed_in_turns_and_who_answered_is_left_alone() -> None:
     assert late.missed_at == [16.0]
 
 
-def test_after_a_sleep_what_came_meanwhile_is_read_first() -> None:
+def test_after_a_suspension_received_data_is_read_first() -> None:
     wheel = TimingWheel(clock=lambda: 0.0)
     watch = PingTracker(wheel)
     quick, silent = Pinged(answered=False), Pinged(answered=False)

@@ -62,14 +62,14 @@ async def test_publications_bear_the_infos_of_the_newest_tokens(talk: Rig) -> No
     assert infos(client) == [("one", "here"), ("one", "here"), ("two", "here"), ("two", "there")]
 
 
-async def test_who_has_unsubscribed_publishes_no_more(talk: Rig) -> None:
+async def test_an_unsubscribed_client_cannot_publish(talk: Rig) -> None:
     client = subscribed(talk)
     assert publishes(client) == 0
     client.call(unsubscribe={"channel": "talk:a"})
     assert publishes(client) == 103
 
 
-async def test_who_is_about_to_be_unsubscribed_publishes_no_more(make_rig: Callable[..., Rig]) -> None:
+async def test_a_client_being_unsubscribed_cannot_publish(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig({"channel": {"namespaces": [{**TALK, "presence": True}]}})
     client = subscribed(rig)
     assert publishes(client) == 0
@@ -99,15 +99,13 @@ async def test_a_capability_is_good_for_as_long_as_the_client_has_it(make_rig: C
 
 
 @pytest.mark.parametrize(("more", "code"), [({"data": 1, "type": 1}, 103), ({}, 107)], ids=["map", "without data"])
-async def test_what_is_no_publication_is_refused_to_those_who_may_publish_too(
-    talk: Rig, more: dict[str, Any], code: int
-) -> None:
+async def test_invalid_data_is_refused_to_authorized_publishers_too(talk: Rig, more: dict[str, Any], code: int) -> None:
     client = subscribed(talk)
     assert publishes(client) == 0
     assert client.call(publish={"channel": "talk:a", **more})["error"]["code"] == code
 
 
-async def test_an_info_that_is_not_json_ends_those_who_are_sent_json(talk: Rig) -> None:
+async def test_an_info_that_is_not_json_disconnects_json_clients(talk: Rig) -> None:
     publisher = subscribed(talk, b64info=base64.b64encode(b"\xff").decode())
     listener = subscribed(talk)
     assert publishes(publisher) == 0

@@ -34,7 +34,7 @@ async def closed(make_rig: Callable[..., Rig]) -> Rig:
 # ------------------------------------------------------------------------------------------------------ capabilities
 
 
-async def test_a_refresh_replaces_capabilities_and_ends_what_they_no_longer_cover(closed: Rig) -> None:
+async def test_a_refresh_replaces_capabilities_and_ends_uncovered_subscriptions(closed: Rig) -> None:
     client = closed.connected(caps=[ALL])
     for channel in ("closed:a", "closed:b"):
         assert "subscribe" in client.call(subscribe={"channel": channel})
@@ -58,7 +58,7 @@ async def test_a_token_without_capabilities_takes_all(closed: Rig) -> None:
     assert client.call(history={"channel": "closed:a"})["error"]["code"] == 103
 
 
-async def test_capabilities_may_come_with_a_refresh(closed: Rig) -> None:
+async def test_a_refresh_may_add_capabilities(closed: Rig) -> None:
     client = closed.connected()
     assert client.call(subscribe={"channel": "closed:a"})["error"]["code"] == 103
     client.call(refresh={"token": token("ann", caps=[ALL])})
@@ -163,7 +163,7 @@ async def test_no_filter_in_a_new_token_keeps_the_old_one(tagged: Rig) -> None:
     assert await publish(tagged, client, "A", "B") == ["A"]
 
 
-async def test_a_filter_may_come_with_a_refresh(tagged: Rig) -> None:
+async def test_a_refresh_may_add_a_filter(tagged: Rig) -> None:
     client = tagged.connected()
     client.call(subscribe={"channel": "tags:x", "token": ticket()})
     assert await publish(tagged, client, "A", "B") == ["A", "B"]
@@ -189,7 +189,7 @@ async def test_an_invalid_filter_keeps_one_from_subscribing_and_connecting(tagge
     assert other.connect(subs={"tags:x": {"server_tags_filter": {"op": "xor"}}})["error"]["code"] == 100
 
 
-async def test_history_shows_a_filtered_subscriber_what_passes(tagged: Rig) -> None:
+async def test_history_is_filtered_for_a_filtered_subscriber(tagged: Rig) -> None:
     client = tagged.connected()
     client.call(subscribe={"channel": "tags:x", "token": ticket(server_tags_filter=team("A"))})
     await publish(tagged, client, "A", "B", "A")

@@ -36,7 +36,7 @@ async def test_it_is_pushed_then_publications_follow(rig: Rig) -> None:
     assert client.data("full:a") == [1]
 
 
-async def test_what_was_recovered_follows_the_push(rig: Rig) -> None:
+async def test_recovered_publications_follow_the_push(rig: Rig) -> None:
     client = rig.connected()
     first = await rig.publish("full:a", b"1")
     await rig.publish("full:a", b"2")
@@ -125,7 +125,7 @@ async def test_renewing_without_presence_removes_the_entry(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("call", ["add", "history"])
-async def test_a_renewal_that_fails_closes_and_leaves_nothing_behind(rig: Rig, call: str) -> None:
+async def test_a_failed_renewal_closes_and_leaves_nothing_behind(rig: Rig, call: str) -> None:
     client = rig.connected()
     client.call(**SUBSCRIBE)
     rig.gate.fail(call, EngineUnavailable("x"))
@@ -161,7 +161,7 @@ async def test_a_connection_that_ends_while_a_renewal_waits_leaves_nothing_behin
     rig.assert_nothing_left()
 
 
-async def test_what_a_cancelled_call_began_is_carried_out(rig: Rig) -> None:
+async def test_operations_of_a_cancelled_call_complete(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("history")
     call = rig.start(subscribe(rig))

@@ -42,7 +42,7 @@ async def test_a_closed_connection_leaves_nothing_behind(rig: Rig) -> None:
     assert rig.node.hub.channels == {}
 
 
-async def test_the_connection_is_closed_before_the_engine_is_told(rig: Rig) -> None:
+async def test_the_connection_is_closed_before_the_engine_is_called(rig: Rig) -> None:
     client = rig.connected()
     client.call(subscribe={"channel": "full:a"})
     rig.gate.hold("remove")
@@ -75,7 +75,7 @@ async def test_only_the_first_disconnect_counts(rig: Rig) -> None:
     ],
 )
 @pytest.mark.parametrize("blocked", [False, True])
-async def test_what_waits_is_written_before_the_end_but_for_3000_and_3008(
+async def test_queued_frames_are_written_before_the_end_except_for_3000_and_3008(
     rig: Rig, disconnect: Disconnect, flushed: bool, blocked: bool
 ) -> None:
     client = rig.connected()
@@ -134,7 +134,7 @@ async def test_an_error_reply_to_connect_makes_the_connection_unusable(make_rig:
     rig.assert_nothing_left()
 
 
-async def test_shutdown_ends_who_has_connected_and_who_has_not(rig: Rig) -> None:
+async def test_shutdown_closes_authenticated_and_unauthenticated_sessions(rig: Rig) -> None:
     connected, silent = rig.connected(), rig.open()
     await rig.node.shut_down()
     rig.context.shut_down()

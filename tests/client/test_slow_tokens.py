@@ -55,7 +55,7 @@ async def test_a_client_that_is_gone_before_its_token_is_verified_never_was(rig:
     rig.assert_nothing_left()
 
 
-async def test_a_subscribe_of_a_closed_connection_goes_no_further(rig: Rig, slow_subscriptions: Slow) -> None:
+async def test_a_subscribe_of_a_closed_connection_stops(rig: Rig, slow_subscriptions: Slow) -> None:
     client = rig.connected()
     client.send(subscribe())
     client.session.disconnect(DISCONNECT_FORCE)

@@ -82,7 +82,7 @@ def got(client: Client, number: int) -> tuple[dict, list[int]]:
 
 @given(script=actions, since=st.none() | st.integers(0, 3), neighbour=st.booleans())
 @relaxed
-async def test_what_is_recovered_joins_with_what_is_delivered(
+async def test_recovered_publications_are_merged_with_delivered_ones(
     script: list[str], since: int | None, neighbour: bool
 ) -> None:
     scene = Scene(with_neighbour=neighbour)
@@ -126,7 +126,7 @@ async def test_a_lost_publication_is_noticed_before_a_later_one_is_delivered(
     assert not noticed or scene.lost
 
 
-async def test_what_is_kept_for_who_is_subscribing_has_a_limit() -> None:
+async def test_the_buffer_of_a_subscribing_session_is_limited() -> None:
     rig = Rig({"client": {"queue_max_size": 100_000}})
     client = rig.connected()
     rig.gate.hold("history")
@@ -151,7 +151,7 @@ def deliver(rig: Rig, offset: int, epoch: str) -> None:
     rig.node.hub.on_publication(CHANNEL, Publication(b"0", offset), epoch, use_delta=False, previous=None)
 
 
-async def test_what_came_meanwhile_of_another_stream_is_no_position_in_this_one(rig: Rig) -> None:
+async def test_buffered_publications_of_another_stream_set_no_position(rig: Rig) -> None:
     await rig.publish("full:a")
     client = rig.connected()
     rig.gate.hold("history")
@@ -164,7 +164,7 @@ async def test_what_came_meanwhile_of_another_stream_is_no_position_in_this_one(
     rig.assert_nothing_left()
 
 
-async def test_what_came_meanwhile_of_a_stream_that_is_gone_does_not_count(rig: Rig) -> None:
+async def test_buffered_publications_of_a_previous_stream_are_ignored(rig: Rig) -> None:
     epoch = (await rig.publish("full:a")).epoch
     client = rig.connected()
     rig.gate.hold("history")

@@ -22,7 +22,7 @@ def subscribe_to(client: Client, *channels: str) -> list[int]:
     return client.send(*({"subscribe": {"channel": channel}} for channel in channels))
 
 
-async def test_the_broker_is_asked_for_all_while_the_first_waits(rig: Rig) -> None:
+async def test_all_channels_are_requested_while_the_first_waits(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     ids = subscribe_to(client, "a", "b", "c")
@@ -51,7 +51,7 @@ async def test_the_replies_leave_in_one_write(rig: Rig) -> None:
     assert len(client.transport.writes) == writes + 1
 
 
-async def test_what_is_not_permitted_is_not_asked_for(rig: Rig) -> None:
+async def test_forbidden_channels_are_not_prefetched(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     _, forbidden, unknown, _ = client.send(
@@ -67,7 +67,7 @@ async def test_what_is_not_permitted_is_not_asked_for(rig: Rig) -> None:
     assert (client.error(forbidden), client.error(unknown)) == (103, 102)
 
 
-async def test_only_what_follows_directly_is_looked_at(rig: Rig) -> None:
+async def test_only_directly_following_subscribes_are_prefetched(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     client.send({"subscribe": {"channel": "a"}}, {"rpc": {"method": "ping"}}, {"subscribe": {"channel": "b"}})
@@ -78,7 +78,7 @@ async def test_only_what_follows_directly_is_looked_at(rig: Rig) -> None:
     assert client.answered == [1, 2, 3, 4]
 
 
-async def test_what_is_malformed_ends_the_connection_in_its_turn(rig: Rig) -> None:
+async def test_a_malformed_command_ends_the_connection_in_its_turn(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     client.transport.receive(b'{"id":5,"subscribe":{"channel":"a"}}\n{"id":6,"subscribe":{"channel":"b"}}\n{"id":')
@@ -89,7 +89,7 @@ async def test_what_is_malformed_ends_the_connection_in_its_turn(rig: Rig) -> No
     assert client.code == 3501
 
 
-async def test_further_frames_are_looked_at_as_they_come(rig: Rig) -> None:
+async def test_later_frames_are_prefetched_on_arrival(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     ids = subscribe_to(client, "a") + subscribe_to(client, "b", "c") + subscribe_to(client, "d")
@@ -188,7 +188,7 @@ async def test_a_malformed_frame_that_has_waited_keeps_no_session_alive(rig: Rig
         gc.enable()
 
 
-async def test_without_a_channel_the_broker_is_not_asked(rig: Rig) -> None:
+async def test_without_a_channel_the_broker_is_not_called(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     ids = subscribe_to(client, "a") + subscribe_to(client, "b")
@@ -201,7 +201,7 @@ async def test_without_a_channel_the_broker_is_not_asked(rig: Rig) -> None:
     assert client.code == 3501
 
 
-async def test_behind_what_does_not_wait_for_the_broker_nothing_is_looked_at(rig: Rig) -> None:
+async def test_nothing_is_prefetched_behind_a_command_without_broker_call(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("publish")
     client.send({"publish": {"channel": "news", "data": 1}})
@@ -230,7 +230,7 @@ async def test_others_wait_for_their_own_channel_alone(rig: Rig) -> None:
     assert rig.gate.channels("subscribe") == ["a", "b", "c"]
 
 
-async def test_a_channel_that_nobody_comes_for_is_left(rig: Rig) -> None:
+async def test_an_unused_prefetched_channel_is_unsubscribed(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     subscribe_to(client, "a", "b")
@@ -244,7 +244,7 @@ async def test_a_channel_that_nobody_comes_for_is_left(rig: Rig) -> None:
     assert not rig.node.hub.channels
 
 
-async def test_what_failed_ahead_is_asked_for_again(rig: Rig) -> None:
+async def test_a_failed_prefetch_is_retried(rig: Rig) -> None:
     client = rig.connected()
     rig.gate.hold("subscribe")
     _, second = subscribe_to(client, "a", "b")

@@ -102,7 +102,7 @@ async def test_an_error_becomes_a_disconnect(
     rig.assert_nothing_left()
 
 
-async def test_a_surprise_is_logged_and_becomes_3004(
+async def test_an_unexpected_error_is_logged_and_becomes_3004(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def fail(*_: object) -> None:
@@ -115,7 +115,7 @@ async def test_a_surprise_is_logged_and_becomes_3004(
     assert one.session.refused_with is ERROR_INTERNAL
 
 
-async def test_a_configured_disconnect_comes_first(make_rig: Callable[..., Rig]) -> None:
+async def test_a_configured_disconnect_takes_precedence(make_rig: Callable[..., Rig]) -> None:
     transforms = [
         {"code": 109, "to": {"code": 4108, "reason": "earlier"}},
         {"code": 109, "to": {"code": 4109, "reason": "renew"}},
