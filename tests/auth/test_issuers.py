@@ -3,7 +3,7 @@
 import pytest
 
 from fanjet.auth.errors import TokenInvalid
-from fanjet.auth.issuers import Authority, Providers
+from fanjet.auth.issuers import ProviderLookup, TrustedIssuer
 from fanjet.config.tree.token import JwksProvider
 
 
@@ -11,17 +11,17 @@ class Named:
     def __init__(self, name):
         self.name = name
 
-    def accepts(self, token, named):
+    def verify(self, token, named):
         raise AssertionError
 
 
 def found_by(*providers):
     """Return who is asked, given rows of name, issuer and audience."""
     rows = [
-        (JwksProvider(name=name, issuer=issuer, audience=audience), Authority(Named(name), None))
+        (JwksProvider(name=name, issuer=issuer, audience=audience), TrustedIssuer(Named(name), None))
         for name, issuer, audience in providers
     ]
-    return lambda issuer, *audience: Providers(rows).find(issuer, audience).signatures.name
+    return lambda issuer, *audience: ProviderLookup(rows).find(issuer, audience).verifier.name
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import pytest
 
-from fanjet.auth import TokenSettingsError, open_sections, refusal_message
+from fanjet.auth import TokenSettingsError, load_sections, startup_error_message
 from fanjet.config.tree.client import Client
 
 
 def sections(separate=True, **client):
-    return open_sections(Client.model_validate(client), separate=separate)
+    return load_sections(Client.model_validate(client), separate=separate)
 
 
 def test_subscriptions_have_rules_of_their_own_if_they_are_separate():
@@ -55,4 +55,4 @@ def test_the_start_tells_of_both():
 def test_a_refusal_says_which_section_it_is_about(client, key, message):
     with pytest.raises(TokenSettingsError) as refused:
         sections(**client)
-    assert (refused.value.key, refusal_message(refused.value)) == (key, message)
+    assert (refused.value.key, startup_error_message(refused.value)) == (key, message)

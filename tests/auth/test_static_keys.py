@@ -34,7 +34,7 @@ def test_each_algorithm_finds_its_key(keys, forge):
         token(rsa_signer(), {}, algorithm="RS512"),
         token(EC, {}),
     ):
-        assert configured.accepts(parse_token(text), {})
+        assert configured.verify(parse_token(text), {})
 
 
 @pytest.mark.parametrize(
@@ -50,19 +50,19 @@ def test_each_algorithm_finds_its_key(keys, forge):
     ],
 )
 def test_other_signatures_are_refused(keys, config, text):
-    assert not keys(**config).accepts(parse_token(text), {})
+    assert not keys(**config).verify(parse_token(text), {})
 
 
 def test_a_public_key_is_never_taken_for_a_secret(keys, forge):
     pem = public_pem(rsa_signer())
-    assert not keys(rsa_public_key=pem).accepts(parse_token(forge({}, secret=pem)), {})
+    assert not keys(rsa_public_key=pem).verify(parse_token(forge({}, secret=pem)), {})
 
 
 def test_a_token_cannot_choose_an_algorithm_that_its_key_does_not_have(keys):
     signed = token(rsa_signer(), {})
     _head, claims, signature = signed.split(".")
     renamed = token(EC, {}).split(".")[0]
-    assert not keys(rsa_public_key=public_pem(rsa_signer()), ecdsa_public_key=public_pem(EC)).accepts(
+    assert not keys(rsa_public_key=public_pem(rsa_signer()), ecdsa_public_key=public_pem(EC)).verify(
         parse_token(f"{renamed}.{claims}.{signature}"), {}
     )
 
@@ -70,7 +70,7 @@ def test_a_token_cannot_choose_an_algorithm_that_its_key_does_not_have(keys):
 def test_the_previous_secret_counts_beside_public_keys(keys, forge):
     configured = keys(hmac_previous_secret_key="old", rsa_public_key=public_pem(rsa_signer()))
     assert configured.algorithms == ("RS256", "RS384", "RS512")
-    assert configured.accepts(parse_token(forge({}, secret="old")), {})
+    assert configured.verify(parse_token(forge({}, secret="old")), {})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Raw
 
 from fanjet.protocol.codec import MalformedFrame
-from fanjet.protocol.emulation import emulated_frame, emulation_request
+from fanjet.protocol.emulation import decode_emulation_data, emulation_request
 from fanjet.protocol.json_encoding.codec import JSON
 from fanjet.protocol.messages import EmulationRequest
 from fanjet.protocol.protobuf_encoding.codec import PROTOBUF
@@ -55,14 +55,14 @@ def test_a_protobuf_body() -> None:
     ],
 )
 def test_json_commands_are_the_text_of_a_string(data: bytes, frame: bytes) -> None:
-    assert emulated_frame(JSON, data) == frame
+    assert decode_emulation_data(JSON, data) == frame
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"1", b'"x', b'"x"y', b'"\n"'])
 def test_json_commands_that_are_no_string(data: bytes) -> None:
     with pytest.raises(MalformedFrame):
-        emulated_frame(JSON, data)
+        decode_emulation_data(JSON, data)
 
 
 def test_protobuf_commands_are_the_bytes_themselves() -> None:
-    assert emulated_frame(PROTOBUF, b'"\xff') == b'"\xff'
+    assert decode_emulation_data(PROTOBUF, b'"\xff') == b'"\xff'

@@ -212,27 +212,27 @@ def test_equal_filters_can_be_shared(one: FilterNode, other: FilterNode, same: b
     assert (len({TagsFilter(one), TagsFilter(other)}) == 1) is same
 
 
-# ------------------------------------------------------------------------------------------------------ narrowing
+# ------------------------------------------------------------------------------------------------------ intersection
 
 
 @pytest.mark.parametrize(
     ("tags", "passes"),
     [({"a": "1", "b": "2"}, True), ({"a": "1"}, False), ({"b": "2"}, False), (None, False)],
 )
-def test_of_a_narrowed_filter_both_must_pass(tags, passes):
-    assert TagsFilter(LEAF).narrowed(TagsFilter(OTHER)).matches(tags) is passes
+def test_of_an_intersection_both_must_pass(tags, passes):
+    assert TagsFilter(LEAF).intersection(TagsFilter(OTHER)).matches(tags) is passes
 
 
-def test_a_narrowed_filter_is_what_it_consists_of():
-    both = TagsFilter(LEAF).narrowed(TagsFilter(OTHER))
-    assert both.narrowing == TagsFilter(OTHER)
-    assert both == TagsFilter(LEAF).narrowed(TagsFilter(OTHER))
-    assert hash(both) == hash(TagsFilter(LEAF).narrowed(TagsFilter(OTHER)))
-    assert both not in (TagsFilter(LEAF), TagsFilter(OTHER), TagsFilter(OTHER).narrowed(TagsFilter(LEAF)))
-    assert TagsFilter(LEAF).narrowed(None) == TagsFilter(LEAF)
-    assert TagsFilter(LEAF).narrowing is None
+def test_an_intersection_is_what_it_consists_of():
+    both = TagsFilter(LEAF).intersection(TagsFilter(OTHER))
+    assert both.intersected_with == TagsFilter(OTHER)
+    assert both == TagsFilter(LEAF).intersection(TagsFilter(OTHER))
+    assert hash(both) == hash(TagsFilter(LEAF).intersection(TagsFilter(OTHER)))
+    assert both not in (TagsFilter(LEAF), TagsFilter(OTHER), TagsFilter(OTHER).intersection(TagsFilter(LEAF)))
+    assert TagsFilter(LEAF).intersection(None) == TagsFilter(LEAF)
+    assert TagsFilter(LEAF).intersected_with is None
 
 
 def test_publications_that_pass_are_picked_out():
     publications = [Publication(b"x", tags={"a": value}) for value in "121"]
-    assert TagsFilter(LEAF).passing(publications) == [publications[0], publications[2]]
+    assert TagsFilter(LEAF).matching(publications) == [publications[0], publications[2]]

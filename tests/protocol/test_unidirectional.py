@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import ERROR_PERMISSION_DENIED
-from fanjet.protocol.connect_request import connect_request_of_json
+from fanjet.protocol.connect_request import decode_json_connect_request
 from fanjet.protocol.json_encoding.codec import JSON, UNIDIRECTIONAL_JSON
 from fanjet.protocol.messages import (
     ConnectPush,
@@ -43,8 +43,8 @@ def test_a_json_publication_is_what_a_reply_would_hold(publication: Publication,
         == json.loads(JSON.publication_push(wrapped, publication))["push"]
     )
     assert (
-        json.loads(UNIDIRECTIONAL_JSON.delta_push(bare, publication, before.data, tried=True))
-        == json.loads(JSON.delta_push(wrapped, publication, before.data, tried=True))["push"]
+        json.loads(UNIDIRECTIONAL_JSON.delta_push(bare, publication, before.data, attempted=True))
+        == json.loads(JSON.delta_push(wrapped, publication, before.data, attempted=True))["push"]
     )
 
 
@@ -67,7 +67,7 @@ def test_protobuf_messages_have_no_length(pb: Any) -> None:
 
 @given(result=any_message(ConnectResult, incoming=False))
 def test_a_connect_is_answered_with_a_push(pb: Any, result: ConnectResult) -> None:
-    push = ConnectPush.of(result)
+    push = ConnectPush.from_result(result)
     assert UNIDIRECTIONAL_JSON.reply(1, result) == UNIDIRECTIONAL_JSON.push("", push)
     assert pb.Push.FromString(UNIDIRECTIONAL_PROTOBUF.reply(1, result)).connect.client == result.client
 
@@ -85,7 +85,7 @@ def test_a_push_without_channel() -> None:
 
 @given(request=REQUESTS)
 def test_requests_in_both_encodings(pb: Any, request: ConnectRequest) -> None:
-    assert connect_request_of_json(as_json(request).encode()) == request
+    assert decode_json_connect_request(as_json(request).encode()) == request
     assert decode_connect_request(fill(pb.ConnectRequest(), request).SerializeToString()) == request
 
 
@@ -104,7 +104,7 @@ def test_requests_in_both_encodings(pb: Any, request: ConnectRequest) -> None:
     ],
 )
 def test_requests_as_clients_write_them(text: bytes, expected: ConnectRequest) -> None:
-    assert connect_request_of_json(text) == expected
+    assert decode_json_connect_request(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_requests_as_clients_write_them(text: bytes, expected: ConnectRequest) -
 )
 def test_what_is_no_request(text: bytes) -> None:
     with pytest.raises(MalformedFrame):
-        connect_request_of_json(text)
+        decode_json_connect_request(text)
 
 
 @pytest.mark.parametrize("data", [b"\x0a", b"\x0a\x05ab", b"\x0a\x01\xff", b"\xff"])

@@ -3,7 +3,7 @@
 from .claims import ServerSubscription
 from .connection_token import ConnectionToken, ConnectionVerifier
 from .errors import KeysUnavailable, PublicKeyError, TokenExpired, TokenInvalid, TokenSettingsError
-from .sections import Sections, open_sections, refusal_message
+from .sections import Sections, load_sections, startup_error_message
 from .subscription_token import SubscriptionToken, SubscriptionVerifier
 from .token_rules import TokenRules
 
@@ -20,6 +20,6 @@ __all__ = [
     "TokenInvalid",
     "TokenRules",
     "TokenSettingsError",
-    "open_sections",
-    "refusal_message",
+    "load_sections",
+    "startup_error_message",
 ]

@@ -30,7 +30,7 @@ def find_claim(document: bytes, path: tuple[str, ...]) -> bytes | None:
     for name in path:
         if value is None:
             return None
-        value = _step(value, name)
+        value = _child(value, name)
     return value
 
 
@@ -39,7 +39,7 @@ def members(document: bytes) -> dict[str, Raw]:
     return _decode(document, _members).value if document.startswith(b"{") else {}
 
 
-def _step(value: bytes, name: str) -> bytes | None:
+def _child(value: bytes, name: str) -> bytes | None:
     if value.startswith(b"{"):
         found = members(value).get(name)
         return None if found is None else bytes(found)

@@ -19,12 +19,12 @@ class ClaimPatterns:
 
     def match(self, issuer: str, audience: tuple[str, ...]) -> dict[str, str]:
         """What the named groups have found, nothing where a group has no part in the match. Raises `TokenInvalid`."""
-        named: dict[str, str] = {}
+        groups: dict[str, str] = {}
         if self._issuer is not None:
-            named |= _groups(self._issuer, (issuer,), "issuer not matched")
+            groups |= _groups(self._issuer, (issuer,), "issuer not matched")
         if self._audience is not None:
-            named |= _groups(self._audience, audience, "audience not matched")
-        return named
+            groups |= _groups(self._audience, audience, "audience not matched")
+        return groups
 
 
 def claim_patterns(config: TokenConfig) -> ClaimPatterns | None:
@@ -32,13 +32,13 @@ def claim_patterns(config: TokenConfig) -> ClaimPatterns | None:
     return ClaimPatterns(config) if config.audience_regex or config.issuer_regex else None
 
 
-def _groups(pattern: Any, texts: tuple[str, ...], otherwise: str) -> dict[str, str]:
+def _groups(pattern: Any, texts: tuple[str, ...], mismatch: str) -> dict[str, str]:
     """The groups of the first text that matches."""
     for text in texts:
         match = pattern.search(text)
         if match is not None:
             return {name: found or "" for name, found in match.groupdict().items()}
-    raise TokenInvalid(otherwise)
+    raise TokenInvalid(mismatch)
 
 
 def _compile(pattern: str, claim: str) -> Any:

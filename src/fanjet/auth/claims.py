@@ -119,7 +119,7 @@ class ServerSubscription(Struct, frozen=True):
     server_tags_filter: FilterNode | None = None
 
 
-def read_grant(document: bytes, claim: Raw, decoder: DocumentDecoder[G]) -> G | None:
+def read_optional_claim(document: bytes, claim: Raw, decoder: DocumentDecoder[G]) -> G | None:
     """Read one claim that only the paid edition of the reference knows; None without it.
 
     Of another type it is somebody's own claim of that name, which tokens may have: it means nothing here, and what it

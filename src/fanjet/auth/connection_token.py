@@ -8,9 +8,17 @@ from msgspec import Struct
 from fanjet.protocol.capability import Capability
 from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 
-from .claims import CapsClaim, ConnectionClaims, LabelsClaim, ServerSubscription, SubClaims, read_grant, read_payload
+from .claims import (
+    CapsClaim,
+    ConnectionClaims,
+    LabelsClaim,
+    ServerSubscription,
+    SubClaims,
+    read_optional_claim,
+    read_payload,
+)
 from .errors import TokenExpired, TokenInvalid
-from .token_rules import Opened, TokenRules
+from .token_rules import TokenRules, VerifiedToken
 
 _decoder: Final = DocumentDecoder(ConnectionClaims)
 _labels_decoder: Final = DocumentDecoder(LabelsClaim)
@@ -43,24 +51,24 @@ class ConnectionVerifier:
     async def verify(self, text: str) -> ConnectionToken:
         """Does not wait unless a key has to be fetched. Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`:
         `KeysUnavailable` or what `resolve` raises."""
-        opened = self._rules.open(text, _decoder)
-        if not isinstance(opened, Opened):
-            opened = await opened
-        claims = opened.claims
+        verified = self._rules.open(text, _decoder)
+        if not isinstance(verified, VerifiedToken):
+            verified = await verified
+        claims = verified.claims
         if claims.channel:
             raise TokenInvalid("a subscription token is not for connecting")
-        if opened.is_expired(self._rules.clock()):
+        if verified.is_expired(self._rules.clock()):
             raise TokenExpired
         meta = bytes(claims.meta)
-        own_labels = read_grant(opened.document, claims.labels, _labels_decoder) if claims.labels else None
+        own_labels = read_optional_claim(verified.document, claims.labels, _labels_decoder) if claims.labels else None
         labels = None if own_labels is None else own_labels.labels
-        caps = read_grant(opened.document, claims.caps, _caps_decoder) if claims.caps else None
-        if opened.mapping is not None:
-            meta = opened.mapping.meta(opened.document, meta)
-            labels = opened.mapping.labels(opened.document, labels)
+        caps = read_optional_claim(verified.document, claims.caps, _caps_decoder) if claims.caps else None
+        if verified.mapping is not None:
+            meta = verified.mapping.meta(verified.document, meta)
+            labels = verified.mapping.labels(verified.document, labels)
         return ConnectionToken(
-            opened.user,
-            opened.expire_at,
+            verified.user,
+            verified.expire_at,
             read_payload(claims.info, claims.b64info),
             meta,
             self._subs(claims) if claims.subs or claims.channels else {},

@@ -36,7 +36,7 @@ class TokenSettingsError(Exception):
         super().__init__(reason)
         self.key = key
 
-    def under(self, section: str) -> "TokenSettingsError":
+    def in_section(self, section: str) -> "TokenSettingsError":
         """Say in which section the key is."""
         self.key = f"{section}.{self.key}"
         return self

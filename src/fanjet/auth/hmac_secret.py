@@ -34,6 +34,6 @@ class HMACSecret:
         outer.update(inner.digest())
         return outer.digest()
 
-    def verifies(self, signed: bytes, signature: bytes) -> bool:
+    def verify(self, signed: bytes, signature: bytes) -> bool:
         """Whether that is the authentication code. Takes the same time whatever is wrong with it."""
         return compare_digest(self.sign(signed), signature)

@@ -19,14 +19,16 @@ def all_checks(config: TokenConfig, clock: Callable[[], float]) -> dict[str, Che
     current = current_checks(config)
     previous = _checks_with(config.hmac_previous_secret_key)
     until = config.hmac_previous_secret_key_valid_until
-    return current | {name: _either(current.get(name), check, until, clock) for name, check in previous.items()}
+    return current | {
+        name: _current_or_previous(current.get(name), check, until, clock) for name, check in previous.items()
+    }
 
 
 def _checks_with(secret: str) -> dict[str, Check]:
-    return {name: HMACSecret(secret.encode(), new_hash).verifies for name, new_hash in HASHES.items()} if secret else {}
+    return {name: HMACSecret(secret.encode(), new_hash).verify for name, new_hash in HASHES.items()} if secret else {}
 
 
-def _either(current: Check | None, previous: Check, until: int, clock: Callable[[], float]) -> Check:
+def _current_or_previous(current: Check | None, previous: Check, until: int, clock: Callable[[], float]) -> Check:
     def check(signed: bytes, signature: bytes) -> bool:
         if current is not None and current(signed, signature):
             return True

@@ -19,83 +19,83 @@ if TYPE_CHECKING:
     from .static_keys import StaticKeys
 
 
-class Authority(NamedTuple):
+class TrustedIssuer(NamedTuple):
     """Verifies the signatures of its tokens; `mapping` is for connection tokens."""
 
-    signatures: SignatureVerifier
+    verifier: SignatureVerifier
     mapping: ClaimMapping | None
 
 
-class Authorities(Protocol):
+class IssuerLookup(Protocol):
     """One for all tokens, or several."""
 
-    def find(self, issuer: str, audience: tuple[str, ...]) -> Authority:
+    def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
         """The one for a token with these claims, which nobody has verified yet. Raises `TokenInvalid` for none."""
 
 
-class OneAuthority:
+class AnyIssuer:
     """For every token."""
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
+    def __init__(self, trusted: TrustedIssuer) -> None:
+        self._trusted = trusted
 
-    def find(self, issuer: str, audience: tuple[str, ...]) -> Authority:
+    def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
         """The one there is."""
-        return self._authority
+        return self._trusted
 
 
-class Providers:
+class ProviderLookup:
     """Several, each for its issuer, and for one audience if it names one.
 
     A provider without audience takes what its issuer has signed for audiences that no other provider is for.
     """
 
-    def __init__(self, providers: Iterable[tuple[JwksProvider, Authority]]) -> None:
-        self._providers = tuple((one.issuer, one.audience, authority) for one, authority in providers)
+    def __init__(self, providers: Iterable[tuple[JwksProvider, TrustedIssuer]]) -> None:
+        self._providers = tuple((one.issuer, one.audience, trusted) for one, trusted in providers)
 
-    def find(self, issuer: str, audience: tuple[str, ...]) -> Authority:
+    def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
         """The first one for issuer and audience, else the first one for the issuer alone."""
-        fallback: Authority | None = None
-        for for_issuer, for_audience, authority in self._providers:
+        fallback: TrustedIssuer | None = None
+        for for_issuer, for_audience, trusted in self._providers:
             if for_issuer != issuer:
                 continue
             if for_audience and for_audience in audience:
-                return authority
+                return trusted
             if not for_audience and fallback is None:
-                fallback = authority
+                fallback = trusted
         if fallback is None:
             raise TokenInvalid("no JWKS provider for this issuer and audience")
         return fallback
 
 
-def open_authorities(config: TokenConfig, static: StaticKeys) -> tuple[Authorities, list[Notice]]:
+def issuer_lookup(config: TokenConfig, static: StaticKeys) -> tuple[IssuerLookup, list[Notice]]:
     """Those that the section configures, and what to tell about them. `static` counts when no keys are published.
 
     Raises `TokenSettingsError`. The patterns of the section must be valid.
     """
     if config.jwks.enabled:
-        return _open_providers(config)
+        return _provider_lookup(config)
     mapping = claim_mapping(config.meta_from_claim, config.labels_from_claim)
     if config.jwks_public_endpoint:
         from .published_keys import endpoint_keys  # noqa: PLC0415 (its HTTP client takes long to import)
 
         keys, notices = endpoint_keys(config)
-        return OneAuthority(Authority(keys, mapping)), notices
+        return AnyIssuer(TrustedIssuer(keys, mapping)), notices
     algorithms = ", ".join(static.algorithms)
     notices = [Notice("info", "enabled JWT verifiers", {"algorithms": algorithms})] if algorithms else []
-    return OneAuthority(Authority(static, mapping)), notices
+    return AnyIssuer(TrustedIssuer(static, mapping)), notices
 
 
-def _open_providers(config: TokenConfig) -> tuple[Authorities, list[Notice]]:
+def _provider_lookup(config: TokenConfig) -> tuple[IssuerLookup, list[Notice]]:
     from .published_keys import provider_keys  # noqa: PLC0415 (its HTTP client takes long to import)
 
-    opened: list[tuple[JwksProvider, Authority]] = []
+    entries: list[tuple[JwksProvider, TrustedIssuer]] = []
     notices: list[Notice] = []
     for index, provider in enumerate(config.jwks.providers):
         if not provider.enabled:
             continue
-        keys, told = provider_keys(config, provider, f"jwks.providers[{index}]")
+        keys, provider_notices = provider_keys(config, provider, f"jwks.providers[{index}]")
         mapping = claim_mapping(provider.meta_from_claim, provider.labels_from_claim)
-        opened.append((provider, Authority(keys, mapping)))
-        notices += told
-    return Providers(opened), notices
+        entries.append((provider, TrustedIssuer(keys, mapping)))
+        notices += provider_notices
+    return ProviderLookup(entries), notices

@@ -52,7 +52,7 @@ def parse_token(text: str) -> Token:
     if len(parts) != 3 or not token.startswith(b"eyJ"):
         raise TokenInvalid("not three parts of a token")
     header_part, claims, signature = parts
-    header = _known_header(header_part) if len(header_part) <= CACHED_HEADER_LENGTH else _read_header(header_part)
+    header = _cached_header(header_part) if len(header_part) <= CACHED_HEADER_LENGTH else _read_header(header_part)
     return Token(header.alg, header.kid, decode_part(claims), token[: -len(signature) - 1], decode_part(signature))
 
 
@@ -72,7 +72,7 @@ def _read_header(part: bytes) -> Header:
     return decode_json(decode_part(part), _decode_header)
 
 
-_known_header: Final = lru_cache(maxsize=128)(_read_header)
+_cached_header: Final = lru_cache(maxsize=128)(_read_header)
 
 
 def decode_json(document: bytes, decoder: DocumentDecoder[D]) -> D:
@@ -80,10 +80,10 @@ def decode_json(document: bytes, decoder: DocumentDecoder[D]) -> D:
     if not document.isascii():
         document = _repair(document)
     try:
-        return decoder.exact(document)
-    except (DecodeError, RecursionError) as refusal:
+        return decoder.decode_exact(document)
+    except (DecodeError, RecursionError) as decode_error:
         try:
-            return decoder.decode_again(document, refusal)
+            return decoder.decode_fallback(document, decode_error)
         except MalformedJSON as error:
             raise TokenInvalid(str(error)) from None
 

@@ -16,19 +16,19 @@ def endpoint_keys(config: TokenConfig) -> tuple[JWKSVerifier, list[Notice]]:
     """Keys of `jwks_public_endpoint`, and what to tell about them. Raises `TokenSettingsError`."""
     address = config.jwks_public_endpoint
     endpoint = Endpoint(address, "jwks_public_endpoint")
-    told = Notice("info", "JWKS manager created", {"endpoint": without_password(address)})
-    return JWKSVerifier(endpoint), [*_unsafe(config, endpoint), told]
+    notice = Notice("info", "JWKS manager created", {"endpoint": without_password(address)})
+    return JWKSVerifier(endpoint), [*_safety_notices(config, endpoint), notice]
 
 
-def provider_keys(config: TokenConfig, provider: JwksProvider, place: str) -> tuple[JWKSVerifier, list[Notice]]:
-    """Keys of a provider, which stands at `place` in the section. Raises `TokenSettingsError`."""
-    endpoint = Endpoint(provider.endpoint, f"{place}.endpoint")
+def provider_keys(config: TokenConfig, provider: JwksProvider, key: str) -> tuple[JWKSVerifier, list[Notice]]:
+    """Keys of a provider, which stands at `key` in the section. Raises `TokenSettingsError`."""
+    endpoint = Endpoint(provider.endpoint, f"{key}.endpoint")
     fields: dict[str, object] = {"endpoint": without_password(provider.endpoint), "provider": provider.name}
-    told = Notice("info", "JWKS manager created", fields)
-    return JWKSVerifier(endpoint, _tls(provider, f"{place}.tls")), [*_unsafe(config, endpoint), told]
+    notice = Notice("info", "JWKS manager created", fields)
+    return JWKSVerifier(endpoint, _tls(provider, f"{key}.tls")), [*_safety_notices(config, endpoint), notice]
 
 
-def _unsafe(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
+def _safety_notices(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
     """A warning when the check fails and is not insisted on. Raises `TokenSettingsError` when it is."""
     patterns = {"issuer_regex": config.issuer_regex, "audience_regex": config.audience_regex}
     try:

@@ -18,24 +18,24 @@ class Sections(NamedTuple):
     notices: list[Notice]
 
 
-def open_sections(client: Client, *, separate: bool) -> Sections:
+def load_sections(client: Client, *, separate: bool) -> Sections:
     """Make the rules; `separate` uses `client.subscription_token`. Raises `TokenSettingsError` with the whole key."""
-    connection = _open(client, client.token, "client.token")
+    connection = _load_rules(client, client.token, "client.token")
     if not separate:
         return Sections(connection, connection, connection.notices)
-    subscription = _open(client, client.subscription_token, "client.subscription_token")
-    between = Notice("info", "initializing separate verifier for subscription tokens")
-    return Sections(connection, subscription, [*connection.notices, between, *subscription.notices])
+    subscription = _load_rules(client, client.subscription_token, "client.subscription_token")
+    separator = Notice("info", "initializing separate verifier for subscription tokens")
+    return Sections(connection, subscription, [*connection.notices, separator, *subscription.notices])
 
 
-def refusal_message(error: TokenSettingsError) -> str:
+def startup_error_message(error: TokenSettingsError) -> str:
     """The log line of a start that is refused."""
     of_subscriptions = isinstance(error, PublicKeyError) and error.key.startswith("client.subscription_token")
     return f"error creating {'subscription ' if of_subscriptions else ''}{error.kind}"
 
 
-def _open(client: Client, section: Token, place: str) -> TokenRules:
+def _load_rules(client: Client, section: Token, section_key: str) -> TokenRules:
     try:
         return TokenRules(section, skip_signature=client.insecure_skip_token_signature_verify)
     except TokenSettingsError as error:
-        raise error.under(place) from None
+        raise error.in_section(section_key) from None

@@ -15,9 +15,9 @@ Checks = Mapping[str, Check]
 class SignatureVerifier(Protocol):
     """Knows keys, finds the one for a token by its algorithm and key id, and checks the signature."""
 
-    def accepts(self, token: Token, named: Mapping[str, str]) -> bool | Awaitable[bool]:
+    def verify(self, token: Token, groups: Mapping[str, str]) -> bool | Awaitable[bool]:
         """Whether the signature is right: at once, or, when a key has to be fetched first, later.
 
-        `named`: what the named groups of the patterns for issuer and audience have found in the token (03 §6.3).
+        `groups`: what the named groups of the patterns for issuer and audience have found in the token (03 §6.3).
         Raises `TokenInvalid` for tokens that say too little to find a key, `KeysUnavailable` when keys cannot be had.
         """

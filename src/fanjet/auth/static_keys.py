@@ -21,7 +21,7 @@ class StaticKeys:
         self.algorithms = (*current_checks(config), *public)
         """What the current keys are good for."""
 
-    def accepts(self, token: Token, named: Mapping[str, str]) -> bool:
+    def verify(self, token: Token, groups: Mapping[str, str]) -> bool:
         """Whether the signature is right."""
         check = self._checks.get(token.algorithm)
         return check is not None and check(token.signed, token.signature)

@@ -8,9 +8,9 @@ from msgspec import Struct
 from fanjet.protocol.json_encoding.document_decoder import DocumentDecoder
 from fanjet.protocol.messages import FilterNode
 
-from .claims import AllowClaim, OverrideClaims, SubscriptionClaims, read_grant, read_payload
+from .claims import AllowClaim, OverrideClaims, SubscriptionClaims, read_optional_claim, read_payload
 from .errors import TokenExpired, TokenInvalid
-from .token_rules import Opened, TokenRules
+from .token_rules import TokenRules, VerifiedToken
 
 _decoder: Final = DocumentDecoder(SubscriptionClaims)
 _allow_decoder: Final = DocumentDecoder(AllowClaim)
@@ -45,21 +45,21 @@ class SubscriptionVerifier:
     async def verify(self, text: str) -> SubscriptionToken:
         """Does not wait unless a key has to be fetched. Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`:
         `KeysUnavailable` or what `resolve` raises."""
-        opened = self._rules.open(text, _decoder)
-        if not isinstance(opened, Opened):
-            opened = await opened
-        claims = opened.claims
-        if opened.is_expired(self._rules.clock()):
-            raise TokenExpired(channel=claims.channel, user=opened.user, client=claims.client)
+        verified = self._rules.open(text, _decoder)
+        if not isinstance(verified, VerifiedToken):
+            verified = await verified
+        claims = verified.claims
+        if verified.is_expired(self._rules.clock()):
+            raise TokenExpired(channel=claims.channel, user=verified.user, client=claims.client)
         if not claims.channel:
             raise TokenInvalid("the token names no channel")
         self._resolve(claims.channel)
-        allow = read_grant(opened.document, claims.allow, _allow_decoder)
+        allow = read_optional_claim(verified.document, claims.allow, _allow_decoder)
         return SubscriptionToken(
             channel=claims.channel,
-            user=opened.user,
+            user=verified.user,
             client=claims.client,
-            expire_at=opened.expire_at,
+            expire_at=verified.expire_at,
             info=read_payload(claims.info, claims.b64info),
             data=read_payload(claims.data, claims.b64data),
             override=claims.override,

@@ -22,22 +22,22 @@ def subscription_settings(client: Client) -> Token:
 def claims(settings: Token, user: str, ttl: int) -> dict[str, object]:
     """Return the claims of a token made now; `ttl` in seconds, no expiration when it is not positive."""
     now = int(time.time())
-    made: dict[str, object] = {"sub": user} if user else {}
+    result: dict[str, object] = {"sub": user} if user else {}
     if ttl > 0:
-        made["exp"] = now + ttl
-    made["iat"] = now
+        result["exp"] = now + ttl
+    result["iat"] = now
     if settings.user_id_claim:
-        made[settings.user_id_claim] = user
-    return made
+        result[settings.user_id_claim] = user
+    return result
 
 
 def sign(secret: str, payload: dict[str, object]) -> str:
     """Return an HS256 token."""
-    head = _encoded(b'{"alg":"HS256","typ":"JWT"}')
-    body = _encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
+    head = _base64url(b'{"alg":"HS256","typ":"JWT"}')
+    body = _base64url(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
     signature = hmac.digest(secret.encode(), f"{head}.{body}".encode(), hashlib.sha256)
-    return f"{head}.{body}.{_encoded(signature)}"
+    return f"{head}.{body}.{_base64url(signature)}"
 
 
-def _encoded(data: bytes) -> str:
+def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

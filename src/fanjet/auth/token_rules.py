@@ -11,7 +11,7 @@ from .claim_paths import find_claim
 from .claim_patterns import claim_patterns
 from .claims import RegisteredClaims, read_audience, read_text, read_time
 from .errors import TokenInvalid, TokenSettingsError
-from .issuers import open_authorities
+from .issuers import issuer_lookup
 from .jwt import decode_json, parse_token
 from .static_keys import StaticKeys
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=RegisteredClaims)
 
-_NOTHING_NAMED: Final[Mapping[str, str]] = {}
+_NO_GROUPS: Final[Mapping[str, str]] = {}
 
 
-class Opened(Struct, Generic[C], frozen=True):
+class VerifiedToken(Struct, Generic[C], frozen=True):
     """What stands in a token that is genuine. Times are Unix seconds. `document`: the claims as they are written."""
 
     claims: C
@@ -67,16 +67,16 @@ class TokenRules:
         static = StaticKeys(config, clock)
         _check_alternatives(config)
         self._patterns = claim_patterns(config)
-        self._authorities, self.notices = open_authorities(config, static)
+        self._issuers, self.notices = issuer_lookup(config, static)
         self._skip_signature = skip_signature
         self._audience = config.audience
         self._issuer = config.issuer
         self._user_id_claim = config.user_id_claim
 
-    def open(self, text: str, decoder: DocumentDecoder[C]) -> Opened[C] | Awaitable[Opened[C]]:
+    def open(self, text: str, decoder: DocumentDecoder[C]) -> VerifiedToken[C] | Awaitable[VerifiedToken[C]]:
         """What the token says, later if a key has to be fetched first. Raises `TokenInvalid`, `KeysUnavailable`.
 
-        Whether the token has expired is left to `Opened.is_expired`.
+        Whether the token has expired is left to `VerifiedToken.is_expired`.
         """
         token = parse_token(text)
         claims = decode_json(token.claims, decoder)
@@ -85,28 +85,28 @@ class TokenRules:
         not_before = read_time(claims.nbf) if claims.nbf else None
         if claims.iat:
             read_time(claims.iat)
-        named = _NOTHING_NAMED if self._patterns is None else self._patterns.match(claims.iss, audience)
-        authority = self._authorities.find(claims.iss, audience)
+        groups = _NO_GROUPS if self._patterns is None else self._patterns.match(claims.iss, audience)
+        trusted = self._issuers.find(claims.iss, audience)
         user = self._custom_user(token.claims) if self._user_id_claim else claims.sub
-        opened = Opened(claims, user, audience, expires, not_before, token.claims, authority.mapping)
+        verified = VerifiedToken(claims, user, audience, expires, not_before, token.claims, trusted.mapping)
         if self._skip_signature:
-            return self._admit(opened, True)
-        accepted = authority.signatures.accepts(token, named)
-        if isinstance(accepted, bool):
-            return self._admit(opened, accepted)
-        return self._admit_later(opened, accepted)
+            return self._check_claims(verified, True)
+        is_genuine = trusted.verifier.verify(token, groups)
+        if isinstance(is_genuine, bool):
+            return self._check_claims(verified, is_genuine)
+        return self._check_claims_later(verified, is_genuine)
 
-    async def _admit_later(self, opened: Opened[C], accepted: Awaitable[bool]) -> Opened[C]:
-        return self._admit(opened, await accepted)
+    async def _check_claims_later(self, verified: VerifiedToken[C], is_genuine: Awaitable[bool]) -> VerifiedToken[C]:
+        return self._check_claims(verified, await is_genuine)
 
-    def _admit(self, opened: Opened[C], accepted: bool) -> Opened[C]:
-        if not accepted:
+    def _check_claims(self, verified: VerifiedToken[C], is_genuine: bool) -> VerifiedToken[C]:
+        if not is_genuine:
             raise TokenInvalid("wrong signature or no key for it")
-        if self._audience and self._audience not in opened.audience:
+        if self._audience and self._audience not in verified.audience:
             raise TokenInvalid("invalid audience")
-        if self._issuer and self._issuer != opened.claims.iss:
+        if self._issuer and self._issuer != verified.claims.iss:
             raise TokenInvalid("invalid issuer")
-        return opened
+        return verified
 
     def _custom_user(self, document: bytes) -> str:
         """The claim of the configured name, whose letter case counts: it is the operator's, not the contract's."""

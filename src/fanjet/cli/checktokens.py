@@ -14,7 +14,7 @@ from fanjet.auth import (
     TokenExpired,
     TokenInvalid,
     TokenSettingsError,
-    open_sections,
+    load_sections,
 )
 from fanjet.auth.jwt import parse_token
 from fanjet.channels.namespaces import Namespaces
@@ -46,7 +46,7 @@ def check(config: Config, words: list[str] | None, command: str, verdict: Verdic
     """Print the verdict and the payload, or what is wrong, which exits with status 1: keys that are none, the number of
     arguments, the token's form, the other settings, the token."""
     try:
-        sections: Sections | TokenSettingsError = _open_sections(config)
+        sections: Sections | TokenSettingsError = _load_sections(config)
     except PublicKeyError as error:
         fail(f"error: {error}")
     except TokenSettingsError as error:
@@ -78,8 +78,8 @@ async def subscription_verdict(sections: Sections, resolve: Resolve, text: str) 
     return f'valid subscription token for {described_user(token.user)} and channel "{token.channel}"'
 
 
-def _open_sections(config: Config) -> Sections:
-    return open_sections(config.client, separate=config.client.subscription_token.enabled)
+def _load_sections(config: Config) -> Sections:
+    return load_sections(config.client, separate=config.client.subscription_token.enabled)
 
 
 def _only(words: list[str] | None, command: str) -> str:

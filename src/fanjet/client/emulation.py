@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from fanjet.protocol.emulation import emulated_frame
+from fanjet.protocol.emulation import decode_emulation_data
 
 from .command_queue import CommandQueue
 
@@ -20,7 +20,7 @@ async def run_commands(session: SessionInterface, data: bytes) -> None:
     Raises `MalformedFrame` for data without a frame. A malformed frame closes the connection.
     """
     commands = RequestCommands(session)
-    commands.take(emulated_frame(session.transport.wire.codec, data))
+    commands.take(decode_emulation_data(session.transport.wire.codec, data))
     await commands.wait_done()
 
 

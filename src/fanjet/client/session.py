@@ -170,7 +170,7 @@ class Session(Outbox):
         labels = metrics.label_values(self.labels)
         self.metrics = metrics.of_client(self.transport.name, self.request_info.http, name, version, labels)
         if any(labels):
-            self.transport.wire = self.transport.wire.labelled(labels)
+            self.transport.wire = self.transport.wire.with_labels(labels)
         self.metrics.add_connection()
         self.context.node.metrics.added_clients.value += 1
 

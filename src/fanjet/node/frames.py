@@ -78,8 +78,8 @@ class PublicationFrames(Struct, eq=False, gc=False):
         publication = self.publication
         if codec.pushes_json and not (publication.is_json or info_is_json(publication.info)):
             return DISCONNECT_INAPPROPRIATE_PROTOCOL
-        patch, tried = (None, False) if fresh or self.base is None else (self._make_patch(), True)
-        message = codec.delta_push(prefix, publication, patch, tried=tried)
+        patch, attempted = (None, False) if fresh or self.base is None else (self._make_patch(), True)
+        message = codec.delta_push(prefix, publication, patch, attempted=attempted)
         if len(message) > self.limit:
             return DISCONNECT_SLOW
         return delivery.wire.frame(message), codec.size(message)

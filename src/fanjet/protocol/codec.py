@@ -61,11 +61,11 @@ class Codec(Protocol):
     def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
         """Encode a live publication. On JSON the caller has checked the payloads (`json_payload_ok`)."""
 
-    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
+    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, attempted: bool) -> bytes:
         """Encode a live publication for subscribers that negotiated delta (01 §10.2).
 
-        `patch` None sends the full payload; `tried` then says that there was a patch, but no shorter one, which decides
-        about fields on Protobuf. JSON sends full, too, when the patch is not UTF-8 (01 §17 FIX 1).
+        `patch` None sends the full payload. `attempted` says that a patch was computed but was not shorter; it decides
+        which fields Protobuf writes. JSON also sends the full payload if the patch is not UTF-8 (01 §17 FIX 1).
         """
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:

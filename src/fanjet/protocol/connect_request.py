@@ -12,17 +12,17 @@ from .messages import ConnectRequest
 _requests: Final = DocumentDecoder(ConnectRequest)
 
 
-def connect_request_of_json(data: bytes) -> ConnectRequest:
+def decode_json_connect_request(data: bytes) -> ConnectRequest:
     """The connect request that `data` begins with; what follows it is ignored. Raises `MalformedFrame`."""
     try:
         if not data.isascii():
             require_utf8(data)
-        return _requests.exact(data)
+        return _requests.decode_exact(data)
     except (MalformedJSON, DecodeError, RecursionError):
-        return _of_first_value(data)
+        return _decode_first_value(data)
 
 
-def _of_first_value(data: bytes) -> ConnectRequest:
+def _decode_first_value(data: bytes) -> ConnectRequest:
     start = skip_space(data, 0)
     try:
         return _requests.decode(data[start : skip_value(data, start)])

@@ -17,7 +17,7 @@ from .protobuf_encoding.decode import decode_emulation_request
 if TYPE_CHECKING:
     from .codec import Codec
 
-_decode_request: Final = DocumentDecoder(EmulationRequest).exact
+_decode_request: Final = DocumentDecoder(EmulationRequest).decode_exact
 _decode_text: Final = Decoder(str).decode
 
 
@@ -34,7 +34,7 @@ def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
             raise MalformedFrame from error
 
 
-def emulated_frame(codec: Codec, data: bytes) -> bytes:
+def decode_emulation_data(codec: Codec, data: bytes) -> bytes:
     """The commands that a request's `data` holds for a connection in this encoding: in JSON they are the text of a
     string. Raises `MalformedFrame`."""
     if not codec.pushes_json:

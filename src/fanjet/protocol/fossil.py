@@ -29,21 +29,21 @@ _PER_BLOCK: Final = 3
 _PER_HIT: Final = 16
 _PER_CANDIDATE: Final = 10
 _PER_WINDOW: Final = 2
-_PER_STRETCH: Final = 15
+_PER_CHUNK: Final = 15
 _PER_COPY_IN_PLACE: Final = 6
 
-_SMALL: Final = 1024
+_MAX_SMALL_SIZE: Final = 1024
 """Up to this length the rolling hash serves."""
-_LONG: Final = 4 * BLOCK
+_GOOD_COPY: Final = 4 * BLOCK
 """A copy of this length is taken without looking for a longer one."""
 _STRIDE: Final = BLOCK
 """So many windows are looked up before the work is counted."""
 _EXACT_RUN: Final = 512
 """After so many bytes without a match the windows are a few bytes apart: long copies are still found."""
 _SPARSE_STEP: Final = 5  # odd, so that all alignments to blocks come up
-_STRETCH: Final = 1024
+_CHUNK: Final = 1024
 """So many bytes are compared in place at a time."""
-_NEAR: Final = 4 * BLOCK
+_MAX_IN_PLACE_GAP: Final = 4 * BLOCK
 """What goes on in place within so many bytes is not looked for elsewhere."""
 _EQUAL: Final = re.compile(rb"\0{%d,}" % BLOCK)
 """Bytes of a difference between stretches that are worth a copy."""
@@ -53,22 +53,22 @@ class DeltaError(Exception):
     """A patch is malformed or does not fit the base."""
 
 
-class _TooMuchWorkError(Exception):
+class _WorkLimitExceededError(Exception):
     """Nothing is left to be spent."""
 
 
 class _Work:
     """What may still be spent."""
 
-    __slots__ = ("left",)
+    __slots__ = ("remaining",)
 
     def __init__(self, limit: int) -> None:
-        self.left = limit
+        self.remaining = limit
 
     def spend(self, units: int) -> None:
-        self.left -= units
-        if self.left < 0:
-            raise _TooMuchWorkError
+        self.remaining -= units
+        if self.remaining < 0:
+            raise _WorkLimitExceededError
 
 
 def create_delta(base: bytes, target: bytes) -> bytes:
@@ -139,7 +139,7 @@ def _segments(base: bytes, target: bytes, work: _Work) -> list[bytes]:
     """Return the literals and copies that make the target; once the work is spent, a literal for the rest."""
     parts: list[bytes] = []
     done = 0
-    with suppress(_TooMuchWorkError):
+    with suppress(_WorkLimitExceededError):
         for start, length, offset in _copies(base, target, work):
             if start > done:
                 parts += (_digits(start - done), b":", target[done:start])
@@ -165,14 +165,16 @@ def _copies(base: bytes, target: bytes, work: _Work) -> Iterator[_Copy]:
     """Yield what to copy, in the order of the target."""
     if len(base) <= BLOCK:
         return
-    matcher: _Matcher = (_Buckets if max(len(base), len(target)) <= _SMALL else _Blocks)(base, target, work)
+    matcher: _Matcher = (_RollingHashMatcher if max(len(base), len(target)) <= _MAX_SMALL_SIZE else _BlockMatcher)(
+        base, target, work
+    )
     done = 0
     while done + BLOCK < len(target) and (copy := matcher.next_copy(done)) is not None:
         yield copy
         done = copy[0] + copy[1]
 
 
-class _Buckets:
+class _RollingHashMatcher:
     """For small payloads: blocks by rolling hash in a table of one bucket per block, collisions included."""
 
     __slots__ = ("_base", "_buckets", "_hashes", "_target", "_work")
@@ -203,7 +205,7 @@ class _Buckets:
         return None
 
 
-class _Blocks:
+class _BlockMatcher:
     """For large payloads: comparison in place, else the blocks themselves in a dictionary.
 
     Payloads repeat themselves, so a block often lies in many places. Those are preferred that continue where the last
@@ -211,28 +213,28 @@ class _Blocks:
     is only taken if no longer one begins within the next block.
     """
 
-    __slots__ = ("_base", "_difference", "_places", "_shift", "_start", "_target", "_work")
+    __slots__ = ("_base", "_difference", "_positions", "_shift", "_start", "_target", "_work")
 
     def __init__(self, base: bytes, target: bytes, work: _Work) -> None:
         self._base, self._target, self._work = base, target, work
         self._shift = 0
         self._difference = b""
         self._start = 0  # of what of the target the difference is about
-        self._places: dict[bytes, list[int]] = {}
+        self._positions: dict[bytes, list[int]] = {}
 
     def next_copy(self, done: int) -> _Copy | None:
         """Return one that goes on in place, or one that the index finds."""
-        return self._copy_in_place(done) or self._copy_from_anywhere(done)
+        return self._copy_in_place(done) or self._copy_from_index(done)
 
     def _copy_in_place(self, done: int) -> _Copy | None:
         """Return where target and base soon agree again, each as far behind the last long copy as the other."""
         at = done - self._start
-        if not 0 <= at <= len(self._difference) - _NEAR:
+        if not 0 <= at <= len(self._difference) - _MAX_IN_PLACE_GAP:
             self._compare(done)
             at = 0
         self._work.spend(_PER_COPY_IN_PLACE)
         equal = _EQUAL.search(self._difference, at)
-        if equal is None or equal.start() - at > _NEAR:
+        if equal is None or equal.start() - at > _MAX_IN_PLACE_GAP:
             return None
         length = equal.end() - equal.start()
         position = self._start + equal.start()
@@ -243,63 +245,65 @@ class _Blocks:
 
     def _compare(self, start: int) -> None:
         """Compare a stretch of the target from `start` on with the base, in place."""
-        self._work.spend(_PER_STRETCH)
+        self._work.spend(_PER_CHUNK)
         source = start + self._shift
-        theirs, ours = self._target[start : start + _STRETCH], self._base[source : source + _STRETCH]
-        size = min(len(theirs), len(ours)) if source >= 0 else 0
-        difference = int.from_bytes(theirs[:size], "big") ^ int.from_bytes(ours[:size], "big")
+        target_slice, base_slice = self._target[start : start + _CHUNK], self._base[source : source + _CHUNK]
+        size = min(len(target_slice), len(base_slice)) if source >= 0 else 0
+        difference = int.from_bytes(target_slice[:size], "big") ^ int.from_bytes(base_slice[:size], "big")
         self._difference = difference.to_bytes(size, "big")
         self._start = start
 
-    def _copy_from_anywhere(self, done: int) -> _Copy | None:
-        if not self._places:
+    def _copy_from_index(self, done: int) -> _Copy | None:
+        if not self._positions:
             self._index()
         best: _Copy | None = None
         until = len(self._target)
-        for position, sources in self._hits(done):
+        for position, sources in self._matching_windows(done):
             if position > until:
                 break
             copy = _longest(self._base, sources, self._target, position, done)
             if copy is not None and (best is None or copy[1] > best[1]):
                 best = copy
-                if best[1] >= _LONG:
-                    self._move(best[2] - best[0])
+                if best[1] >= _GOOD_COPY:
+                    self._set_shift(best[2] - best[0])
                     break
                 until = min(until, position + BLOCK)
         return best
 
     def _index(self) -> None:
-        base, places = self._base, self._places
+        base, positions_of = self._base, self._positions
         self._work.spend(_PER_BLOCK * len(base) // BLOCK)
         for at in range(0, len(base) - BLOCK, BLOCK):
-            places.setdefault(base[at : at + BLOCK], []).append(at)
+            positions_of.setdefault(base[at : at + BLOCK], []).append(at)
 
-    def _move(self, shift: int) -> None:
+    def _set_shift(self, shift: int) -> None:
         """From now on the base is compared so far ahead of the target."""
         if shift != self._shift:
             self._shift = shift
             self._difference = b""
 
-    def _hits(self, done: int) -> Iterator[tuple[int, list[int]]]:
+    def _matching_windows(self, done: int) -> Iterator[tuple[int, list[int]]]:
         """Yield the windows of the target from `done` on that the base has, and where it has them."""
         last = len(self._target) - BLOCK
         dense_end = min(done + _EXACT_RUN, last + 1)
         for start in range(done, dense_end, _STRIDE):
-            yield from self._hits_among(range(start, min(start + _STRIDE, dense_end)))
+            yield from self._matching_windows_among(range(start, min(start + _STRIDE, dense_end)))
         for start in range(dense_end, last + 1, _STRIDE * _SPARSE_STEP):
-            yield from self._hits_among(range(start, min(start + _STRIDE * _SPARSE_STEP, last + 1), _SPARSE_STEP))
+            yield from self._matching_windows_among(
+                range(start, min(start + _STRIDE * _SPARSE_STEP, last + 1), _SPARSE_STEP)
+            )
 
-    def _hits_among(self, positions: range) -> Iterator[tuple[int, list[int]]]:
-        base, target, places, shift = self._base, self._target, self._places, self._shift
+    def _matching_windows_among(self, positions: range) -> Iterator[tuple[int, list[int]]]:
+        base, target, positions_of, shift = self._base, self._target, self._positions, self._shift
         self._work.spend(_PER_WINDOW * len(positions))
         for position in positions:
             window = target[position : position + BLOCK]
             expected = position + shift
             if expected >= 0 and base[expected : expected + BLOCK] == window:
                 sources = [expected]
-            elif (known := places.get(window)) is not None:
-                nearest = bisect_left(known, expected)
-                sources = known[max(nearest - 1, 0) : nearest + 1]
+            elif (candidates := positions_of.get(window)) is not None:
+                nearest = bisect_left(candidates, expected)
+                sources = candidates[max(nearest - 1, 0) : nearest + 1]
             else:
                 continue
             self._work.spend(_PER_HIT + _PER_CANDIDATE * len(sources))
@@ -342,12 +346,12 @@ def _common_prefix(base: bytes, source: int, target: bytes, position: int) -> in
     same, step = 0, 32
     while same < limit:
         step = min(step, limit - same)
-        ours, theirs = (
+        base_slice, target_slice = (
             base[source + same : source + same + step],
             target[position + same : position + same + step],
         )
-        if ours != theirs:
-            difference = int.from_bytes(ours, "big") ^ int.from_bytes(theirs, "big")
+        if base_slice != target_slice:
+            difference = int.from_bytes(base_slice, "big") ^ int.from_bytes(target_slice, "big")
             return same + step - (difference.bit_length() + 7) // 8
         same += step
         step *= 2
@@ -359,10 +363,10 @@ def _common_suffix(base: bytes, source: int, target: bytes, position: int, limit
     same, step = 0, 32
     while same < limit:
         step = min(step, limit - same)
-        ours = base[source - same - step : source - same]
-        theirs = target[position - same - step : position - same]
-        if ours != theirs:
-            difference = int.from_bytes(ours, "little") ^ int.from_bytes(theirs, "little")
+        base_slice = base[source - same - step : source - same]
+        target_slice = target[position - same - step : position - same]
+        if base_slice != target_slice:
+            difference = int.from_bytes(base_slice, "little") ^ int.from_bytes(target_slice, "little")
             return same + step - (difference.bit_length() + 7) // 8
         same += step
         step *= 2

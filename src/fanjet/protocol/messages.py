@@ -18,12 +18,12 @@ Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 UInt64 = Annotated[int, Meta(ge=0)]
-"""Bounded above by `refuse_above_uint64`: msgspec knows no bound beyond 2**63 - 1."""
+"""Bounded above by `require_uint64`: msgspec knows no bound beyond 2**63 - 1."""
 
 NO_PAYLOAD = Raw()
 
 
-def refuse_above_uint64(number: int) -> None:
+def require_uint64(number: int) -> None:
     """Raise ValueError, which decoding reports as a wrong value, for what a uint64 field cannot hold."""
     if number >= 2**64:
         raise ValueError("Expected `int` < 2**64")
@@ -66,7 +66,7 @@ class SubscribeRequest(Document, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         if self.offset:
-            refuse_above_uint64(self.offset)
+            require_uint64(self.offset)
 
 
 class ConnectRequest(Document, frozen=True, gc=False):
@@ -119,7 +119,7 @@ class HistoryRequest(Document, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         if self.since is not None:
-            refuse_above_uint64(self.since.offset)
+            require_uint64(self.since.offset)
 
 
 class PingRequest(Document, frozen=True, gc=False):
@@ -152,7 +152,7 @@ class KeyedItem(Document, frozen=True, gc=False):
     version: UInt64 = 0
 
     def __post_init__(self) -> None:
-        refuse_above_uint64(self.version)
+        require_uint64(self.version)
 
 
 class TrackBatch(Document, frozen=True, gc=False):
@@ -221,7 +221,7 @@ class SubscribeResult(Struct, frozen=True, omit_defaults=True):
     type: int = 0
 
 
-SUBSCRIBED: Final = SubscribeResult()
+EMPTY_SUBSCRIBE_RESULT: Final = SubscribeResult()
 """That there is nothing more to tell, as with most."""
 
 
@@ -258,7 +258,7 @@ class ConnectPush(Struct, frozen=True, omit_defaults=True):
     time: int = 0
 
     @classmethod
-    def of(cls, result: ConnectResult) -> "ConnectPush":
+    def from_result(cls, result: ConnectResult) -> "ConnectPush":
         """The same as a push."""
         return cls(**{name: getattr(result, name) for name in cls.__struct_fields__})
 

@@ -299,9 +299,9 @@ PUSH_FIELDS: Final[dict[type[Struct], tuple[int, str]]] = {
 """Where a push holds its body."""
 
 
-def fields_to_write(message: type[Struct], leave_out: frozenset[str] = frozenset()) -> tuple[Field, ...]:
+def fields_except(message: type[Struct], exclude: frozenset[str] = frozenset()) -> tuple[Field, ...]:
     """Return the fields of a message without those named."""
-    return tuple(field for field in SCHEMA[message] if field.name not in leave_out)
+    return tuple(field for field in SCHEMA[message] if field.name not in exclude)
 
 
 def values_getter(fields: Sequence[Field]) -> Callable[[Any], tuple[Any, ...]]:

@@ -25,33 +25,33 @@ class InvalidFilter(Exception):  # noqa: N818 (says what is wrong, like the prot
 class TagsFilter:
     """A valid filter. Raises `InvalidFilter` for others.
 
-    `narrowing`: the filter that a `narrowed` one has been joined with.
+    `intersected_with`: the filter that a `intersection` one has been joined with.
     """
 
-    __slots__ = ("_hash", "_key", "_predicate", "narrowing")
+    __slots__ = ("_hash", "_key", "_predicate", "intersected_with")
 
     def __init__(self, node: FilterNode) -> None:
         self._predicate = _compile(node, 1)
-        self._key = _identity(node)
+        self._key = _filter_key(node)
         self._hash = hash(self._key)
-        self.narrowing: TagsFilter | None = None
+        self.intersected_with: TagsFilter | None = None
 
-    def narrowed(self, other: "TagsFilter | None") -> "TagsFilter":
+    def intersection(self, other: "TagsFilter | None") -> "TagsFilter":
         """This filter, and then the other one: both must pass."""
         if other is None:
             return self
         both = TagsFilter.__new__(TagsFilter)
         both._predicate = _and([self._predicate, other._predicate])
-        both._key = ("narrowed", self._key, other._key)
+        both._key = ("intersection", self._key, other._key)
         both._hash = hash(both._key)
-        both.narrowing = other
+        both.intersected_with = other
         return both
 
     def matches(self, tags: Tags | None) -> bool:
         """Return whether a publication with these tags is wanted."""
         return self._predicate(_NO_TAGS if tags is None else tags)
 
-    def passing(self, publications: Iterable[Publication]) -> list[Publication]:
+    def matching(self, publications: Iterable[Publication]) -> list[Publication]:
         """Those that are wanted."""
         return [publication for publication in publications if self.matches(publication.tags)]
 
@@ -62,10 +62,10 @@ class TagsFilter:
         return self._hash
 
 
-def _identity(node: FilterNode) -> tuple[object, ...]:
+def _filter_key(node: FilterNode) -> tuple[object, ...]:
     """Return what decides about a valid filter's meaning, fields without a say left out."""
     if node.op:
-        return (node.op, *[_identity(child) for child in node.nodes if child is not None])
+        return (node.op, *[_filter_key(child) for child in node.nodes if child is not None])
     return (node.cmp, node.key, node.val, *node.vals)
 
 

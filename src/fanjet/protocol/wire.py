@@ -13,7 +13,7 @@ class WireFormat:
     """
 
     __slots__ = (
-        "_labelled",
+        "_by_labels",
         "codec",
         "frame",
         "labels",
@@ -39,7 +39,7 @@ class WireFormat:
         """What the transport is called that it belongs to: messages are counted by it."""
         self.labels: tuple[str, ...] = ()
         """Values of those labels of connections that messages are counted by, too."""
-        self._labelled: dict[tuple[str, ...], WireFormat] = {}
+        self._by_labels: dict[tuple[str, ...], WireFormat] = {}
         self.codec = codec
         self.frame = frame
         """Turns one message into the bytes to be written: header, delimiter, compression."""
@@ -52,13 +52,13 @@ class WireFormat:
         self.malformed = malformed
         """How commands that cannot be decoded end the connection (01 §2.4)."""
 
-    def labelled(self, labels: tuple[str, ...]) -> "WireFormat":
+    def with_labels(self, labels: tuple[str, ...]) -> "WireFormat":
         """The same format for connections with these labels. Interned, too."""
-        wire = self._labelled.get(labels)
+        wire = self._by_labels.get(labels)
         if wire is None:
             wire = WireFormat(self.name, self.codec, self.frame, transport=self.transport, malformed=self.malformed)
             wire.labels = labels
-            self._labelled[labels] = wire
+            self._by_labels[labels] = wire
         return wire
 
     def __repr__(self) -> str:

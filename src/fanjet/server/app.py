@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fanjet import __version__
 from fanjet.admin.console.endpoints import ConsoleEndpoints
-from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, open_sections
+from fanjet.auth import ConnectionVerifier, SubscriptionVerifier, TokenSettingsError, load_sections
 from fanjet.channels.namespaces import Namespaces
 from fanjet.client.context import ClientContext
 from fanjet.client.settings import ClientSettings
@@ -149,7 +149,7 @@ class Server:
     def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
         """Raises `TokenSettingsError`. A reload does not change whether subscription tokens have a separate section
         (04 §4)."""
-        sections = open_sections(client, separate=self._loaded.config.client.subscription_token.enabled)
+        sections = load_sections(client, separate=self._loaded.config.client.subscription_token.enabled)
         write_notices(sections.notices)
         resolve = self._node.resolve
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanjet.auth import TokenSettingsError, open_sections, refusal_message
+from fanjet.auth import TokenSettingsError, load_sections, startup_error_message
 from fanjet.config.unsupported import refuse_unsupported
 from fanjet.config.validation import validate
 from fanjet.config.validation.startup import StartupProblem, startup_problems
@@ -29,6 +29,6 @@ def all_startup_problems(config: Config) -> Iterator[StartupProblem]:
 def _token_problems(config: Config) -> Iterator[StartupProblem]:
     """Problems with the keys of token verification."""
     try:
-        open_sections(config.client, separate=config.client.subscription_token.enabled)
+        load_sections(config.client, separate=config.client.subscription_token.enabled)
     except TokenSettingsError as error:
-        yield StartupProblem(refusal_message(error), {"key": error.key, "error": error})
+        yield StartupProblem(startup_error_message(error), {"key": error.key, "error": error})

@@ -8,7 +8,7 @@ from fanjet.client.unidirectional import UnidirectionalSession
 from fanjet.net.http1.response import TEXT
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_SHUTDOWN, ERROR_INTERNAL, Error
-from fanjet.protocol.connect_request import connect_request_of_json
+from fanjet.protocol.connect_request import decode_json_connect_request
 from fanjet.protocol.json_encoding.codec import UNIDIRECTIONAL_JSON
 
 from .response_stream import ResponseStreamTransport, wire_format
@@ -122,7 +122,7 @@ class UniStreamEndpoint:
     def _connect(self, exchange: Exchange, admitted: AdmittedRequest, text: bytes) -> None:
         """Start a session with this connect request, or respond 400."""
         try:
-            request = connect_request_of_json(text)
+            request = decode_json_connect_request(text)
         except MalformedFrame:
             exchange.respond(400, headers=admitted.headers)
             return

@@ -9,7 +9,7 @@ from fanjet.client.unidirectional import UnidirectionalSession
 from fanjet.net.websocket.frames import deflated_text_frame, text_frame
 from fanjet.protocol.codec import MalformedFrame
 from fanjet.protocol.codes import DISCONNECT_BAD_REQUEST
-from fanjet.protocol.connect_request import connect_request_of_json
+from fanjet.protocol.connect_request import decode_json_connect_request
 from fanjet.protocol.json_encoding.codec import UNIDIRECTIONAL_JSON
 from fanjet.protocol.wire import WireFormat
 
@@ -82,7 +82,7 @@ class UniWebSocketTransport(WebSocketTransport):
         if self._request is not None or not isinstance(self._session, UnidirectionalSession):
             return
         try:
-            self._request = connect_request_of_json(payload)
+            self._request = decode_json_connect_request(payload)
         except MalformedFrame:
             self.end(DISCONNECT_BAD_REQUEST)
         else:

@@ -8,7 +8,7 @@ from fanjet.net.http1.response import NO_SNIFFING, TEXT
 from fanjet.net.query import query_value
 from fanjet.net.websocket.handshake import offers_deflate
 from fanjet.protocol.codec import MalformedFrame
-from fanjet.protocol.connect_request import connect_request_of_json
+from fanjet.protocol.connect_request import decode_json_connect_request
 
 from .uni_websocket import (
     JOINED,
@@ -66,7 +66,7 @@ def _request_of_query(query: bytes) -> ConnectRequest | None:
     text = query_value(query, b"cf_connect")
     if not text:
         return None
-    wanted = connect_request_of_json(text)
+    wanted = decode_json_connect_request(text)
     return None if text.lstrip().startswith(b"null") else wanted
 
 

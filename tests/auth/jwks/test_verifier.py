@@ -16,7 +16,7 @@ KEYS = [key_of(signer, kid) for kid, signer in SIGNERS.items()]
 
 
 async def verdict(verifier, text, named=None):
-    accepted = verifier.accepts(parse_token(text), named or {})
+    accepted = verifier.verify(parse_token(text), named or {})
     return accepted if isinstance(accepted, bool) else await accepted
 
 
@@ -35,15 +35,15 @@ async def test_a_key_that_is_here_verifies_at_once():
     async with key_server(*KEYS) as server:
         verifier = JWKSVerifier(Endpoint(server.url, "key"))
         await verdict(verifier, token(RSA, {}, kid="rsa"))
-        assert verifier.accepts(parse_token(token(RSA, {}, kid="rsa")), {}) is True
-        assert verifier.accepts(parse_token(token(rsa_signer(1), {}, kid="rsa")), {}) is False
+        assert verifier.verify(parse_token(token(RSA, {}, kid="rsa")), {}) is True
+        assert verifier.verify(parse_token(token(rsa_signer(1), {}, kid="rsa")), {}) is False
 
 
 @pytest.mark.parametrize("header", [{}, {"kid": ""}, {"kid": None}])
 async def test_a_token_must_name_its_key(header):
     verifier = JWKSVerifier(Endpoint("http://127.0.0.1:1/", "key"))
     with pytest.raises(TokenInvalid, match="kid"):
-        verifier.accepts(parse_token(token(RSA, {}, **header)), {})
+        verifier.verify(parse_token(token(RSA, {}, **header)), {})
 
 
 async def test_secrets_are_not_published(forge):

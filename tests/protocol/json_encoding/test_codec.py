@@ -441,8 +441,8 @@ def test_lone_surrogates_leave_as_replacement_characters() -> None:
 # ---------------------------------------------------------------------------------------------- delta
 
 
-def pushed_with_delta(publication: Publication, patch: bytes | None, *, tried: bool = True) -> dict[str, Any]:
-    message = JSON.delta_push(JSON.publication_prefix("x"), publication, patch, tried=tried)
+def pushed_with_delta(publication: Publication, patch: bytes | None, *, attempted: bool = True) -> dict[str, Any]:
+    message = JSON.delta_push(JSON.publication_prefix("x"), publication, patch, attempted=attempted)
     assert b"\n" not in message
     pub: dict[str, Any] = json.loads(message)["push"]["pub"]
     return pub
@@ -461,8 +461,8 @@ def test_a_full_payload_beside_deltas_is_a_string() -> None:
         "removed": True,
         "score": 1,
     }
-    assert pushed_with_delta(publication, None, tried=False) == expected
-    assert pushed_with_delta(publication, None, tried=True) == expected
+    assert pushed_with_delta(publication, None, attempted=False) == expected
+    assert pushed_with_delta(publication, None, attempted=True) == expected
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,9 @@ def outcome(decode: Any, text: str) -> Any:
 def test_letter_case_of_keys_changes_nothing(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(TYPES))
     document = data.draw(objects_of(kind))
-    exact = written(document, lambda name: name)
+    decode_exact = written(document, lambda name: name)
     other = written(document, lambda name: recased(data.draw, name))
-    expected = outcome(DECODERS[kind].decode, exact)
+    expected = outcome(DECODERS[kind].decode, decode_exact)
     assert expected is not MalformedJSON
     assert outcome(DECODERS[kind].decode, other) == expected
     assert outcome(lambda text: lenient_decoder.decode(text, kind), other) == expected

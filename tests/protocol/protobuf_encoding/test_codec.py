@@ -311,15 +311,15 @@ PUBLICATION = Publication(
 
 
 @pytest.mark.parametrize(
-    ("patch", "tried", "kept"),
+    ("patch", "attempted", "kept"),
     [
-        pytest.param(None, False, True, id="not-tried-keeps-epoch-and-version"),
-        pytest.param(None, True, False, id="tried-drops-them"),
+        pytest.param(None, False, True, id="not-attempted-keeps-epoch-and-version"),
+        pytest.param(None, True, False, id="attempted-drops-them"),
         pytest.param(b"\xffpatch", True, False, id="patch-drops-them"),
     ],
 )
-def test_delta_push(pb: Any, patch: bytes | None, tried: bool, kept: bool) -> None:
-    frame = PROTOBUF.delta_push(PROTOBUF.publication_prefix("", 9), PUBLICATION, patch, tried=tried)
+def test_delta_push(pb: Any, patch: bytes | None, attempted: bool, kept: bool) -> None:
+    frame = PROTOBUF.delta_push(PROTOBUF.publication_prefix("", 9), PUBLICATION, patch, attempted=attempted)
     push = message_of(pb, frame).push
     assert (push.id, push.channel) == (9, "")
     assert (push.pub.data, push.pub.delta) == ((b"payload", False) if patch is None else (patch, True))

@@ -61,7 +61,7 @@ class Provider:
 
     def __init__(self, settings: Oidc) -> None:
         self._settings = settings
-        self._keys = Keyring(download, unmarked=True)
+        self._keys = Keyring(download, without_use=True)
         self._metadata: ProviderMetadata | None = None
         self._refresh_at = 0.0
         self._discovery: asyncio.Task[None] | None = None

@@ -35,14 +35,14 @@ class Endpoint:
             reason = f"endpoint must have http:// or https:// scheme, got: {without_password(template)}"
             raise TokenSettingsError(key, f"error creating JWK manager: {reason}")
 
-    def resolve(self, named: Mapping[str, str]) -> str:
+    def resolve(self, groups: Mapping[str, str]) -> str:
         """Insert the values as they are; a name that no group has stands for nothing.
 
         Values come from tokens that nobody has verified yet. Raises `TokenInvalid` when they lead elsewhere.
         """
         url = self._template
         if self.placeholders:
-            url = _placeholder.sub(lambda found: named.get(found[1], ""), url)
+            url = _placeholder.sub(lambda found: groups.get(found[1], ""), url)
         if not _has_clean_path(url):
             raise TokenInvalid("the address of the key set is invalid, or its path would have to be cleaned")
         return url

@@ -60,12 +60,12 @@ class _Set(Document, frozen=True):
 _decoder: Final = DocumentDecoder(_Set)
 
 
-def read_key_set(document: bytes, *, unmarked: bool = False) -> dict[str, Checks]:
-    """The keys for signatures, by their id; also those that do not say what they are for, if `unmarked`. Raises
+def read_key_set(document: bytes, *, without_use: bool = False) -> dict[str, Checks]:
+    """The keys for signatures, by their id; also those that do not say what they are for, if `without_use`. Raises
     `MalformedKeySet`."""
     try:
         keys = decode_json(document, _decoder).keys
-        wanted = (SIGNATURES, "") if unmarked else (SIGNATURES,)
+        wanted = (SIGNATURES, "") if without_use else (SIGNATURES,)
         read = {key.kid: checks for key in keys for checks in [_checks(key)] if key.use in wanted}
     except TokenInvalid as error:
         raise MalformedKeySet(str(error)) from None
@@ -78,18 +78,18 @@ def _checks(key: JSONWebKey) -> Checks:
     """What a key verifies. Raises `MalformedKeySet`, and `TokenInvalid` where base64 is wrong."""
     match key.kty:
         case "RSA":
-            return _only(key.alg, _rsa(key))
+            return _restrict_to(key.alg, _rsa(key))
         case "EC":
-            return _only(key.alg, _elliptic(key))
+            return _restrict_to(key.alg, _ec(key))
         case "OKP":
-            return _octets(key)
+            return _okp(key)
         case "oct":
             _bytes("k", key.k)
             return UNUSABLE
     raise MalformedKeySet(f"unknown key type: {key.kty}")
 
 
-def _only(algorithm: str, checks: Checks) -> Checks:
+def _restrict_to(algorithm: str, checks: Checks) -> Checks:
     """Of what the key could verify, only what it says it is for, if it says so."""
     if not algorithm:
         return checks
@@ -109,7 +109,7 @@ def _rsa(key: JSONWebKey) -> Checks:
         return UNUSABLE
 
 
-def _elliptic(key: JSONWebKey) -> Checks:
+def _ec(key: JSONWebKey) -> Checks:
     curve = CURVES.get(key.crv)
     if curve is None:
         raise MalformedKeySet(f"unknown elliptic curve {key.crv}")
@@ -135,7 +135,7 @@ def _private_number(value: str, size: int) -> int:
     return int.from_bytes(octets)
 
 
-def _octets(key: JSONWebKey) -> Checks:
+def _okp(key: JSONWebKey) -> Checks:
     """Of these curves only Ed25519 signs, always with EdDSA."""
     if key.crv not in OKP_KEY_SIZES:
         raise MalformedKeySet(f"unknown curve {key.crv}")

@@ -35,30 +35,30 @@ class _Key:
 
 @dataclass(slots=True)
 class _Address:
-    """What is known about one address. `full_at`: when all fetches are allowed again, were there no more."""
+    """What is known about one address. `bucket_full_at`: when all fetches are allowed again, were there no more."""
 
-    full_at: float
+    bucket_full_at: float
     fetch: asyncio.Task[None] | None = None
     down: bool = False
 
-    def may_fetch(self, now: float) -> bool:
+    def try_acquire_fetch(self, now: float) -> bool:
         """Take one of the allowed fetches, if there is one."""
-        full_at = max(self.full_at, now) + SECONDS_PER_FETCH
-        if full_at - now > FETCHES_AT_ONCE * SECONDS_PER_FETCH:
+        bucket_full_at = max(self.bucket_full_at, now) + SECONDS_PER_FETCH
+        if bucket_full_at - now > FETCHES_AT_ONCE * SECONDS_PER_FETCH:
             return False
-        self.full_at = full_at
+        self.bucket_full_at = bucket_full_at
         return True
 
 
 class Keyring:
-    """Keys by address and key id: the same id at another address is another key. `unmarked`: see `read_key_set`."""
+    """Keys by address and key id: the same id at another address is another key. `without_use`: see `read_key_set`."""
 
     def __init__(
-        self, download: Download, clock: Callable[[], float] = time.monotonic, *, unmarked: bool = False
+        self, download: Download, clock: Callable[[], float] = time.monotonic, *, without_use: bool = False
     ) -> None:
         self._download = download
         self._clock = clock
-        self._unmarked = unmarked
+        self._without_use = without_use
         self._keys: dict[tuple[str, str], _Key] = {}
         self._addresses: dict[str, _Address] = {}
 
@@ -81,7 +81,7 @@ class Keyring:
         address = self._addresses.get(url)
         if address is None:
             address = self._addresses[url] = _Address(self._clock())
-        if address.fetch is None and address.may_fetch(self._clock()):
+        if address.fetch is None and address.try_acquire_fetch(self._clock()):
             address.fetch = asyncio.get_running_loop().create_task(self._refresh(url, address))
         if address.fetch is not None:
             await asyncio.shield(address.fetch)
@@ -95,19 +95,19 @@ class Keyring:
     async def _refresh(self, url: str, address: _Address) -> None:
         """Take all keys of the address over. What goes wrong is logged and found in `address`."""
         try:
-            keys = read_key_set(await self._download(url), unmarked=self._unmarked)
+            keys = read_key_set(await self._download(url), without_use=self._without_use)
         except (EndpointDown, MalformedKeySet) as error:
             address.down = isinstance(error, EndpointDown)
             log.warn("error fetching key set", endpoint=without_password(url), error=error)
         else:
             address.down = False
             now = self._clock()
-            self._forget(now)
+            self._evict_expired(now)
             self._keys.update({(url, key_id): _Key(checks, now + LIFETIME) for key_id, checks in keys.items()})
         finally:
             address.fetch = None
 
-    def _forget(self, now: float) -> None:
+    def _evict_expired(self, now: float) -> None:
         """Drop the keys that nobody has used for long, and addresses of which nothing has to be remembered."""
-        self._keys = {place: key for place, key in self._keys.items() if key.expires > now}
-        self._addresses = {url: one for url, one in self._addresses.items() if one.fetch or one.full_at > now}
+        self._keys = {location: key for location, key in self._keys.items() if key.expires > now}
+        self._addresses = {url: one for url, one in self._addresses.items() if one.fetch or one.bucket_full_at > now}

@@ -19,19 +19,19 @@ class JWKSVerifier:
         self._endpoint = endpoint
         self._keyring = Keyring(partial(download, tls=tls))
 
-    def accepts(self, token: Token, named: Mapping[str, str]) -> bool | Awaitable[bool]:
+    def verify(self, token: Token, groups: Mapping[str, str]) -> bool | Awaitable[bool]:
         """Whether the signature is right; later when the key has to be fetched. Raises `TokenInvalid` for a token
         that names no key, or one that cannot be fetched; the latter, and `KeysUnavailable`, possibly later, too."""
         if not token.key_id:
             raise TokenInvalid("kid is not provided")
-        url = self._endpoint.resolve(named)
+        url = self._endpoint.resolve(groups)
         key = self._keyring.find(url, token.key_id)
-        return self._accepts_later(url, token) if key is None else _accepts(key, token)
+        return self._fetch_and_verify(url, token) if key is None else _verify(key, token)
 
-    async def _accepts_later(self, url: str, token: Token) -> bool:
-        return _accepts(await self._keyring.fetch(url, token.key_id), token)
+    async def _fetch_and_verify(self, url: str, token: Token) -> bool:
+        return _verify(await self._keyring.fetch(url, token.key_id), token)
 
 
-def _accepts(key: Checks, token: Token) -> bool:
+def _verify(key: Checks, token: Token) -> bool:
     check = key.get(token.algorithm)
     return check is not None and check(token.signed, token.signature)

@@ -42,7 +42,7 @@ async def history(session: SessionInterface, command_id: int, request: HistoryRe
     )
     publications: Sequence[Publication] = read.publications
     if subscription is not None and subscription.options.server_tags_filter is not None:
-        publications = subscription.options.server_tags_filter.passing(publications)
+        publications = subscription.options.server_tags_filter.matching(publications)
     session.reply(command_id, HistoryResult(publications, read.top.epoch, read.top.offset), request.channel)
 
 

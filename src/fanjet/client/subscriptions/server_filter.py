@@ -41,8 +41,10 @@ def replace_server_filter(
     options, delivery = subscription.options, subscription.delivery
     if server_filter is None or server_filter == options.server_tags_filter:
         return
-    narrowing = delivery.tags_filter
-    if options.server_tags_filter is not None and narrowing is not None:
-        narrowing = narrowing.narrowing
+    client_filter = delivery.tags_filter
+    if options.server_tags_filter is not None and client_filter is not None:
+        client_filter = client_filter.intersected_with
     subscription.options = replace(options, server_tags_filter=server_filter)
-    session.context.node.hub.change(subscription, replace(delivery, tags_filter=server_filter.narrowed(narrowing)))
+    session.context.node.hub.change(
+        subscription, replace(delivery, tags_filter=server_filter.intersection(client_filter))
+    )

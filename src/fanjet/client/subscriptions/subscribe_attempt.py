@@ -21,7 +21,7 @@ from fanjet.protocol.codes import (
     Disconnected,
     ReplyError,
 )
-from fanjet.protocol.messages import SUBSCRIBED, SubscribeResult
+from fanjet.protocol.messages import EMPTY_SUBSCRIBE_RESULT, SubscribeResult
 from fanjet.protocol.publication import StreamPosition
 from fanjet.telemetry.logging import get_logger
 
@@ -101,7 +101,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         """Start an attempt: the channel is taken on this connection from now on."""
         tags_filter = params.tags_filter
         if options.server_tags_filter is not None:
-            tags_filter = options.server_tags_filter.narrowed(tags_filter)
+            tags_filter = options.server_tags_filter.intersection(tags_filter)
         make_delivery = _shared_delivery if tags_filter is None else Delivery
         delivery = make_delivery(
             session.transport.wire,
@@ -192,7 +192,7 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         if self._history is not None:
             recovered, offset = self._recover(self._history)
         elif self._params is DEFAULT_PARAMS and not (options.data or subscription.expire_at or self._recovering):
-            return SUBSCRIBED
+            return EMPTY_SUBSCRIBE_RESULT
         left = self._seconds_left()
         return SubscribeResult(
             expires=left > 0,

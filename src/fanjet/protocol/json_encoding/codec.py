@@ -11,7 +11,7 @@ from ..codec import Codec, MalformedFrame
 from ..codes import Error
 from ..fossil import consecutive_deltas
 from ..messages import (
-    SUBSCRIBED,
+    EMPTY_SUBSCRIBE_RESULT,
     Command,
     ConnectPush,
     ConnectResult,
@@ -30,7 +30,7 @@ _NEWLINE: Final = 0x0A
 """As a number: looking for it in bytes takes a tenth of the time that the search for `b"\\n"` takes."""
 
 _commands: Final = DocumentDecoder(Command)
-_decode_command: Final = _commands.exact
+_decode_command: Final = _commands.decode_exact
 _write: Final = Encoder().encode
 _EMPTY_REPLIES: Final = {
     PublishResult: b'{"id":%d,"publish":{}}',
@@ -50,10 +50,10 @@ def _verbatim(payload: bytes) -> bytes:
 
 # A publication without its data, which is written in front of the rest: live, live beside delta-encoded data, and in a
 # recovered list with delta (01 §10.2).
-_BESIDE_DELTA: Final = frozenset({"data", "epoch", "version"})
-_rest_live: Final = json_encoder(Publication, payload=_verbatim, leave_out=frozenset({"data"}))
-_rest_live_delta: Final = json_encoder(Publication, payload=_verbatim, leave_out=_BESIDE_DELTA)
-_rest_recovered_delta: Final = json_encoder(Publication, leave_out=_BESIDE_DELTA | {"key", "removed", "score"})
+_OMITTED_WITH_DELTA: Final = frozenset({"data", "epoch", "version"})
+_encode_live: Final = json_encoder(Publication, payload=_verbatim, exclude=frozenset({"data"}))
+_encode_live_delta: Final = json_encoder(Publication, payload=_verbatim, exclude=_OMITTED_WITH_DELTA)
+_encode_recovered_delta: Final = json_encoder(Publication, exclude=_OMITTED_WITH_DELTA | {"key", "removed", "score"})
 
 
 class _JSONCodec:
@@ -89,7 +89,7 @@ class _JSONCodec:
         template = _EMPTY_REPLIES.get(type(result))
         if template is not None:
             return template % id
-        if result is SUBSCRIBED:
+        if result is EMPTY_SUBSCRIBE_RESULT:
             return b'{"id":%d,"subscribe":{}}' % id
         name, encode = _RESULTS[type(result)]
         return _without_newlines(b'{"id":%d%b%b}' % (id, name, encode(result)))
@@ -122,7 +122,7 @@ class _JSONCodec:
             or publication.score
             or publication.channel
         ):
-            members = _members(b'"data":' + data if data else b"", _rest_live(publication))
+            members = _members(b'"data":' + data if data else b"", _encode_live(publication))
             return _without_newlines(prefix + members + b"}" + self._push_end)
         # Nearly every publication has nothing but these three. One join copies a large payload once.
         if _NEWLINE in data:
@@ -130,18 +130,18 @@ class _JSONCodec:
         offset = b',"offset":%d}' % publication.offset if publication.offset else b"}"
         if publication.info is None:
             return b"".join((prefix, b'"data":', data, offset, self._push_end))
-        info = _remembered_info(publication.info)
+        info = _cached_info(publication.info)
         return b"".join((prefix, b'"data":', data, b',"info":', info, offset, self._push_end))
 
-    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
-        members = _members(_delta_data(publication.data, patch), _rest_live_delta(publication))
+    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, attempted: bool) -> bytes:
+        members = _members(_delta_data(publication.data, patch), _encode_live_delta(publication))
         return _without_newlines(prefix + members + b"}" + self._push_end)
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
         patches = consecutive_deltas([publication.data for publication in publications])
         return [
             EncodedPublication(
-                b"{" + _members(_delta_data(publication.data, patch), _rest_recovered_delta(publication)) + b"}"
+                b"{" + _members(_delta_data(publication.data, patch), _encode_recovered_delta(publication)) + b"}"
             )
             for publication, patch in zip(publications, patches, strict=True)
         ]
@@ -162,32 +162,32 @@ def _decode_line(line: bytes) -> Command:
         return _decode_command(line)
     except UnicodeDecodeError as error:
         raise MalformedFrame from error
-    except (DecodeError, RecursionError) as refusal:
-        return _decode_again(line, refusal)
+    except (DecodeError, RecursionError) as decode_error:
+        return _decode_fallback(line, decode_error)
 
 
-def _decode_again(line: bytes, refusal: Exception) -> Command:
+def _decode_fallback(line: bytes, decode_error: Exception) -> Command:
     """Decode keys in another letter case, nulls, halves of surrogate pairs and deep nesting (01 §2.2, §2.4).
 
     Raises `MalformedFrame`.
     """
     try:
-        return _commands.decode_again(line, refusal)
+        return _commands.decode_fallback(line, decode_error)
     except (MalformedJSON, RecursionError) as error:
         raise MalformedFrame from error
 
 
-class _Names(Struct, gc=False):
+class _UserAndClient(Struct, gc=False):
     """The members that a client info always has."""
 
     user: str
     client: str
 
 
-def _info_live(info: ClientInfo) -> bytes:
+def _encode_info(info: ClientInfo) -> bytes:
     """What an encoder from the table would write without checks, in a fifth of the time."""
     try:
-        text = _write(_Names(info.user, info.client))
+        text = _write(_UserAndClient(info.user, info.client))
     except UnicodeEncodeError:
         text = b'{"user":%b,"client":%b}' % (json_string(info.user), json_string(info.client))
     if not (info.conn_info or info.chan_info):
@@ -200,7 +200,7 @@ def _info_live(info: ClientInfo) -> bytes:
     return text + b"}"
 
 
-_remembered_info: Final = lru_cache(512)(_info_live)
+_cached_info: Final = lru_cache(512)(_encode_info)
 """Who publishes does so again. Infos come from tokens and backends, which keep them short."""
 
 
@@ -232,7 +232,7 @@ class _UnidirectionalJSON(_JSONCodec):
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         if isinstance(result, ConnectResult):
-            return self.push("", ConnectPush.of(result))
+            return self.push("", ConnectPush.from_result(result))
         return super().reply(id, result)
 
 

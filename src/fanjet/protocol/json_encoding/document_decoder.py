@@ -1,6 +1,6 @@
-"""The decoder of JSON documents that others send, by the rules of 01 §2.2 and 05 §2.5.
+"""Decodes JSON documents from clients, backends and tokens (01 §2.2, 05 §2.5).
 
-Every foreign document is decoded here, so that keys match in any letter case wherever it comes from.
+Every received document is decoded here, so that keys match in any letter case whatever the source is.
 """
 
 from __future__ import annotations
@@ -23,38 +23,43 @@ _minus_zero = re.compile(rb":\s*-0\s*[,}]")
 
 
 class DocumentDecoder(Generic[T]):
-    """Decodes documents of one type in three steps: msgspec for exact keys, member by member for other keys, leniently
-    for what msgspec refuses or is known to accept wrongly.
+    """Decodes documents of one type.
 
-    `exact` is the first step alone. It raises `msgspec.DecodeError` or RecursionError for what `decode_again` is to
-    decode. The type and all structs in it must be a `Document`; others raise TypeError.
+    It tries three decoders: msgspec for exact keys, the members decoder for keys in other letter case, and the lenient
+    decoder for documents that msgspec refuses or is known to accept wrongly.
+
+    `decode_exact` is the first step alone. It raises `msgspec.DecodeError` or RecursionError; the caller then passes
+    the document to `decode_fallback`. The constructor raises TypeError if a struct in the type is no `Document`.
     """
 
-    __slots__ = ("_type", "exact")
+    __slots__ = ("_type", "decode_exact")
 
     def __init__(self, document_type: type[T]) -> None:
         _require_documents(document_type)
         self._type = document_type
-        self.exact = Decoder(document_type).decode
+        self.decode_exact = Decoder(document_type).decode
 
     def decode(self, document: bytes) -> T:
         """Decode one document in UTF-8. Raises `MalformedJSON`."""
         try:
-            # Inside payloads msgspec lets pass what is not UTF-8, and it takes -0 for an unsigned number. The test for
-            # a single byte costs 20 ns, for two of them 200 and more.
+            # msgspec accepts invalid UTF-8 inside payloads, and -0 as an unsigned number. Searching for a single byte
+            # costs 20 ns, for two bytes 200 ns and more.
             if not document.isascii():
                 document.decode()
             if _MINUS not in document or not _minus_zero.search(document):
-                return self.exact(document)
+                return self.decode_exact(document)
         except (DecodeError, RecursionError) as error:
-            return self.decode_again(document, error)
+            return self.decode_fallback(document, error)
         except UnicodeDecodeError as error:
             raise MalformedJSON("not UTF-8") from error
         return lenient_decoder.decode(document, self._type)
 
-    def decode_again(self, document: bytes, refusal: Exception) -> T:
-        """Decode what `exact` has refused. `document` must be UTF-8. Raises `MalformedJSON` and RecursionError."""
-        if isinstance(refusal, ValidationError):
+    def decode_fallback(self, document: bytes, decode_error: Exception) -> T:
+        """Decode a document that `decode_exact` refused.
+
+        `document` must be UTF-8. Raises `MalformedJSON` and RecursionError.
+        """
+        if isinstance(decode_error, ValidationError):
             try:
                 return decode_members(self._type, document)
             except (DecodeError, ValueError, RecursionError):
@@ -63,7 +68,7 @@ class DocumentDecoder(Generic[T]):
 
 
 def _require_documents(document_type: type[Struct]) -> None:
-    """Raise TypeError for a struct that would ignore keys in another letter case."""
+    """Raise TypeError if a struct in the type is no `Document`: it would ignore keys in other letter case."""
     open_types: list[inspect.Type] = [inspect.type_info(document_type)]
     seen: set[type] = set()
     while open_types:

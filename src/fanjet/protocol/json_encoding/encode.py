@@ -10,7 +10,7 @@ from msgspec.json import Encoder
 from ..codec import PayloadNotJSON
 from ..publication import EncodedPublication, Publication
 from ..publication_cache import PublicationCache
-from ..schema import Field, Scalar, Shape, fields_to_write, values_getter
+from ..schema import Field, Scalar, Shape, fields_except, values_getter
 from .scan import is_json
 
 Encode = Callable[[Any], bytes]
@@ -76,15 +76,13 @@ _SCALARS: Final[dict[Scalar, Encode]] = {
 }
 
 
-def json_encoder(
-    message: type[Struct], *, payload: Encode = _payload, leave_out: frozenset[str] = frozenset()
-) -> Encode:
+def json_encoder(message: type[Struct], *, payload: Encode = _payload, exclude: frozenset[str] = frozenset()) -> Encode:
     """Make the function that encodes messages of this type to a JSON object.
 
-    `payload` encodes what bytes fields hold, by default after a check that raises `PayloadNotJSON`. `leave_out` names
+    `payload` encodes what bytes fields hold, by default after a check that raises `PayloadNotJSON`. `exclude` names
     fields that are never written.
     """
-    fields = fields_to_write(message, leave_out)
+    fields = fields_except(message, exclude)
     if not fields:
         return lambda _message: b"{}"
     names = tuple(json_string(field.name) + b":" for field in fields)
@@ -100,20 +98,20 @@ def json_encoder(
         ]
         return b"{" + b",".join(members) + b"}"
 
-    if message.__struct_config__.omit_defaults and not leave_out:
-        return _directly_without_payload(fields, encode)
+    if message.__struct_config__.omit_defaults and not exclude:
+        return _direct_encoder(fields, encode)
     return encode
 
 
-def _directly_without_payload(fields: Sequence[Field], encode: Encode) -> Encode:
+def _direct_encoder(fields: Sequence[Field], encode: Encode) -> Encode:
     """Let msgspec write messages as they are, in a tenth of the time, unless they hold payloads, which it would not
     leave alone, or what it refuses. The struct omits its defaults by itself."""
-    holders = values_getter(
+    nested_values = values_getter(
         [field for field in fields if field.kind is Scalar.BYTES or not isinstance(field.kind, Scalar)]
     )
 
     def encode_directly(message: Any) -> bytes:
-        if any(holders(message)):
+        if any(nested_values(message)):
             return encode(message)
         try:
             return _write(message)

@@ -131,8 +131,8 @@ def _next_or_end(data: bytes, at: int, closer: bytes) -> tuple[bool, int]:
     return False, at + 1
 
 
-def _read_elements(data: bytes, at: int, take: Callable[[int], int]) -> int:
-    """Go through an array; `take` gets the offset of each element and returns its end."""
+def _read_elements(data: bytes, at: int, on_element: Callable[[int], int]) -> int:
+    """Go through an array; `on_element` gets the offset of each element and returns its end."""
     if not data.startswith(b"[", at):
         raise MalformedJSON(f"no array at byte {at}")
     at = skip_space(data, at + 1)
@@ -140,12 +140,12 @@ def _read_elements(data: bytes, at: int, take: Callable[[int], int]) -> int:
         return at + 1
     more = True
     while more:
-        more, at = _next_or_end(data, take(at), b"]")
+        more, at = _next_or_end(data, on_element(at), b"]")
     return at
 
 
-def _read_members(data: bytes, at: int, take: Callable[[str, int], int]) -> int:
-    """Go through an object; `take` gets each key and the offset of its value, and returns the value's end."""
+def _read_members(data: bytes, at: int, on_member: Callable[[str, int], int]) -> int:
+    """Go through an object; `on_member` gets each key and the offset of its value, and returns the value's end."""
     if not data.startswith(b"{", at):
         raise MalformedJSON(f"no object at byte {at}")
     at = skip_space(data, at + 1)
@@ -156,7 +156,7 @@ def _read_members(data: bytes, at: int, take: Callable[[str, int], int]) -> int:
         key = match_key(data, at)
         if not key:
             raise MalformedJSON(f"no key at byte {at}")
-        more, at = _next_or_end(data, take(_unescape(key.group(1)), key.end()), b"}")
+        more, at = _next_or_end(data, on_member(_unescape(key.group(1)), key.end()), b"}")
     return at
 
 
@@ -164,12 +164,12 @@ def _list_reader(read_element: _Reader) -> _Reader:
     def read(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
         elements: list[Any] = []
 
-        def take(start: int) -> int:
+        def on_element(start: int) -> int:
             element, end = read_element(data, start, depth + 1)
             elements.append(element)
             return end
 
-        return elements, _read_elements(data, at, take)
+        return elements, _read_elements(data, at, on_element)
 
     return read
 
@@ -178,11 +178,11 @@ def _dict_reader(read_value: _Reader) -> _Reader:
     def read(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
         items: dict[str, Any] = {}
 
-        def take(key: str, start: int) -> int:
+        def on_member(key: str, start: int) -> int:
             items[key], end = read_value(data, start, depth + 1)
             return end
 
-        return items, _read_members(data, at, take)
+        return items, _read_members(data, at, on_member)
 
     return read
 
@@ -206,7 +206,7 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
             return None, skip_value(data, at, depth)
         values: dict[str, Any] = {}
 
-        def take(key: str, start: int) -> int:
+        def on_member(key: str, start: int) -> int:
             field = names.find(key)
             if field is None:
                 return skip_value(data, start, depth + 1)
@@ -217,7 +217,7 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
             values[field.name], end = field.read(data, start, depth + 1)
             return end
 
-        end = _read_members(data, at, take)
+        end = _read_members(data, at, on_member)
         return struct(**values), end
 
     _struct_readers[struct] = read  # before the fields: a struct may hold itself

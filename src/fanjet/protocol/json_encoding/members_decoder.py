@@ -1,7 +1,7 @@
-"""Decoder of JSON objects member by member: any letter case of keys, unknown keys ignored (01 §2.2).
+"""Decodes JSON objects member by member, with keys in any letter case (01 §2.2).
 
-msgspec splits an object and decodes the value of each known field, so one document costs a few microseconds. What this
-decoder does not decide itself, it leaves to `lenient_json`.
+Unknown keys are ignored. msgspec splits an object and decodes the value of each known field, so one document costs a
+few microseconds. Documents that this decoder cannot decide are left to `lenient_decoder`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .field_names import FieldNames
 T = TypeVar("T", bound=Struct)
 
 MAX_DEPTH: Final = 8
-"""Levels of objects. Each one reads the text of those below again, so nesting must not decide how often."""
+"""Levels of objects. Each level reads the text of all nested ones again, so the depth has to be bounded."""
 
 _NULL: Final = Raw(b"null")
 _split_object: Final = Decoder(dict[str, Raw]).decode
@@ -27,7 +27,7 @@ _Reader = Callable[[Raw, int], Any]
 """Decodes the text of one value at a depth."""
 
 
-class Undecided(ValueError):  # noqa: N818 (says what was found)
+class NeedsLenientDecoder(ValueError):  # noqa: N818 (a signal, not an error)
     """The document needs the lenient decoder: it may be malformed, or the order of its members matters."""
 
 
@@ -39,23 +39,26 @@ class _Field(NamedTuple):
 
 
 def decode_members(struct: type[T], document: bytes | Raw, depth: int = 0) -> T:
-    """Decode an object. Raises `Undecided`, and `msgspec.DecodeError` for malformed JSON and values of other types."""
+    """Decode an object.
+
+    Raises `NeedsLenientDecoder`, and `msgspec.DecodeError` for malformed JSON and values of other types.
+    """
     if depth >= MAX_DEPTH:
-        raise Undecided("nested too deep")
+        raise NeedsLenientDecoder("nested too deep")
     fields = _fields_of(struct)
     values: dict[str, Any] = {}
-    named: set[str] = set()
+    seen: set[str] = set()
     for key, text in _split_object(document).items():
         field = fields.find(key)
         if field is None:
             continue
-        if field.name in named:
-            raise Undecided(f"two spellings of {field.name}")
-        named.add(field.name)
+        if field.name in seen:
+            raise NeedsLenientDecoder(f"two spellings of {field.name}")
+        seen.add(field.name)
         if text != _NULL or field.is_payload:
             values[field.name] = field.read(text, depth + 1)
         elif field.is_scalar:
-            raise Undecided(f"{field.name} is null, which leaves an earlier value")
+            raise NeedsLenientDecoder(f"{field.name} is null, which leaves an earlier value")
     return struct(**values)
 
 
@@ -77,7 +80,7 @@ def _field(field: structs.FieldInfo) -> _Field:
 
 
 def _reader(annotation: Any, kind: inspect.Type) -> _Reader:
-    """A reader that lets msgspec decode the whole value and goes into its objects only where that fails."""
+    """Make a reader that lets msgspec decode the whole value, and reads its objects by members only if that fails."""
     decode = Decoder(annotation).decode
     by_members = _reader_by_members(kind)
     if by_members is None:
@@ -93,7 +96,7 @@ def _reader(annotation: Any, kind: inspect.Type) -> _Reader:
 
 
 def _reader_by_members(kind: inspect.Type) -> _Reader | None:
-    """A reader of the objects inside a value; None for values that hold none."""
+    """Make a reader of the objects inside a value; None for values without objects."""
     match kind:
         case inspect.StructType():
             return lambda text, depth: decode_members(kind.cls, text, depth)
@@ -112,23 +115,23 @@ def _reader_by_members(kind: inspect.Type) -> _Reader | None:
 
 
 def _element_reader(kind: inspect.Type) -> _Reader | None:
-    """A reader of list elements and map values. An element that is null is left to the lenient decoder."""
+    """Make a reader of list elements and map values. A null element is left to the lenient decoder."""
     read = _reader_by_members(kind)
     if read is None:
         return None
 
     def read_element(text: Raw, depth: int) -> Any:
         if text == _NULL:
-            raise Undecided("an element is null")
+            raise NeedsLenientDecoder("an element is null")
         return read(text, depth)
 
     return read_element
 
 
 def unknown_keys(struct: type[Struct], document: bytes) -> list[str]:
-    """The keys of an object if none of them names a field of `struct` in any letter case; else nothing.
+    """Return the keys of an object if none of them names a field of `struct` in any letter case; else an empty list.
 
-    Nothing, too, for a document that msgspec cannot split.
+    The list is also empty for a document that msgspec cannot split.
     """
     try:
         keys = list(_split_object(document))

@@ -14,11 +14,11 @@ MAX_DEPTH: Final = 10_000
 
 # Before 3.11.5 `re` loses its place when a group that repeats possessively fails half-way (cpython#106052). No pattern
 # here has to be possessive to match rightly: it keeps long runs from taking memory.
-_KEEP = b"+" if sys.version_info >= (3, 11, 5) else b""
+_POSSESSIVE_END = b"+" if sys.version_info >= (3, 11, 5) else b""
 
 _SPACE = rb"[ \t\n\r]*+"
-_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*' + _KEEP + rb'"'
-_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?" + _KEEP + rb"(?:[eE][+-]?+[0-9]++)?" + _KEEP
+_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*' + _POSSESSIVE_END + rb'"'
+_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?" + _POSSESSIVE_END + rb"(?:[eE][+-]?+[0-9]++)?" + _POSSESSIVE_END
 _SCALAR = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
 
 match_string: Final = re.compile(_STRING).match
@@ -26,13 +26,13 @@ match_integer: Final = re.compile(rb"-?+(?:0|[1-9][0-9]*+)(?![.eE])").match
 match_key: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE).match
 """A key with its colon and the space around; group 1 is the string literal."""
 
-_pass_over = msgspec.json.Decoder(msgspec.Raw).decode
+_validate = msgspec.json.Decoder(msgspec.Raw).decode
 _space = re.compile(_SPACE)
 _scalar = re.compile(_SCALAR)
 # Runs of plain values are passed over by one match instead of a turn of the loop each.
-_elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE)
+_elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*" + _POSSESSIVE_END + _SPACE)
 _members = re.compile(
-    rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*" + _KEEP + _SPACE
+    rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*" + _POSSESSIVE_END + _SPACE
 )
 
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
@@ -46,7 +46,7 @@ def is_json(data: bytes) -> bool:
     """Whether `data` is one valid JSON document in UTF-8, of at most `MAX_DEPTH` levels."""
     try:
         require_utf8(data)
-        _pass_over(data)
+        _validate(data)
     except MalformedJSON:
         return False
     except (msgspec.DecodeError, RecursionError):

@@ -43,11 +43,13 @@ _LENGTH_BYTES: Final = 8
 """What the length in front of a command is counted as, however many bytes it has."""
 
 # A publication whole, and what goes beside delta-encoded data: live, and in a recovered list (01 §10.2).
-_BESIDE_DELTA: Final = frozenset({"data", "epoch", "version"})
+_OMITTED_WITH_DELTA: Final = frozenset({"data", "epoch", "version"})
 _client_info: Final = protobuf_encoder(ClientInfo)
-_whole: Final = protobuf_encoder(Publication)
-_rest_live_delta: Final = protobuf_encoder(Publication, leave_out=_BESIDE_DELTA)
-_rest_recovered_delta: Final = protobuf_encoder(Publication, leave_out=_BESIDE_DELTA | {"key", "removed", "score"})
+_encode_full: Final = protobuf_encoder(Publication)
+_encode_live_delta: Final = protobuf_encoder(Publication, exclude=_OMITTED_WITH_DELTA)
+_encode_recovered_delta: Final = protobuf_encoder(
+    Publication, exclude=_OMITTED_WITH_DELTA | {"key", "removed", "score"}
+)
 
 
 class _ProtobufCodec:
@@ -118,7 +120,7 @@ class _ProtobufCodec:
             or publication.score
             or publication.channel
         ):
-            return self._pushed(prefix, _whole(publication))
+            return self._pushed(prefix, _encode_full(publication))
         # Nearly every publication has nothing but these three.
         body = _data(publication.data) if publication.data else b""
         if publication.info is not None:
@@ -127,19 +129,19 @@ class _ProtobufCodec:
             body += _offset(publication.offset)
         return self._pushed(prefix, body)
 
-    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, tried: bool) -> bytes:
-        if patch is None and not tried:
+    def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, attempted: bool) -> bytes:
+        if patch is None and not attempted:
             return self.publication_push(prefix, publication)
-        return self._pushed(prefix, _rest_live_delta(publication) + _delta_data(publication.data, patch))
+        return self._pushed(prefix, _encode_live_delta(publication) + _delta_data(publication.data, patch))
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
         patches = consecutive_deltas([publication.data for publication in publications])
         encoded = [
-            _rest_recovered_delta(publication) + _delta_data(publication.data, patch)
+            _encode_recovered_delta(publication) + _delta_data(publication.data, patch)
             for publication, patch in zip(publications, patches, strict=True)
         ]
         if publications:
-            encoded[0] = _whole(publications[0])
+            encoded[0] = _encode_full(publications[0])
         return [EncodedPublication(body) for body in encoded]
 
     def _pushed(self, prefix: bytes, publication: bytes) -> bytes:
@@ -176,7 +178,7 @@ class _UnidirectionalProtobuf(_ProtobufCodec):
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         if isinstance(result, ConnectResult):
-            return self.push("", ConnectPush.of(result))
+            return self.push("", ConnectPush.from_result(result))
         return super().reply(id, result)
 
     @staticmethod

@@ -14,9 +14,9 @@ from ..schema import MAX_FILTER_DEPTH, SCHEMA, Field, Scalar, Shape
 from .wire import LENGTH, VARINT, read_varint, skip_field
 
 Values = dict[str, Any]
-_Take = Callable[[Values, bytes, int, int, int], None]
+_ReadInto = Callable[[Values, bytes, int, int, int], None]
 """Takes what a field holds, `data[start:end]`, into the values of its message. Last: the depth in a tags filter."""
-_Read = Callable[[bytes, int, int, int], Any]
+_ReadValue = Callable[[bytes, int, int, int], Any]
 
 _NUMBER_MASK: Final = 2**35 - 1
 """A field number has 32 bits, its wire type 3; a wider tag is cut, like all integers."""
@@ -44,23 +44,23 @@ _NUMBERS: Final[dict[Scalar, Callable[[int], int]]] = {
 class _Fields:
     """Reads the fields of one message type."""
 
-    __slots__ = ("_known", "_numbers", "_takers")
+    __slots__ = ("_field_numbers", "_numbers", "_readers")
 
     def __init__(self) -> None:
         self._numbers: dict[int, tuple[str, Callable[[int], int]]] = {}
-        self._takers: dict[int, _Take] = {}
-        self._known: set[int] = set()
+        self._readers: dict[int, _ReadInto] = {}
+        self._field_numbers: set[int] = set()
 
     def add(self, field: Field) -> None:
-        self._known.add(field.number)
+        self._field_numbers.add(field.number)
         if isinstance(field.kind, Scalar) and field.kind in _NUMBERS:
             self._numbers[field.number << 3 | VARINT] = field.name, _NUMBERS[field.kind]
         else:
-            self._takers[field.number << 3 | LENGTH] = _taker(field)
+            self._readers[field.number << 3 | LENGTH] = _reader_into(field)
 
     def read_into(self, values: Values, data: bytes, at: int, end: int, depth: int) -> None:
         """Add the fields of `data[at:end]` to `values`. Raises `MalformedFrame`."""
-        numbers, takers = self._numbers, self._takers
+        numbers, readers = self._numbers, self._readers
         while at < end:
             tag = data[at]
             if tag < 128:
@@ -68,69 +68,69 @@ class _Fields:
             else:
                 tag, at = read_varint(data, at, end)
                 tag &= _NUMBER_MASK
-            if (take := takers.get(tag)) is not None:
+            if (read_field := readers.get(tag)) is not None:
                 length, at = read_varint(data, at, end)
                 if length > end - at:
                     raise MalformedFrame("field runs beyond its message")
-                take(values, data, at, at + length, depth)
+                read_field(values, data, at, at + length, depth)
                 at += length
-            elif (named := numbers.get(tag)) is not None:
+            elif (number_field := numbers.get(tag)) is not None:
                 number, at = read_varint(data, at, end)
-                values[named[0]] = named[1](number)
+                values[number_field[0]] = number_field[1](number)
             else:
-                at = skip_field(data, at, end, tag, self._known)
+                at = skip_field(data, at, end, tag, self._field_numbers)
 
 
-def _taker(field: Field) -> _Take:
+def _reader_into(field: Field) -> _ReadInto:
     name = field.name
     if field.shape is Shape.MAP:
-        return _map_taker(field)
+        return _map_reader(field)
     if field.shape is Shape.LIST:
         read = _reader(field)
 
-        def take_element(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+        def read_element(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
             values.setdefault(name, []).append(read(data, start, end, depth))
 
-        return take_element
+        return read_element
     if not isinstance(field.kind, Scalar):
-        return _message_taker(name, field.kind)
+        return _submessage_reader(name, field.kind)
     read = _reader(field)
 
-    def take(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+    def read_field(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
         values[name] = read(data, start, end, depth)
 
-    return take
+    return read_field
 
 
-def _message_taker(name: str, message: type[Struct]) -> _Take:
+def _submessage_reader(name: str, message: type[Struct]) -> _ReadInto:
     """Take a sub-message; when there has been one already, the two merge."""
 
     read = _message_reader(message)
 
-    def take(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+    def read_field(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
         before = values.get(name)
         values[name] = read({} if before is None else structs.asdict(before), data, start, end, depth)
 
-    return take
+    return read_field
 
 
-def _map_taker(field: Field) -> _Take:
+def _map_reader(field: Field) -> _ReadInto:
     name = field.name
     entry_fields = _Fields()
     entry_fields.add(Field(1, "key", Scalar.STRING))
     entry_fields.add(Field(2, "value", field.kind))
     zero: Callable[[], Any] = str if isinstance(field.kind, Scalar) else field.kind
 
-    def take(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
+    def read_field(values: Values, data: bytes, start: int, end: int, depth: int) -> None:
         entry: Values = {}
         entry_fields.read_into(entry, data, start, end, depth)
         value = entry["value"] if "value" in entry else zero()
         values.setdefault(name, {})[entry.get("key", "")] = value
 
-    return take
+    return read_field
 
 
-def _reader(field: Field) -> _Read:
+def _reader(field: Field) -> _ReadValue:
     message = field.kind
     if message is Scalar.STRING:
         return _read_string

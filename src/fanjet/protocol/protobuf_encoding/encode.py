@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ..publication import EncodedPublication, Publication
 from ..publication_cache import PublicationCache
-from ..schema import Field, Scalar, Shape, fields_to_write, values_getter
+from ..schema import Field, Scalar, Shape, fields_except, values_getter
 from .wire import LENGTH, VARINT, varint
 
 Encode = Callable[[Any], bytes]
@@ -33,12 +33,12 @@ def string_field(number: int) -> Encode:
     return lambda text: wrap(text.encode(errors="replace"))
 
 
-def protobuf_encoder(message: type[Struct], *, leave_out: frozenset[str] = frozenset()) -> Encode:
+def protobuf_encoder(message: type[Struct], *, exclude: frozenset[str] = frozenset()) -> Encode:
     """Make the function that encodes messages of this type, without a length in front.
 
-    `leave_out` names fields that are never written.
+    `exclude` names fields that are never written.
     """
-    fields = fields_to_write(message, leave_out)
+    fields = fields_except(message, exclude)
     if not fields:
         return lambda _message: b""
     writers = tuple(_field_writer(field) for field in fields)

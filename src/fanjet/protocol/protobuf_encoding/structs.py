@@ -25,10 +25,10 @@ def struct_reader(message_class: type[Message], struct: type[T]) -> Callable[[Me
 
 
 def _reader(
-    descriptor: Descriptor, struct: type[T], known: dict[type[Struct], Callable[[Message], Any]]
+    descriptor: Descriptor, struct: type[T], readers: dict[type[Struct], Callable[[Message], Any]]
 ) -> Callable[[Message], T]:
-    if struct in known:  # some messages contain themselves
-        return known[struct]
+    if struct in readers:  # some messages contain themselves
+        return readers[struct]
     converters: dict[int, tuple[str, _Convert]] = {}
 
     def read(message: Message) -> T:
@@ -40,26 +40,28 @@ def _reader(
                 fields[name] = convert(value)
         return struct(**fields)
 
-    known[struct] = read
-    for one in structs.fields(struct):
-        field = descriptor.fields_by_name[one.name]
-        converters[field.number] = one.name, _converter(field, inspect.type_info(one.type), known)
+    readers[struct] = read
+    for struct_field in structs.fields(struct):
+        field = descriptor.fields_by_name[struct_field.name]
+        converters[field.number] = struct_field.name, _converter(field, inspect.type_info(struct_field.type), readers)
     return read
 
 
-def _converter(field: FieldDescriptor, info: inspect.Type, known: dict[type[Struct], Callable[[Message], Any]]) -> Any:
+def _converter(
+    field: FieldDescriptor, info: inspect.Type, readers: dict[type[Struct], Callable[[Message], Any]]
+) -> Any:
     message = field.message_type
     if message is None:
         if field.is_repeated:
             return list
-        return _unchanged
+        return _identity
     if message.GetOptions().map_entry:
         value = message.fields_by_name["value"]
         if value.message_type is None:
             return dict
-        read = _reader(value.message_type, _struct_in(info), known)
+        read = _reader(value.message_type, _struct_in(info), readers)
         return lambda items: _read_values(read, items)
-    read = _reader(message, _struct_in(info), known)
+    read = _reader(message, _struct_in(info), readers)
     return (lambda items: [read(item) for item in items]) if field.is_repeated else read
 
 
@@ -82,5 +84,5 @@ def _struct_in(info: inspect.Type) -> type[Struct]:
     raise TypeError(f"{info} has no place for a message")
 
 
-def _unchanged(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value

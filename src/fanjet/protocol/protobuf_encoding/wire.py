@@ -45,7 +45,7 @@ def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     raise MalformedFrame("number truncated or too long")
 
 
-def skip_field(data: bytes, at: int, end: int, tag: int, known: Container[int]) -> int:
+def skip_field(data: bytes, at: int, end: int, tag: int, known_numbers: Container[int]) -> int:
     """Return where the field ends whose tag ended at `at`: one that the message does not know, or a group of such.
 
     Raises `MalformedFrame` when it is not well-formed, or when its number is known and just its wire type wrong.
@@ -53,7 +53,7 @@ def skip_field(data: bytes, at: int, end: int, tag: int, known: Container[int]) 
     open_groups = 0
     while True:
         number, wire_type = tag >> 3, tag & 7
-        if not 0 < number < 2**31 or (number in known and not open_groups):
+        if not 0 < number < 2**31 or (number in known_numbers and not open_groups):
             raise MalformedFrame("no such field, or not of this type")
         if wire_type == GROUP_START:
             open_groups += 1
