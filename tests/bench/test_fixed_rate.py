@@ -24,7 +24,7 @@ async def test_an_action_that_could_not_run_is_retried() -> None:
 
 async def test_a_connection_has_one_request_at_a_time_and_failures_are_raised() -> None:
     async with SERVER.running(frozenset((0,))) as running:
-        env = Environment(running, FULL, lambda own: SERVER.running(frozenset((0,)), own=own))
+        env = Environment(running, FULL, lambda overrides: SERVER.running(frozenset((0,)), overrides=overrides))
         pool = ApiPool([await env.api() for _ in range(2)])
         assert [pool.request(INFO, b"{}") for _ in range(3)] == [True, True, False]
         async with asyncio.timeout(20):

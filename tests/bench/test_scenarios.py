@@ -56,7 +56,7 @@ async def test_a_running_server_is_measured_where_it_is() -> None:
 async def test_a_running_server_gets_no_other_settings() -> None:
     attached = Attached(("127.0.0.1", 1), os.getpid())
     with pytest.raises(NotAvailable, match="has other settings of engine"):
-        async with attached.running(frozenset((0,)), own={"engine": {"type": "redis"}}):
+        async with attached.running(frozenset((0,)), overrides={"engine": {"type": "redis"}}):
             pytest.fail("it is handed out")
 
 

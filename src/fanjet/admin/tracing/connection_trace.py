@@ -41,27 +41,27 @@ class EventSink(Protocol):
         """Call `callback` once when the trace ends."""
 
 
-def trace_client(node: Node, client: str, watching: SessionTaps, events: EventSink) -> None:
+def trace_client(node: Node, client: str, taps: SessionTaps, events: EventSink) -> None:
     """Trace one connection of this node, even if it connects later."""
 
     def find() -> list[Session]:
         session = node.connections.of_client(client)
         return [] if session is None else [cast("Session", session)]
 
-    _Tracer(find, watching, events).start()
+    _Tracer(find, taps, events).start()
 
 
-def trace_user(node: Node, user: str, watching: SessionTaps, events: EventSink) -> None:
+def trace_user(node: Node, user: str, taps: SessionTaps, events: EventSink) -> None:
     """Trace all connections of a user on this node; later ones from at most half a second after they connect."""
-    _Tracer(lambda: cast("list[Session]", node.connections.select(ConnectionFilter(user))), watching, events).start()
+    _Tracer(lambda: cast("list[Session]", node.connections.select(ConnectionFilter(user))), taps, events).start()
 
 
 class _Tracer:
     """Taps the matching sessions and looks for new ones on every tick."""
 
-    def __init__(self, find: Find, watching: SessionTaps, events: EventSink) -> None:
+    def __init__(self, find: Find, taps: SessionTaps, events: EventSink) -> None:
         self._find = find
-        self._watching = watching
+        self._taps = taps
         self._events = events
         self._tracked: set[Session] = set()
         self._limited = False
@@ -84,7 +84,7 @@ class _Tracer:
         for session in matching:
             if len(self._tracked) < MAX_TRACED and session not in self._tracked:
                 self._tracked.add(session)
-                self._watching.add(session, self)
+                self._taps.add(session, self)
                 self._emit(session, "watching", {"transport": session.transport.name})
 
     def _stop(self) -> None:
@@ -94,7 +94,7 @@ class _Tracer:
     def _untrack(self, session: Session) -> None:
         self._tracked.discard(session)
         self._sent_at = {key: at for key, at in self._sent_at.items() if key[0] is not session}
-        self._watching.remove(session, self)
+        self._taps.remove(session, self)
 
     # Callbacks of the session tap.
 

@@ -46,9 +46,9 @@ class TraceEndpoint:
 
     def __init__(self, node: Node, unknown_replies: UnknownReplies) -> None:
         self._node = node
-        self._watching = SessionTaps()
-        unknown_replies.observers.append(self._watching.on_unknown_reply)
-        self._remote = RemoteTraces(node, self._watching)
+        self._taps = SessionTaps()
+        unknown_replies.observers.append(self._taps.on_unknown_reply)
+        self._remote = RemoteTraces(node, self._taps)
 
     def __call__(self, exchange: Exchange) -> None:
         """Respond with a stream of events."""
@@ -68,7 +68,7 @@ class TraceEndpoint:
 
     def _trace_connections(self, exchange: Exchange, request: TraceRequest, trace: Trace) -> None:
         stream = self._stream(exchange)
-        trace(self._node, request.entity, self._watching, stream)
+        trace(self._node, request.entity, self._taps, stream)
         self._remote.start(request.type, request.entity, stream)
 
     def _trace_channel(self, exchange: Exchange, channel: str) -> None:

@@ -49,9 +49,9 @@ _decode = msgspec.json.Decoder(RemoteTraceRequest).decode
 class RemoteTraces:
     """Requests traces from other nodes and serves their requests."""
 
-    def __init__(self, node: Node, watching: SessionTaps) -> None:
+    def __init__(self, node: Node, taps: SessionTaps) -> None:
         self._node = node
-        self._watching = watching
+        self._taps = taps
         self._streams: dict[str, EventStream] = {}
         self._sinks: dict[str, _RemoteSink] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -89,16 +89,16 @@ class RemoteTraces:
             stream.emit("silent", {"nodes": sorted(one.name for one in answers.missing)})
 
     def _on_events(self, _sender: str, data: bytes) -> None:
-        request, _, lines = data.partition(b"\n")
-        stream = self._streams.get(request.decode())
+        request_id, _, lines = data.partition(b"\n")
+        stream = self._streams.get(request_id.decode())
         if stream is not None:
             for line in lines.removesuffix(b"\n").split(b"\n"):
                 stream.write_line(line + b"\n")
 
     # Traces that other nodes request.
 
-    async def _on_request(self, json_endpoint: bytes) -> bytes:
-        request = _decode(json_endpoint)
+    async def _on_request(self, data: bytes) -> bytes:
+        request = _decode(data)
         if request.node != self._node.uid:
             events = self._sinks.get(request.id)
             if events is None:
@@ -112,13 +112,13 @@ class RemoteTraces:
         self._sinks[request.id] = events
         events.on_end(lambda: self._sinks.__delitem__(request.id))
         trace = trace_client if request.type == "client" else trace_user
-        trace(self._node, request.entity, self._watching, events)
+        trace(self._node, request.entity, self._taps, events)
 
     async def _send(self, request: RemoteTraceRequest, lines: bytes) -> None:
         await self._node.notify(EVENTS, request.id.encode() + b"\n" + lines, to=request.node)
 
-    def _on_end_notice(self, request: str) -> None:
-        events = self._sinks.get(request)
+    def _on_end_notice(self, request_id: str) -> None:
+        events = self._sinks.get(request_id)
         if events is not None:
             events.finish()
 

@@ -24,12 +24,12 @@ START_TIMEOUT: Final = 20.0
 _POLL_SECONDS: Final = 0.02
 
 
-def node_settings(port: int, drain_time: float, **own: Any) -> Settings:
+def node_settings(port: int, drain_time: float, **overrides: Any) -> Settings:
     """Return the settings of a server with this drain time, and with further top-level settings."""
     settings = server_settings(port)
-    fanjet = {"drain_time": f"{drain_time}s", **own.pop("fanjet", {})}
+    fanjet = {"drain_time": f"{drain_time}s", **overrides.pop("fanjet", {})}
     off = {"grpc_api": {"enabled": False}, "uni_grpc": {"enabled": False}}
-    return {**settings, **off, "shutdown": {"timeout": f"{drain_time + 30}s"}, **own, "fanjet": fanjet}
+    return {**settings, **off, "shutdown": {"timeout": f"{drain_time + 30}s"}, **overrides, "fanjet": fanjet}
 
 
 class RestartableNode:
