@@ -56,19 +56,19 @@ class Served:
 async def until_silent(reader, silence=0.1):
     """All that comes until the server closes or falls silent; something has to come."""
     received = b""
-    patience = 5.0
+    seconds = 5.0
     with contextlib.suppress(TimeoutError, ConnectionError):
-        while data := await asyncio.wait_for(reader.read(1 << 20), patience):
+        while data := await asyncio.wait_for(reader.read(1 << 20), seconds):
             received += data
-            patience = silence
+            seconds = silence
         received += b"<EOF>"
     return received
 
 
-async def until_closed(reader, patience=60.0):
+async def until_closed(reader, seconds=60.0):
     """All that comes until the server closes, which it has to."""
     received = bytearray()
-    async with asyncio.timeout(patience):
+    async with asyncio.timeout(seconds):
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1 << 20):
                 received += data

@@ -456,7 +456,7 @@ async def test_what_follows_a_promise_is_called_by_the_answer():
     assert (seen, outcome.calls) == ([1], [(None, None)])
 
 
-async def test_a_broken_promise_disturbs_nobodys_step():
+async def test_an_error_of_a_direct_future_is_reported_in_a_later_turn():
     promise = DirectFuture(asyncio.get_running_loop())
     outcome = Outcome()
     start(after(promise, print)).go_on(outcome)
@@ -526,7 +526,7 @@ async def test_who_asks_late_is_told_what_a_promise_came_to(fails):
     assert (seen, outcome.calls) == (([], [(None, error)]) if fails else ([1], [(None, None)]))
 
 
-async def test_a_promise_that_nobody_waits_for_any_more_is_done():
+async def test_a_cancelled_direct_future_is_done():
     promise = DirectFuture(asyncio.get_running_loop())
 
     async def waits():

@@ -20,7 +20,7 @@ def test_the_file_has_the_given_permissions(path):
     assert os.umask(before) == before
 
 
-def test_a_file_that_nobody_listens_on_is_replaced(path):
+def test_a_stale_socket_file_is_replaced(path):
     bind_unix(path, 0o600).close()
     with bind_unix(path, 0o600) as bound, socket.socket(socket.AF_UNIX) as client:
         bound.listen()

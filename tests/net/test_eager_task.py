@@ -1,4 +1,4 @@
-"""Code that is not ours, begun at once in a task of its own."""
+"""Tasks that start eagerly, for code that needs a current task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many operations in one request: side by side, in order, without holding the loop."""
+"""Many operations in one request: concurrent, in order, without blocking the event loop."""
 
 import asyncio
 import time

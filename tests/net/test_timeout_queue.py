@@ -1,4 +1,4 @@
-"""Items that all may wait equally long."""
+"""A FIFO of items with the same timeout."""
 
 from fanjet.net.timeout_queue import MAX_PER_TURN, TimeoutQueue
 from fanjet.net.timing_wheel import NOT_SCHEDULED, TimingWheel

@@ -1,4 +1,4 @@
-"""Cutting a stream into commands: any cut of the stream gives the same commands (02 §8)."""
+"""Splitting a stream into commands: any split of the bytes gives the same commands (02 §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How messages become bytes of a response's body, and what is left when it ends."""
+"""Encoding of messages in a response body, and the state after its end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Body:
         self.finished += 1
 
 
-def test_what_is_written_after_the_end_reaches_nobody() -> None:
+def test_writes_after_the_end_are_discarded() -> None:
     body: Any = Body()
     transport = ResponseStreamTransport(wire_format("t", JSON, line, chunked))
     assert transport.open(body, b"", (), b"\r\n")

@@ -177,7 +177,7 @@ async def test_who_cancels_is_gone(server: Server, name: str) -> None:
         await present(server, name, 0)
 
 
-async def test_who_does_not_read_is_sent_away_and_holds_up_nobody(server: Server, name: str) -> None:
+async def test_a_slow_consumer_is_disconnected_and_delays_no_other(server: Server, name: str) -> None:
     options = (("grpc.http2.lookahead_bytes", 65536), ("grpc.http2.bdp_probe", 0))
     request = ConnectRequest(subs={name: SubscribeRequest()})
     async with channel(PORT) as to, grpc.aio.insecure_channel(f"127.0.0.1:{PORT}", options=options) as slow_channel:

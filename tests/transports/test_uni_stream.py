@@ -1,4 +1,4 @@
-"""Unidirectional streams whose connect takes its time, because a backend decides about it (02 §9.5)."""
+"""Unidirectional streams whose connect waits for a backend (02 §9.5)."""
 
 from __future__ import annotations
 

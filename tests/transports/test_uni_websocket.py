@@ -1,4 +1,4 @@
-"""What is left of unidirectional WebSockets that have ended (DESIGN rule 10)."""
+"""No references are left to closed unidirectional WebSockets (DESIGN rule 10)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class GlobError(ValueError):
 
 
 def compile_glob(pattern: str) -> Callable[[str], bool]:
-    """Return a predicate that tells whether a whole string matches. Raises `GlobError`."""
+    """Return a predicate that matches whole strings. Raises `GlobError`."""
     if NO_TEXT in pattern:
         raise GlobError("a part is no text")
     options = re2.Options()

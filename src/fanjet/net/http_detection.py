@@ -80,7 +80,7 @@ class AlpnDetection(asyncio.Protocol):
 
 
 class PrefaceDetection(asyncio.Protocol):
-    """Decides when enough has come to tell HTTP/2's beginning from a request of HTTP/1.1."""
+    """Detects the HTTP/2 preface in the first received bytes."""
 
     __slots__ = ("_http1", "_http2", "_received", "_transport", "wheel_slot")
 
@@ -113,5 +113,5 @@ class PrefaceDetection(asyncio.Protocol):
         self._http1.wheel.cancel(self)
 
     def on_timer(self, now: float) -> None:
-        """Nothing that could be told apart came."""
+        """Too few bytes to decide were received in time."""
         self._transport.abort()

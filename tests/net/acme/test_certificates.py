@@ -163,7 +163,7 @@ async def test_a_host_that_is_not_listed_gets_an_alert(server, authority):
     assert await refusal(served, "else.example.org") == "TLSV1_ALERT_INTERNAL_ERROR"
 
 
-async def test_nobody_gets_a_challenge_certificate_without_a_challenge(server, authority):
+async def test_without_a_challenge_there_is_no_challenge_certificate(server, authority):
     served = await server()
     assert await refusal(served, protocols=["acme-tls/1"]) == "TLSV1_ALERT_INTERNAL_ERROR"
     assert authority.ordered == []

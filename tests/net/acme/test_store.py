@@ -59,7 +59,7 @@ async def test_only_one_of_those_who_share_a_folder_is_in_there(tmp_path):
     await asyncio.wait_for(entering, 5)
 
 
-async def test_without_a_folder_or_when_it_has_gone_nobody_waits(tmp_path):
+async def test_without_a_folder_there_is_no_lock(tmp_path):
     folder = tmp_path / "cache"
     stores = [Store(), Store(), Store(str(folder)), Store(str(folder))]
     folder.rmdir()

@@ -1,4 +1,4 @@
-"""Messages of calls: however they arrive, within limits."""
+"""Framing of gRPC messages: any split of the bytes, within limits."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""What a request says before its first message."""
+"""Parsing of gRPC request headers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Calls on real sockets: what the library of clients hides, byte by byte."""
+"""gRPC calls on real sockets, byte by byte."""
 
 from __future__ import annotations
 

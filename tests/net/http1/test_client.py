@@ -1,4 +1,4 @@
-"""The client that posts to backends: what it sends, and what it takes for an answer."""
+"""The HTTP client: requests it sends and responses it accepts."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ async def test_what_is_no_answer(client: HttpClient, response: bytes | list[byte
         client.close()
 
 
-async def test_an_answer_that_nobody_asked_for_goes_to_nobody(client: HttpClient) -> None:
+async def test_an_unsolicited_response_is_dropped(client: HttpClient) -> None:
     forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
     async with peer(OK + forged, OK) as server:
         for _ in range(2):

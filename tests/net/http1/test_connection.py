@@ -257,7 +257,7 @@ async def test_a_failing_endpoint_is_answered_with_500(served, caplog):
     assert "endpoint failed" in caplog.text
 
 
-async def test_random_bytes_harm_nobody(served):
+async def test_random_bytes_do_no_harm(served):
     chance = random.Random(1)
     await asyncio.gather(*(served.ask(chance.randbytes(chance.randrange(1, 3000))) for _ in range(50)))
     assert (await served.ask(GET)).endswith(b"{}")

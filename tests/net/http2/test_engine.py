@@ -1,4 +1,4 @@
-"""Frames that are made without h2."""
+"""Frames built without h2."""
 
 import pytest
 from hyperframe.frame import ContinuationFrame, Frame, HeadersFrame

@@ -1,4 +1,4 @@
-"""Which version of HTTP a connection speaks."""
+"""Detection of the HTTP version of a connection."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An HTTP/3 server in this process, with endpoints of the test's own and a clock that can be pushed forward."""
+"""An HTTP/3 server in this process, with test endpoints and an adjustable clock."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Connection ids that tell whose they are to those who have the key."""
+"""Connection ids reveal their process only with the key."""
 
 import os
 

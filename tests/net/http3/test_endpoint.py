@@ -1,4 +1,4 @@
-"""Which datagrams are answered, and how (RFC 9000)."""
+"""Responses to QUIC datagrams (RFC 9000)."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""A page from another origin, with the official SDK in it."""
+"""A page of another origin with the official SDK."""
 
 from __future__ import annotations
 

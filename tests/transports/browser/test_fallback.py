@@ -1,4 +1,4 @@
-"""The official SDK in a browser that has to do without WebSocket: it falls back, and loses nothing (02 §13.1)."""
+"""The official SDK without WebSocket falls back without losing messages (02 §13.1)."""
 
 from __future__ import annotations
 

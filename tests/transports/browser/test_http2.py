@@ -1,4 +1,4 @@
-"""Clients of others over HTTP/2: Chromium and Node."""
+"""Third-party clients over HTTP/2: Chromium and Node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server with every transport, and each way into it."""
+"""A server with every transport, and a client for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def case(request: pytest.FixtureRequest) -> TransportCase:
 
 @pytest.fixture
 def config(case: TransportCase) -> dict[str, Any]:
-    """Everybody is welcome, on every transport."""
+    """Anonymous connections are allowed on every transport."""
     return merge(merge(OPEN, TRANSPORTS), case.config)
 
 

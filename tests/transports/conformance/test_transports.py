@@ -1,4 +1,4 @@
-"""What holds on every transport in every encoding (02 §4 to §7, §14, §15)."""
+"""Behaviour common to all transports in every encoding (02 §4 to §7, §14, §15)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ framed = pytest.mark.parametrize("case", FRAMED_CASES, ids=lambda case: case.nam
 """What is malformed on a stream, and what a connect's error leads to, is tested with the transport itself."""
 
 
-async def nobody_in(server: Server, channel: str) -> None:
+async def until_empty(server: Server, channel: str) -> None:
     """Wait until a channel has no subscribers."""
 
     async def empty() -> bool:
@@ -97,7 +97,7 @@ async def test_who_comes_back_gets_what_was_missed(server: Server, case: Transpo
     async with case.open(server) as client:
         await client.connect()
         before = await client.subscribe(channel)
-    await nobody_in(server, channel)
+    await until_empty(server, channel)
     for text in ("a", "b"):
         await server.api("publish", {"channel": channel, "data": text})
     async with case.open(server) as client:
@@ -132,7 +132,7 @@ async def test_pings_are_to_be_answered(quick: Server, case: TransportCase) -> N
         assert await client.error(history={"channel": "closed:x"}) == 103
 
 
-async def test_a_pong_that_nobody_asked_for_is_refused(server: Server, case: TransportCase) -> None:
+async def test_an_unsolicited_pong_is_refused(server: Server, case: TransportCase) -> None:
     async with case.open(server) as client:
         await client.connect()
         await client.pong()
@@ -247,7 +247,7 @@ async def test_a_connect_that_fails_is_answered_and_is_the_last(quick: Server, c
 
 
 @framed
-async def test_who_reads_too_slowly_is_sent_away_and_holds_up_nobody(
+async def test_a_slow_consumer_is_disconnected_and_delays_no_other(
     shared_server: StartServer, config: dict[str, Any], case: TransportCase, name: str
 ) -> None:
     server = shared_server(merge(config, {"client": {"queue_max_size": 300_000}}))
@@ -263,7 +263,7 @@ async def test_who_reads_too_slowly_is_sent_away_and_holds_up_nobody(
         relay.stall()
         for _ in range(200):
             await server.api("publish", {"channel": f"all:{name}", "data": text})
-        await nobody_in(server, f"asks:{name}")
+        await until_empty(server, f"asks:{name}")
         for _ in range(200):
             assert (await reader.publication())["data"] == case.payload(text)
         relay.flow()

@@ -1,4 +1,4 @@
-"""The ways in that the conformance suite goes: one `TransportCase` for each transport and encoding."""
+"""The transports of the conformance suite: one `TransportCase` for each transport and encoding."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
 
     _loop: asyncio.AbstractEventLoop
     _follow: Callable[[T], None] | None = None
-    _tell: Done[Any] | None = None
+    _done: Done[Any] | None = None
     _awaited: asyncio.Future[T] | None = None
     _over: bool = False
     _result: T | None = None
@@ -35,7 +35,7 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
 
     def go_on(self, done: Done[Any]) -> None:
         """See `Suspended`."""
-        self._tell = done
+        self._done = done
         if self._over:
             self._loop.call_soon(self._end)
 
@@ -68,7 +68,7 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
         """Complete with a result."""
         self._over = True
         self._result = result
-        if self._tell is not None:
+        if self._done is not None:
             self._end()
         elif self._awaited is not None:
             self._awaited.set_result(result)
@@ -77,15 +77,15 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
         """Complete with an error. The continuation is called in a later turn: this may be called in any step."""
         self._over = True
         self._error = error
-        if self._tell is not None:
+        if self._done is not None:
             self._loop.call_soon(self._end)
         elif self._awaited is not None:
             self._awaited.set_exception(error)
 
     def _end(self) -> None:
-        follow, tell = self._follow, self._tell
+        follow, done = self._follow, self._done
         assert follow is not None
-        assert tell is not None
+        assert done is not None
         error: BaseException | None = self._error
         if error is None:
             try:
@@ -95,6 +95,6 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
             except BaseException as failure:
                 error = failure
         try:
-            tell(None, error)
+            done(None, error)
         except Exception as failure:  # the producer must go on to its other futures
             self._loop.call_exception_handler({"message": "error after an answer", "exception": failure})

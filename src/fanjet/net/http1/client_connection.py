@@ -182,7 +182,7 @@ class ClientConnection(asyncio.Protocol):
     def _deliver(self, response: ClientResponse, *, keep_alive: bool) -> None:
         """Complete the request. `keep_alive`: the connection may be reused."""
         waiter, self._waiter = self._waiter, None
-        if waiter is None or waiter.done():  # given up: whoever did is about to close
+        if waiter is None or waiter.done():  # cancelled: the caller is about to close
             return
         waiter.set_result(response)
         if keep_alive and self.is_open:
