@@ -58,7 +58,7 @@ class SessionTaps:
             tap.stop()
 
     def on_unknown_reply(self, reply: UnknownReply) -> None:
-        """Report an outgoing message to the observers."""
+        """Report a backend's reply without known keys to the observers of its client."""
         for session, tap in self._taps.items():
             if session.client_id == reply.client:
                 for observer in tap.observers:
