@@ -45,7 +45,8 @@ def serve(path: str, flags: Mapping[str, str]) -> int:
 
 
 def load_dotenv_file() -> bool:
-    """Read `.env` of the working directory into the environment, keeping what is set; tells whether there was one."""
+    """Read `.env` of the working directory into the environment, keeping variables that are set; returns whether it
+    exists."""
     file = Path(".env")
     if not file.is_file():
         return False

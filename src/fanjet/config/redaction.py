@@ -25,7 +25,7 @@ _SECRET_KEYS = {
 """Last segments of keys with a secret value; URLs and connection strings may carry passwords."""
 
 _SECRET_LISTS = {"namespaces", "proxies", "consumers", "providers"}
-"""Lists given as one JSON text, in which secrets cannot be told apart."""
+"""Lists given as one JSON text, in which secrets cannot be distinguished."""
 
 
 def is_secret(path: tuple[str, ...]) -> bool:

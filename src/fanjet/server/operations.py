@@ -40,8 +40,8 @@ class Operations:
         *,
         control: ControlClient | None = None,
     ) -> None:
-        """`control`: there are other workers, whose metrics are told with ours. Raises `ConfigError` where nothing can
-        be exported as configured."""
+        """`control`: set in a worker, whose metrics are aggregated with those of the others. Raises `ConfigError` where
+        exporting is not possible as configured."""
         self.metrics = metrics
         self.control = control
         self.readiness = Readiness(node.lost_engines)

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Kind(Enum):
-    """Types of the configuration that Python's own types do not tell apart (04 §2)."""
+    """Types of the configuration that Python's types do not distinguish (04 §2)."""
 
     DURATION = "duration"
     PEM = "pem"

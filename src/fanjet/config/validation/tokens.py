@@ -27,7 +27,7 @@ def claim_mappings(config: Config) -> Problems:
 
 
 def jwks_providers(config: Config) -> Problems:
-    """Enabled providers are complete and can be told apart."""
+    """Enabled providers are complete and can be distinguished."""
     yield from within("in client.token", _providers(config.client.token))
     yield from within("in client.subscription_token", _providers(config.client.subscription_token))
 

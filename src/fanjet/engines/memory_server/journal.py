@@ -35,7 +35,7 @@ _TRIES: Final = 4
 _YIELDS: Final = 16
 """The lock is held for a few µs. After that its holder is not running, and is given the processor."""
 MAX_UNSTORED: Final = CAPACITY // 4
-"""Bytes. Workers that append publications to streams wait for an engine that lags by more."""
+"""Bytes. While the engine lags by more, workers let it publish to streams."""
 
 _READERS_AT: Final = 64
 _OFFSETS_AT: Final = _READERS_AT + READER_TABLE_SIZE
