@@ -145,5 +145,5 @@ class ServiceManager:
                 out.sendto(state.encode(), address)
         except OSError as error:
             log.warning(
-                "service manager cannot be notified of %s: %s", state.partition("\n")[0], error.strerror or error
+                "service manager cannot be told %s: %s", state.partition("\n")[0], error.strerror or error
             )
