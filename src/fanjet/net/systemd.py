@@ -144,6 +144,4 @@ class ServiceManager:
                 out.setblocking(False)
                 out.sendto(state.encode(), address)
         except OSError as error:
-            log.warning(
-                "service manager cannot be told %s: %s", state.partition("\n")[0], error.strerror or error
-            )
+            log.warning("service manager cannot be told %s: %s", state.partition("\n")[0], error.strerror or error)
