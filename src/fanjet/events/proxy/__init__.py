@@ -1,1 +1,1 @@
-"""Event proxies: the application is asked over HTTP or gRPC (06)."""
+"""Event proxies: events forwarded to backends over HTTP or gRPC (06)."""

@@ -1,4 +1,4 @@
-"""A backend as a proxy sees it, whatever way it is reached."""
+"""Interface of backends, independent of the protocol."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ R_co = TypeVar("R_co", bound="Response", covariant=True)
 
 
 NO_CONTEXT: Final[Mapping[str, str]] = MappingProxyType({})
-"""Nothing goes along."""
+"""No additional headers."""
 
 
 class BackendFailed(Exception):  # noqa: N818 (says what has happened)
-    """It could not be asked or did not give an answer (06 §4.4); the text is for the log."""
+    """The call failed or got no valid response (06 §4.4); the text is for the log."""
 
 
 class Backend(Protocol[R_co]):
-    """Where the questions of one kind go to."""
+    """Receives the requests of one event kind."""
 
     @property
     def protocol(self) -> str:
         """`http` or `grpc`."""
 
     async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R_co:
-        """Ask once. Raises `BackendFailed`. Being cancelled gives the call up. `context`: headers that go along, with
-        names in lower case; they replace what is forwarded."""
+        """Send one request. Raises `BackendFailed`. Cancellation aborts the call.
+
+        `context`: additional headers with lower-case names; they replace forwarded headers.
+        """
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""

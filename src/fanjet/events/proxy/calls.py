@@ -1,4 +1,4 @@
-"""What all calls to backends have in common: they are observed, and failures logged once."""
+"""Calls of proxies to backends, with observation and failure logging."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ T = TypeVar("T")
 
 
 class RequestBuilder:
-    """What a proxy's configuration says about its requests."""
+    """Fills in the common fields of requests as a proxy's configuration says."""
 
     def __init__(self, config: Proxy) -> None:
         self._binary = config.binary_encoding
         self._include_meta = config.include_connection_meta
 
     def add_client_fields(self, event: Event, fields: dict[str, Any]) -> None:
-        """Add to the fields of a request what every one says, and what the client has sent."""
+        """Add the fields of every request and the client's data."""
         fields["client"] = event.client
         fields["transport"] = event.transport
         fields["protocol"] = event.protocol
@@ -56,7 +56,7 @@ class RequestBuilder:
                 fields["data"] = Raw(event.data)
 
     def add_user_fields(self, event: Event, fields: dict[str, Any]) -> None:
-        """The same about a client that has connected."""
+        """Add the fields of requests about a connected client."""
         self.add_client_fields(event, fields)
         fields["user"] = event.user
         if event.meta and self._include_meta:
@@ -66,7 +66,7 @@ class RequestBuilder:
 
 
 class EventProxy(Generic[R]):
-    """Puts events of one kind to one backend."""
+    """Sends events of one kind to one backend."""
 
     def __init__(self, kind: EventKind[R], config: Proxy, backend: Backend[R], observer: CallObserver) -> None:
         builder = RequestBuilder(config)
@@ -78,18 +78,23 @@ class EventProxy(Generic[R]):
         self._observer = observer
 
     def trace(self, traces: CallTraces) -> None:
-        """Tell of each call."""
+        """Trace each call from now on."""
         self._backend = TracedBackend(self._backend, traces)
 
     async def call(self, event: Event, **fields: Any) -> R:
-        """The response, whatever it says. `fields` go into the request. Raises `EventFailed`."""
+        """Return the response, of any content.
+
+        `fields` are added to the request. Raises `EventFailed`.
+        """
         self._add_fields(event, fields)
         with ObservedCall(self._observer, self._kind.name, event):
             return await self._backend.call(self._kind.request(**fields), event)
 
     async def call_and_decode(self, read: Callable[[R], T], event: Event, **fields: Any) -> T:
-        """What the response means. An error or a disconnect in it is raised, `EventFailed` for what `read` cannot
-        decode."""
+        """Return the result that `read` decodes from the response.
+
+        Raises an error or a disconnect in the response, and `EventFailed` if `read` raises ValueError.
+        """
         response = await self.call(event, **fields)
         if response.disconnect is not None or response.error is not None:
             raise_response_error(response)
@@ -100,12 +105,15 @@ class EventProxy(Generic[R]):
             raise EventFailed from None
 
     async def close(self) -> None:
-        """Let the backend's connections go."""
+        """Close the backend's connections."""
         await self._backend.close()
 
 
 class ObservedCall:
-    """A call to a backend inside. Turns `BackendFailed` into a line in the log and `EventFailed`."""
+    """Context manager around a backend call, reported to an observer.
+
+    Logs `BackendFailed` and raises `EventFailed` instead.
+    """
 
     __slots__ = ("_event", "_kind", "_observer", "_started")
 
@@ -138,7 +146,7 @@ class ObservedCall:
 
 
 def raise_response_error(response: Response) -> None:
-    """Raise the disconnect or else the error of a response, if there is one."""
+    """Raise the disconnect or the error of a response, if any."""
     if response.disconnect is not None:
         raise codes.Disconnected(codes.Disconnect(response.disconnect.code, response.disconnect.reason))
     if response.error is not None:
@@ -147,5 +155,5 @@ def raise_response_error(response: Response) -> None:
 
 
 def log_invalid_result(event: Event, error: ValueError) -> None:
-    """Say in the log that a result cannot be decoded."""
+    """Log that a result cannot be decoded."""
     log.error("error decoding result of a proxy", client=event.client, error=str(error))

@@ -1,4 +1,4 @@
-"""The kinds of events that backends are asked about: what each is called, and what is said."""
+"""Kinds of events sent to backends, with their names and message types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ R = TypeVar("R", bound=responses.Response)
 
 @dataclass(frozen=True, slots=True)
 class EventKind(Generic[R]):
-    """`name` is the metric type; `method` the gRPC method, whose messages are named after it."""
+    """One kind of event.
+
+    `name`: the metric type; `method`: the gRPC method, whose messages are named after it.
+    """
 
     name: str
     method: str
@@ -27,4 +30,4 @@ PUBLISH: Final = EventKind("publish", "Publish", requests.PublishRequest, respon
 SUB_REFRESH: Final = EventKind("sub_refresh", "SubRefresh", requests.SubRefreshRequest, responses.SubRefreshResponse)
 RPC: Final = EventKind("rpc", "RPC", requests.RPCRequest, responses.RPCResponse)
 SUBSCRIBE_STREAM: Final = "subscribe_stream"
-"""The metric type of streams, which are more than a question and an answer."""
+"""The metric type of streams, which are not request and response."""

@@ -1,4 +1,4 @@
-"""Which headers of a client's connection travel on to the backend, and as what (06 §2)."""
+"""Forwarding of headers from a client's connection to the backend (06 §2)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ _HOP_BY_HOP: Final = frozenset(
     ("connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
      "upgrade")
 )  # fmt: skip
-"""They say how one message travels, so they are never passed on."""
+"""Hop-by-hop headers and those of the message framing, which are never forwarded (RFC 9110 §7.6.1)."""
 _NOT_FOR_HTTP: Final = _HOP_BY_HOP | {"content-type"}
 _NOT_FOR_GRPC: Final = _HOP_BY_HOP | {"content-type", "user-agent"}
 
 
 class Forwarding:
-    """What one proxy passes on: fixed values, then what the client itself has put into its connect request, then what
-    its connection brought. The later replace the earlier."""
+    """The headers that one proxy forwards.
+
+    Sources in ascending precedence: static values, emulated headers in the connect request, headers of the connection.
+    """
 
     def __init__(self, config: Proxy, static: Mapping[str, str]) -> None:
         self._static = {name.lower(): (value,) for name, value in static.items()}
@@ -33,7 +35,7 @@ class Forwarding:
         self._grpc_names = {name for name in named - _NOT_FOR_GRPC if not name.startswith(("grpc-", ":"))}
 
     def http_headers(self, event: Event) -> list[tuple[str, str]]:
-        """Headers of a request to an HTTP backend, those of its body left out."""
+        """Return the headers of an HTTP request, except those of its body."""
         return [
             (self._http_names[name], value)
             for name, values in self._values(event).items()
@@ -42,7 +44,7 @@ class Forwarding:
         ]
 
     def grpc_metadata(self, event: Event) -> list[tuple[str, str | bytes]]:
-        """Metadata of a call. Raises ValueError for what metadata cannot hold."""
+        """Return the metadata of a gRPC call. Raises ValueError for invalid values."""
         return [
             (name, value.encode("utf-8", "surrogateescape") if name.endswith("-bin") else _printable(name, value))
             for name, values in self._values(event).items()
@@ -72,7 +74,7 @@ def _printable(name: str, value: str) -> str:
 
 
 def merge_context(forwarded: list[tuple[str, Any]], context: Mapping[str, str]) -> list[tuple[str, Any]]:
-    """What is forwarded, but for what goes along in its place."""
+    """Add the context headers to forwarded ones and replace those of the same name."""
     if not context:
         return forwarded
     return [*(pair for pair in forwarded if pair[0].lower() not in context), *context.items()]

@@ -1,4 +1,4 @@
-"""Backends reached over gRPC (06 §4.2)."""
+"""gRPC backends (06 §4.2)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class GrpcBackend(Generic[R]):
         self._call: Any = None
 
     async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
-        """Ask once. Raises `BackendFailed`."""
+        """Send one request. Raises `BackendFailed`."""
         call = self._call or await self._open()
         try:
             response = await call(
@@ -65,11 +65,11 @@ class GrpcBackend(Generic[R]):
         return self._read(response)
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         await self._channel.close()
 
     async def _open(self) -> Any:
-        await asyncio.sleep(0)  # opening may need a task, which only begins where a command first waits
+        await asyncio.sleep(0)  # opening may need a task, and an eager step runs outside one until it first waits
         channel = await self._channel.get()
         self._call = channel.unary_unary(
             self._path,
@@ -80,7 +80,7 @@ class GrpcBackend(Generic[R]):
 
 
 class CallMetadata:
-    """What goes with every call: what is forwarded of the client's connection, and the proxy's own credentials."""
+    """Metadata of calls: forwarded headers and the proxy's own credentials."""
 
     def __init__(self, config: Proxy) -> None:
         self._forwarding = Forwarding(config, config.grpc.static_metadata)
@@ -88,7 +88,10 @@ class CallMetadata:
         self._credentials = [(key, config.grpc.credentials_value)] if key else []
 
     def of(self, event: Event, context: Mapping[str, str]) -> list[tuple[str, str | bytes]]:
-        """Metadata of a call about an event, with what goes along. Raises `BackendFailed` for what cannot be sent."""
+        """Return the metadata of a call about an event, with `context` added.
+
+        Raises `BackendFailed` for values that metadata cannot hold.
+        """
         try:
             forwarded = self._forwarding.grpc_metadata(event)
         except ValueError as error:
@@ -97,11 +100,11 @@ class CallMetadata:
 
 
 def to_message(message_class: type[Message], request: Request) -> Message:
-    """A request as a message."""
+    """Convert a request to a Protobuf message."""
     fields = structs.asdict(request)
     return message_class(**{name: bytes(one) if isinstance(one, Raw) else one for name, one in fields.items()})
 
 
 def status_text(error: grpc.RpcError) -> str:
-    """Status and text of a call that failed, for the log."""
+    """Return status and details of a failed call, for the log."""
     return f"{error.code().name}: {error.details()}"

@@ -24,12 +24,12 @@ _SCHEME: Final = "grpc://"
 _OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
-    ("grpc.use_local_subchannel_pool", 1),  # else channels to one address share a connection, and its failures
+    ("grpc.use_local_subchannel_pool", 1),  # otherwise channels to one address share a connection and its failures
 )
 
 
 class GrpcChannel:
-    """Opens the channel of one proxy when it is first needed."""
+    """Opens the gRPC channel of one proxy on first use."""
 
     def __init__(self, config: Proxy) -> None:
         """Raises `TLSError` for TLS settings that cannot be used."""
@@ -40,7 +40,10 @@ class GrpcChannel:
         self._channel: grpc.aio.Channel | None = None
 
     async def get(self) -> grpc.aio.Channel:
-        """The channel. It connects with the first call. Must run in a task; raises `BackendFailed`."""
+        """Return the channel, which connects with the first call.
+
+        Must run in a task. Raises `BackendFailed`.
+        """
         if self._channel is None:
             certificate = None
             if self._tls is not None and self._tls.insecure_skip_verify:
@@ -49,13 +52,16 @@ class GrpcChannel:
         return self._channel
 
     async def invalidate(self) -> None:
-        """The server cannot be reached: where its certificate is just taken for granted, it may have a new one."""
+        """Drop the channel of an unreachable server if TLS verification is off.
+
+        The server may have a new certificate by the next call.
+        """
         if self._channel is not None and self._tls is not None and self._tls.insecure_skip_verify:
             channel, self._channel = self._channel, None
             await channel.close()
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._channel is not None:
             await self._channel.close()
 
@@ -72,13 +78,16 @@ class GrpcChannel:
 
 
 def target_of(endpoint: str) -> str:
-    """What the library is to connect to."""
+    """Return the target for the gRPC library."""
     return urlsplit(endpoint).netloc if endpoint.startswith(_SCHEME) else endpoint
 
 
 def _load_pems(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
-    """Authorities, key and certificate chain; None for what is not set. Raises `TLSError`."""
-    client_context(tls, "proxy_grpc")  # the library would notice what cannot be used with the first call only
+    """Load authorities, key and certificate chain; None if not set.
+
+    Raises `TLSError`.
+    """
+    client_context(tls, "proxy_grpc")  # the library reports invalid settings only with the first call
     with_key = tls.cert_pem and tls.key_pem
     return (
         resolve_pem(tls.server_ca_pem).encode() if tls.server_ca_pem else _system_authorities(),
@@ -88,6 +97,6 @@ def _load_pems(tls: Tls) -> tuple[bytes | None, bytes | None, bytes | None]:
 
 
 def _system_authorities() -> bytes | None:
-    """Those that other TLS connections trust; None leaves it to the library."""
+    """Load the authorities of other TLS connections; None: the library's default."""
     file = ssl.get_default_verify_paths().cafile
     return Path(file).read_bytes() if file else None

@@ -1,4 +1,4 @@
-"""Subscription streams of gRPC backends (06 §12)."""
+"""Subscription streams from gRPC backends (06 §12)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _read: Final = struct_reader(proxy_pb2.StreamSubscribeResponse, StreamSubscribeR
 
 
 class StreamOpener:
-    """Opens streams to one backend."""
+    """Opens subscription streams to one backend."""
 
     def __init__(self, config: Proxy, observer: CallObserver) -> None:
         """Raises `TLSError` for TLS settings that cannot be used."""
@@ -52,11 +52,14 @@ class StreamOpener:
         self._traces: CallTraces | None = None
 
     def trace(self, traces: CallTraces) -> None:
-        """Tell of each stream until it is accepted."""
+        """Trace the handshake of each stream from now on."""
         self._traces = traces
 
     async def open(self, event: SubscribeEvent, *, bidirectional: bool) -> GrpcStream:
-        """A stream that the backend has accepted. Raises `EventFailed` and what the backend answers instead."""
+        """Open a stream that the backend accepts.
+
+        Raises `EventFailed`, and the error or disconnect in the backend's response.
+        """
         fields: dict[str, Any] = {"channel": event.channel}
         self._request_builder.add_user_fields(event, fields)
         message: Any = to_message(proxy_pb2.SubscribeRequest, SubscribeRequest(**fields))
@@ -78,12 +81,12 @@ class StreamOpener:
         return GrpcStream(handshake.call, answer, self._timeout if bidirectional else None)
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         await self._channel.close()
 
 
 class _StreamHandshake:
-    """A call from its beginning to the first message of the backend."""
+    """Starts a call and receives the backend's first message."""
 
     def __init__(
         self, request: Any, metadata: list[tuple[str, str | bytes]], timeout: float, *, bidirectional: bool
@@ -96,8 +99,11 @@ class _StreamHandshake:
         self.call: Any = None
 
     async def run(self, channel: GrpcChannel) -> SubscribeResponse:
-        """Call, and wait for the answer. Raises `BackendFailed`; what is not accepted is cancelled."""
-        await asyncio.sleep(0)  # a timeout needs a task, which only begins where a command first waits
+        """Start the call and return the response; cancel it if it is not accepted.
+
+        Raises `BackendFailed`.
+        """
+        await asyncio.sleep(0)  # a timeout needs a task, and an eager step runs outside one until it first waits
         accepted = False
         try:
             async with asyncio.timeout(self._timeout):
@@ -140,11 +146,13 @@ class _StreamHandshake:
 
 
 class GrpcStream:
-    """A stream that the backend has accepted. Between two messages it waits in a task of its own, once it is started;
-    what comes before that waits in the library, which the backend notices."""
+    """A stream that the backend has accepted.
+
+    Once started, a task reads the messages. Earlier messages wait in the library, which applies backpressure.
+    """
 
     def __init__(self, call: Any, answer: SubscribeAnswer, send_timeout: float | None) -> None:
-        """`send_timeout`: seconds for sending one publication, None where the backend takes none."""
+        """`send_timeout`: seconds per publication; None: the stream is unidirectional."""
         self.answer = answer
         self._call = call
         self._send_timeout = send_timeout
@@ -152,14 +160,17 @@ class GrpcStream:
         self._reading: asyncio.Task[None] | None = None
 
     def start(self, receiver: StreamReceiver) -> None:
-        """Deliver from now on."""
+        """Start to deliver publications to the receiver."""
         self._reading = asyncio.get_running_loop().create_task(self._deliver(receiver))
 
     async def send(self, data: bytes) -> None:
-        """Pass on what the client publishes. Raises error 108 where the backend takes nothing, 100 when it fails."""
+        """Send a client's publication to the backend.
+
+        Raises error 108 if the stream is unidirectional, `EventFailed` if sending fails.
+        """
         if self._send_timeout is None:
             raise ReplyError(ERROR_NOT_AVAILABLE)
-        await asyncio.sleep(0)  # for the timeout, as above
+        await asyncio.sleep(0)  # for the timeout, as in the handshake
         message = proxy_pb2.StreamSubscribeRequest(publication=proxy_pb2.Publication(data=data))
         try:
             async with asyncio.timeout(self._send_timeout), self._sending:
@@ -169,7 +180,7 @@ class GrpcStream:
             raise EventFailed from None
 
     def cancel(self) -> None:
-        """End the stream. Nothing is reported any more."""
+        """End the stream without further reports to the receiver."""
         if self._reading is not None:
             self._reading.cancel()
         self._call.cancel()

@@ -1,5 +1,7 @@
-"""TLS without verification to gRPC backends, for which the library has no switch: the certificate that the server shows
-is fetched and then trusted."""
+"""TLS to gRPC backends without verification of their certificates.
+
+The gRPC library cannot disable verification, so the server's certificate is fetched and then trusted.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,15 @@ FETCH_SECONDS = 5.0
 
 
 class ServerCertificate(NamedTuple):
-    """A certificate in PEM, and a name that it is valid for."""
+    """A server's certificate in PEM, and a name that it is valid for."""
 
     pem: bytes
     name: str
 
 
 async def fetch_certificate(target: str) -> ServerCertificate:
-    """What the server at `target` shows. Must run in a task. Raises `BackendFailed`."""
-    from cryptography import x509  # noqa: PLC0415 (25 ms and 8 MB that few need)
+    """Fetch the certificate of `target`. Must run in a task. Raises `BackendFailed`."""
+    from cryptography import x509  # noqa: PLC0415 (costs 25 ms and 8 MB, rarely needed)
 
     host, _, port = target.rpartition("/")[2].rpartition(":")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,4 +1,4 @@
-"""Backends reached over HTTP (06 §4.2, §4.3)."""
+"""HTTP backends (06 §4.2, §4.3)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Response)
 
 MAX_RESPONSE_BYTES: Final = 16 << 20
-"""Bytes, unpacked. Nothing that long could be sent on to a client."""
+"""Bytes after decompression. No client could receive more."""
 _DEFAULT_HEADERS: Final = (("Accept-Encoding", "gzip"), ("User-Agent", "Fanjet"))
 _MIN_MEMBER_BYTES: Final = len('{"":0}')
 _CONTENT_TYPE: Final = (("Content-Type", "application/json"),)
@@ -41,9 +41,9 @@ _encode: Final = Encoder().encode
 
 
 class HttpBackend(Generic[R]):
-    """Posts JSON to one endpoint. Its connections are kept for the next calls.
+    """Posts JSON to one endpoint over persistent connections.
 
-    `on_unknown_keys` is called with the event and the keys of a response that has keys, none of them known.
+    `on_unknown_keys` is called with the event and the keys of a response without any known key.
     """
 
     protocol = "http"
@@ -68,7 +68,7 @@ class HttpBackend(Generic[R]):
         self._on_unknown_keys = on_unknown_keys
 
     async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
-        """Ask once. Raises `BackendFailed`."""
+        """Send one request. Raises `BackendFailed`."""
         body = _encoded(request)
         forwarded = merge_context(self._forwarding.http_headers(event), context)
         headers = (
@@ -94,11 +94,11 @@ class HttpBackend(Generic[R]):
         return response
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         self._client.close()
 
     def _response_for_status(self, status: int) -> R:
-        """What a status other than 200 stands for."""
+        """Return the response configured for a status other than 200."""
         response = self._transforms.get(status)
         if response is None:
             raise BackendFailed(f"unexpected HTTP status code: {status}")
@@ -116,7 +116,7 @@ def _encoded(request: Request) -> bytes:
 def _missing_defaults(
     given: Sequence[tuple[str, str]], defaults: Sequence[tuple[str, str]]
 ) -> Sequence[tuple[str, str]]:
-    """The defaults that nothing given replaces."""
+    """Return the default headers that are not among the given ones."""
     names = {name for name, _ in given}
     return [default for default in defaults if default[0] not in names]
 

@@ -1,4 +1,4 @@
-"""What is counted about calls to backends (10 B.5)."""
+"""Metrics of calls to backends (10 B.5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ProxyMetrics:
-    """Makes the observers of proxies."""
+    """Registers proxy metrics and creates the observers of proxies."""
 
     def __init__(self, registry: Registry) -> None:
         labels = ("protocol", "type", "name")
@@ -25,7 +25,7 @@ class ProxyMetrics:
         self._inflight = registry.gauge("proxy_inflight_requests", "Calls that backends have not answered yet", *labels)
 
     def __call__(self, protocol: str, event_type: str, name: str) -> MetricsObserver:
-        """Count the calls of one proxy, which is read of from the start."""
+        """Create the observer of one proxy, whose series are exposed from the start."""
         labels = (protocol, event_type, name)
         return MetricsObserver(
             self._durations.cell(*labels, shown=True),
@@ -36,7 +36,7 @@ class ProxyMetrics:
 
 
 class MetricsObserver:
-    """The `CallObserver` of one proxy."""
+    """The `CallObserver` that counts the calls of one proxy."""
 
     __slots__ = ("_durations", "_errors", "_inflight", "_unknown_replies")
 
@@ -47,24 +47,24 @@ class MetricsObserver:
         self._unknown_replies = unknown_replies
 
     def on_start(self) -> None:
-        """One more."""
+        """Count a call in flight."""
         self._inflight.value += 1
 
     def on_response(self, seconds: float) -> None:
-        """One less."""
+        """Count a call that got a response."""
         self._inflight.value -= 1
         self._durations.observe(seconds)
 
     def on_failure(self, seconds: float) -> None:
-        """One less, for nothing."""
+        """Count a failed call."""
         self._inflight.value -= 1
         self._durations.observe(seconds)
         self._errors.value += 1
 
     def on_cancel(self) -> None:
-        """One less."""
+        """Count a cancelled call."""
         self._inflight.value -= 1
 
     def on_unknown_reply(self) -> None:
-        """One more."""
+        """Count an unknown reply."""
         self._unknown_replies.value += 1

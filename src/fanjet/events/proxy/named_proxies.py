@@ -1,4 +1,4 @@
-"""The proxies of one type of event, by name."""
+"""Proxies of one event type, by name."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ T = TypeVar("T")
 
 
 class NamedProxies(Generic[T]):
-    """Those that were in use when the server started. Since then, a reload may ask for others (06 §1.3). `event_type`:
-    what they are asked about."""
+    """The proxies of one event type that the configuration referenced at startup.
+
+    A reload may reference others, which do not exist (06 §1.3).
+    """
 
     def __init__(self, event_type: str, proxies: Mapping[str, T]) -> None:
         self.event_type = event_type
         self._proxies = proxies
 
     def __getitem__(self, name: str) -> T:
-        """Raises error 108 when there is no proxy of this type at all, `EventFailed` when there is none of this name
-        (D25)."""
+        """Return the proxy of this name.
+
+        Raises error 108 if the event type has no proxies, `EventFailed` if it has none of this name (D25).
+        """
         proxy = self._proxies.get(name)
         if proxy is not None:
             return proxy
@@ -40,5 +44,5 @@ class NamedProxies(Generic[T]):
         return len(self._proxies)
 
     def items(self) -> Iterable[tuple[str, T]]:
-        """All of them by name."""
+        """Iterate over names and proxies."""
         return self._proxies.items()

@@ -1,4 +1,4 @@
-"""Where the outcome of every call to a backend is known: metrics and traces begin here (06 §17)."""
+"""Interface of observers of backend calls (06 §17)."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import Protocol
 
 
 class CallObserver(Protocol):
-    """Counts the calls of one proxy. Times are seconds."""
+    """Receives the outcome of each call of one proxy. Durations are in seconds."""
 
     def on_start(self) -> None:
-        """A call begins; one of the others follows."""
+        """A call starts; exactly one of the next three methods follows."""
 
     def on_response(self, seconds: float) -> None:
-        """The backend has answered, whatever it says; a stream has been accepted or refused."""
+        """The backend responded, or accepted or refused a stream."""
 
     def on_failure(self, seconds: float) -> None:
-        """An unexpected error."""
+        """The call failed."""
 
     def on_cancel(self) -> None:
-        """The client went away before there was an answer."""
+        """The call was cancelled because the client disconnected."""
 
     def on_unknown_reply(self) -> None:
-        """An answer had keys, none of them known; reported besides `on_response`."""
+        """A response had keys, none of them known; follows `on_response`."""
 
 
 ObserverFactory = Callable[[str, str, str], CallObserver]
-"""Makes the observer of a proxy, from its protocol (`http`, `grpc`), the type of its event and its name."""
+"""Creates the observer of a proxy, from its protocol (`http`, `grpc`), event type and name."""
 
 
 class NoopObserver:
-    """Counts nothing."""
+    """An observer that does nothing."""
 
     def __init__(self, protocol: str, event_type: str, name: str) -> None:
         pass
 
     def on_start(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_response(self, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_failure(self, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_cancel(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_unknown_reply(self) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""The application behind proxies (06): `ClientEvents` whose answers come from backends."""
+"""`ClientEvents` implemented by proxies to backends (06)."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ R = TypeVar("R", bound=Response)
 
 
 class Proxies:
-    """All proxies that the configuration uses. Raises `ConfigError` and `TLSError` for those that cannot work.
+    """All proxies that the configuration references.
 
-    A reload changes which channels and methods they are asked about, never the proxies themselves (06 §1.3).
+    A reload changes which channels and methods use which proxy, never the proxies (06 §1.3). Raises `ConfigError` and
+    `TLSError` for invalid settings.
     """
 
     def __init__(self, config: Config, observe: ObserverFactory = NoopObserver) -> None:
@@ -93,17 +94,17 @@ class Proxies:
         self.takes_messages = self.wants_disconnects = False
 
     def reload(self, rpc: Rpc) -> None:
-        """Take over which methods are answered by which proxies."""
+        """Apply the configuration of RPC methods to proxies."""
         self._methods = RPCMethods(rpc)
 
     def trace(self, traces: Traces) -> None:
-        """Tell of all calls as spans, and backends which they belong to."""
+        """Trace all calls and propagate the trace context to backends."""
         for proxies in self._all_proxies:
             for name, proxy in proxies.items():
                 proxy.trace(CallTraces(traces, proxies.event_type, name))
 
     async def close(self) -> None:
-        """Let all connections to backends go."""
+        """Close all connections to backends."""
         await asyncio.gather(*(proxy.close() for proxies in self._all_proxies for _, proxy in proxies.items()))
 
     @property
@@ -112,14 +113,16 @@ class Proxies:
         return (*unary, self._streams)
 
     async def connect(self, event: ConnectEvent) -> ConnectAnswer | None:
-        """Who connects; None when the backend does not know."""
+        """Authenticate a connection; None if the backend gives no result."""
         return await self._connect[DEFAULT].call_and_decode(
             connect_answer, event, name=event.name, version=event.version, channels=list(event.channels)
         )
 
     async def refresh(self, event: RefreshEvent) -> RefreshAnswer | None:
-        """Prolong a connection. Anything but a result that does ends it, except that an info which cannot be decoded is
-        our failure, not the client's (06 §4.4)."""
+        """Extend a connection; None ends it.
+
+        Raises an internal disconnect if the info cannot be decoded, which is not the client's fault (06 §4.4).
+        """
         response = await self._refresh[DEFAULT].call(event)
         try:
             return refresh_answer(response)
@@ -128,23 +131,23 @@ class Proxies:
             raise Disconnected(DISCONNECT_INTERNAL) from None
 
     async def subscribe(self, event: SubscribeEvent, resolved: Resolved) -> SubscribeAnswer:
-        """Allow a subscription."""
+        """Authorize a subscription."""
         proxy = self._subscribe[resolved.options.subscribe_proxy_name]
         return await proxy.call_and_decode(subscribe_answer, event, channel=event.channel)
 
     async def open_stream(self, event: SubscribeEvent, resolved: Resolved) -> SubscriptionStream:
-        """Allow a subscription and open the stream that feeds it."""
+        """Authorize a subscription and open its stream."""
         options = resolved.options
         opener = self._streams[options.subscribe_stream_proxy_name]
         return await opener.open(event, bidirectional=options.subscribe_stream_proxy_bidirectional)
 
     async def publish(self, event: PublishEvent, resolved: Resolved) -> PublishAnswer:
-        """Allow a publication."""
+        """Authorize a publication."""
         proxy = self._publish[resolved.options.publish_proxy_name]
         return await proxy.call_and_decode(publish_answer, event, channel=event.channel)
 
     async def sub_refresh(self, event: SubRefreshEvent, resolved: Resolved) -> SubRefreshAnswer | None:
-        """Prolong a subscription. Anything but a result that does ends it."""
+        """Extend a subscription; None ends it."""
         proxy = self._sub_refresh[resolved.options.sub_refresh_proxy_name]
         response = await proxy.call(event, channel=event.channel)
         try:
@@ -154,16 +157,16 @@ class Proxies:
             return None
 
     async def rpc(self, event: RPCEvent) -> bytes:
-        """Call a procedure."""
+        """Call an RPC method."""
         proxy = self._rpc[self._methods.proxy_name(event.method)]
         return await proxy.call_and_decode(rpc_answer, event, method=event.method)
 
     async def message(self, event: MessageEvent) -> NoReturn:
-        """No proxy takes messages."""
+        """Raise error 108: no proxy accepts messages."""
         raise ReplyError(ERROR_NOT_AVAILABLE)
 
     async def disconnect(self, event: DisconnectEvent) -> None:
-        """No proxy is told."""
+        """Do nothing: there is no disconnect proxy."""
 
 
 def _make_proxies(

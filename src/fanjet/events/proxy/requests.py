@@ -1,7 +1,7 @@
-"""What backends are asked (06 §3, §5 to §12), the same in JSON and in Protobuf.
+"""Requests to backends (06 §3, §5 to §12), the same in JSON and in Protobuf.
 
-What has its zero value is left out, but for `user` where it stands without default. Payloads are the client's bytes, or
-Base64 where that is configured.
+Fields with their zero value are omitted, except fields without a default, such as `user`. Payloads are the client's
+bytes, or Base64 if configured.
 """
 
 from typing import Final
@@ -9,11 +9,11 @@ from typing import Final
 from msgspec import Raw, Struct
 
 NO_PAYLOAD: Final = Raw()
-"""Absent: `msgspec` leaves out what is this very object."""
+"""An absent payload. `msgspec` omits a field that holds this object."""
 
 
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all requests about a client say. `encoding` is `json`, or `binary` where payloads are Base64."""
+    """Fields of all requests. `encoding`: `json`, or `binary` for Base64 payloads."""
 
     client: str
     transport: str
@@ -22,7 +22,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UserRequest(Request, frozen=True, kw_only=True, omit_defaults=True):
-    """What is said about a client that has connected."""
+    """Fields of requests about a connected client."""
 
     user: str
     meta: Raw = NO_PAYLOAD

@@ -1,5 +1,7 @@
-"""What backends answer (06 §4.1, §5 to §12), the same in JSON and in Protobuf. Fields of results as they were written:
-what they mean is read elsewhere."""
+"""Responses of backends (06 §4.1, §5 to §12), the same in JSON and in Protobuf.
+
+Fields of results are as written; module `results` interprets them.
+"""
 
 from typing import Annotated
 
@@ -13,11 +15,11 @@ from fanjet.protocol.messages import FilterNode, Int64, UInt32
 from .requests import NO_PAYLOAD
 
 UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-"""64 bits unsigned. `msgspec` knows no larger bound; what it refuses above is read by the careful decoder."""
+"""64 bits unsigned. `msgspec` supports no larger bound; the lenient decoder reads larger values."""
 
 
 class Error(Document, frozen=True):
-    """What the client's command is answered with."""
+    """The error in the reply to the client's command."""
 
     code: UInt32 = 0
     message: str = ""
@@ -25,21 +27,24 @@ class Error(Document, frozen=True):
 
 
 class Disconnect(Document, frozen=True):
-    """What the client's connection ends with."""
+    """The disconnect of the client's connection."""
 
     code: UInt32 = 0
     reason: str = ""
 
 
 class Response(Document, frozen=True, kw_only=True):
-    """Of several fields the first one counts: `disconnect`, `error`, then a result. None of them is an answer, too."""
+    """Base class of responses.
+
+    `disconnect` takes precedence over `error`, which takes precedence over a result. All may be absent.
+    """
 
     error: Error | None = None
     disconnect: Disconnect | None = None
 
 
 class SubscribeOptions(Document, frozen=True):
-    """A server-side subscription of a connect."""
+    """A server-side subscription in a connect result."""
 
     expire_at: Int64 = 0
     info: Raw = NO_PAYLOAD

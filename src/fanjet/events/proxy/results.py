@@ -1,4 +1,7 @@
-"""From responses of backends to what they mean (06 §5 to §12). Functions raise ValueError for Base64 that is none."""
+"""Interpretation of backend responses (06 §5 to §12).
+
+Functions raise ValueError for invalid Base64.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _UNCHANGED = PublishAnswer()
 
 
 def connect_answer(response: ConnectResponse) -> ConnectAnswer | None:
-    """06 §5. None when the backend does not know who connects."""
+    """06 §5. None if the response has no result."""
     result = response.result
     if result is None:
         return None
@@ -55,7 +58,7 @@ def _grants(result: ConnectResult) -> dict[str, Grant]:
 
 
 def _grant(options: SubscribeOptions) -> Grant:
-    """Its `expire_at` is passed over (06 P7). Does not raise."""
+    """Convert subscribe options; `expire_at` is ignored (06 P7). Does not raise."""
     try:
         info = payload_of(options.info, options.b64info)
         data = payload_of(options.data, options.b64data)
@@ -71,7 +74,7 @@ def _grant(options: SubscribeOptions) -> Grant:
 
 
 def refresh_answer(response: RefreshResponse) -> RefreshAnswer | None:
-    """06 §6. None ends the connection. Errors and disconnects count for nothing here."""
+    """06 §6. None ends the connection. Errors and disconnects are ignored."""
     result = response.result
     if result is None or result.expired:
         return None
@@ -99,7 +102,7 @@ def subscribe_answer(response: SubscribeResponse) -> SubscribeAnswer:
 
 
 def publish_answer(response: PublishResponse) -> PublishAnswer:
-    """06 §8. Unlike elsewhere the plain field counts before the Base64 one (P3)."""
+    """06 §8. Only here the plain field takes precedence over the Base64 one (P3)."""
     result = response.result
     if result is None:
         return _UNCHANGED
@@ -116,7 +119,7 @@ def publish_answer(response: PublishResponse) -> PublishAnswer:
 
 
 def sub_refresh_answer(response: SubRefreshResponse) -> SubRefreshAnswer | None:
-    """06 §10. None ends the subscription. Errors and disconnects count for nothing here."""
+    """06 §10. None ends the subscription. Errors and disconnects are ignored."""
     result = response.result
     if result is None or result.expired:
         return None

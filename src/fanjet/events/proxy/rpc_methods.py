@@ -1,4 +1,4 @@
-"""Which proxy answers which RPC method (04 §5.15, 06 §1.2)."""
+"""Mapping of RPC methods to proxies (04 §5.15, 06 §1.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = get_logger(__name__)
 
 
 class RPCMethods:
-    """The RPC namespaces. A reload makes a new one."""
+    """Finds the proxy of an RPC method by its namespace. Replaced on reload."""
 
     def __init__(self, config: Rpc) -> None:
         self._boundary = config.namespace_boundary
@@ -22,7 +22,10 @@ class RPCMethods:
         self._namespaces = {namespace.name: namespace for namespace in config.namespaces}
 
     def proxy_name(self, method: str) -> str:
-        """Name of the proxy for a method. Raises error 104 for an unknown namespace, 108 where none is enabled."""
+        """Return the name of the proxy for a method.
+
+        Raises error 104 for an unknown namespace, 108 if no proxy is enabled for it.
+        """
         namespace, boundary, _ = method.partition(self._boundary)
         options = self._namespaces.get(namespace) if boundary and namespace else self._without_namespace
         if options is None:

@@ -1,4 +1,4 @@
-"""From the configuration to the proxies that are in use (06 §1.2)."""
+"""Creation of the proxies that the configuration references (06 §1.2)."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ log = get_logger(__name__)
 R = TypeVar("R", bound=Response)
 
 DEFAULT = "default"
-"""Names the proxy object of the event itself."""
+"""The name of the proxy that is configured with its event."""
 _HTTP = ("http://", "https://")
 _REFRESH_EVENTS = (event_kinds.REFRESH.name, event_kinds.SUB_REFRESH.name)
-"""Events that a status cannot say anything but no to (06 P6)."""
+"""Events for which every mapped HTTP status is a refusal (06 P6)."""
 
 
 class ProxyReference(NamedTuple):
-    """A proxy that some options refer to: the type of event and the proxy's name."""
+    """A proxy referenced by some options, with its event type and name."""
 
     event_type: str
     name: str
@@ -46,7 +46,7 @@ class ProxyReference(NamedTuple):
 
 
 def referenced_proxies(config: Config) -> Iterator[ProxyReference]:
-    """Every proxy that is in use, each type and name once."""
+    """Iterate over referenced proxies, each event type and name once."""
     known: set[tuple[str, str]] = set()
     for reference in _all_references(config):
         if (reference.event_type, reference.name) not in known:
@@ -70,7 +70,7 @@ def _all_references(config: Config) -> Iterator[ProxyReference]:
 
 
 def _channel_references(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, Proxy]]:
-    """Type, name and the proxy behind the name `default`."""
+    """Iterate over event types, proxy names, and what `default` stands for."""
     defaults = config.channel.proxy
     if options.subscribe_proxy_enabled:
         yield event_kinds.SUBSCRIBE.name, options.subscribe_proxy_name, defaults.subscribe
@@ -85,11 +85,11 @@ def _channel_references(options: ChannelOptions, config: Config) -> Iterator[tup
 def make_event_proxy(
     kind: EventKind[R], reference: ProxyReference, observe: ObserverFactory, unknown_replies: UnknownReplies
 ) -> EventProxy[R]:
-    """The proxy that a use is about. Raises `ConfigError` and `TLSError` for what cannot work."""
+    """Create a referenced proxy. Raises `ConfigError` and `TLSError`."""
     config = reference.config
     backend: Backend[R]
     if config.endpoint.startswith(_HTTP):
-        from .http_backend import HttpBackend  # noqa: PLC0415 (only who uses them loads the client libraries)
+        from .http_backend import HttpBackend  # noqa: PLC0415 (client libraries are loaded only if used)
 
         observer = observe(HttpBackend.protocol, reference.event_type, reference.name)
         endpoint = without_credentials(config.endpoint)
@@ -106,7 +106,7 @@ def make_event_proxy(
 
 
 def make_stream_opener(reference: ProxyReference, observe: ObserverFactory) -> StreamOpener:
-    """The proxy for subscription streams. Raises as `make_event_proxy`."""
+    """Create a proxy for subscription streams. Raises `ConfigError` and `TLSError`."""
     _require_grpc(reference)
     from .grpc_stream import StreamOpener  # noqa: PLC0415
 
@@ -115,7 +115,7 @@ def make_stream_opener(reference: ProxyReference, observe: ObserverFactory) -> S
 
 
 def _require_grpc(reference: ProxyReference) -> None:
-    """Raise `ConfigError` without the library."""
+    """Raise `ConfigError` if the gRPC library is not installed."""
     try:
         import grpc  # noqa: PLC0415, F401
     except ImportError:
@@ -139,6 +139,6 @@ def _log_enabled(reference: ProxyReference) -> None:
 
 
 def without_credentials(endpoint: str) -> str:
-    """An endpoint for the log."""
+    """Mask the credentials of an endpoint, for the log."""
     host = urlsplit(endpoint).netloc
     return endpoint.replace(host, f"xxxxx@{host.rpartition('@')[2]}", 1) if "@" in host else endpoint

@@ -1,4 +1,4 @@
-"""Calls to backends as spans of traces, for those who want them."""
+"""Tracing spans of calls to backends."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ _DESCRIBED: Final = ("channel", "method")
 
 
 class Traces(Protocol):
-    """Where spans are told."""
+    """Creates spans of backend calls."""
 
     def call(
         self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]
     ) -> AbstractContextManager[Mapping[str, str]]:
-        """The time inside is the span of a call, which is to carry the headers that this yields. It belongs to the
-        request with the headers in `carrier`. What is raised inside is how it has failed."""
+        """Return a context manager that spans a call and yields headers to send with it.
+
+        `carrier`: headers with the parent's trace context. An exception inside marks the span as failed.
+        """
 
 
 class CallTraces:
-    """The spans of one proxy."""
+    """Creates the spans of one proxy."""
 
     def __init__(self, traces: Traces, event_type: str, name: str) -> None:
         self._traces = traces
@@ -41,8 +43,10 @@ class CallTraces:
         self._name = name
 
     def span(self, event: Event) -> AbstractContextManager[Mapping[str, str]]:
-        """The time inside is a call about an event. It belongs to the trace of the client's connection, if the proxy is
-        told of that; it is to carry the headers that this yields."""
+        """Return a context manager that spans a call and yields headers to send with it.
+
+        The span belongs to the trace of the client's connection if the proxy forwards its trace context headers.
+        """
         kept = (event.headers if event.metadata is None else event.metadata) or {}
         carrier = {name: kept[name][0] for name in _TRACE_CONTEXT if name in kept}
         attributes = {"centrifugo.proxy": self._name, "centrifugo.client": event.client}
@@ -53,7 +57,7 @@ class CallTraces:
 
 
 class TracedBackend(Generic[R]):
-    """A backend whose calls are spans."""
+    """A backend wrapper that creates a span for each call."""
 
     def __init__(self, backend: Backend[R], traces: CallTraces) -> None:
         self._backend = backend
@@ -61,10 +65,10 @@ class TracedBackend(Generic[R]):
         self.protocol = backend.protocol
 
     async def call(self, request: Request, event: Event, context: Mapping[str, str] = NO_CONTEXT) -> R:
-        """Ask once. Raises `BackendFailed`."""
+        """Send one request. Raises `BackendFailed`."""
         with self._traces.span(event) as headers:
             return await self._backend.call(request, event, {**context, **headers})
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._backend.close()

@@ -1,4 +1,4 @@
-"""Reports replies of backends that have keys, none of them known (06 §4.1)."""
+"""Reports backend replies without any known key (06 §4.1)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ log = get_logger(__name__)
 LINES_PER_SECOND: Final = 1
 MAX_KEYS: Final = 10
 MAX_KEY_LENGTH: Final = 64
-"""Characters. Keys are the backend's, but may repeat what a client has sent."""
+"""Characters. Keys come from the backend, but may echo a client's data."""
 
 
 class UnknownReplyReporter:
-    """Reports the unknown replies of one proxy: in the log at a limited rate, to its observer, and to `replies`."""
+    """Reports unknown replies of one proxy to its observer and `replies`.
+
+    They are also logged at a limited rate.
+    """
 
     def __init__(
         self, event_type: str, proxy_name: str, endpoint: str, observer: CallObserver, replies: UnknownReplies

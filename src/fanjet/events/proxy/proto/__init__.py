@@ -1,1 +1,1 @@
-"""What backends speak, over gRPC in Protobuf and over HTTP in JSON with the same names (06 §15)."""
+"""Protobuf definitions of the proxy protocol, used as JSON over HTTP (06 §15)."""
