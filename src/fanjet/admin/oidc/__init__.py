@@ -1,1 +1,1 @@
-"""Logins to the console by an OpenID Connect provider (10 I.1)."""
+"""Console logins by an OpenID Connect provider (10 I.1)."""

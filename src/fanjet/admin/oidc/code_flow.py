@@ -1,4 +1,7 @@
-"""Logins of which the server, not the browser, sees the tokens (10 I.1): the authorization code flow with PKCE."""
+"""Authorization code flow with PKCE (10 I.1).
+
+The server exchanges the code, so that scripts in the browser never see the tokens.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +35,17 @@ log = get_logger(__name__)
 LOGIN_COOKIE: Final = "fanjet_admin_login"
 SESSION_COOKIE: Final = "fanjet_admin"
 LOGIN_SECONDS: Final = 900.0
-"""How long somebody may take to log in."""
+"""How long a login may take."""
 LOGIN_REUSE_SECONDS: Final = 300.0
-"""How long a browser that asks again is given the same login, so that its tabs do not spoil each other's."""
+"""How long a pending login is reused, so that tabs of one browser do not invalidate each other's."""
 SAME_ORIGIN: Final = (b"", b"same-origin", b"none")
-"""What `Sec-Fetch-Site` says of requests that no other site has made."""
+"""Values of `Sec-Fetch-Site` in requests not caused by another site."""
 
 Header = tuple[bytes, bytes]
 
 
 class LoginFailed(Exception):  # noqa: N818 (says what happened)
-    """Somebody is not let in. `problem` tells the console which of its texts to show."""
+    """A login failed. `problem` selects the text that the console shows."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -50,7 +53,7 @@ class LoginFailed(Exception):  # noqa: N818 (says what happened)
 
 
 class _Login(msgspec.Struct, frozen=True):
-    """A login that has begun; its browser keeps it, sealed. `started_at` in Unix seconds."""
+    """A pending login, kept in an encrypted cookie. `started_at` in Unix seconds."""
 
     state: str
     nonce: str
@@ -62,7 +65,7 @@ _decode_login = msgspec.json.Decoder(_Login).decode
 
 
 class CodeFlow:
-    """Sends browsers to the provider, and keeps those who come back with a code logged in by a cookie."""
+    """Sends browsers to the provider and logs them in by a cookie on their return."""
 
     def __init__(self, settings: Oidc, secret: str, provider: Provider, identity_verifier: IdentityVerifier) -> None:
         self._settings = settings
@@ -73,7 +76,10 @@ class CodeFlow:
         self._path = urlsplit(settings.redirect_uri).path.removesuffix("oidc/callback")
 
     async def authorization_url(self, request: Request) -> tuple[str, Header]:
-        """Where the browser is to go to log in, and the cookie that it has to bring back. Raises `ProviderFailed`."""
+        """Return the URL to log in at and the cookie of the login.
+
+        Raises `ProviderFailed`.
+        """
         metadata = await self._provider.metadata()
         login = self._pending_login(request, LOGIN_REUSE_SECONDS) or _new_login()
         challenge = urlsafe_b64encode(sha256(login.verifier.encode()).digest()).decode().rstrip("=")
@@ -94,7 +100,10 @@ class CodeFlow:
         return endpoint + separator + urlencode(query), cookie
 
     async def complete_login(self, request: Request) -> Header:
-        """The cookie of somebody whom the provider has sent back. Raises `LoginFailed`."""
+        """Exchange the code of a callback; return the session cookie.
+
+        Raises `LoginFailed`.
+        """
         parameters = {
             name: query_value(request.query, name.encode()).decode("utf-8", "replace") for name in _CALLBACK_PARAMETERS
         }
@@ -131,18 +140,18 @@ class CodeFlow:
         return cookie
 
     def session_token(self, request: Request) -> str | None:
-        """The ID token of the browser's login, unless another site has made it ask."""
+        """Return the ID token in the session cookie; None for cross-site requests."""
         if request.headers.get(b"sec-fetch-site", b"") not in SAME_ORIGIN:
             return None
         token = self._sessions.decrypt(cookie_of(request, SESSION_COOKIE))
         return None if token is None else token.decode()
 
     def drop_login_cookie(self) -> Header:
-        """The header that drops the cookie of a login that is over."""
+        """Return the header that deletes the login cookie."""
         return set_cookie(LOGIN_COOKIE, "", self._path, seconds=0, same_site="Lax")
 
     def drop_session_cookie(self) -> Header:
-        """The header that logs out."""
+        """Return the header that deletes the session cookie."""
         return set_cookie(SESSION_COOKIE, "", self._path, seconds=0, same_site="Strict")
 
     def _pending_login(self, request: Request, within: float) -> _Login | None:
@@ -151,7 +160,7 @@ class CodeFlow:
             return None
         try:
             login = _decode_login(sealed)
-        except msgspec.DecodeError:  # of another version of this server
+        except msgspec.DecodeError:  # sealed by another version of this server
             return None
         return login if 0 <= time.time() - login.started_at < within else None
 
@@ -164,5 +173,5 @@ def _new_login() -> _Login:
 
 
 def scope(settings: Oidc) -> str:
-    """What is asked for."""
+    """Return the requested scopes."""
     return " ".join(("openid", *(one for one in settings.extra_scopes if one != "openid")))

@@ -1,4 +1,4 @@
-"""Cookies of requests, and those that are set (RFC 6265)."""
+"""Reads and sets cookies (RFC 6265)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from fanjet.net.http1.request import Request
 
 MAX_COOKIE_LENGTH: Final = 4000
-"""Characters that browsers keep for sure, name and attributes included."""
+"""Characters that every browser accepts, including name and attributes."""
 
 
 def cookie_of(request: Request, name: str) -> bytes:
-    """The value of a cookie; empty without it."""
+    """Return the value of a cookie; empty if absent."""
     wanted = name.encode()
     for header in request.all_values(b"cookie"):
         for pair in header.split(b";"):
@@ -23,6 +23,9 @@ def cookie_of(request: Request, name: str) -> bytes:
 
 
 def set_cookie(name: str, value: str, path: str, *, seconds: int, same_site: str) -> tuple[bytes, bytes]:
-    """The header that has a cookie kept for so long, 0 to drop it: sent over HTTPS only, and hidden from scripts."""
+    """Return the header that sets a cookie, for HTTPS only and hidden from scripts.
+
+    `seconds`: its lifetime, 0 to delete it.
+    """
     attributes = f"Path={path}; Max-Age={seconds}; HttpOnly; Secure; SameSite={same_site}"
     return b"Set-Cookie", f"{name}={value}; {attributes}".encode()

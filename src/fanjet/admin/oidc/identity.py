@@ -1,4 +1,4 @@
-"""Who a token of the provider is about, and whether that one may use the console (10 I.1)."""
+"""Verification of ID tokens and of access to the console (10 I.1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 CLOCK_SKEW_SECONDS: Final = 60.0
-"""Seconds that the provider's clock may be ahead."""
+"""How far the provider's clock may be ahead."""
 
 
 class _Claims(Document, frozen=True):
@@ -42,7 +42,7 @@ _decoder: Final = DocumentDecoder(_Claims)
 
 
 class Identity(Struct, frozen=True):
-    """Somebody whom the provider vouches for. `expires_at` in Unix seconds."""
+    """The verified subject of an ID token. `expires_at` in Unix seconds."""
 
     subject: str
     nonce: str
@@ -51,7 +51,7 @@ class Identity(Struct, frozen=True):
 
 
 class IdentityVerifier:
-    """Verifies tokens of one provider."""
+    """Verifies ID tokens of one provider."""
 
     def __init__(self, settings: Oidc, provider: Provider) -> None:
         """Raises `ExpressionError`."""
@@ -61,8 +61,10 @@ class IdentityVerifier:
         self._access = compile_expression(settings.access_cel, about_claims=True)
 
     async def verify(self, text: str) -> Identity:
-        """Does not wait unless something has to be asked of the provider. Raises `TokenInvalid`, and, when the provider
-        cannot be asked, `KeysUnavailable` or `ProviderFailed`."""
+        """Verify a token; waits only to fetch metadata or keys of the provider.
+
+        Raises `TokenInvalid`, and `KeysUnavailable` or `ProviderFailed` if the provider cannot be reached.
+        """
         token = parse_token(text)
         claims = decode_json(token.claims, _decoder)
         expires_at = self._check_claims(claims)
@@ -90,7 +92,7 @@ class IdentityVerifier:
             raise TokenInvalid("its signature is wrong")
 
     def _has_access(self, document: bytes) -> bool:
-        """An error in the expression gives no access."""
+        """Evaluate the access expression. An error in it denies access."""
         try:
             claims: dict[str, Any] = json.loads(document, parse_int=float)
             outcome = self._access.eval(data={"claims": claims}).value()

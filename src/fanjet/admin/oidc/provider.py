@@ -1,4 +1,4 @@
-"""The OpenID Connect provider as the server talks to it (OpenID Connect Discovery 1.0, Core 1.0 §3.1.3)."""
+"""Client of an OpenID Connect provider (Discovery 1.0, Core 1.0 §3.1.3)."""
 
 from __future__ import annotations
 
@@ -28,17 +28,20 @@ log = get_logger(__name__)
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 METADATA_TTL_SECONDS: Final = 3600.0
 RETRY_SECONDS: Final = 2.0
-"""How long a provider that has failed is not asked again."""
+"""Delay before discovery is retried after a failure."""
 EXCHANGE_TIMEOUT: Final = ClientTimeout(total=5.0)
 MAX_RESPONSE_BYTES: Final = 1 << 20
 
 
 class ProviderFailed(Exception):  # noqa: N818 (says what happened)
-    """The provider cannot be reached, or answers what it should not. The text is for the log and names no secret."""
+    """The provider cannot be reached or sent an invalid response.
+
+    The text is for the log and contains no secret.
+    """
 
 
 class ProviderMetadata(Document, frozen=True):
-    """What a provider publishes about itself."""
+    """Provider metadata (Discovery 1.0 §3)."""
 
     issuer: str = ""
     authorization_endpoint: str = ""
@@ -57,7 +60,7 @@ _decode_tokens = DocumentDecoder(_Tokens).decode
 
 
 class Provider:
-    """Knows the provider's description and keys, and exchanges codes for ID tokens."""
+    """Caches the provider's metadata and keys, and exchanges codes for ID tokens."""
 
     def __init__(self, settings: Oidc) -> None:
         self._settings = settings
@@ -67,7 +70,10 @@ class Provider:
         self._discovery: asyncio.Task[None] | None = None
 
     async def metadata(self) -> ProviderMetadata:
-        """What it says of itself, at most an hour old unless it cannot be asked. Raises `ProviderFailed`."""
+        """Return the metadata, at most an hour old unless discovery fails.
+
+        Raises `ProviderFailed` if it was never discovered.
+        """
         if time.monotonic() >= self._refresh_at:
             if self._discovery is None:
                 self._discovery = asyncio.get_running_loop().create_task(self._discover())
@@ -94,13 +100,15 @@ class Provider:
             self._discovery = None
 
     async def key(self, key_id: str) -> Checks:
-        """The key of this id. Raises `TokenInvalid` when there is none, `KeysUnavailable`, `ProviderFailed`."""
+        """Return the key of this id.
+
+        Raises `TokenInvalid` if there is none, `KeysUnavailable`, `ProviderFailed`.
+        """
         url = (await self.metadata()).jwks_uri
         return self._keys.find(url, key_id) or await self._keys.fetch(url, key_id)
 
     async def id_token(self, code: str, verifier: str) -> str:
-        """The ID token for a code that a browser has brought, and the PKCE verifier of its login. Raises
-        `ProviderFailed`."""
+        """Exchange a code and the PKCE verifier for an ID token. Raises `ProviderFailed`."""
         return await asyncio.get_running_loop().create_task(self._exchange(code, verifier))
 
     async def _exchange(self, code: str, verifier: str) -> str:
@@ -126,7 +134,10 @@ class Provider:
         return tokens.id_token
 
     def _client_authentication(self, metadata: ProviderMetadata, form: dict[str, str]) -> Mapping[str, str]:
-        """Headers that tell who asks, or, where the provider does not take those, fields of the form."""
+        """Return authentication headers, or add fields to the form instead.
+
+        The form is used if the provider does not support `client_secret_basic`.
+        """
         settings = self._settings
         methods = metadata.token_endpoint_auth_methods_supported
         if not methods or "client_secret_basic" in methods:  # the default of Discovery 1.0 §3

@@ -1,4 +1,4 @@
-"""What the server leaves with a browser and wants to read again: encrypted, nothing of it kept here."""
+"""Encryption of values that the server stores in cookies."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ _NONCE_BYTES: Final = 12
 
 
 class Seal:
-    """Seals texts under a secret, for one purpose: what was sealed for another does not open."""
+    """Authenticated encryption for one purpose, with a key derived from a secret.
+
+    Values encrypted for another purpose are rejected.
+    """
 
     def __init__(self, secret: str, purpose: str) -> None:
         key = HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"fanjet admin {purpose}".encode()).derive(secret.encode())
         self._cipher = AESGCM(key)
 
     def encrypt(self, content: bytes) -> str:
-        """The sealed content, in characters that cookies may have."""
+        """Return the encrypted content in characters allowed in cookies."""
         nonce = os.urandom(_NONCE_BYTES)
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, None)).decode().rstrip("=")
 
     def decrypt(self, sealed: bytes) -> bytes | None:
-        """The content; None when this was not sealed here."""
+        """Return the decrypted content; None if it is not authentic."""
         try:
             opened = urlsafe_b64decode(sealed + b"=" * (-len(sealed) % 4))
             return self._cipher.decrypt(opened[:_NONCE_BYTES], opened[_NONCE_BYTES:], None)

@@ -1,4 +1,7 @@
-"""Logins by OpenID Connect as the other admin endpoints see them, whichever side gets the tokens (10 I.1)."""
+"""OpenID Connect logins for the admin endpoints (10 I.1).
+
+They work the same whether the server or the browser obtains the tokens.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 CONSOLE_URL: Final = "../../"
-"""The console, seen from the callback."""
+"""The console, relative to the callback."""
 NO_STORE: Final = (b"Cache-Control", b"no-store")
 
 
 class SignIn:
-    """Judges requests, tells the console how to log in, and serves what that takes."""
+    """Authorizes admin requests and provides the login endpoints."""
 
     def __init__(self, config: Admin) -> None:
         """Raises `ExpressionError`."""
@@ -39,7 +42,7 @@ class SignIn:
             self._flow = CodeFlow(config.oidc, config.secret, self._provider, self._identity_verifier)
 
     async def authorize(self, request: Request) -> AuthResult:
-        """Look at the request's token, access included: whoever loses it is out at once."""
+        """Verify the request's token and access; lost access takes effect at once."""
         token = _bearer_token(request) if self._flow is None else self._flow.session_token(request)
         if token is None:
             return AuthResult.UNAUTHENTICATED
@@ -53,8 +56,10 @@ class SignIn:
         return AuthResult.ALLOWED if identity.has_access else AuthResult.FORBIDDEN
 
     async def login_info(self, request: Request) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
-        """What the console must know to log in, and headers to send along. Without an address the provider cannot be
-        reached just now."""
+        """Return the console's login parameters and response headers.
+
+        An empty `auth_url` means that the provider cannot be reached.
+        """
         settings = self._settings
         if self._flow is None:
             info = {
@@ -73,7 +78,7 @@ class SignIn:
         return {"pkce": False, "display_name": settings.display_name, "auth_url": authorization_url}, [cookie]
 
     def routes(self) -> dict[str, Endpoint]:
-        """What logging in takes where the server gets the tokens, by path below `admin/`."""
+        """Endpoints of logins by the server, by path below `admin/`."""
         if self._flow is None:
             return {}
         return {"oidc/callback": self._callback, "logout": self._log_out}
@@ -97,7 +102,7 @@ async def _complete_login(exchange: Exchange, flow: CodeFlow) -> None:
         cookies.append(await flow.complete_login(exchange.request))
     except LoginFailed as failure:
         location = f"{CONSOLE_URL}#/login?problem={failure.problem}"
-    except Exception:  # the browser is between two pages: it has to be sent to one that says so
+    except Exception:  # the browser must land on a page that shows the problem
         log.exception("error logging in by OpenID Connect")
         location = f"{CONSOLE_URL}#/login?problem=provider"
     exchange.respond(302, headers=((b"Location", location.encode()), *cookies, NO_STORE))
