@@ -1,4 +1,4 @@
-"""Connection meta and labels out of other claims (03 §14.4)."""
+"""Maps claims of connection tokens to connection meta and labels (03 §14.4)."""
 
 from collections.abc import Mapping
 
@@ -14,26 +14,29 @@ Paths = dict[str, tuple[str, ...]]
 
 
 class ClaimMapping:
-    """By which keys of meta and labels to call which claims. The paths have been validated."""
+    """Claim paths by the keys of meta and labels that they fill. The paths must be valid."""
 
     def __init__(self, meta: Mapping[str, str], labels: Mapping[str, str]) -> None:
         self._meta: Paths = {key: parse_claim_path(path) for key, path in meta.items()}
         self._labels: Paths = {key: parse_claim_path(path) for key, path in labels.items()}
 
     def meta(self, document: bytes, claim: bytes) -> bytes:
-        """The claim `meta` with what is found in the claims, where that is an object, and in place of it otherwise."""
+        """Return the claim `meta` with the mapped values added, or replaced by them if it is no object."""
         found = {key: Raw(value) for key, value in _find_all(self._meta, document).items()}
         return encode(members(claim) | found) if found else claim
 
     def labels(self, document: bytes, claim: dict[str, str] | None) -> dict[str, str] | None:
-        """The claim `labels` with what is found, as text: numbers in plain decimal, arrays and objects as written."""
+        """Return the claim `labels` with the mapped values added as text.
+
+        Numbers become plain decimals; arrays and objects stay as written.
+        """
         values = _find_all(self._labels, document)
         found = {key: read_text(Raw(value)) for key, value in values.items() if value != b"null"}
         return (claim or {}) | found if found else claim
 
 
 def claim_mapping(meta: Mapping[str, str], labels: Mapping[str, str]) -> ClaimMapping | None:
-    """The mapping, if there is any."""
+    """Build the mapping; None if nothing is configured."""
     return ClaimMapping(meta, labels) if meta or labels else None
 
 

@@ -1,4 +1,4 @@
-"""Finding claims by path, in claims that have been decoded before (03 §14.4)."""
+"""Finds claims by path in a claims document that was decoded before (03 §14.4)."""
 
 from typing import Final, TypeVar
 
@@ -25,7 +25,7 @@ _elements: Final = DocumentDecoder(_Elements)
 
 
 def find_claim(document: bytes, path: tuple[str, ...]) -> bytes | None:
-    """The value at `path`, as it is written; None when there is nothing. Numbers index arrays."""
+    """Return the value at `path` as written, or None. Decimal path segments index arrays."""
     value: bytes | None = document.strip(b" \t\r\n")
     for name in path:
         if value is None:
@@ -35,7 +35,7 @@ def find_claim(document: bytes, path: tuple[str, ...]) -> bytes | None:
 
 
 def members(document: bytes) -> dict[str, Raw]:
-    """The members of an object, as they are written; none for what is no object."""
+    """Return the members of an object as written; an empty dict for any other value."""
     return _decode(document, _members).value if document.startswith(b"{") else {}
 
 
@@ -50,5 +50,5 @@ def _child(value: bytes, name: str) -> bytes | None:
 
 
 def _decode(value: bytes, decoder: DocumentDecoder[D]) -> D:
-    """What the careful decoder, which takes half surrogates and any depth, fills are structs."""
+    """Decode a value by way of a struct: the lenient decoder (lone surrogates, any depth) only fills structs."""
     return decode_json(b'{"value":' + value + b"}", decoder)

@@ -1,4 +1,4 @@
-"""Regular expressions for issuer and audience (03 §6.4 step 2)."""
+"""Matches issuer and audience against regular expressions (03 §6.4 step 2)."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from .errors import TokenInvalid, TokenSettingsError
 
 
 class ClaimPatterns:
-    """What `iss` and one entry of `aud` must match, anywhere inside. Raises `TokenSettingsError`."""
+    """Patterns that `iss` and one entry of `aud` must contain. Raises `TokenSettingsError`."""
 
     def __init__(self, config: TokenConfig) -> None:
         self._audience = _compile(config.audience_regex, "audience")
         self._issuer = _compile(config.issuer_regex, "issuer")
 
     def match(self, issuer: str, audience: tuple[str, ...]) -> dict[str, str]:
-        """What the named groups have found, nothing where a group has no part in the match. Raises `TokenInvalid`."""
+        """Return the values of the named groups, empty for groups that did not take part. Raises `TokenInvalid`."""
         groups: dict[str, str] = {}
         if self._issuer is not None:
             groups |= _groups(self._issuer, (issuer,), "issuer not matched")
@@ -28,12 +28,12 @@ class ClaimPatterns:
 
 
 def claim_patterns(config: TokenConfig) -> ClaimPatterns | None:
-    """The patterns, if there are any. Raises `TokenSettingsError`."""
+    """Compile the patterns; None if none is configured. Raises `TokenSettingsError`."""
     return ClaimPatterns(config) if config.audience_regex or config.issuer_regex else None
 
 
 def _groups(pattern: Any, texts: tuple[str, ...], mismatch: str) -> dict[str, str]:
-    """The groups of the first text that matches."""
+    """Return the named groups of the first matching text; raise `TokenInvalid` if none matches."""
     for text in texts:
         match = pattern.search(text)
         if match is not None:
@@ -42,7 +42,7 @@ def _groups(pattern: Any, texts: tuple[str, ...], mismatch: str) -> dict[str, st
 
 
 def _compile(pattern: str, claim: str) -> Any:
-    """Compile as RE2; None for no pattern."""
+    """Compile a pattern as RE2; None for an empty one."""
     if not pattern:
         return None
     key = f"{claim}_regex"

@@ -1,4 +1,4 @@
-"""The claims of tokens as they stand in JSON (03 §6.5 to §6.8)."""
+"""Claims of tokens as JSON documents, and readers of their values (03 §6.5 to §6.8)."""
 
 import json
 import re
@@ -24,11 +24,11 @@ _number: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]
 _integer: Final = re.compile(rb"-?[0-9]+")
 _USUAL_DIGITS: Final = 16
 END_OF_TIME: Final = 2**63 - 62_135_596_800
-"""Seconds from here on overflow the reference's clock and lie far in the past."""
+"""Unix seconds that overflow the reference's clock: it takes them for a time far in the past."""
 
 
 class BoolValue(Document, frozen=True):
-    """An option that is set; `{}` sets it to false."""
+    """An overridden option; `{}` sets it to false."""
 
     value: bool = False
 
@@ -44,7 +44,7 @@ class OverrideClaims(Document, frozen=True):
 
 
 class RegisteredClaims(Document, frozen=True):
-    """What both kinds of tokens have in common. Claims of several types stay as written until they are read below."""
+    """Claims that both kinds of tokens share. Claims of several JSON types stay raw until they are read below."""
 
     sub: str = ""
     iss: str = ""
@@ -92,26 +92,28 @@ class SubscriptionClaims(RegisteredClaims, frozen=True):
 
 
 class LabelsClaim(Document, frozen=True):
-    """What `labels` has to be."""
+    """The expected type of the claim `labels`."""
 
     labels: dict[str, str] | None = None
 
 
 class CapsClaim(Document, frozen=True):
-    """What `caps` has to be."""
+    """The expected type of the claim `caps`."""
 
     caps: list[Capability] | None = None
 
 
 class AllowClaim(Document, frozen=True):
-    """What `allow` has to be."""
+    """The expected type of the claim `allow`."""
 
     allow: list[str] | None = None
 
 
 class ServerSubscription(Struct, frozen=True):
-    """What a connection token says about one of its channels. `override` None keeps the namespace's options;
-    `server_tags_filter` is not validated."""
+    """A server-side subscription granted by a connection token.
+
+    `override` None keeps the namespace's options. `server_tags_filter` is not validated.
+    """
 
     info: bytes = b""
     data: bytes = b""
@@ -120,10 +122,10 @@ class ServerSubscription(Struct, frozen=True):
 
 
 def read_optional_claim(document: bytes, claim: Raw, decoder: DocumentDecoder[G]) -> G | None:
-    """Read one claim that only the paid edition of the reference knows; None without it.
+    """Read a claim that only the paid edition of the reference defines; None if it is absent.
 
-    Of another type it is somebody's own claim of that name, which tokens may have: it means nothing here, and what it
-    could have done is grant more.
+    A value of another type is an application's own claim of the same name. It is ignored: the claim could only have
+    granted more.
     """
     if not claim:
         return None
@@ -134,7 +136,7 @@ def read_optional_claim(document: bytes, claim: Raw, decoder: DocumentDecoder[G]
 
 
 def read_time(claim: Raw) -> float | None:
-    """Unix seconds: a number, or one in a string; None without the claim. Raises `TokenInvalid`."""
+    """Read Unix seconds, a number or a string with one; None if the claim is absent. Raises `TokenInvalid`."""
     if not claim:
         return None
     text = bytes(claim)
@@ -153,7 +155,7 @@ def read_time(claim: Raw) -> float | None:
 
 
 def read_audience(claim: Raw) -> tuple[str, ...]:
-    """A string or an array of strings; empty without the claim. Raises `TokenInvalid`, for `null` too."""
+    """Read a string or an array of strings; empty if the claim is absent. Raises `TokenInvalid`, also for `null`."""
     if not claim:
         return ()
     text = bytes(claim)
@@ -168,7 +170,7 @@ def read_audience(claim: Raw) -> tuple[str, ...]:
 
 
 def read_payload(claim: Raw, encoded: str) -> bytes:
-    """The bytes of a payload: standard base64 when given, else JSON as written. Raises `TokenInvalid`."""
+    """Return the bytes of a payload: the standard base64 if given, else the JSON as written. Raises `TokenInvalid`."""
     if not encoded:
         return bytes(claim)
     try:
@@ -178,7 +180,7 @@ def read_payload(claim: Raw, encoded: str) -> bytes:
 
 
 def read_text(claim: Raw) -> str:
-    """Any JSON value as text: a user ID (03 §6.10), a label."""
+    """Convert any JSON value to text, for a user ID (03 §6.10) or a label."""
     text = bytes(claim)
     if not text or text == _NULL:
         return ""
@@ -190,13 +192,13 @@ def read_text(claim: Raw) -> str:
 
 
 def read_string(text: bytes) -> str:
-    """The text of a valid JSON string literal."""
+    """Decode a valid JSON string literal."""
     value: str = json.loads(text)
     return without_half_surrogates(value)
 
 
 def _plain_decimal(number: float) -> str:
-    """The shortest digits that give this number, without exponent; what is too large for one is infinite."""
+    """Format a number with the fewest digits that identify it, without exponent; an overflow is infinite."""
     if isinf(number):
         return "+Inf" if number > 0 else "-Inf"
     text = format(Decimal(repr(number)), "f")

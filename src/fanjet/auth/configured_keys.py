@@ -1,4 +1,4 @@
-"""Public keys that stand in the configuration (03 §6.1)."""
+"""Public keys from the configuration (03 §6.1)."""
 
 from fanjet.config.tree.token import Token as TokenConfig
 
@@ -9,7 +9,7 @@ from .signature_verifier import Check
 
 
 def configured_checks(config: TokenConfig) -> dict[str, Check]:
-    """What the public keys can verify. Raises `PublicKeyError`."""
+    """Return the checks of the configured public keys by algorithm. Raises `PublicKeyError`."""
     checks: dict[str, Check] = {}
     if config.rsa_public_key:
         try:

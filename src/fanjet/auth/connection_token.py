@@ -1,4 +1,4 @@
-"""Tokens to connect with (03 §6.5)."""
+"""Verification of connection tokens (03 §6.5)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -26,8 +26,11 @@ _caps_decoder: Final = DocumentDecoder(CapsClaim)
 
 
 class ConnectionToken(Struct, frozen=True):
-    """What a connection token grants. `expire_at` in Unix seconds, 0 for never. `info` and `meta` are JSON as written
-    (`info` possibly any bytes), empty when the token has none. `labels` and `caps` are None without such claims."""
+    """The grants of a connection token.
+
+    `expire_at`: Unix seconds, 0 for never. `info` and `meta`: JSON as written (`info` may be any bytes), empty if the
+    claim is absent. `labels` and `caps`: None if the claim is absent.
+    """
 
     user: str
     expire_at: int
@@ -41,7 +44,7 @@ class ConnectionToken(Struct, frozen=True):
 class ConnectionVerifier:
     """Verifies connection tokens.
 
-    `resolve` is asked about each channel that a token names; it raises error 102 for an unknown namespace.
+    `resolve` is called with each channel that a token names; it raises error 102 for an unknown namespace.
     """
 
     def __init__(self, rules: TokenRules, *, resolve: Callable[[str], object]) -> None:
@@ -49,8 +52,10 @@ class ConnectionVerifier:
         self._resolve = resolve
 
     async def verify(self, text: str) -> ConnectionToken:
-        """Does not wait unless a key has to be fetched. Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`:
-        `KeysUnavailable` or what `resolve` raises."""
+        """Verify a token; suspends only if a key has to be fetched.
+
+        Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`: `KeysUnavailable` or the error of `resolve`.
+        """
         verified = self._rules.open(text, _decoder)
         if not isinstance(verified, VerifiedToken):
             verified = await verified
@@ -77,7 +82,7 @@ class ConnectionVerifier:
         )
 
     def _subs(self, claims: ConnectionClaims) -> dict[str, ServerSubscription]:
-        """`channels` counts only when `subs` is absent or empty."""
+        """Return the server-side subscriptions; `channels` is used only if `subs` is absent or empty."""
         for channel in claims.subs or claims.channels:
             self._resolve(channel)
         if claims.subs:

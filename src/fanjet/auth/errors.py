@@ -1,14 +1,20 @@
-"""Why a token was refused, which code that becomes depends on the command (03 §6.4); or why none can be verified."""
+"""Errors of token verification and of its settings.
+
+The code that a client gets for a refused token depends on the command (03 §6.4).
+"""
 
 from fanjet.protocol.codes import ERROR_INTERNAL, ReplyError
 
 
 class TokenInvalid(Exception):  # noqa: N818 (says what was found, like the protocol's codes)
-    """Malformed, wrongly signed, or not for this purpose. The text is for the log, never for the client."""
+    """The token is malformed, wrongly signed, or for another purpose. The text is for the log, never for the client."""
 
 
 class TokenExpired(Exception):  # noqa: N818
-    """Correct, but too late, or too early. Of a subscription token it says what it was for (01 FIX 13)."""
+    """The token is genuine but expired, or not valid yet.
+
+    `channel`, `user` and `client` are those of a subscription token (01 FIX 13).
+    """
 
     def __init__(self, *, channel: str = "", user: str = "", client: str = "") -> None:
         super().__init__("token expired")
@@ -18,9 +24,9 @@ class TokenExpired(Exception):  # noqa: N818
 
 
 class KeysUnavailable(ReplyError):  # noqa: N818
-    """Nobody knows whether the token is right: the keys are somewhere else, and cannot be had just now (03 §15 item 7).
+    """The token cannot be verified: its key cannot be fetched now (03 §15 item 7).
 
-    Whatever the command, its answer is the temporary error 100.
+    Every command is answered with the temporary error 100.
     """
 
     def __init__(self) -> None:
@@ -28,7 +34,7 @@ class KeysUnavailable(ReplyError):  # noqa: N818
 
 
 class TokenSettingsError(Exception):
-    """Tokens cannot be verified with these settings. `key` is the one to look at."""
+    """The token settings are invalid. `key` is the configuration key to correct."""
 
     kind = "token verifier"
 
@@ -37,12 +43,12 @@ class TokenSettingsError(Exception):
         self.key = key
 
     def in_section(self, section: str) -> "TokenSettingsError":
-        """Say in which section the key is."""
+        """Prefix the key with its section."""
         self.key = f"{section}.{self.key}"
         return self
 
 
 class PublicKeyError(TokenSettingsError):
-    """A key is not one."""
+    """A configured public key cannot be parsed."""
 
     kind = "JWT verifier config"

@@ -1,4 +1,4 @@
-"""HS256, HS384 and HS512, with a previous key while keys are changed (03 §6.9)."""
+"""HS256, HS384 and HS512 checks, with a previous secret during rotation (03 §6.9)."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,15 @@ from .signature_verifier import Check
 
 
 def current_checks(config: TokenConfig) -> dict[str, Check]:
-    """What the current secret can verify. An empty secret is none."""
+    """Return the checks of the current secret by algorithm; none if the secret is empty."""
     return _checks_with(config.hmac_secret_key)
 
 
 def all_checks(config: TokenConfig, clock: Callable[[], float]) -> dict[str, Check]:
-    """What the current secret or the previous one can verify, the latter as long as it is valid. `clock` gives Unix
-    seconds."""
+    """Return the checks of the current secret and of the previous one, as long as that is valid.
+
+    `clock` returns Unix seconds.
+    """
     current = current_checks(config)
     previous = _checks_with(config.hmac_previous_secret_key)
     until = config.hmac_previous_secret_key_valid_until

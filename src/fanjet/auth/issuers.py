@@ -1,4 +1,4 @@
-"""Who may sign tokens, and what is taken from the claims of each (03 §6.1, §14.4)."""
+"""Trusted issuers of tokens, each with its verifier and claim mapping (03 §6.1, §14.4)."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 
 
 class TrustedIssuer(NamedTuple):
-    """Verifies the signatures of its tokens; `mapping` is for connection tokens."""
+    """The verifier of an issuer's signatures, and the claim mapping of its connection tokens."""
 
     verifier: SignatureVerifier
     mapping: ClaimMapping | None
 
 
 class IssuerLookup(Protocol):
-    """One for all tokens, or several."""
+    """Finds the trusted issuer of a token."""
 
     def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
-        """The one for a token with these claims, which nobody has verified yet. Raises `TokenInvalid` for none."""
+        """Return the issuer for these claims, which are not verified yet. Raises `TokenInvalid` if there is none."""
 
 
 class AnyIssuer:
-    """For every token."""
+    """Uses one verifier for the tokens of all issuers."""
 
     def __init__(self, trusted: TrustedIssuer) -> None:
         self._trusted = trusted
 
     def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
-        """The one there is."""
+        """Return the only issuer."""
         return self._trusted
 
 
 class ProviderLookup:
-    """Several, each for its issuer, and for one audience if it names one.
+    """Looks up JWKS providers by issuer, and by audience if a provider names one.
 
-    A provider without audience takes what its issuer has signed for audiences that no other provider is for.
+    A provider without audience gets the tokens of its issuer for audiences that no other provider names.
     """
 
     def __init__(self, providers: Iterable[tuple[JwksProvider, TrustedIssuer]]) -> None:
         self._providers = tuple((one.issuer, one.audience, trusted) for one, trusted in providers)
 
     def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
-        """The first one for issuer and audience, else the first one for the issuer alone."""
+        """Return the first provider for issuer and audience, else the first one for the issuer alone."""
         fallback: TrustedIssuer | None = None
         for for_issuer, for_audience, trusted in self._providers:
             if for_issuer != issuer:
@@ -69,9 +69,9 @@ class ProviderLookup:
 
 
 def issuer_lookup(config: TokenConfig, static: StaticKeys) -> tuple[IssuerLookup, list[Notice]]:
-    """Those that the section configures, and what to tell about them. `static` counts when no keys are published.
+    """Build the issuer lookup of a section, with its startup notices. `static` is used if there is no JWKS endpoint.
 
-    Raises `TokenSettingsError`. The patterns of the section must be valid.
+    The patterns of the section must be valid. Raises `TokenSettingsError`.
     """
     if config.jwks.enabled:
         return _provider_lookup(config)

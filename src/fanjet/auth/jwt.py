@@ -1,4 +1,4 @@
-"""The compact form of a JSON web token (03 §6.2): its parts, decoded, nothing verified."""
+"""Parses the compact form of a JSON web token (03 §6.2). Verifies nothing."""
 
 from binascii import Error, a2b_base64
 from functools import lru_cache
@@ -14,17 +14,17 @@ from .errors import TokenInvalid
 
 D = TypeVar("D", bound=Document)
 
-# The URL-safe alphabet becomes the standard one; what is foreign becomes something that strict decoding refuses.
+# Maps the URL-safe alphabet to the standard one, and other characters to one that strict decoding refuses.
 _STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _LINE_BREAKS: Final = b"\r\n"
 _PADDING: Final = (b"", b"===", b"==", b"=")
 
 CACHED_HEADER_LENGTH: Final = 200
-"""Longer headers are not kept: tokens are made by anybody."""
+"""Longer headers are not cached: anybody can send tokens."""
 
 
 class Token(Struct, frozen=True, gc=False):
-    """A parsed token. `signed` is what `signature` is about."""
+    """A parsed token. `signed`: the bytes that `signature` covers."""
 
     algorithm: str
     key_id: str
@@ -34,7 +34,7 @@ class Token(Struct, frozen=True, gc=False):
 
 
 class Header(Document, frozen=True):
-    """The fields of a header that are looked at; `typ` and `cty` only have to be strings."""
+    """The header fields in use; `typ` and `cty` only have to be strings."""
 
     alg: str = ""
     kid: str = ""
@@ -46,7 +46,7 @@ _decode_header: Final = DocumentDecoder(Header)
 
 
 def parse_token(text: str) -> Token:
-    """Take a token apart. Raises `TokenInvalid`."""
+    """Parse a token. Raises `TokenInvalid`."""
     token = text.encode()
     parts = token.split(b".", 3)
     if len(parts) != 3 or not token.startswith(b"eyJ"):
@@ -57,12 +57,12 @@ def parse_token(text: str) -> Token:
 
 
 def decode_part(part: bytes) -> bytes:
-    """Decode unpadded base64url, in which line breaks are skipped and unused trailing bits are not looked at."""
+    """Decode unpadded base64url. Line breaks are skipped, unused trailing bits ignored. Raises `TokenInvalid`."""
     standard = part.translate(_STANDARD)
     try:
         return a2b_base64(standard + _PADDING[len(standard) & 3], strict_mode=True)
     except Error as error:
-        unbroken = part.translate(None, _LINE_BREAKS)  # only here: to leave something out triples the time
+        unbroken = part.translate(None, _LINE_BREAKS)  # only after a failure: deleting bytes triples the time
         if unbroken != part:
             return decode_part(unbroken)
         raise TokenInvalid(str(error)) from None
@@ -76,7 +76,7 @@ _cached_header: Final = lru_cache(maxsize=128)(_read_header)
 
 
 def decode_json(document: bytes, decoder: DocumentDecoder[D]) -> D:
-    """Decode a part's JSON. What is not UTF-8 reads as U+FFFD, byte by byte. Raises `TokenInvalid`."""
+    """Decode the JSON of a part. Each byte that is not UTF-8 becomes U+FFFD. Raises `TokenInvalid`."""
     if not document.isascii():
         document = _repair(document)
     try:

@@ -1,4 +1,4 @@
-"""Public keys as PEM text (03 §6.1)."""
+"""Reads public keys in PEM (03 §6.1)."""
 
 import re
 from binascii import Error, a2b_base64
@@ -21,15 +21,15 @@ _block: Final = re.compile(
 )
 
 CURVES: Final = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
-"""Tokens use all but the first, which is accepted and of no use."""
+"""Accepted curves. No token algorithm uses the first one."""
 
 
 class InvalidKey(ValueError):  # noqa: N818 (says what was found)
-    """No usable public key; the text says why."""
+    """The text holds no usable public key; the message gives the reason."""
 
 
 def read_rsa_key(text: str) -> RSAPublicKey:
-    """The RSA key in `text`. Raises `InvalidKey`."""
+    """Return the RSA key in `text`. Raises `InvalidKey`."""
     key = _read(text)
     if not isinstance(key, RSAPublicKey):
         raise InvalidKey("key is not a valid RSA public key")
@@ -37,7 +37,7 @@ def read_rsa_key(text: str) -> RSAPublicKey:
 
 
 def read_ecdsa_key(text: str) -> EllipticCurvePublicKey:
-    """The key on one of the NIST curves in `text`. Raises `InvalidKey`."""
+    """Return the key in `text`, on one of the NIST curves. Raises `InvalidKey`."""
     key = _read(text)
     if not isinstance(key, EllipticCurvePublicKey):
         raise InvalidKey("key is not a valid ECDSA public key")
@@ -47,7 +47,7 @@ def read_ecdsa_key(text: str) -> EllipticCurvePublicKey:
 
 
 def _read(text: str) -> PublicKeyTypes | CertificatePublicKeyTypes:
-    """Of the first whole PEM block the content counts, whatever its label says: a public key, or a certificate."""
+    """Read the first complete PEM block, a public key or a certificate; its label is ignored."""
     content = _content(text)
     try:
         key = load_der_public_key(content)
@@ -60,7 +60,7 @@ def _read(text: str) -> PublicKeyTypes | CertificatePublicKeyTypes:
 
 def _content(text: str) -> bytes:
     for block in _block.finditer(text):
-        with suppress(Error, ValueError):  # the latter for what is not ASCII
+        with suppress(Error, ValueError):  # ValueError: text that is not ASCII
             return a2b_base64("".join(block["body"].split()), strict_mode=True)
     raise InvalidKey("key must be PEM encoded")
 

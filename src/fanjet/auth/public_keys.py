@@ -1,4 +1,4 @@
-"""Signatures that public keys verify: which algorithms a key is good for, and the checks themselves (03 §6.1)."""
+"""Signature checks of public keys, by algorithm (03 §6.1)."""
 
 from typing import Final
 
@@ -14,27 +14,27 @@ from .signature_verifier import Check, Checks
 
 RSA_HASHES: Final[dict[str, HashAlgorithm]] = {"RS256": SHA256(), "RS384": SHA384(), "RS512": SHA512()}
 SHORTEST_RSA_KEY: Final = 1024
-"""Bits. With less, anybody can make signatures."""
+"""Bits. Shorter keys can be factored."""
 
 CURVES: Final[dict[str, tuple[str, HashAlgorithm]]] = {
     "secp256r1": ("ES256", SHA256()),
     "secp384r1": ("ES384", SHA384()),
     "secp521r1": ("ES512", SHA512()),
 }
-"""The one algorithm of each curve."""
+"""Algorithm and hash of each curve."""
 
 EDDSA: Final = "EdDSA"
 
 
 def rsa_checks(key: RSAPublicKey) -> Checks:
-    """RS256, RS384 and RS512, all with the padding of PKCS#1 v1.5. Nothing for a key that is too short."""
+    """Return checks for RS256, RS384 and RS512 (PKCS#1 v1.5 padding); none if the key is too short."""
     if key.key_size < SHORTEST_RSA_KEY:
         return {}
     return {algorithm: _rsa_check(key, hash_) for algorithm, hash_ in RSA_HASHES.items()}
 
 
 def ecdsa_checks(key: EllipticCurvePublicKey) -> Checks:
-    """The algorithm that fits the curve; nothing for curves that tokens do not use."""
+    """Return the check for the algorithm of the curve; none for curves that tokens do not use."""
     if key.curve.name not in CURVES:
         return {}
     algorithm, hash_ = CURVES[key.curve.name]
@@ -42,7 +42,7 @@ def ecdsa_checks(key: EllipticCurvePublicKey) -> Checks:
 
 
 def eddsa_checks(key: Ed25519PublicKey) -> Checks:
-    """EdDSA."""
+    """Return the check for EdDSA."""
     return {EDDSA: _eddsa_check(key)}
 
 
@@ -60,7 +60,7 @@ def _rsa_check(key: RSAPublicKey, hash_: HashAlgorithm) -> Check:
 
 
 def _ecdsa_check(key: EllipticCurvePublicKey, hash_: HashAlgorithm) -> Check:
-    """The signature is two numbers, each as long as the curve's field."""
+    """Make a check of signatures that are two integers, each of the size of the curve's field."""
     size = (key.key_size + 7) // 8
     algorithm = ECDSA(hash_)
 

@@ -1,4 +1,4 @@
-"""Keys published at an endpoint, with the checks made before anything is fetched from there (03 §6.3)."""
+"""Verifiers for keys from JWKS endpoints, after safety checks (03 §6.3)."""
 
 from fanjet.config.startup_notices import Notice
 from fanjet.config.tree.token import JwksProvider
@@ -13,7 +13,7 @@ from .jwks.verifier import JWKSVerifier
 
 
 def endpoint_keys(config: TokenConfig) -> tuple[JWKSVerifier, list[Notice]]:
-    """Keys of `jwks_public_endpoint`, and what to tell about them. Raises `TokenSettingsError`."""
+    """Build the verifier of `jwks_public_endpoint`, with its startup notices. Raises `TokenSettingsError`."""
     address = config.jwks_public_endpoint
     endpoint = Endpoint(address, "jwks_public_endpoint")
     notice = Notice("info", "JWKS manager created", {"endpoint": without_password(address)})
@@ -21,7 +21,7 @@ def endpoint_keys(config: TokenConfig) -> tuple[JWKSVerifier, list[Notice]]:
 
 
 def provider_keys(config: TokenConfig, provider: JwksProvider, key: str) -> tuple[JWKSVerifier, list[Notice]]:
-    """Keys of a provider, which stands at `key` in the section. Raises `TokenSettingsError`."""
+    """Build the verifier of the provider at `key` in the section. Raises `TokenSettingsError`."""
     endpoint = Endpoint(provider.endpoint, f"{key}.endpoint")
     fields: dict[str, object] = {"endpoint": without_password(provider.endpoint), "provider": provider.name}
     notice = Notice("info", "JWKS manager created", fields)
@@ -29,7 +29,7 @@ def provider_keys(config: TokenConfig, provider: JwksProvider, key: str) -> tupl
 
 
 def _safety_notices(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
-    """A warning when the check fails and is not insisted on. Raises `TokenSettingsError` when it is."""
+    """Return a warning if the endpoint is unsafe and the check is disabled; raise `TokenSettingsError` otherwise."""
     patterns = {"issuer_regex": config.issuer_regex, "audience_regex": config.audience_regex}
     try:
         check_endpoint_safety(endpoint.placeholders, patterns)

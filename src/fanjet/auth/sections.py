@@ -1,4 +1,4 @@
-"""The sections of the configuration that say how tokens are verified (04 §5.12)."""
+"""Token rules from the sections of the configuration (04 §5.12)."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from .token_rules import TokenRules
 
 
 class Sections(NamedTuple):
-    """The rules for both kinds of tokens: the same ones, unless subscription tokens have a section of their own."""
+    """Rules for both kinds of tokens, shared unless subscription tokens have a separate section."""
 
     connection: TokenRules
     subscription: TokenRules
@@ -19,7 +19,7 @@ class Sections(NamedTuple):
 
 
 def load_sections(client: Client, *, separate: bool) -> Sections:
-    """Make the rules; `separate` uses `client.subscription_token`. Raises `TokenSettingsError` with the whole key."""
+    """Build the rules; `separate` uses `client.subscription_token`. Raises `TokenSettingsError` with the full key."""
     connection = _load_rules(client, client.token, "client.token")
     if not separate:
         return Sections(connection, connection, connection.notices)
@@ -29,7 +29,7 @@ def load_sections(client: Client, *, separate: bool) -> Sections:
 
 
 def startup_error_message(error: TokenSettingsError) -> str:
-    """The log line of a start that is refused."""
+    """Return the log message for a startup that this error prevents."""
     of_subscriptions = isinstance(error, PublicKeyError) and error.key.startswith("client.subscription_token")
     return f"error creating {'subscription ' if of_subscriptions else ''}{error.kind}"
 

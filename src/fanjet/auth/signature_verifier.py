@@ -1,4 +1,4 @@
-"""What verifies signatures, wherever the keys come from."""
+"""The interface of signature verifiers."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -6,18 +6,18 @@ from typing import Protocol
 from .jwt import Token
 
 Check = Callable[[bytes, bytes], bool]
-"""Whether the second argument is the signature of the first."""
+"""Returns whether the second argument is the signature of the first."""
 
 Checks = Mapping[str, Check]
-"""What one key can verify, by the name of the algorithm in a token's header."""
+"""The checks of one key by algorithm, the `alg` of a token's header."""
 
 
 class SignatureVerifier(Protocol):
-    """Knows keys, finds the one for a token by its algorithm and key id, and checks the signature."""
+    """Finds the key of a token by algorithm and key id, and checks the signature."""
 
     def verify(self, token: Token, groups: Mapping[str, str]) -> bool | Awaitable[bool]:
-        """Whether the signature is right: at once, or, when a key has to be fetched first, later.
+        """Return whether the signature is valid; an awaitable if a key has to be fetched.
 
-        `groups`: what the named groups of the patterns for issuer and audience have found in the token (03 §6.3).
-        Raises `TokenInvalid` for tokens that say too little to find a key, `KeysUnavailable` when keys cannot be had.
+        `groups`: values of the named groups of the issuer and audience patterns (03 §6.3). Raises `TokenInvalid` if
+        the token does not identify a key, `KeysUnavailable` if keys cannot be fetched.
         """

@@ -1,4 +1,4 @@
-"""Keys that stand in the configuration (03 §6.1)."""
+"""The verifier with keys from the configuration (03 §6.1)."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,19 +10,19 @@ from .signature_verifier import Check
 
 
 class StaticKeys:
-    """One secret, one RSA and one ECDSA key at most; a token's algorithm says which one it was signed with.
+    """At most one secret, one RSA and one ECDSA key; the algorithm of a token selects the key.
 
-    Raises `TokenSettingsError`. `clock` gives Unix seconds.
+    `clock` returns Unix seconds. Raises `TokenSettingsError`.
     """
 
     def __init__(self, config: TokenConfig, clock: Callable[[], float]) -> None:
         public = _public_key_checks(config)
         self._checks = all_checks(config, clock) | public
         self.algorithms = (*current_checks(config), *public)
-        """What the current keys are good for."""
+        """Algorithms of the current keys."""
 
     def verify(self, token: Token, groups: Mapping[str, str]) -> bool:
-        """Whether the signature is right."""
+        """Return whether the signature is valid."""
         check = self._checks.get(token.algorithm)
         return check is not None and check(token.signed, token.signature)
 

@@ -1,4 +1,4 @@
-"""Tokens to subscribe with (03 §6.6)."""
+"""Verification of subscription tokens (03 §6.6)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -17,11 +17,11 @@ _allow_decoder: Final = DocumentDecoder(AllowClaim)
 
 
 class SubscriptionToken(Struct, frozen=True):
-    """What a subscription token grants. Whether channel, user and client are the right ones is the caller's to compare.
+    """The grants of a subscription token. The caller compares channel, user and client.
 
-    `client` is empty when the token is for any. `expire_at` in Unix seconds, 0 for never. `info` is the channel info.
-    `allow` has the codes of `Capability`, for this channel. Without such claims it is None, and so is the filter, which
-    is not validated.
+    `client`: empty if the token is for any client. `expire_at`: Unix seconds, 0 for never. `info`: the channel info.
+    `allow`: codes of `Capability` for this channel, None if the claim is absent. `server_tags_filter`: None if the
+    claim is absent; not validated.
     """
 
     channel: str
@@ -43,8 +43,10 @@ class SubscriptionVerifier:
         self._resolve = resolve
 
     async def verify(self, text: str) -> SubscriptionToken:
-        """Does not wait unless a key has to be fetched. Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`:
-        `KeysUnavailable` or what `resolve` raises."""
+        """Verify a token; suspends only if a key has to be fetched.
+
+        Raises `TokenInvalid`, `TokenExpired`, and `ReplyError`: `KeysUnavailable` or the error of `resolve`.
+        """
         verified = self._rules.open(text, _decoder)
         if not isinstance(verified, VerifiedToken):
             verified = await verified

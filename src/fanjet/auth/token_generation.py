@@ -1,4 +1,4 @@
-"""Making tokens, for trying things out: signed by HMAC, as the settings want their claims (04 §7.7, §7.8)."""
+"""Generates HMAC-signed tokens for development and tests (04 §7.7, §7.8)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def subscription_settings(client: Client) -> Token:
-    """Return the token settings that hold for subscriptions."""
+    """Return the token settings in effect for subscription tokens."""
     return client.subscription_token if client.subscription_token.enabled else client.token
 
 
 def claims(settings: Token, user: str, ttl: int) -> dict[str, object]:
-    """Return the claims of a token made now; `ttl` in seconds, no expiration when it is not positive."""
+    """Return the claims of a token issued now; it expires after `ttl` seconds, never if that is not positive."""
     now = int(time.time())
     result: dict[str, object] = {"sub": user} if user else {}
     if ttl > 0:

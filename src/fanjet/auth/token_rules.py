@@ -1,4 +1,4 @@
-"""The rules of one section of the configuration, by which both kinds of tokens are judged (03 §6.4)."""
+"""Verifies tokens by the rules of one section of the configuration (03 §6.4)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_GROUPS: Final[Mapping[str, str]] = {}
 
 
 class VerifiedToken(Struct, Generic[C], frozen=True):
-    """What stands in a token that is genuine. Times are Unix seconds. `document`: the claims as they are written."""
+    """The contents of a genuine token. Times are Unix seconds. `document`: the claims as written."""
 
     claims: C
     user: str
@@ -40,24 +40,24 @@ class VerifiedToken(Struct, Generic[C], frozen=True):
     mapping: ClaimMapping | None
 
     def is_expired(self, now: float) -> bool:
-        """Whether the token is used too late, or too early. There is no leeway."""
+        """Return whether the token has expired or is not valid yet. There is no leeway."""
         return (self.expires is not None and self.expires <= now) or (
             self.not_before is not None and self.not_before >= now
         )
 
     @property
     def expire_at(self) -> int:
-        """When what the token grants expires, 0 for never: the claim `expire_at` decides, or else `exp`."""
+        """When the grants expire, 0 for never: the claim `expire_at` or, without it, `exp`."""
         if self.claims.expire_at is not None:
             return max(self.claims.expire_at, 0)
         return int(self.expires or 0)
 
 
 class TokenRules:
-    """Opens tokens: parses them, checks patterns, signature, audience and issuer.
+    """Parses tokens and checks patterns, signature, audience and issuer.
 
-    `skip_signature` takes anybody's word for everything else. `clock` gives Unix seconds. `notices` tell what is there.
-    Keys that were fetched are kept here, so verifiers of the same section share the rules. Raises `TokenSettingsError`.
+    `skip_signature` trusts every token. `clock` returns Unix seconds. `notices`: startup notices about the keys.
+    The rules cache fetched keys, so verifiers of the same section share them. Raises `TokenSettingsError`.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class TokenRules:
         self._user_id_claim = config.user_id_claim
 
     def open(self, text: str, decoder: DocumentDecoder[C]) -> VerifiedToken[C] | Awaitable[VerifiedToken[C]]:
-        """What the token says, later if a key has to be fetched first. Raises `TokenInvalid`, `KeysUnavailable`.
+        """Verify a token; return an awaitable if a key has to be fetched. Raises `TokenInvalid`, `KeysUnavailable`.
 
-        Whether the token has expired is left to `VerifiedToken.is_expired`.
+        Expiration is not checked: see `VerifiedToken.is_expired`.
         """
         token = parse_token(text)
         claims = decode_json(token.claims, decoder)
@@ -109,12 +109,12 @@ class TokenRules:
         return verified
 
     def _custom_user(self, document: bytes) -> str:
-        """The claim of the configured name, whose letter case counts: it is the operator's, not the contract's."""
+        """Read the configured user claim. Its name is case-sensitive: the operator chose it, not the contract."""
         return read_text(Raw(find_claim(document, (self._user_id_claim,)) or b""))
 
 
 def _check_alternatives(config: TokenConfig) -> None:
-    """Audience and issuer are given in one way each."""
+    """Raise `TokenSettingsError` if audience or issuer is given both as text and as a pattern."""
     for name in ("audience", "issuer"):
         key = f"{name}_regex"
         if getattr(config, name) and getattr(config, key):

@@ -1,1 +1,4 @@
-"""The client protocol without I/O: messages, codecs, codes, delta, tags filters (contract chapter 01)."""
+"""The client protocol without I/O (contract chapter 01).
+
+Messages, codecs, codes, delta compression and tags filters.
+"""

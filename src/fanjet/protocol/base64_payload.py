@@ -1,8 +1,8 @@
-"""Base64 as payloads come in it."""
+"""Decoder of base64 payloads."""
 
 from binascii import a2b_base64
 
 
 def decode_base64(text: str) -> bytes:
-    """Standard alphabet with padding; line ends inside are skipped (05 §1). Raises ValueError."""
+    """Decode the standard alphabet with padding; line ends are skipped (05 §1). Raises ValueError."""
     return a2b_base64(text.replace("\r", "").replace("\n", "").encode(), strict_mode=True)

@@ -1,13 +1,13 @@
-"""Permissions that a connection brings along (03 §14.1)."""
+"""Permissions granted to a connection (03 §14.1)."""
 
 from .json_encoding.document import Document
 
 
 class Capability(Document, frozen=True):
-    """An entry of `caps`: what is allowed on channels. Its texts are as they were written; unknown ones allow nothing.
+    """An entry of `caps`: permissions on channels. Unknown texts are kept and grant nothing.
 
-    `match` says how `channels` are compared: exactly when empty, or `wildcard`, `regex`, `doublestar`. `allow` has the
-    codes `sub`, `pub`, `hst`, `prs`.
+    `match`: how `channels` are matched, exactly if empty, or by `wildcard`, `regex`, `doublestar`. `allow`: the codes
+    `sub`, `pub`, `hst`, `prs`.
     """
 
     channels: list[str] = []

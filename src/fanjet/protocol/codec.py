@@ -1,4 +1,7 @@
-"""What an encoding of the client protocol can do. There are two: `json_codec.JSON` and `protobuf_codec.PROTOBUF`."""
+"""The interface of the encodings of the client protocol.
+
+Implementations: `json_encoding.codec` and `protobuf_encoding.codec`.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
@@ -8,19 +11,19 @@ from .messages import Command, PushBody, Result
 from .publication import EncodedPublication, Publication
 
 
-class MalformedFrame(Exception):  # noqa: N818 (says what is wrong, like the protocol's codes)
-    """A frame, or what follows its good commands, is not what 01 §2.4 allows. The connection ends with 3501."""
+class MalformedFrame(Exception):  # noqa: N818 (named like the protocol's codes)
+    """A frame, or its end after valid commands, violates 01 §2.4. The connection ends with 3501."""
 
 
 class PayloadNotJSON(Exception):  # noqa: N818
-    """A payload that is not JSON would have made a JSON message invalid (01 §2.2). The connection ends with 3506."""
+    """A payload is not JSON and would make a JSON message invalid (01 §2.2). The connection ends with 3506."""
 
 
 class Codec(Protocol):
     """One encoding. Stateless, shared by all connections.
 
-    Messages are whole, but unframed: JSON messages still want a newline or an SSE event around them, Protobuf messages
-    carry their length prefix and just follow each other, but for those of gRPC. None contains a raw newline on JSON.
+    Messages are complete but unframed. JSON messages contain no raw newline and need a newline or an SSE event as
+    frame. Protobuf messages carry their length prefix, except those for gRPC, and are simply concatenated.
     """
 
     name: str
@@ -28,23 +31,25 @@ class Codec(Protocol):
     ping: bytes
     """The empty reply, or push (01 §5.4)."""
     pushes_json: bool
-    """Whether payloads have to be JSON."""
+    """Whether payloads must be JSON."""
 
     def decode(self, frame: bytes) -> Iterator[Command]:
-        """Yield the commands of a frame, an empty one (a pong) as `Command()`.
+        """Yield the commands of a frame; an empty command (a pong) is `Command()`.
 
         Lazy: the commands before a malformed one are yielded, then `MalformedFrame` is raised.
         """
 
     def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
-        """The same commands, each with its size in bytes. A frame that holds just one, as most do, is decoded at once:
-        this, too, may raise `MalformedFrame`."""
+        """Yield the same commands, each with its size in bytes.
+
+        A frame with one command, the usual case, is decoded immediately: the call itself may raise `MalformedFrame`.
+        """
 
     def size(self, message: bytes) -> int:
-        """How many bytes a message has that was encoded here, without what only parts it from the next."""
+        """Return the size in bytes of an encoded message, without its delimiter or length prefix."""
 
     def sizes(self, frame: bytes) -> Iterable[int]:
-        """How many bytes each of the commands has that `decode` yields."""
+        """Return the size in bytes of each command that `decode` yields."""
 
     def reply(self, id: int, result: Result) -> bytes:  # noqa: A002
         """Encode the successful answer to command `id` (above 0). Raises `PayloadNotJSON`."""
@@ -53,10 +58,10 @@ class Codec(Protocol):
         """Encode the error answer to command `id`."""
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
-        """Encode a push other than a publication; an id stands in for the channel's name. Raises `PayloadNotJSON`."""
+        """Encode a push other than a publication. A nonzero id replaces the channel name. Raises `PayloadNotJSON`."""
 
     def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
-        """Encode what precedes the publication in a push: constant per channel, to be kept by who broadcasts."""
+        """Encode the part of a push before the publication. It is constant per channel; callers cache it."""
 
     def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
         """Encode a live publication. On JSON the caller has checked the payloads (`json_payload_ok`)."""
@@ -69,7 +74,8 @@ class Codec(Protocol):
         """
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
-        """Encode a recovered list for a subscription that negotiated delta (01 §10.2, §10.3).
+        """Encode recovered publications for a subscription that negotiated delta (01 §10.2, §10.3).
 
-        The first one is full, the others are patches of the one before where that is shorter. Raises `PayloadNotJSON`.
+        The first publication is full. Each other one is a patch of its predecessor if that is shorter. Raises
+        `PayloadNotJSON`.
         """

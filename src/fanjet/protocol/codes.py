@@ -1,8 +1,8 @@
-"""Every number the client protocol uses to say what went wrong (01 §15).
+"""Error, disconnect and unsubscribe codes of the client protocol (01 §15).
 
 An `Error` answers one command and keeps the connection. A `Disconnect` ends the connection. An `Unsubscribe` ends one
-subscription. All three are values, shared by whoever names them. `ReplyError` and `Disconnected` carry the first two
-out of the depth of a command. They are made anew for each raise: an exception keeps the frames that it has passed.
+subscription. All three are shared constants. The exceptions `ReplyError` and `Disconnected` carry the first two out of
+command handlers. Each raise creates a new one: an exception keeps references to the stack frames that it passed.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class Error(Struct, frozen=True):
-    """A command is answered with this error; the connection stays (01 §15.1)."""
+    """The error reply to a command; the connection stays open (01 §15.1)."""
 
     code: int
     message: str
@@ -21,7 +21,7 @@ class Error(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """The connection is closed with this code and reason (01 §15.3)."""
+    """Code and reason with which a connection is closed (01 §15.3)."""
 
     code: int
     reason: str
@@ -29,22 +29,22 @@ class Disconnect:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """One subscription is ended by the server with this code and reason (01 §15.2)."""
+    """Code and reason with which the server ends a subscription (01 §15.2)."""
 
     code: int
     reason: str
 
 
 class ReplyError(Exception):
-    """The command that is under way is answered with `error`."""
+    """Makes `error` the reply to the current command."""
 
     def __init__(self, error: Error) -> None:
         super().__init__(f"{error.code} {error.message}")
         self.error = error
 
 
-class Disconnected(Exception):  # noqa: N818 (says what becomes of the connection)
-    """The command that is under way ends the connection with `disconnect`."""
+class Disconnected(Exception):  # noqa: N818 (an outcome, not an error)
+    """Ends the connection of the current command with `disconnect`."""
 
     def __init__(self, disconnect: Disconnect) -> None:
         super().__init__(f"{disconnect.code} {disconnect.reason}")

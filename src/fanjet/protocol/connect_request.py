@@ -1,4 +1,4 @@
-"""What a unidirectional client sends as JSON: a connect request without a command around it (02 §9.1)."""
+"""Decodes JSON connect requests of unidirectional clients (02 §9.1)."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _requests: Final = DocumentDecoder(ConnectRequest)
 
 
 def decode_json_connect_request(data: bytes) -> ConnectRequest:
-    """The connect request that `data` begins with; what follows it is ignored. Raises `MalformedFrame`."""
+    """Decode the bare connect request at the start of `data`; the rest is ignored. Raises `MalformedFrame`."""
     try:
         if not data.isascii():
             require_utf8(data)

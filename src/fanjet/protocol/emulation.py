@@ -1,4 +1,4 @@
-"""Requests that bring the commands of connections whose own request cannot carry any more (02 §7.4)."""
+"""Decodes emulation requests: commands sent beside a one-way stream (02 §7.4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _decode_text: Final = Decoder(str).decode
 
 
 def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
-    """Decode a body. What follows the JSON object is ignored, and `null` is an empty one. Raises `MalformedFrame`."""
+    """Decode a body. Data after the JSON object is ignored; `null` is an empty object. Raises `MalformedFrame`."""
     if is_protobuf:
         return decode_emulation_request(body)
     try:
@@ -35,8 +35,10 @@ def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
 
 
 def decode_emulation_data(codec: Codec, data: bytes) -> bytes:
-    """The commands that a request's `data` holds for a connection in this encoding: in JSON they are the text of a
-    string. Raises `MalformedFrame`."""
+    """Return the frame of commands in the `data` of a request. In JSON, `data` is a string that holds the frame.
+
+    Raises `MalformedFrame`.
+    """
     if not codec.pushes_json:
         return data
     try:
@@ -49,5 +51,5 @@ def decode_emulation_data(codec: Codec, data: bytes) -> bytes:
 
 
 def _as_utf8(data: bytes) -> bytes:
-    """What is not UTF-8 becomes U+FFFD, as clients of the reference have come to expect: it is no error by itself."""
+    """Replace invalid UTF-8 by U+FFFD, like the reference, which accepts it."""
     return data.decode(errors="replace").encode()

@@ -1,14 +1,13 @@
-"""Delta compression in the Fossil format (01 §10.4): patches that turn one payload into the next.
+"""Delta compression in the Fossil format (01 §10.4).
 
-Making a patch holds the event loop, so the work is counted, and beyond a limit of about 1.5 ms the rest of the target
-is written as it is. A patch that is no shorter than its target is not sent: a client always understands the full
-payload.
+Computing a patch blocks the event loop. The work is therefore counted; beyond a limit of about 1.5 ms the rest of the
+target becomes a literal. A patch that is not shorter than its target is not sent: clients accept full payloads.
 
-A patch is literals of the target and copies from the base. Copies are found by an index of the base's blocks of 16
-bytes, looked up with windows of 16 bytes of the target, and extended in both directions. Small payloads use the rolling
-hash and the short hash table of §10.4, which also finds matches shorter than a block; large ones a dictionary of the
-blocks, but only for what does not go on where the last copy would have: where just values have changed, payloads are
-compared in place, which takes a tenth of the time.
+A patch consists of literals of the target and copies from the base. An index of the base's 16-byte blocks, searched
+with 16-byte windows of the target, finds copies, which are then extended in both directions. Small payloads use the
+rolling hash and the short hash table of §10.4, which also finds matches shorter than a block. Large payloads are first
+compared in place, at the shift of the last copy, which takes a tenth of the time if only values changed; a dictionary
+of blocks finds the other copies.
 """
 
 import re
@@ -33,20 +32,20 @@ _PER_CHUNK: Final = 15
 _PER_COPY_IN_PLACE: Final = 6
 
 _MAX_SMALL_SIZE: Final = 1024
-"""Up to this length the rolling hash serves."""
+"""Largest payload for which the rolling hash is used."""
 _GOOD_COPY: Final = 4 * BLOCK
-"""A copy of this length is taken without looking for a longer one."""
+"""A copy of this length is used without a search for a longer one."""
 _STRIDE: Final = BLOCK
-"""So many windows are looked up before the work is counted."""
+"""Windows that are looked up between two counts of the work."""
 _EXACT_RUN: Final = 512
-"""After so many bytes without a match the windows are a few bytes apart: long copies are still found."""
+"""After this many bytes without a match, only every few windows are searched: this still finds long copies."""
 _SPARSE_STEP: Final = 5  # odd, so that all alignments to blocks come up
 _CHUNK: Final = 1024
-"""So many bytes are compared in place at a time."""
+"""Bytes that are compared in place at a time."""
 _MAX_IN_PLACE_GAP: Final = 4 * BLOCK
-"""What goes on in place within so many bytes is not looked for elsewhere."""
+"""If an in-place match follows within this many bytes, the index is not searched."""
 _EQUAL: Final = re.compile(rb"\0{%d,}" % BLOCK)
-"""Bytes of a difference between stretches that are worth a copy."""
+"""Runs of zeros in a difference of chunks that are worth a copy."""
 
 
 class DeltaError(Exception):
@@ -54,11 +53,11 @@ class DeltaError(Exception):
 
 
 class _WorkLimitExceededError(Exception):
-    """Nothing is left to be spent."""
+    """The work limit is exceeded."""
 
 
 class _Work:
-    """What may still be spent."""
+    """The remaining work budget."""
 
     __slots__ = ("remaining",)
 
@@ -77,14 +76,14 @@ def create_delta(base: bytes, target: bytes) -> bytes:
 
 
 def shorter_delta(base: bytes, target: bytes) -> bytes | None:
-    """Return a patch worth sending: shorter than the target (01 §10.3); None otherwise."""
+    """Return a patch if it is shorter than the target (01 §10.3); None otherwise."""
     return _shorter(base, target, _Work(_WORK_LIMIT))
 
 
 def consecutive_deltas(payloads: Sequence[bytes]) -> Iterator[bytes | None]:
-    """Yield for each payload the patch from the one before it, None where full is to be sent, as for the first.
+    """Yield for each payload the patch from its predecessor; None if the full payload is to be sent, as for the first.
 
-    All of them together are bounded as well, to about 4 ms.
+    All patches together are limited to about 4 ms.
     """
     work = _Work(_WORK_LIMIT_OF_LIST)
     previous: bytes | None = None
@@ -94,7 +93,7 @@ def consecutive_deltas(payloads: Sequence[bytes]) -> Iterator[bytes | None]:
 
 
 def apply_delta(base: bytes, delta: bytes) -> bytes:
-    """Return the target that `delta` makes of `base`. Raises `DeltaError`."""
+    """Apply `delta` to `base` and return the target. Raises `DeltaError`."""
     header = _HEADER.match(delta)
     if header is None:
         raise DeltaError("no header")
@@ -126,7 +125,7 @@ _END: Final = re.compile(rb"([0-9A-Z_a-z~]+);")
 def _shorter(base: bytes, target: bytes, work: _Work) -> bytes | None:
     segments = _segments(base, target, work)
     if sum(map(len, segments)) >= len(target):
-        return None  # before the checksum is computed: of a large payload that takes its time
+        return None  # before the checksum, which is slow for a large payload
     patch = _patch(target, segments)
     return patch if len(patch) < len(target) else None
 
@@ -136,7 +135,7 @@ def _patch(target: bytes, segments: list[bytes]) -> bytes:
 
 
 def _segments(base: bytes, target: bytes, work: _Work) -> list[bytes]:
-    """Return the literals and copies that make the target; once the work is spent, a literal for the rest."""
+    """Return the literals and copies of the target; once the work limit is exceeded, a literal for the rest."""
     parts: list[bytes] = []
     done = 0
     with suppress(_WorkLimitExceededError):
@@ -151,18 +150,18 @@ def _segments(base: bytes, target: bytes, work: _Work) -> list[bytes]:
 
 
 _Copy = tuple[int, int, int]
-"""What to copy: position in the target, length, position in the base."""
+"""A copy: position in the target, length, position in the base."""
 
 
 class _Matcher(Protocol):
-    """Finds what of the base recurs in the target."""
+    """Finds parts of the base in the target."""
 
     def next_copy(self, done: int) -> _Copy | None:
-        """Return a copy worth making in `target[done:]`, or None when there is none up to the end."""
+        """Return the next worthwhile copy in `target[done:]`, or None."""
 
 
 def _copies(base: bytes, target: bytes, work: _Work) -> Iterator[_Copy]:
-    """Yield what to copy, in the order of the target."""
+    """Yield the copies in the order of the target."""
     if len(base) <= BLOCK:
         return
     matcher: _Matcher = (_RollingHashMatcher if max(len(base), len(target)) <= _MAX_SMALL_SIZE else _BlockMatcher)(
@@ -175,7 +174,7 @@ def _copies(base: bytes, target: bytes, work: _Work) -> Iterator[_Copy]:
 
 
 class _RollingHashMatcher:
-    """For small payloads: blocks by rolling hash in a table of one bucket per block, collisions included."""
+    """For small payloads: a hash table of blocks by rolling hash, one bucket per block, collisions included."""
 
     __slots__ = ("_base", "_buckets", "_hashes", "_target", "_work")
 
@@ -185,12 +184,12 @@ class _RollingHashMatcher:
         hashes = _window_hashes(base)[: len(base) - BLOCK : BLOCK]
         size = len(base) // BLOCK
         self._buckets: list[list[int]] = [[] for _ in range(size)]
-        for block in reversed(range(len(hashes))):  # so that the latest block of a bucket is tried first
+        for block in reversed(range(len(hashes))):  # the last block of a bucket is tried first
             self._buckets[hashes[block] % size].append(block * BLOCK)
         self._hashes = _window_hashes(target)
 
     def next_copy(self, done: int) -> _Copy | None:
-        """Return the longest copy at the first window that has one."""
+        """Return the longest copy at the first matching window."""
         base, target = self._base, self._target
         buckets, hashes, size = self._buckets, self._hashes, len(self._buckets)
         for position in range(done, len(hashes)):
@@ -206,11 +205,11 @@ class _RollingHashMatcher:
 
 
 class _BlockMatcher:
-    """For large payloads: comparison in place, else the blocks themselves in a dictionary.
+    """For large payloads: comparison in place, then a dictionary of blocks.
 
-    Payloads repeat themselves, so a block often lies in many places. Those are preferred that continue where the last
-    long copy would have gone on (`_shift` is how far its source lay ahead of its place in the target), and a short copy
-    is only taken if no longer one begins within the next block.
+    Payloads are repetitive, so a block often has many positions. Positions that continue the last long copy are
+    preferred (`_shift`: its position in the base minus that in the target). A short copy is only used if no longer one
+    starts within the next block.
     """
 
     __slots__ = ("_base", "_difference", "_positions", "_shift", "_start", "_target", "_work")
@@ -219,15 +218,15 @@ class _BlockMatcher:
         self._base, self._target, self._work = base, target, work
         self._shift = 0
         self._difference = b""
-        self._start = 0  # of what of the target the difference is about
+        self._start = 0  # of the compared chunk of the target
         self._positions: dict[bytes, list[int]] = {}
 
     def next_copy(self, done: int) -> _Copy | None:
-        """Return one that goes on in place, or one that the index finds."""
+        """Return a copy found in place, or else by the index."""
         return self._copy_in_place(done) or self._copy_from_index(done)
 
     def _copy_in_place(self, done: int) -> _Copy | None:
-        """Return where target and base soon agree again, each as far behind the last long copy as the other."""
+        """Return a copy at the current shift, if target and base match again soon."""
         at = done - self._start
         if not 0 <= at <= len(self._difference) - _MAX_IN_PLACE_GAP:
             self._compare(done)
@@ -239,12 +238,12 @@ class _BlockMatcher:
         length = equal.end() - equal.start()
         position = self._start + equal.start()
         source = position + self._shift
-        if equal.end() == len(self._difference):  # it may go on behind the stretch
+        if equal.end() == len(self._difference):  # it may continue after the chunk
             length = _common_prefix(self._base, source, self._target, position)
         return position, length, source
 
     def _compare(self, start: int) -> None:
-        """Compare a stretch of the target from `start` on with the base, in place."""
+        """Compare the chunk of the target at `start` with the base, at the current shift."""
         self._work.spend(_PER_CHUNK)
         source = start + self._shift
         target_slice, base_slice = self._target[start : start + _CHUNK], self._base[source : source + _CHUNK]
@@ -277,13 +276,13 @@ class _BlockMatcher:
             positions_of.setdefault(base[at : at + BLOCK], []).append(at)
 
     def _set_shift(self, shift: int) -> None:
-        """From now on the base is compared so far ahead of the target."""
+        """Set the shift of comparisons in place."""
         if shift != self._shift:
             self._shift = shift
             self._difference = b""
 
     def _matching_windows(self, done: int) -> Iterator[tuple[int, list[int]]]:
-        """Yield the windows of the target from `done` on that the base has, and where it has them."""
+        """Yield the windows of the target from `done` on that the base contains, with their positions there."""
         last = len(self._target) - BLOCK
         dense_end = min(done + _EXACT_RUN, last + 1)
         for start in range(done, dense_end, _STRIDE):
@@ -311,7 +310,7 @@ class _BlockMatcher:
 
 
 def _longest(base: bytes, sources: Iterable[int], target: bytes, position: int, done: int) -> _Copy | None:
-    """Return the longest copy around `position` that is worth its own bytes and leaves `target[:done]` alone."""
+    """Return the longest copy around `position` that saves bytes and starts at `done` or later."""
     best: _Copy | None = None
     longest = 0
     for source in sources:
@@ -328,10 +327,10 @@ _HASH_FACTOR: Final = sum((1 + ((BLOCK - i) << 16)) << (32 * (BLOCK - 1 - i)) fo
 
 
 def _window_hashes(data: bytes) -> tuple[int, ...]:
-    """Return the hash of every window of 16 bytes, by its start: with i from 0, Σ x + (Σ (16 - i)·x << 16).
+    """Return the hash of every 16-byte window, by its start: with i from 0, Σ x + (Σ (16 - i)·x << 16).
 
-    All at once: sums of weighted neighbours are a product of polynomials, and a product of long integers computes one
-    when each coefficient has 32 bits to itself; none of these needs more. Ten times as fast as a loop.
+    Sums of weighted neighbours are a product of polynomials. A product of long integers computes it, with 32 bits for
+    each coefficient, which is enough. This is ten times as fast as a loop.
     """
     lanes = bytearray(4 * len(data))
     lanes[::4] = data
@@ -341,7 +340,7 @@ def _window_hashes(data: bytes) -> tuple[int, ...]:
 
 
 def _common_prefix(base: bytes, source: int, target: bytes, position: int) -> int:
-    """Return how many bytes from `base[source:]` and `target[position:]` on are equal. Compares slices, doubling."""
+    """Return the length of the common prefix of `base[source:]` and `target[position:]`. Compares growing slices."""
     limit = min(len(base) - source, len(target) - position)
     same, step = 0, 32
     while same < limit:
@@ -359,7 +358,7 @@ def _common_prefix(base: bytes, source: int, target: bytes, position: int) -> in
 
 
 def _common_suffix(base: bytes, source: int, target: bytes, position: int, limit: int) -> int:
-    """Return how many bytes before `base[source]` and `target[position]` are equal, `limit` at most."""
+    """Return the length of the common suffix before `base[source]` and `target[position]`, at most `limit`."""
     same, step = 0, 32
     while same < limit:
         step = min(step, limit - same)

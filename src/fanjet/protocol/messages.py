@@ -1,9 +1,9 @@
-"""The client protocol's messages (01 §3.1, §3.3, §3.4), the same for both encodings.
+"""Messages of the client protocol, for both encodings (01 §3.1, §3.3, §3.4).
 
 Incoming payloads are `msgspec.Raw` (the JSON text or the Protobuf bytes as sent); outgoing ones are `bytes`. A field
-that is `None` or has its zero value is absent on the wire, but for the few that 01 §2.2 lists as always present.
+that is `None` or has its zero value is absent on the wire, except those that 01 §2.2 lists as always present.
 
-What is decoded holds itself nowhere, so the collector need not look at it.
+Decoded messages contain no reference cycles, so the garbage collector does not track them.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ NO_PAYLOAD = Raw()
 
 
 def require_uint64(number: int) -> None:
-    """Raise ValueError, which decoding reports as a wrong value, for what a uint64 field cannot hold."""
+    """Raise ValueError, which the decoder reports as a wrong value, if a number exceeds uint64."""
     if number >= 2**64:
         raise ValueError("Expected `int` < 2**64")
 
@@ -33,7 +33,7 @@ def require_uint64(number: int) -> None:
 
 
 class FilterNode(Document, frozen=True, gc=False):
-    """A node of a tags filter (01 §11). A `None` among `nodes` is a `null` that validation refuses."""
+    """A node of a tags filter (01 §11). `None` in `nodes` is a JSON `null`, which validation rejects."""
 
     op: str = ""
     key: str = ""
@@ -44,7 +44,7 @@ class FilterNode(Document, frozen=True, gc=False):
 
 
 class SubscribeRequest(Document, frozen=True, gc=False):
-    """Command `subscribe`, and the recovery wish for one server-side subscription inside `connect`."""
+    """Command `subscribe`, and the recovery request for a server-side subscription in `connect`."""
 
     channel: str = ""
     token: str = ""
@@ -123,11 +123,11 @@ class HistoryRequest(Document, frozen=True, gc=False):
 
 
 class PingRequest(Document, frozen=True, gc=False):
-    """Command `ping`: known, never available."""
+    """Command `ping`: defined by the protocol, never available."""
 
 
 class SendRequest(Document, frozen=True, gc=False):
-    """Command `send`: known, never available."""
+    """Command `send`: defined by the protocol, never available."""
 
     data: Raw = NO_PAYLOAD
 
@@ -146,7 +146,7 @@ class RefreshRequest(Document, frozen=True, gc=False):
 
 
 class KeyedItem(Document, frozen=True, gc=False):
-    """One key to track on a shared-poll subscription."""
+    """A key to track on a shared poll subscription."""
 
     key: str = ""
     version: UInt64 = 0
@@ -156,7 +156,7 @@ class KeyedItem(Document, frozen=True, gc=False):
 
 
 class TrackBatch(Document, frozen=True, gc=False):
-    """Keys to track together with the signature that allows them."""
+    """Keys to track, with the signature that permits them."""
 
     signature: str = ""
     items: list[KeyedItem] = []
@@ -191,7 +191,7 @@ class Command(Document, frozen=True, gc=False):
 
 
 class EmulationRequest(Document, frozen=True, gc=False):
-    """Commands that come by a request of their own (02 §7.4), with the node and the session that they are for."""
+    """Commands sent by a separate request (02 §7.4), with the target node and session."""
 
     node: str = ""
     session: str = ""
@@ -222,7 +222,7 @@ class SubscribeResult(Struct, frozen=True, omit_defaults=True):
 
 
 EMPTY_SUBSCRIBE_RESULT: Final = SubscribeResult()
-"""That there is nothing more to tell, as with most."""
+"""The result without options, the most frequent one. Compared by identity."""
 
 
 class ConnectResult(Struct, frozen=True, omit_defaults=True):
@@ -243,7 +243,7 @@ class ConnectResult(Struct, frozen=True, omit_defaults=True):
 
 
 class ConnectPush(Struct, frozen=True, omit_defaults=True):
-    """Push body `connect`: what a unidirectional client gets in place of a `ConnectResult`."""
+    """Push body `connect`: replaces the `ConnectResult` for unidirectional clients."""
 
     client: str = ""
     version: str = ""
@@ -259,7 +259,7 @@ class ConnectPush(Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def from_result(cls, result: ConnectResult) -> "ConnectPush":
-        """The same as a push."""
+        """Convert a connect result to a push."""
         return cls(**{name: getattr(result, name) for name in cls.__struct_fields__})
 
 

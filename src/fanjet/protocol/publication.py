@@ -1,4 +1,4 @@
-"""What travels through channels: publications, client infos, stream positions. Frozen, shared by all who hold them."""
+"""Publications, client infos and stream positions: immutable, shared values."""
 
 from typing import Annotated
 
@@ -8,7 +8,10 @@ from .json_encoding.document import Document
 
 
 class ClientInfo(Struct, frozen=True, array_like=True, gc=False):
-    """Who published, joined or is present (01 §3.2). The infos are payloads: JSON unless a source said otherwise."""
+    """The client that published, joined or is present (01 §3.2).
+
+    The infos are payloads: JSON unless their source declared otherwise.
+    """
 
     user: str
     client: str
@@ -17,7 +20,7 @@ class ClientInfo(Struct, frozen=True, array_like=True, gc=False):
 
 
 class StreamPosition(Document, frozen=True, gc=False):
-    """A place in a channel's stream. Offset 0 with an empty epoch: not in a stream."""
+    """A position in the stream of a channel. Offset 0 with an empty epoch means no stream."""
 
     offset: Annotated[int, Meta(ge=0)] = 0
     epoch: str = ""
@@ -29,7 +32,7 @@ NO_POSITION = StreamPosition()
 class Publication(Struct, frozen=True, array_like=True, gc=False):
     """One message of a channel (01 §3.2).
 
-    `channel`: the concrete one, for those who subscribed to a pattern of the broker's. Never sent to clients: `time`,
+    `channel`: the concrete channel, for subscribers of a broker pattern. Two fields are never sent to clients: `time`,
     Unix milliseconds of the publishing node, and `is_json`, whether the data is known to be JSON.
     """
 
@@ -48,6 +51,6 @@ class Publication(Struct, frozen=True, array_like=True, gc=False):
 
 
 class EncodedPublication(Struct, frozen=True, gc=False):
-    """A publication already encoded for one wire format, without the framing of what it stands in."""
+    """A publication encoded for one codec, to be embedded in a message."""
 
     body: bytes

@@ -53,7 +53,7 @@ from .publication import ClientInfo, Publication, StreamPosition
 
 
 class Scalar(Enum):
-    """Types of fields that are no messages."""
+    """Types of fields that hold no message."""
 
     BOOL = auto()
     INT32 = auto()
@@ -66,7 +66,7 @@ class Scalar(Enum):
 
 
 class Shape(Enum):
-    """How often a field occurs. The keys of maps are strings."""
+    """The cardinality of a field. Map keys are strings."""
 
     ONE = auto()
     LIST = auto()
@@ -75,7 +75,7 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a message. `always`: written to JSON when it is zero, too (01 §2.2)."""
+    """A field of a message. `always`: JSON includes it even if it is zero (01 §2.2)."""
 
     number: int
     name: str
@@ -85,7 +85,7 @@ class Field:
 
 
 MAX_FILTER_DEPTH: Final = 64
-"""How deep the nodes of a tags filter may nest (01 §17 FIX 12)."""
+"""Maximum nesting of tags filter nodes (01 §17 FIX 12)."""
 
 _BOOL, _INT32, _INT64, _UINT32 = Scalar.BOOL, Scalar.INT32, Scalar.INT64, Scalar.UINT32
 _UINT64, _SINT64, _STRING, _BYTES = Scalar.UINT64, Scalar.SINT64, Scalar.STRING, Scalar.BYTES
@@ -281,7 +281,7 @@ RESULT_FIELDS: Final[dict[type[Struct], tuple[int, str]]] = {
     RefreshResult: (14, "refresh"),
     SubRefreshResult: (15, "sub_refresh"),
 }
-"""Where a reply holds its result."""
+"""Number and name of the reply field for each result."""
 
 PUSH_ID: Final = 1
 PUSH_CHANNEL: Final = 2
@@ -296,15 +296,15 @@ PUSH_FIELDS: Final[dict[type[Struct], tuple[int, str]]] = {
     DisconnectPush: (11, "disconnect"),
     RefreshPush: (12, "refresh"),
 }
-"""Where a push holds its body."""
+"""Number and name of the push field for each body."""
 
 
 def fields_except(message: type[Struct], exclude: frozenset[str] = frozenset()) -> tuple[Field, ...]:
-    """Return the fields of a message without those named."""
+    """Return the fields of a message except those in `exclude`."""
     return tuple(field for field in SCHEMA[message] if field.name not in exclude)
 
 
 def values_getter(fields: Sequence[Field]) -> Callable[[Any], tuple[Any, ...]]:
-    """Make the function that reads these fields (one at least) off a message, all in one call."""
+    """Return a function that reads all these fields (at least one) of a message in one call."""
     get: Any = attrgetter(*[field.name for field in fields])
     return get if len(fields) > 1 else lambda message: (get(message),)

@@ -1,7 +1,7 @@
-"""Tags filters: which publications of a channel a subscription wants (01 §11).
+"""Tags filters: select publications of a channel by their tags (01 §11).
 
-A filter is validated and compiled once per subscription and evaluated once per publication and distinct filter, so two
-filters that are the same tree are equal and have the same hash.
+A filter is validated and compiled once per subscription and evaluated once per publication and distinct filter.
+Therefore filters with the same tree are equal and have the same hash.
 """
 
 import re
@@ -18,14 +18,14 @@ _Predicate = Callable[[Tags], bool]
 _NO_TAGS: Final[Tags] = {}
 
 
-class InvalidFilter(Exception):  # noqa: N818 (says what is wrong, like the protocol's codes)
+class InvalidFilter(Exception):  # noqa: N818 (named like the protocol's codes)
     """The filter breaks a rule of 01 §11.1; the subscribe command is answered with error 107."""
 
 
 class TagsFilter:
-    """A valid filter. Raises `InvalidFilter` for others.
+    """A valid filter. Raises `InvalidFilter`.
 
-    `intersected_with`: the filter that a `intersection` one has been joined with.
+    `intersected_with`: the argument of `intersection`, on its result.
     """
 
     __slots__ = ("_hash", "_key", "_predicate", "intersected_with")
@@ -37,7 +37,7 @@ class TagsFilter:
         self.intersected_with: TagsFilter | None = None
 
     def intersection(self, other: "TagsFilter | None") -> "TagsFilter":
-        """This filter, and then the other one: both must pass."""
+        """Return a filter that matches if both filters match; this filter if `other` is None."""
         if other is None:
             return self
         both = TagsFilter.__new__(TagsFilter)
@@ -48,11 +48,11 @@ class TagsFilter:
         return both
 
     def matches(self, tags: Tags | None) -> bool:
-        """Return whether a publication with these tags is wanted."""
+        """Return whether a publication with these tags matches."""
         return self._predicate(_NO_TAGS if tags is None else tags)
 
     def matching(self, publications: Iterable[Publication]) -> list[Publication]:
-        """Those that are wanted."""
+        """Return the publications that match."""
         return [publication for publication in publications if self.matches(publication.tags)]
 
     def __eq__(self, other: object) -> bool:
@@ -63,7 +63,7 @@ class TagsFilter:
 
 
 def _filter_key(node: FilterNode) -> tuple[object, ...]:
-    """Return what decides about a valid filter's meaning, fields without a say left out."""
+    """Return the fields of a valid filter that determine its meaning."""
     if node.op:
         return (node.op, *[_filter_key(child) for child in node.nodes if child is not None])
     return (node.cmp, node.key, node.val, *node.vals)
@@ -118,7 +118,7 @@ def _not(predicates: list[_Predicate]) -> _Predicate:
 
 
 def _numeric(holds: Callable[[int, int], bool]) -> Callable[[str, str], _Predicate]:
-    """Make the comparison of tags with a number, false when either is none."""
+    """Make a numeric comparison of tags, false if either side is no number."""
 
     def compile_comparison(key: str, val: str) -> _Predicate:
         number = parse_decimal(val)
@@ -161,7 +161,7 @@ _DECIMAL: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]{1,19}))?")
 
 
 def parse_decimal(text: str) -> int | None:
-    """Return a decimal number times 10**19, so that comparisons are exact; None for what is no number (01 §11.2)."""
+    """Return a decimal number times 10**19, for exact comparisons; None if the text is no number (01 §11.2)."""
     if len(text) > _MAX_NUMBER_LENGTH:
         return None
     match = _DECIMAL.fullmatch(text)

@@ -1,4 +1,4 @@
-"""A wire format: a message in, the final bytes of one frame out."""
+"""Wire formats: turn messages into the final bytes of a frame."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from .codes import DISCONNECT_BAD_REQUEST, Disconnect
 
 
 class WireFormat:
-    """Encoding plus framing. Compared by identity: sessions that would get the same bytes hold the same object.
+    """Encoding plus framing. Compared by identity: sessions that receive the same bytes share one object.
 
-    Whoever creates wire formats interns them; the hub groups subscribers by them and builds each frame once.
+    Creators intern wire formats. The hub groups subscribers by wire format and builds each frame once per group.
     """
 
     __slots__ = (
@@ -36,24 +36,24 @@ class WireFormat:
     ) -> None:
         self.name = name
         self.transport = transport
-        """What the transport is called that it belongs to: messages are counted by it."""
+        """Name of the transport, a label of the message metrics."""
         self.labels: tuple[str, ...] = ()
-        """Values of those labels of connections that messages are counted by, too."""
+        """Values of the connection labels that are also labels of the message metrics."""
         self._by_labels: dict[tuple[str, ...], WireFormat] = {}
         self.codec = codec
         self.frame = frame
-        """Turns one message into the bytes to be written: header, delimiter, compression."""
+        """Turns one message into the bytes to write: adds header or delimiter, compresses."""
         self.ping = frame(codec.ping)
         """The frame of a server ping."""
         self.ping_size = codec.size(codec.ping)
-        """Bytes that a ping is counted with,"""
+        """Size of a ping in the metrics."""
         self.pong_size = sum(codec.sizes(codec.ping))
-        """and the pong that answers it, which is the same but for what parts commands."""
+        """Size of a pong in the metrics: the same message, measured as a command."""
         self.malformed = malformed
-        """How commands that cannot be decoded end the connection (01 §2.4)."""
+        """The disconnect for commands that cannot be decoded (01 §2.4)."""
 
     def with_labels(self, labels: tuple[str, ...]) -> "WireFormat":
-        """The same format for connections with these labels. Interned, too."""
+        """Return the interned format for connections with these labels."""
         wire = self._by_labels.get(labels)
         if wire is None:
             wire = WireFormat(self.name, self.codec, self.frame, transport=self.transport, malformed=self.malformed)

@@ -1,1 +1,1 @@
-"""Keys that are published on the web, as JSON Web Key Sets (03 §6.3)."""
+"""Keys published as JSON Web Key Sets (03 §6.3)."""

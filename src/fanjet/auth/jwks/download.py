@@ -1,4 +1,4 @@
-"""Gets the documents of key sets (03 §6.3)."""
+"""Downloads key sets over HTTP (03 §6.3)."""
 
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
 TIMEOUT: Final = ClientTimeout(total=1.0)
-"""Seconds for one attempt, the document included."""
+"""Seconds for one attempt, including the body."""
 
 ATTEMPTS: Final = 2
 LARGEST_DOCUMENT: Final = 1 << 20
@@ -15,21 +15,21 @@ LARGEST_DOCUMENT: Final = 1 << 20
 
 
 class EndpointDown(Exception):  # noqa: N818 (says what was found)
-    """The endpoint cannot be reached, or answers with another status than 200."""
+    """The endpoint cannot be reached, or its status is not 200."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientTLS:
-    """How to trust an endpoint. The name, if any, is sent and verified in place of the address's host."""
+    """TLS settings for an endpoint. `server_name`, if set, replaces the host of the address in SNI and verification."""
 
     context: SSLContext
     server_name: str = ""
 
 
 async def download(url: str, tls: ClientTLS | None = None) -> bytes:
-    """The body found at `url`, at most `LARGEST_DOCUMENT` of it. Raises `EndpointDown`.
+    """Download the body at `url`, cut at `LARGEST_DOCUMENT`. Raises `EndpointDown`.
 
-    Must run in a task. Key sets are fetched so seldom that connections are not kept.
+    Must run in a task. Connections are not reused: key sets are fetched too rarely.
     """
     connector = TCPConnector(force_close=True, ssl=tls.context if tls else True)
     async with ClientSession(connector=connector, timeout=TIMEOUT, cookie_jar=DummyCookieJar()) as session:

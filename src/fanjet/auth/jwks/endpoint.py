@@ -1,4 +1,4 @@
-"""Where a key set is published: an address, or a template for addresses (03 §6.3)."""
+"""The URL, or URL template, of a key set (03 §6.3)."""
 
 import re
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _bad_escape: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Endpoint:
-    """A URL, in which `{{name}}` stands for what the group of that name has found in a token.
+    """A URL with placeholders `{{name}}` for the values of named groups found in a token.
 
-    Raises `TokenSettingsError` when it is none; `key` is where it stands in the configuration.
+    `key`: its key in the configuration. Raises `TokenSettingsError` if the URL is invalid.
     """
 
     def __init__(self, template: str, key: str) -> None:
@@ -36,9 +36,9 @@ class Endpoint:
             raise TokenSettingsError(key, f"error creating JWK manager: {reason}")
 
     def resolve(self, groups: Mapping[str, str]) -> str:
-        """Insert the values as they are; a name that no group has stands for nothing.
+        """Return the URL with the values inserted unescaped; unknown names become empty.
 
-        Values come from tokens that nobody has verified yet. Raises `TokenInvalid` when they lead elsewhere.
+        The values come from unverified tokens. Raises `TokenInvalid` if the result is no clean URL.
         """
         url = self._template
         if self.placeholders:
@@ -49,13 +49,13 @@ class Endpoint:
 
 
 def without_password(url: str) -> str:
-    """The URL for the log."""
+    """Return the URL with its password masked, for the log."""
     return _password.sub(r"\1:xxxxx@", url)
 
 
 @lru_cache(maxsize=256)
 def _has_clean_path(url: str) -> bool:
-    """Whether there is no `.`, `..` or empty segment in the path, written out or percent-encoded."""
+    """Return whether the path has no `.`, `..` or empty segment, plain or percent-encoded."""
     try:
         _, path = _scheme_and_path(url)
     except ValueError:
@@ -64,9 +64,9 @@ def _has_clean_path(url: str) -> bool:
 
 
 def _scheme_and_path(url: str) -> tuple[str, str]:
-    """Split a URL. Raises ValueError when there is something in it that cannot be."""
+    """Return scheme and path of a URL. Raises ValueError if the URL is invalid."""
     parts = urlsplit(url)
     if _control.search(url) or not _host.fullmatch(parts.netloc) or _bad_escape.search(parts.path):
         raise ValueError(url)
-    _ = parts.port  # raises for what is none
+    _ = parts.port  # raises ValueError for an invalid port
     return parts.scheme, parts.path

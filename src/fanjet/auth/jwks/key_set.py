@@ -1,4 +1,4 @@
-"""A JSON Web Key Set: which keys of it are used, and what makes the whole set unusable (03 §6.3)."""
+"""Reads a JSON Web Key Set: usable keys, and errors of the whole set (03 §6.3)."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ SIGNATURES: Final = "sig"
 
 LARGEST_EXPONENT: Final = 2**31 - 1
 UNUSABLE: Final[Checks] = {}
-"""A key that is known and verifies nothing."""
+"""A known key that verifies nothing."""
 
 CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "P-256": ec.SECP256R1(),
@@ -27,15 +27,15 @@ CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "P-521": ec.SECP521R1(),
 }
 OKP_KEY_SIZES: Final = {"Ed25519": 32, "X25519": 32, "Ed448": 0, "X448": 0}
-"""Bytes; 0 for any number of them."""
+"""Key size in bytes; 0 for any size."""
 
 
 class MalformedKeySet(ValueError):  # noqa: N818 (says what was found)
-    """The set cannot be used, not even in part."""
+    """The whole set is unusable."""
 
 
 class JSONWebKey(Document, frozen=True):
-    """A key as it stands in a set. Numbers are base64url; the private ones only tell that a key is none to use."""
+    """A key of a set. Numbers are base64url; private ones only mark the key as unusable."""
 
     kid: str = ""
     kty: str = ""
@@ -61,8 +61,10 @@ _decoder: Final = DocumentDecoder(_Set)
 
 
 def read_key_set(document: bytes, *, without_use: bool = False) -> dict[str, Checks]:
-    """The keys for signatures, by their id; also those that do not say what they are for, if `without_use`. Raises
-    `MalformedKeySet`."""
+    """Return the checks of the signature keys by key id. Raises `MalformedKeySet`.
+
+    `without_use` also accepts keys without the member `use`.
+    """
     try:
         keys = decode_json(document, _decoder).keys
         wanted = (SIGNATURES, "") if without_use else (SIGNATURES,)
@@ -75,7 +77,7 @@ def read_key_set(document: bytes, *, without_use: bool = False) -> dict[str, Che
 
 
 def _checks(key: JSONWebKey) -> Checks:
-    """What a key verifies. Raises `MalformedKeySet`, and `TokenInvalid` where base64 is wrong."""
+    """Return the checks of a key. Raises `MalformedKeySet`, and `TokenInvalid` for invalid base64."""
     match key.kty:
         case "RSA":
             return _restrict_to(key.alg, _rsa(key))
@@ -90,7 +92,7 @@ def _checks(key: JSONWebKey) -> Checks:
 
 
 def _restrict_to(algorithm: str, checks: Checks) -> Checks:
-    """Of what the key could verify, only what it says it is for, if it says so."""
+    """Restrict the checks to the `alg` of the key, if it has one."""
     if not algorithm:
         return checks
     return {algorithm: checks[algorithm]} if algorithm in checks else UNUSABLE
@@ -136,7 +138,7 @@ def _private_number(value: str, size: int) -> int:
 
 
 def _okp(key: JSONWebKey) -> Checks:
-    """Of these curves only Ed25519 signs, always with EdDSA."""
+    """Return the check of an octet key pair (RFC 8037); of its curves only Ed25519 signs."""
     if key.crv not in OKP_KEY_SIZES:
         raise MalformedKeySet(f"unknown curve {key.crv}")
     size = OKP_KEY_SIZES[key.crv]

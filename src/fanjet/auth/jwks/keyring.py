@@ -1,4 +1,4 @@
-"""The keys that were fetched, and the fetching of more (03 §6.3, §15 item 7)."""
+"""A cache of keys fetched from JWKS endpoints (03 §6.3, §15 item 7)."""
 
 import asyncio
 import time
@@ -19,12 +19,14 @@ log = get_logger(__name__)
 Download = Callable[[str], Awaitable[bytes]]
 
 LIFETIME: Final = 3600.0
-"""Seconds that a key is kept after it was used last."""
+"""Seconds that a key is cached after its last use."""
 
 FETCHES_AT_ONCE: Final = 10
 SECONDS_PER_FETCH: Final = 1.0
-"""Tokens are made by anybody, with key ids that do not exist. An address is asked for those this many times in a row,
-then once a second: keys are published long before they are used."""
+"""Rate limit of fetches from one address, as a token bucket: a burst of ten, then one per second.
+
+Anybody can send tokens with unknown key ids. The limit delays no real key: keys are published long before their use.
+"""
 
 
 @dataclass(slots=True)
@@ -35,14 +37,14 @@ class _Key:
 
 @dataclass(slots=True)
 class _Address:
-    """What is known about one address. `bucket_full_at`: when all fetches are allowed again, were there no more."""
+    """State of one address. `bucket_full_at`: when the full burst of fetches is allowed again."""
 
     bucket_full_at: float
     fetch: asyncio.Task[None] | None = None
     down: bool = False
 
     def try_acquire_fetch(self, now: float) -> bool:
-        """Take one of the allowed fetches, if there is one."""
+        """Consume one allowed fetch; return whether there was one."""
         bucket_full_at = max(self.bucket_full_at, now) + SECONDS_PER_FETCH
         if bucket_full_at - now > FETCHES_AT_ONCE * SECONDS_PER_FETCH:
             return False
@@ -51,7 +53,7 @@ class _Address:
 
 
 class Keyring:
-    """Keys by address and key id: the same id at another address is another key. `without_use`: see `read_key_set`."""
+    """Keys by address and key id. `without_use`: see `read_key_set`."""
 
     def __init__(
         self, download: Download, clock: Callable[[], float] = time.monotonic, *, without_use: bool = False
@@ -63,7 +65,7 @@ class Keyring:
         self._addresses: dict[str, _Address] = {}
 
     def find(self, url: str, key_id: str) -> Checks | None:
-        """The key, if it is here. Being asked for keeps it here."""
+        """Return the cached key, or None. A hit extends its lifetime."""
         key = self._keys.get((url, key_id))
         if key is None:
             return None
@@ -74,9 +76,9 @@ class Keyring:
         return key.checks
 
     async def fetch(self, url: str, key_id: str) -> Checks:
-        """Get the key from its address. Who asks while a fetch is under way waits for that one.
+        """Fetch the key from its address. Concurrent calls share one fetch.
 
-        Raises `TokenInvalid` when it is not there, `KeysUnavailable` when the address does not answer.
+        Raises `TokenInvalid` if the key set lacks the key, `KeysUnavailable` if the endpoint is down.
         """
         address = self._addresses.get(url)
         if address is None:
@@ -93,7 +95,7 @@ class Keyring:
         raise TokenInvalid("no key with this id at the JWKS endpoint")
 
     async def _refresh(self, url: str, address: _Address) -> None:
-        """Take all keys of the address over. What goes wrong is logged and found in `address`."""
+        """Store all keys of the address. A failure is logged and recorded in `address.down`."""
         try:
             keys = read_key_set(await self._download(url), without_use=self._without_use)
         except (EndpointDown, MalformedKeySet) as error:
@@ -108,6 +110,6 @@ class Keyring:
             address.fetch = None
 
     def _evict_expired(self, now: float) -> None:
-        """Drop the keys that nobody has used for long, and addresses of which nothing has to be remembered."""
+        """Drop expired keys, and addresses without a running fetch and with a full bucket."""
         self._keys = {location: key for location, key in self._keys.items() if key.expires > now}
         self._addresses = {url: one for url, one in self._addresses.items() if one.fetch or one.bucket_full_at > now}

@@ -1,7 +1,7 @@
-"""Whether tokens could lead us to a key set of somebody else's (03 §6.3).
+"""Checks that tokens cannot select an attacker's key set (03 §6.3).
 
-The values of placeholders come from claims of tokens that are not verified yet. They are safe when the patterns that
-find them can only find what the operator has written out.
+The values of placeholders come from claims of unverified tokens. They are safe if the patterns that extract them only
+match values that the operator listed.
 """
 
 import re
@@ -12,7 +12,7 @@ from fanjet.auth.errors import TokenSettingsError
 
 CLASS_SHORTHANDS: Final = "dDwWsSpP"
 CONTROL_ESCAPES: Final = "afnrtvx"
-"""Letters whose escapes stand for one certain character."""
+"""Letters whose escapes match one specific character."""
 
 _ONLY_LISTS: Final = "only an explicit list of allowed values is permitted (e.g., value1|value2|value3)"
 _ADVICE: Final = (
@@ -34,9 +34,9 @@ _token: Final = re.compile(
 
 
 def check_endpoint_safety(placeholders: frozenset[str], patterns: dict[str, str]) -> None:
-    """Raise `TokenSettingsError` for a pattern that could let tokens choose freely what replaces a placeholder.
+    """Raise `TokenSettingsError` for a pattern that lets tokens choose the value of a placeholder freely.
 
-    `patterns`: valid regular expressions by their keys in the configuration; empty ones are none.
+    `patterns`: valid regular expressions by configuration key; empty ones are ignored.
     """
     if not placeholders:
         return
@@ -51,7 +51,7 @@ def check_endpoint_safety(placeholders: frozenset[str], patterns: dict[str, str]
 
 
 def _class_syntax(pattern: str) -> str:
-    """The first thing that stands for several characters, wherever it is; empty for none."""
+    """Describe the first character class or shorthand in the pattern; empty if there is none."""
     for found in _class_or_escape.findall(pattern):
         if found == "[":
             return "character class syntax"
@@ -61,7 +61,7 @@ def _class_syntax(pattern: str) -> str:
 
 
 def _groups_with_choice(pattern: str) -> Iterator[str]:
-    """Yield the named groups that can match more than texts written out in them."""
+    """Yield the named groups that can match more than the texts listed in them."""
     open_groups: list[str] = []
     for token in _token.finditer(pattern):
         if token["name"] is not None:
@@ -75,7 +75,7 @@ def _groups_with_choice(pattern: str) -> Iterator[str]:
 
 
 def _is_fixed(token: re.Match[str]) -> bool:
-    """Whether a piece of a pattern stands for itself, or is only grammar."""
+    """Return whether a token of the pattern matches only itself, or is pure grammar."""
     escaped = token["escaped"]
     if escaped is not None:
         return escaped in CONTROL_ESCAPES or not escaped.isalpha()

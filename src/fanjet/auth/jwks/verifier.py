@@ -1,4 +1,4 @@
-"""Signatures by published keys (03 §6.3)."""
+"""The verifier with keys from a JWKS endpoint (03 §6.3)."""
 
 from collections.abc import Awaitable, Mapping
 from functools import partial
@@ -13,15 +13,18 @@ from .keyring import Keyring
 
 
 class JWKSVerifier:
-    """Finds keys at one endpoint and keeps them."""
+    """Verifies signatures with keys that it fetches from one endpoint and caches."""
 
     def __init__(self, endpoint: Endpoint, tls: ClientTLS | None = None) -> None:
         self._endpoint = endpoint
         self._keyring = Keyring(partial(download, tls=tls))
 
     def verify(self, token: Token, groups: Mapping[str, str]) -> bool | Awaitable[bool]:
-        """Whether the signature is right; later when the key has to be fetched. Raises `TokenInvalid` for a token
-        that names no key, or one that cannot be fetched; the latter, and `KeysUnavailable`, possibly later, too."""
+        """Return whether the signature is valid; an awaitable if the key has to be fetched.
+
+        Raises `TokenInvalid` if the token names no key. The awaitable raises `TokenInvalid` for an unknown key and
+        `KeysUnavailable`.
+        """
         if not token.key_id:
             raise TokenInvalid("kid is not provided")
         url = self._endpoint.resolve(groups)

@@ -1,1 +1,1 @@
-"""The JSON encoding (01 §2.2), and the decoder of all JSON that others send."""
+"""The JSON encoding (01 §2.2), and the decoder of all received JSON."""

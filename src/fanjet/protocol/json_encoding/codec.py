@@ -1,4 +1,4 @@
-"""The JSON encoding (01 §2.2): commands and messages are lines, payloads travel as the text they came in."""
+"""The JSON encoding: one line per message, payloads verbatim (01 §2.2)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -27,7 +27,7 @@ from .encode import json_encoder, json_string, json_string_of_bytes
 from .scan import MalformedJSON
 
 _NEWLINE: Final = 0x0A
-"""As a number: looking for it in bytes takes a tenth of the time that the search for `b"\\n"` takes."""
+"""An integer: searching bytes for it takes a tenth of the time of a search for `b"\\n"`."""
 
 _commands: Final = DocumentDecoder(Command)
 _decode_command: Final = _commands.decode_exact
@@ -36,7 +36,7 @@ _EMPTY_REPLIES: Final = {
     PublishResult: b'{"id":%d,"publish":{}}',
     UnsubscribeResult: b'{"id":%d,"unsubscribe":{}}',
 }
-"""The most frequent results have no content."""
+"""Templates of the most frequent results, which are empty."""
 _RESULTS: Final = {
     result: (b',"' + name.encode() + b'":', json_encoder(result)) for result, (_, name) in RESULT_FIELDS.items()
 }
@@ -48,8 +48,8 @@ def _verbatim(payload: bytes) -> bytes:
     return payload
 
 
-# A publication without its data, which is written in front of the rest: live, live beside delta-encoded data, and in a
-# recovered list with delta (01 §10.2).
+# Encode a publication without its data, which is written first: live, live with delta-encoded data, and in a recovered
+# list with delta (01 §10.2).
 _OMITTED_WITH_DELTA: Final = frozenset({"data", "epoch", "version"})
 _encode_live: Final = json_encoder(Publication, payload=_verbatim, exclude=frozenset({"data"}))
 _encode_live_delta: Final = json_encoder(Publication, payload=_verbatim, exclude=_OMITTED_WITH_DELTA)
@@ -57,14 +57,14 @@ _encode_recovered_delta: Final = json_encoder(Publication, exclude=_OMITTED_WITH
 
 
 class _JSONCodec:
-    """See `Codec`. `push_start` and `push_end` stand around a push's members: in a reply that holds it, or bare."""
+    """See `Codec`. `push_start` and `push_end` enclose the members of a push: as part of a reply, or bare."""
 
     __slots__ = ("_push_end", "_push_start")
 
     name = "json"
     ping = b"{}"
     pushes_json = True
-    size = staticmethod(len)  # of every message that is written
+    size = staticmethod(len)  # encoded messages carry no delimiter
 
     def __init__(self, *, push_start: bytes = b'{"push":{', push_end: bytes = b"}}") -> None:
         self._push_start = push_start
@@ -124,7 +124,7 @@ class _JSONCodec:
         ):
             members = _members(b'"data":' + data if data else b"", _encode_live(publication))
             return _without_newlines(prefix + members + b"}" + self._push_end)
-        # Nearly every publication has nothing but these three. One join copies a large payload once.
+        # Nearly all publications have only these three fields. A single join copies a large payload once.
         if _NEWLINE in data:
             data = data.replace(b"\n", b"")
         offset = b',"offset":%d}' % publication.offset if publication.offset else b"}"
@@ -158,7 +158,7 @@ def _decode_lines(frame: bytes) -> Iterator[tuple[Command, int]]:
 def _decode_line(line: bytes) -> Command:
     try:
         if not line.isascii():
-            line.decode()  # msgspec lets what is not UTF-8 pass inside payloads and unknown keys
+            line.decode()  # msgspec accepts invalid UTF-8 in payloads and unknown keys
         return _decode_command(line)
     except UnicodeDecodeError as error:
         raise MalformedFrame from error
@@ -167,7 +167,7 @@ def _decode_line(line: bytes) -> Command:
 
 
 def _decode_fallback(line: bytes, decode_error: Exception) -> Command:
-    """Decode keys in another letter case, nulls, halves of surrogate pairs and deep nesting (01 §2.2, §2.4).
+    """Decode keys in other letter cases, nulls, lone surrogates and deep nesting (01 §2.2, §2.4).
 
     Raises `MalformedFrame`.
     """
@@ -178,14 +178,14 @@ def _decode_fallback(line: bytes, decode_error: Exception) -> Command:
 
 
 class _UserAndClient(Struct, gc=False):
-    """The members that a client info always has."""
+    """The members that every client info has."""
 
     user: str
     client: str
 
 
 def _encode_info(info: ClientInfo) -> bytes:
-    """What an encoder from the table would write without checks, in a fifth of the time."""
+    """Encode a client info without payload checks, in a fifth of the time of a table-driven encoder."""
     try:
         text = _write(_UserAndClient(info.user, info.client))
     except UnicodeEncodeError:
@@ -201,11 +201,11 @@ def _encode_info(info: ClientInfo) -> bytes:
 
 
 _cached_info: Final = lru_cache(512)(_encode_info)
-"""Who publishes does so again. Infos come from tokens and backends, which keep them short."""
+"""Publishers repeat. Infos come from tokens and backends, so they are short."""
 
 
 def _delta_data(data: bytes, patch: bytes | None) -> bytes:
-    """Write a payload, or a patch of it that is UTF-8, as a string."""
+    """Encode the payload, or a patch that is valid UTF-8, as a JSON string."""
     if patch is not None:
         try:
             return b'"data":' + json_string(patch.decode()) + b',"delta":true'
@@ -215,18 +215,18 @@ def _delta_data(data: bytes, patch: bytes | None) -> bytes:
 
 
 def _members(first: bytes, rest: bytes) -> bytes:
-    """Join leading members and those of the object `rest`, without braces."""
+    """Join leading members with those of the object `rest`, without braces."""
     more = rest[1:-1]
     return first + b"," + more if first and more else first or more
 
 
 def _without_newlines(message: bytes) -> bytes:
-    """Strip raw newlines: they are spacing inside payloads, for no JSON string holds one."""
+    """Strip raw newlines. They are white space in payloads: JSON strings cannot contain them."""
     return message.replace(b"\n", b"") if _NEWLINE in message else message
 
 
 class _UnidirectionalJSON(_JSONCodec):
-    """See `Codec`. A connect is answered with a push; the replies to commands of other requests stay replies."""
+    """See `Codec`. A connect is answered with a push, commands of emulation requests with replies."""
 
     __slots__ = ()
 
@@ -238,4 +238,4 @@ class _UnidirectionalJSON(_JSONCodec):
 
 JSON: Final[Codec] = _JSONCodec()
 UNIDIRECTIONAL_JSON: Final[Codec] = _UnidirectionalJSON(push_start=b"{", push_end=b"}")
-"""For connections that get bare pushes (02 §9.1)."""
+"""For connections that receive bare pushes (02 §9.1)."""

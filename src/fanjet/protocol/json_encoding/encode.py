@@ -1,4 +1,4 @@
-"""JSON text of outgoing messages, made from the table in `schema` (01 §2.2)."""
+"""JSON encoders of outgoing messages, built from `schema` (01 §2.2)."""
 
 import codecs
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _write: Final = Encoder().encode
 
 
 def json_string(text: str) -> bytes:
-    """Encode a string; a lone surrogate, which UTF-8 cannot hold, becomes U+FFFD."""
+    """Encode a string; a lone surrogate, which UTF-8 cannot represent, becomes U+FFFD."""
     try:
         return _write(text)
     except UnicodeEncodeError:
@@ -27,7 +27,7 @@ def json_string(text: str) -> bytes:
 
 
 def json_string_of_bytes(data: bytes) -> bytes:
-    """Encode UTF-8 bytes as a string; every byte that is not UTF-8 becomes one U+FFFD."""
+    """Encode UTF-8 bytes as a string; each invalid byte becomes one U+FFFD."""
     try:
         return _write(data.decode())
     except UnicodeDecodeError:
@@ -45,8 +45,10 @@ codecs.register_error(_EACH_BYTE, _replace_each_byte)
 
 
 def json_payload_ok(data: bytes) -> bool:
-    """Whether a payload may stand in a JSON message, where it will be without line breaks: one inside a string, which
-    JSON does not allow, does no harm (01 §2.2)."""
+    """Return whether a payload may be part of a JSON message (01 §2.2).
+
+    Raw line breaks in strings, which JSON does not allow, are accepted: messages are stripped of line breaks.
+    """
     return is_json(data) or (b"\n" in data and is_json(data.replace(b"\n", b"")))
 
 
@@ -77,10 +79,10 @@ _SCALARS: Final[dict[Scalar, Encode]] = {
 
 
 def json_encoder(message: type[Struct], *, payload: Encode = _payload, exclude: frozenset[str] = frozenset()) -> Encode:
-    """Make the function that encodes messages of this type to a JSON object.
+    """Make the function that encodes messages of this type as JSON objects.
 
-    `payload` encodes what bytes fields hold, by default after a check that raises `PayloadNotJSON`. `exclude` names
-    fields that are never written.
+    `payload` encodes the values of bytes fields; the default checks them and raises `PayloadNotJSON`. `exclude`: names
+    of fields to omit.
     """
     fields = fields_except(message, exclude)
     if not fields:
@@ -104,8 +106,11 @@ def json_encoder(message: type[Struct], *, payload: Encode = _payload, exclude: 
 
 
 def _direct_encoder(fields: Sequence[Field], encode: Encode) -> Encode:
-    """Let msgspec write messages as they are, in a tenth of the time, unless they hold payloads, which it would not
-    leave alone, or what it refuses. The struct omits its defaults by itself."""
+    """Make an encoder that lets msgspec write messages, in a tenth of the time.
+
+    Messages with payloads, which msgspec would encode as base64, and messages that it refuses go to `encode`. The
+    struct must omit its defaults.
+    """
     nested_values = values_getter(
         [field for field in fields if field.kind is Scalar.BYTES or not isinstance(field.kind, Scalar)]
     )
@@ -146,7 +151,7 @@ def _publication_encoder(encode: Encode, payload: Encode) -> Encode:
     def encode_new(publication: Publication) -> bytes:
         data, offset, time, is_json = publication.data, publication.offset, publication.time, publication.is_json
         if data and offset and publication == Publication(data, offset, time=time, is_json=is_json):
-            # Nearly every publication of a stream: a fifth of the time.
+            # Nearly every publication of a stream has only these fields; this takes a fifth of the time.
             return b'{"data":%b,"offset":%d}' % (payload(data), offset)
         return encode(publication)
 

@@ -1,4 +1,4 @@
-"""Matching of JSON keys with field names in any letter case (01 §2.2)."""
+"""Matches JSON keys to field names in any letter case (01 §2.2)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ F = TypeVar("F")
 
 
 def fold(key: str) -> str:
-    """Fold a key by Unicode simple case folding, as far as the result can equal an ASCII name."""
+    """Fold a key by Unicode simple case folding, as far as needed to match ASCII names."""
     if not key.isascii():
         key = key.replace("\u017f", "s").replace("\u212a", "k")
     return key.lower()
 
 
 class FieldNames(Generic[F]):
-    """Fields of one struct by their names. Raises ValueError for names that `fold` cannot tell apart or is not for."""
+    """Fields of one struct by name. Raises ValueError for names that are not ASCII or fold to the same key."""
 
     __slots__ = ("_exact", "_folded")
 
@@ -29,6 +29,6 @@ class FieldNames(Generic[F]):
             raise ValueError("field names must be ASCII and differ by more than letter case")
 
     def find(self, key: str) -> F | None:
-        """The field that a key names: the one with exactly this name or, failing that, one in another letter case."""
+        """Return the field with exactly this name, else the one in another letter case, else None."""
         field = self._exact.get(key)
         return self._folded.get(fold(key)) if field is None else field

@@ -1,9 +1,8 @@
-"""A careful JSON decoder for what `msgspec` refuses and the contract accepts (01 §2.2, §2.4; 05 §2.5).
+"""Decodes JSON that the contract accepts but msgspec refuses (01 §2.2, §2.4; 05 §2.5).
 
-`null` for a scalar, half surrogate pairs, nesting of thousands of levels, integers past 2^63 and keys in several
-spellings are legal on the wire.
-This decoder fills the same `msgspec` structs and keeps payloads as written. It is for documents at which the fast one
-has failed: it costs some 50 times as much.
+`null` for a scalar, lone surrogates, nesting of thousands of levels, integers past 2^63 and keys in several spellings
+are legal on the wire. This decoder fills the same msgspec structs and keeps payloads as written. It takes about 50
+times as long as msgspec, so it only gets documents that the other decoders refused.
 """
 
 from __future__ import annotations
@@ -21,17 +20,16 @@ from .scan import MalformedJSON, match_integer, match_key, match_string, require
 T = TypeVar("T", bound=Struct)
 
 MAX_TYPED_DEPTH: Final = 200
-"""Levels that are filled into structs. What is nested deeper counts as null: only filter nodes nest at all, and theirs
-are refused far above."""
+"""Levels decoded into structs; deeper values count as null. Only filter nodes nest, with a much lower limit."""
 
 _half_surrogate = re.compile("[\ud800-\udfff]")
 
 _Reader = Callable[[bytes, int, int], tuple[Any, int]]
-"""Reads the value at an offset, at a depth; returns it and the offset behind it."""
+"""Reads the value at an offset and depth; returns it and its end."""
 
 
 def decode(data: bytes, into: type[T]) -> T:
-    """The one JSON document in `data`; `null` at the top is an empty object. Raises `MalformedJSON`."""
+    """Decode the only JSON document in `data`; a top-level `null` is an empty object. Raises `MalformedJSON`."""
     require_utf8(data)
     value, end = decode_first(data, 0, into)
     if end != len(data):
@@ -40,16 +38,16 @@ def decode(data: bytes, into: type[T]) -> T:
 
 
 def decode_first(data: bytes, start: int, into: type[T]) -> tuple[T, int]:
-    """The document that starts at or after `start`, and the offset of what follows it (space skipped).
+    """Decode the document at or after `start`; return it and the offset of the next token.
 
-    `data` must be UTF-8 throughout, which is not looked at again for each of its documents.
+    All of `data` must be UTF-8; this is not checked. Raises `MalformedJSON`.
     """
     value, end = _nullable(_struct_reader(into), into)(data, skip_space(data, start), 0)
     return value, skip_space(data, end)
 
 
 def decode_string(data: bytes) -> str:
-    """The one JSON string in `data`, `null` being an empty one. Raises `MalformedJSON`."""
+    """Decode the only JSON string in `data`; `null` is an empty string. Raises `MalformedJSON`."""
     require_utf8(data)
     text, end = _nullable(_read_string, str)(data, skip_space(data, 0), 0)
     if skip_space(data, end) != len(data):
@@ -88,7 +86,10 @@ def _read_payload(data: bytes, at: int, depth: int) -> tuple[Raw, int]:
 
 
 def _integer_reader(info: inspect.IntType) -> _Reader:
-    """`msgspec` cannot express a bound past 2^63 - 1: an unsigned type with that one, or none, has 64 bits."""
+    """Make a reader of integers.
+
+    msgspec has no bounds past 2^63 - 1: an unsigned type with that bound, or with none, has 64 bits.
+    """
     unsigned = info.ge == 0
     low = -(2**63) if info.ge is None else info.ge
     high = 2**64 - 1 if unsigned else 2**63 - 1
@@ -108,7 +109,7 @@ def _integer_reader(info: inspect.IntType) -> _Reader:
 
 
 def _nullable(read: _Reader, zero: Callable[[], Any]) -> _Reader:
-    """What an element, or the document, is when it is `null`."""
+    """Make a reader that returns the zero value for `null`."""
 
     def read_or_zero(data: bytes, at: int, depth: int) -> tuple[Any, int]:
         if data.startswith(b"null", at):
@@ -122,7 +123,7 @@ def _nullable(read: _Reader, zero: Callable[[], Any]) -> _Reader:
 
 
 def _next_or_end(data: bytes, at: int, closer: bytes) -> tuple[bool, int]:
-    """Behind an element: whether another one follows, and where."""
+    """Read the separator after an element; return whether another one follows, and the next offset."""
     at = skip_space(data, at)
     if data.startswith(b",", at):
         return True, skip_space(data, at + 1)
@@ -132,7 +133,7 @@ def _next_or_end(data: bytes, at: int, closer: bytes) -> tuple[bool, int]:
 
 
 def _read_elements(data: bytes, at: int, on_element: Callable[[int], int]) -> int:
-    """Go through an array; `on_element` gets the offset of each element and returns its end."""
+    """Read an array; `on_element` receives the offset of each element and returns its end."""
     if not data.startswith(b"[", at):
         raise MalformedJSON(f"no array at byte {at}")
     at = skip_space(data, at + 1)
@@ -211,7 +212,7 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
             if field is None:
                 return skip_value(data, start, depth + 1)
             if field.read is not _read_payload and data.startswith(b"null", start):
-                if not field.is_scalar:  # a null behind a value takes back a container and leaves a scalar
+                if not field.is_scalar:  # null resets a container and leaves a scalar
                     values.pop(field.name, None)
                 return start + 4
             values[field.name], end = field.read(data, start, depth + 1)
@@ -220,7 +221,7 @@ def _struct_reader(struct: type[Struct]) -> _Reader:
         end = _read_members(data, at, on_member)
         return struct(**values), end
 
-    _struct_readers[struct] = read  # before the fields: a struct may hold itself
+    _struct_readers[struct] = read  # before the fields: a struct may contain itself
     for field in structs.fields(struct):
         info = inspect.type_info(field.type)
         fields[field.name] = _Field(field.name, _reader_of(info), isinstance(info, _SCALAR_TYPES))
@@ -264,6 +265,6 @@ _ZEROS: Final[dict[type[inspect.Type], Callable[[], Any]]] = {
 
 
 def _element_reader(info: inspect.Type) -> _Reader:
-    """Reader of the elements of a list or map, where `null` is the type's zero value."""
+    """Make a reader of list elements or map values; `null` is the zero value of the type."""
     zero = info.cls if isinstance(info, inspect.StructType) else _ZEROS[type(info)]
     return _nullable(_reader_of(info), zero)

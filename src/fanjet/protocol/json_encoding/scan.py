@@ -1,6 +1,6 @@
-"""Where a JSON value ends, checked by the letter of RFC 8259, without recursion.
+"""Finds the end of a JSON value, strictly by RFC 8259, without recursion.
 
-Input decides how deep JSON nests, so passing over a value takes a loop and a stack of one byte per level.
+The input determines the nesting depth, so the scan uses a loop and a stack of one byte per level.
 """
 
 import re
@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 MAX_DEPTH: Final = 10_000
-"""Levels of objects and arrays in a document, the outermost included."""
+"""Levels of objects and arrays in a document, including the outermost."""
 
-# Before 3.11.5 `re` loses its place when a group that repeats possessively fails half-way (cpython#106052). No pattern
-# here has to be possessive to match rightly: it keeps long runs from taking memory.
+# Before 3.11.5, `re` loses its position if a possessively repeated group fails half-way (cpython#106052). The patterns
+# are correct without possessive repetition; it only saves memory on long runs.
 _POSSESSIVE_END = b"+" if sys.version_info >= (3, 11, 5) else b""
 
 _SPACE = rb"[ \t\n\r]*+"
@@ -24,12 +24,12 @@ _SCALAR = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
 match_string: Final = re.compile(_STRING).match
 match_integer: Final = re.compile(rb"-?+(?:0|[1-9][0-9]*+)(?![.eE])").match
 match_key: Final = re.compile(_SPACE + rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE).match
-"""A key with its colon and the space around; group 1 is the string literal."""
+"""Matches a key with its colon and surrounding space; group 1 is the string literal."""
 
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 _space = re.compile(_SPACE)
 _scalar = re.compile(_SCALAR)
-# Runs of plain values are passed over by one match instead of a turn of the loop each.
+# One match skips a run of scalars, which would take one loop iteration each.
 _elements = re.compile(rb"(?:" + _SPACE + _SCALAR + _SPACE + rb",)*" + _POSSESSIVE_END + _SPACE)
 _members = re.compile(
     rb"(?:" + _SPACE + _STRING + _SPACE + rb":" + _SPACE + _SCALAR + _SPACE + rb",)*" + _POSSESSIVE_END + _SPACE
@@ -39,18 +39,18 @@ _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
 
 
 class MalformedJSON(ValueError):  # noqa: N818
-    """Not JSON, not UTF-8, too deep, or a value of another type than its field has."""
+    """The text is not JSON, not UTF-8, nested too deep, or a value has the wrong type for its field."""
 
 
 def is_json(data: bytes) -> bool:
-    """Whether `data` is one valid JSON document in UTF-8, of at most `MAX_DEPTH` levels."""
+    """Return whether `data` is one valid JSON document in UTF-8 with at most `MAX_DEPTH` levels."""
     try:
         require_utf8(data)
         _validate(data)
     except MalformedJSON:
         return False
     except (msgspec.DecodeError, RecursionError):
-        return _is_json_by_scan(data)  # half surrogate pairs and deep nesting are legal
+        return _is_json_by_scan(data)  # lone surrogates and deep nesting are legal
     return True
 
 
@@ -62,7 +62,7 @@ def _is_json_by_scan(data: bytes) -> bool:
 
 
 def require_utf8(data: bytes) -> None:
-    """Raise `MalformedJSON` for bytes that are not UTF-8."""
+    """Raise `MalformedJSON` if the bytes are not UTF-8."""
     if not data.isascii():
         try:
             data.decode()
@@ -71,13 +71,13 @@ def require_utf8(data: bytes) -> None:
 
 
 def skip_space(data: bytes, at: int) -> int:
-    """The offset of what follows the white space at `at`."""
+    """Return the offset after the white space at `at`."""
     found = _space.match(data, at)
     return found.end() if found else at
 
 
 def skip_value(data: bytes, at: int, depth: int = 0) -> int:
-    """The end of the value at `at`, which `depth` containers hold already. Raises `MalformedJSON`."""
+    """Return the end of the value at `at`, nested in `depth` containers. Raises `MalformedJSON`."""
     open_containers = bytearray()
     while True:
         opener = data[at] if at < len(data) else 0
@@ -105,7 +105,7 @@ def _skip_scalar(data: bytes, at: int) -> int:
 
 
 def _enter_next(data: bytes, at: int, container: int) -> int:
-    """Behind an opener or a comma: go to the next value that is not a plain one with a comma behind it."""
+    """After an opener or a comma, skip to the next value that is no scalar followed by a comma."""
     found = (_elements if container == _OPEN_ARRAY else _members).match(data, at)
     at = found.end() if found else at
     if container == _OPEN_ARRAY:
@@ -117,7 +117,7 @@ def _enter_next(data: bytes, at: int, container: int) -> int:
 
 
 def _close_containers(data: bytes, at: int, open_containers: bytearray) -> int:
-    """Behind a value: close what closes here. Returns where the comma is, or the end when nothing is open."""
+    """After a value, close containers that end here; return the offset of the comma, or the end of the last one."""
     while open_containers:
         at = skip_space(data, at)
         byte = data[at] if at < len(data) else 0

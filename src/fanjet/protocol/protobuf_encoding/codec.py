@@ -1,4 +1,4 @@
-"""The Protobuf encoding (01 §2.3): every message behind its length, payloads opaque."""
+"""The Protobuf encoding: length-prefixed messages, opaque payloads (01 §2.3)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -40,9 +40,9 @@ _RESULTS: Final = {
 _PUSHES: Final = {body: (length_field(number), protobuf_encoder(body)) for body, (number, _) in PUSH_FIELDS.items()}
 _encode_error: Final = protobuf_encoder(Error)
 _LENGTH_BYTES: Final = 8
-"""What the length in front of a command is counted as, however many bytes it has."""
+"""Size of a length prefix in the metrics, whatever its actual size."""
 
-# A publication whole, and what goes beside delta-encoded data: live, and in a recovered list (01 §10.2).
+# Encode a full publication, and the fields sent with delta-encoded data: live, and in a recovered list (01 §10.2).
 _OMITTED_WITH_DELTA: Final = frozenset({"data", "epoch", "version"})
 _client_info: Final = protobuf_encoder(ClientInfo)
 _encode_full: Final = protobuf_encoder(Publication)
@@ -69,7 +69,7 @@ class _ProtobufCodec:
         while at < size:
             length, start = read_varint(frame, at, size)
             if start == size and length and at:
-                return  # nothing but a length behind good commands is ignored (01 §2.4)
+                return  # a lone length after valid commands is ignored (01 §2.4)
             if length > size - start:
                 raise MalformedFrame("command is shorter than announced")
             at = start + length
@@ -77,7 +77,7 @@ class _ProtobufCodec:
 
     def commands(self, frame: bytes) -> Iterator[tuple[Command, int]]:
         size = len(frame)
-        if size and frame[0] == size - 1:  # below 128, as a length is that is a single byte
+        if size and frame[0] == size - 1:  # below 128: a one-byte length prefix
             return iter(((decode_command(frame, 1, size), size - 1 + _LENGTH_BYTES),))
         return zip(self.decode(frame), self.sizes(frame), strict=False)
 
@@ -85,7 +85,7 @@ class _ProtobufCodec:
         return read_varint(message, 0, len(message))[0]
 
     def sizes(self, frame: bytes) -> Iterator[int]:
-        """Each with its length, as they have always been counted."""
+        """Yield the size of each command, counting its length prefix as `_LENGTH_BYTES`."""
         size = len(frame)
         at = 0
         while at < size:
@@ -121,7 +121,7 @@ class _ProtobufCodec:
             or publication.channel
         ):
             return self._pushed(prefix, _encode_full(publication))
-        # Nearly every publication has nothing but these three.
+        # Nearly all publications have only these three fields.
         body = _data(publication.data) if publication.data else b""
         if publication.info is not None:
             body += _info(_client_info(publication.info))
@@ -167,7 +167,7 @@ def _with_length(message: bytes) -> bytes:
 
 
 class _UnidirectionalProtobuf(_ProtobufCodec):
-    """See `Codec`. A connect is answered with a push; messages carry no length, since gRPC frames them itself."""
+    """See `Codec`. A connect is answered with a push. Messages carry no length prefix: gRPC frames them."""
 
     __slots__ = ()
 
@@ -192,4 +192,4 @@ class _UnidirectionalProtobuf(_ProtobufCodec):
 
 PROTOBUF: Final[Codec] = _ProtobufCodec()
 UNIDIRECTIONAL_PROTOBUF: Final[Codec] = _UnidirectionalProtobuf()
-"""For connections that get bare pushes (02 §9.6)."""
+"""For connections that receive bare pushes (02 §9.6)."""

@@ -1,6 +1,6 @@
-"""Protobuf messages into structs, by the table in `schema` and by the letter of 01 §2.3.
+"""Decodes Protobuf messages into structs, by `schema` and 01 §2.3.
 
-General libraries take a known field of the wrong wire type for an unknown one; here it makes the message undecodable.
+Protobuf libraries treat a known field with the wrong wire type as unknown; the contract rejects the message.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from .wire import LENGTH, VARINT, read_varint, skip_field
 
 Values = dict[str, Any]
 _ReadInto = Callable[[Values, bytes, int, int, int], None]
-"""Takes what a field holds, `data[start:end]`, into the values of its message. Last: the depth in a tags filter."""
+"""Adds a field, `data[start:end]`, to the values of its message. The last argument is the depth in a tags filter."""
 _ReadValue = Callable[[bytes, int, int, int], Any]
 
 _NUMBER_MASK: Final = 2**35 - 1
-"""A field number has 32 bits, its wire type 3; a wider tag is cut, like all integers."""
+"""A field number has 32 bits, its wire type 3. Wider tags are truncated, like all integers."""
 
 
 def _cut(bits: int) -> Callable[[int], int]:
@@ -103,7 +103,7 @@ def _reader_into(field: Field) -> _ReadInto:
 
 
 def _submessage_reader(name: str, message: type[Struct]) -> _ReadInto:
-    """Take a sub-message; when there has been one already, the two merge."""
+    """Make a reader of a submessage. A repeated submessage is merged with the previous one."""
 
     read = _message_reader(message)
 
@@ -153,14 +153,14 @@ def _read_payload(data: bytes, start: int, end: int, _depth: int) -> Raw:
 
 
 def _message_reader(message: type[Struct]) -> Callable[[Values, bytes, int, int, int], Struct | None]:
-    """Make the function that reads a message on top of values there are."""
+    """Make the function that reads a message and merges it with the given values."""
 
     def read(values: Values, data: bytes, start: int, end: int, depth: int) -> Struct | None:
         _FIELDS[message].read_into(values, data, start, end, depth)
         return message(**values)
 
     def read_node(values: Values, data: bytes, start: int, end: int, depth: int) -> Struct | None:
-        """A node that is too deep is None, which validation refuses (01 §17 FIX 12)."""
+        """Read a filter node; one nested too deep becomes None, which validation rejects (01 §17 FIX 12)."""
         return read(values, data, start, end, depth + 1) if depth < MAX_FILTER_DEPTH else None
 
     return read_node if message is FilterNode else read
@@ -174,7 +174,7 @@ def _fields_of(message: type[Struct]) -> _Fields:
 
 
 def _incoming(message: type[Struct], found: dict[type[Struct], _Fields]) -> dict[type[Struct], _Fields]:
-    """Collect the fields of a message and of all that it holds."""
+    """Collect the fields of a message and of all nested messages."""
     if message not in found:
         found[message] = _fields_of(message)
         for field in SCHEMA[message]:
@@ -194,14 +194,14 @@ def decode_command(data: bytes, start: int, end: int) -> Command:
 
 
 def decode_connect_request(data: bytes) -> ConnectRequest:
-    """Decode what a unidirectional client sends, which has no command around it. Raises `MalformedFrame`."""
+    """Decode the bare connect request of a unidirectional client. Raises `MalformedFrame`."""
     values: Values = {}
     _FIELDS[ConnectRequest].read_into(values, data, 0, len(data), 0)
     return ConnectRequest(**values)
 
 
 def decode_emulation_request(data: bytes) -> EmulationRequest:
-    """Decode the body of a request that brings commands. Raises `MalformedFrame`."""
+    """Decode the body of an emulation request. Raises `MalformedFrame`."""
     values: Values = {}
     _FIELDS[EmulationRequest].read_into(values, data, 0, len(data), 0)
     return EmulationRequest(**values)

@@ -1,4 +1,7 @@
-"""Protobuf bytes of outgoing messages, made from the table in `schema` (01 §2.3): whatever is zero is left out."""
+"""Protobuf encoders of outgoing messages, built from `schema` (01 §2.3).
+
+Fields with zero values are omitted.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,27 +19,27 @@ _MASK64: Final = 2**64 - 1
 
 
 def length_field(number: int) -> Encode:
-    """Make the function that wraps bytes in a field of this number."""
+    """Make the function that encodes bytes as a field of this number."""
     tag = varint(number << 3 | LENGTH)
     return lambda content: tag + varint(len(content)) + content
 
 
 def varint_field(number: int) -> Encode:
-    """Make the function that encodes an integer, a negative one in ten bytes, as a field of this number."""
+    """Make the function that encodes an integer (negative ones in ten bytes) as a field of this number."""
     tag = varint(number << 3 | VARINT)
     return lambda value: tag + varint(value & _MASK64)
 
 
 def string_field(number: int) -> Encode:
-    """Make the function that encodes a string as a field; a lone surrogate, which UTF-8 cannot hold, becomes `?`."""
+    """Make the function that encodes a string as a field; a lone surrogate becomes `?`."""
     wrap = length_field(number)
     return lambda text: wrap(text.encode(errors="replace"))
 
 
 def protobuf_encoder(message: type[Struct], *, exclude: frozenset[str] = frozenset()) -> Encode:
-    """Make the function that encodes messages of this type, without a length in front.
+    """Make the function that encodes messages of this type, without a length prefix.
 
-    `exclude` names fields that are never written.
+    `exclude`: names of fields to omit.
     """
     fields = fields_except(message, exclude)
     if not fields:

@@ -1,4 +1,7 @@
-"""Structs from messages of generated Protobuf classes. Both name their fields alike, so a class says how to convert."""
+"""Converts messages of generated Protobuf classes to structs.
+
+Both have the same field names, so a struct class defines its conversion.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ _Convert = Callable[[Any], Any]
 
 
 def struct_reader(message_class: type[Message], struct: type[T]) -> Callable[[Message], T]:
-    """Make the function that turns messages into structs.
+    """Make the function that converts messages to structs.
 
-    Bytes stay bytes, also where the struct says `Raw`. What it has no field for is passed over, as if it came from a
-    newer schema.
+    Bytes stay bytes, even for `Raw` fields. Message fields without a struct field are ignored, like those of a newer
+    schema.
     """
     return _reader(cast("Descriptor", message_class.DESCRIPTOR), struct, {})
 
@@ -27,7 +30,7 @@ def struct_reader(message_class: type[Message], struct: type[T]) -> Callable[[Me
 def _reader(
     descriptor: Descriptor, struct: type[T], readers: dict[type[Struct], Callable[[Message], Any]]
 ) -> Callable[[Message], T]:
-    if struct in readers:  # some messages contain themselves
+    if struct in readers:  # recursive message types
         return readers[struct]
     converters: dict[int, tuple[str, _Convert]] = {}
 
@@ -70,7 +73,7 @@ def _read_values(read: _Convert, items: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _struct_in(info: inspect.Type) -> type[Struct]:
-    """The struct that a field's type is about: itself, optional, in a list or in a map."""
+    """Return the struct in a field's type: the type itself, optional, in a list or in a map."""
     match info:
         case inspect.StructType():
             return info.cls
@@ -81,7 +84,7 @@ def _struct_in(info: inspect.Type) -> type[Struct]:
         case inspect.UnionType():
             (inner,) = (one for one in info.types if not isinstance(one, inspect.NoneType))
             return _struct_in(inner)
-    raise TypeError(f"{info} has no place for a message")
+    raise TypeError(f"{info} contains no struct")
 
 
 def _identity(value: Any) -> Any:

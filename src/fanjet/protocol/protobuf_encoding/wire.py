@@ -1,4 +1,4 @@
-"""The Protobuf wire format: numbers, and fields that are passed over (01 §2.3)."""
+"""The Protobuf wire format: varints and skipping of fields (01 §2.3)."""
 
 from collections.abc import Container
 from typing import Final
@@ -16,7 +16,7 @@ _ONE_BYTE: Final = [bytes((number,)) for number in range(128)]
 
 
 def varint(number: int) -> bytes:
-    """Encode a number that is not negative."""
+    """Encode a non-negative number."""
     if number < 128:
         return _ONE_BYTE[number]
     if number < 16384:
@@ -30,9 +30,9 @@ def varint(number: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """Read the number at `at`, before `end`; return it (up to 70 bits of it) and where it ends.
+    """Read the number at `at`, before `end`; return it (at most 70 bits) and its end.
 
-    Raises `MalformedFrame` when it is truncated or has more than ten bytes.
+    Raises `MalformedFrame` if it is truncated or longer than ten bytes.
     """
     number = shift = 0
     while at < end and shift < 70:
@@ -46,9 +46,9 @@ def read_varint(data: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def skip_field(data: bytes, at: int, end: int, tag: int, known_numbers: Container[int]) -> int:
-    """Return where the field ends whose tag ended at `at`: one that the message does not know, or a group of such.
+    """Skip an unknown field, or group, whose tag ended at `at`; return its end.
 
-    Raises `MalformedFrame` when it is not well-formed, or when its number is known and just its wire type wrong.
+    Raises `MalformedFrame` if it is malformed, or if its number is known but its wire type is wrong.
     """
     open_groups = 0
     while True:
