@@ -503,11 +503,12 @@ class Replies:
         return web.Response(text=self.documents.get((event, tag)) or self._usual(event, tag))
 
     def _usual(self, event: str, tag: str) -> str:
-        """The reply to what a row is not about."""
-        if event != "connect":
-            return "{}"
-        expires = {"expire_at": int(time.time()) + 1} if ("refresh", tag) in self.documents else {}
-        return json.dumps({"result": {"user": f"u{tag}", **expires}})
+        """The reply to what a row is not about. What the row's event is to refresh expires soon."""
+        refreshed = {"connect": "refresh", "subscribe": "sub_refresh"}.get(event)
+        result: dict[str, Any] = {"user": f"u{tag}"} if event == "connect" else {}
+        if (refreshed, tag) in self.documents:
+            result["expire_at"] = int(time.time()) + 2
+        return json.dumps({"result": result})
 
 
 @pytest.fixture
@@ -561,8 +562,6 @@ async def test_proxy_replies(
 
     async def observe(write: Write, tag: str) -> Any:
         backend.documents[event, tag] = write(template)
-        if event == "sub_refresh":
-            backend.documents["subscribe", tag] = json.dumps({"result": {"expire_at": int(time.time()) + 1}})
         async with opened(server) as client:
             frames = [json.dumps({"id": 1, "connect": {"name": tag}})]
             if event in EVENT_COMMANDS:
