@@ -48,7 +48,10 @@ class TestClient:
         self._reading = asyncio.create_task(self._read())
 
     async def call(self, command: str, **request: Any) -> dict[str, Any]:
-        """Send a command and return its result. Raises `Refused`, `ConnectionError` when the connection ends."""
+        """Send a command and return its result.
+
+        Raises `Refused`, `ConnectionError` when the connection ends.
+        """
         self._last_id += 1
         reply = self._replies[self._last_id] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"id": self._last_id, command: request}))

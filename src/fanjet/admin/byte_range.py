@@ -20,7 +20,10 @@ class BeyondEnd(Unsatisfiable):
 
 
 def requested_range(params: bytes, size: int) -> range | None:
-    """The requested byte range; None to send the whole file, also for multiple ranges. Raises `Unsatisfiable`."""
+    """The requested byte range; None to send the whole file, also for multiple ranges.
+
+    Raises `Unsatisfiable`.
+    """
     if not params or b"," in params:
         return None
     match = _SINGLE_RANGE.fullmatch(params)

@@ -74,8 +74,10 @@ class Parameters:
 
 
 def json_endpoint(handler: Callable[[Parameters], Coroutine[Any, Any, Any]], *, in_body: bool = False) -> Endpoint:
-    """An endpoint that responds with the result of `handler` as JSON. The parameters are in the query, or
-    URL-encoded in the body."""
+    """An endpoint that responds with the result of `handler` as JSON.
+
+    The parameters are in the query, or URL-encoded in the body.
+    """
 
     def endpoint(exchange: Exchange) -> None:
         raw = exchange.request.body if in_body else exchange.request.query

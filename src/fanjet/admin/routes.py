@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class AdminRoutes:
-    """Paths of the admin endpoints, grouped by the limit of their bodies. `api` runs commands in the legacy envelope;
-    `console` makes the console's endpoints."""
+    """Paths of the admin endpoints, grouped by the limit of their bodies.
+
+    `api` runs commands in the legacy envelope; `console` makes the console's endpoints.
+    """
 
     def __init__(self, config: Admin, api: Endpoint, console: ConsoleEndpoints) -> None:
         self._config = config

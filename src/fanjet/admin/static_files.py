@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class StaticFiles:
-    """Serves the files below `root` under paths that begin with `prefix`. A folder is served as its `index.html`, or
-    else as a listing."""
+    """Serves the files below `root` under paths that begin with `prefix`.
+
+    A folder is served as its `index.html`, or else as a listing.
+    """
 
     def __init__(self, root: str, prefix: str) -> None:
         self._root = Path(root or ".")

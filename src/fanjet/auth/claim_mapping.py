@@ -14,7 +14,10 @@ Paths = dict[str, tuple[str, ...]]
 
 
 class ClaimMapping:
-    """Claim paths by the keys of meta and labels that they fill. The paths must be valid."""
+    """Claim paths by the keys of meta and labels that they fill.
+
+    The paths must be valid.
+    """
 
     def __init__(self, meta: Mapping[str, str], labels: Mapping[str, str]) -> None:
         self._meta: Paths = {key: parse_claim_path(path) for key, path in meta.items()}

@@ -25,7 +25,10 @@ _elements: Final = DocumentDecoder(_Elements)
 
 
 def find_claim(document: bytes, path: tuple[str, ...]) -> bytes | None:
-    """Return the value at `path` as written, or None. Decimal path segments index arrays."""
+    """Return the value at `path` as written, or None.
+
+    Decimal path segments index arrays.
+    """
     value: bytes | None = document.strip(b" \t\r\n")
     for name in path:
         if value is None:

@@ -11,14 +11,20 @@ from .errors import TokenInvalid, TokenSettingsError
 
 
 class ClaimPatterns:
-    """Patterns that `iss` and one entry of `aud` must contain. Raises `TokenSettingsError`."""
+    """Patterns that `iss` and one entry of `aud` must contain.
+
+    Raises `TokenSettingsError`.
+    """
 
     def __init__(self, config: TokenConfig) -> None:
         self._audience = _compile(config.audience_regex, "audience")
         self._issuer = _compile(config.issuer_regex, "issuer")
 
     def match(self, issuer: str, audience: tuple[str, ...]) -> dict[str, str]:
-        """Return the values of the named groups, empty for groups that did not take part. Raises `TokenInvalid`."""
+        """Return the values of the named groups, empty for groups that did not take part.
+
+        Raises `TokenInvalid`.
+        """
         groups: dict[str, str] = {}
         if self._issuer is not None:
             groups |= _groups(self._issuer, (issuer,), "issuer not matched")

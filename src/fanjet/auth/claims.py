@@ -44,7 +44,10 @@ class OverrideClaims(Document, frozen=True):
 
 
 class RegisteredClaims(Document, frozen=True):
-    """Claims that both kinds of tokens share. Claims of several JSON types stay raw until they are read below."""
+    """Claims that both kinds of tokens share.
+
+    Claims of several JSON types stay raw until they are read below.
+    """
 
     sub: str = ""
     iss: str = ""
@@ -136,7 +139,10 @@ def read_optional_claim(document: bytes, claim: Raw, decoder: DocumentDecoder[G]
 
 
 def read_time(claim: Raw) -> float | None:
-    """Read Unix seconds, a number or a string with one; None if the claim is absent. Raises `TokenInvalid`."""
+    """Read Unix seconds, a number or a string with one; None if the claim is absent.
+
+    Raises `TokenInvalid`.
+    """
     if not claim:
         return None
     text = bytes(claim)
@@ -155,7 +161,10 @@ def read_time(claim: Raw) -> float | None:
 
 
 def read_audience(claim: Raw) -> tuple[str, ...]:
-    """Read a string or an array of strings; empty if the claim is absent. Raises `TokenInvalid`, also for `null`."""
+    """Read a string or an array of strings; empty if the claim is absent.
+
+    Raises `TokenInvalid`, also for `null`.
+    """
     if not claim:
         return ()
     text = bytes(claim)

@@ -9,7 +9,10 @@ from .signature_verifier import Check
 
 
 def configured_checks(config: TokenConfig) -> dict[str, Check]:
-    """Return the checks of the configured public keys by algorithm. Raises `PublicKeyError`."""
+    """Return the checks of the configured public keys by algorithm.
+
+    Raises `PublicKeyError`.
+    """
     checks: dict[str, Check] = {}
     if config.rsa_public_key:
         try:

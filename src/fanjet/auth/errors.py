@@ -7,7 +7,10 @@ from fanjet.protocol.codes import ERROR_INTERNAL, ReplyError
 
 
 class TokenInvalid(Exception):  # noqa: N818 (says what was found, like the protocol's codes)
-    """The token is malformed, wrongly signed, or for another purpose. The text is for the log, never for the client."""
+    """The token is malformed, wrongly signed, or for another purpose.
+
+    The text is for the log, never for the client.
+    """
 
 
 class TokenExpired(Exception):  # noqa: N818

@@ -30,7 +30,10 @@ class IssuerLookup(Protocol):
     """Finds the trusted issuer of a token."""
 
     def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
-        """Return the issuer for these claims, which are not verified yet. Raises `TokenInvalid` if there is none."""
+        """Return the issuer for these claims, which are not verified yet.
+
+        Raises `TokenInvalid` if there is none.
+        """
 
 
 class AnyIssuer:
@@ -69,7 +72,9 @@ class ProviderLookup:
 
 
 def issuer_lookup(config: TokenConfig, static: StaticKeys) -> tuple[IssuerLookup, list[Notice]]:
-    """Build the issuer lookup of a section, with its startup notices. `static` is used if there is no JWKS endpoint.
+    """Build the issuer lookup of a section, with its startup notices.
+
+    `static` is used if there is no JWKS endpoint.
 
     The patterns of the section must be valid. Raises `TokenSettingsError`.
     """

@@ -57,7 +57,10 @@ def parse_token(text: str) -> Token:
 
 
 def decode_part(part: bytes) -> bytes:
-    """Decode unpadded base64url. Line breaks are skipped, unused trailing bits ignored. Raises `TokenInvalid`."""
+    """Decode unpadded base64url.
+
+    Line breaks are skipped, unused trailing bits ignored. Raises `TokenInvalid`.
+    """
     standard = part.translate(_STANDARD)
     try:
         return a2b_base64(standard + _PADDING[len(standard) & 3], strict_mode=True)
@@ -76,7 +79,10 @@ _cached_header: Final = lru_cache(maxsize=128)(_read_header)
 
 
 def decode_json(document: bytes, decoder: DocumentDecoder[D]) -> D:
-    """Decode the JSON of a part. Each byte that is not UTF-8 becomes U+FFFD. Raises `TokenInvalid`."""
+    """Decode the JSON of a part.
+
+    Each byte that is not UTF-8 becomes U+FFFD. Raises `TokenInvalid`.
+    """
     if not document.isascii():
         document = _repair(document)
     try:

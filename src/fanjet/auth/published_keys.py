@@ -13,7 +13,10 @@ from .jwks.verifier import JWKSVerifier
 
 
 def endpoint_keys(config: TokenConfig) -> tuple[JWKSVerifier, list[Notice]]:
-    """Build the verifier of `jwks_public_endpoint`, with its startup notices. Raises `TokenSettingsError`."""
+    """Build the verifier of `jwks_public_endpoint`, with its startup notices.
+
+    Raises `TokenSettingsError`.
+    """
     address = config.jwks_public_endpoint
     endpoint = Endpoint(address, "jwks_public_endpoint")
     notice = Notice("info", "JWKS manager created", {"endpoint": without_password(address)})
@@ -21,7 +24,10 @@ def endpoint_keys(config: TokenConfig) -> tuple[JWKSVerifier, list[Notice]]:
 
 
 def provider_keys(config: TokenConfig, provider: JwksProvider, key: str) -> tuple[JWKSVerifier, list[Notice]]:
-    """Build the verifier of the provider at `key` in the section. Raises `TokenSettingsError`."""
+    """Build the verifier of the provider at `key` in the section.
+
+    Raises `TokenSettingsError`.
+    """
     endpoint = Endpoint(provider.endpoint, f"{key}.endpoint")
     fields: dict[str, object] = {"endpoint": without_password(provider.endpoint), "provider": provider.name}
     notice = Notice("info", "JWKS manager created", fields)

@@ -19,7 +19,10 @@ class Sections(NamedTuple):
 
 
 def load_sections(client: Client, *, separate: bool) -> Sections:
-    """Build the rules; `separate` uses `client.subscription_token`. Raises `TokenSettingsError` with the full key."""
+    """Build the rules; `separate` uses `client.subscription_token`.
+
+    Raises `TokenSettingsError` with the full key.
+    """
     connection = _load_rules(client, client.token, "client.token")
     if not separate:
         return Sections(connection, connection, connection.notices)

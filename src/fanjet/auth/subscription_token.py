@@ -17,7 +17,9 @@ _allow_decoder: Final = DocumentDecoder(AllowClaim)
 
 
 class SubscriptionToken(Struct, frozen=True):
-    """The grants of a subscription token. The caller compares channel, user and client.
+    """The grants of a subscription token.
+
+    The caller compares channel, user and client.
 
     `client`: empty if the token is for any client. `expire_at`: Unix seconds, 0 for never. `info`: the channel info.
     `allow`: codes of `Capability` for this channel, None if the claim is absent. `server_tags_filter`: None if the
@@ -36,7 +38,10 @@ class SubscriptionToken(Struct, frozen=True):
 
 
 class SubscriptionVerifier:
-    """Verifies subscription tokens. `resolve` raises error 102 for a channel of an unknown namespace."""
+    """Verifies subscription tokens.
+
+    `resolve` raises error 102 for a channel of an unknown namespace.
+    """
 
     def __init__(self, rules: TokenRules, *, resolve: Callable[[str], object]) -> None:
         self._rules = rules

@@ -29,7 +29,10 @@ _NO_GROUPS: Final[Mapping[str, str]] = {}
 
 
 class VerifiedToken(Struct, Generic[C], frozen=True):
-    """The contents of a genuine token. Times are Unix seconds. `document`: the claims as written."""
+    """The contents of a genuine token.
+
+    Times are Unix seconds. `document`: the claims as written.
+    """
 
     claims: C
     user: str
@@ -74,7 +77,9 @@ class TokenRules:
         self._user_id_claim = config.user_id_claim
 
     def open(self, text: str, decoder: DocumentDecoder[C]) -> VerifiedToken[C] | Awaitable[VerifiedToken[C]]:
-        """Verify a token; return an awaitable if a key has to be fetched. Raises `TokenInvalid`, `KeysUnavailable`.
+        """Verify a token; return an awaitable if a key has to be fetched.
+
+        Raises `TokenInvalid`, `KeysUnavailable`.
 
         Expiration is not checked: see `VerifiedToken.is_expired`.
         """
@@ -109,7 +114,10 @@ class TokenRules:
         return verified
 
     def _custom_user(self, document: bytes) -> str:
-        """Read the configured user claim. Its name is case-sensitive: the operator chose it, not the contract."""
+        """Read the configured user claim.
+
+        Its name is case-sensitive: the operator chose it, not the contract.
+        """
         return read_text(Raw(find_claim(document, (self._user_id_claim,)) or b""))
 
 

@@ -131,8 +131,10 @@ class Environment:
 
     @asynccontextmanager
     async def with_server(self, overrides: Settings) -> AsyncIterator["Environment"]:
-        """The environment of another server with these settings over the common ones. Raises `NotAvailable` if none can
-        be started."""
+        """The environment of another server with these settings over the common ones.
+
+        Raises `NotAvailable` if none can be started.
+        """
         async with self._start_server(overrides) as running:
             env = Environment(running, self.scale, self._start_server)
             try:

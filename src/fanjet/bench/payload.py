@@ -21,7 +21,10 @@ def now_us() -> int:
 
 
 def timestamped_payload(filler: str = "x" * 25) -> bytes:
-    """Return a payload with the current time; `filler` sets its size. A push of the default on `fan` has 102 bytes."""
+    """Return a payload with the current time; `filler` sets its size.
+
+    A push of the default on `fan` has 102 bytes.
+    """
     return b'{"t":%d,"m":"%s\xf0\x9f\x9a\x80"}' % (now_us(), filler.encode())
 
 

@@ -18,4 +18,7 @@ class Scenario(Protocol):
         """A description in one line."""
 
     async def run(self, env: Environment) -> list[Figure]:
-        """Measure once; the same figures in the same order every time. Raises `BenchError` if the server fails it."""
+        """Measure once; the same figures in the same order every time.
+
+        Raises `BenchError` if the server fails it.
+        """

@@ -1,1 +1,4 @@
-"""Channels: namespaces, options, permissions and recovery decisions (03, 01 §8). Pure."""
+"""Channels: namespaces, options, permissions and recovery decisions (03, 01 §8).
+
+Pure.
+"""

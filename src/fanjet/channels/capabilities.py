@@ -1,4 +1,7 @@
-"""Capabilities: rights from tokens beyond the namespace's options (03 §14.1). Pure."""
+"""Capabilities: rights from tokens beyond the namespace's options (03 §14.1).
+
+Pure.
+"""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -17,7 +20,10 @@ _Matcher = Callable[[str], bool]
 
 
 def grants(capabilities: Iterable[Capability], operation: str, channel: str) -> bool:
-    """Whether an entry allows the operation on the channel. Entries only add rights, so their order is irrelevant."""
+    """Whether an entry allows the operation on the channel.
+
+    Entries only add rights, so their order is irrelevant.
+    """
     return any(operation in one.allow and _covers(one, channel) for one in capabilities)
 
 

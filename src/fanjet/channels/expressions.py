@@ -32,7 +32,10 @@ class Expression:
         self._compiled: Compiled = compile_expression(text)
 
     def grants(self, principal: Principal, channel: str, variables: Mapping[str, str], *, subscribed: bool) -> bool:
-        """Evaluate for a request. An error, including one in the connection's `meta`, grants nothing."""
+        """Evaluate for a request.
+
+        An error, including one in the connection's `meta`, grants nothing.
+        """
         try:
             outcome = self._compiled.eval(
                 data={
@@ -71,7 +74,10 @@ def expressions_of(options: ChannelOptions) -> Expressions:
 
 
 def _object(meta: bytes) -> dict[str, Any]:
-    """Decode a connection's meta, with numbers as doubles like in CEL's JSON. Raises ValueError."""
+    """Decode a connection's meta, with numbers as doubles like in CEL's JSON.
+
+    Raises ValueError.
+    """
     value = json.loads(meta, parse_int=float) if meta else None
     if value is None:
         return {}

@@ -19,8 +19,9 @@ _NO_VARIABLES: Final[Mapping[str, str]] = {}
 
 
 class Resolved(Struct, frozen=True, gc=False):
-    """What follows from a channel's name. The options have their effective `history_meta_ttl` and
-    `publication_data_format`.
+    """What follows from a channel's name.
+
+    The options have their effective `history_meta_ttl` and `publication_data_format`.
 
     `users` are those listed in the name, None unless the channel is user-limited (03 §1.5). A private channel requires
     a subscription token. `refusal`: the error for every client command on this channel; unsupported types answer 108.
@@ -52,7 +53,10 @@ class Resolved(Struct, frozen=True, gc=False):
         return self.users is not None
 
     def admits(self, user: str) -> bool:
-        """Whether a user-limited channel lists `user`. An empty item does not list anonymous connections (03 §15)."""
+        """Whether a user-limited channel lists `user`.
+
+        An empty item does not list anonymous connections (03 §15).
+        """
         return self.users is not None and bool(user) and user in self.users
 
 
@@ -84,16 +88,21 @@ class _Namespace(Struct, frozen=True):
         return cls(name, options, expressions, stream, refusal, granted, to_users, to_anonymous, regex)
 
     def admits_name(self, channel: str, rest: str) -> bool:
-        """Whether the name is valid. A regular expression (searched for, not matched) replaces the ASCII rule (03
-        §1.4)."""
+        """Whether the name is valid.
+
+        A regular expression (searched for, not matched) replaces the ASCII rule (03 §1.4).
+        """
         if self.regex is None:
             return channel.isascii()
         return self.regex.search(rest) is not None
 
 
 class Namespaces:
-    """The configured namespaces. A reload creates a new object, so cached results are never stale. `generation`
-    identifies the object for callers that cache results elsewhere."""
+    """The configured namespaces.
+
+    A reload creates a new object, so cached results are never stale. `generation` identifies the object for callers
+    that cache results elsewhere.
+    """
 
     def __init__(self, config: Channel) -> None:
         self.generation = object()

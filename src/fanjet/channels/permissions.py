@@ -22,7 +22,10 @@ from .subscription import Source, SubscriptionOptions
 def may_publish(
     resolved: Resolved, principal: Principal, *, subscribed: bool, insecure: bool, allowed: Sequence[str] = ()
 ) -> bool:
-    """Whether a client may publish (03 §4.3 steps 5 to 9). `allowed`: capabilities of its active subscription."""
+    """Whether a client may publish (03 §4.3 steps 5 to 9).
+
+    `allowed`: capabilities of its active subscription.
+    """
     return (
         insecure
         or may_publish_by_options(resolved.options, principal.user, subscribed=subscribed)

@@ -31,7 +31,9 @@ NOT_RECOVERED: Final = Recovery(False, [])
 def decide_stream(
     since: StreamPosition, read: Sequence[Publication], top: StreamPosition, tags_filter: TagsFilter | None = None
 ) -> Recovery:
-    """Decide in stream mode. `read`: the stream after `since`, up to the recovery limit. Recovers all or nothing.
+    """Decide in stream mode.
+
+    `read`: the stream after `since`, up to the recovery limit. Recovers all or nothing.
 
     An empty epoch in `since` is not checked.
     """
@@ -48,7 +50,9 @@ def decide_stream(
 def decide_cache(
     since: StreamPosition, newest: Sequence[Publication], top: StreamPosition, tags_filter: TagsFilter | None = None
 ) -> Recovery:
-    """Decide in cache mode. `newest`: the newest publications, newest first; one is enough without a filter.
+    """Decide in cache mode.
+
+    `newest`: the newest publications, newest first; one is enough without a filter.
 
     The newest one decides whether the state is current. Delivered is the newest that passes the filter, and nothing to
     a client with the current state.

@@ -74,7 +74,10 @@ class Switch(Protocol):
 
 
 class Override(Protocol):
-    """Namespace options replaced by a token or a request (03 §6.8). None keeps the namespace's value."""
+    """Namespace options replaced by a token or a request (03 §6.8).
+
+    None keeps the namespace's value.
+    """
 
     @property
     def presence(self) -> Switch | None:
@@ -153,7 +156,10 @@ def from_grant(
 
 
 def from_connect_grant(options: ChannelOptions, grant: ConnectGrant) -> SubscriptionOptions:
-    """Options of a subscription that the application grants at connect. Raises `InvalidFilter`."""
+    """Options of a subscription that the application grants at connect.
+
+    Raises `InvalidFilter`.
+    """
     made = from_grant(options, Source.CONNECT_PROXY, grant)
     return replace(made, auto_recover=made.cache_mode) if grant.cache_recover else made
 

@@ -109,7 +109,10 @@ class CommandQueue(Struct, eq=False, gc=False):
         self._close_if_done()
 
     def stop(self) -> None:
-        """The connection is closed: start nothing more. Commands under way end by themselves and roll back."""
+        """The connection is closed: start nothing more.
+
+        Commands under way end by themselves and roll back.
+        """
         self._commands = None
         self._frames = None
 
@@ -175,8 +178,11 @@ class CommandQueue(Struct, eq=False, gc=False):
         self._waiting_for = waiting_for
 
     def _yield_to_loop(self, commands: Commands) -> None:
-        """Continue in the next turn of the event loop. Counted over all reads, since they cannot be assigned to turns:
-        a client that sends rarely yields once in a hundred commands for nothing."""
+        """Continue in the next turn of the event loop.
+
+        Counted over all reads, since they cannot be assigned to turns: a client that sends rarely yields once in a
+        hundred commands for nothing.
+        """
         self._slice_left = COMMANDS_PER_SLICE
         self._wait(commands)
         asyncio.get_running_loop().call_soon(self._resume)
@@ -230,7 +236,10 @@ class CommandQueue(Struct, eq=False, gc=False):
         return not self._exclusive and self._running < self._session.context.settings.concurrency
 
     def _start_command(self, command: Command, size: int) -> bool:
-        """Run a command until it completes or waits. False when the next one may not start."""
+        """Run a command until it completes or waits.
+
+        False when the next one may not start.
+        """
         session = self._session
         if not session.authenticated and command.connect is None:
             session.disconnect(DISCONNECT_BAD_REQUEST)

@@ -33,7 +33,10 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class ClientContext:
-    """Collaborators of the sessions. A reload replaces `config` and the verifiers; everything else stays."""
+    """Collaborators of the sessions.
+
+    A reload replaces `config` and the verifiers; everything else stays.
+    """
 
     node: Node
     settings: ClientSettings
@@ -86,7 +89,10 @@ class ClientContext:
             await asyncio.wait(self.background)
 
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work that no command waits for; a failure is logged. Most work completes before this returns."""
+        """Run work that no command waits for; a failure is logged.
+
+        Most work completes before this returns.
+        """
         task = run_eagerly(work, _log_background_failure)
         if task is not None:
             self.background.add(task)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class Credentials(Struct, eq=False):
-    """An accepted identity and its server-side subscriptions. `expire_at` in Unix seconds, 0 for never; `data` goes
-    into the connect reply."""
+    """An accepted identity and its server-side subscriptions.
+
+    `expire_at` in Unix seconds, 0 for never; `data` goes into the connect reply.
+    """
 
     user: str
     expire_at: int = 0

@@ -13,7 +13,10 @@ COARSEST_GRID = 1.0
 
 
 class Deadlines(Struct, eq=False, gc=False):
-    """Due times in monotonic seconds; `inf` for never. A struct, since each connection creates one."""
+    """Due times in monotonic seconds; `inf` for never.
+
+    A struct, since each connection creates one.
+    """
 
     ping: float = inf
     pong: float = inf

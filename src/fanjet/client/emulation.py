@@ -25,7 +25,10 @@ async def run_commands(session: SessionInterface, data: bytes) -> None:
 
 
 class RequestCommands(CommandQueue):
-    """The commands of one request. Input is never paused: every request has a queue of its own."""
+    """The commands of one request.
+
+    Input is never paused: every request has a queue of its own.
+    """
 
     _done_future: asyncio.Future[None] | None = None
 

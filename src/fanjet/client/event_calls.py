@@ -65,8 +65,11 @@ class PendingCalls:
 
 
 class _PendingCall(Generic[T]):
-    """A call that waits. It can be cancelled separately from the command in whose task it is awaited; a task of its own
-    would cost a quarter of a call to a backend."""
+    """A call that waits.
+
+    It can be cancelled separately from the command in whose task it is awaited; a task of its own would cost a quarter
+    of a call to a backend.
+    """
 
     __slots__ = ("_awaited", "_coro", "_is_cancelled")
 

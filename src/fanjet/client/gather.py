@@ -14,8 +14,11 @@ T = TypeVar("T")
 
 
 async def gather(works: Sequence[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
-    """Run all to completion. An exception takes the place of the result, without its traceback, whose frames would hold
-    the exception in turn. Cancelling cancels all."""
+    """Run all to completion.
+
+    An exception takes the place of the result, without its traceback, whose frames would hold the exception in turn.
+    Cancelling cancels all.
+    """
     outcomes: list[T | BaseException | None] = [None] * len(works)
     tasks = []
     for index, work in enumerate(works):

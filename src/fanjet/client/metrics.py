@@ -86,7 +86,10 @@ class Traffic:
 
 
 class ConnectionMetrics:
-    """Metrics of connections with equal labels. Before a connection authenticates, those of its transport."""
+    """Metrics of connections with equal labels.
+
+    Before a connection authenticates, those of its transport.
+    """
 
     __slots__ = (
         "_identity",
@@ -128,8 +131,10 @@ class ConnectionMetrics:
             self._metrics.inflight.cell(*self._identity, shown=True)
 
     def traffic_in(self, channel: str) -> Traffic:
-        """Traffic of a channel's namespace. Unless counted `by_namespace`, it is always `traffic`, which hot paths read
-        directly."""
+        """Traffic of a channel's namespace.
+
+        Unless counted `by_namespace`, it is always `traffic`, which hot paths read directly.
+        """
         if not self.by_namespace:
             return self.traffic
         namespace = self._metrics.node.namespace_of(channel)
@@ -162,8 +167,11 @@ class ConnectionMetrics:
 
 
 class ClientMetrics:
-    """All client metrics. `client_names`: names with label values of their own; `counts_recovered`: whether there is a
-    histogram of recovered publications."""
+    """All client metrics.
+
+    `client_names`: names with label values of their own; `counts_recovered`: whether there is a histogram of recovered
+    publications.
+    """
 
     def __init__(
         self, node: NodeMetrics, *, client_names: Collection[str] = (), counts_recovered: bool = False
@@ -269,8 +277,10 @@ class ClientMetrics:
     def of_client(
         self, transport: str, accepted: str, name: str, version: str, labels: tuple[str, ...]
     ) -> ConnectionMetrics:
-        """Metrics of an authenticated connection. `accepted`: the HTTP version, if it is a label; `labels`: see
-        `label_values`."""
+        """Metrics of an authenticated connection.
+
+        `accepted`: the HTTP version, if it is a label; `labels`: see `label_values`.
+        """
         known = name in self._client_names
         return self._of(
             transport,

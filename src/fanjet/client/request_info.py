@@ -8,7 +8,10 @@ from msgspec import Struct
 
 
 class RequestInfo(Struct, frozen=True):
-    """User, headers and HTTP version of the opening request (02 §10). Most connections share `NO_REQUEST_INFO`."""
+    """User, headers and HTTP version of the opening request (02 §10).
+
+    Most connections share `NO_REQUEST_INFO`.
+    """
 
     user: str = ""
     """The user from the trusted header, empty without it."""

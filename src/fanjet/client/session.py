@@ -59,8 +59,11 @@ CLOSED_WITHOUT_FLUSH = (DISCONNECT_CONNECTION_CLOSED.code, DISCONNECT_SLOW.code)
 
 
 class Session(Outbox):
-    """The protocol state of one connection. Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished`
-    and `on_lost`; the node calls the operations of the server API and of other nodes."""
+    """The protocol state of one connection.
+
+    Its transport calls `on_bytes`, `on_blocked`, `on_writable`, `on_finished` and `on_lost`; the node calls the
+    operations of the server API and of other nodes.
+    """
 
     __slots__ = (
         "_commands",
@@ -229,7 +232,10 @@ class Session(Outbox):
         self.set_writable()
 
     def on_lost(self) -> None:
-        """The connection is lost. Queued commands run first, also while an inline event call is under way (06 §4.5)."""
+        """The connection is lost.
+
+        Queued commands run first, also while an inline event call is under way (06 §4.5).
+        """
         commands = self._commands
         if commands is not None and (
             commands.has_pending or (self.pending_calls is not None and self.pending_calls.inline)
@@ -252,8 +258,10 @@ class Session(Outbox):
     # ------------------------------------------------------------------------------------------ replies and pushes
 
     def reply(self, command_id: int, result: Result, channel: str = "") -> None:
-        """Queue a command's result, for a command on `channel` if given. Raises `Disconnected` when it cannot be
-        written in this connection's encoding, or is too long."""
+        """Queue a command's result, for a command on `channel` if given.
+
+        Raises `Disconnected` when it cannot be written in this connection's encoding, or is too long.
+        """
         wire = self.transport.wire
         codec = wire.codec
         try:
@@ -336,8 +344,10 @@ class Session(Outbox):
             self.arm()
 
     def _has_expired(self, now: float) -> bool:
-        """Whether the connection has expired and must be closed. Where the application can refresh it, the application
-        is called instead."""
+        """Whether the connection has expired and must be closed.
+
+        Where the application can refresh it, the application is called instead.
+        """
         left = self.expire_at - self.context.unix_time()
         self.deadlines.expiry = now + left if left > 0 else inf  # the two clocks may differ slightly
         if left > 0 or self.expire_at <= 0:
@@ -348,8 +358,10 @@ class Session(Outbox):
         return False
 
     def on_write_timeout(self) -> None:
-        """Close a connection whose write took too long (01 §5.7). No disconnect is sent, since nothing more can be
-        written."""
+        """Close a connection whose write took too long (01 §5.7).
+
+        No disconnect is sent, since nothing more can be written.
+        """
         self.discard_everything()
         self._end(DISCONNECT_WRITE_ERROR)
         self.transport.abort()

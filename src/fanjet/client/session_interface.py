@@ -45,7 +45,10 @@ class SessionInterface(EventCaller, SubscriptionOwner, Protocol):
     # Replies and pushes.
 
     def reply(self, command_id: int, result: Result, channel: str = "") -> None:
-        """Queue a command's result. Raises `Disconnected` when it cannot be encoded or is too long."""
+        """Queue a command's result.
+
+        Raises `Disconnected` when it cannot be encoded or is too long.
+        """
 
     def reply_error(self, command_id: int, error: Error, method: str, channel: str = "") -> None:
         """Queue an error reply."""

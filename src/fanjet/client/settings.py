@@ -25,7 +25,10 @@ DEFAULT_EXPIRED_DELAY = 25.0
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """Limits and periods of all sessions. Times in seconds; 0 means off, except where the name says otherwise."""
+    """Limits and periods of all sessions.
+
+    Times in seconds; 0 means off, except where the name says otherwise.
+    """
 
     version: str
     ping_interval: float

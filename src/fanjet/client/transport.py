@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """The sending side of one client connection (02 §4). A transport calls the session's on_bytes, on_blocked,
-    on_writable, on_finished (if it can still write then) and on_lost."""
+    """The sending side of one client connection (02 §4).
+
+    A transport calls the session's on_bytes, on_blocked, on_writable, on_finished (if it can still write then) and
+    on_lost.
+    """
 
     name: str
     """The name in logs, metrics and proxy requests: `websocket`, …"""

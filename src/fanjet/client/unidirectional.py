@@ -67,12 +67,18 @@ class UnidirectionalSession(Session):
         """The error of a failed connect, set before the transport is ended with the corresponding disconnect."""
 
     def connect(self, request: ConnectRequest) -> None:
-        """Connect. The first message is the connect push; after a failure the connection ends with a disconnect."""
+        """Connect.
+
+        The first message is the connect push; after a failure the connection ends with a disconnect.
+        """
         if self._commands is not None:
             self._commands.run_command(Command(id=_CONNECT_ID, connect=request))
 
     def on_bytes(self, frame: bytes) -> None:
-        """Handle commands from the emulation endpoint. Pongs are not expected there and have no fast path."""
+        """Handle commands from the emulation endpoint.
+
+        Pongs are not expected there and have no fast path.
+        """
         if self._commands is not None:
             if self.context.traces_frames:
                 trace_incoming(self.client_id, frame)

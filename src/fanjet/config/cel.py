@@ -28,8 +28,9 @@ class ExpressionError(ValueError):
 
 
 def compile_expression(text: str, *, about_claims: bool = False) -> Expression:
-    """Compile an expression that gives a boolean. Its variables are those of a request of a client, or only `claims`.
-    Raises `ExpressionError`.
+    """Compile an expression that gives a boolean.
+
+    Its variables are those of a request of a client, or only `claims`. Raises `ExpressionError`.
 
     `and` and `or` are taken for `&&` and `||` where the expression is none without: documentation spells them so.
     """

@@ -15,12 +15,18 @@ _PART = re.compile(r"(?P<number>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<unit>[^0-9.]*)")
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds that `text` stands for. Raises ValueError, whose text names what is wrong."""
+    """Return the seconds that `text` stands for.
+
+    Raises ValueError, whose text names what is wrong.
+    """
     return nanoseconds_to_seconds(_parse_nanoseconds(text))
 
 
 def nanoseconds_to_seconds(count: int) -> float:
-    """Return seconds. Raises ValueError when `count` is beyond what a duration can hold."""
+    """Return seconds.
+
+    Raises ValueError when `count` is beyond what a duration can hold.
+    """
     if not -LARGEST - 1 <= count <= LARGEST:
         raise ValueError("duration out of range")
     return count / SECOND

@@ -2,11 +2,17 @@
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. The text names key or variable, value (secrets redacted) and reason."""
+    """The configuration cannot be used.
+
+    The text names key or variable, value (secrets redacted) and reason.
+    """
 
 
 class MisfitError(ValueError):
-    """A value that is invalid for its key. `path` grows on the way up, from the value to the root."""
+    """A value that is invalid for its key.
+
+    `path` grows on the way up, from the value to the root.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

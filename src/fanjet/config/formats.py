@@ -14,7 +14,10 @@ Tree = Mapping[str, object]
 
 
 def write_tree(tree: Tree, path: str) -> str:
-    """Return the text in the format that the extension of `path` names. Raises ConfigError for another extension."""
+    """Return the text in the format that the extension of `path` names.
+
+    Raises ConfigError for another extension.
+    """
     writer = _WRITERS.get(extension_of(path))
     if writer is None:
         supported = ", ".join(_WRITERS)

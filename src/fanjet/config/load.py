@@ -1,4 +1,7 @@
-"""Loading: file, flags and environment become one `Config` (04 §1.2). Validation is a separate step."""
+"""Loading: file, flags and environment become one `Config` (04 §1.2).
+
+Validation is a separate step.
+"""
 
 import os
 from collections.abc import Mapping
@@ -20,7 +23,10 @@ from fanjet.config.tree.root import Config
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded configuration, with the unknown keys and variables found. It may still be invalid."""
+    """A loaded configuration, with the unknown keys and variables found.
+
+    It may still be invalid.
+    """
 
     config: Config
     path: str = ""
@@ -78,7 +84,9 @@ def config_of(tree: Mapping[str, Any]) -> Config:
 
 
 def reload_config(loaded: Loaded) -> Loaded:
-    """Load again from the same file and flags and the present environment. Raises ConfigError.
+    """Load again from the same file and flags and the present environment.
+
+    Raises ConfigError.
 
     A file that was there before and cannot be opened now is an error: it never means defaults (04 §4).
     """

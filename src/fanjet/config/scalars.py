@@ -11,7 +11,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_bool(text: str) -> bool:
-    """Return the boolean. Raises ValueError for every text but the twelve of 04 §1.5.3."""
+    """Return the boolean.
+
+    Raises ValueError for every text but the twelve of 04 §1.5.3.
+    """
     if text in _TRUE:
         return True
     if text in _FALSE:

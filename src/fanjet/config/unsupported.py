@@ -1,4 +1,6 @@
-"""Features that are not supported yet. A key that uses one prevents the start; it is never ignored.
+"""Features that are not supported yet.
+
+A key that uses one prevents the start; it is never ignored.
 
 Loading, validation and the helper commands treat these keys like all others: only the start checks them.
 """
@@ -15,7 +17,10 @@ Uses = Callable[[object], bool]
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedFeature:
-    """A feature, the key that uses it, and which values of the key do. A switch elsewhere may keep it unused."""
+    """A feature, the key that uses it, and which values of the key do.
+
+    A switch elsewhere may keep it unused.
+    """
 
     key: str
     feature: str

@@ -16,7 +16,10 @@ class SdkMissing(Exception):  # noqa: N818 - a state of the package, not a bug
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file at one path. The endpoint of `/` receives all unknown paths and responds 404 to them."""
+    """A file at one path.
+
+    The endpoint of `/` receives all unknown paths and responds 404 to them.
+    """
 
     path: str
     body: bytes
@@ -33,7 +36,10 @@ class StaticFile:
 
 
 def static_routes() -> dict[str, Endpoint]:
-    """Return an endpoint for each of the page's files and for `/`. Raises `SdkMissing`."""
+    """Return an endpoint for each of the page's files and for `/`.
+
+    Raises `SdkMissing`.
+    """
     files_by_path = {
         path: StaticFile(path, file.body, file.content_type) for path, file in assets_of("fanjet.dev").items()
     }

@@ -107,8 +107,10 @@ class ServerApi:
         code: int | None = None,
         reason: str = "",
     ) -> None:
-        """Disconnect a user, except the client ids in `whitelist`. The default code is 3503, after which SDKs do not
-        reconnect."""
+        """Disconnect a user, except the client ids in `whitelist`.
+
+        The default code is 3503, after which SDKs do not reconnect.
+        """
         custom = None if code is None else requests.CustomDisconnect(code, reason)
         request = requests.DisconnectRequest(
             user=user, client=client, session=session, disconnect=custom, whitelist=list(whitelist)
@@ -150,7 +152,10 @@ class ServerApi:
     async def history(
         self, channel: str, *, limit: int = 0, since: Position | None = None, reverse: bool = False
     ) -> results.HistoryResult:
-        """Read a channel's stream. `limit` 0: only its top position, negative: all publications."""
+        """Read a channel's stream.
+
+        `limit` 0: only its top position, negative: all publications.
+        """
         request = requests.HistoryRequest(channel=channel, limit=limit, since=_position(since), reverse=reverse)
         return await _run("history", history.history(self._node, request))
 

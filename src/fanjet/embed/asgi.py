@@ -25,8 +25,10 @@ class AsgiApplication:
         self._starting = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a connection. Raises the errors of `Server.start`, and `RuntimeError` in another event loop than the
-        server's."""
+        """Handle a connection.
+
+        Raises the errors of `Server.start`, and `RuntimeError` in another event loop than the server's.
+        """
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
         elif scope["type"] in ("http", "websocket"):

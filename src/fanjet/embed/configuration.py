@@ -14,8 +14,10 @@ Configuration: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
 
 
 def load(configuration: Configuration, *, address: str | None = None, port: int | None = None) -> Loaded:
-    """Load the configuration, with another address and port if they are given. The environment is used for files only,
-    as by the command. Raises `ConfigError`, also if the file does not exist."""
+    """Load the configuration, with another address and port if they are given.
+
+    The environment is used for files only, as by the command. Raises `ConfigError`, also if the file does not exist.
+    """
     if isinstance(configuration, Config):
         loaded = Loaded(config=configuration)
     elif isinstance(configuration, Mapping):

@@ -67,13 +67,18 @@ class Registration:
         """Raise `RuntimeError` when it is too late to register anything."""
 
     def on_connect(self, handler: OnConnect) -> OnConnect:
-        """Authenticate connections without token. None: the client stays anonymous where that is allowed, and is
-        disconnected elsewhere."""
+        """Authenticate connections without token.
+
+        None: the client stays anonymous where that is allowed, and is disconnected elsewhere.
+        """
         self._set("connect", handler)
         return handler
 
     def on_refresh(self, handler: OnRefresh) -> OnRefresh:
-        """Refresh connections that expire; None ends one as expired. Clients cannot refresh by token then."""
+        """Refresh connections that expire; None ends one as expired.
+
+        Clients cannot refresh by token then.
+        """
         self._set("refresh", handler)
         return handler
 
@@ -137,8 +142,10 @@ class Registration:
         return handler
 
     def api_rpc(self, method: str) -> Callable[[ApiProcedure], ApiProcedure]:
-        """Handle a method of the server API's `rpc` (05 §6.13). The function takes the decoded parameters, None if
-        there are none, returns a payload, and may raise `ApiError`."""
+        """Handle a method of the server API's `rpc` (05 §6.13).
+
+        The function takes the decoded parameters, None if there are none, returns a payload, and may raise `ApiError`.
+        """
 
         def register(procedure: ApiProcedure) -> ApiProcedure:
             self._require_not_started()

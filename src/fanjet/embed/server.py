@@ -84,8 +84,11 @@ class Server(Registration):
         return AsgiApplication(self, self._host)
 
     async def start(self) -> None:
-        """Accept connections. Raises `ConfigError` for handlers that do not fit the configuration, and `OSError` if the
-        address cannot be bound."""
+        """Accept connections.
+
+        Raises `ConfigError` for handlers that do not fit the configuration, and `OSError` if the address cannot be
+        bound.
+        """
         if self._running is not None:
             raise RuntimeError("the server runs already")
         require_single(self._loaded.config)
@@ -102,8 +105,10 @@ class Server(Registration):
             raise
 
     async def stop(self) -> None:
-        """Disconnect all clients and wait for them, `shutdown.timeout` at most. Raises `TimeoutError` after that. Does
-        nothing if the server does not run."""
+        """Disconnect all clients and wait for them, `shutdown.timeout` at most.
+
+        Raises `TimeoutError` after that. Does nothing if the server does not run.
+        """
         stopping, self._stopping = self._stopping, None
         if stopping is not None:
             await stopping

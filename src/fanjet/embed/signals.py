@@ -21,8 +21,10 @@ class SignalWatcher:
     """Calls `on_signal` in the event loop when such a signal is received, and then the former handler."""
 
     def __init__(self, on_signal: Callable[[], None]) -> None:
-        """Install the handlers. Signals without a handler or with Python's default one are not changed; outside of the
-        main thread, none is."""
+        """Install the handlers.
+
+        Signals without a handler or with Python's default one are not changed; outside of the main thread, none is.
+        """
         self._loop = asyncio.get_running_loop()
         self._on_signal = on_signal
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}

@@ -33,5 +33,8 @@ _letters = _Letters()
 
 
 def new_epoch() -> str:
-    """Eight random letters. Engines embed epochs in messages, so they contain nothing else (no `:`, no `_`)."""
+    """Eight random letters.
+
+    Engines embed epochs in messages, so they contain nothing else (no `:`, no `_`).
+    """
     return _letters.take(EPOCH_LENGTH)

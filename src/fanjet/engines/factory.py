@@ -66,11 +66,14 @@ def open_engines(
     *,
     shared: str = "",
 ) -> Engines:
-    """Make the engines, which connect when they are started. Raises `ConfigError`, `TLSError`.
+    """Make the engines, which connect when they are started.
+
+    Raises `ConfigError`, `TLSError`.
 
     The configuration is valid; `uid` is the node's id. `options_of` returns the options of a channel, and may raise
     error 102. `shared`: the Unix socket of the process that has the memory engine for several workers. Client libraries
-    of remote engines are imported only when they are needed."""
+    of remote engines are imported only when they are needed.
+    """
     builder = _EngineBuilder(config, events, uid, metrics, _engine_client(shared, uid) if shared else None)
     broker, presence_manager, controller = builder.default_engines()
     if config.controller.enabled:

@@ -9,7 +9,9 @@ from fanjet.protocol.publication import ClientInfo, Publication, StreamPosition
 
 
 class PublishOptions(Struct, frozen=True, array_like=True, gc=False):
-    """Options of a publish (07 §1.2). Durations in whole seconds; history is written if size and TTL are both positive.
+    """Options of a publish (07 §1.2).
+
+    Durations in whole seconds; history is written if size and TTL are both positive.
 
     `is_json`: the data is known to be JSON, so that no further check is needed.
     """
@@ -81,7 +83,10 @@ class BrokerEvents(Protocol):
     def on_publication(
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
-        """A publication. Its offset is 0 and `epoch` empty without a stream; `previous` is the delta base, if known."""
+        """A publication.
+
+        Its offset is 0 and `epoch` empty without a stream; `previous` is the delta base, if known.
+        """
 
     def on_join(self, channel: str, info: ClientInfo) -> None:
         """A subscription of a client became active."""
@@ -115,8 +120,11 @@ class Broker(Protocol):
     """True: no gap is possible between stream and node, so positions need no periodic check (07 §20)."""
 
     async def start(self) -> None:
-        """Connect. Raises `EngineUnavailable` when the backend cannot be reached now; later losses are repaired by
-        reconnecting without limit."""
+        """Connect.
+
+        Raises `EngineUnavailable` when the backend cannot be reached now; later losses are repaired by reconnecting
+        without limit.
+        """
 
     async def close(self) -> None:
         """Disconnect; no callback follows."""
@@ -151,7 +159,10 @@ class Broker(Protocol):
         reverse: bool = False,
         meta_ttl: int = 0,
     ) -> History:
-        """Read the stream (07 §3.3). `limit` 0: position only, negative: no limit. Epochs are not compared here."""
+        """Read the stream (07 §3.3).
+
+        `limit` 0: position only, negative: no limit. Epochs are not compared here.
+        """
 
     async def remove_history(self, channel: str) -> None:
         """Delete the stored publications; offset and epoch stay."""
@@ -173,8 +184,10 @@ class Controller(Protocol):
 
 
 class PresenceManager(Protocol):
-    """Stores the presence of clients in channels (07 §1.2). Unknown channels are empty; removing an unknown entry does
-    nothing."""
+    """Stores the presence of clients in channels (07 §1.2).
+
+    Unknown channels are empty; removing an unknown entry does nothing.
+    """
 
     async def start(self) -> None:
         """Connect. Raises `EngineUnavailable` when the backend cannot be reached now."""
@@ -204,12 +217,17 @@ class RemoteEngine(Protocol):
 
 
 class ProbedEngine(RemoteEngine, Protocol):
-    """An engine that detects, by probes, that open connections deliver no messages. Optional."""
+    """An engine that detects, by probes, that open connections deliver no messages.
+
+    Optional.
+    """
 
     @property
     def silence(self) -> float:
-        """Seconds since the last message from the backend. Bounded while messages are delivered: without traffic,
-        probes come back."""
+        """Seconds since the last message from the backend.
+
+        Bounded while messages are delivered: without traffic, probes come back.
+        """
 
 
 class OrderedBroker(Protocol):

@@ -50,7 +50,10 @@ def info_record(info: ClientInfo) -> pb.ClientInfo:
 
 
 def publication_record(data: bytes, options: PublishOptions, time: int) -> pb.Publication:
-    """The Protobuf message of a publication without an offset. `time` in Unix milliseconds."""
+    """The Protobuf message of a publication without an offset.
+
+    `time` in Unix milliseconds.
+    """
     return pb.Publication(
         data=data,
         info=None if options.info is None else info_record(options.info),
@@ -61,7 +64,10 @@ def publication_record(data: bytes, options: PublishOptions, time: int) -> pb.Pu
 
 
 def encode_publication(data: bytes, options: PublishOptions, time: int, *, delta: bool = False) -> bytes:
-    """Encode a publication without an offset. `time` in Unix milliseconds; `delta`: request delta compression."""
+    """Encode a publication without an offset.
+
+    `time` in Unix milliseconds; `delta`: request delta compression.
+    """
     if data and not options.tags and not options.version:
         info = options.info
         if info is None:
@@ -93,7 +99,10 @@ def _info(data: bytes) -> ClientInfo:
 
 
 def decode_publication(data: bytes, offset: int = 0) -> Publication:
-    """Decode a stored publication, whose offset is known from its key or id. Raises `MalformedRecord`."""
+    """Decode a stored publication, whose offset is known from its key or id.
+
+    Raises `MalformedRecord`.
+    """
     simple = _decode_simple(data, offset)
     if simple is not None:
         return simple
@@ -104,8 +113,10 @@ def decode_publication(data: bytes, offset: int = 0) -> Publication:
 
 
 def decode_received(data: bytes, offset: int = 0, epoch: str = "") -> Received:
-    """Decode a received publication. Offset and epoch apply unless it contains its own (07 §7 item 3, 4). Raises
-    `MalformedRecord`."""
+    """Decode a received publication.
+
+    Offset and epoch apply unless it contains its own (07 §7 item 3, 4). Raises `MalformedRecord`.
+    """
     simple = _decode_simple(data, offset)
     if simple is not None:
         return Received(_with_epoch(simple, epoch) if offset == 1 else simple, epoch)
@@ -117,7 +128,10 @@ def decode_received(data: bytes, offset: int = 0, epoch: str = "") -> Received:
 
 
 def received_of(record: pb.Publication, offset: int = 0, epoch: str = "") -> Received:
-    """Convert a received publication. Offset and epoch apply unless it contains its own."""
+    """Convert a received publication.
+
+    Offset and epoch apply unless it contains its own.
+    """
     previous = Publication(record.prev_data) if record.prev_data else None
     epoch = record.epoch or epoch
     return Received(

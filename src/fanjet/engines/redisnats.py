@@ -65,8 +65,11 @@ class RedisNatsBroker:
         await self._nats.unsubscribe(channel)
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """See `Broker.publish`. Raises error 107 for a pattern. A publication in the stream counts as published even if
-        NATS then fails: subscribers detect the gap."""
+        """See `Broker.publish`.
+
+        Raises error 107 for a pattern. A publication in the stream counts as published even if NATS then fails:
+        subscribers detect the gap.
+        """
         if has_wildcard(channel):
             raise ReplyError(ERROR_BAD_REQUEST)
         if not options.keeps_history and not options.idempotency_key:

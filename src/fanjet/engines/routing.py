@@ -24,8 +24,10 @@ E = TypeVar("E")
 
 
 class RoutedBroker:
-    """Delegates every call to the broker of the channel. `name_of` returns the broker's name, empty for the default
-    one; it is called each time, because namespaces change on reload.
+    """Delegates every call to the broker of the channel.
+
+    `name_of` returns the broker's name, empty for the default one; it is called each time, because namespaces change on
+    reload.
 
     A channel is unsubscribed from the broker on which it was subscribed.
     """

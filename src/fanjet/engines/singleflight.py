@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 
 class SharedCalls:
-    """Shares calls by key. A caller that arrives during a call waits for the next one, which later callers share: the
-    result of the running call may be older than the caller's subscription, and lack a publication."""
+    """Shares calls by key.
+
+    A caller that arrives during a call waits for the next one, which later callers share: the result of the running
+    call may be older than the caller's subscription, and lack a publication.
+    """
 
     def __init__(self) -> None:
         self._next: dict[Hashable, asyncio.Task[Any]] = {}
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def share(self, key: Hashable, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The result of a call that starts after this one was made. Raises what the call raises."""
+        """The result of a call that starts after this one was made.
+
+        Raises what the call raises.
+        """
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.get_running_loop().create_task(self._run(key, call))

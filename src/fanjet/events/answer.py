@@ -1,4 +1,7 @@
-"""Answers to events (06 §5 to §12). Payloads are bytes; times are Unix seconds, 0 for never."""
+"""Answers to events (06 §5 to §12).
+
+Payloads are bytes; times are Unix seconds, 0 for never.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,7 +44,10 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 
 class ConnectAnswer(Struct, frozen=True, kw_only=True):
-    """Accept the client as `user`, with these server-side subscriptions. `data` goes into the connect reply."""
+    """Accept the client as `user`, with these server-side subscriptions.
+
+    `data` goes into the connect reply.
+    """
 
     user: str = ""
     expire_at: int = 0
@@ -64,7 +70,10 @@ class RefreshAnswer(Struct, frozen=True, kw_only=True):
 
 
 class SubscribeAnswer(Struct, frozen=True, kw_only=True):
-    """Accept the subscription. `allow`: codes of capabilities in the channel. `data` goes into the subscribe reply."""
+    """Accept the subscription.
+
+    `allow`: codes of capabilities in the channel. `data` goes into the subscribe reply.
+    """
 
     expire_at: int = 0
     info: bytes = b""
@@ -87,7 +96,10 @@ class PublishAnswer(Struct, frozen=True, kw_only=True):
 
 
 class SubRefreshAnswer(Struct, frozen=True, kw_only=True):
-    """Extend the subscription until `expire_at`, 0 or less for no expiry. Empty `info` is unchanged."""
+    """Extend the subscription until `expire_at`, 0 or less for no expiry.
+
+    Empty `info` is unchanged.
+    """
 
     expire_at: int = 0
     info: bytes = b""

@@ -35,7 +35,10 @@ class DataEvent(Event, frozen=True, kw_only=True):
     data: bytes = b""
 
     def json(self) -> Any:
-        """The decoded data, None for none. Raises `ReplyError` 107 for invalid JSON, which is the client's error."""
+        """The decoded data, None for none.
+
+        Raises `ReplyError` 107 for invalid JSON, which is the client's error.
+        """
         if not self.data:
             return None
         try:
@@ -45,7 +48,10 @@ class DataEvent(Event, frozen=True, kw_only=True):
 
 
 class ConnectEvent(DataEvent, frozen=True, kw_only=True):
-    """A client without token connects. `channels`: server-side subscriptions that it requests."""
+    """A client without token connects.
+
+    `channels`: server-side subscriptions that it requests.
+    """
 
     name: str = ""
     version: str = ""

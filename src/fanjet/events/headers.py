@@ -13,8 +13,11 @@ HINT_INTERVAL: Final = 60.0
 
 
 class KeptHeaders:
-    """Names in lower case. `http`: headers of the opening request; `metadata`: gRPC metadata of the opening call;
-    `emulated`: headers that the client puts into its connect request."""
+    """Names in lower case.
+
+    `http`: headers of the opening request; `metadata`: gRPC metadata of the opening call; `emulated`: headers that the
+    client puts into its connect request.
+    """
 
     def __init__(
         self, http: Collection[str] = (), metadata: Collection[str] = (), emulated: Collection[str] = ()
@@ -25,8 +28,10 @@ class KeptHeaders:
         self._next_hint = 0.0
 
     def from_client(self, headers: Mapping[str, str]) -> Mapping[str, str] | None:
-        """The kept headers of a connect request. Headers that must come from the opening request are dropped, with a
-        log line once a minute."""
+        """The kept headers of a connect request.
+
+        Headers that must come from the opening request are dropped, with a log line once a minute.
+        """
         lowered = {name.lower(): value for name, value in headers.items()}
         dropped = sorted(self.http.intersection(lowered) - self.emulated)
         if dropped:

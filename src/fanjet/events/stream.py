@@ -29,8 +29,10 @@ class SubscriptionStream(Protocol):
         """Deliver from now on, queued publications first. The end is reported too, once."""
 
     async def send(self, data: bytes) -> None:
-        """Send a client's publication. Raises `ReplyError`: 108 where the stream is unidirectional, 100 when it cannot
-        be sent."""
+        """Send a client's publication.
+
+        Raises `ReplyError`: 108 where the stream is unidirectional, 100 when it cannot be sent.
+        """
 
     def cancel(self) -> None:
         """End the stream; nothing more is reported."""

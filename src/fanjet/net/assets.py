@@ -26,7 +26,10 @@ _POLICY: Final = (
 
 
 def headers(*, connect_to: Iterable[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the response headers of pages. `connect_to`: further origins that their scripts may connect to."""
+    """Return the response headers of pages.
+
+    `connect_to`: further origins that their scripts may connect to.
+    """
     policy = _POLICY.format(connect=" ".join(("connect-src 'self'", *connect_to)))
     return (
         (b"Content-Security-Policy", policy.encode()),
@@ -49,7 +52,10 @@ class Asset:
 
 
 def assets_of(package: str) -> dict[str, Asset]:
-    """Read the folder `static` of a package. Keys are paths below it, with a leading slash."""
+    """Read the folder `static` of a package.
+
+    Keys are paths below it, with a leading slash.
+    """
     root = files(package) / "static"
     return {path: Asset(file.read_bytes(), CONTENT_TYPES[_suffix(path)]) for path, file in _walk(root, "/")}
 

@@ -19,7 +19,10 @@ class Tunnelling(Protocol):
 
 
 class TunnelExchange(Exchange, eq=False):
-    """A CONNECT request that names a protocol. `open_tunnel` is its counterpart of `upgrade` on HTTP/1.1."""
+    """A CONNECT request that names a protocol.
+
+    `open_tunnel` is its counterpart of `upgrade` on HTTP/1.1.
+    """
 
     protocol: bytes = b""
     """The requested protocol, such as `websocket`."""

@@ -38,8 +38,10 @@ class MultiVersionServer:
         websocket_http2: bool = False,
         common_headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        """`h2c`: accept HTTP/2 without TLS. `websocket_http2`: offer RFC 8441. `common_headers` are added to every
-        response."""
+        """`h2c`: accept HTTP/2 without TLS.
+
+        `websocket_http2`: offer RFC 8441. `common_headers` are added to every response.
+        """
         self.wheel = wheel
         self.http1 = HttpServer(routes, wheel, tls=tls, common_headers=common_headers)
         self.http2: Http2Server | None = None

@@ -9,7 +9,9 @@ OriginPredicate = Callable[[bytes | None], bool]
 
 
 def origin_predicate(patterns: Sequence[str]) -> OriginPredicate:
-    """Return the predicate for `client.allowed_origins`. Raises `GlobError` that names a malformed pattern.
+    """Return the predicate for `client.allowed_origins`.
+
+    Raises `GlobError` that names a malformed pattern.
 
     A request without an origin was not made by a web page and is always allowed. Without patterns no origin is allowed,
     including the server's own. Only the origin is lower-cased, never the pattern.

@@ -8,8 +8,10 @@ _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def query_value(query: bytes, name: bytes) -> bytes:
-    """The decoded first value of the field `name`; empty if absent. Fields with a semicolon or a broken escape are
-    ignored."""
+    """The decoded first value of the field `name`; empty if absent.
+
+    Fields with a semicolon or a broken escape are ignored.
+    """
     return find_value(query, name) or b""
 
 

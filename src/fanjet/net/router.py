@@ -47,7 +47,10 @@ class Routes:
         self._fallback: Route | None = None
 
     def add(self, pattern: str, endpoint: Endpoint, *, max_body: int | None = DEFAULT_MAX_BODY) -> None:
-        """Add an endpoint. Raises `DuplicateRoute`, and `ValueError` for a pattern that does not begin with a slash."""
+        """Add an endpoint.
+
+        Raises `DuplicateRoute`, and `ValueError` for a pattern that does not begin with a slash.
+        """
         if not pattern.startswith("/"):
             raise ValueError(f"route pattern {pattern!r} does not begin with a slash")
         table = self._subtrees if pattern.endswith("/") else self._exact

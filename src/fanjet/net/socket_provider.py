@@ -23,7 +23,10 @@ class BoundSockets:
 
 
 class SocketProvider(Protocol):
-    """Provides bound sockets; the caller closes them. Every call may raise `BindError`."""
+    """Provides bound sockets; the caller closes them.
+
+    Every call may raise `BindError`.
+    """
 
     others: PeerProcesses | None
     """Other processes with sockets on the same addresses."""

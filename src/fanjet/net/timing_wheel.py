@@ -40,7 +40,10 @@ def next_second(loop: asyncio.AbstractEventLoop) -> float:
 
 
 class WheelItem(Protocol):
-    """An item of the wheel; compared by identity. `wheel_slot` starts as `NOT_SCHEDULED` and is owned by the wheel."""
+    """An item of the wheel; compared by identity.
+
+    `wheel_slot` starts as `NOT_SCHEDULED` and is owned by the wheel.
+    """
 
     wheel_slot: int
 

@@ -22,7 +22,10 @@ class TLSError(Exception):
 
 
 class TLSSettings(Protocol):
-    """The server side of a TLS object. Every PEM value is PEM text, base64 of it, or a file path."""
+    """The server side of a TLS object.
+
+    Every PEM value is PEM text, base64 of it, or a file path.
+    """
 
     @property
     def cert_pem(self) -> str:
@@ -70,7 +73,9 @@ def server_context(settings: TLSSettings, entity: str) -> ssl.SSLContext:
 
 
 def client_context(settings: ClientTLSSettings, entity: str, *, server_name: str = "") -> ssl.SSLContext:
-    """Return the context of connections to another server. Raises `TLSError`, whose text names `entity`.
+    """Return the context of connections to another server.
+
+    Raises `TLSError`, whose text names `entity`.
 
     `server_name`: the name to send and verify instead of the host, for libraries that have no such parameter.
     """
@@ -104,7 +109,10 @@ def resolve_pem(value: str) -> str:
 
 
 def context_with(pair: str, protocols: Sequence[str]) -> ssl.SSLContext:
-    """Return the context of a listener with a certificate chain and its key in PEM. Raises `TLSError`."""
+    """Return the context of a listener with a certificate chain and its key in PEM.
+
+    Raises `TLSError`.
+    """
     context = _bare_server_context(protocols)
     _load_pair(context, pair)
     return context

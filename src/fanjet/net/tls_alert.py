@@ -60,8 +60,10 @@ class AlertingContext(ssl.SSLContext):
     """The application protocols it can negotiate."""
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Set the application protocols in order of preference. The caller must refuse clients that offer none of them:
-        the library would continue without."""
+        """Set the application protocols in order of preference.
+
+        The caller must refuse clients that offer none of them: the library would continue without.
+        """
         names = tuple(alpn_protocols)
         self.protocols = tuple(name.encode() for name in names)
         super().set_alpn_protocols(names)

@@ -70,7 +70,10 @@ class BrokerSubscriptions:
         return call
 
     async def _await_coroutine(self, channel: LiveChannel, call: Awaitable[None]) -> None:
-        """Await a subscribe call that is a coroutine. Meanwhile later requests wait for a future and check again."""
+        """Await a subscribe call that is a coroutine.
+
+        Meanwhile later requests wait for a future and check again.
+        """
         channel.pending = pending = self._loop.create_future()
         try:
             await call
@@ -85,8 +88,10 @@ class BrokerSubscriptions:
         await self.ensure(channel)
 
     def prefetch(self, names: Iterable[str]) -> None:
-        """Subscribe to channels before their first subscribers. Unused or failed subscriptions are released like a
-        channel whose last subscriber has left."""
+        """Subscribe to channels before their first subscribers.
+
+        Unused or failed subscriptions are released like a channel whose last subscriber has left.
+        """
         if self._closed:
             return
         live, subscribe = self._hub.live, self._broker.subscribe
@@ -100,8 +105,10 @@ class BrokerSubscriptions:
                 self.release(channel)
 
     def _track(self, channel: LiveChannel, call: Awaitable[None]) -> None:
-        """Record a call under way. Its outcome is processed before other callers act on it, and also if there are
-        none."""
+        """Record a call under way.
+
+        Its outcome is processed before other callers act on it, and also if there are none.
+        """
         channel.pending = pending = call if isinstance(call, asyncio.Future) else asyncio.ensure_future(call)
         if pending is self._latest:
             self._latest_channels.append(channel)

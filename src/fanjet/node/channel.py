@@ -23,9 +23,12 @@ Members = dict["Session", "Subscriber"]
 
 
 class Group(Struct, eq=False, gc=False):
-    """Live subscribers with equal deliveries. In a delta group, `fresh` holds those whose next publication must be
-    full. `is_plain`: every publication is delivered in full. `prefix` and `flow`: the encoded prefix of a publication
-    push and the counter of sent ones, set on the first publication."""
+    """Live subscribers with equal deliveries.
+
+    In a delta group, `fresh` holds those whose next publication must be full. `is_plain`: every publication is
+    delivered in full. `prefix` and `flow`: the encoded prefix of a publication push and the counter of sent ones, set
+    on the first publication.
+    """
 
     delivery: Delivery
     is_plain: bool
@@ -52,7 +55,9 @@ class Group(Struct, eq=False, gc=False):
 
 
 class LiveChannel(Struct, eq=False, gc=False):
-    """Local state of one channel (DESIGN rule 4). A struct, because many connections have a channel of their own.
+    """Local state of one channel (DESIGN rule 4).
+
+    A struct, because many connections have a channel of their own.
 
     `offset` and `epoch` are the position shared by all positioned subscribers in `groups`; meaningless without any.
     `ungrouped` holds subscribers that do not share it: those still subscribing, and those that have read the stream

@@ -29,7 +29,10 @@ class ConnectionOperations:
         options: SubscriptionOptions,
         since: StreamPosition | None,
     ) -> None:
-        """Subscribe (05 §6.3). Every connection is tried; raises error 100 when one of them failed."""
+        """Subscribe (05 §6.3).
+
+        Every connection is tried; raises error 100 when one of them failed.
+        """
         connections = self._connections.select(connection_filter)
         try:
             await run_all(one.subscribe_by_server(channel, options, since) for one in connections)

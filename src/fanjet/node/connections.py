@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """Registry of live connections. A user's only connection is stored without a dict of 200 bytes, since most users
-    have one."""
+    """Registry of live connections.
+
+    A user's only connection is stored without a dict of 200 bytes, since most users have one.
+    """
 
     __slots__ = ("_by_client", "_by_session", "_by_user", "_count_threshold", "_on_threshold")
 

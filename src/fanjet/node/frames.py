@@ -41,7 +41,10 @@ class PublicationFrames(Struct, eq=False, gc=False):
     _tried: bool = False
 
     def plain(self, delivery: Delivery, prefix: bytes) -> Frame:
-        """The frame for subscribers without delta. `prefix` follows from delivery and channel."""
+        """The frame for subscribers without delta.
+
+        `prefix` follows from delivery and channel.
+        """
         wire, compact = delivery.wire, delivery.compact
         for other_wire, other_compact, frame in self._plain:
             if other_wire is wire and other_compact is compact:

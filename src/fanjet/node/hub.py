@@ -87,7 +87,10 @@ class Hub:
         return channel
 
     def remove(self, subscriber: Subscriber) -> LiveChannel | None:
-        """Remove a subscriber: nothing more is sent to it. Returns its channel when it was the last one."""
+        """Remove a subscriber: nothing more is sent to it.
+
+        Returns its channel when it was the last one.
+        """
         if not subscriber.in_hub:
             return None
         subscriber.in_hub = False
@@ -99,8 +102,11 @@ class Hub:
         return channel if channel.count == 0 else None
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool = False, now: float = 0.0) -> None:
-        """Deliver directly from now on: the reply is in the outbox. Buffered publications covered by the subscriber's
-        position are dropped; buffered ones outside the stream follow the reply (01 FIX 10)."""
+        """Deliver directly from now on: the reply is in the outbox.
+
+        Buffered publications covered by the subscriber's position are dropped; buffered ones outside the stream follow
+        the reply (01 FIX 10).
+        """
         buffered, subscriber.buffer = subscriber.buffer, None
         channel = self.channels[subscriber.channel]
         channel.go_live(subscriber, delta_ready=delta_ready, now=now)
@@ -209,8 +215,10 @@ class Hub:
     # ------------------------------------------------------------------------------------------ delivery
 
     def _deliver(self, members: Members, frame: Frame, flow: Flow) -> bool:
-        """Append one frame to the outbox of each member (DESIGN rule 2). False when the members are disconnected
-        instead."""
+        """Append one frame to the outbox of each member (DESIGN rule 2).
+
+        False when the members are disconnected instead.
+        """
         if isinstance(frame, Disconnect):
             self._disconnect_later(members, frame)
             return False
@@ -279,8 +287,11 @@ class Hub:
         self._deliver({subscriber.session: subscriber}, frame, live.metrics.sent(PUBLICATION, delivery.wire))
 
     def _buffer(self, subscriber: Subscriber, buffer: list[Publication], publication: Publication, epoch: str) -> None:
-        """Buffer a publication for a subscribing session. While an engine hangs the buffer grows: beyond the outbox
-        limit the session is disconnected, like any slow consumer."""
+        """Buffer a publication for a subscribing session.
+
+        While an engine hangs the buffer grows: beyond the outbox limit the session is disconnected, like any slow
+        consumer.
+        """
         if publication.offset and subscriber.delivery.positioned and subscriber.epoch != epoch:
             if subscriber.epoch:  # of a previous stream
                 buffer[:] = [each for each in buffer if not each.offset]

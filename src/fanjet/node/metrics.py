@@ -148,8 +148,10 @@ class _Families:
 
 
 class NodeMetrics:
-    """All metrics of a node. `namespace_of` finds a channel's namespace where it is a label; otherwise the label is
-    empty."""
+    """All metrics of a node.
+
+    `namespace_of` finds a channel's namespace where it is a label; otherwise the label is empty.
+    """
 
     def __init__(self, registry: Registry | None = None, namespace_of: Callable[[str], str] | None = None) -> None:
         registry = Registry() if registry is None else registry

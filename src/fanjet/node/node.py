@@ -117,7 +117,10 @@ class Node:
         """The other nodes, once this one has joined them."""
 
     async def start(self) -> None:
-        """Connect the engines, then make this node known to the others (07 §1.5). Raises `EngineUnavailable`."""
+        """Connect the engines, then make this node known to the others (07 §1.5).
+
+        Raises `EngineUnavailable`.
+        """
         cluster = None
         if self._controller is not None:
             cluster = await self._start_cluster(self._controller)
@@ -185,7 +188,10 @@ class Node:
             self._subscriptions.release(empty)
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
-        """Publish into a channel (05 §6.1, §7). Returns a `Published` if nothing has to be awaited, like the broker."""
+        """Publish into a channel (05 §6.1, §7).
+
+        Returns a `Published` if nothing has to be awaited, like the broker.
+        """
         metrics = self.metrics.every_channel or self.metrics.of(channel)
         metrics.sent_publication.value += 1
         if options.idempotency_key or options.version:
@@ -212,8 +218,11 @@ class Node:
     async def history(
         self, channel: str, *, since: StreamPosition | None, limit: int, reverse: bool, meta_ttl: int
     ) -> History:
-        """Read a stream for a client or the API (07 §2.2). Raises error 107 for a reverse read from offset 0, 108 when
-        the broker keeps no history, 112 for a position of another epoch."""
+        """Read a stream for a client or the API (07 §2.2).
+
+        Raises error 107 for a reverse read from offset 0, 108 when the broker keeps no history, 112 for a position of
+        another epoch.
+        """
         if reverse and since is not None and since.offset == 0:
             raise ReplyError(ERROR_BAD_REQUEST)
         self.metrics.of(channel).count("history")
@@ -279,8 +288,10 @@ class Node:
     # ------------------------------------------------------------------------------------------ emulation
 
     async def emulate(self, request: EmulationRequest) -> None:
-        """Run commands on their connection, wherever it is, and wait for them (02 §7.4). Raises `UnknownNode`; a
-        missing connection and invalid data are ignored."""
+        """Run commands on their connection, wherever it is, and wait for them (02 §7.4).
+
+        Raises `UnknownNode`; a missing connection and invalid data are ignored.
+        """
         session, data = request.session, bytes(request.data)
         if request.node == self.uid:
             with self.metrics.surveying(EMULATION):
@@ -325,7 +336,10 @@ class Node:
     # ------------------------------------------------------------------------------------------ the cluster
 
     def announce(self) -> None:
-        """Collect this node's info and send it to the other nodes. Called every 3 s (07 §14.5)."""
+        """Collect this node's info and send it to the other nodes.
+
+        Called every 3 s (07 §14.5).
+        """
         own = self._node_info.collect()
         if self.cluster is not None:
             self.cluster.heartbeat(own)

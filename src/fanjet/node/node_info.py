@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class NodeInfoCollector:
-    """Counts this node's connections, users, subscriptions and channels. The metrics snapshot, with the growth since
-    the previous one, is renewed every `metrics_interval` seconds (10 E)."""
+    """Counts this node's connections, users, subscriptions and channels.
+
+    The metrics snapshot, with the growth since the previous one, is renewed every `metrics_interval` seconds (10 E).
+    """
 
     def __init__(
         self,

@@ -40,8 +40,10 @@ class Session(Protocol):
         """Write the outbox, as far as the transport accepts it."""
 
     async def run_commands(self, data: bytes) -> None:
-        """Run commands of a separate request, and return when they have run (02 §7.4). Raises `MalformedFrame` for data
-        without commands."""
+        """Run commands of a separate request, and return when they have run (02 §7.4).
+
+        Raises `MalformedFrame` for data without commands.
+        """
 
     def disconnect(self, disconnect: Disconnect) -> None:
         """Close the connection (01 §5.9). Never waits."""
@@ -53,7 +55,10 @@ class Session(Protocol):
     async def subscribe_by_server(
         self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
     ) -> None:
-        """Make or renew a server-side subscription (05 §6.3). Raises `ReplyError` when it fails."""
+        """Make or renew a server-side subscription (05 §6.3).
+
+        Raises `ReplyError` when it fails.
+        """
 
     async def unsubscribe_by_server(self, channel: str, unsubscribe: Unsubscribe) -> None:
         """End a subscription and push `unsubscribe`, also without a subscription (05 §6.4)."""

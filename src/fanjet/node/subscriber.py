@@ -32,8 +32,10 @@ class Delivery(Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class Subscriber(Struct, eq=False, gc=False):
-    """A subscription's state for the hub. A struct, which is created in half the time and is not garbage collected;
-    reference cycles with it are broken when it ends.
+    """A subscription's state for the hub.
+
+    A struct, which is created in half the time and is not garbage collected; reference cycles with it are broken when
+    it ends.
 
     It is *subscribing* while `buffer` is a list: publications of `buffered` bytes are kept there until the reply is in
     the outbox. Then it is *live*: in a group of its channel, sharing the channel's position, or *ungrouped* with a

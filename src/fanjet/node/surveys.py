@@ -50,7 +50,10 @@ class SurveyResponder:
         self._hub = hub
 
     def channels(self, pattern: str) -> dict[str, int]:
-        """Channels that match a glob (empty: all) with their number of subscriptions. Raises `GlobError`."""
+        """Channels that match a glob (empty: all) with their number of subscriptions.
+
+        Raises `GlobError`.
+        """
         matches = compile_glob(pattern) if pattern else None
         return {
             channel.name: channel.count

@@ -25,8 +25,10 @@ class Stage(Enum):
 
 
 class Readiness:
-    """Collects reasons why the server is not ready. `unreachable_engines` returns the names of engines that cannot be
-    reached."""
+    """Collects reasons why the server is not ready.
+
+    `unreachable_engines` returns the names of engines that cannot be reached.
+    """
 
     def __init__(self, unreachable_engines: Callable[[], Iterable[str]]) -> None:
         self.stage = Stage.STARTING

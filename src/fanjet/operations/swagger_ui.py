@@ -1,4 +1,7 @@
-"""Serves Swagger UI for the server API (10 D). Its files come from npm when the package is built."""
+"""Serves Swagger UI for the server API (10 D).
+
+Its files come from npm when the package is built.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,10 @@ class SwaggerMissing(Exception):  # noqa: N818 (a state of the package, not a bu
 
 
 def swagger_endpoint(prefix: str, api_path: str, version: str) -> Endpoint:
-    """An endpoint for all paths below `prefix`, which ends in a slash. `api_path`: the path of the server API. Raises
-    `SwaggerMissing`."""
+    """An endpoint for all paths below `prefix`, which ends in a slash.
+
+    `api_path`: the path of the server API. Raises `SwaggerMissing`.
+    """
     root = files("fanjet.operations") / "static"
     answers = {}
     for name, content_type in _FILES.items():

@@ -12,11 +12,17 @@ from .publication import EncodedPublication, Publication
 
 
 class MalformedFrame(Exception):  # noqa: N818 (named like the protocol's codes)
-    """A frame, or its end after valid commands, violates 01 §2.4. The connection ends with 3501."""
+    """A frame, or its end after valid commands, violates 01 §2.4.
+
+    The connection ends with 3501.
+    """
 
 
 class PayloadNotJSON(Exception):  # noqa: N818
-    """A payload is not JSON and would make a JSON message invalid (01 §2.2). The connection ends with 3506."""
+    """A payload is not JSON and would make a JSON message invalid (01 §2.2).
+
+    The connection ends with 3506.
+    """
 
 
 class Codec(Protocol):
@@ -58,13 +64,22 @@ class Codec(Protocol):
         """Encode the error answer to command `id`."""
 
     def push(self, channel: str, body: PushBody, channel_id: int = 0) -> bytes:
-        """Encode a push other than a publication. A nonzero id replaces the channel name. Raises `PayloadNotJSON`."""
+        """Encode a push other than a publication.
+
+        A nonzero id replaces the channel name. Raises `PayloadNotJSON`.
+        """
 
     def publication_prefix(self, channel: str, channel_id: int = 0) -> bytes:
-        """Encode the part of a push before the publication. It is constant per channel; callers cache it."""
+        """Encode the part of a push before the publication.
+
+        It is constant per channel; callers cache it.
+        """
 
     def publication_push(self, prefix: bytes, publication: Publication) -> bytes:
-        """Encode a live publication. On JSON the caller has checked the payloads (`json_payload_ok`)."""
+        """Encode a live publication.
+
+        On JSON the caller has checked the payloads (`json_payload_ok`).
+        """
 
     def delta_push(self, prefix: bytes, publication: Publication, patch: bytes | None, *, attempted: bool) -> bytes:
         """Encode a live publication for subscribers that negotiated delta (01 §10.2).

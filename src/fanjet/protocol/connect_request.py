@@ -13,7 +13,10 @@ _requests: Final = DocumentDecoder(ConnectRequest)
 
 
 def decode_json_connect_request(data: bytes) -> ConnectRequest:
-    """Decode the bare connect request at the start of `data`; the rest is ignored. Raises `MalformedFrame`."""
+    """Decode the bare connect request at the start of `data`; the rest is ignored.
+
+    Raises `MalformedFrame`.
+    """
     try:
         if not data.isascii():
             require_utf8(data)

@@ -22,7 +22,10 @@ _decode_text: Final = Decoder(str).decode
 
 
 def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
-    """Decode a body. Data after the JSON object is ignored; `null` is an empty object. Raises `MalformedFrame`."""
+    """Decode a body.
+
+    Data after the JSON object is ignored; `null` is an empty object. Raises `MalformedFrame`.
+    """
     if is_protobuf:
         return decode_emulation_request(body)
     try:
@@ -35,7 +38,9 @@ def emulation_request(body: bytes, *, is_protobuf: bool) -> EmulationRequest:
 
 
 def decode_emulation_data(codec: Codec, data: bytes) -> bytes:
-    """Return the frame of commands in the `data` of a request. In JSON, `data` is a string that holds the frame.
+    """Return the frame of commands in the `data` of a request.
+
+    In JSON, `data` is a string that holds the frame.
 
     Raises `MalformedFrame`.
     """

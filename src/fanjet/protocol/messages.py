@@ -33,7 +33,10 @@ def require_uint64(number: int) -> None:
 
 
 class FilterNode(Document, frozen=True, gc=False):
-    """A node of a tags filter (01 §11). `None` in `nodes` is a JSON `null`, which validation rejects."""
+    """A node of a tags filter (01 §11).
+
+    `None` in `nodes` is a JSON `null`, which validation rejects.
+    """
 
     op: str = ""
     key: str = ""

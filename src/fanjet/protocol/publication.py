@@ -20,7 +20,10 @@ class ClientInfo(Struct, frozen=True, array_like=True, gc=False):
 
 
 class StreamPosition(Document, frozen=True, gc=False):
-    """A position in the stream of a channel. Offset 0 with an empty epoch means no stream."""
+    """A position in the stream of a channel.
+
+    Offset 0 with an empty epoch means no stream.
+    """
 
     offset: Annotated[int, Meta(ge=0)] = 0
     epoch: str = ""

@@ -7,7 +7,9 @@ from .codes import DISCONNECT_BAD_REQUEST, Disconnect
 
 
 class WireFormat:
-    """Encoding plus framing. Compared by identity: sessions that receive the same bytes share one object.
+    """Encoding plus framing.
+
+    Compared by identity: sessions that receive the same bytes share one object.
 
     Creators intern wire formats. The hub groups subscribers by wire format and builds each frame once per group.
     """

@@ -73,8 +73,10 @@ class Server:
         environment: MutableMapping[str, str] | None = None,
         control: ControlClient | None = None,
     ) -> None:
-        """Build all parts and bind the addresses. `environment` contains the variables of the service manager.
-        `control`: a worker's channel to its supervisor."""
+        """Build all parts and bind the addresses.
+
+        `environment` contains the variables of the service manager. `control`: a worker's channel to its supervisor.
+        """
         config = loaded.config
         environment = {} if environment is None else environment
         self._overrides = overrides
@@ -147,8 +149,10 @@ class Server:
         return self._node.namespaces.name_of(channel)
 
     def _verifiers(self, client: Client) -> tuple[ConnectionVerifier, SubscriptionVerifier]:
-        """Raises `TokenSettingsError`. A reload does not change whether subscription tokens have a separate section
-        (04 §4)."""
+        """Raises `TokenSettingsError`.
+
+        A reload does not change whether subscription tokens have a separate section (04 §4).
+        """
         sections = load_sections(client, separate=self._loaded.config.client.subscription_token.enabled)
         write_notices(sections.notices)
         resolve = self._node.resolve
@@ -163,8 +167,10 @@ class Server:
         return self._listeners.port
 
     def own_process(self) -> None:
-        """Handle the signals of the process, and tune its garbage collector. Not for a server embedded in another
-        program."""
+        """Handle the signals of the process, and tune its garbage collector.
+
+        Not for a server embedded in another program.
+        """
         self._owns_process = True
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,7 @@
-"""Certificates by ACME for `http_server.tls_autocert` (02 §3.2). Imported only where that is enabled."""
+"""Certificates by ACME for `http_server.tls_autocert` (02 §3.2).
+
+Imported only where that is enabled.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,10 @@ ENGINE_MISSING = "what workers are to share in memory needs a process that is st
 
 
 def run(loaded: Loaded, overrides: Overrides = NO_OVERRIDES) -> int:
-    """Serve until a signal ends it; returns the exit status. The configuration has been loaded, not validated."""
+    """Serve until a signal ends it; returns the exit status.
+
+    The configuration has been loaded, not validated.
+    """
     role = take_role(os.environ)
     if role is not None:
         dump_stacks_on_signal()
@@ -229,7 +232,10 @@ def _freeze_objects(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def write_pid_file(path: str) -> None:
-    """Write this process's id, readable for its owner alone. Ends the process when that fails."""
+    """Write this process's id, readable for its owner alone.
+
+    Ends the process when that fails.
+    """
     if not path:
         return
     try:

@@ -62,8 +62,10 @@ class Listeners:
         *,
         host: AsgiApp | None = None,
     ) -> None:
-        """Get sockets for all addresses that have endpoints. `fallback_app` answers external requests that match no
-        endpoint. `host`: an ASGI server that has the external address.
+        """Get sockets for all addresses that have endpoints.
+
+        `fallback_app` answers external requests that match no endpoint. `host`: an ASGI server that has the external
+        address.
 
         Raises `ListenError`, `TLSError` and `BindError`.
         """

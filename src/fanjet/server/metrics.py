@@ -22,8 +22,10 @@ SDK_NAMES: Final = ("js", "go", "dart", "python", "java", "swift", "csharp", "cp
 
 
 class ServerMetrics:
-    """The registry, and the metrics of each package. `namespace_of` finds the namespace of a channel; it is called only
-    where the namespace is a label."""
+    """The registry, and the metrics of each package.
+
+    `namespace_of` finds the namespace of a channel; it is called only where the namespace is a label.
+    """
 
     def __init__(self, config: Config, namespace_of: Callable[[str], str]) -> None:
         settings = config.prometheus

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """`extra_routes`: more endpoints for the external listener, by path. `handlers`: event handlers of the program.
-    `headers`, `emulated_headers`: names of the headers that events contain. `rpc_methods`: methods of the server API's
-    `rpc`. `fallback_app`: the ASGI application for external requests that match no endpoint. `host`: the ASGI server
-    that listens in place of the external listener. `on_node_created` gets the node, so that the program can call the
-    server API."""
+    """`extra_routes`: more endpoints for the external listener, by path.
+
+    `handlers`: event handlers of the program. `headers`, `emulated_headers`: names of the headers that events contain.
+    `rpc_methods`: methods of the server API's `rpc`. `fallback_app`: the ASGI application for external requests that
+    match no endpoint. `host`: the ASGI server that listens in place of the external listener. `on_node_created` gets
+    the node, so that the program can call the server API.
+    """
 
     extra_routes: Mapping[str, Endpoint] = field(default_factory=dict)
     handlers: Handlers | None = None
@@ -46,8 +48,10 @@ class Overrides:
         return HandlerEvents(self.handlers, proxies, headers=self.headers, emulated_headers=self.emulated_headers)
 
     def channel(self, channel: Channel) -> Channel:
-        """The configuration of channels with the handlers enabled. Raises `ConfigError` for a handler of an unknown
-        namespace."""
+        """The configuration of channels with the handlers enabled.
+
+        Raises `ConfigError` for a handler of an unknown namespace.
+        """
         if self.handlers is None:
             return channel
         try:
@@ -56,7 +60,10 @@ class Overrides:
             raise ConfigError(str(error)) from None
 
     async def start(self, wheel: TimingWheel) -> None:
-        """Start the fallback application, before connections are accepted. Raises `StartupFailed`."""
+        """Start the fallback application, before connections are accepted.
+
+        Raises `StartupFailed`.
+        """
         if self.fallback_app is not None:
             await self.fallback_app.start(wheel)
 

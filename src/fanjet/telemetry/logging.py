@@ -31,7 +31,10 @@ LEVELS = {
 
 
 class Log:
-    """Writes events with fields. A disabled level costs one comparison, so hot code may call it unguarded."""
+    """Writes events with fields.
+
+    A disabled level costs one comparison, so hot code may call it unguarded.
+    """
 
     __slots__ = ("_logger",)
 
@@ -140,8 +143,9 @@ def log_to_stderr() -> None:
 
 
 def configure(level: str, file: str, always: Mapping[str, object] | None = None) -> LogOutput:
-    """Write lines of `level` and above to `file`, or else to the console (04 §8.1). Raises `OSError` if the file cannot
-    be opened. `always`: fields of every line.
+    """Write lines of `level` and above to `file`, or else to the console (04 §8.1).
+
+    Raises `OSError` if the file cannot be opened. `always`: fields of every line.
 
     Console means coloured text on standard output if that is a terminal, or else JSON on standard error.
     """

@@ -1,4 +1,6 @@
-"""Set-up of OTLP exports of traces and metrics (10 F). The library is an extra: `fanjet[otel]`.
+"""Set-up of OTLP exports of traces and metrics (10 F).
+
+The library is an extra: `fanjet[otel]`.
 
 Endpoint and protocol come from the standard `OTEL_*` environment variables only.
 """
@@ -34,8 +36,10 @@ class ExportError(Exception):
 
 
 class Exporters(Struct, frozen=True):
-    """Creates exporters. `resource` describes this server; `google`: authenticate with Google's application default
-    credentials."""
+    """Creates exporters.
+
+    `resource` describes this server; `google`: authenticate with Google's application default credentials.
+    """
 
     resource: Resource
     google: bool = False
@@ -63,8 +67,10 @@ class Exporters(Struct, frozen=True):
 
 
 def open_exporters(instance: str, version: str, *, google: bool = False, detectors: tuple[str, ...] = ()) -> Exporters:
-    """Set up exports from the environment. `instance`: the node's ID; `detectors`: the platforms to detect (`gcp`,
-    `aws`). Raises `ExportError`."""
+    """Set up exports from the environment.
+
+    `instance`: the node's ID; `detectors`: the platforms to detect (`gcp`, `aws`). Raises `ExportError`.
+    """
     _check_attributes()
     try:
         from opentelemetry.sdk.resources import Resource, get_aggregated_resources  # noqa: PLC0415 (an extra)

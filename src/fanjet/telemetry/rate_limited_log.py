@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 class RateLimitedLog:
-    """Writes at most `per_second` lines a second. The next line has the number of omitted lines in `omitted`. `clock`
-    returns monotonic seconds."""
+    """Writes at most `per_second` lines a second.
+
+    The next line has the number of omitted lines in `omitted`. `clock` returns monotonic seconds.
+    """
 
     def __init__(self, log: Log, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log

@@ -27,7 +27,10 @@ class Traces:
         self._propagator = TraceContextTextMapPropagator()
 
     def begin(self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]) -> Span:
-        """Start the server span of a request. `carrier`: its headers, with the W3C trace context."""
+        """Start the server span of a request.
+
+        `carrier`: its headers, with the W3C trace context.
+        """
         context = self._propagator.extract(carrier)
         return self._tracer.start_span(
             name, context=context, kind=self._trace.SpanKind.SERVER, attributes=dict(attributes)

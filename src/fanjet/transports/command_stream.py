@@ -84,8 +84,10 @@ def split_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int
 
 
 def split_prefixed(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
-    """Return, twice, the end of the last complete command in `data`. Raises `CommandTooLong` as soon as a prefix
-    exceeds the limit or is invalid."""
+    """Return, twice, the end of the last complete command in `data`.
+
+    Raises `CommandTooLong` as soon as a prefix exceeds the limit or is invalid.
+    """
     size, end = len(data), 0
     while end < size:
         length, shift, at = 0, 0, end

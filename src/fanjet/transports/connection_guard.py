@@ -31,7 +31,10 @@ class AdmittedRequest(Struct, frozen=True, eq=False):
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """The CORS headers of the response. Computed on access: an accepted WebSocket does not need them."""
+        """The CORS headers of the response.
+
+        Computed on access: an accepted WebSocket does not need them.
+        """
         return cors_headers(self._request, self._origin_allowed)
 
 

@@ -32,10 +32,16 @@ EMULATION_TIMEOUT: Final = 10.0
 
 
 class EmulationEndpoint:
-    """Passes commands to the node and responds when they have run. The session id is the credential (02 §7.4)."""
+    """Passes commands to the node and responds when they have run.
+
+    The session id is the credential (02 §7.4).
+    """
 
     def __init__(self, emulate: Emulate, origin_allowed: OriginPredicate) -> None:
-        """`emulate` runs the commands on the node of their connection. Raises `UnknownNode`."""
+        """`emulate` runs the commands on the node of their connection.
+
+        Raises `UnknownNode`.
+        """
         self._emulate = emulate
         self._origin_allowed = origin_allowed
 

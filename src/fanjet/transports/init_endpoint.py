@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def init_endpoint(connection_guard: ConnectionGuard) -> Endpoint:
-    """A probe on the external listener that applies the checks of client connections. The method is checked first."""
+    """A probe on the external listener that applies the checks of client connections.
+
+    The method is checked first.
+    """
 
     def answer(exchange: Exchange, admitted: AdmittedRequest) -> None:
         exchange.respond(200, b"{}", b"application/json; charset=utf-8", admitted.headers)

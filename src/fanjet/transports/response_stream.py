@@ -49,7 +49,10 @@ def line(message: bytes) -> bytes:
 
 
 def event(message: bytes) -> bytes:
-    """A JSON message as an SSE event. Carriage returns, which are whitespace in payloads, would end its line (Q16)."""
+    """A JSON message as an SSE event.
+
+    Carriage returns, which are whitespace in payloads, would end its line (Q16).
+    """
     if b"\r" in message:
         message = message.replace(b"\r", b"")
     return b"data: %b\n\n" % message
@@ -76,7 +79,9 @@ def _framed(delimiting: Delimiting, framing: BodyFraming) -> Delimiting:
 
 
 class ResponseStreamTransport:
-    """The outgoing half of one session. Subclasses set the name and whether commands are emulated.
+    """The outgoing half of one session.
+
+    Subclasses set the name and whether commands are emulated.
 
     Call `open` first, then `attach` the session created with this transport.
     """

@@ -148,7 +148,10 @@ class UniStreamEndpoint:
 
 
 def _response(failure: Error | Disconnect, responses: ConnectCodeToHttpResponse) -> tuple[int, bytes]:
-    """Status and body of a failed connect: the first transform of its code applies. Internal errors have none."""
+    """Status and body of a failed connect: the first transform of its code applies.
+
+    Internal errors have none.
+    """
     if failure is ERROR_INTERNAL:
         return INTERNAL_SERVER_ERROR
     for transform in responses.transforms:

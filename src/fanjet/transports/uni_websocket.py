@@ -53,7 +53,10 @@ class UniWebSocketOptions(NamedTuple):
 
 
 class UniWebSocketTransport(WebSocketTransport):
-    """One WebSocket. The client connects with the handshake or its first message; the server then only sends."""
+    """One WebSocket.
+
+    The client connects with the handshake or its first message; the server then only sends.
+    """
 
     __slots__ = ("_closes_with_frame", "_request", "pushes_disconnect")
 
@@ -78,7 +81,10 @@ class UniWebSocketTransport(WebSocketTransport):
             session.connect(self._request)
 
     def on_message(self, payload: bytes) -> None:
-        """Take the first message as the connect request, unless the handshake had one. Later messages are ignored."""
+        """Take the first message as the connect request, unless the handshake had one.
+
+        Later messages are ignored.
+        """
         if self._request is not None or not isinstance(self._session, UnidirectionalSession):
             return
         try:

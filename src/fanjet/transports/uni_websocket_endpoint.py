@@ -61,8 +61,10 @@ class UniWebSocketEndpoint:
 
 
 def _request_of_query(query: bytes) -> ConnectRequest | None:
-    """The connect request in the query. If absent or `null`, the first message is the connect request. Raises
-    `MalformedFrame`."""
+    """The connect request in the query.
+
+    If absent or `null`, the first message is the connect request. Raises `MalformedFrame`.
+    """
     text = query_value(query, b"cf_connect")
     if not text:
         return None

@@ -30,7 +30,10 @@ ABANDONED_SECONDS = 5.0
 
 @cache
 def wire_format(protobuf: bool, deflate: tuple[int, int] | None) -> WireFormat:
-    """The interned wire format of a WebSocket; `deflate` is level and minimal size. Equal connections share frames."""
+    """The interned wire format of a WebSocket; `deflate` is level and minimal size.
+
+    Equal connections share frames.
+    """
     if protobuf:
         frame = binary_frame if deflate is None else deflated_binary_frame(*deflate)
         return WireFormat("websocket-protobuf", PROTOBUF, frame, transport="websocket")

@@ -48,7 +48,9 @@ def open_websocket(
     deflate: bool = False,
     separator: bytes | None = None,
 ) -> None:
-    """Accept a valid handshake and start the protocol. Only the HTTP/2 response has CORS headers.
+    """Accept a valid handshake and start the protocol.
+
+    Only the HTTP/2 response has CORS headers.
 
     `separator`: joins messages that may be sent as one, where each message is expensive.
     """

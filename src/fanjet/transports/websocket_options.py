@@ -29,8 +29,10 @@ class WebSocketOptions(NamedTuple):
 
 
 def read_limits(config: Websocket | UniWebsocket) -> ReadLimits:
-    """Size limits of messages. Negative is unlimited; decompressed messages may be ten times as long unless
-    configured."""
+    """Size limits of messages.
+
+    Negative is unlimited; decompressed messages may be ten times as long unless configured.
+    """
     message = config.message_size_limit if config.message_size_limit > 0 else None
     inflated: int | None = config.decompressed_message_size_limit
     if inflated == 0:

@@ -37,7 +37,10 @@ DEFAULT_MESSAGE_SIZE_LIMIT: Final = 65536
 
 @cache
 def wire_format(protobuf: bool) -> WireFormat:
-    """The wire format of a session. Malformed commands end the stream without a code (01 §2.4)."""
+    """The wire format of a session.
+
+    Malformed commands end the stream without a code (01 §2.4).
+    """
     malformed = DISCONNECT_CONNECTION_CLOSED
     if protobuf:
         return WireFormat("webtransport-protobuf", PROTOBUF, unframed, transport="webtransport", malformed=malformed)

@@ -61,8 +61,10 @@ class Child:
         self._exited.add_done_callback(lambda _: call())
 
     def kill_hung(self) -> None:
-        """Kill it because it hangs. Before, it writes its stacks to standard error if `dump_stacks_on_signal` was
-        called."""
+        """Kill it because it hangs.
+
+        Before, it writes its stacks to standard error if `dump_stacks_on_signal` was called.
+        """
         self.hung = True
         if self.running:
             with contextlib.suppress(ProcessLookupError):

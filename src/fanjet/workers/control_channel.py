@@ -19,7 +19,10 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """To a worker: shut down, as on SIGTERM. `replaced`: another worker has replaced it already."""
+    """To a worker: shut down, as on SIGTERM.
+
+    `replaced`: another worker has replaced it already.
+    """
 
     replaced: bool = False
 
@@ -35,7 +38,10 @@ class ReportMetrics(msgspec.Struct, frozen=True, tag="report"):
 
 
 class MetricsReport(msgspec.Struct, frozen=True, tag="reported"):
-    """From a worker: its metrics. `number`: of the request; 0: these are the last ones, sent without a request."""
+    """From a worker: its metrics.
+
+    `number`: of the request; 0: these are the last ones, sent without a request.
+    """
 
     number: int
     metrics: bytes
@@ -94,7 +100,10 @@ def encode_frame(message: Message) -> bytes:
 
 
 class ControlChannel(asyncio.Protocol):
-    """One end of a channel. `on_message` gets each message; `on_lost` is called when the other end has closed it."""
+    """One end of a channel.
+
+    `on_message` gets each message; `on_lost` is called when the other end has closed it.
+    """
 
     def __init__(self, on_message: Callable[[Message], None], on_lost: Callable[[], None]) -> None:
         self._on_message = on_message

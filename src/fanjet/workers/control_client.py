@@ -57,7 +57,10 @@ class ControlClient:
         """Whether the supervisor has exited."""
 
     async def open(self, *, stop: Callable[[], None], reload: Callable[[], None], metrics: Callable[[], bytes]) -> None:
-        """Open the channel. `stop` is called on request of the supervisor, and when it has exited."""
+        """Open the channel.
+
+        `stop` is called on request of the supervisor, and when it has exited.
+        """
         self._stop, self._reload, self._metrics = stop, reload, metrics
         self._role.control.setblocking(False)
         await self._control.open(self._role.control)

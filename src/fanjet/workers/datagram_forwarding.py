@@ -84,7 +84,10 @@ class DatagramForwarder:
 
 
 class _PeerSocket:
-    """A connection to another worker. Never waits: a datagram that the kernel does not accept is dropped."""
+    """A connection to another worker.
+
+    Never waits: a datagram that the kernel does not accept is dropped.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises `OSError` when the worker does not run."""
@@ -98,7 +101,10 @@ class _PeerSocket:
             raise
 
     def send(self, frame: bytes) -> None:
-        """Send a frame, after the rest of the last one. Raises `OSError` when the other end is closed."""
+        """Send a frame, after the rest of the last one.
+
+        Raises `OSError` when the other end is closed.
+        """
         try:
             if self._unsent:
                 self._unsent = self._unsent[self._socket.send(self._unsent) :]

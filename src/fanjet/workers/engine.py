@@ -89,8 +89,10 @@ class EngineProcess:
 
 
 class EngineSupervisor:
-    """Keeps the engine running on the same socket. The engine exits when this process and all workers have closed the
-    writing end of the liveness pipe, `liveness_end`."""
+    """Keeps the engine running on the same socket.
+
+    The engine exits when this process and all workers have closed the writing end of the liveness pipe, `liveness_end`.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Raises `OSError` when the socket cannot be bound."""
@@ -109,7 +111,10 @@ class EngineSupervisor:
         """The present process, ready or starting."""
 
     async def wait_listening(self) -> None:
-        """Wait until the first process listens. For later ones workers reconnect themselves."""
+        """Wait until the first process listens.
+
+        For later ones workers reconnect themselves.
+        """
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             while probe.connect_ex(self.path):  # noqa: ASYNC110 - another process cannot set an event here
                 await asyncio.sleep(POLL_SECONDS)

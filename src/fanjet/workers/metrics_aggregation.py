@@ -34,8 +34,10 @@ class MetricsAggregation:
         self._retained = merge([self._retained, retained_metrics(decode(worker.last_metrics))])
 
     async def collect(self) -> list[bytes]:
-        """The encoded metrics of each process, which the caller merges. A worker that is exiting contributes the same
-        values as after its exit."""
+        """The encoded metrics of each process, which the caller merges.
+
+        A worker that is exiting contributes the same values as after its exit.
+        """
         self._last_number += 1
         retained = encode(self._retained)
         workers = sorted(self._workers, key=lambda each: each.number)

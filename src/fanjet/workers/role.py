@@ -83,7 +83,10 @@ def environment_for(spec: WorkerSpec | EngineSpec, environment: Mapping[str, str
 
 
 def take_role(environment: MutableMapping[str, str]) -> Role:
-    """The role of this process. The variable is removed, so that children do not inherit it."""
+    """The role of this process.
+
+    The variable is removed, so that children do not inherit it.
+    """
     value = environment.pop(VARIABLE, "")
     if not value:
         return None

@@ -46,8 +46,10 @@ class Slot:
         return self._worker
 
     async def start(self) -> bool:
-        """Start the first worker of all, and another one if it hangs. False: it has exited before it accepted
-        connections, or could not be started; the reason has been logged."""
+        """Start the first worker of all, and another one if it hangs.
+
+        False: it has exited before it accepted connections, or could not be started; the reason has been logged.
+        """
         async with self._lock:
             while await self._start_worker():
                 if await self.worker.wait_ready():

@@ -128,7 +128,10 @@ class ListeningSockets:
             _close(bound)
 
     def close(self) -> None:
-        """Close all sockets, and remove the files of Unix sockets. Later requests come too late."""
+        """Close all sockets, and remove the files of Unix sockets.
+
+        Later requests come too late.
+        """
         self.is_closed = True
         for worker in list(self._per_worker):
             self.close_worker(worker)
@@ -140,8 +143,10 @@ class ListeningSockets:
 
 
 def _require_free(host: str, port: int) -> None:
-    """Raise `BindError` where another program listens. With `SO_REUSEPORT` the kernel would let a second server of the
-    same user, started by mistake, share the address."""
+    """Raise `BindError` where another program listens.
+
+    With `SO_REUSEPORT` the kernel would let a second server of the same user, started by mistake, share the address.
+    """
     for each in bind_tcp(host, port):
         each.close()
 

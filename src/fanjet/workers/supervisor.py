@@ -96,7 +96,10 @@ class Supervisor:
     # ------------------------------------------------------------------------------------------ life
 
     async def run(self) -> bool:
-        """Serve until a signal ends it. False: a worker had to be killed or failed. Raises `NotStarted`."""
+        """Serve until a signal ends it.
+
+        False: a worker had to be killed or failed. Raises `NotStarted`.
+        """
         self._listen_to_signals()
         try:
             if await self._start_unless_stopped():

@@ -40,7 +40,10 @@ class WatchedProcess(Protocol):
 
     @property
     def is_starting(self) -> bool:
-        """Whether it runs but is not ready yet. It is pinged as well, and replies as soon as it can."""
+        """Whether it runs but is not ready yet.
+
+        It is pinged as well, and replies as soon as it can.
+        """
 
     @property
     def child(self) -> Child:
@@ -72,7 +75,10 @@ class Watchdog:
                 self.check(timeout)
 
     def check(self, timeout: float) -> None:
-        """Ping all processes. Before, kill the one with the most pings without a reply, if these are too many."""
+        """Ping all processes.
+
+        Before, kill the one with the most pings without a reply, if these are too many.
+        """
         pinged = [process for process in self._watched() if process.is_ready or process.is_starting]
         longest = max(
             pinged, key=lambda process: process.unanswered_pings / _max_unanswered(process, timeout), default=None

@@ -31,7 +31,10 @@ class WorkerGone(Exception):  # noqa: N818 (says what happened)
 
 
 class Worker:
-    """A worker process (`watchdog.WatchedProcess`). `on_message` gets the messages that are not handled here."""
+    """A worker process (`watchdog.WatchedProcess`).
+
+    `on_message` gets the messages that are not handled here.
+    """
 
     title = "worker"
 
@@ -108,7 +111,10 @@ class Worker:
             socket.send_fds(requests, [msgspec.msgpack.encode(reply)], [each.fileno() for each in sockets])
 
     async def wait_ready(self, within: float | None = None) -> bool:
-        """Wait until it accepts connections. False: it has exited, or is not ready within so many seconds."""
+        """Wait until it accepts connections.
+
+        False: it has exited, or is not ready within so many seconds.
+        """
         ready = asyncio.ensure_future(self._ready.wait())
         exited = asyncio.ensure_future(self.child.exited())
         await asyncio.wait((ready, exited), timeout=within, return_when=asyncio.FIRST_COMPLETED)

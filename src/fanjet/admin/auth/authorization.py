@@ -26,8 +26,10 @@ log = get_logger(__name__)
 
 
 class Authorizer:
-    """Allows requests with a valid token or the admin API key; in insecure mode, all. `sign_in` (OpenID Connect)
-    replaces login tokens, because these stay valid after the provider has revoked access."""
+    """Allows requests with a valid token or the admin API key; in insecure mode, all.
+
+    `sign_in` (OpenID Connect) replaces login tokens, because these stay valid after the provider has revoked access.
+    """
 
     def __init__(self, config: Admin, sign_in: SignIn | None) -> None:
         self._secret = config.secret
@@ -50,8 +52,10 @@ class Authorizer:
         return login_token.is_valid(self._secret, words[1], time.time())
 
     def require_auth(self, endpoint: Endpoint, *methods: str) -> Endpoint:
-        """Wrap the endpoint so that it serves authorized requests only. The method is checked first; `POST` is the
-        default."""
+        """Wrap the endpoint so that it serves authorized requests only.
+
+        The method is checked first; `POST` is the default.
+        """
         allowed = methods or ("POST",)
 
         def protected(exchange: Exchange) -> None:

@@ -59,8 +59,11 @@ class Login:
         exchange.respond(200, msgspec.json.encode(answer) + b"\n", JSON, headers)
 
     def auth(self, exchange: Exchange) -> None:
-        """Issue a token for the right password. Responses to wrong passwords are delayed after too many failures. With
-        OpenID Connect there is no password login."""
+        """Issue a token for the right password.
+
+        Responses to wrong passwords are delayed after too many failures. With OpenID Connect there is no password
+        login.
+        """
         if exchange.request.method != "POST":
             exchange.respond(405)
             return

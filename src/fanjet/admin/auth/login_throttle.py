@@ -20,7 +20,10 @@ class LoginThrottle:
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def record_failure(self, address: str, now: float) -> bool:
-        """Record a wrong password at `now` (monotonic seconds). Return whether the limit was reached before it."""
+        """Record a wrong password at `now` (monotonic seconds).
+
+        Return whether the limit was reached before it.
+        """
         failures = self._failures.setdefault(address, deque(maxlen=FAILURES))
         self._failures.move_to_end(address)
         if len(self._failures) > MAX_ADDRESSES:

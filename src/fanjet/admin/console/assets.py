@@ -1,4 +1,7 @@
-"""Serves the console's files. Their URLs are relative, so they work under any prefix."""
+"""Serves the console's files.
+
+Their URLs are relative, so they work under any prefix.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,10 @@ class ScriptsMissing(Exception):  # noqa: N818 - a state of the package, not a b
 
 
 class ConsoleAssets:
-    """Serves the console under paths that begin with `prefix`, which ends in a slash. `provider`: the URL of the
-    OpenID Connect provider if the browser contacts it directly."""
+    """Serves the console under paths that begin with `prefix`, which ends in a slash.
+
+    `provider`: the URL of the OpenID Connect provider if the browser contacts it directly.
+    """
 
     def __init__(self, prefix: str, *, provider: str = "") -> None:
         """Raises `ScriptsMissing`."""

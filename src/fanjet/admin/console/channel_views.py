@@ -79,7 +79,10 @@ def _defaults() -> dict[str, Any]:
 
 
 def _non_default_options(options: ChannelOptions) -> dict[str, Any]:
-    """The options that differ from their defaults. Without a history its lifetime does not matter."""
+    """The options that differ from their defaults.
+
+    Without a history its lifetime does not matter.
+    """
     ignored = {"name"} if options.history_size else {"name", "history_meta_ttl"}
     return {
         name: value

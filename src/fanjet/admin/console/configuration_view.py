@@ -28,7 +28,10 @@ _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]*@|(?<=password=)[^\s&]+|(?<=s
 
 
 def configuration_view(loaded: Loaded, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The tree of fields of I.4. `origin` is the source of a value: `default`, `file`, `environment` or `flag`."""
+    """The tree of fields of I.4.
+
+    `origin` is the source of a value: `default`, `file`, `environment` or `flag`.
+    """
     origins = _Origins(loaded, environment)
     return {
         "fields": _fields(loaded.config, group_of(Config), (), origins),

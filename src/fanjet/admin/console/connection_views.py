@@ -26,7 +26,10 @@ SLICE_SIZE = 2000
 
 
 class ConnectionViews:
-    """Lists connections and describes one. `now` is the clock of their deadlines (monotonic seconds)."""
+    """Lists connections and describes one.
+
+    `now` is the clock of their deadlines (monotonic seconds).
+    """
 
     def __init__(self, node: Node, now: Callable[[], float]) -> None:
         self._node = node

@@ -26,7 +26,10 @@ MOST_CONNECTIONS = 20
 
 
 class Step(NamedTuple):
-    """One decision. `outcome`: `yes` lets the publication through, `no` stops it, `unknown`: cannot be determined."""
+    """One decision.
+
+    `outcome`: `yes` lets the publication through, `no` stops it, `unknown`: cannot be determined.
+    """
 
     question: str
     outcome: str

@@ -69,8 +69,10 @@ class NodeSurveys:
         self._node.extension_surveys.on_survey(_survey_name(name), respond)
 
     async def survey(self, name: str, params: Parameters, *, to: str = "") -> SurveyResult:
-        """Query one node, or all. Raises `RequestError` when this node, or the only queried node, answers with an
-        error."""
+        """Query one node, or all.
+
+        Raises `RequestError` when this node, or the only queried node, answers with an error.
+        """
         answers = await self._node.survey(_survey_name(name), params.encode(), within=TIMEOUT_SECONDS, to=to)
         names = {info.uid: info.name for info in await self._node.info()}
         answered, unanswered = [], [info.name for info in answers.missing]

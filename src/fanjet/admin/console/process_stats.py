@@ -24,9 +24,12 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class Sample(Struct, frozen=True, array_like=True):
-    """One sample. `time` in Unix seconds; `lag` in milliseconds: the longest event loop delay since the previous
-    sample; `cpu` in percent of one core; `memory` in bytes; the others are counts, `messages` and `publications` per
-    second (negative when they are not counted)."""
+    """One sample.
+
+    `time` in Unix seconds; `lag` in milliseconds: the longest event loop delay since the previous sample; `cpu` in
+    percent of one core; `memory` in bytes; the others are counts, `messages` and `publications` per second (negative
+    when they are not counted).
+    """
 
     time: float
     clients: int
@@ -40,8 +43,11 @@ class Sample(Struct, frozen=True, array_like=True):
 
 
 class ProcessStats:
-    """Takes samples while they are read. `read_counts` returns the current numbers of clients, subscriptions and
-    channels; `read_totals` the messages sent and publications received so far, if metrics count them."""
+    """Takes samples while they are read.
+
+    `read_counts` returns the current numbers of clients, subscriptions and channels; `read_totals` the messages sent
+    and publications received so far, if metrics count them.
+    """
 
     def __init__(
         self, read_counts: Callable[[], tuple[int, int, int]], read_totals: Callable[[], Mapping[str, float]]

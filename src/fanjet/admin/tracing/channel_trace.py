@@ -89,8 +89,10 @@ class _TraceSession:
 
 
 async def trace_channel(node: Node, channel: str, stream: EventStream) -> None:
-    """Trace a channel until the stream ends. Raises `ReplyError` for an unknown namespace, and the broker's
-    errors."""
+    """Trace a channel until the stream ends.
+
+    Raises `ReplyError` for an unknown namespace, and the broker's errors.
+    """
     node.resolve(channel)
     delivery = Delivery(_WIRE, positioned=False, delta=False, compact=False, push_join_leave=True, tags_filter=None)
     subscriber = Subscriber(cast("Session", _TraceSession(stream)), channel, delivery)

@@ -32,7 +32,10 @@ log = get_logger(__name__)
 
 
 class TraceRequest(msgspec.Struct):
-    """The channel, user or client to trace. The empty user stands for anonymous connections."""
+    """The channel, user or client to trace.
+
+    The empty user stands for anonymous connections.
+    """
 
     type: Literal["channel", "user", "client"]
     entity: str

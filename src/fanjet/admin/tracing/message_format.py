@@ -13,7 +13,10 @@ HIDDEN: Final = "<hidden>"
 
 
 def format_message(value: Any) -> Any:
-    """Return a value that can be encoded as JSON. JSON payloads are embedded, others become Base64."""
+    """Return a value that can be encoded as JSON.
+
+    JSON payloads are embedded, others become Base64.
+    """
     if isinstance(value, msgspec.Struct):
         return _format_struct(value)
     if isinstance(value, bytes | msgspec.Raw):

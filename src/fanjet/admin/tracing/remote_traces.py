@@ -62,7 +62,10 @@ class RemoteTraces:
     # Traces that this node requests.
 
     def start(self, kind: str, entity: str, stream: EventStream) -> None:
-        """Write the events of other nodes to the stream until it ends. Nodes that do not answer are named once."""
+        """Write the events of other nodes to the stream until it ends.
+
+        Nodes that do not answer are named once.
+        """
         if self._node.cluster is None or not stream.open:
             return
         request = RemoteTraceRequest(uuid.uuid4().hex, self._node.uid, kind, entity)

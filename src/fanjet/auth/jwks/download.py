@@ -20,7 +20,10 @@ class EndpointDown(Exception):  # noqa: N818 (says what was found)
 
 @dataclass(frozen=True, slots=True)
 class ClientTLS:
-    """TLS settings for an endpoint. `server_name`, if set, replaces the host of the address in SNI and verification."""
+    """TLS settings for an endpoint.
+
+    `server_name`, if set, replaces the host of the address in SNI and verification.
+    """
 
     context: SSLContext
     server_name: str = ""

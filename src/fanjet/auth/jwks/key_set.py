@@ -35,7 +35,10 @@ class MalformedKeySet(ValueError):  # noqa: N818 (says what was found)
 
 
 class JSONWebKey(Document, frozen=True):
-    """A key of a set. Numbers are base64url; private ones only mark the key as unusable."""
+    """A key of a set.
+
+    Numbers are base64url; private ones only mark the key as unusable.
+    """
 
     kid: str = ""
     kty: str = ""
@@ -77,7 +80,10 @@ def read_key_set(document: bytes, *, without_use: bool = False) -> dict[str, Che
 
 
 def _checks(key: JSONWebKey) -> Checks:
-    """Return the checks of a key. Raises `MalformedKeySet`, and `TokenInvalid` for invalid base64."""
+    """Return the checks of a key.
+
+    Raises `MalformedKeySet`, and `TokenInvalid` for invalid base64.
+    """
     match key.kty:
         case "RSA":
             return _restrict_to(key.alg, _rsa(key))

@@ -37,7 +37,10 @@ class _Key:
 
 @dataclass(slots=True)
 class _Address:
-    """State of one address. `bucket_full_at`: when the full burst of fetches is allowed again."""
+    """State of one address.
+
+    `bucket_full_at`: when the full burst of fetches is allowed again.
+    """
 
     bucket_full_at: float
     fetch: asyncio.Task[None] | None = None
@@ -95,7 +98,10 @@ class Keyring:
         raise TokenInvalid("no key with this id at the JWKS endpoint")
 
     async def _refresh(self, url: str, address: _Address) -> None:
-        """Store all keys of the address. A failure is logged and recorded in `address.down`."""
+        """Store all keys of the address.
+
+        A failure is logged and recorded in `address.down`.
+        """
         try:
             keys = read_key_set(await self._download(url), without_use=self._without_use)
         except (EndpointDown, MalformedKeySet) as error:

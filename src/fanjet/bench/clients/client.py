@@ -150,7 +150,9 @@ async def open_client(
     index: int = 0,
     slow: bool = False,
 ) -> Client:
-    """Connect and wait for the replies to `commands`. Raises `NotAvailable` for a carrier that is not there.
+    """Connect and wait for the replies to `commands`.
+
+    Raises `NotAvailable` for a carrier that is not there.
 
     A `certificate` to trust makes the connection encrypted. `index` spreads connections over loopback source addresses.
     A `slow` connection has small kernel buffers on both sides, so that the server has to queue what it does not read.

@@ -52,7 +52,10 @@ class MessageReader:
 
 
 class StatusReader:
-    """Reads the status of calls from header blocks. It must see all blocks of a connection in order."""
+    """Reads the status of calls from header blocks.
+
+    It must see all blocks of a connection in order.
+    """
 
     __slots__ = ("_decoder",)
 

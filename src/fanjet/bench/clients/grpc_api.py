@@ -134,7 +134,10 @@ def _errors(method: bytes, reply: bytes) -> list[bytes]:
 
 
 async def open_grpc_api(address: Address, key: str) -> GrpcApiConnection:
-    """Connect to the gRPC API of the server at `address`. Raises `BenchError` if the connection fails."""
+    """Connect to the gRPC API of the server at `address`.
+
+    Raises `BenchError` if the connection fails.
+    """
     host, port = address[0], grpc_api_port(address[1])
     try:
         _, connection = await asyncio.get_running_loop().create_connection(

@@ -111,7 +111,10 @@ def _ignore(_: object) -> None:
 
 
 async def open_api(address: Address, key: str, certificate: CertificatePair | None = None) -> ApiConnection:
-    """Connect to the API, over TLS with a `certificate` to trust. Raises `BenchError` if the connection fails."""
+    """Connect to the API, over TLS with a `certificate` to trust.
+
+    Raises `BenchError` if the connection fails.
+    """
     host, port = address
     tls = certificate.trust() if certificate else None
     try:

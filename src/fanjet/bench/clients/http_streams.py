@@ -88,7 +88,10 @@ class BodyReader:
 
 
 class EmulationConnection(asyncio.Protocol):
-    """A keep-alive connection for the pongs of all clients, opened on demand. Responses are ignored."""
+    """A keep-alive connection for the pongs of all clients, opened on demand.
+
+    Responses are ignored.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port

@@ -22,7 +22,10 @@ def _varint(value: int) -> bytes:
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield number and value of every field. Raises `ValueError` for unsupported wire types."""
+    """Yield number and value of every field.
+
+    Raises `ValueError` for unsupported wire types.
+    """
     at = 0
     while at < len(message):
         key, at = _read_varint(message, at)

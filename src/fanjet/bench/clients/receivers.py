@@ -53,7 +53,10 @@ class MessageCounter:
         self.pings_due = True
 
     async def wait_for_count(self, goal: int, timeout: float) -> None:  # noqa: ASYNC109
-        """Wait until `goal` messages are counted. Raises `BenchError` after `timeout` seconds or a lost connection."""
+        """Wait until `goal` messages are counted.
+
+        Raises `BenchError` after `timeout` seconds or a lost connection.
+        """
         self._goal = goal
         while self.count < goal:
             if self.lost:

@@ -234,7 +234,10 @@ class ClientGroup:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def add(self, clients: Sequence[ReconnectingClient], address: Address) -> None:
-        """Let these connect to `address`, and wait until they are subscribed. Raises `BenchError`."""
+        """Let these connect to `address`, and wait until they are subscribed.
+
+        Raises `BenchError`.
+        """
         self.clients += clients
         for start in range(0, len(clients), CONNECT_CONCURRENCY):
             batch = clients[start : start + CONNECT_CONCURRENCY]

@@ -146,7 +146,10 @@ class _Session(QuicConnectionProtocol):
 
 
 async def open_session(address: tuple[str, int], certificate: CertificatePair, protocol: asyncio.Protocol) -> None:
-    """Connect `protocol` to the stream of a new session. Raises `BenchError`, or `NotAvailable` without HTTP/3."""
+    """Connect `protocol` to the stream of a new session.
+
+    Raises `BenchError`, or `NotAvailable` without HTTP/3.
+    """
     configuration = QuicConfiguration(
         is_client=True, alpn_protocols=[_ALPN], server_name=HOST, max_datagram_frame_size=65536
     )

@@ -21,7 +21,10 @@ _PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes in use. `pss` divides shared pages among processes; it equals `rss` if the kernel does not report it."""
+    """Bytes in use.
+
+    `pss` divides shared pages among processes; it equals `rss` if the kernel does not report it.
+    """
 
     rss: int
     pss: int

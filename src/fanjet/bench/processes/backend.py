@@ -47,7 +47,10 @@ def _answer(now: int) -> bytes:
 
 @contextlib.asynccontextmanager
 async def running_backend(server: Address) -> AsyncIterator[None]:
-    """Run the backend of the server at this address. Raises `BenchError` when its port is in use."""
+    """Run the backend of the server at this address.
+
+    Raises `BenchError` when its port is in use.
+    """
     host, port = server[0], str(backend_port(server[1]))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fanjet.bench.processes.backend", host, port),

@@ -43,7 +43,10 @@ class Probe:
 
     @contextlib.asynccontextmanager
     async def probing(self) -> AsyncIterator[None]:
-        """Probe during the block; `samples` is set afterwards. Raises `BenchError` if the probe failed."""
+        """Probe during the block; `samples` is set afterwards.
+
+        Raises `BenchError` if the probe failed.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(b"go\n")
         yield

@@ -1,4 +1,7 @@
-"""A Redis for one run. It runs on the generator's processor; its CPU time is not counted."""
+"""A Redis for one run.
+
+It runs on the generator's processor; its CPU time is not counted.
+"""
 
 import asyncio
 import contextlib
@@ -51,7 +54,10 @@ class Redis:
 
 @contextlib.asynccontextmanager
 async def running_redis() -> AsyncIterator[Redis]:
-    """Run the installed Redis on a free port during the block. Raises `NotAvailable` if it is not installed."""
+    """Run the installed Redis on a free port during the block.
+
+    Raises `NotAvailable` if it is not installed.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         quiet = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]

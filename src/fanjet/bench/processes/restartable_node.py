@@ -33,7 +33,10 @@ def node_settings(port: int, drain_time: float, **overrides: Any) -> Settings:
 
 
 class RestartableNode:
-    """A process on a port of 127.0.0.1 that can be restarted with the same arguments. Its output is kept."""
+    """A process on a port of 127.0.0.1 that can be restarted with the same arguments.
+
+    Its output is kept.
+    """
 
     def __init__(self, arguments: list[str], port: int, folder: Path) -> None:
         self.address: Address = ("127.0.0.1", port)
@@ -51,7 +54,10 @@ class RestartableNode:
         return cls(shlex.split(filled.replace("{python}", sys.executable)), port, folder)
 
     async def start(self) -> None:
-        """Start the process and wait until it listens. Raises `BenchError` when it does not."""
+        """Start the process and wait until it listens.
+
+        Raises `BenchError` when it does not.
+        """
         with self._log.open("ab") as log:
             try:
                 process = self._process = await asyncio.create_subprocess_exec(

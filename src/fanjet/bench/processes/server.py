@@ -52,7 +52,9 @@ class Spawned:
     async def running(
         self, cpus: frozenset[int], *, encrypted: bool = False, overrides: Mapping[str, Any] = NO_OVERRIDES
     ) -> AsyncIterator[RunningServer]:
-        """Start it on `cpus` and stop it after the block. Raises `BenchError` when it does not listen.
+        """Start it on `cpus` and stop it after the block.
+
+        Raises `BenchError` when it does not listen.
 
         `overrides` are settings at the top level, over those that all scenarios have.
         """

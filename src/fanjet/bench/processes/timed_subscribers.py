@@ -47,7 +47,10 @@ class TimedSubscribers:
         self._process.stdin.write(name.encode() + b"\n")
 
     async def finish(self) -> dict[str, Latencies]:
-        """End the process and return latencies by phase. Raises `BenchError` when it has failed."""
+        """End the process and return latencies by phase.
+
+        Raises `BenchError` when it has failed.
+        """
         output, errors = await asyncio.wait_for(self._process.communicate(b""), TIMEOUT)
         if self._process.returncode != 0:
             raise BenchError(f"the clients that are timed failed: {errors.decode().splitlines()[-1]}")

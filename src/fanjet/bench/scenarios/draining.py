@@ -1,4 +1,7 @@
-"""Scenarios: restarts under load. Clients are drained gradually, reconnect elsewhere and recover."""
+"""Scenarios: restarts under load.
+
+Clients are drained gradually, reconnect elsewhere and recover.
+"""
 
 import asyncio
 import contextlib
@@ -46,7 +49,10 @@ class Publisher:
         self._connection: ApiConnection | None = None
 
     async def run(self) -> None:
-        """Publish until cancelled. A publish whose connection fails may or may not have succeeded."""
+        """Publish until cancelled.
+
+        A publish whose connection fails may or may not have succeeded.
+        """
         clock = asyncio.get_running_loop().time
         due = clock()
         for channel in itertools.cycle(self._channels):

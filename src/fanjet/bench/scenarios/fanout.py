@@ -86,7 +86,10 @@ def delivery_figures(meter: Meter, delivered: int, latencies: Latencies) -> list
 
 
 def _writes_figure(meter: Meter, delivered: int) -> Figure:
-    """Return the writes per message: below 1 if a busy server batches messages. Datagrams are not counted."""
+    """Return the writes per message: below 1 if a busy server batches messages.
+
+    Datagrams are not counted.
+    """
     return Figure("writes per message", meter.writes / max(1, delivered), Unit.TIMES)
 
 

@@ -28,7 +28,10 @@ class ClosedLoop(abc.ABC):
         self._next()
 
     async def stop(self) -> None:
-        """Wait for the outstanding operation. Raises `BenchError` if one failed or timed out."""
+        """Wait for the outstanding operation.
+
+        Raises `BenchError` if one failed or timed out.
+        """
         self._running = False
         try:
             await asyncio.wait_for(self._stopped, TIMEOUT)

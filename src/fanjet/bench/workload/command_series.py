@@ -19,8 +19,10 @@ class CommandSeries:
     def __init__(
         self, transport: asyncio.Transport, frames: Sequence[bytes], commands: int, *, frames_in_flight: int
     ) -> None:
-        """`commands`: the number of commands in all frames. `frames_in_flight` frames are sent at first, then one
-        for each reply."""
+        """`commands`: the number of commands in all frames.
+
+        `frames_in_flight` frames are sent at first, then one for each reply.
+        """
         self._transport = transport
         self._frames = iter(frames)
         self._missing = commands

@@ -22,7 +22,10 @@ class ApiPool:
         self._error: BenchError | None = None
 
     def request(self, path: bytes, body: bytes) -> bool:
-        """Send a request if a connection is idle; return whether it was sent. Raises an earlier request's error."""
+        """Send a request if a connection is idle; return whether it was sent.
+
+        Raises an earlier request's error.
+        """
         if self._error is not None:
             raise self._error
         if not self._idle:
@@ -47,7 +50,9 @@ class ApiPool:
 
 
 async def run_at_rate(rate: float, seconds: float, action: Callable[[], bool]) -> int:
-    """Run `action` `rate` times a second; it returns False if it could not run now. Returns the number of runs.
+    """Run `action` `rate` times a second; it returns False if it could not run now.
+
+    Returns the number of runs.
 
     Missed runs are only caught up with in part: bursts after a delay would be cheaper to serve than a steady rate.
     """

@@ -40,8 +40,10 @@ log = get_logger(__name__)
 
 
 async def authenticate(session: SessionInterface, request: ConnectRequest) -> Credentials:
-    """Return the connection's credentials and server-side subscriptions. Raises `ReplyError` and `Disconnected` as 01
-    §6.1."""
+    """Return the connection's credentials and server-side subscriptions.
+
+    Raises `ReplyError` and `Disconnected` as 01 §6.1.
+    """
     context = session.context
     config = context.config
     answer = None
@@ -119,8 +121,10 @@ def _from_answer(context: ClientContext, answer: ConnectAnswer) -> Credentials:
 
 
 def _granted(context: ClientContext, grants: Mapping[str, Grant]) -> dict[str, SubscriptionOptions]:
-    """Options of the channels that the application grants. Raises error 102 for an unknown namespace, then 100 for
-    unreadable payloads in any of them or invalid filters."""
+    """Options of the channels that the application grants.
+
+    Raises error 102 for an unknown namespace, then 100 for unreadable payloads in any of them or invalid filters.
+    """
     resolve = context.node.namespaces.resolve
     streams = [channel for channel in grants if _is_stream(context, channel) and channel]
     for channel, grant in grants.items():
@@ -139,7 +143,10 @@ def _granted(context: ClientContext, grants: Mapping[str, Grant]) -> dict[str, S
 def _token_subscriptions(
     context: ClientContext, entries: Mapping[str, ServerSubscription]
 ) -> dict[str, SubscriptionOptions]:
-    """Options of a token's channels. Raises error 102 for an unknown namespace, 100 for an invalid filter."""
+    """Options of a token's channels.
+
+    Raises error 102 for an unknown namespace, 100 for an invalid filter.
+    """
     resolve = context.node.namespaces.resolve
     subscriptions = {}
     for channel, entry in entries.items():

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def replace_capabilities(session: SessionInterface, capabilities: Sequence[Capability]) -> None:
-    """Set the capabilities of a new token, possibly none. Subscriptions that only the old ones allowed end."""
+    """Set the capabilities of a new token, possibly none.
+
+    Subscriptions that only the old ones allowed end.
+    """
     if not session.capabilities and not capabilities:
         return
     session.capabilities = capabilities

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 async def connect(session: SessionInterface, command_id: int, request: ConnectRequest) -> None:
-    """Authenticate, make the server-side subscriptions, reply. An error reply leaves the connection unusable."""
+    """Authenticate, make the server-side subscriptions, reply.
+
+    An error reply leaves the connection unusable.
+    """
     if session.state is not CONNECTING:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     if request.headers:

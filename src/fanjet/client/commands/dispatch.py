@@ -1,4 +1,7 @@
-"""Maps a command to its operation (01 §4.1). A new command is a row, a branch and a module of its own."""
+"""Maps a command to its operation (01 §4.1).
+
+A new command is a row, a branch and a module of its own.
+"""
 
 from __future__ import annotations
 

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 
 def decides_subscription(resolved: Resolved) -> bool:
-    """Whether the application authorizes subscriptions without token. It does not for channels that name their
-    users."""
+    """Whether the application authorizes subscriptions without token.
+
+    It does not for channels that name their users.
+    """
     options = resolved.options
     proxied = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
     return proxied and not resolved.is_user_limited

@@ -73,8 +73,10 @@ def _check_data(session: SessionInterface, request: PublishRequest, resolved: Re
 def _authorize_publish(
     session: SessionInterface, resolved: Resolved, subscription: Subscription | None
 ) -> PublishGrant:
-    """Return the client's publish options for the channel. They are cached on a subscription that permits publishing,
-    if the data format is not restricted. Raises error 103."""
+    """Return the client's publish options for the channel.
+
+    They are cached on a subscription that permits publishing, if the data format is not restricted. Raises error 103.
+    """
     if not may_publish(
         resolved,
         session,

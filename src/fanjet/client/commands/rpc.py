@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 async def rpc(session: SessionInterface, command_id: int, request: RPCRequest) -> None:
-    """Answer the built-in ping method; pass other methods to the application. Raises error 108 when no RPC is
-    configured, 104 for an unknown method."""
+    """Answer the built-in ping method; pass other methods to the application.
+
+    Raises error 108 when no RPC is configured, 104 for an unknown method.
+    """
     ping_method = session.context.settings.rpc_ping_method
     events = session.context.events
     if ping_method is not None and request.method == ping_method:

@@ -17,8 +17,10 @@ log = get_logger(__name__)
 
 
 async def send(session: SessionInterface, command_id: int, request: SendRequest) -> None:
-    """Pass on the message; there is no reply, not even an error. Without a handler of messages, the connection ends
-    with 3508."""
+    """Pass on the message; there is no reply, not even an error.
+
+    Without a handler of messages, the connection ends with 3508.
+    """
     events = session.context.events
     if not events.takes_messages:
         raise Disconnected(DISCONNECT_NOT_AVAILABLE)

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 
 async def sub_refresh(session: SessionInterface, command_id: int, request: SubRefreshRequest) -> None:
-    """Verify the token and set the subscription's expiry. Without a channel in the request, the token names it (01 FIX
-    13)."""
+    """Verify the token and set the subscription's expiry.
+
+    Without a channel in the request, the token names it (01 FIX 13).
+    """
     channel = request.channel or await _channel_of_token(session, request)
     subscription = session.subscriptions.get(channel)
     if subscription is None or not subscription.active:
@@ -107,7 +109,10 @@ def _apply_token(session: SessionInterface, subscription: Subscription, token: S
 
 
 async def _channel_of_token(session: SessionInterface, request: SubRefreshRequest) -> str:
-    """Return the token's channel, if this connection is subscribed to it. Raises `Disconnected` 3501."""
+    """Return the token's channel, if this connection is subscribed to it.
+
+    Raises `Disconnected` 3501.
+    """
     if not request.token or request.type:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     token: SubscriptionToken | TokenExpired

@@ -146,7 +146,10 @@ async def _run_attempt(
     *,
     stream: SubscriptionStream | None = None,
 ) -> None:
-    """Prepare the attempt, reply, activate it and publish the join. `registering`: see `SubscribeAttempt.prepare`."""
+    """Prepare the attempt, reply, activate it and publish the join.
+
+    `registering`: see `SubscribeAttempt.prepare`.
+    """
     try:
         await attempt.prepare(registering)
         session.reply(command_id, attempt.complete(), attempt.subscription.channel)
@@ -267,7 +270,10 @@ async def _verify(session: SessionInterface, request: SubscribeRequest) -> Subsc
 
 
 def _params(request: SubscribeRequest, options: SubscriptionOptions) -> SubscribeParams:
-    """Read recovery position and options. Raises error 107 for a filter that is not allowed or invalid."""
+    """Read recovery position and options.
+
+    Raises error 107 for a filter that is not allowed or invalid.
+    """
     tags_filter = None
     if request.tf is not None:
         if not options.allow_tags_filter:

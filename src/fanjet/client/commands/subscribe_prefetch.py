@@ -38,8 +38,10 @@ def waits_for_broker(session: SessionInterface, waiting: Command) -> bool:
 
 
 def prefetch(session: SessionInterface, commands: Commands, limit: int = MAX_COMMANDS) -> tuple[Commands, int]:
-    """Prefetch the channels of subscribes up to the first other command. Returns all the commands, and how many more
-    may be prefetched behind them: 0 unless all of these were subscribes."""
+    """Prefetch the channels of subscribes up to the first other command.
+
+    Returns all the commands, and how many more may be prefetched behind them: 0 unless all of these were subscribes.
+    """
     read: list[tuple[Command, int]] = []
     channels: list[str] = []
     try:
@@ -70,13 +72,19 @@ def prefetch_frame(session: SessionInterface, frame: bytes, limit: int) -> tuple
 
 
 def _failing() -> Commands:
-    """Raise the decoding error when its turn comes. A stored exception would hold the session through its frames."""
+    """Raise the decoding error when its turn comes.
+
+    A stored exception would hold the session through its frames.
+    """
     raise MalformedFrame
     yield
 
 
 def _is_permitted(session: SessionInterface, request: SubscribeRequest) -> bool:
-    """Whether the subscribe will probably be accepted. Decisions by token or by the application are not predicted."""
+    """Whether the subscribe will probably be accepted.
+
+    Decisions by token or by the application are not predicted.
+    """
     context = session.context
     limit = context.settings.channel_max_length
     channel = request.channel

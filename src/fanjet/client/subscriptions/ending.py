@@ -22,8 +22,9 @@ ATTEMPT_TIMEOUT = 5.0
 
 
 async def unsubscribe(session: SessionInterface, channel: str) -> None:
-    """End a subscription, if there is one; waits for an attempt under way. Raises `Disconnected` 3004 when that takes
-    too long, after closing the connection with it.
+    """End a subscription, if there is one; waits for an attempt under way.
+
+    Raises `Disconnected` 3004 when that takes too long, after closing the connection with it.
     """
     subscription = await wait_for_attempt(session, channel)
     if subscription is not None:
@@ -53,7 +54,10 @@ async def end_and_push(session: SessionInterface, subscription: Subscription, re
 
 
 def end_all(session: SessionInterface) -> None:
-    """End every active subscription of a closed connection. Attempts under way roll themselves back."""
+    """End every active subscription of a closed connection.
+
+    Attempts under way roll themselves back.
+    """
     subscriptions = [one for one in session.subscriptions.values() if one.active]
     session.subscriptions = {}
     node = session.context.node
@@ -73,7 +77,10 @@ def needs_cleanup(subscription: Subscription) -> bool:
 
 
 async def clean_up(session: SessionInterface, subscription: Subscription) -> None:
-    """Remove presence and publish the leave. Failures of the engine are logged: the subscription ends all the same."""
+    """Remove presence and publish the leave.
+
+    Failures of the engine are logged: the subscription ends all the same.
+    """
     if subscription.options.presence:
         await remove_presence(session, subscription)
     if subscription.options.join_leave:

@@ -27,8 +27,10 @@ log = get_logger(__name__)
 
 
 def start(session: SessionInterface, now: float) -> None:
-    """Run the periodic work, unless the previous run is under way. Without subscriptions that need it, it is not
-    scheduled again."""
+    """Run the periodic work, unless the previous run is under way.
+
+    Without subscriptions that need it, it is not scheduled again.
+    """
     if not any(one.needs_periodic for one in session.subscriptions.values()):
         session.deadlines.periodic = inf
         return

@@ -26,7 +26,10 @@ def invalid_server_filter(channel: str, reason: InvalidFilter) -> ReplyError:
 
 
 def read_server_filter(channel: str, node: FilterNode | None) -> TagsFilter | None:
-    """Parse a token's filter, None without one. Raises error 100 for an invalid filter."""
+    """Parse a token's filter, None without one.
+
+    Raises error 100 for an invalid filter.
+    """
     try:
         return None if node is None else TagsFilter(node)
     except InvalidFilter as error:

@@ -70,8 +70,11 @@ async def subscribe(
 
 
 async def _release(session: SessionInterface, channel: str) -> Subscription | None:
-    """Remove and return a subscription that is to be replaced. No leave is published, since it is made again at once
-    (05 Q1). Raises `Disconnected` when an attempt under way does not end."""
+    """Remove and return a subscription that is to be replaced.
+
+    No leave is published, since it is made again at once (05 Q1). Raises `Disconnected` when an attempt under way does
+    not end.
+    """
     old = await wait_for_attempt(session, channel)
     if old is not None:
         old.active = False
@@ -81,8 +84,10 @@ async def _release(session: SessionInterface, channel: str) -> Subscription | No
 
 
 async def _drop_presence(session: SessionInterface, old: Subscription | None, options: SubscriptionOptions) -> None:
-    """Remove a presence entry that the new options do not include. Raises `Disconnected` when the connection ends
-    meanwhile."""
+    """Remove a presence entry that the new options do not include.
+
+    Raises `Disconnected` when the connection ends meanwhile.
+    """
     if old is None or options.presence or not old.options.presence:
         return
     await remove_presence(session, old)
@@ -91,8 +96,10 @@ async def _drop_presence(session: SessionInterface, old: Subscription | None, op
 
 
 def _push(session: SessionInterface, channel: str, result: SubscribeResult) -> bool:
-    """Push `subscribe`. False when the connection needs JSON and the data is not: the subscription stays, but no join
-    is published."""
+    """Push `subscribe`.
+
+    False when the connection needs JSON and the data is not: the subscription stays, but no join is published.
+    """
     push = SubscribePush(result.recoverable, result.epoch, result.offset, result.positioned, result.data)
     try:
         session.push(channel, push)

@@ -44,8 +44,9 @@ class SubscriptionOwner(NodeSession, Protocol):
 
 
 class Subscription(Subscriber, kw_only=True):
-    """A subscription from its reservation to its end. Every attempt is a separate object, so that a late completion
-    cannot affect a newer attempt (01 §14).
+    """A subscription from its reservation to its end.
+
+    Every attempt is a separate object, so that a late completion cannot affect a newer attempt (01 §14).
 
     `active` is False until the reply is in the outbox. `expire_at` is in Unix seconds, 0 for never. `publish_grant` is
     set by the first publication, `settled` only while a task waits for the attempt to end, `stream` where the

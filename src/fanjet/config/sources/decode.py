@@ -46,7 +46,10 @@ def type_name(value: object) -> str:
 
 
 def decode_group(group: Group, raw: object, rules: Rules) -> Sparse:
-    """Decode an object with all below it, passing over unknown keys. Raises MisfitError with the path inside `raw`."""
+    """Decode an object with all below it, passing over unknown keys.
+
+    Raises MisfitError with the path inside `raw`.
+    """
     if not isinstance(raw, dict):
         raise MisfitError(f"expected an object, got {type_name(raw)}")
     values: Sparse = {}
@@ -82,7 +85,10 @@ def decode_key(key: Key, raw: object, rules: Rules) -> object:
 
 
 def is_zero(value: object) -> bool:
-    """Whether a decoded value is the zero of its type, which a default replaces. Lists and maps never are."""
+    """Whether a decoded value is the zero of its type, which a default replaces.
+
+    Lists and maps never are.
+    """
     return not isinstance(value, list | dict) and not value
 
 

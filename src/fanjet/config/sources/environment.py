@@ -41,7 +41,10 @@ class Environment:
         return next(((name, self.variables[name]) for name in names if self.variables.get(name)), None)
 
     def apply(self, group: Group, values: Sparse, skip: Collection[Path]) -> None:
-        """Overlay `values` with all variables but those of the keys in `skip`. Raises ConfigError."""
+        """Overlay `values` with all variables but those of the keys in `skip`.
+
+        Raises ConfigError.
+        """
         for path, key in group.walk():
             found = self.lookup(path)
             if found is not None and path not in skip:

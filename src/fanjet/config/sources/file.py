@@ -23,7 +23,10 @@ class FileTree:
 
 
 def read_file(path: str) -> FileTree:
-    """Read a JSON, YAML or TOML file; one that cannot be opened counts as not found. Raises ConfigError."""
+    """Read a JSON, YAML or TOML file; one that cannot be opened counts as not found.
+
+    Raises ConfigError.
+    """
     parse = _parser_for(path)
     try:
         content = FilePath(path).read_bytes()

@@ -66,7 +66,10 @@ FLAGS: tuple[Flag, ...] = (
 
 
 def apply_flags(group: Group, flags: Mapping[str, str], values: Sparse, rules: Rules) -> set[Path]:
-    """Set the keys whose flags were given, zeros included, and return their paths. Raises ConfigError."""
+    """Set the keys whose flags were given, zeros included, and return their paths.
+
+    Raises ConfigError.
+    """
     paths: set[Path] = set()
     for name, text in flags.items():
         path = tuple(name.split("."))

@@ -10,7 +10,10 @@ _REFERENCE = re.compile(r"\$\{((?:CENTRIFUGO|FANJET)_VAR_[^}]+)\}")
 
 
 def expand_references(values: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """Return `values` with every reference replaced. Raises MisfitError for a variable that does not exist."""
+    """Return `values` with every reference replaced.
+
+    Raises MisfitError for a variable that does not exist.
+    """
 
     def replace(match: re.Match[str]) -> str:
         name = match[1]

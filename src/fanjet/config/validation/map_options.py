@@ -1,4 +1,7 @@
-"""Options of map channels (04 §6.3, rules 17, 18, 24-35). Those about modes hold for every namespace with a mode."""
+"""Options of map channels (04 §6.3, rules 17, 18, 24-35).
+
+Those about modes hold for every namespace with a mode.
+"""
 
 from collections.abc import Iterator
 

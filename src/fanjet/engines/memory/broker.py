@@ -127,7 +127,10 @@ class MemoryBroker:
         reverse: bool = False,
         meta_ttl: int = 0,
     ) -> History:
-        """See `Broker.history`. Reading creates the stream, so that the first subscriber gets an epoch."""
+        """See `Broker.history`.
+
+        Reading creates the stream, so that the first subscriber gets an epoch.
+        """
         stream = self._touch(channel, int(self._clock() * 1000), meta_ttl)
         self._expiry.watch(channel, stream)
         return History(stream.read(since, limit, reverse=reverse), stream.position)
@@ -160,7 +163,10 @@ class MemoryBroker:
         del self._streams[channel]
 
     def _touch(self, channel: str, now: int, meta_ttl: int) -> Stream:
-        """Get or create the channel's stream and extend its lifetime. The caller adds it to the expiry queue."""
+        """Get or create the channel's stream and extend its lifetime.
+
+        The caller adds it to the expiry queue.
+        """
         stream = self._streams.get(channel)
         if stream is None:
             stream = self._streams[channel] = Stream()

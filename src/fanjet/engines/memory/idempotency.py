@@ -8,7 +8,9 @@ RESULT_TTL_MS: Final = 300_000
 
 
 class IdempotencyCache:
-    """Stream positions by channel and key. A repeated publish does not extend their lifetime.
+    """Stream positions by channel and key.
+
+    A repeated publish does not extend their lifetime.
 
     All entries have the same lifetime and a dict keeps insertion order, so the oldest come first without a queue.
     """

@@ -4,7 +4,10 @@ from fanjet.protocol.publication import ClientInfo
 
 
 class MemoryPresenceManager:
-    """Presence in this process. Entries never expire: a connection removes its entries when it ends."""
+    """Presence in this process.
+
+    Entries never expire: a connection removes its entries when it ends.
+    """
 
     def __init__(self) -> None:
         self._channels: dict[str, dict[str, ClientInfo]] = {}
@@ -29,7 +32,10 @@ class MemoryPresenceManager:
             del self._channels[channel]
 
     async def presence(self, channel: str) -> dict[str, ClientInfo]:
-        """See `PresenceManager.presence`. Returns a copy, which later changes do not affect."""
+        """See `PresenceManager.presence`.
+
+        Returns a copy, which later changes do not affect.
+        """
         return dict(self._channels.get(channel, ()))
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""The stream of a channel: publications, position and expiry (07 §2.1, §3). Uses no clock."""
+"""The stream of a channel: publications, position and expiry (07 §2.1, §3).
+
+Uses no clock.
+"""
 
 from collections import deque
 from itertools import islice

@@ -64,7 +64,10 @@ class Worker(Protocol):
 
 
 class Engine:
-    """Executes calls and appends the resulting events to the journal. Nothing here waits."""
+    """Executes calls and appends the resulting events to the journal.
+
+    Nothing here waits.
+    """
 
     def __init__(self, *, pipe_prefix: str, history_meta_ttl: int) -> None:
         """`pipe_prefix`: see `JournalServer`."""
@@ -103,7 +106,10 @@ class Engine:
         return self._journal.descriptor
 
     def flush(self) -> bool:
-        """Append the events of the executed calls to the journal. False: it is busy, and no reply may be sent yet."""
+        """Append the events of the executed calls to the journal.
+
+        False: it is busy, and no reply may be sent yet.
+        """
         journal = self._journal
         if not journal.has_pending:
             return True
@@ -124,7 +130,10 @@ class Engine:
             worker.drop("the engine has ended")
 
     def execute(self, worker: Worker, call: Call) -> Reply | None:
-        """Execute a call; None: it is done and has no other reply. Raises `Busy`: try again later."""
+        """Execute a call; None: it is done and has no other reply.
+
+        Raises `Busy`: try again later.
+        """
         if worker.hello is None and not isinstance(call, messages.Hello):
             return Refused("no introduction")
         try:

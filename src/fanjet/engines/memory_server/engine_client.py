@@ -101,7 +101,10 @@ class EngineClient:
             await asyncio.gather(self._running, return_exceptions=True)
 
     def call(self, message: Call) -> Awaitable[Any]:
-        """Send a call; the result is its reply. Raises `EngineUnavailable`, here or when awaited."""
+        """Send a call; the result is its reply.
+
+        Raises `EngineUnavailable`, here or when awaited.
+        """
         connection = self._connection
         return connection.call(message) if connection is not None else self._call_later(message)
 
@@ -227,7 +230,10 @@ class EngineClient:
         await connection.wait_closed()
 
     async def _serve(self, connection: EngineConnection) -> None:
-        """Use a connection until it is lost. Raises `EngineUnavailable` if it is lost before it could be used."""
+        """Use a connection until it is lost.
+
+        Raises `EngineUnavailable` if it is lost before it could be used.
+        """
         try:
             await self._restore_presence(connection)
             self._connection, self.journal = connection, self._journal_client

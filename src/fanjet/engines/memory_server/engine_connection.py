@@ -51,8 +51,9 @@ class ConnectionHandler(Protocol):
 
 
 class EngineConnection(asyncio.Protocol):
-    """The calls of one event loop turn are sent with one write. Replies come in the same order, each after the events
-    that precede it.
+    """The calls of one event loop turn are sent with one write.
+
+    Replies come in the same order, each after the events that precede it.
 
     When nothing is received for a while, it sends a ping. When that has no reply in time, or the connection breaks,
     every pending call fails with `ConnectionLost`, and `lost` is done.
@@ -84,8 +85,10 @@ class EngineConnection(asyncio.Protocol):
         self._closed = asyncio.Event()
 
     def call(self, message: Call) -> asyncio.Future[Any]:
-        """Send a call; the result is its reply, an empty `Published` for `Done`. Raises `EngineUnavailable`, here or
-        when awaited."""
+        """Send a call; the result is its reply, an empty `Published` for `Done`.
+
+        Raises `EngineUnavailable`, here or when awaited.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
         self._submit(message, MAX_FRAME // 2, future, "")
         return future

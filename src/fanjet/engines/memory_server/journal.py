@@ -53,7 +53,10 @@ _PENDING_POSITION: Final = 5
 
 
 class Busy(Exception):  # noqa: N818 (a state, not an error)
-    """Another process holds the lock for too long, or the engine has to read first. Try again later."""
+    """Another process holds the lock for too long, or the engine has to read first.
+
+    Try again later.
+    """
 
 
 class Overrun(Exception):  # noqa: N818 (the term for ring buffers)
@@ -61,7 +64,10 @@ class Overrun(Exception):  # noqa: N818 (the term for ring buffers)
 
 
 class Journal:
-    """The ring buffer with its reader and offset tables. Positions count bytes since the creation."""
+    """The ring buffer with its reader and offset tables.
+
+    Positions count bytes since the creation.
+    """
 
     def __init__(self, descriptor: int) -> None:
         """`descriptor`: of the shared memory; it is closed with the journal."""
@@ -107,8 +113,11 @@ class Journal:
         return self._words[_END]
 
     def exchange(self, position: int | None, data: bytes) -> tuple[bytes, int]:
-        """Append `data`, `MAX_APPEND` bytes at most. Returns the records that others have appended since `position`
-        (none if that is None), and the position after `data`. Raises `Busy` and `Overrun`, having appended nothing."""
+        """Append `data`, `MAX_APPEND` bytes at most.
+
+        Returns the records that others have appended since `position` (none if that is None), and the position after
+        `data`. Raises `Busy` and `Overrun`, having appended nothing.
+        """
         try:
             flock(self._lock, _LOCK)
         except BlockingIOError:
@@ -162,8 +171,10 @@ class Journal:
         opened: Iterable[tuple[OffsetSlot, int]] = (),
         closed: Iterable[OffsetSlot] = (),
     ) -> tuple[bytes, int]:
-        """See `exchange`; records before the first one to store may be left out. Opens slots with the newest offsets of
-        their streams, and closes others."""
+        """See `exchange`; records before the first one to store may be left out.
+
+        Opens slots with the newest offsets of their streams, and closes others.
+        """
         try:
             flock(self._lock, _LOCK)
         except BlockingIOError:
@@ -197,7 +208,10 @@ class Journal:
         raise Busy
 
     def _recover(self) -> None:
-        """A process has died while it assigned an offset. Take the offset back, unless its record was completed."""
+        """A process has died while it assigned an offset.
+
+        Take the offset back, unless its record was completed.
+        """
         words = self._words
         if words[_END] == words[_PENDING_POSITION]:
             self.offsets.words[(words[_PENDING_SLOT] - 1) * OFFSET_SLOT_WORDS + OFFSET] = words[_PENDING_OFFSET] - 1

@@ -59,8 +59,11 @@ class JournalClient:
         on_gap: Callable[[str], None],
         on_publication_pending: Callable[[], None],
     ) -> None:
-        """`on_events` gets up to `SLICE_CHECK` events. `on_gap`: events have been missed. `on_publication_pending`: an
-        event of this worker will be delivered with this turn. Raises `EngineUnavailable`."""
+        """`on_events` gets up to `SLICE_CHECK` events.
+
+        `on_gap`: events have been missed. `on_publication_pending`: an event of this worker will be delivered with this
+        turn. Raises `EngineUnavailable`.
+        """
         self._loop = asyncio.get_running_loop()
         self._journal = journal
         self._slot = reader_slot.number
@@ -247,7 +250,10 @@ class JournalClient:
                 raise EngineUnavailable("the engine, or another worker, takes too long with the journal")
 
     def _exchange(self) -> bool:
-        """Append the buffered events, and read the records before them. False: the journal is busy."""
+        """Append the buffered events, and read the records before them.
+
+        False: the journal is busy.
+        """
         data = encode_record(self._pending) if self._pending else b""
         position, undelivered_bytes = self._position, self._undelivered_bytes
         try:

@@ -26,13 +26,19 @@ _EVENTS_AT: Final = 5
 
 
 def encode_record(encoded: Sequence[bytes], *, store: bool = False) -> bytes:
-    """A record of one or more encoded events. `store`: the engine has to store some of them."""
+    """A record of one or more encoded events.
+
+    `store`: the engine has to store some of them.
+    """
     events = b"".join(encoded)
     return _HEAD.pack(HEAD_SIZE - _LENGTH + len(events), store, _ARRAY_32, len(encoded)) + events
 
 
 def decode_records(records: bytes, limit: int) -> Iterator[Sequence[Event]]:
-    """Batches of up to `limit` events; records are decoded lazily. Raises `msgspec.MsgspecError`."""
+    """Batches of up to `limit` events; records are decoded lazily.
+
+    Raises `msgspec.MsgspecError`.
+    """
     begin, end = 0, len(records)
     events: list[Event] = []
     while begin < end:
@@ -47,7 +53,10 @@ def decode_records(records: bytes, limit: int) -> Iterator[Sequence[Event]]:
 
 
 def decode_records_to_store(records: bytes) -> Iterator[Event]:
-    """The events of records that the engine has to store. Raises `msgspec.MsgspecError`."""
+    """The events of records that the engine has to store.
+
+    Raises `msgspec.MsgspecError`.
+    """
     begin, end = 0, len(records)
     while begin < end:
         next_begin = begin + _LENGTH + int.from_bytes(records[begin : begin + _LENGTH], "big")

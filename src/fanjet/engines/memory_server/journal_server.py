@@ -28,7 +28,10 @@ class JournalServer:
     """Events are buffered until `flush` has appended them; no reply to a later call may be sent before."""
 
     def __init__(self, pipe_prefix: str, store: Callable[[Published], None]) -> None:
-        """`pipe_prefix`: the prefix of the paths of all wakeup pipes. `store` stores a publication of a worker."""
+        """`pipe_prefix`: the prefix of the paths of all wakeup pipes.
+
+        `store` stores a publication of a worker.
+        """
         self._journal = Journal.create()
         self._position = 0
         self._store = store
@@ -95,14 +98,19 @@ class JournalServer:
         self._slots_to_open[slot] = offset
 
     def close_slot(self, slot: OffsetSlot) -> None:
-        """Let no worker assign offsets any more, and store what they have published. Raises as `sync`."""
+        """Let no worker assign offsets any more, and store what they have published.
+
+        Raises as `sync`.
+        """
         self._slots_to_open.pop(slot, None)
         if slot.is_open:
             self._exchange(b"", closed=(slot,))
 
     def sync(self) -> bool:
-        """Store all that workers have published; whether there was anything. Raises `Busy`, and `Overrun` or
-        `StoreFailed` if a publication is lost."""
+        """Store all that workers have published; whether there was anything.
+
+        Raises `Busy`, and `Overrun` or `StoreFailed` if a publication is lost.
+        """
         return self._exchange(b"")
 
     def _exchange(
@@ -128,7 +136,10 @@ class JournalServer:
         return len(self._events)
 
     def add_reader(self) -> ReaderSlot | None:
-        """Register a reader and create its wakeup pipe; None if there are too many. Raises `OSError`."""
+        """Register a reader and create its wakeup pipe; None if there are too many.
+
+        Raises `OSError`.
+        """
         number = self._journal.readers.allocate(next(self._generations), self._journal.approximate_end)
         if number is None:
             return None

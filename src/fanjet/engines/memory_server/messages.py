@@ -22,8 +22,10 @@ VERSION: Final = 5
 
 
 class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
-    """The first call, with the id of the node. Reply: `ReaderSlot`. `last_will`: the control message that the other
-    nodes get when this worker disconnects, if any."""
+    """The first call, with the id of the node.
+
+    Reply: `ReaderSlot`. `last_will`: the control message that the other nodes get when this worker disconnects, if any.
+    """
 
     version: int
     node: str

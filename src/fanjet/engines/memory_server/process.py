@@ -22,8 +22,10 @@ BACKLOG: Final = 128
 
 
 async def serve(listening: socket.socket, config: Config) -> None:
-    """Serve workers on a bound Unix socket until cancelled. Its file stays. The wakeup pipes of workers are beside
-    it."""
+    """Serve workers on a bound Unix socket until cancelled.
+
+    Its file stays. The wakeup pipes of workers are beside it.
+    """
     engine = Engine(pipe_prefix=f"{listening.getsockname()}.", history_meta_ttl=int(config.channel.history_meta_ttl))
     await engine.start()
     loop = asyncio.get_running_loop()

@@ -35,7 +35,9 @@ _EPOCH_TAG: Final = "__centrifugo_epoch"
 
 
 class NatsBroker:
-    """Delivers publications, joins and leaves. History calls raise `HistoryNotAvailable`.
+    """Delivers publications, joins and leaves.
+
+    History calls raise `HistoryNotAvailable`.
 
     With wildcards a channel may be a pattern: its subscribers get the publications of all matching channels, each with
     the name of its channel. In raw mode publications always carry the subject.
@@ -57,7 +59,10 @@ class NatsBroker:
         )
 
     def set_on_restored(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when messages arrive again after a loss. Useful only with a history in another broker."""
+        """Call `callback` when messages arrive again after a loss.
+
+        Useful only with a history in another broker.
+        """
         self._connection.on_restored = callback
 
     @property
@@ -79,7 +84,10 @@ class NatsBroker:
         await self._connection.close()
 
     async def subscribe(self, channel: str) -> None:
-        """See `Broker.subscribe`. Raises error 107 for a pattern where wildcards are not allowed."""
+        """See `Broker.subscribe`.
+
+        Raises error 107 for a pattern where wildcards are not allowed.
+        """
         if has_wildcard(channel) and not self._allow_wildcards:
             raise ReplyError(ERROR_BAD_REQUEST)
         receive = self._receive_raw if self.is_raw else self._receive
@@ -94,8 +102,10 @@ class NatsBroker:
         await self._connection.unsubscribe(self._subjects.subject(channel))
 
     async def publish(self, channel: str, data: bytes, options: PublishOptions) -> Published:
-        """See `Broker.publish`. Supports no history, idempotency keys or versions. Raises error 107 for a
-        pattern."""
+        """See `Broker.publish`.
+
+        Supports no history, idempotency keys or versions. Raises error 107 for a pattern.
+        """
         if has_wildcard(channel):
             raise ReplyError(ERROR_BAD_REQUEST)
         if self.is_raw:
@@ -109,8 +119,10 @@ class NatsBroker:
         return _DONE
 
     async def deliver(self, channel: str, data: bytes, options: PublishOptions, position: StreamPosition) -> None:
-        """Deliver a publication that is already in a stream at `position`. Does nothing in raw mode, whose messages
-        have no position."""
+        """Deliver a publication that is already in a stream at `position`.
+
+        Does nothing in raw mode, whose messages have no position.
+        """
         if self.is_raw:
             return
         record = publication_record(data, options, 0)

@@ -39,8 +39,10 @@ PROBE: Final = b"probe"
 
 
 class SubscriptionHandler(NamedTuple):
-    """Callbacks of a subscription. A persistent one is kept when the server denies it, and retried with every new
-    connection."""
+    """Callbacks of a subscription.
+
+    A persistent one is kept when the server denies it, and retried with every new connection.
+    """
 
     receive: Receive
     on_denied: Callable[[], None]
@@ -84,7 +86,10 @@ class NatsConnection:
         self._background_tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Connect on the first call; further ones share the connection. Raises `EngineUnavailable`, `TLSError`."""
+        """Connect on the first call; further ones share the connection.
+
+        Raises `EngineUnavailable`, `TLSError`.
+        """
         self._users += 1
         if self._users > 1:
             return
@@ -176,7 +181,10 @@ class NatsConnection:
         return self._client.is_closed
 
     async def probe(self) -> bool:
-        """Publish a message to the node's own subject. Returns whether the client accepted it."""
+        """Publish a message to the node's own subject.
+
+        Returns whether the client accepted it.
+        """
         try:
             await self.publish(self.subjects.own, PROBE)
         except EngineUnavailable:

@@ -23,8 +23,10 @@ class NatsController:
 
     @property
     def outage(self) -> str:
-        """See `RemoteEngine`. Also set while the server denies the subscription to control messages, which is retried
-        with every connection."""
+        """See `RemoteEngine`.
+
+        Also set while the server denies the subscription to control messages, which is retried with every connection.
+        """
         return self._connection.outage or ("" if self._is_permitted else "control messages of NATS")
 
     @property

@@ -22,7 +22,10 @@ class ProbedConnection(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the connection is closed. When it closes, `Heartbeat.wake` is to be called."""
+        """Whether the connection is closed.
+
+        When it closes, `Heartbeat.wake` is to be called.
+        """
 
     async def probe(self) -> bool:
         """Send a message that comes back to this node. Returns whether it was sent."""
@@ -46,8 +49,10 @@ class Heartbeat:
 
     @property
     def silence(self) -> float:
-        """Seconds since the last message. Probes bound it: it exceeds twice the interval only while nothing is
-        delivered."""
+        """Seconds since the last message.
+
+        Probes bound it: it exceeds twice the interval only while nothing is delivered.
+        """
         return asyncio.get_running_loop().time() - self.received_at
 
     @property
@@ -72,7 +77,10 @@ class Heartbeat:
             await self._connection.replace()
 
     async def _needs_replacement(self) -> bool:
-        """Wait until the next message or the end of a probe. Returns whether the connection is closed or silent."""
+        """Wait until the next message or the end of a probe.
+
+        Returns whether the connection is closed or silent.
+        """
         received_at = self.received_at
         if await self._closed_within(max(0.0, self._seconds - self.silence)):
             return True

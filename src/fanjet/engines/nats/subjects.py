@@ -14,7 +14,10 @@ _SHORT: Final = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\v": r"\v", '"': r"\"",
 
 
 def is_writable(subject: str) -> bool:
-    """Whether the subject can be encoded in the protocol. The server may still reject it."""
+    """Whether the subject can be encoded in the protocol.
+
+    The server may still reject it.
+    """
     return bool(subject) and _SPACE.search(subject) is None
 
 

@@ -31,7 +31,10 @@ _UNPREPARED: Final = ("simple_protocol", "exec")
 
 
 class Target(Struct, frozen=True):
-    """Connection parameters of asyncpg. `tls` overrides the TLS parameters of the string."""
+    """Connection parameters of asyncpg.
+
+    `tls` overrides the TLS parameters of the string.
+    """
 
     url: str
     tls: ssl.SSLContext | None = None
@@ -48,8 +51,10 @@ class Target(Struct, frozen=True):
 
 
 def target(dsn: str, tls: Tls, key: str) -> Target:
-    """Parse the connection string under the configuration key `key`. Raises `ConfigError`, which names the key but no
-    passwords, and `TLSError`."""
+    """Parse the connection string under the configuration key `key`.
+
+    Raises `ConfigError`, which names the key but no passwords, and `TLSError`.
+    """
     url, parameters = _url(dsn, key) if "://" in dsn else _keywords(dsn, key)
     execution, cached = parameters.pop(_EXECUTION, ""), parameters.pop(_CACHE, "")
     if execution not in _EXECUTIONS:

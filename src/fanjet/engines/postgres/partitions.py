@@ -53,8 +53,11 @@ class Partitions:
                     raise
 
     async def drop_old(self) -> None:
-        """Drop partitions older than `keep_days`; failures are logged. Partitions whose name does not end in a date are
-        kept. Raises `EngineUnavailable` when the partitions cannot be listed."""
+        """Drop partitions older than `keep_days`; failures are logged.
+
+        Partitions whose name does not end in a date are kept. Raises `EngineUnavailable` when the partitions cannot be
+        listed.
+        """
         if self._keep_days <= 0:
             return
         oldest = datetime.now(UTC) - timedelta(days=self._keep_days)

@@ -49,7 +49,10 @@ class Schema:
         self._shards = shards
 
     async def prepare(self) -> None:
-        """Create or check the objects. Raises `EngineUnavailable`, also when they belong to a newer version."""
+        """Create or check the objects.
+
+        Raises `EngineUnavailable`, also when they belong to a newer version.
+        """
         version = await self._version()
         if version > SCHEMA_VERSION:
             raise EngineUnavailable(

@@ -65,7 +65,9 @@ class _Route(Struct, frozen=True):
 
 
 class RedisBroker:
-    """Appends to streams and publishes over PUB/SUB in one atomic step. Each channel is on one shard.
+    """Appends to streams and publishes over PUB/SUB in one atomic step.
+
+    Each channel is on one shard.
 
     `history_meta_ttl` (whole seconds) is the default of calls without one; 0: streams do not expire. `count_error` gets
     the names of errors (07 §24).
@@ -110,8 +112,10 @@ class RedisBroker:
         self._route = lru_cache(_ROUTE_CACHE_SIZE)(self._find_route)
 
     async def start(self) -> None:
-        """See `Broker.start`. Raises `EngineUnavailable` also for a server without streams or sharded PUB/SUB, if they
-        are configured."""
+        """See `Broker.start`.
+
+        Raises `EngineUnavailable` also for a server without streams or sharded PUB/SUB, if they are configured.
+        """
         needs_replicas = "subscribe_on_replica" if self._pubsub_options.from_replicas else ""
         await self._shards.start(needs_replicas=needs_replicas)
         await asyncio.gather(*(self._check(shard) for shard in self._shards))
@@ -126,7 +130,10 @@ class RedisBroker:
 
     @property
     def outage(self) -> str:
-        """See `RemoteEngine`. A node that receives nothing has an outage even while its publishes succeed."""
+        """See `RemoteEngine`.
+
+        A node that receives nothing has an outage even while its publishes succeed.
+        """
         return self._shards.outage or self._pubsub.outage
 
     @property

@@ -49,7 +49,10 @@ def deliver(payload: bytes, channel: str, events: BrokerEvents) -> None:
 
 
 def unwrap(payload: bytes) -> tuple[int, str, bytes]:
-    """Offset, epoch and publication of `__p1:<offset>:<epoch>__<publication>`. Raises `MalformedRecord`."""
+    """Offset, epoch and publication of `__p1:<offset>:<epoch>__<publication>`.
+
+    Raises `MalformedRecord`.
+    """
     header, mark, publication = payload[5:].partition(_MARK)
     offset, colon, epoch = header.partition(b":")
     if not mark or not colon:

@@ -31,8 +31,10 @@ _UINT64: Final = 2**64 - 1
 
 
 class HistoryStorage(Protocol):
-    """How publications are stored. Every call may raise `EngineUnavailable`. Durations are whole seconds; a meta TTL of
-    0 means no expiry."""
+    """How publications are stored.
+
+    Every call may raise `EngineUnavailable`. Durations are whole seconds; a meta TTL of 0 means no expiry.
+    """
 
     def append(
         self, location: Location, channel: str, record: bytes, options: PublishOptions, meta_ttl: int
@@ -141,7 +143,10 @@ class StreamStorage:
 
 
 class ListStorage:
-    """One LIST for each channel, newest first. No versions, no reverse reads; every read transfers the whole list."""
+    """One LIST for each channel, newest first.
+
+    No versions, no reverse reads; every read transfers the whole list.
+    """
 
     def __init__(self, publish: str = "PUBLISH") -> None:
         """`publish`: see `Script`."""

@@ -6,7 +6,10 @@ from .sharding import jump_hash
 
 
 class ChannelKeys:
-    """Keys and the PUB/SUB channel of each channel. In a cluster all of them share a hash tag."""
+    """Keys and the PUB/SUB channel of each channel.
+
+    In a cluster all of them share a hash tag.
+    """
 
     def __init__(self, prefix: str, *, tagged: bool) -> None:
         start, self._end = ("{", "}") if tagged else ("", "")

@@ -1,4 +1,7 @@
-"""Lua scripts, each one atomic step in Redis (07 §6, §9, §10). Their files are in `scripts/`."""
+"""Lua scripts, each one atomic step in Redis (07 §6, §9, §10).
+
+Their files are in `scripts/`.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ class Executor(Protocol):
 
 
 class Script:
-    """A script, by the name of its file. It is called by EVALSHA, and by EVAL when Redis does not know its hash.
+    """A script, by the name of its file.
+
+    It is called by EVALSHA, and by EVAL when Redis does not know its hash.
 
     `publish`: the command by which it publishes; `SPUBLISH` for sharded PUB/SUB.
     """
@@ -44,8 +49,10 @@ class Script:
     def run(
         self, shard: Executor, keys: tuple[str, ...], *arguments: Word, decode: Decode = _identity
     ) -> Coroutine[Any, Any, Any]:
-        """Run the script on the shard, routed by the first key. The result is the reply, decoded by `decode`. Raises
-        `EngineUnavailable`."""
+        """Run the script on the shard, routed by the first key.
+
+        The result is the reply, decoded by `decode`. Raises `EngineUnavailable`.
+        """
         return self.run_packed(shard, pack(("EVALSHA", self._sha, len(keys), *keys, *arguments)), keys[0], decode)
 
     async def run_packed(self, shard: Executor, command: bytes, key: str, decode: Decode) -> Any:

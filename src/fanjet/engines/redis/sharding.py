@@ -1,4 +1,7 @@
-"""Consistent sharding of channels over Redis deployments (07 §4.5). All nodes must agree."""
+"""Consistent sharding of channels over Redis deployments (07 §4.5).
+
+All nodes must agree.
+"""
 
 from functools import lru_cache
 from typing import Final

@@ -36,8 +36,11 @@ class Shards:
         self._shards: list[Shard] = []
 
     async def start(self, *, needs_replicas: str = "") -> None:
-        """Connect. `needs_replicas`: the name of an option that requires replicas, if one does. Raises
-        `EngineUnavailable`, `ConfigError`, `TLSError`."""
+        """Connect.
+
+        `needs_replicas`: the name of an option that requires replicas, if one does. Raises `EngineUnavailable`,
+        `ConfigError`, `TLSError`.
+        """
         self._user_count += 1
         configured = parse_targets(self._config)
         for target in configured:

@@ -159,7 +159,9 @@ class HandlerEvents:
         return await self._guarded(handler(event), _name(handler), event)
 
     async def _guarded(self, work: Coroutine[Any, Any, Any], name: str, event: Event) -> Any:
-        """Return the result of a handler's work. Raises its rejection, `EventFailed` for any other exception.
+        """Return the result of a handler's work.
+
+        Raises its rejection, `EventFailed` for any other exception.
 
         A rejection may be an exception object that the application raises repeatedly. It is replaced by a new one,
         since its traceback would hold the frames that it passed.
@@ -201,7 +203,10 @@ def _checked(reply: Any, name: str, event: Event, expected: type[R]) -> R:
 
 
 def _answer(event: Event, reply: Any) -> Any:
-    """Convert a reply to an answer. Raises `EventFailed` for payloads that cannot be encoded."""
+    """Convert a reply to an answer.
+
+    Raises `EventFailed` for payloads that cannot be encoded.
+    """
     try:
         return reply.answer()
     except (TypeError, ValueError) as error:

@@ -6,8 +6,10 @@ import msgspec
 
 
 def payload_bytes(value: Any) -> bytes:
-    """Return bytes unchanged, None as empty, anything else as JSON. Raises `TypeError` for what JSON cannot
-    represent."""
+    """Return bytes unchanged, None as empty, anything else as JSON.
+
+    Raises `TypeError` for what JSON cannot represent.
+    """
     if value is None:
         return b""
     if isinstance(value, bytes):

@@ -29,8 +29,10 @@ class Stream(NamedTuple):
 
 
 class Handlers:
-    """Handlers by event. Those for channels by namespace, where the empty name means channels without namespace; those
-    for RPC by method."""
+    """Handlers by event.
+
+    Those for channels by namespace, where the empty name means channels without namespace; those for RPC by method.
+    """
 
     def __init__(self) -> None:
         self.connect: Handler | None = None
@@ -45,15 +47,20 @@ class Handlers:
         self.tasks = HandlerTasks()
 
     def set_single(self, event: str, handler: Handler) -> None:
-        """Register the handler of all events of a kind. Raises `TypeError`, and `ValueError` when there is one
-        already."""
+        """Register the handler of all events of a kind.
+
+        Raises `TypeError`, and `ValueError` when there is one already.
+        """
         require_async(handler, event)
         if getattr(self, event) is not None:
             raise ValueError(f"there is a handler for {event} already")
         setattr(self, event, handler)
 
     def add(self, event: str, key: str | None, handler: Handler) -> None:
-        """Register the handler of an event for one namespace or method. Raises as `set_single`."""
+        """Register the handler of an event for one namespace or method.
+
+        Raises as `set_single`.
+        """
         require_async(handler, event)
         handlers = getattr(self, event)
         if key in handlers or (event == "subscribe" and key in self.streams):
@@ -62,7 +69,10 @@ class Handlers:
         handlers[key] = handler
 
     def add_stream(self, namespace: str, stream: Stream) -> None:
-        """Register the stream that feeds a namespace's subscriptions. Raises as `set_single`."""
+        """Register the stream that feeds a namespace's subscriptions.
+
+        Raises as `set_single`.
+        """
         if not inspect.isasyncgenfunction(stream.function):
             name = getattr(stream.function, "__qualname__", repr(stream.function))
             raise TypeError(f"{name}, which is to feed a stream, must be an async generator (async def with yield)")

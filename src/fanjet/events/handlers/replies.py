@@ -109,8 +109,10 @@ class ConnectReply(Struct, frozen=True, kw_only=True):
 
 
 class RefreshReply(Struct, frozen=True, kw_only=True):
-    """Extend the connection until `expire_at`, which must be in the future. None leaves a value unchanged; `caps`
-    replaces the capabilities."""
+    """Extend the connection until `expire_at`, which must be in the future.
+
+    None leaves a value unchanged; `caps` replaces the capabilities.
+    """
 
     expire_at: int
     info: Any = None

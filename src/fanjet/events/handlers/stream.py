@@ -43,7 +43,10 @@ class StreamedPublication(Struct, frozen=True):
 
 
 class Received:
-    """The client's publications to a bidirectional stream, as bytes and in order. Iteration ends with the stream."""
+    """The client's publications to a bidirectional stream, as bytes and in order.
+
+    Iteration ends with the stream.
+    """
 
     def __init__(self) -> None:
         self._queue: deque[bytes] = deque()
@@ -63,7 +66,10 @@ class Received:
         return self._queue.popleft()
 
     async def put(self, data: bytes) -> None:
-        """Queue one; waits while the queue is full. Raises `EventFailed` when the stream has ended."""
+        """Queue one; waits while the queue is full.
+
+        Raises `EventFailed` when the stream has ended.
+        """
         while len(self._queue) >= MAX_RECEIVED and not self._closed:
             self._has_room.clear()
             await self._has_room.wait()
@@ -79,7 +85,10 @@ class Received:
 
 
 class HandlerStream:
-    """One stream. Its function runs entirely in one task, so that it can close what it opens."""
+    """One stream.
+
+    Its function runs entirely in one task, so that it can close what it opens.
+    """
 
     answer: SubscribeAnswer
     """The answer that accepted it; set once `accepted` has returned."""
@@ -94,7 +103,10 @@ class HandlerStream:
         self._task = tasks.start(self._run())
 
     async def accepted(self) -> Any:
-        """Return the function's first item, which accepts the subscription. Raises the function's exception."""
+        """Return the function's first item, which accepts the subscription.
+
+        Raises the function's exception.
+        """
         try:
             first = await self._first
         except BaseException:
@@ -107,7 +119,10 @@ class HandlerStream:
         self._receiver.set_result(receiver)
 
     async def send(self, data: bytes) -> None:
-        """Queue a client's publication. Raises error 108 where the stream is unidirectional."""
+        """Queue a client's publication.
+
+        Raises error 108 where the stream is unidirectional.
+        """
         if self._received is None:
             raise ReplyError(ERROR_NOT_AVAILABLE)
         await self._received.put(data)

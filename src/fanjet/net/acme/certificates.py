@@ -58,7 +58,9 @@ class Certificates:
         default_name: str = "",
         answers_http: bool = False,
     ) -> None:
-        """`default_name`: the host for clients without a server name. `answers_http`: http-01 challenges are served.
+        """`default_name`: the host for clients without a server name.
+
+        `answers_http`: http-01 challenges are served.
 
         Raises `ValueError` if the stored account key is invalid.
         """
@@ -151,7 +153,10 @@ class Certificates:
             return None
 
     async def _obtain(self, host: str) -> ssl.SSLContext:
-        """Obtain a certificate, unless another server has stored one meanwhile. Raises `ClientHelloRejected`."""
+        """Obtain a certificate, unless another server has stored one meanwhile.
+
+        Raises `ClientHelloRejected`.
+        """
         async with self.store.lock(host):
             stored = self._stored(host)
             if stored is not None and stored.renew_at > time.time():

@@ -37,7 +37,10 @@ def http_token(token: str) -> str:
 
 
 class Store:
-    """Stores bytes by name in memory, and in a folder if given. Files are readable only by their owner."""
+    """Stores bytes by name in memory, and in a folder if given.
+
+    Files are readable only by their owner.
+    """
 
     def __init__(self, folder: str = "") -> None:
         """Create the folder if needed. Raises `OSError`."""
@@ -78,8 +81,10 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Lock `name` against other servers; the lock of an ended process is released. No lock is taken if the folder
-        does not support it."""
+        """Lock `name` against other servers; the lock of an ended process is released.
+
+        No lock is taken if the folder does not support it.
+        """
         if self._folder is None:
             yield
             return

@@ -66,8 +66,10 @@ class CallbackChain(Struct, eq=False):
 
 
 class FutureCallback(Struct, eq=False):
-    """For `start`: a future and the callback for its result, without a coroutine. `fail` maps an error of either to the
-    error that is reported."""
+    """For `start`: a future and the callback for its result, without a coroutine.
+
+    `fail` maps an error of either to the error that is reported.
+    """
 
     _future: asyncio.Future[Any]
     _follow: Callable[[Any], None]

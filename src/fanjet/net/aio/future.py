@@ -16,8 +16,11 @@ T = TypeVar("T")
 
 
 class DirectFuture(Struct, Generic[T], eq=False, gc=False):
-    """A future for the code that completes it. Used with `after` and `start` it costs half as much: the continuation is
-    called in the step that has read the response, without a turn of the event loop. It may also be awaited, once."""
+    """A future for the code that completes it.
+
+    Used with `after` and `start` it costs half as much: the continuation is called in the step that has read the
+    response, without a turn of the event loop. It may also be awaited, once.
+    """
 
     _loop: asyncio.AbstractEventLoop
     _follow: Callable[[T], None] | None = None
@@ -74,7 +77,10 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
             self._awaited.set_result(result)
 
     def set_exception(self, error: Exception) -> None:
-        """Complete with an error. The continuation is called in a later turn: this may be called in any step."""
+        """Complete with an error.
+
+        The continuation is called in a later turn: this may be called in any step.
+        """
         self._over = True
         self._error = error
         if self._done is not None:

@@ -11,8 +11,10 @@ T = TypeVar("T")
 
 
 class StartedCoroutine(Generic[T]):
-    """A coroutine stepped eagerly, without a task, until it has to wait. Must be awaited once or closed. Raises what
-    its first step raised."""
+    """A coroutine stepped eagerly, without a task, until it has to wait.
+
+    Must be awaited once or closed. Raises what its first step raised.
+    """
 
     __slots__ = ("_awaited", "_coro", "_over", "_result")
 

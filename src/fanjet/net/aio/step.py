@@ -39,8 +39,9 @@ def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[Non
 
 
 def start(work: Work) -> Suspended | CallbackChain | FutureCallback | DirectFuture[Any] | None:
-    """Step a coroutine without a result as `run_eagerly` does, but cheaper. Returns None if it has ended. Raises what
-    it raised.
+    """Step a coroutine without a result as `run_eagerly` does, but cheaper.
+
+    Returns None if it has ended. Raises what it raised.
 
     It has no context of its own before it waits: code that sets context variables must create a task (`run_in_task`).
     """
@@ -63,8 +64,10 @@ class Suspended:
         self._context = context
 
     def go_on(self, done: Done[Any]) -> asyncio.Task[None]:
-        """Create a task for the continuation, which then calls `done`; see `run_eagerly`. Must be called at once; the
-        caller keeps the task."""
+        """Create a task for the continuation, which then calls `done`; see `run_eagerly`.
+
+        Must be called at once; the caller keeps the task.
+        """
         awaited = self._awaited
         if awaited is not None:
             # A future passes itself up with this mark, and the task that receives it takes the mark off at once: until

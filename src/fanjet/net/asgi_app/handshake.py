@@ -20,7 +20,10 @@ class HandshakeConnection(Protocol):
 
 
 class HandshakeExchange(Exchange, eq=False):
-    """A valid handshake whose origin is unchecked. `accept` is its counterpart of `upgrade` on HTTP/1.1."""
+    """A valid handshake whose origin is unchecked.
+
+    `accept` is its counterpart of `upgrade` on HTTP/1.1.
+    """
 
     def accept(
         self,

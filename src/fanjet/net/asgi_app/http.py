@@ -164,7 +164,10 @@ class HttpCall:
         self._start(Request(self._head, body, ScopeTransport(self._scope), is_tls(self._scope)))
 
     async def _receive(self, *, first: bool) -> Message | None:
-        """The next message, None after a timeout. Without a body, the first message is available at once."""
+        """The next message, None after a timeout.
+
+        Without a body, the first message is available at once.
+        """
         if first and self._head.content_length <= 0:
             return await self._receiver.next()
         try:

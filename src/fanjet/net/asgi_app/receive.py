@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
 
 class MessageReceiver:
-    """Wraps `receive`. Waiting can be stopped, so that a finished call does not wait for the client to disconnect; a
-    task for that would cost each idle connection some kilobytes."""
+    """Wraps `receive`.
+
+    Waiting can be stopped, so that a finished call does not wait for the client to disconnect; a task for that would
+    cost each idle connection some kilobytes.
+    """
 
     __slots__ = ("_receive", "_stopped", "_waiting")
 

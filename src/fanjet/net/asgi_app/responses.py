@@ -19,7 +19,10 @@ _SERVER_HEADERS: Final = frozenset({b"connection", b"keep-alive", b"transfer-enc
 def response_start(
     kind: str, status: int, content_type: bytes, headers: Iterable[tuple[bytes, bytes]], scope: Scope
 ) -> Message:
-    """The start of a response. Absolute locations are prefixed with the mount point of the application."""
+    """The start of a response.
+
+    Absolute locations are prefixed with the mount point of the application.
+    """
     fields = [(b"content-type", content_type)] if content_type and has_body(status) else []
     for sent, value in headers:
         name = sent.lower()

@@ -97,8 +97,10 @@ class WebSocketCall(ScopeTransport):
             self._protocol.resume_writing()
 
     def on_refused(self) -> None:
-        """The client has disconnected. Its earlier messages are still delivered, paused or not; then the server reports
-        it."""
+        """The client has disconnected.
+
+        Its earlier messages are still delivered, paused or not; then the server reports it.
+        """
         self._closing = True
         self._readable.set()
         asyncio.get_running_loop().call_later(GONE_SECONDS, self._receiver.stop)

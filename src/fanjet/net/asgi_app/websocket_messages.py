@@ -37,8 +37,11 @@ def frame_from_message(message: Message) -> bytes:
 
 
 def messages_from_frames(frames: bytes, separator: bytes | None) -> Iterator[Message]:
-    """Yield the ASGI messages of complete frames. With a `separator`, adjacent frames of one type become one message:
-    one message costs the ASGI server as much as ten frames."""
+    """Yield the ASGI messages of complete frames.
+
+    With a `separator`, adjacent frames of one type become one message: one message costs the ASGI server as much as ten
+    frames.
+    """
     if separator is None:
         for opcode, payload in _payloads(frames):
             yield _message(opcode, payload)

@@ -69,8 +69,10 @@ class HttpCycle:
         return {"type": "http.request", "body": chunk, "more_body": not self._end_delivered}
 
     async def send(self, message: Message) -> None:
-        """Send a part of the response; waits while the client does not read. Ignored after a disconnect. Raises
-        `ProtocolMisuse`."""
+        """Send a part of the response; waits while the client does not read.
+
+        Ignored after a disconnect. Raises `ProtocolMisuse`.
+        """
         kind = message["type"]
         if kind == "http.response.start" and self._head is None:
             self._head = message["status"], _headers(message.get("headers", ()))

@@ -30,7 +30,10 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Return when the application has started, or does not support lifespan. Raises `StartupFailed`."""
+        """Return when the application has started, or does not support lifespan.
+
+        Raises `StartupFailed`.
+        """
         self._events, self._answers = asyncio.Queue(), asyncio.Queue()
         self._task = asyncio.create_task(self._run())
         self._events.put_nowait({"type": "lifespan.startup"})

@@ -59,8 +59,10 @@ class WebSocketCycle:
         return self._waiting.popleft()
 
     async def send(self, message: Message) -> None:
-        """Accept or refuse the handshake, send a message, or close. Ignored after a disconnect. Raises
-        `ProtocolMisuse`."""
+        """Accept or refuse the handshake, send a message, or close.
+
+        Ignored after a disconnect. Raises `ProtocolMisuse`.
+        """
         kind = message["type"]
         if self._close_code is not None:
             return

@@ -41,7 +41,10 @@ def response_headers(subtype: bytes = b"", status: int = 200) -> Headers:
 
 
 class CallOwner(Protocol):
-    """The writer of a streaming call's messages. No method is called after the call has ended."""
+    """The writer of a streaming call's messages.
+
+    No method is called after the call has ended.
+    """
 
     def on_blocked(self) -> None:
         """The client does not read; further messages are buffered in memory."""
@@ -163,7 +166,10 @@ class Call(ABC):
 
 
 class UnaryCall(Call):
-    """One request message, one reply. A started handler runs to its end, even if the client has gone."""
+    """One request message, one reply.
+
+    A started handler runs to its end, even if the client has gone.
+    """
 
     __slots__ = ("_handler", "_started")
 
@@ -309,7 +315,10 @@ _THIS_KIND: Final = "non-client-streaming RPC"
 
 
 class BidiStreamingCall(StreamingCall):
-    """Streams of messages in both directions. Input is paused while the client does not read the replies."""
+    """Streams of messages in both directions.
+
+    Input is paused while the client does not read the replies.
+    """
 
     __slots__ = ("_ended", "_owner", "_waiting")
 

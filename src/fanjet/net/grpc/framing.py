@@ -53,7 +53,10 @@ class MessageReader:
         return self._unfinished is not None and len(self._unfinished) >= _prefix.size
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the messages completed by `data`. Raises `GrpcError`, after which the reader must not be used."""
+        """Yield the messages completed by `data`.
+
+        Raises `GrpcError`, after which the reader must not be used.
+        """
         if self._unfinished is not None:
             self._unfinished += data
             if len(self._unfinished) < self._wanted:

@@ -96,7 +96,10 @@ class _Reflection:
 
 
 def _file_of(symbol: str) -> Any:
-    """The file of a symbol. Raises `KeyError`. The library does not treat methods as symbols."""
+    """The file of a symbol.
+
+    Raises `KeyError`. The library does not treat methods as symbols.
+    """
     try:
         return _pool.FindFileContainingSymbol(symbol)
     except KeyError:

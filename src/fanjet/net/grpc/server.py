@@ -52,7 +52,10 @@ class Service:
 
 
 class GrpcServer:
-    """Creates the calls of one listener. Messages are limited to `max_message` bytes, compressed or not."""
+    """Creates the calls of one listener.
+
+    Messages are limited to `max_message` bytes, compressed or not.
+    """
 
     def __init__(self, services: Iterable[Service], wheel: TimingWheel, max_message: int = DEFAULT_MAX_MESSAGE) -> None:
         self._services = {service.name.encode(): service for service in services}

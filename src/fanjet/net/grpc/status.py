@@ -37,7 +37,10 @@ class StatusCode(IntEnum):
 
 
 class GrpcError(Exception):
-    """The call ends with a status other than OK. `details`: Protobuf messages for clients that know their types."""
+    """The call ends with a status other than OK.
+
+    `details`: Protobuf messages for clients that know their types.
+    """
 
     def __init__(self, code: StatusCode, message: str, details: Sequence[Message] = ()) -> None:
         super().__init__(f"{code.name}: {message}")

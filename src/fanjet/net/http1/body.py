@@ -12,7 +12,9 @@ class Body(Protocol):
     """Collects a body."""
 
     def feed(self, data: bytes) -> bytes | None:
-        """Process `data`. Returns the bytes after the body once it is complete, None before.
+        """Process `data`.
+
+        Returns the bytes after the body once it is complete, None before.
 
         Raises `UnreadableBody`.
         """

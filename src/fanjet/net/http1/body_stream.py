@@ -67,8 +67,10 @@ class PausableStream(Protocol):
 
 
 class BodyStreamFeeder:
-    """Delivers a body from a multiplexed stream. Chunks received while paused are buffered: the client's window bounds
-    them."""
+    """Delivers a body from a multiplexed stream.
+
+    Chunks received while paused are buffered: the client's window bounds them.
+    """
 
     __slots__ = ("_buffered", "_ended", "_stream", "body", "reading")
 

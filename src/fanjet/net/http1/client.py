@@ -41,13 +41,18 @@ _UNSAFE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class HttpClient:
-    """Posts, follows redirects, decompresses gzip. Ignores proxy variables, keeps no cookies, retries nothing."""
+    """Posts, follows redirects, decompresses gzip.
+
+    Ignores proxy variables, keeps no cookies, retries nothing.
+    """
 
     def __init__(
         self, *, timeout: float | None, max_body: int, tls: ssl.SSLContext | None = None, server_name: str = ""
     ) -> None:
-        """`timeout`: seconds for a whole exchange. `max_body`: bytes of a response. `tls`: for https, where
-        `server_name` is sent and verified instead of the host."""
+        """`timeout`: seconds for a whole exchange.
+
+        `max_body`: bytes of a response. `tls`: for https, where `server_name` is sent and verified instead of the host.
+        """
         self._deadlines = Deadlines(timeout)
         self._max_body = max_body
         self._tls = tls
@@ -56,7 +61,10 @@ class HttpClient:
         self._heads = ResponseHeadCache()
 
     async def post(self, target: Target, headers: Headers, body: bytes) -> ClientResponse:
-        """Post and return the response. Raises `ExchangeFailed`, `TimeoutError`, and ValueError for invalid headers."""
+        """Post and return the response.
+
+        Raises `ExchangeFailed`, `TimeoutError`, and ValueError for invalid headers.
+        """
         deadline = self._deadlines.begin()
         try:
             response = await self._exchange("POST", target, headers, body, deadline)

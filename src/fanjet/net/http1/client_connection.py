@@ -66,7 +66,10 @@ class ClientConnection(asyncio.Protocol):
         return self.is_open and not self._watched.poll(0)
 
     def send(self, request: bytes) -> asyncio.Future[ClientResponse]:
-        """Send a request. The future may raise `ExchangeFailed`; the caller closes the connection if it cancels it."""
+        """Send a request.
+
+        The future may raise `ExchangeFailed`; the caller closes the connection if it cancels it.
+        """
         assert self._transport is not None
         self._waiter = waiter = self._loop.create_future()
         self._is_fresh = True

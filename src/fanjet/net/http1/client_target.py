@@ -19,7 +19,10 @@ class Origin(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The parts of a URL that a request needs. `authorization` is empty without user information."""
+    """The parts of a URL that a request needs.
+
+    `authorization` is empty without user information.
+    """
 
     url: str
     origin: Origin

@@ -63,7 +63,10 @@ class Exchange(msgspec.Struct, eq=False):
         content_type: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        """Send the response. Length, date and connection headers are added; a body is omitted where HTTP forbids it."""
+        """Send the response.
+
+        Length, date and connection headers are added; a body is omitted where HTTP forbids it.
+        """
         connection = self._connection
         if connection is not None:
             self._connection = None
@@ -82,7 +85,10 @@ class Exchange(msgspec.Struct, eq=False):
         content_type: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> ResponseStream | None:
-        """Start a response with a streamed body. Returns None when the exchange is over; the owner is not notified."""
+        """Start a response with a streamed body.
+
+        Returns None when the exchange is over; the owner is not notified.
+        """
         connection = self._connection
         if connection is None:
             return None

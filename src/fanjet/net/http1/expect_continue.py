@@ -38,7 +38,10 @@ class BodyStreamed(BodyUnavailable):
 
 
 class BodylessRequest(Request, frozen=True, eq=False):
-    """A request without its body. A class of its own, so that `Request.body` stays a plain attribute."""
+    """A request without its body.
+
+    A class of its own, so that `Request.body` stays a plain attribute.
+    """
 
     reason: type[BodyUnavailable]
     """A class, not an instance: an exception refers to the frames it passed, and they to the request, in a cycle."""

@@ -31,7 +31,10 @@ _HOST: Final = re.compile(rb"[0-9A-Za-z!$%&()*+,\-.:;=\[\]'_~]*")
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A parsed request line with headers. Shared between equal requests: must not be modified."""
+    """A parsed request line with headers.
+
+    Shared between equal requests: must not be modified.
+    """
 
     method: str
     target: bytes

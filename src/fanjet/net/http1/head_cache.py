@@ -51,7 +51,10 @@ class CachedHead(msgspec.Struct, frozen=True, eq=False):
 
 
 class HeadCache:
-    """The cached heads of one listener. All routes must be added before the first request."""
+    """The cached heads of one listener.
+
+    All routes must be added before the first request.
+    """
 
     __slots__ = ("_cached", "_handshakes", "_routes", "get")
 

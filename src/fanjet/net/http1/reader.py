@@ -21,7 +21,9 @@ _LEADING_BYTES: Final = 4
 
 
 class RequestReader:
-    """Splits the bytes of one connection into requests, which are pulled one by one. Idle connections need none.
+    """Splits the bytes of one connection into requests, which are pulled one by one.
+
+    Idle connections need none.
 
     After an exception, or an `UnreadableBody`, the reader must not be used any more.
     """
@@ -91,7 +93,10 @@ class RequestReader:
         return received
 
     def next_chunk(self) -> tuple[bytes, bool]:
-        """Return the received part of a streamed body, and whether it is the last. Raises `UnreadableBody`."""
+        """Return the received part of a streamed body, and whether it is the last.
+
+        Raises `UnreadableBody`.
+        """
         body = self._body
         assert body is not None
         data = bytes(self._buffer[self._start :])

@@ -9,7 +9,10 @@ from .head import Head
 
 
 class Request(msgspec.Struct, frozen=True, eq=False):
-    """A complete request. A struct: creating one costs 50 ns, a third of an object with an `__init__`."""
+    """A complete request.
+
+    A struct: creating one costs 50 ns, a third of an object with an `__init__`.
+    """
 
     head: Head
     body: bytes

@@ -94,8 +94,11 @@ def response(
     connection: bytes,
     send_body: bool,
 ) -> bytes:
-    """Any response. `connection` is the value of that header, empty for none; without `send_body` only the head, with
-    the body's length if there is one."""
+    """Any response.
+
+    `connection` is the value of that header, empty for none; without `send_body` only the head, with the body's length
+    if there is one.
+    """
     head = _current_heads().make(status, content_type if has_body(status) else b"")
     if version == "1.0":
         head = b"HTTP/1.0" + head[8:]

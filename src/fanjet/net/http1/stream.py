@@ -10,7 +10,10 @@ once."""
 
 
 def chunked(piece: bytes) -> bytes:
-    """One chunk of the chunked coding (RFC 9112 section 7.1). Not for empty chunks: that would end the body."""
+    """One chunk of the chunked coding (RFC 9112 section 7.1).
+
+    Not for empty chunks: that would end the body.
+    """
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
@@ -23,8 +26,10 @@ class ResponseStream(Protocol):
     """The body of a response, being written."""
 
     def write(self, data: bytes) -> None:
-        """Write chunks framed with the exchange's `body_framing`. If the client does not read them at once, the owner's
-        `on_blocked` is called."""
+        """Write chunks framed with the exchange's `body_framing`.
+
+        If the client does not read them at once, the owner's `on_blocked` is called.
+        """
 
     def finish(self) -> None:
         """End the body after the written chunks."""
@@ -47,7 +52,10 @@ class StreamOwner(Protocol):
 
 
 class Http1Stream:
-    """A body on an HTTP/1.1 connection. `on_finished` writes the end of the body and continues the connection."""
+    """A body on an HTTP/1.1 connection.
+
+    `on_finished` writes the end of the body and continues the connection.
+    """
 
     __slots__ = ("_last", "_on_finished", "_transport", "owner", "write")
 

@@ -112,7 +112,10 @@ class Http2Connection(asyncio.Protocol):
             self._receive(data)
 
     def eof_received(self) -> bool:
-        """The client stopped sending. It cannot extend windows any more, so the connection ends."""
+        """The client stopped sending.
+
+        It cannot extend windows any more, so the connection ends.
+        """
         self._drop_streams()
         self.close()
         return False

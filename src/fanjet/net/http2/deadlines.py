@@ -107,8 +107,10 @@ class Deadlines:
         self._schedule()
 
     def _schedule(self) -> None:
-        """Schedule the first deadline. One moved later is not rescheduled: the wheel checks again when the old one
-        fires."""
+        """Schedule the first deadline.
+
+        One moved later is not rescheduled: the wheel checks again when the old one fires.
+        """
         alive = (
             self._received_at + self._timeouts.keepalive
             if self._pinged_at == NEVER

@@ -14,8 +14,10 @@ _CONNECTION_SPECIFIC: Final = (b"connection", b"proxy-connection", b"transfer-en
 
 
 def parse_head(fields: Sequence[Field], version: str = VERSION) -> Head:
-    """Return the head of a request with validated fields. Raises `MalformedRequest`, and `BadRequest` for errors that
-    get a response."""
+    """Return the head of a request with validated fields.
+
+    Raises `MalformedRequest`, and `BadRequest` for errors that get a response.
+    """
     pseudo: dict[bytes, bytes] = {}
     headers: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] = {}

@@ -12,7 +12,10 @@ IDLE_PING_SECONDS: Final = 7200.0
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTimeouts:
-    """Timeouts in seconds, `NEVER` for none. The defaults are those of HTTP (02 section 3.1)."""
+    """Timeouts in seconds, `NEVER` for none.
+
+    The defaults are those of HTTP (02 section 3.1).
+    """
 
     setup: float = 10.0
     """For the preface and the client's first settings."""
@@ -31,7 +34,10 @@ class ConnectionTimeouts:
 
 
 class PingLimiter:
-    """Counts early pings of a client. Responses reset the count: they are a valid reason to ping."""
+    """Counts early pings of a client.
+
+    Responses reset the count: they are a valid reason to ping.
+    """
 
     __slots__ = ("_forgiven", "_interval", "_last", "_strikes")
 

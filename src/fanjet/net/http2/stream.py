@@ -19,11 +19,16 @@ _DATA: Final = b"\x00\x00"
 
 
 class StreamReceiver(Protocol):
-    """Handles a stream. No method is called after the stream was reset or lost, or its response was sent."""
+    """Handles a stream.
+
+    No method is called after the stream was reset or lost, or its response was sent.
+    """
 
     def on_data(self, data: bytes) -> None:
-        """A chunk of the request body, never empty. The window is extended on return, unless `pause` was called on the
-        stream."""
+        """A chunk of the request body, never empty.
+
+        The window is extended on return, unless `pause` was called on the stream.
+        """
 
     def on_end(self) -> None:
         """The request is complete."""
@@ -199,8 +204,10 @@ class Http2Stream:
             self.receiver.on_reset()
 
     def _send_frame(self, data: bytes | memoryview) -> None:
-        """Send a DATA frame. Built here, as h2 takes ten times as long; one without END_STREAM changes no stream
-        state."""
+        """Send a DATA frame.
+
+        Built here, as h2 takes ten times as long; one without END_STREAM changes no stream state.
+        """
         size, connection = len(data), self._connection
         self._flow.outbound_flow_control_window -= size
         connection.engine.outbound_flow_control_window -= size

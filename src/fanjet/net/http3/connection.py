@@ -395,8 +395,11 @@ class Http3Connection:
         self._schedule(since + (seconds if self._handshaken else HANDSHAKE_SECONDS))
 
     def _schedule(self, when: float) -> None:
-        """Have the wheel call at `when` or before. Later times are not rescheduled: the wheel checks again when the old
-        one fires, so that packets do not move a connection about in it."""
+        """Have the wheel call at `when` or before.
+
+        Later times are not rescheduled: the wheel checks again when the old one fires, so that packets do not move a
+        connection about in it.
+        """
         if when < self._scheduled_for:
             self._scheduled_for = when
             self.server.wheel.schedule(self, when)

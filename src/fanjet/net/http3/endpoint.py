@@ -149,8 +149,10 @@ class QuicEndpoint(asyncio.DatagramProtocol):
     # Datagrams of other connections.
 
     def _forward(self, data: bytes, addr: "NetworkAddress") -> bool:
-        """Whether the datagram was forwarded to another process. An id created by a client may match one by chance:
-        that process then creates the connection just as well."""
+        """Whether the datagram was forwarded to another process.
+
+        An id created by a client may match one by chance: that process then creates the connection just as well.
+        """
         if self._peers is None:
             return False
         connection_id = destination_id(data)

@@ -20,7 +20,10 @@ class SessionAcceptor(Protocol):
 
 
 class WebTransportExchange(Exchange):
-    """A WebTransport session request. `accept` is its counterpart of `upgrade` on HTTP/1.1."""
+    """A WebTransport session request.
+
+    `accept` is its counterpart of `upgrade` on HTTP/1.1.
+    """
 
     def accept(self, session: "WebTransportConnection", headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Respond 200 with `headers` and start the session, unless the exchange is over."""

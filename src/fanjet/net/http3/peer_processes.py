@@ -8,7 +8,10 @@ Receive: TypeAlias = Callable[[bytes, Any], None]
 
 
 class PeerProcesses(Protocol):
-    """Forwards datagrams to the process that owns their connection. Number and key belong to `ConnectionIds`."""
+    """Forwards datagrams to the process that owns their connection.
+
+    Number and key belong to `ConnectionIds`.
+    """
 
     @property
     def number(self) -> int:
@@ -26,7 +29,10 @@ class PeerProcesses(Protocol):
         """Receive forwarded datagrams, by the address they were sent to."""
 
     def forward(self, owner: int, local_address: str, datagram: bytes, address: Any) -> bool:
-        """Forward a datagram to the process of this number; it may get lost. False if there is no such process."""
+        """Forward a datagram to the process of this number; it may get lost.
+
+        False if there is no such process.
+        """
 
     def close(self) -> None:
         """Stop receiving."""

@@ -233,7 +233,10 @@ class RequestStream:
     # Internals.
 
     def _parse_head(self, fields: "Sequence[Field]") -> None:
-        """Find the route, and wait for the body. Raises `MalformedRequest` and `BadRequest`."""
+        """Find the route, and wait for the body.
+
+        Raises `MalformedRequest` and `BadRequest`.
+        """
         check_fields(fields, extended_connect=True)
         head = self._head = parse_head(fields, VERSION)
         self._route = self._connection.server.routes.find(head)
@@ -263,8 +266,10 @@ class RequestStream:
             self._start()
 
     def _start(self, missing: type[BodyUnavailable] | None = None, *, protocol: bytes = b"") -> None:
-        """Call the endpoint. The rest of the body is discarded, unless it was `missing` and the endpoint asks for
-        it."""
+        """Call the endpoint.
+
+        The rest of the body is discarded, unless it was `missing` and the endpoint asks for it.
+        """
         self._enter(_State.ANSWERING)
         connection, head, route = self._connection, self._head, self._route
         if head is None or route is None:

@@ -33,7 +33,9 @@ class _State(IntEnum):
 
 
 class WebTransportConnection:
-    """One session, server side. Subclass it and override the `on_` methods, as with `WebSocketConnection`.
+    """One session, server side.
+
+    Subclass it and override the `on_` methods, as with `WebSocketConnection`.
 
     It is its own item of the wheel, while it waits for the stream and while it is ending.
     """

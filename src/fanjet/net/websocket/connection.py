@@ -38,8 +38,9 @@ _OPEN, _CLOSING, _DROPPING, _ENDED, _LOST = _State
 
 
 class WebSocketConnection(asyncio.Protocol):
-    """One WebSocket, server side. Subclass it and override the `on_` methods; when idle it has no reader, timer or
-    task.
+    """One WebSocket, server side.
+
+    Subclass it and override the `on_` methods; when idle it has no reader, timer or task.
 
     The connection is itself the item in `wheel`, only while it is closing.
     """
@@ -88,8 +89,11 @@ class WebSocketConnection(asyncio.Protocol):
     # Overridden by subclasses.
 
     def on_message(self, payload: bytes) -> None:
-        """A message was received. Called in order; not while reading is paused, except for messages received before the
-        client disconnected, and not after `close`, `drop` or `abort`."""
+        """A message was received.
+
+        Called in order; not while reading is paused, except for messages received before the client disconnected, and
+        not after `close`, `drop` or `abort`.
+        """
 
     def on_corrupt_message(self) -> None:
         """A message cannot be decompressed. By default closes with 1007."""
@@ -173,7 +177,10 @@ class WebSocketConnection(asyncio.Protocol):
             self.transport.abort()
 
     def pause_reading(self) -> None:
-        """Stop delivering messages. Received data, and what arrives until the kernel's buffer is full, is kept."""
+        """Stop delivering messages.
+
+        Received data, and what arrives until the kernel's buffer is full, is kept.
+        """
         self._paused = True
 
     def resume_reading(self) -> None:

@@ -1,4 +1,7 @@
-"""Builds outgoing frames. Server frames are not masked, so one `bytes` object serves any number of clients."""
+"""Builds outgoing frames.
+
+Server frames are not masked, so one `bytes` object serves any number of clients.
+"""
 
 import zlib
 from collections.abc import Callable

@@ -26,7 +26,10 @@ REFUSAL_HEADERS: Final = ((b"Sec-Websocket-Version", b"13"), NO_SNIFFING)
 
 
 def handshake_error_status(request: Request, origin_allowed: OriginPredicate) -> int | None:
-    """Return the status to refuse this handshake with, None if it is valid. The first failing check decides."""
+    """Return the status to refuse this handshake with, None if it is valid.
+
+    The first failing check decides.
+    """
     header = request.head.headers.get  # properties cost twice what calls do
     if not (header(b"connection") in _COMMON_CONNECTION or _lists_token(request, b"connection", b"upgrade")):
         return 400

@@ -36,7 +36,10 @@ class TypedWebSocket(WebSocketConnection):
         """A binary message was received; see `on_message`."""
 
     def on_message(self, payload: bytes) -> None:
-        """Dispatch by type. Invalid UTF-8 in text closes the connection (RFC 6455 section 8.1)."""
+        """Dispatch by type.
+
+        Invalid UTF-8 in text closes the connection (RFC 6455 section 8.1).
+        """
         if not self._is_text:
             self.on_binary(payload)
             return

@@ -157,8 +157,10 @@ class Cluster:
         )
 
     async def channels(self, pattern: str, seconds: float) -> dict[str, int]:
-        """The channels of all nodes with their number of subscriptions. Raises `SurveyTimeout`, error 100 when a node
-        returns an error, and the controller's errors."""
+        """The channels of all nodes with their number of subscriptions.
+
+        Raises `SurveyTimeout`, error 100 when a node returns an error, and the controller's errors.
+        """
         request = pb.ChannelsRequest(pattern=pattern).SerializeToString()
         counts: dict[str, int] = {}
         for answer in (await self._survey(CHANNELS, request, seconds)).values():
@@ -169,8 +171,10 @@ class Cluster:
         return counts
 
     async def emulate(self, node: str, session: str, data: bytes, seconds: float) -> None:
-        """Run commands on a connection of another node, and wait for them. Raises `SurveyTimeout`, and the controller's
-        errors."""
+        """Run commands on a connection of another node, and wait for them.
+
+        Raises `SurveyTimeout`, and the controller's errors.
+        """
         request = pb.EmulationRequest(node=node, session=session, data=data).SerializeToString()
         await self._survey(EMULATION, request, seconds, to=node)
 
@@ -184,7 +188,10 @@ class Cluster:
         return {uid: answer.data for uid, answer in answers.items() if answer.code == SUCCESS}
 
     async def notify(self, name: str, data: bytes, *, to: str = "") -> None:
-        """Send a notification to one node, or to all others. Raises the controller's errors."""
+        """Send a notification to one node, or to all others.
+
+        Raises the controller's errors.
+        """
         await self._send_control(to, notification=pb.Notification(op=name, data=data))
 
     async def _broadcast_operation(self, **content: Any) -> None:
@@ -211,7 +218,10 @@ class Cluster:
         return await self._surveys.run(send, expected, seconds, own)
 
     async def _send_control(self, to: str = "", **content: Any) -> None:
-        """Send a control message, named by its field, to one node, or to all. Raises the controller's errors."""
+        """Send a control message, named by its field, to one node, or to all.
+
+        Raises the controller's errors.
+        """
         self._metrics.sent_control.value += 1
         message = pb.Command(uid=self._uid, **content)
         await self._controller.publish_control(message.SerializeToString(), to)

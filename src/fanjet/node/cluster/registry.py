@@ -31,7 +31,10 @@ class Registry:
         return uid in self._nodes
 
     def update(self, node: NodeInfo) -> bool:
-        """Store a node's info; without metrics it keeps its previous ones. True for a new node."""
+        """Store a node's info; without metrics it keeps its previous ones.
+
+        True for a new node.
+        """
         known = self._nodes.get(node.uid)
         if node.metrics is None and known is not None:
             node = replace(node, metrics=known.metrics)

@@ -29,8 +29,10 @@ def object_counts() -> str:
 
 
 def allocations(*, stop: bool) -> str:
-    """Memory by allocating line since the first call, which starts tracing. Tracing slows the process by about a third
-    until it is stopped."""
+    """Memory by allocating line since the first call, which starts tracing.
+
+    Tracing slows the process by about a third until it is stopped.
+    """
     if stop:
         tracemalloc.stop()
         return "stopped\n"

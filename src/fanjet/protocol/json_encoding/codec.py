@@ -57,7 +57,10 @@ _encode_recovered_delta: Final = json_encoder(Publication, exclude=_OMITTED_WITH
 
 
 class _JSONCodec:
-    """See `Codec`. `push_start` and `push_end` enclose the members of a push: as part of a reply, or bare."""
+    """See `Codec`.
+
+    `push_start` and `push_end` enclose the members of a push: as part of a reply, or bare.
+    """
 
     __slots__ = ("_push_end", "_push_start")
 
@@ -221,12 +224,18 @@ def _members(first: bytes, rest: bytes) -> bytes:
 
 
 def _without_newlines(message: bytes) -> bytes:
-    """Strip raw newlines. They are white space in payloads: JSON strings cannot contain them."""
+    """Strip raw newlines.
+
+    They are white space in payloads: JSON strings cannot contain them.
+    """
     return message.replace(b"\n", b"") if _NEWLINE in message else message
 
 
 class _UnidirectionalJSON(_JSONCodec):
-    """See `Codec`. A connect is answered with a push, commands of emulation requests with replies."""
+    """See `Codec`.
+
+    A connect is answered with a push, commands of emulation requests with replies.
+    """
 
     __slots__ = ()
 

@@ -18,7 +18,10 @@ def fold(key: str) -> str:
 
 
 class FieldNames(Generic[F]):
-    """Fields of one struct by name. Raises ValueError for names that are not ASCII or fold to the same key."""
+    """Fields of one struct by name.
+
+    Raises ValueError for names that are not ASCII or fold to the same key.
+    """
 
     __slots__ = ("_exact", "_folded")
 

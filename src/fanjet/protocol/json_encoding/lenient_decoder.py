@@ -29,7 +29,10 @@ _Reader = Callable[[bytes, int, int], tuple[Any, int]]
 
 
 def decode(data: bytes, into: type[T]) -> T:
-    """Decode the only JSON document in `data`; a top-level `null` is an empty object. Raises `MalformedJSON`."""
+    """Decode the only JSON document in `data`; a top-level `null` is an empty object.
+
+    Raises `MalformedJSON`.
+    """
     require_utf8(data)
     value, end = decode_first(data, 0, into)
     if end != len(data):
@@ -47,7 +50,10 @@ def decode_first(data: bytes, start: int, into: type[T]) -> tuple[T, int]:
 
 
 def decode_string(data: bytes) -> str:
-    """Decode the only JSON string in `data`; `null` is an empty string. Raises `MalformedJSON`."""
+    """Decode the only JSON string in `data`; `null` is an empty string.
+
+    Raises `MalformedJSON`.
+    """
     require_utf8(data)
     text, end = _nullable(_read_string, str)(data, skip_space(data, 0), 0)
     if skip_space(data, end) != len(data):

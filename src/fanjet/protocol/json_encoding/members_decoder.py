@@ -115,7 +115,10 @@ def _reader_by_members(kind: inspect.Type) -> _Reader | None:
 
 
 def _element_reader(kind: inspect.Type) -> _Reader | None:
-    """Make a reader of list elements and map values. A null element is left to the lenient decoder."""
+    """Make a reader of list elements and map values.
+
+    A null element is left to the lenient decoder.
+    """
     read = _reader_by_members(kind)
     if read is None:
         return None

@@ -77,7 +77,10 @@ def skip_space(data: bytes, at: int) -> int:
 
 
 def skip_value(data: bytes, at: int, depth: int = 0) -> int:
-    """Return the end of the value at `at`, nested in `depth` containers. Raises `MalformedJSON`."""
+    """Return the end of the value at `at`, nested in `depth` containers.
+
+    Raises `MalformedJSON`.
+    """
     open_containers = bytearray()
     while True:
         opener = data[at] if at < len(data) else 0

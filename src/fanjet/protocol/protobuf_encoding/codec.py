@@ -167,7 +167,10 @@ def _with_length(message: bytes) -> bytes:
 
 
 class _UnidirectionalProtobuf(_ProtobufCodec):
-    """See `Codec`. A connect is answered with a push. Messages carry no length prefix: gRPC frames them."""
+    """See `Codec`.
+
+    A connect is answered with a push. Messages carry no length prefix: gRPC frames them.
+    """
 
     __slots__ = ()
 

@@ -103,7 +103,10 @@ def _reader_into(field: Field) -> _ReadInto:
 
 
 def _submessage_reader(name: str, message: type[Struct]) -> _ReadInto:
-    """Make a reader of a submessage. A repeated submessage is merged with the previous one."""
+    """Make a reader of a submessage.
+
+    A repeated submessage is merged with the previous one.
+    """
 
     read = _message_reader(message)
 
@@ -194,7 +197,10 @@ def decode_command(data: bytes, start: int, end: int) -> Command:
 
 
 def decode_connect_request(data: bytes) -> ConnectRequest:
-    """Decode the bare connect request of a unidirectional client. Raises `MalformedFrame`."""
+    """Decode the bare connect request of a unidirectional client.
+
+    Raises `MalformedFrame`.
+    """
     values: Values = {}
     _FIELDS[ConnectRequest].read_into(values, data, 0, len(data), 0)
     return ConnectRequest(**values)

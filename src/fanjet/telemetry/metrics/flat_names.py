@@ -36,8 +36,10 @@ class DeltaReader:
         self._previous: dict[tuple[str, Labels], float] = {}
 
     def read(self) -> list[FlatMetric]:
-        """Counters, gauges and summaries of the namespace. Histograms only if they replace summaries, and only their
-        count and sum."""
+        """Counters, gauges and summaries of the namespace.
+
+        Histograms only if they replace summaries, and only their count and sum.
+        """
         return list(self._items(self._source.read()))
 
     def _items(self, metrics: Iterable[Metric]) -> Iterator[FlatMetric]:

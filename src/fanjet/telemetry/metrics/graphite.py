@@ -20,7 +20,10 @@ TIMEOUT: Final = 1.0
 
 
 class GraphiteExporter:
-    """Opens a connection for each export. Metrics that cannot be sent are dropped silently."""
+    """Opens a connection for each export.
+
+    Metrics that cannot be sent are dropped silently.
+    """
 
     def __init__(
         self,

@@ -24,8 +24,10 @@ SCOPE: Final = InstrumentationScope("fanjet")
 
 
 class OtlpMetrics:
-    """Reads a registry in the event loop and exports from a thread. Metrics that cannot be sent are dropped; the
-    library logs that."""
+    """Reads a registry in the event loop and exports from a thread.
+
+    Metrics that cannot be sent are dropped; the library logs that.
+    """
 
     def __init__(self, registry: Registry, exporters: Exporters) -> None:
         """Raises `ExportError`."""
@@ -67,7 +69,10 @@ class OtlpMetrics:
 
 
 def _convert(metric: Metric, since: int, now: int) -> Iterator[otel.Metric]:
-    """Convert a metric. The library's model has no summaries: one becomes its quantiles, sum and count."""
+    """Convert a metric.
+
+    The library's model has no summaries: one becomes its quantiles, sum and count.
+    """
     if metric.kind == "histogram":
         histograms = [_histogram_point(each, since, now) for each in metric.distributions()]
         yield _metric(metric, "", otel.Histogram(histograms, _CUMULATIVE))

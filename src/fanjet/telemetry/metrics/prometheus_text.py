@@ -18,7 +18,10 @@ _in_help: Final = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 def page_of(metrics: Iterable[Metric]) -> bytes:
-    """All metrics as text. The Prometheus client library cannot be used: it forces the suffix `_total` on counters."""
+    """All metrics as text.
+
+    The Prometheus client library cannot be used: it forces the suffix `_total` on counters.
+    """
     lines: list[str] = []
     for metric in metrics:
         name = metric.name

@@ -27,7 +27,10 @@ _SMALLEST: Final = 1e-9
 
 
 class RecentQuantiles:
-    """A sketch over a sliding window of eight to ten minutes. `clock` returns monotonic seconds."""
+    """A sketch over a sliding window of eight to ten minutes.
+
+    `clock` returns monotonic seconds.
+    """
 
     __slots__ = ("_clock", "_current_until", "_slices")
 
@@ -38,8 +41,11 @@ class RecentQuantiles:
         self._current_until = clock() + WINDOW_SECONDS / SLICES
 
     def add(self, values: Sequence[float]) -> None:
-        """Add observations in ascending order. Of a large batch, every fourth value represents its neighbours, except
-        the highest ones, which determine the high ranks: that is a quarter of the work."""
+        """Add observations in ascending order.
+
+        Of a large batch, every fourth value represents its neighbours, except the highest ones, which determine the
+        high ranks: that is a quarter of the work.
+        """
         self._rotate()
         counts = self._slices[-1]
         many = max(0, (len(values) - HIGHEST) // STEP * STEP)
@@ -72,8 +78,10 @@ class RecentQuantiles:
 
 
 def _buckets(values: Sequence[float]) -> list[int]:
-    """The bucket of each value; `values` is ascending. `log2` takes a quarter of the time of `log`, `max` as long as
-    `log2`."""
+    """The bucket of each value; `values` is ascending.
+
+    `log2` takes a quarter of the time of `log`, `max` as long as `log2`.
+    """
     if values and values[0] < _SMALLEST:
         values = [max(value, _SMALLEST) for value in values]
     return [ceil(log2(value) * _SCALE) for value in values]

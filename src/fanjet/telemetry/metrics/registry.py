@@ -62,7 +62,10 @@ class Metric(NamedTuple):
 
 
 class Family(Generic[Cell]):
-    """The cells of one metric by label values. A cell that never counted is not read unless it is `shown`."""
+    """The cells of one metric by label values.
+
+    A cell that never counted is not read unless it is `shown`.
+    """
 
     def __init__(self, labels: Sequence[str], make: Callable[[], Cell]) -> None:
         self._names = labels
@@ -72,8 +75,10 @@ class Family(Generic[Cell]):
         self._shown: set[tuple[str, ...]] = set()
 
     def cell(self, *values: str, shown: bool = False) -> Cell:
-        """Return the cell for these label values, in the order of the label names. `shown`: read it even before it has
-        counted anything."""
+        """Return the cell for these label values, in the order of the label names.
+
+        `shown`: read it even before it has counted anything.
+        """
         cell = self._cells.get(values)
         if cell is None:
             if len(values) != len(self._names):
@@ -97,8 +102,10 @@ class Family(Generic[Cell]):
 
 
 class Registry:
-    """Metrics with a common prefix. `client_labels`: connection labels that metrics about clients have as labels, too
-    (10 B.4)."""
+    """Metrics with a common prefix.
+
+    `client_labels`: connection labels that metrics about clients have as labels, too (10 B.4).
+    """
 
     def __init__(
         self, namespace: str = "centrifugo", *, native_histograms: bool = False, client_labels: Sequence[str] = ()

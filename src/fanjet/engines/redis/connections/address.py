@@ -24,7 +24,10 @@ _FALSE: Final = ("0", "f", "F", "FALSE", "false", "False")
 
 
 class Mode(Enum):
-    """The form of a deployment. `DETECT`: a single server or a cluster, found out when connecting (07 §4.3)."""
+    """The form of a deployment.
+
+    `DETECT`: a single server or a cluster, found out when connecting (07 §4.3).
+    """
 
     DETECT = "standalone"
     SENTINEL = "sentinel"
@@ -43,7 +46,10 @@ class Address(Struct, frozen=True):
 
 
 class Login(Struct, frozen=True):
-    """Timeouts in seconds, credentials and options of a connection. `read_only`: allow reads from a cluster replica."""
+    """Timeouts in seconds, credentials and options of a connection.
+
+    `read_only`: allow reads from a cluster replica.
+    """
 
     connect_timeout: float
     io_timeout: float
@@ -58,8 +64,9 @@ class Login(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """One shard: a Redis deployment of any form. With Sentinel, `seeds` are the Sentinels. `with_replicas`: replicas
-    are discovered and may be used.
+    """One shard: a Redis deployment of any form.
+
+    With Sentinel, `seeds` are the Sentinels. `with_replicas`: replicas are discovered and may be used.
     """
 
     mode: Mode
@@ -74,7 +81,10 @@ class Target(Struct, frozen=True):
 
 
 def parse_targets(config: RedisConnection) -> list[Target]:
-    """Parse the addresses of all shards, in the order that sharding depends on. Raises `ConfigError`, `TLSError`."""
+    """Parse the addresses of all shards, in the order that sharding depends on.
+
+    Raises `ConfigError`, `TLSError`.
+    """
     login = Login(
         connect_timeout=config.connect_timeout or 1.0,
         io_timeout=config.io_timeout or 4.0,

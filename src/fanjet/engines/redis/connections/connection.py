@@ -65,8 +65,10 @@ class Connection(asyncio.Protocol):
         self._closed = asyncio.Event()
 
     def execute(self, command: Command, decode: Decode | None = None) -> asyncio.Future[Any]:
-        """Send a command; the result is the reply, decoded by `decode` if given. The future raises `CommandError` or
-        `ConnectionLost`; this call may raise `ConnectionLost` immediately."""
+        """Send a command; the result is the reply, decoded by `decode` if given.
+
+        The future raises `CommandError` or `ConnectionLost`; this call may raise `ConnectionLost` immediately.
+        """
         future = self.loop.create_future()
         self._issue(command, future, decode)
         return future
@@ -88,7 +90,10 @@ class Connection(asyncio.Protocol):
             await self._closed.wait()
 
     async def log_in(self, login: Login) -> None:
-        """Authenticate and set up the connection, before any other command. Raises `CommandError`, `ConnectionLost`."""
+        """Authenticate and set up the connection, before any other command.
+
+        Raises `CommandError`, `ConnectionLost`.
+        """
         if login.force_resp2 or not await self._hello(login):
             if login.user or login.password:
                 words = ("AUTH", login.user, login.password) if login.user else ("AUTH", login.password)
@@ -101,7 +106,10 @@ class Connection(asyncio.Protocol):
             await self.execute(("READONLY",))
 
     async def _hello(self, login: Login) -> bool:
-        """Switch to RESP3. False if the server refuses; the RESP2 commands then report the reason."""
+        """Switch to RESP3.
+
+        False if the server refuses; the RESP2 commands then report the reason.
+        """
         words: Words = ("HELLO", 3)
         if login.user or login.password:
             words += ("AUTH", login.user or "default", login.password)
@@ -163,7 +171,10 @@ class Connection(asyncio.Protocol):
         outgoing.append(packed)
 
     def _queue(self, packed: bytes, expected: Expected, decode: Decode | None) -> None:
-        """Send the command later. The queue needs no limit, because callers wait for their replies."""
+        """Send the command later.
+
+        The queue needs no limit, because callers wait for their replies.
+        """
         if not self._is_full:
             raise ConnectionLost(self._send_error)
         self._backlog.append((packed, expected, decode))
@@ -241,7 +252,10 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(address: Address, login: Login, make: type[C]) -> C:
-    """Connect and log in. Raises `EngineUnavailable`. Must run in a task, because its timeouts need one."""
+    """Connect and log in.
+
+    Raises `EngineUnavailable`. Must run in a task, because its timeouts need one.
+    """
     connection = make(address, login.io_timeout)
     try:
         async with asyncio.timeout(login.connect_timeout):

@@ -4,7 +4,10 @@ from fanjet.engines.interfaces import EngineUnavailable
 
 
 class CommandError(EngineUnavailable):
-    """Redis replied to a command with an error, whose text this carries. `hiredis` instantiates it."""
+    """Redis replied to a command with an error, whose text this carries.
+
+    `hiredis` instantiates it.
+    """
 
     @property
     def code(self) -> str:
@@ -13,7 +16,10 @@ class CommandError(EngineUnavailable):
 
     @property
     def is_from_replica(self) -> bool:
-        """Whether the error shows that the server is a replica. Before Redis 7, errors of scripts have a prefix."""
+        """Whether the error shows that the server is a replica.
+
+        Before Redis 7, errors of scripts have a prefix.
+        """
         return any(word in str(self) for word in ("READONLY ", "MASTERDOWN "))
 
 

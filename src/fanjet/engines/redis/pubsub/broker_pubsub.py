@@ -27,8 +27,11 @@ _PURPOSE = "messages"
 
 
 class PubSubOptions(Struct, frozen=True):
-    """`tags`: hash tags of the sharded PUB/SUB partitions, which need a cluster. `by_node`: partitions on one server
-    share a connection. `from_replicas`: subscribe on replicas, to relieve the primaries."""
+    """`tags`: hash tags of the sharded PUB/SUB partitions, which need a cluster.
+
+    `by_node`: partitions on one server share a connection. `from_replicas`: subscribe on replicas, to relieve the
+    primaries.
+    """
 
     tags: Sequence[str] = ()
     by_node: bool = False
@@ -37,7 +40,10 @@ class PubSubOptions(Struct, frozen=True):
 
 
 class BrokerPubSub:
-    """Subscription groups of all shards and their supervisors. `on_message` gets name and payload of each message."""
+    """Subscription groups of all shards and their supervisors.
+
+    `on_message` gets name and payload of each message.
+    """
 
     def __init__(
         self,

@@ -70,7 +70,10 @@ class PubSubConnection(Connection):
             self._subscribed, self._unsubscribed = b"ssubscribe", b"sunsubscribe"
 
     async def attach(self, group: SubscriptionGroup) -> None:
-        """Subscribe the permanent names of a group. Raises `CommandError`, `ConnectionLost`."""
+        """Subscribe the permanent names of a group.
+
+        Raises `CommandError`, `ConnectionLost`.
+        """
         group.connection = self
         self._groups |= dict.fromkeys(group.permanent, group)
         await asyncio.shield(self.request(list(group.permanent), group, subscribe=True, registry={}).future)
@@ -88,7 +91,10 @@ class PubSubConnection(Connection):
             await asyncio.shield(asyncio.gather(*confirmations))
 
     def detach(self, group: SubscriptionGroup) -> None:
-        """Release a group that another connection takes over. Pending requests fail with `ConnectionLost`."""
+        """Release a group that another connection takes over.
+
+        Pending requests fail with `ConnectionLost`.
+        """
         for name in group.permanent:
             self._groups.pop(name, None)
         for batch in (*self._expected, *self._unsent):

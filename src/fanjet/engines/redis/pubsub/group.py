@@ -78,7 +78,10 @@ class SubscriptionGroup:
         self.max_names = MAX_NAMES_PER_COMMAND
 
     def subscribe(self, name: bytes) -> Awaitable[None]:
-        """Subscribe; done when Redis has confirmed it. Raises `EngineUnavailable`, immediately while disconnected."""
+        """Subscribe; done when Redis has confirmed it.
+
+        Raises `EngineUnavailable`, immediately while disconnected.
+        """
         batch = self.unsent
         if batch is not None and batch.subscribes and len(batch.names) < self.max_names:
             batch.names.append(name)

@@ -140,7 +140,10 @@ class PartitionGroups:
         return address
 
     async def _move_groups(self, groups: list[SubscriptionGroup], server: Address) -> None:
-        """Move groups to one server. They leave their former servers first, so that no message is delivered twice."""
+        """Move groups to one server.
+
+        They leave their former servers first, so that no message is delivered twice.
+        """
         moving = [group for group in groups if self._assigned.get(group) != server]
         if not moving:
             return
@@ -201,7 +204,10 @@ class _ServerConnector:
         self._opened = connection
 
     async def open(self) -> PubSubConnection:
-        """See `Connector.open`. A repeated call refreshes the topology: partitions may have moved."""
+        """See `Connector.open`.
+
+        A repeated call refreshes the topology: partitions may have moved.
+        """
         if not self._is_first:
             self._shard.schedule_refresh()
         self._is_first = False

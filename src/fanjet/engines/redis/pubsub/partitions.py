@@ -25,7 +25,10 @@ def partition_tags(count: int, *, precomputed: bool) -> tuple[str, ...]:
 
 @cache
 def precomputed_tags() -> dict[int, tuple[str, ...]]:
-    """Precomputed tags by number of partitions. They equal Centrifugo's: all nodes of a cluster must agree."""
+    """Precomputed tags by number of partitions.
+
+    They equal Centrifugo's: all nodes of a cluster must agree.
+    """
     tables = (line.split() for line in _TABLE.read_text("ascii").splitlines())
     return {len(words): tuple(words) for words in tables}
 
@@ -48,12 +51,17 @@ class Partition:
         return self._shard.endpoints_of(self._key)
 
     async def find_endpoints(self) -> Endpoints:
-        """See `EndpointProvider.find_endpoints`. Calls after the first refresh the topology, because the
-        slot may have moved."""
+        """See `EndpointProvider.find_endpoints`.
+
+        Calls after the first refresh the topology, because the slot may have moved.
+        """
         if self._found:
             await self._shard.refresh_topology()
         self._found = True
         return self.endpoints
 
     def watch_primary(self, on_changed: Callable[[str], None]) -> None:
-        """See `EndpointProvider.watch_primary`. Never called: a node ends the subscriptions when a slot leaves it."""
+        """See `EndpointProvider.watch_primary`.
+
+        Never called: a node ends the subscriptions when a slot leaves it.
+        """

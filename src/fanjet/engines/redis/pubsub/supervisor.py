@@ -54,7 +54,9 @@ class Connector(Protocol):
 
 
 class ConnectionSupervisor:
-    """Keeps subscription groups active over one connection. `on_message` gets name and payload of each message.
+    """Keeps subscription groups active over one connection.
+
+    `on_message` gets name and payload of each message.
 
     `count_error` gets `subscribe`, `subscribe_channel`, `connection`, `probe_publish` or `probe_timeout`.
 
@@ -123,8 +125,10 @@ class ConnectionSupervisor:
 
     @property
     def silence(self) -> float:
-        """Seconds since the last message. Probes bound it: it exceeds twice the probe interval only while nothing is
-        delivered."""
+        """Seconds since the last message.
+
+        Probes bound it: it exceeds twice the probe interval only while nothing is delivered.
+        """
         received_at = self._received_at
         if self._connection is not None:
             received_at = max(received_at, self._connection.received_at)
@@ -180,7 +184,10 @@ class ConnectionSupervisor:
         self._failure = str(error)
 
     async def _serve(self) -> NoReturn:
-        """Connect, subscribe all groups, and probe until the connection is lost. Raises `EngineUnavailable`."""
+        """Connect, subscribe all groups, and probe until the connection is lost.
+
+        Raises `EngineUnavailable`.
+        """
         with self._counting("subscribe"):
             connection = await self._connector.open()
         try:
@@ -199,7 +206,10 @@ class ConnectionSupervisor:
             await connection.wait_closed()
 
     async def _activate(self, connection: PubSubConnection, group: SubscriptionGroup) -> None:
-        """Subscribe the permanent names of a group and those it had before. Raises `EngineUnavailable`."""
+        """Subscribe the permanent names of a group and those it had before.
+
+        Raises `EngineUnavailable`.
+        """
         try:
             with self._counting("subscribe"):
                 await connection.attach(group)
@@ -216,7 +226,10 @@ class ConnectionSupervisor:
             group.is_active = group.connection is connection
 
     async def _activate_added(self, connection: PubSubConnection, group: SubscriptionGroup) -> None:
-        """Activate a group added later. When the connection is lost, the next one subscribes it like all others."""
+        """Activate a group added later.
+
+        When the connection is lost, the next one subscribes it like all others.
+        """
         with suppress(EngineUnavailable):
             await self._activate(connection, group)
             if group.is_active:

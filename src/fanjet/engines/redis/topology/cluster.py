@@ -142,8 +142,11 @@ class ClusterShard:
         return await read_from_replicas(replicas, command, lambda: self.execute(command, key))
 
     async def find_endpoints(self) -> Endpoints:
-        """See `EndpointProvider.find_endpoints`. Any node will do: PUBLISH reaches all of them. Known endpoints are
-        returned immediately, and refreshed in the background."""
+        """See `EndpointProvider.find_endpoints`.
+
+        Any node will do: PUBLISH reaches all of them. Known endpoints are returned immediately, and refreshed in the
+        background.
+        """
         if self.endpoints.primaries:
             self.schedule_refresh()
         else:
@@ -172,8 +175,10 @@ class ClusterShard:
         return any(node.is_lost for node in self._nodes.values())
 
     def watch_primary(self, on_changed: Callable[[str], None]) -> None:
-        """See `EndpointProvider.watch_primary`. Never called: PUB/SUB connections detect lost nodes themselves, and
-        removed ones by probes."""
+        """See `EndpointProvider.watch_primary`.
+
+        Never called: PUB/SUB connections detect lost nodes themselves, and removed ones by probes.
+        """
 
     def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
         """See `EndpointProvider.watch_endpoints`."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class Endpoints(Struct, frozen=True):
-    """Servers that deliver the same PUB/SUB messages. Only replicas that seem healthy are listed, and none where the
-    configuration does not allow the use of replicas."""
+    """Servers that deliver the same PUB/SUB messages.
+
+    Only replicas that seem healthy are listed, and none where the configuration does not allow the use of replicas.
+    """
 
     primaries: tuple[Address, ...]
     replicas: tuple[Address, ...] = ()

@@ -71,8 +71,10 @@ class ReplicaPool:
 async def read_from_replicas(
     replicas: Iterable[Replica], command: Command, fallback: Callable[[], Awaitable[Any]]
 ) -> Any:
-    """Execute a read-only command on the first connected replica. If that fails, `fallback` executes it, except after
-    NOSCRIPT, which the caller handles."""
+    """Execute a read-only command on the first connected replica.
+
+    If that fails, `fallback` executes it, except after NOSCRIPT, which the caller handles.
+    """
     for replica in replicas:
         if not replica.is_lost:
             try:

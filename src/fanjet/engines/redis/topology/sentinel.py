@@ -77,8 +77,10 @@ class SentinelShard:
         return read_from_replicas(self._read_replicas, command, lambda: self.execute(command, key))
 
     async def find_endpoints(self) -> Endpoints:
-        """See `EndpointProvider.find_endpoints`. Queries the Sentinels; while none answers, the last known
-        endpoints stay valid."""
+        """See `EndpointProvider.find_endpoints`.
+
+        Queries the Sentinels; while none answers, the last known endpoints stay valid.
+        """
         try:
             return await self._query_sentinels()
         except EngineUnavailable:
@@ -142,8 +144,11 @@ class SentinelShard:
         return (await self.find_endpoints()).primaries[0]
 
     def _apply(self, now: Endpoints) -> None:
-        """Apply new endpoints. After a failover all connections leave the former primary immediately, because it may
-        accept writes that will be lost."""
+        """Apply new endpoints.
+
+        After a failover all connections leave the former primary immediately, because it may accept writes that will be
+        lost.
+        """
         before, self.endpoints = self.endpoints, now
         self._replica_pool.update(now.replicas)
         self._read_replicas = self._replica_pool.at(now.replicas)
@@ -204,8 +209,10 @@ class SentinelShard:
 
 
 def _replica_in(reply: dict[bytes, bytes] | list[bytes]) -> Address | None:
-    """The address in an entry of `SENTINEL REPLICAS`, in RESP2 or RESP3. None if the Sentinel or the primary does not
-    reach the replica."""
+    """The address in an entry of `SENTINEL REPLICAS`, in RESP2 or RESP3.
+
+    None if the Sentinel or the primary does not reach the replica.
+    """
     replica = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
     if replica[b"master-link-status"] != b"ok" or _DOWN_FLAGS.intersection(replica[b"flags"].split(b",")):
         return None

@@ -34,8 +34,10 @@ class Shard(EndpointProvider, Protocol):
         """Disconnect."""
 
     def execute(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
-        """Execute a command on the primary that has the key. The result is the reply, decoded by `decode` if given.
-        Raises `EngineUnavailable`, here or when awaited."""
+        """Execute a command on the primary that has the key.
+
+        The result is the reply, decoded by `decode` if given. Raises `EngineUnavailable`, here or when awaited.
+        """
 
     def publish(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
         """Execute a PUBLISH, which the primaries of a cluster broadcast: while the primary that has the key is lost, it
