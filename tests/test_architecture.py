@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import fanjet
@@ -79,7 +80,7 @@ TABLED = {
     "_Members",
     "_Elements",
     "_Claims",
-    "Description",
+    "ProviderMetadata",
     "_Tokens",
 }
 """Types of foreign documents. Each has rows in `tests/acceptance/test_letter_case.py`, but for those of the console's
@@ -95,3 +96,44 @@ def test_every_kind_of_foreign_document_has_rows() -> None:
                 case ast.Call(func=ast.Name(id="DocumentDecoder"), args=[argument]):
                     found.add(ast.unparse(argument))
     assert found == TABLED
+
+
+METAPHORS = frozenset(
+    """
+    ear hear hears heard hearing tidings bell bells seat seats tell tells told telling ask asks asked asker welcome
+    farewell door doorway gate desk neighbour neighbours nobody somebody everybody everywhere far keeper patience stock
+    testator astray whoever
+    """.split()  # noqa: SIM905 (a list of a word a line is no easier to read)
+)
+"""Words that stand for something else. `docs/glossary.md` has the terms."""
+MOST_MODULES = 26
+"""Modules in one package; more get sub-packages."""
+
+
+def names_of(node: ast.AST) -> list[str]:
+    """The names that a node defines."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+            return [name]
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            return [name]
+    return []
+
+
+def sources() -> list[Path]:
+    return [path for path in SOURCE.rglob("*.py") if "proto" not in path.parts]
+
+
+def test_names_are_no_metaphors() -> None:
+    found = {
+        f"{path.relative_to(SOURCE)}: {name}"
+        for path in sources()
+        for name in (path.stem, *(name for node in ast.walk(ast.parse(path.read_text())) for name in names_of(node)))
+        if METAPHORS & {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+    }
+    assert not found
+
+
+def test_packages_stay_small() -> None:
+    sizes = {folder: len(list(folder.glob("*.py"))) - 1 for folder in {path.parent for path in sources()}}
+    assert not {folder: size for folder, size in sizes.items() if size > MOST_MODULES}

@@ -170,7 +170,7 @@ def may_be_subscribed_at_connect(resolved: Resolved, user: str, *, insecure: boo
     Not where a backend decides (03 §15 item 9). Capabilities and expressions do not apply.
     """
     options = resolved.options
-    asks_backend = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
-    if resolved.is_private or asks_backend or not resolved.name_is_valid:
+    uses_backend = options.subscribe_proxy_enabled or options.subscribe_stream_proxy_enabled
+    if resolved.is_private or uses_backend or not resolved.name_is_valid:
         return False
     return resolved.admits(user) or _by_options(resolved, user, insecure=insecure) is not None

@@ -35,7 +35,7 @@ class HttpCycle:
         self._body_stream = request.body_stream if isinstance(request, StreamedRequest) else None
         self._received = self._body_stream is None
         self._end_delivered = False
-        self._begun = False
+        self._started = False
         if self._body_stream is None:
             self._body.append(request.body)
         self._arrival = asyncio.Event()
@@ -50,8 +50,8 @@ class HttpCycle:
 
     async def receive(self) -> Message:
         """The next chunk of the body; after its end, wait for the client to disconnect."""
-        if not self._begun and self._body_stream is not None:
-            self._begun = True
+        if not self._started and self._body_stream is not None:
+            self._started = True
             self._body_stream.start(self._on_chunk)
         while not (self._body or self._client_gone or self.finished or (self._received and not self._end_delivered)):
             self._arrival.clear()
