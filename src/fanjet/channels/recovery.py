@@ -1,4 +1,7 @@
-"""Decides recovery, and merges recovered with buffered publications (01 §8.3, §8.4)."""
+"""Decides recovery, and merges recovered with buffered publications.
+
+See 01 §8.3 and §8.4.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple

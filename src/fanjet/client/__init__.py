@@ -1,1 +1,4 @@
-"""Client sessions: the protocol state machine of a connection, for all transports (contract chapter 01)."""
+"""The protocol state machine of client sessions, for all transports.
+
+Contract chapter 01.
+"""

@@ -1,4 +1,7 @@
-"""Runs a connection's commands in order, synchronously until one has to wait (01 §4, DESIGN rules 3, 9)."""
+"""Runs a connection's commands in order, synchronously until one has to wait.
+
+See 01 §4 and DESIGN rules 3 and 9.
+"""
 
 from __future__ import annotations
 

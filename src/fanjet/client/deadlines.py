@@ -1,4 +1,7 @@
-"""A session's deadlines, of which the nearest is in the timing wheel (DESIGN rule 6)."""
+"""A session's deadlines, of which the nearest is in the timing wheel.
+
+See DESIGN rule 6.
+"""
 
 from __future__ import annotations
 

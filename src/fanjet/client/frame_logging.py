@@ -1,4 +1,7 @@
-"""Logs every frame of every connection at level trace (10 G); inactive at other levels."""
+"""Logs every frame of every connection at level trace.
+
+Inactive at other levels (10 G).
+"""
 
 from __future__ import annotations
 

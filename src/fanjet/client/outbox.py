@@ -1,4 +1,7 @@
-"""The writing half of a session: an outbox, and a backlog for slow clients (DESIGN rules 3, 5)."""
+"""The write queue of a session, with a backlog for slow clients.
+
+See DESIGN rules 3 and 5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The session of one connection: commands, replies, deadlines and the close (01 §4, §5)."""
+"""The session of one connection: commands, replies, deadlines and the close.
+
+See 01 §4 and §5.
+"""
 
 from __future__ import annotations
 

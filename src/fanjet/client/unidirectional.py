@@ -1,4 +1,7 @@
-"""The session of a unidirectional client, which connects once and then only receives (02 §9.1)."""
+"""The session of a unidirectional client.
+
+Such a client connects once and then only receives (02 §9.1).
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Application events: the handler interface, in-process handlers and proxies to backends."""
+"""Application events: handler interface, in-process handlers, backend proxies."""

@@ -1,4 +1,7 @@
-"""Replies of the application that have keys, none of them known: they allow, and nearly always by mistake (06 §4.1)."""
+"""Reports application replies that have keys, but no known one.
+
+Such a reply allows the operation, and nearly always by mistake (06 §4.1).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Keeps the broker subscribed to exactly the channels that have local subscribers (07 §19)."""
+"""Keeps the broker subscribed to exactly the channels with local subscribers.
+
+See 07 §19.
+"""
 
 from __future__ import annotations
 

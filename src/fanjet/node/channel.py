@@ -1,4 +1,7 @@
-"""A channel with local subscribers, grouped by equal delivery, and their shared stream position."""
+"""A channel with local subscribers and their shared stream position.
+
+The subscribers are grouped by equal delivery.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Operations of the server API, or of another node, on connections of this node (07 §14.4)."""
+"""Operations on connections of this node.
+
+The server API or another node requests them (07 §14.4).
+"""
 
 from __future__ import annotations
 

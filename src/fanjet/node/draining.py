@@ -1,4 +1,4 @@
-"""Disconnects clients gradually, so that they do not all reconnect elsewhere at once."""
+"""Disconnects clients gradually, to spread their reconnects over time."""
 
 from __future__ import annotations
 

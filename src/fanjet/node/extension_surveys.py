@@ -1,6 +1,7 @@
-"""Surveys and notifications between Fanjet nodes that extend the contract's (07 §14.6, §14.7).
+"""Surveys and notifications that only Fanjet nodes exchange.
 
-Centrifugo nodes answer such a survey with "unknown operation" and ignore such a notification.
+They extend the contract's (07 §14.6, §14.7). Centrifugo nodes answer such a survey with "unknown operation" and
+ignore such a notification.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Encodes the frames of a publication, each variant once for all its subscribers (DESIGN rule 1)."""
+"""Encodes a publication's frames, each variant once for all its subscribers.
+
+See DESIGN rule 1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The node: a facade over hub, connections, broker and presence, for sessions and the server API."""
+"""The node: a facade over hub, connections, broker and presence.
+
+Used by sessions and the server API.
+"""
 
 from __future__ import annotations
 

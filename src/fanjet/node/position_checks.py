@@ -1,4 +1,7 @@
-"""Checks stream positions after a broker outage, without waiting for the next publications."""
+"""Checks stream positions after a broker outage.
+
+The checks do not wait for the next publications.
+"""
 
 from __future__ import annotations
 

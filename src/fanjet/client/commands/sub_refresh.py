@@ -1,4 +1,7 @@
-"""Command `sub_refresh` (01 §6.10, 03 §6.12): extends a subscription by a new token."""
+"""The command `sub_refresh`: extends a subscription by a new token.
+
+See 01 §6.10 and 03 §6.12.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Prefetches the channels of queued subscribes while a subscribe waits for the broker.
+"""Prefetches the channels of queued subscribes during a broker call.
 
-Reconnecting clients send their subscribes together, in one frame or in many. The commands run sequentially (01 §4.4),
-but channels that the node is not subscribed to are requested from the broker together: one round trip for a hundred,
-without a task for each.
+Reconnecting clients send their subscribes together, in one frame or in many. The commands run sequentially
+(01 §4.4), but while a subscribe waits for the broker, the other channels that the node is not subscribed to are
+requested from it together: one round trip for a hundred channels, without a task for each.
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Subscriptions of a session: establishing, periodic maintenance and ending them (01 §8)."""
+"""Subscriptions of a session: subscribing, periodic maintenance and their end.
+
+See 01 §8.
+"""

@@ -1,4 +1,7 @@
-"""Ends subscriptions: one of them, or all when the connection ends (01 §6.3, §5.9)."""
+"""Ends subscriptions: one of them, or all when the connection ends.
+
+See 01 §6.3 and §5.9.
+"""
 
 from __future__ import annotations
 

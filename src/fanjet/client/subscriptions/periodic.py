@@ -1,7 +1,7 @@
-"""Periodic work for subscriptions, every `client.presence_update_interval` (01 §5.6, 07 §20).
+"""Periodic work for subscriptions: presence, expiry and position checks.
 
-It is scheduled only while a subscription needs it: most do not, and an empty run is a tenth of an idle connection's
-cost.
+Runs every `client.presence_update_interval` (01 §5.6, 07 §20). It is scheduled only while a subscription needs it:
+most do not, and an empty run is a tenth of an idle connection's cost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Server-side subscriptions of a live connection, made by the server API (01 §8.8, 05 §6.3)."""
+"""Server-side subscriptions of a live connection, made by the server API.
+
+See 01 §8.8 and 05 §6.3.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Makes a subscription without gap or duplicate (01 §8.2), for `subscribe`, `connect` and the server API."""
+"""Makes a subscription without gap or duplicate.
+
+Used by `subscribe`, `connect` and the server API (01 §8.2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Streams fed by async generators of the application, one per subscription (06 §12)."""
+"""Streams fed by async generators of the application, one per subscription.
+
+See 06 §12.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Control messages between this node and the others: announcements, operations, surveys (07 §14)."""
+"""Control messages between this node and the others.
+
+These are announcements, operations and surveys (07 §14).
+"""
 
 from __future__ import annotations
 
