@@ -1,4 +1,7 @@
-"""Routing of channels to the broker and presence manager of their namespace (07 §22.1)."""
+"""Routes channels to the broker and presence manager of their namespace.
+
+Specified in 07 §22.1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The memory engine in a separate process for several workers: client and server (`process.py`)."""
+"""The memory engine in a separate process, shared by several workers.
+
+Both sides are here: the workers' client and the server (`process.py`).
+"""
 
 from .broker import SharedBroker
 from .controller import SharedController

@@ -1,4 +1,7 @@
-"""The broker of a worker: publishes through the journal, or by the memory broker of the engine's process."""
+"""The broker of a worker, which shares its streams with other workers.
+
+It publishes through the journal, or by the memory broker of the engine's process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The controller of a worker: the engine's process forwards control messages between workers."""
+"""The controller of a worker.
+
+The engine's process forwards control messages between workers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A worker's client of the engine's process: keeps the connection, reconnects, and restores presence entries."""
+"""A worker's client of the engine's process.
+
+It keeps the connection, reconnects, and restores presence entries.
+"""
 
 from __future__ import annotations
 

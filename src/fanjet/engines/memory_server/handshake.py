@@ -1,4 +1,7 @@
-"""Passes the descriptor of the journal's memory as the first message of a connection to the engine (SCM_RIGHTS)."""
+"""Passes the descriptor of the journal's memory to the engine.
+
+It is sent with the first message of a connection (SCM_RIGHTS).
+"""
 
 from __future__ import annotations
 

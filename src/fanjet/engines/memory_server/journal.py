@@ -1,4 +1,6 @@
-"""The event journal: a ring buffer in memory that the engine and its workers share, with one order for all.
+"""The event journal: a ring buffer in shared memory.
+
+The engine and its workers share it, so that events have one order for all.
 
 Each process appends, and reads the records of the others. The order comes from a lock, which the kernel releases when
 its holder dies, and which makes earlier writes visible to the next holder. Writers do not wait for workers that read: a

@@ -1,4 +1,7 @@
-"""The format of the journal: a record is an array of events that were appended together, after its length."""
+"""The record format of the journal.
+
+A record is an array of events that were appended together, after its length.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The engine's side of the journal: registers readers, appends events, and stores what workers publish."""
+"""The engine's side of the journal.
+
+It registers readers, appends events, and stores the publications of workers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Publications that workers make themselves, equal to those of the memory broker (07 §2.3)."""
+"""Publications that workers make without calling the engine.
+
+They are equal to those of the memory broker (07 §2.3).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Messages between workers and the engine's process: MessagePack arrays that begin with a tag.
+"""Messages between workers and the engine's process.
+
+They are MessagePack arrays that begin with a tag.
 
 Every call has one reply, in the order of the calls, so that neither needs an id. Events are in the journal: those that
 a call causes are appended before its reply is sent. Fields may be added at the end.

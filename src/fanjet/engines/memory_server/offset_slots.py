@@ -1,4 +1,7 @@
-"""Allocates slots of the offset table to streams, so that workers can assign offsets (see `OffsetTable`)."""
+"""Allocates slots of the offset table to streams.
+
+With a slot, workers can assign the offsets of a stream (see `OffsetTable`).
+"""
 
 from __future__ import annotations
 

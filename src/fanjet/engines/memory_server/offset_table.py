@@ -1,4 +1,6 @@
-"""The newest offsets of streams in shared memory, before the journal: workers assign the next ones from it.
+"""The newest offsets of streams, in shared memory.
+
+The table precedes the journal; workers assign the next offsets from it.
 
 All access is under the journal's lock. Only the engine opens and closes slots: while the slot of a stream is closed,
 only the engine appends publications to that stream.

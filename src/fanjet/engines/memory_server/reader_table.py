@@ -1,4 +1,7 @@
-"""The table of journal readers in shared memory: which slots are used, and the channels that each waits for."""
+"""The table of journal readers, in shared memory.
+
+It holds which slots are used, and the channels that each reader waits for.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Framing on the socket: the messages of one event loop turn as one array, after its length."""
+"""Framing of messages on the socket between worker and engine.
+
+The messages of one event loop turn are sent as one array, after its length.
+"""
 
 from __future__ import annotations
 

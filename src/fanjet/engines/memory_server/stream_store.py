@@ -1,4 +1,7 @@
-"""The streams of all workers: the memory broker, which also stores what workers have appended themselves."""
+"""The streams of all workers.
+
+They are in the memory broker, which also stores the publications that workers have appended themselves.
+"""
 
 from __future__ import annotations
 

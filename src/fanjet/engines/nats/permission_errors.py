@@ -1,4 +1,7 @@
-"""Permission errors, which the server sends after a subscription or when permissions change."""
+"""Permission errors of a NATS server.
+
+The server sends them after a subscription, or when permissions change.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Daily table partitions, created in advance and dropped when old (07 §18.2, 08c §6)."""
+"""Daily table partitions, created in advance and dropped when old.
+
+Specified in 07 §18.2 and 08c §6.
+"""
 
 from __future__ import annotations
 

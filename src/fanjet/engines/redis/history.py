@@ -1,4 +1,7 @@
-"""History in Redis: as STREAMs (07 §6) or, for older deployments, as LISTs (07 §10)."""
+"""History in Redis, as STREAMs or LISTs.
+
+STREAMs are in 07 §6; LISTs, for older deployments, in 07 §10.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Connections to Redis servers: addresses, the pipelined protocol, reconnection and errors."""
+"""Connections to Redis servers.
+
+Addresses, the pipelined protocol, reconnection and errors.
+"""

@@ -1,4 +1,7 @@
-"""A command connection to one Redis server, opened on demand and again after a loss."""
+"""A command connection to one Redis server.
+
+It is opened on demand, and again after a loss.
+"""
 
 from __future__ import annotations
 

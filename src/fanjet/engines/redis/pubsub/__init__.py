@@ -1,1 +1,4 @@
-"""PUB/SUB over Redis: subscriptions, their connections, and the supervision of these."""
+"""PUB/SUB over Redis.
+
+Subscriptions, their connections, and the supervision of these.
+"""

@@ -1,4 +1,7 @@
-"""The receiving half of the broker: subscriptions on all shards (07 §8, §22.3, §22.4)."""
+"""The subscriptions of the Redis broker, on all shards.
+
+This is the receiving half of the broker (07 §8, §22.3, §22.4).
+"""
 
 from __future__ import annotations
 

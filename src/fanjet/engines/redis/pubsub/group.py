@@ -1,4 +1,7 @@
-"""A group of PUB/SUB subscriptions that share a connection: those of a shard or of one partition."""
+"""A group of PUB/SUB subscriptions that share a connection.
+
+They are those of a shard or of one partition.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Partitions grouped by Redis server, with one PUB/SUB connection for each server (07 §22.4)."""
+"""Partitions grouped by Redis server.
+
+There is one PUB/SUB connection for each server (07 §22.4).
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Forms of a Redis shard: a standalone server, a Sentinel-managed primary or a cluster, with their replicas."""
+"""Forms of a Redis shard, with their replicas.
+
+A standalone server, a Sentinel-managed primary or a cluster.
+"""

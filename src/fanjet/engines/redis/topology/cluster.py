@@ -1,4 +1,7 @@
-"""Redis Cluster: commands are routed to the node that serves their slot (07 §4.3, §4.4)."""
+"""A shard on Redis Cluster.
+
+Commands are routed to the node that serves their slot (07 §4.3, §4.4).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One Redis shard: a standalone server, a Sentinel-managed primary or a cluster (07 §4.3)."""
+"""One Redis shard, in any form of deployment.
+
+A shard is a standalone server, a Sentinel-managed primary or a cluster (07 §4.3).
+"""
 
 from __future__ import annotations
 
