@@ -1,4 +1,7 @@
-"""Reverse proxy to a development server of the console, for `admin.web_proxy_address` (10 H.2)."""
+"""Reverse proxy to a development server of the console.
+
+Its address is the setting `admin.web_proxy_address` (10 H.2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A self-signed certificate for the servers under test, trusted only by the generator."""
+"""A self-signed certificate for the servers under test.
+
+Only the generator trusts it.
+"""
 
 import datetime
 import ssl

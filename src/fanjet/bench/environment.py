@@ -1,4 +1,4 @@
-"""The environment of a scenario: a running server, its clients, and a meter of its CPU time."""
+"""The environment of a scenario: a server, its clients and a CPU time meter."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence

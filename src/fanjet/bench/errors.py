@@ -1,4 +1,7 @@
-"""Failures of the server under test; any other exception is a bug of the benchmark."""
+"""Failures of the server under test.
+
+Any other exception is a bug of the benchmark.
+"""
 
 
 class BenchError(Exception):

@@ -1,4 +1,7 @@
-"""The server configuration of all scenarios, in the configuration file's format (contract chapter 04)."""
+"""The server configuration of all scenarios.
+
+It has the configuration file's format (contract chapter 04).
+"""
 
 from importlib.util import find_spec
 from typing import Any, Final

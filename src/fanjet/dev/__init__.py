@@ -1,1 +1,4 @@
-"""The development server (`fanjet dev`): settings without a configuration file, and a demo page."""
+"""The development server, `fanjet dev`.
+
+It has settings that need no configuration file, and a demo page.
+"""

@@ -1,4 +1,7 @@
-"""Formatters of log lines: JSON for machines, coloured text for terminals (04 §8.1)."""
+"""Formatters of log lines: JSON, and coloured text for terminals.
+
+They implement 04 §8.1.
+"""
 
 import json
 import logging

@@ -1,4 +1,6 @@
-"""The token of a login: signed, stateless, valid on every node with the same secret (10 H.2).
+"""The signed, stateless token of an admin login.
+
+It is valid on every node with the same secret (10 H.2).
 
 It has the reference's format, so that a login is valid on all nodes of a mixed cluster: the base64 of
 `<Unix seconds>|<value>|<HMAC-SHA256 of name, seconds and value>`.

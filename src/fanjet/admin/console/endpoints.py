@@ -1,4 +1,6 @@
-"""Endpoints of the console beyond the contract's: below `admin/console/` and, named by 10 I, below `admin/api/`.
+"""Endpoints of the console beyond the contract's.
+
+They are below `admin/console/` and, named by 10 I, below `admin/api/`.
 
 All of them need the same authentication.
 """

@@ -1,4 +1,7 @@
-"""Trace of the commands and messages of a connection, or of all connections of a user (10 I.2)."""
+"""Trace of the commands and messages of a connection.
+
+It can also cover all connections of a user (10 I.2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Traces of users and clients on other nodes (10 I.2), requested over the control plane.
+"""Traces of users and clients on other nodes.
+
+They are requested over the control plane (10 I.2).
 
 A request is a lease of a few seconds that the requesting node renews; the other nodes send it their events in batches.
 """

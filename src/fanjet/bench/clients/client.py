@@ -1,4 +1,7 @@
-"""A small bidirectional client that connects and subscribes, then hands over its transport."""
+"""A small bidirectional client that connects and subscribes.
+
+Afterwards it hands over its transport.
+"""
 
 import asyncio
 import socket

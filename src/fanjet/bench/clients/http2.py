@@ -1,4 +1,6 @@
-"""The client side of HTTP/2 without TLS (RFC 9113): frames, preface and acknowledgements.
+"""The client side of HTTP/2 without TLS.
+
+It implements frames, preface and acknowledgements (RFC 9113).
 
 The flow-control windows are opened to the maximum once, so that no updates are needed before two gigabytes.
 """

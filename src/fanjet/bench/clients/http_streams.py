@@ -1,4 +1,7 @@
-"""The client side of HTTP streaming and SSE: the opening request, and pongs in separate requests."""
+"""The client side of HTTP streaming and SSE.
+
+It sends the opening request, and pongs in separate requests.
+"""
 
 import asyncio
 from collections.abc import Iterator, Sequence

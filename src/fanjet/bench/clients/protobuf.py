@@ -1,4 +1,7 @@
-"""The subset of Protobuf that the generator needs: encodes length-delimited fields, decodes fields."""
+"""The subset of Protobuf that the generator needs.
+
+It encodes length-delimited fields and decodes fields.
+"""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,6 @@
-"""Protocols for subscribers with many messages: all count them, a few also read timestamps.
+"""Protocols for subscribers that receive many messages.
+
+All of them count the messages, a few also read timestamps.
 
 They take over a client's transport after it has subscribed. No frames are parsed: a marker in the payload identifies a
 message.

@@ -1,4 +1,6 @@
-"""The client side of WebTransport, with one QUIC connection per session (extra `fanjet[http3]`).
+"""The client side of WebTransport, with one QUIC connection per session.
+
+It needs the extra `fanjet[http3]`.
 
 A message costs a multiple of that on a plain socket in aioquic: a few dozen subscribers occupy a processor.
 """

@@ -1,4 +1,6 @@
-"""A proxy backend in a separate process: it responds at once, over keep-alive connections.
+"""A proxy backend in a separate process.
+
+It responds at once, over keep-alive connections.
 
     python -m fanjet.bench.processes.backend HOST PORT
 

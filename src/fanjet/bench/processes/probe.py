@@ -1,4 +1,6 @@
-"""A client in a separate process that measures command latency by sending commands sequentially.
+"""A client in a separate process that measures command latency.
+
+It sends commands sequentially.
 
     python -m fanjet.bench.processes.probe HOST PORT CONNECT-COMMAND
 

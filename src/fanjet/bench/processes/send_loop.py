@@ -1,4 +1,6 @@
-"""A server for the kernel baseline: a plain loop of `send()` of one frame to many sockets.
+"""A server for the kernel baseline, without any protocol.
+
+It is a plain loop of `send()` of one frame to many sockets.
 
     python -m fanjet.bench.processes.send_loop CONFIG
 

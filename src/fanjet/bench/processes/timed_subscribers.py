@@ -1,4 +1,6 @@
-"""Subscribers with timed deliveries in a separate process, because the generator is busy with reconnects.
+"""Subscribers with timed deliveries in a separate process.
+
+The process is separate because the generator is busy with reconnects.
 
     python -m fanjet.bench.processes.timed_subscribers HOST PORT CHANNEL...
 

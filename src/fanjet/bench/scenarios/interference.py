@@ -1,4 +1,7 @@
-"""Scenarios: the effect of other clients on one client: slow consumers, a large fan-out, delta computation."""
+"""Scenarios for the effect of other clients on one client.
+
+The other clients are slow consumers, a large fan-out, or a delta computation.
+"""
 
 import asyncio
 from collections.abc import Callable

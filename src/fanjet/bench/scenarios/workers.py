@@ -1,4 +1,7 @@
-"""Scenarios: the cost of several workers and their shared engine compared with one process."""
+"""Scenarios for the cost of several workers and their shared engine.
+
+The cost is compared with that of one process.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

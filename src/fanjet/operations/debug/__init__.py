@@ -1,1 +1,4 @@
-"""Debug endpoints: stacks, tasks, memory and CPU profiles of a running process (10 D)."""
+"""Debug endpoints of a running process.
+
+They show stacks, tasks, memory and CPU profiles (10 D).
+"""

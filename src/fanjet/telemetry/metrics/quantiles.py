@@ -1,4 +1,6 @@
-"""Quantiles of recent observations, accurate to one percent, in bounded memory (10 B.2).
+"""Quantiles of recent observations, accurate to one percent, in bounded memory.
+
+They are used for summaries (10 B.2).
 
 Values are counted in buckets whose bounds grow by 2 %, as in DDSketch. The DDSketch library takes five times as long.
 """
