@@ -1,4 +1,7 @@
-"""Serves the package's static files from memory under a strict content security policy."""
+"""Serves the package's static files from memory.
+
+They have a strict content security policy.
+"""
 
 from __future__ import annotations
 

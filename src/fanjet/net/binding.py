@@ -22,9 +22,10 @@ class BindError(OSError):
 
 
 def bind_tcp(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
-    """Return sockets bound to `host` (empty: every interface, IPv4 and IPv6) and `port` (0: any), not listening yet.
+    """Return sockets bound to `host` and `port`, not listening yet.
 
-    `shared`: other sockets of this user may be bound there if they are shared too. Raises `BindError`.
+    An empty `host` is every interface, IPv4 and IPv6; `port` 0 is any. `shared`: other sockets of this user may be
+    bound there if they are shared too. Raises `BindError`.
     """
     where = join_address(host, port)
     if not host and socket.has_dualstack_ipv6():
@@ -91,7 +92,10 @@ def bind_beside(tcp: socket.socket, *, shared: bool = False) -> socket.socket:
 
 
 def configure_accepted(listening: socket.socket) -> None:
-    """Set the options that accepted sockets inherit, which saves system calls per connection."""
+    """Set the options that accepted sockets inherit.
+
+    This saves system calls per connection.
+    """
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
@@ -109,9 +113,10 @@ def _ipv6_works() -> bool:
 
 
 def bind_unix(path: str, mode: int) -> socket.socket:
-    """Return a socket bound to the file `path` with the permissions `mode`, not listening yet.
+    """Return a socket bound to the file `path`, not listening yet.
 
-    A stale socket file, on which no process listens, is replaced. Raises `BindError`.
+    The file has the permissions `mode`. A stale socket file, on which no process listens, is replaced. Raises
+    `BindError`.
     """
     try:
         return _bind_unix(path, mode)

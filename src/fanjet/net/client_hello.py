@@ -1,4 +1,7 @@
-"""Parses a TLS ClientHello without starting TLS (RFC 8446 section 4.1.2, RFC 6066, RFC 7301)."""
+"""Parses a TLS ClientHello without starting TLS.
+
+RFC 8446 section 4.1.2, RFC 6066, RFC 7301.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,10 @@ class ClientHello:
 
 
 def read_client_hello(received: bytes) -> ClientHello | int:
-    """Return the ClientHello that `received` starts with, or the number of bytes needed to continue.
+    """Return the ClientHello that `received` starts with.
 
-    Raises `NotClientHello` if no further bytes can make it one.
+    Returns the number of bytes needed to continue if it is incomplete. Raises `NotClientHello` if no further bytes can
+    make it one.
     """
     message = bytearray()
     position = 0

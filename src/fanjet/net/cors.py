@@ -17,7 +17,10 @@ PREFLIGHT_HEADERS: Final = (
 
 
 def cors_headers(request: Request, origin_allowed: OriginPredicate) -> Sequence[tuple[bytes, bytes]]:
-    """Return the CORS headers for every response to this request; none if its origin is not allowed."""
+    """Return the CORS headers for every response to this request.
+
+    There are none if its origin is not allowed.
+    """
     origin = request.headers.get(b"origin")
     if not origin_allowed(origin):
         return ()

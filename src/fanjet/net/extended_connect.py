@@ -30,7 +30,10 @@ class TunnelExchange(Exchange, eq=False):
     def open_tunnel(
         self, headers: Sequence[Field], make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]
     ) -> None:
-        """Respond 200 with `headers` and hand the stream to the protocol; calls its `connection_made`."""
+        """Respond 200 with `headers` and hand the stream to the protocol.
+
+        Calls its `connection_made`.
+        """
         connection = self._finish(200)
         if connection is not None:
             cast("Tunnelling", connection).open_tunnel(headers, make_protocol)

@@ -20,8 +20,10 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class MultiVersionServer:
-    """The HTTP server of one listener: HTTP/1.1, and HTTP/2 if negotiated by ALPN or started with the HTTP/2
-    preface."""
+    """The HTTP server of one listener.
+
+    HTTP/1.1, and HTTP/2 if negotiated by ALPN or started with the HTTP/2 preface.
+    """
 
     __slots__ = ("http1", "http2", "new_connection", "wheel")
 
@@ -59,7 +61,10 @@ class MultiVersionServer:
         )
 
     async def stop(self) -> None:
-        """Close idle connections and wait for the others, which close after their pending responses."""
+        """Close idle connections and wait for the others.
+
+        Those close after their pending responses.
+        """
         await asyncio.gather(self.http1.stop(), *([self.http2.stop()] if self.http2 is not None else []))
 
 

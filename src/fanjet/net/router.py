@@ -37,7 +37,10 @@ class DuplicateRoute(ValueError):  # noqa: N818
 
 
 class Routes:
-    """The routes of one listener: exact paths, and subtrees, whose patterns end in a slash (`/` matches all)."""
+    """The routes of one listener: exact paths and subtrees.
+
+    The patterns of subtrees end in a slash (`/` matches all).
+    """
 
     __slots__ = ("_exact", "_fallback", "_subtrees")
 
@@ -59,7 +62,10 @@ class Routes:
         table[pattern] = Route(pattern, endpoint, max_body)
 
     def add_fallback(self, endpoint: Endpoint) -> None:
-        """Set the endpoint of all requests that match no route; their paths are not normalised."""
+        """Set the endpoint of all requests that match no route.
+
+        Their paths are not normalised.
+        """
         self._fallback = Route("", endpoint, max_body=None, streamed=True)
 
     def __bool__(self) -> bool:

@@ -32,15 +32,19 @@ class SocketProvider(Protocol):
     """Other processes with sockets on the same addresses."""
 
     def tcp(self, name: str, host: str, port: int) -> BoundSockets:
-        """Return the sockets passed for the listener `name`, else bind `host` (empty: every interface) and `port` (0:
-        any)."""
+        """Return the sockets passed for the listener `name`, else bind some.
+
+        They are bound to `host` (empty: every interface) and `port` (0: any).
+        """
 
     def udp(self, beside: socket.socket) -> socket.socket:
         """Return a UDP socket on the address of a TCP socket."""
 
     def unix(self, name: str, path: str, mode: int) -> BoundSockets:
-        """Return the sockets passed for the listener `name`, and one bound to the file `path` (empty: none) with the
-        permissions `mode`."""
+        """Return the sockets of the listener `name`: those passed, and one bound here.
+
+        That one is bound to the file `path` (empty: none) with the permissions `mode`.
+        """
 
     def reject_unused(self) -> None:
         """Raise `BindError` if a passed socket was claimed by no listener."""

@@ -54,7 +54,10 @@ class PassedSockets:
         self._unclaimed = passed
 
     def take(self, name: str, host: str, port: int) -> list[socket.socket]:
-        """Claim the TCP sockets named `name`; if there are none, those bound to the address."""
+        """Claim the TCP sockets named `name`.
+
+        If there are none, claims those bound to the address.
+        """
         found = [each for each in self._unclaimed if each.name == name and not each.is_unix]
         return self._taken(found or [each for each in self._unclaimed if each.listens_on(host, port)])
 
@@ -69,7 +72,10 @@ class PassedSockets:
         )
 
     def reject_unused(self) -> None:
-        """Raise `BindError` if a socket is unclaimed: its connections would never be accepted."""
+        """Raise `BindError` if a socket is unclaimed.
+
+        Its connections would never be accepted.
+        """
         if self._unclaimed:
             first = self._unclaimed[0]
             where = bound_address(first.socket)
@@ -84,9 +90,9 @@ class PassedSockets:
 
 
 def passed_sockets(environment: MutableMapping[str, str]) -> PassedSockets:
-    """Take over the sockets passed to this process and remove the variables that describe them.
+    """Take over the sockets passed to this process.
 
-    Raises `BindError` for a socket that cannot be a listener.
+    Removes the variables that describe them. Raises `BindError` for a socket that cannot be a listener.
     """
     pid, count, names = (environment.pop(f"LISTEN_{each}", "") for each in ("PID", "FDS", "FDNAMES"))
     if pid != str(os.getpid()) or not count.isdecimal():
@@ -120,7 +126,10 @@ class ServiceManager:
     """Notifies systemd of the service state; does nothing without systemd."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
-        """Remove NOTIFY_SOCKET from the environment, so that child processes do not send notifications."""
+        """Remove NOTIFY_SOCKET from the environment.
+
+        Child processes then do not send notifications.
+        """
         self._address = environment.pop("NOTIFY_SOCKET", "")
 
     def notify_ready(self) -> None:

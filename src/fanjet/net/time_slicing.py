@@ -1,4 +1,7 @@
-"""Time slicing of long loops, so that they do not block the event loop (DESIGN §3)."""
+"""Time slicing of long loops, so that they do not block the event loop.
+
+DESIGN §3.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,10 @@ class TimeSlice:
 
 
 async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run coroutines concurrently, at most `MAX_IN_FLIGHT` of them; results are in order.
+    """Run coroutines concurrently, at most `MAX_IN_FLIGHT` of them.
 
-    If one raises, the others go on; the first error is raised when all are done. Cancellation lets the started ones
-    finish.
+    Results are in order. If one raises, the others go on; the first error is raised when all are done. Cancellation
+    lets the started ones finish.
     """
     batch: _Batch[T] = _Batch()
     time_slice = TimeSlice()
@@ -60,9 +63,9 @@ async def run_all(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def run_in_order(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Start coroutines in order, for operations that keep their order at the backend; results are in order.
+    """Start coroutines in order, for operations ordered at the backend.
 
-    No job may raise. Cancellation drops the pending ones.
+    Results are in order. No job may raise. Cancellation drops the pending ones.
     """
     results: list[T] = []
     started: list[StartedCoroutine[T]] = []

@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 
 
 def next_second(loop: asyncio.AbstractEventLoop) -> float:
-    """When a wheel fires the items due at the next whole second, on the clock of `loop`.
+    """When a wheel fires the items due at the next whole second.
 
-    Periodic work aligned with it shares one wake-up with the pings of idle connections, which are due at whole seconds.
+    On the clock of `loop`. Periodic work aligned with it shares one wake-up with the pings of idle connections, which
+    are due at whole seconds.
     """
     late = RESOLUTION + ROUNDING
     return floor(loop.time() - late) + 1 + late
@@ -48,7 +49,10 @@ class WheelItem(Protocol):
     wheel_slot: int
 
     def on_timer(self, now: float) -> None:
-        """The deadline has passed; the item is no longer scheduled and may reschedule itself."""
+        """Handle that the deadline has passed.
+
+        The item is no longer scheduled and may reschedule itself.
+        """
 
 
 class TimingWheel:
@@ -85,7 +89,10 @@ class TimingWheel:
         self._handle: asyncio.Handle | None = None
 
     def schedule(self, item: WheelItem, when: float) -> None:
-        """Fire `item` at `when`, replacing an earlier schedule; a `when` in the past fires on the next advance."""
+        """Fire `item` at `when`, replacing an earlier schedule.
+
+        A `when` in the past fires on the next advance.
+        """
         slot = floor(when * self._slots_per_second) + 1  # int() takes twice as long
         if slot < self._cursor:  # noqa: PLR1730 (max() costs three times as much)
             slot = self._cursor
@@ -117,7 +124,10 @@ class TimingWheel:
             self._forget(item, held_in)
 
     def advance(self, now: float) -> bool:
-        """Fire one slice of the items due at `now`; True if some are left for the next call."""
+        """Fire one slice of the items due at `now`.
+
+        Returns True if some are left for the next call.
+        """
         self._collect(int(now * self._slots_per_second))
         self._fire(now)
         return bool(self._due)

@@ -1,4 +1,7 @@
-"""SSL contexts from the TLS objects of the configuration (02 section 3.2, 04 sections 2.4 and 2.5)."""
+"""SSL contexts from the TLS objects of the configuration.
+
+02 section 3.2, 04 sections 2.4 and 2.5.
+"""
 
 import base64
 import binascii
@@ -37,7 +40,10 @@ class TLSSettings(Protocol):
 
     @property
     def client_ca_pem(self) -> str:
-        """Certificate authorities of client certificates, which are required if this is set."""
+        """Certificate authorities of client certificates.
+
+        Client certificates are required if this is set.
+        """
 
 
 class ClientTLSSettings(Protocol):
@@ -215,7 +221,10 @@ def _certificate_blocks(bundle: str) -> Iterator[str]:
 
 @contextmanager
 def _private_file(text: str) -> Iterator[str]:
-    """Write a temporary file readable only by this user: `ssl` loads keys only from files."""
+    """Write a temporary file readable only by this user.
+
+    `ssl` loads keys only from files.
+    """
     descriptor, path = tempfile.mkstemp(prefix="fanjet-tls-")  # created with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -59,9 +59,10 @@ class SSLContextProvider(Protocol):
     """Selects the SSL context of a connection by its ClientHello."""
 
     def context_for(self, hello: ClientHello) -> ssl.SSLContext | Future[ssl.SSLContext]:
-        """Return the context or a future of it; several connections may wait for one future, which they do not cancel.
+        """Return the context or a future of it.
 
-        Raises `ClientHelloRejected`, or sets it on the future.
+        Several connections may wait for one future, which they do not cancel. Raises `ClientHelloRejected`, or sets it
+        on the future.
         """
 
 
@@ -69,7 +70,10 @@ Contexts: TypeAlias = ssl.SSLContext | SSLContextProvider
 
 
 class TLSAcceptor:
-    """Accepts on listening sockets and creates a protocol on a TLS transport for each connection."""
+    """Accepts on listening sockets, and serves each connection over TLS.
+
+    Creates a protocol on a TLS transport for each connection.
+    """
 
     __slots__ = ("_listening", "_loop", "contexts", "make_protocol", "pending", "wheel", "wheel_slot")
 
@@ -217,7 +221,10 @@ class _PendingConnection:
         self._await_bytes(count)
 
     def _await_bytes(self, count: int) -> None:
-        """Peek again when `count` bytes are available: with fewer, the socket is not readable."""
+        """Peek again when `count` bytes are available.
+
+        With fewer, the socket is not readable.
+        """
         if count != max(self._low_water, 1):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
         if not self._low_water:
@@ -272,8 +279,10 @@ class _PendingConnection:
             self._discard_self()
 
     def _refuse(self, answer: bytes) -> None:
-        """Send `answer` and discard input for a moment: closing with unread input resets the connection, and the reset
-        may overtake the answer."""
+        """Send `answer` and discard input for a moment.
+
+        Closing with unread input resets the connection, and the reset may overtake the answer.
+        """
         self._stop_waiting()
         with contextlib.suppress(OSError):
             self._socket.send(answer)

@@ -53,7 +53,10 @@ class _AlertingObject(ssl.SSLObject):
 
 
 class AlertingContext(ssl.SSLContext):
-    """An SSL context whose connections send the alert of a failed handshake to the socket in `handshaking`."""
+    """An SSL context whose connections send the alert of a failed handshake.
+
+    They send it to the socket in `handshaking`.
+    """
 
     sslobject_class = _AlertingObject
     protocols: tuple[bytes, ...] = ()

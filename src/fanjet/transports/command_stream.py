@@ -1,4 +1,7 @@
-"""Splits a byte stream into commands: JSON by lines, Protobuf by length prefixes (02 §8)."""
+"""Splits a byte stream into commands.
+
+JSON by lines, Protobuf by length prefixes (02 §8).
+"""
 
 from __future__ import annotations
 
@@ -27,16 +30,19 @@ class CommandStream:
     __slots__ = ("_limit", "_rest", "_searched", "_split")
 
     def __init__(self, split: Callable[[bytes | bytearray, int, int], tuple[int, int]], limit: int) -> None:
-        """`split` is `split_lines` or `split_prefixed`; `limit` in bytes, without newline or prefix."""
+        """Create a splitter without data.
+
+        `split` is `split_lines` or `split_prefixed`; `limit` in bytes, without newline or prefix.
+        """
         self._split = split
         self._limit = limit
         self._rest: bytearray | None = None
         self._searched = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return the complete commands, concatenated as in a frame; empty if there are none.
+        """Return the complete commands, concatenated as in a frame.
 
-        Raises `CommandTooLong`, after which the stream must not be used.
+        Returns empty bytes if there are none. Raises `CommandTooLong`, after which the stream must not be used.
         """
         rest = self._rest
         if rest is None:
@@ -64,10 +70,10 @@ class CommandStream:
 
 
 def split_lines(data: bytes | bytearray, searched: int, limit: int) -> tuple[int, int]:
-    """Return the end of the last complete line in `data`, and the position searched so far; no newline is before
-    `searched`.
+    """Return the end of the last complete line in `data`, and where to resume.
 
-    Raises `CommandTooLong` for a line beyond the limit, complete or not.
+    The latter is the position searched so far; no newline is before `searched`. Raises `CommandTooLong` for a line
+    beyond the limit, complete or not.
     """
     size = len(data)
     end = data.rfind(b"\n", searched) + 1

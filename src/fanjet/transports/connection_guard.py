@@ -50,8 +50,11 @@ class ConnectionGuard:
         *,
         keeps_version: bool = False,
     ) -> None:
-        """`kept_headers`: lower-case names of the headers passed to the application with every event. `keeps_version`:
-        count connections by HTTP version."""
+        """Create the checks of client connections.
+
+        `kept_headers`: lower-case names of the headers passed to the application with every event. `keeps_version`:
+        count connections by HTTP version.
+        """
         self._keeps_version = keeps_version
         self._kept_headers = [(name.encode(), name) for name in kept_headers]
         self._limits = limits

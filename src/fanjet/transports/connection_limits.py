@@ -18,7 +18,10 @@ WARNING_INTERVAL = 3.0
 
 
 class ConnectionLimits:
-    """Enforces `client.connection_rate_limit` and `client.connection_limit`; the latter follows reloads."""
+    """Enforces `client.connection_rate_limit` and `client.connection_limit`.
+
+    The latter follows reloads.
+    """
 
     def __init__(self, context: ClientContext, clock: Callable[[], float]) -> None:
         self._context = context

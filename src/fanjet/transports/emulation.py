@@ -1,4 +1,7 @@
-"""The emulation endpoint: client commands of connections with a one-way transport (02 §7.4)."""
+"""The emulation endpoint of connections with a one-way transport.
+
+Receives their client commands (02 §7.4).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bidirectional HTTP streaming: frames in one response body, commands by emulation (02 §7.1)."""
+"""Bidirectional HTTP streaming.
+
+Frames in one response body, commands by emulation (02 §7.1).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class HttpStreamTransport(ResponseStreamTransport):
 
 
 class HttpStreamEndpoint:
-    """Answers preflight requests, and starts a session with the commands in a POST body."""
+    """Answers preflight requests, and starts sessions.
+
+    A session starts with the commands in a POST body.
+    """
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context

@@ -1,4 +1,7 @@
-"""Native WebSocket pings: the debugging aid `cf_ws_frame_ping_pong=true` (02 §6.6)."""
+"""Native WebSocket pings: the debugging aid `cf_ws_frame_ping_pong=true`.
+
+02 §6.6.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ class PingTarget(Protocol):
 
 
 class NativePings:
-    """Pings every `interval` seconds and aborts a connection that sends no pong in time. Zero selects the default."""
+    """Pings every `interval` seconds and aborts unresponsive connections.
+
+    Those are connections that send no pong in time. Zero selects the default.
+    """
 
     __slots__ = ("_connection", "_deadline", "_interval", "_next_ping", "_timeout", "_wheel", "wheel_slot")
 

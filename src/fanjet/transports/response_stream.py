@@ -1,7 +1,8 @@
-"""Transports on the body of one response: HTTP streaming and SSE, bidirectional or not (02 §7, §9).
+"""Transports on the body of one response: HTTP streaming and SSE.
 
-A message becomes a line or an SSE event, or stays unchanged if it carries its length; then the framing of the body is
-applied. All of this belongs to the wire format, so that connections with equal bytes share frames.
+Bidirectional or not (02 §7, §9). A message becomes a line or an SSE event, or stays unchanged if it carries its length;
+then the framing of the body is applied. All of this belongs to the wire format, so that connections with equal bytes
+share frames.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ _interned: Final[dict[tuple[str, Codec, Delimiting, BodyFraming], WireFormat]] =
 
 
 def wire_format(name: str, codec: Codec, delimiting: Delimiting, framing: BodyFraming) -> WireFormat:
-    """The interned wire format of a streamed response; `delimiting` is `line`, `event`, or `unframed` for Protobuf."""
+    """The interned wire format of a streamed response.
+
+    `delimiting` is `line`, `event`, or `unframed` for Protobuf.
+    """
     key = (name, codec, delimiting, framing)
     wire = _interned.get(key)
     if wire is None:
@@ -106,8 +110,10 @@ class ResponseStreamTransport:
     def open(
         self, exchange: Exchange, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], start: bytes = b""
     ) -> bool:
-        """Respond 200 with the headers of streams and `headers`; the body starts with `start`. False if the client has
-        disconnected."""
+        """Respond 200 with the headers of streams and `headers`.
+
+        The body starts with `start`. Returns False if the client has disconnected.
+        """
         framing = exchange.body_framing
         stream = exchange.stream(200, self, content_type, (*_HEADERS, *headers))
         if stream is None:
@@ -165,8 +171,10 @@ class ResponseStreamTransport:
             session.on_lost()
 
     def _detach(self) -> ResponseStream | None:
-        """Drop session and body, which refer to this object: the garbage collector does not run on them (DESIGN rule
-        10)."""
+        """Drop session and body, which refer to this object.
+
+        The garbage collector does not run on them (DESIGN rule 10).
+        """
         stream, self._stream = self._stream, None
         self._session = None
         self.write = _write_nowhere

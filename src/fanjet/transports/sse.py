@@ -1,4 +1,7 @@
-"""Bidirectional Server-Sent Events: one event per frame, commands by emulation (02 §7.2)."""
+"""Bidirectional Server-Sent Events.
+
+One event per frame, commands by emulation (02 §7.2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The unidirectional gRPC stream (02 §9.6): one connect request in, one gRPC message per push out."""
+"""The unidirectional gRPC stream.
+
+One connect request in, one gRPC message per push out (02 §9.6).
+"""
 
 from __future__ import annotations
 

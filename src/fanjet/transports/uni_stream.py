@@ -1,4 +1,7 @@
-"""Unidirectional streams: a connect request, then a response body of pushes (02 §9.3–9.5)."""
+"""Unidirectional streams: a connect request, then a response body of pushes.
+
+02 §9.3–9.5.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +53,10 @@ class UniStreamTransport(ResponseStreamTransport):
 
 
 class DeferredResponseTransport(UniStreamTransport):
-    """A connection whose response starts with the connect push, so that a failed connect can have its own status (02
-    §9.5)."""
+    """A connection whose response starts with the connect push.
+
+    A failed connect can therefore have its own status (02 §9.5).
+    """
 
     __slots__ = ("_exchange", "_format", "_headers", "_responses", "pushes_disconnect")
 

@@ -33,7 +33,10 @@ def frame_builder(deflate: tuple[int, int] | None) -> FrameBuilder:
 
 @cache
 def wire_format(deflate: tuple[int, int] | None) -> WireFormat:
-    """The interned wire format with one frame per push: equal connections share frames."""
+    """The interned wire format with one frame per push.
+
+    Equal connections share frames.
+    """
     return WireFormat("uni-websocket-json", UNIDIRECTIONAL_JSON, frame_builder(deflate), transport="uni_websocket")
 
 
@@ -107,7 +110,10 @@ class UniWebSocketTransport(WebSocketTransport):
 
 
 class JoiningUniWebSocketTransport(UniWebSocketTransport):
-    """A transport whose frames hold several pushes, one per line (`uni_websocket.join_push_messages`)."""
+    """A transport whose frames hold several pushes, one per line.
+
+    For `uni_websocket.join_push_messages`.
+    """
 
     __slots__ = ("_join",)
 

@@ -42,7 +42,10 @@ class UniWebSocketEndpoint:
         self._deflating = options_for(config, deflate_settings(config))
 
     def __call__(self, exchange: Exchange, admitted: AdmittedRequest) -> None:
-        """Refuse, or upgrade and start a session, with the connect request of the query if present."""
+        """Refuse, or upgrade and start a session.
+
+        The session starts with the connect request of the query if present.
+        """
         request = exchange.request
         try:
             wanted = _request_of_query(request.query) if request.query else None
@@ -73,7 +76,10 @@ def _request_of_query(query: bytes) -> ConnectRequest | None:
 
 
 def options_for(config: UniWebsocket, deflate: tuple[int, int] | None) -> UniWebSocketOptions:
-    """The options of connections with this compression (level and minimal size), or without."""
+    """The options of connections with this compression, or without.
+
+    A compression is its level and minimal size.
+    """
     join = config.join_push_messages
     return UniWebSocketOptions(
         WebSocketOptions(

@@ -87,7 +87,10 @@ class WebSocketTransport(WebSocketConnection):
             self.close(disconnect.code, disconnect.reason)
 
     def abandon(self) -> None:
-        """Discard input and close the connection after a while, unless the client closes it first."""
+        """Discard input and close the connection after a while.
+
+        Earlier if the client closes it first.
+        """
         self.drop(ABANDONED_SECONDS)
 
     # Called by the connection.

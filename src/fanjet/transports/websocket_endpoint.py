@@ -1,4 +1,7 @@
-"""The WebSocket endpoint: handshake, then a transport and its session (02 §6.2, §6.3)."""
+"""The WebSocket endpoint: handshake, then a transport and its session.
+
+02 §6.2, §6.3.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The handshake of WebSocket endpoints: HTTP/1.1 upgrade, extended CONNECT or ASGI (02 §6.2, §6.9)."""
+"""The handshake of WebSocket endpoints.
+
+HTTP/1.1 upgrade, extended CONNECT or ASGI (02 §6.2, §6.9).
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,10 @@ def read_limits(config: Websocket | UniWebsocket) -> ReadLimits:
 
 
 def deflate_settings(config: Websocket | UniWebsocket) -> tuple[int, int] | None:
-    """Compression level and minimal size of compressed messages; None without compression."""
+    """Compression level and minimal size of compressed messages.
+
+    None without compression.
+    """
     if not config.compression:
         return None
     level = config.compression_level

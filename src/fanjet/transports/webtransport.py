@@ -1,4 +1,7 @@
-"""The WebTransport transport: commands and frames on one stream of a session (02 §8)."""
+"""The WebTransport transport: commands and frames on one stream of a session.
+
+02 §8.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class WebTransportOptions(NamedTuple):
 
 
 class WebTransportTransport(WebTransportConnection):
-    """One WebTransport session and its client session, which starts with the client's stream."""
+    """One WebTransport session and its client session.
+
+    The client session starts with the client's stream.
+    """
 
     __slots__ = ("_commands", "_context", "_opening", "_session", "wire")
 
@@ -130,8 +136,10 @@ class WebTransportTransport(WebTransportConnection):
 
 
 def _frame_of_lines(lines: bytes) -> bytes:
-    """Convert lines to a frame: remove the last newline, so that one command stands alone, unless it ends a blank line,
-    which is malformed."""
+    """Convert lines to a frame.
+
+    Removes the last newline, so that one command stands alone, unless it ends a blank line, which is malformed.
+    """
     stripped = lines[:-1]
     return lines if stripped.endswith(b"\n") else stripped
 

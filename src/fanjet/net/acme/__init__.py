@@ -1,4 +1,4 @@
-"""Certificates by ACME (RFC 8555), obtained when a client first connects to a host.
+"""Certificates by ACME, obtained when a client first connects to a host.
 
-Imported only if `http_server.tls_autocert` is enabled: it needs aiohttp and cryptography.
+Implements RFC 8555. Imported only if `http_server.tls_autocert` is enabled: it needs aiohttp and cryptography.
 """

@@ -76,7 +76,7 @@ class Authority:
     """The SSL context for its API; None: the system's certificate authorities."""
 
     async def issue(self, account: Key, name: str, request: bytes, kinds: Sequence[str], solve: Solve) -> bytes:
-        """Return a certificate chain in PEM for the host `name`, for a signing request (DER).
+        """Return a certificate chain in PEM for host `name` and a signing request (DER).
 
         `kinds`: the challenge types that `solve` supports, tried in order. Agrees to the authority's terms. Must run in
         a task. Raises `AuthorityError`.

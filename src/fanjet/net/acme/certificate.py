@@ -76,7 +76,10 @@ def _renewal_time(begins: float, ends: float) -> float:
 
 
 def challenge_certificate(name: str, key_authorization: str) -> bytes:
-    """The certificate with its key that answers a tls-alpn-01 challenge (RFC 8737 section 3)."""
+    """The certificate with its key that answers a tls-alpn-01 challenge.
+
+    RFC 8737 section 3.
+    """
     key = new_key()
     digest = hashlib.sha256(key_authorization.encode()).digest()
     proof = x509.UnrecognizedExtension(_ACME_IDENTIFIER, bytes((_OCTET_STRING, len(digest))) + digest)
@@ -102,5 +105,8 @@ def challenge_context(pem: bytes) -> ssl.SSLContext:
 
 
 def _subject(name: str) -> x509.Name:
-    """A common name is limited to 64 characters; the host is also in the alternative names."""
+    """The subject of a certificate for a host.
+
+    A common name is limited to 64 characters; the host is also in the alternative names.
+    """
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) <= 64 else [])

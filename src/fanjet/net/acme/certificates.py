@@ -86,9 +86,9 @@ class Certificates:
         return key
 
     def context_for(self, hello: ClientHello) -> ssl.SSLContext | asyncio.Future[ssl.SSLContext]:
-        """Return the context of the host or of its challenge, or a future while the certificate is being obtained.
+        """Return the context of the host or of its challenge.
 
-        Raises `ClientHelloRejected`.
+        Returns a future while the certificate is being obtained. Raises `ClientHelloRejected`.
         """
         try:
             host = self.hosts.normalize(hello.server_name or self._default_name)

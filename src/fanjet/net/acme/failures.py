@@ -39,9 +39,10 @@ class Failures:
         return "too many hosts have failed lately" if len(self._by_host) >= MAX_HOSTS else None
 
     def add(self, host: str, reason: str, now: float, retry_after: float = 0.0) -> float:
-        """Record a failure; `retry_after`: seconds during which the authority accepts no requests for any host.
+        """Record a failure.
 
-        Returns the seconds until the host may be retried.
+        `retry_after`: seconds during which the authority accepts no requests for any host. Returns the seconds until
+        the host may be retried.
         """
         if retry_after:
             self._global = _Failure(reason, 1, now + retry_after)
@@ -56,7 +57,10 @@ class Failures:
         self._by_host.pop(host, None)
 
     def _forget_old(self, now: float) -> None:
-        """Drop failures whose pause ended at least `LONGEST_PAUSE` ago, or any ended ones if too many are left."""
+        """Drop failures whose pause ended at least `LONGEST_PAUSE` ago.
+
+        Drops any whose pause has ended if too many are left.
+        """
         kept = {host: each for host, each in self._by_host.items() if now < each.until + LONGEST_PAUSE}
         if len(kept) >= MAX_HOSTS:
             kept = {host: each for host, each in kept.items() if now < each.until}

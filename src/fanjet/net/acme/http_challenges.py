@@ -1,4 +1,7 @@
-"""The HTTP server of http-01 challenges (RFC 8555 section 8.3); redirects other requests to HTTPS."""
+"""The HTTP server of http-01 challenges.
+
+RFC 8555 section 8.3. Redirects other requests to HTTPS.
+"""
 
 from __future__ import annotations
 

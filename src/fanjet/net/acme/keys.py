@@ -1,4 +1,7 @@
-"""Account and certificate keys, and JWS signatures (RFC 8555 section 6.2, RFC 7515, RFC 7638)."""
+"""Account and certificate keys, and JWS signatures.
+
+RFC 8555 section 6.2, RFC 7515, RFC 7638.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stores certificates, keys and challenge responses, in memory and optionally in a folder.
+"""Stores certificates, keys and challenge responses.
 
-File names and contents are those of Go's autocert, so that a folder filled by Centrifugo can be reused, and servers
-that share a folder answer each other's challenges.
+In memory, and optionally in a folder. File names and contents are those of Go's autocert, so that a folder filled by
+Centrifugo can be reused, and servers that share a folder answer each other's challenges.
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ ENDED: Final = object()
 
 
 class CallbackChain(Struct, eq=False):
-    """A coroutine, for `start`, that needs no current task and is never cancelled: the awaited future calls its
-    continuation, which costs a third of a task."""
+    """A coroutine, for `start`, that needs no current task and is never cancelled.
+
+    The awaited future calls its continuation, which costs a third of a task.
+    """
 
     _coro: Coroutine[Any, Any, None]
     _steps: Generator[Any, Any, None] | None = None

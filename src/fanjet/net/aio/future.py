@@ -57,7 +57,10 @@ class DirectFuture(Struct, Generic[T], eq=False, gc=False):
         return self._result  # type: ignore[return-value]  # it is over
 
     def _let_go(self) -> None:
-        """Break the reference cycle: an exception refers to the frames it passed, and they refer to this future."""
+        """Break the reference cycle of the future and its exception.
+
+        An exception refers to the frames it passed, and they refer to this future.
+        """
         self._over = True
         self._awaited = self._error = None
 

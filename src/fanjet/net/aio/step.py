@@ -17,7 +17,7 @@ Work = Coroutine[Any, Any, None] | CallbackChain | FutureCallback | DirectFuture
 
 
 def run_eagerly(coro: Coroutine[Any, Any, T], done: Done[T]) -> asyncio.Task[None] | None:
-    """Step `coro` now; when it has to wait, a task runs its continuation and is returned.
+    """Step `coro` now; when it waits, a task runs its continuation and is returned.
 
     `done(result, error)` is called once, with `error` None on success: before this returns None, or in the task.
     Cancelling the task throws `CancelledError` into the coroutine; the outcome is reported as an error. The coroutine

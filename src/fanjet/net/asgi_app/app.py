@@ -38,7 +38,10 @@ class AsgiApp:
         self._open = True
 
     def close(self) -> None:
-        """The ASGI server stops accepting by itself; requests until then are still answered."""
+        """Do nothing: the ASGI server stops accepting by itself.
+
+        Requests until then are still answered.
+        """
 
     async def stop(self) -> None:
         """Wait for running calls. Later ones are refused."""

@@ -32,8 +32,10 @@ class HandshakeExchange(Exchange, eq=False):
         *,
         separator: bytes | None = None,
     ) -> None:
-        """Accept, and pass a transport for frames to the protocol; calls its `connection_made`. Messages written
-        together may be joined with `separator`, if given."""
+        """Accept, and pass a transport for frames to the protocol.
+
+        Calls its `connection_made`. Messages written together may be joined with `separator`, if given.
+        """
         connection = self._finish(101)
         if connection is not None:
             cast("HandshakeConnection", connection).accept_socket(subprotocol, separator, make_protocol)

@@ -31,7 +31,10 @@ _KIND: Final = "http.response"
 
 
 class HttpCall:
-    """Collects a request, then is the connection of its exchange and the body of a streamed response."""
+    """Collects a request, then serves as its connection and response body.
+
+    It is the connection of the request's exchange, and the body of a streamed response.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         self._scope = scope
@@ -43,7 +46,10 @@ class HttpCall:
         self._owner: StreamOwner | None = None
 
     async def run(self) -> None:
-        """Handle the call; return when the response is complete or the client has disconnected."""
+        """Handle the call.
+
+        Returns when the response is complete or the client has disconnected.
+        """
         head = self._head
         try:
             if not (head.expects_continue and head.content_length) or self._start(self._unread(ContinueRequired)):

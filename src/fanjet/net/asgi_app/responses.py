@@ -43,8 +43,10 @@ def full_response(
     scope: Scope,
     send_body: bool = True,
 ) -> tuple[Message, Message]:
-    """Both messages of a complete response; without `send_body` (HEAD) the body is empty. `kind` is `http.response` or
-    `websocket.http.response`."""
+    """Both messages of a complete response.
+
+    Without `send_body` (HEAD) the body is empty. `kind` is `http.response` or `websocket.http.response`.
+    """
     start = response_start(kind, status, content_type, headers, scope)
     if has_body(status) and (body or send_body):
         start["headers"].append((b"content-length", b"%d" % len(body)))

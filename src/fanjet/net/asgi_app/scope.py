@@ -20,7 +20,10 @@ _SERVER_HEADERS: Final = frozenset({b"sec-websocket-extensions"})
 
 
 def parse_scope(scope: Scope) -> Head:
-    """The head of the request; its path is relative to the mount point of the application."""
+    """The head of the request.
+
+    Its path is relative to the mount point of the application.
+    """
     headers: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] = {}
     for sent_name, sent_value in scope["headers"]:
@@ -52,7 +55,10 @@ def parse_scope(scope: Scope) -> Head:
 
 
 def mount_point(scope: Scope) -> str:
-    """The path that the application is mounted at, without a trailing slash; empty at the root."""
+    """The path that the application is mounted at.
+
+    It has no trailing slash, and is empty at the root.
+    """
     return _locate(scope)[0] or str(scope.get("root_path") or "").rstrip("/")
 
 
@@ -100,5 +106,8 @@ class ScopeTransport(asyncio.Transport):
 
 
 def is_tls(scope: Scope) -> bool:
-    """Whether the client uses TLS, up to the ASGI server or, if that knows, a proxy in front of it."""
+    """Whether the client uses TLS.
+
+    Up to the ASGI server or, if that knows, a proxy in front of it.
+    """
     return scope.get("scheme") in ("https", "wss")

@@ -37,7 +37,10 @@ GONE_SECONDS: Final = 5.0
 
 
 class WebSocketCall(ScopeTransport):
-    """The connection of a handshake's exchange, then the transport of the WebSocket protocol."""
+    """The connection of a handshake's exchange, then the WebSocket's transport.
+
+    The transport is that of the WebSocket protocol.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, head: Head, route: Route) -> None:
         super().__init__(scope)

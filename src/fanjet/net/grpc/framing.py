@@ -36,7 +36,10 @@ def gzip_frame(message: bytes) -> bytes:
 
 
 class MessageReader:
-    """Splits the request body into messages of up to `max_size` bytes each, decompressed."""
+    """Splits the request body into decompressed messages.
+
+    A message has up to `max_size` bytes.
+    """
 
     __slots__ = ("_gzip", "_max_size", "_unfinished", "_wanted")
 

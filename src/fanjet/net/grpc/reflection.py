@@ -1,4 +1,7 @@
-"""The reflection service, which describes services and messages to clients such as grpcurl."""
+"""The reflection service, which describes services and messages to clients.
+
+Such a client is grpcurl.
+"""
 
 from __future__ import annotations
 

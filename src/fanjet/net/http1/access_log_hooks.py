@@ -122,7 +122,10 @@ class ObservedStream:
             owner.on_lost()
 
     def _end(self) -> ResponseStream | None:
-        """Drop both references, which form a cycle: the garbage collector does not run on connections."""
+        """Drop both references, which form a cycle.
+
+        The garbage collector does not run on connections.
+        """
         stream, self._stream = self._stream, None
         self._owner = None
         if stream is not None:

@@ -57,7 +57,10 @@ class LengthBody:
 
 
 class ChunkedBody:
-    """A chunked body (RFC 9112 section 7.1); extensions and trailers are skipped, within bounds."""
+    """A chunked body (RFC 9112 section 7.1).
+
+    Extensions and trailers are skipped, within bounds.
+    """
 
     __slots__ = ("_buffer", "_limit", "_missing", "_parts", "_size", "_trailer_bytes")
 

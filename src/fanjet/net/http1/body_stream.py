@@ -32,8 +32,10 @@ class BodyStream:
         self.on_chunk: Callable[[bytes, bool], None] = _drop
 
     def start(self, on_chunk: Callable[[bytes, bool], None]) -> None:
-        """Call `on_chunk` with each chunk, and whether it is the last, which may be empty; not after the connection is
-        lost."""
+        """Call `on_chunk` with each chunk, and whether it is the last.
+
+        The last chunk may be empty. Not called after the connection is lost.
+        """
         self.on_chunk = on_chunk
         awaited, self._awaited = self._awaited, False
         self._connection.resume_body(send_continue=awaited)

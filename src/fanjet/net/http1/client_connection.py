@@ -1,4 +1,7 @@
-"""One connection of the HTTP client: one request at a time, each followed by its response."""
+"""One connection of the HTTP client.
+
+One request at a time, each followed by its response.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +64,11 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether a request can be sent and the server has neither sent data nor closed, which a busy event loop may
-        not have noticed yet. A request on a closed connection fails and must not be retried."""
+        """Whether a request can be sent on this connection.
+
+        It cannot once the server has sent data or closed, which a busy event loop may not have noticed yet. A request
+        on a closed connection fails and must not be retried.
+        """
         return self.is_open and not self._watched.poll(0)
 
     def send(self, request: bytes) -> asyncio.Future[ClientResponse]:
@@ -123,7 +129,10 @@ class ClientConnection(asyncio.Protocol):
     # Called by the parser.
 
     def on_message_begin(self) -> None:
-        """A response starts; an unsolicited one closes the connection, so that no later request gets it."""
+        """Start a response.
+
+        An unsolicited one closes the connection, so that no later request gets it.
+        """
         self._begin()
         if self._waiter is None:
             self.close()
@@ -151,7 +160,10 @@ class ClientConnection(asyncio.Protocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """A response is complete; one with a status below 200 is followed by the final one."""
+        """Complete a response.
+
+        One with a status below 200 is followed by the final one.
+        """
         if self._parser.get_status_code() >= 200:
             self._complete()
 

@@ -30,7 +30,10 @@ class ResponseHeadCache:
         self._heads: dict[bytes, tuple[int, int]] = {}
 
     def find(self, data: bytes) -> ClientResponse | None:
-        """Return the response if `data` is a complete one under a cached head; the connection stays open after it."""
+        """Return the response if `data` is a complete one under a cached head.
+
+        The connection stays open after it.
+        """
         head, _, body = data.partition(_END_OF_HEAD)
         status, length = self._heads.get(head, (0, -1))
         return ClientResponse(status, body, "") if len(body) == length else None

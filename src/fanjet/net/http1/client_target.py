@@ -51,8 +51,10 @@ def parse_target(url: str) -> Target:
 
 
 def referer(last: Target, target: Target) -> tuple[tuple[str, str], ...]:
-    """The `Referer` header of a redirect, without user information; none from https to http (RFC 9110 section
-    10.1.3)."""
+    """The `Referer` header of a redirect, without user information.
+
+    There is none from https to http (RFC 9110 section 10.1.3).
+    """
     if last.origin.tls and not target.origin.tls:
         return ()
     parts = urlsplit(last.url)

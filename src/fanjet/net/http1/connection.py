@@ -84,7 +84,10 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         return self._exchange is None and self._stream is None and self._reader is None and not self._write_blocked
 
     def close(self) -> None:
-        """Serve no more requests; close the socket once the written bytes are sent, within the write timeout."""
+        """Serve no more requests, and close the socket.
+
+        It is closed once the written bytes are sent, within the write timeout.
+        """
         self._stopped = True
         self._ordinary = False
         self._set_timeout(WRITE_SECONDS)
@@ -262,7 +265,10 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
     def begin_stream(
         self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]], owner: StreamOwner
     ) -> ResponseStream:
-        """Write the head of a response; from now on `owner` receives the connection's events."""
+        """Write the head of a response.
+
+        From now on `owner` receives the connection's events.
+        """
         framing = self.body_framing
         exchange, self._exchange = self._exchange, None
         transport = self._transport
@@ -306,7 +312,10 @@ class HttpConnection(ConnectionDeadline, asyncio.Protocol):
         self._continue(self._wheel.clock())
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Hand the socket to another protocol, unless the client has sent more than the request head."""
+        """Hand the socket to another protocol.
+
+        Unless the client has sent more than the request head.
+        """
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._stopped:
             return

@@ -41,9 +41,10 @@ class ExchangeConnection(Protocol):
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """A request that awaits exactly one of `respond`, `stream`, `upgrade` and `abort`, now or later.
+    """A request that awaits one answer, now or later.
 
-    Once it is answered or the client has disconnected, all four do nothing.
+    The answer is exactly one of `respond`, `stream`, `upgrade` and `abort`. Once it is answered or the client has
+    disconnected, all four do nothing.
     """
 
     request: Request
@@ -97,10 +98,10 @@ class Exchange(msgspec.Struct, eq=False):
         return connection.begin_stream(status, content_type, headers, owner)
 
     def upgrade(self, head: bytes, make_protocol: Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
-        """Write a complete 101 response and hand the socket to the protocol; calls its `connection_made`.
+        """Write a complete 101 response and hand the socket to the protocol.
 
-        Received bytes are never passed on: if any followed the request, the connection is dropped instead and no
-        protocol is created (02 section 6.2).
+        Calls its `connection_made`. Received bytes are never passed on: if any followed the request, the connection is
+        dropped instead and no protocol is created (02 section 6.2).
         """
         connection = self._finish(101)
         if connection is not None:
@@ -118,7 +119,10 @@ class Exchange(msgspec.Struct, eq=False):
             self._connection = ObservedConnection(self._connection, done)
 
     def on_peer_lost(self, *, answerable: bool) -> None:
-        """For the connection: the client stopped sending, or (not `answerable`) the connection is lost."""
+        """Handle that the client stopped sending, or that the connection is lost.
+
+        Called by the connection; not `answerable` means that the connection is lost.
+        """
         if self._connection is None:
             return
         if not answerable:
@@ -136,7 +140,10 @@ class Exchange(msgspec.Struct, eq=False):
 
 
 def respond_with_error(exchange: Exchange, failure: Exception) -> None:
-    """Respond to an exception of an endpoint with 413 or 500; client errors are not logged (05 §2.3)."""
+    """Respond to an exception of an endpoint with 413 or 500.
+
+    Client errors are not logged (05 §2.3).
+    """
     if isinstance(failure, BodyTooLarge):
         exchange.respond(413)
         return

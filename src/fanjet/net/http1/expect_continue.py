@@ -19,7 +19,10 @@ class BodyUnavailable(Exception):  # noqa: N818 (not always an error)
 
 
 class ContinueRequired(BodyUnavailable):
-    """The client sends the body after 100 Continue; then the endpoint is called again with the complete request."""
+    """The body is required: the client sends it after 100 Continue.
+
+    Then the endpoint is called again with the complete request.
+    """
 
     endpoint: Endpoint | None = None
     """The endpoint to call then, set by wrappers that must not run twice."""

@@ -107,9 +107,9 @@ def _parse_request_line(line: bytes) -> tuple[str, bytes, str]:
 
 
 def parse_target(method: str, target: bytes) -> tuple[str, bytes]:
-    """Return the encoded path and the query of a target in any of its four forms (RFC 9112 section 3.2).
+    """Return the encoded path and the query of a target in any of its four forms.
 
-    Raises `BadRequest`.
+    RFC 9112 section 3.2. Raises `BadRequest`.
     """
     if not target or _CONTROL.search(target):
         raise BadRequest

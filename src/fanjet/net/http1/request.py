@@ -69,7 +69,10 @@ class Request(msgspec.Struct, frozen=True, eq=False):
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def address(self, end: str) -> tuple[str, int] | None:
-        """Host and port of one end of the socket, `peername` or `sockname`; None if it has none."""
+        """Host and port of one end of the socket.
+
+        The end is `peername` or `sockname`; None if it has none.
+        """
         address = self._transport.get_extra_info(end)
         return address[:2] if isinstance(address, tuple) else None
 

@@ -33,7 +33,10 @@ _ENDS: Final = tuple(b"%d\r\n\r\n" % size for size in range(_SHORT))
 
 
 class _Heads:
-    """Cached starts of response heads by content type, valid for one second because of their `Date`."""
+    """Cached starts of response heads by content type.
+
+    They are valid for one second because of their `Date`.
+    """
 
     __slots__ = ("date", "of_success", "second", "until")
 
@@ -73,8 +76,10 @@ def current_date() -> bytes:
 
 
 def ordinary_response(body: bytes, content_type: bytes, now: float) -> bytes:
-    """The usual response: 200, HTTP/1.1, keep-alive, a body with its type, no other headers. `now`: monotonic seconds,
-    known to the caller."""
+    """The usual response: 200 with a body, its type and no other headers.
+
+    HTTP/1.1, keep-alive. `now`: monotonic seconds, known to the caller.
+    """
     heads = _heads
     if now >= heads.until:
         heads = _current_heads()

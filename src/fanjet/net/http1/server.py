@@ -27,7 +27,10 @@ class HttpServer:
         tls: bool = False,
         common_headers: "Sequence[tuple[bytes, bytes]]" = (),
     ) -> None:
-        """`common_headers` are added to every response; without any, the usual response is precomputed."""
+        """Create the server's state.
+
+        `common_headers` are added to every response; without any, the usual response is precomputed.
+        """
         self.heads = HeadCache(routes)
         self.wheel = wheel
         self.awaiting_request = TimeoutQueue(wheel)
@@ -49,7 +52,10 @@ class HttpServer:
             self._emptied.set()
 
     async def stop(self) -> None:
-        """Close idle connections and wait for the others, which close after the pending response."""
+        """Close idle connections and wait for the others.
+
+        Those close after the pending response.
+        """
         self.stopping = True
         for connection in list(self.connections):
             connection.drain()

@@ -18,7 +18,10 @@ def chunked(piece: bytes) -> bytes:
 
 
 def unframed(piece: bytes) -> bytes:
-    """The chunk unchanged: the protocol frames bodies itself, or the end of the connection ends them."""
+    """The chunk unchanged.
+
+    The protocol frames bodies itself, or the end of the connection ends them.
+    """
     return piece
 
 

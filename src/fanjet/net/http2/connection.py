@@ -128,7 +128,10 @@ class Http2Connection(asyncio.Protocol):
         self._drop_streams()
 
     def pause_writing(self) -> None:
-        """The socket's write buffer is full: stop reading as well, so that no further output is caused."""
+        """Stop reading while the socket's write buffer is full.
+
+        No further output is caused meanwhile.
+        """
         self.write_blocked = True
         self._deadlines.write_blocked()
         self._pause_reading()
@@ -420,7 +423,10 @@ class Http2Connection(asyncio.Protocol):
             self._drain_one(stream)
 
     def _drain_all(self) -> None:
-        """Send pending data, one frame of each stream in turn, until the window or the socket is full."""
+        """Send pending data until the window or the socket is full.
+
+        One frame of each stream in turn.
+        """
         turn = list(self._waiting)
         while turn and not self.write_blocked:
             turn = [stream for stream in turn if stream in self._waiting and self._drain_one(stream)]
@@ -445,7 +451,10 @@ class Http2Connection(asyncio.Protocol):
             self._fail(ErrorCodes.ENHANCE_YOUR_CALM, b"flood")
 
     def _fail(self, code: int = ErrorCodes.NO_ERROR, detail: bytes = b"") -> None:
-        """Close the connection after a client error; without a `code`, h2 has sent GOAWAY already."""
+        """Close the connection after a client error.
+
+        Without a `code`, h2 has sent GOAWAY already.
+        """
         if self._ended:
             return
         self._flush()

@@ -13,7 +13,10 @@ CLOSE_SECONDS: Final = 10.0
 
 
 class Deadlines:
-    """Tracks all deadlines, and calls the connection's `abort`, `expire` or `ping` when one passes."""
+    """Tracks all deadlines of a connection.
+
+    Calls the connection's `abort`, `expire` or `ping` when one passes.
+    """
 
     __slots__ = (
         "_abort_at",

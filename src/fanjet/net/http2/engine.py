@@ -28,7 +28,10 @@ _DEFAULT_WINDOW: Final = 65535
 
 
 class Engine(H2Connection):
-    """The frames of one connection. h2 checks their order and tracks the windows; requests are validated by us."""
+    """The frames of one connection.
+
+    h2 checks their order and tracks the windows; requests are validated by us.
+    """
 
     MAX_CLOSED_STREAMS = 2000
     """Number of remembered closed streams, for frames in flight; h2's own 65536 would take 8 MB."""
@@ -66,7 +69,10 @@ class Engine(H2Connection):
         return bool(self.incoming_buffer._headers_buffer)
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> "tuple[list[Frame], list[Event]]":
-        """The client opens no more streams; open ones continue (RFC 9113 section 6.8), which h2 would prevent."""
+        """Accept that the client opens no more streams.
+
+        Open ones continue (RFC 9113 section 6.8), which h2 would prevent.
+        """
         return [], []
 
 

@@ -39,10 +39,10 @@ class BlockDecoder(Decoder):
         self._huffman_left = 0
 
     def decode(self, data: bytes, raw: bool = False) -> Any:
-        """Return a list that h2 takes for one field without a name, whose value is the `HeaderBlock`.
+        """Return a list that h2 takes for one field without a name.
 
-        So h2 passes it through and leaves validation to us: a malformed request then fails alone, not the whole
-        connection. Raises `HPACKDecodingError`.
+        The value of that field is the `HeaderBlock`. So h2 passes it through and leaves validation to us: a malformed
+        request then fails alone, not the whole connection. Raises `HPACKDecodingError`.
         """
         self._huffman_left = MAX_HUFFMAN_BYTES
         fields: list[Field] = []
@@ -112,9 +112,10 @@ _decode_short: Final = lru_cache(2048)(decode_huffman)
 
 
 class BlockEncoder:
-    """Encodes fields without the dynamic table: the bytes of each field are constant and cached.
+    """Encodes fields without the dynamic table.
 
-    A response is some 60 bytes longer than with the table, and takes a tenth of the time.
+    The bytes of each field are constant and cached. A response is some 60 bytes longer than with the table, and takes a
+    tenth of the time.
     """
 
     def __init__(self) -> None:

@@ -54,9 +54,10 @@ class Http2Requests:
 
 
 class Http2Request:
-    """Collects a request, then is the connection of its exchange, and passes stream events to the body's owner.
+    """Collects a request, then passes stream events to the body's owner.
 
-    It is in the wheel while it waits for the client: for the body, or to read the response.
+    It is also the connection of the request's exchange. It is in the wheel while it waits for the client: for the body,
+    or to read the response.
     """
 
     __slots__ = (
@@ -168,7 +169,10 @@ class Http2Request:
             self._owner.on_writable()
 
     def on_timer(self, now: float) -> None:
-        """The body, or reading the response, timed out; there is no response to that (02 section 3.1)."""
+        """Handle that the body, or reading the response, timed out.
+
+        There is no response to that (02 section 3.1).
+        """
         self._reset_stream(ErrorCodes.INTERNAL_ERROR)
 
     # Called by the body.
@@ -287,7 +291,10 @@ class Http2Request:
         self.on_reset()
 
     def _start(self, exchange: Exchange) -> None:
-        """Call the endpoint; the rest of the body is discarded unless the endpoint asks for it."""
+        """Call the endpoint.
+
+        The rest of the body is discarded unless the endpoint asks for it.
+        """
         self._clear_timeout()
         self._receiving = False
         self._exchange = exchange

@@ -1,4 +1,7 @@
-"""Validates request header fields (RFC 9113 sections 8.2 and 8.3, RFC 8441 section 4)."""
+"""Validates request header fields.
+
+RFC 9113 sections 8.2 and 8.3, RFC 8441 section 4.
+"""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +19,10 @@ class MalformedRequest(Exception):  # noqa: N818 (RFC 9113's word)
 
 
 def check_fields(fields: Sequence[Field], *, extended_connect: bool = False) -> None:
-    """Raise `MalformedRequest` for invalid fields; `extended_connect`: CONNECT may name a protocol."""
+    """Raise `MalformedRequest` for invalid fields.
+
+    `extended_connect`: CONNECT may name a protocol.
+    """
     pseudo: dict[bytes, bytes] = {}
     position = 0
     for position, (name, value) in enumerate(fields):  # noqa: B007

@@ -10,7 +10,10 @@ _CONNECTION_SPECIFIC: Final = frozenset({b"connection", b"keep-alive", b"transfe
 
 
 def response_fields(status: int, content_type: bytes, headers: Iterable[Field]) -> list[Field]:
-    """Status, content type if any, the given headers except those specific to HTTP/1.1, and the date."""
+    """The header fields of a response.
+
+    Status, content type if any, the given headers except those specific to HTTP/1.1, and the date.
+    """
     fields = [(b":status", b"%d" % status)]
     if content_type:
         fields.append((b"content-type", content_type))

@@ -38,9 +38,12 @@ class Http2Server:
         max_streams: int = MAX_STREAMS,
         extended_connect: bool = False,
     ) -> None:
-        """`accept` is called with the header fields of each request, and may respond to or reset its stream at once. A
+        """Create the server's state.
+
+        `accept` is called with the header fields of each request, and may respond to or reset its stream at once. A
         connection may have `max_streams` open streams. `extended_connect` advertises RFC 8441: CONNECT with a
-        `:protocol`."""
+        `:protocol`.
+        """
         self.accept = accept
         self.wheel = wheel
         self.timeouts = timeouts or ConnectionTimeouts()

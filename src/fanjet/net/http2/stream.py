@@ -98,7 +98,10 @@ class Http2Stream:
     # Called by the receiver.
 
     def send_headers(self, headers: "Iterable[Field]", *, end: bool = False) -> None:
-        """Send the response's header fields, `:status` first, names in lower case; `end`: no body follows."""
+        """Send the response's header fields.
+
+        `:status` is first, names are in lower case. `end`: no body follows.
+        """
         if not self._answered:
             self._answered = end
             self._connection.send_headers(self, headers, end=end)
@@ -124,7 +127,10 @@ class Http2Stream:
         connection.drain(self)
 
     def send_trailers(self, trailers: "Sequence[Field]") -> None:
-        """End the response with trailers; headers may be omitted (a trailers-only response)."""
+        """End the response with trailers.
+
+        Headers may be omitted (a trailers-only response).
+        """
         if not self._answered:
             self._end(trailers)
             self._connection.drain(self)
@@ -167,7 +173,10 @@ class Http2Stream:
             self._connection.acknowledge(self, size)
 
     def send_pending(self) -> bool:
-        """Send one frame of pending data, as far as the windows allow; return whether more can be sent."""
+        """Send one frame of pending data, as far as the windows allow.
+
+        Returns whether more can be sent.
+        """
         if self._pending:
             engine, flow = self._connection.engine, self._flow
             room = min(flow.outbound_flow_control_window, engine.outbound_flow_control_window)

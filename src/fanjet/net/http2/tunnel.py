@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class Tunnel(asyncio.Transport):
-    """Both directions of a stream: a transport to the protocol, a receiver to the stream."""
+    """Both directions of a stream.
+
+    A transport to the protocol, a receiver to the stream.
+    """
 
     __slots__ = ("_buffered", "_closing", "_ended", "_lost", "_paused", "_protocol", "_stream")
 
@@ -120,7 +123,10 @@ class Tunnel(asyncio.Transport):
         """Ignored: flow control decides."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Information about the connection, except its socket, which is not this stream's to write to."""
+        """Information about the connection, except its socket.
+
+        The socket is not this stream's to write to.
+        """
         return default if name == "socket" else self._stream.transport.get_extra_info(name, default)
 
     def _connection_lost(self, error: Exception | None) -> None:

@@ -64,9 +64,10 @@ class Writer(Protocol):
 
 
 class Http3Connection:
-    """Passes datagrams to aioquic, its events to requests and sessions, and sends its output.
+    """Passes datagrams to aioquic, and sends its output.
 
-    All deadlines are one entry of the timing wheel. An event loop timer exists only while packets are in flight.
+    aioquic's events are passed to requests and sessions. All deadlines are one entry of the timing wheel. An event loop
+    timer exists only while packets are in flight.
     """
 
     __slots__ = (
@@ -252,7 +253,10 @@ class Http3Connection:
         self._on_idle()
 
     def transmit(self) -> None:
-        """Send due packets, unless a datagram is being processed, which sends them at its end."""
+        """Send due packets.
+
+        Not while a datagram is being processed, which sends them at its end.
+        """
         if not self._receiving:
             self._send()
 

@@ -33,8 +33,10 @@ class ConnectionIds:
         return (self.number ^ self._mask(rest)).to_bytes(_NUMBER_BYTES, "big") + rest
 
     def owner(self, connection_id: bytes) -> int:
-        """The number of the process that created this id of `ID_BYTES`; an arbitrary number for ids created by
-        clients."""
+        """The number of the process that created this id of `ID_BYTES`.
+
+        An arbitrary number for ids created by clients.
+        """
         return int.from_bytes(connection_id[:_NUMBER_BYTES], "big") ^ self._mask(connection_id[_NUMBER_BYTES:])
 
     def reset_token(self, connection_id: bytes) -> bytes:
@@ -47,8 +49,10 @@ class ConnectionIds:
 
 
 def destination_id(datagram: bytes) -> bytes:
-    """Return the destination id of the first packet in a non-empty datagram: `ID_BYTES` long unless it was created by
-    the client or the datagram is truncated."""
+    """Return the destination id of the first packet in a non-empty datagram.
+
+    It is `ID_BYTES` long unless it was created by the client or the datagram is truncated.
+    """
     if datagram[0] & 0x80:
         size = datagram[5] if len(datagram) > 5 else 0
         return datagram[6 : 6 + size]
@@ -56,9 +60,10 @@ def destination_id(datagram: bytes) -> bytes:
 
 
 def stateless_reset(datagram: bytes, token: bytes) -> bytes:
-    """Return a stateless reset for a datagram of an unknown connection; empty if the datagram is too small.
+    """Return a stateless reset for a datagram of an unknown connection.
 
-    It is smaller than the datagram, which prevents endless loops between two endpoints.
+    It is empty if the datagram is too small. It is smaller than the datagram, which prevents endless loops between two
+    endpoints.
     """
     size = min(len(datagram) - 1, _RESET_BYTES)
     if size < _SMALLEST_RESET:

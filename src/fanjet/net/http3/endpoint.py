@@ -1,4 +1,7 @@
-"""A UDP socket: dispatches datagrams to connections, admits clients (RFC 9000 sections 5.2, 8.1)."""
+"""A UDP socket that dispatches datagrams to connections and admits clients.
+
+RFC 9000 sections 5.2, 8.1.
+"""
 
 import asyncio
 import contextlib
@@ -113,7 +116,10 @@ class QuicEndpoint(asyncio.DatagramProtocol):
                 self._socket.sendto(data, address)
 
     def stop_receiving(self) -> None:
-        """Stop reading from the socket: another process reads it and forwards our datagrams."""
+        """Stop reading from the socket.
+
+        Another process reads it and forwards our datagrams.
+        """
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
@@ -215,7 +221,10 @@ class QuicEndpoint(asyncio.DatagramProtocol):
         return connection
 
     def _accept_with_token(self, header: QuicHeader, addr: "NetworkAddress") -> Http3Connection | None:
-        """Create a connection for a client with a valid retry token; others must start without a token."""
+        """Create a connection for a client with a valid retry token.
+
+        Others must start without a token.
+        """
         try:
             original = self._retry.validate_token(
                 address=addr,

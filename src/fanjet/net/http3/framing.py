@@ -28,8 +28,11 @@ class ExcessiveLoad(ProtocolError):  # noqa: N818 (says what is wrong, like its 
 
 
 class ServerFraming(H3Connection):
-    """aioquic's HTTP/3 without a dynamic table for request headers: with it, a few bytes could expand to kilobytes,
-    requests could wait for its updates, and every connection would need more memory."""
+    """aioquic's HTTP/3 without a dynamic table for request headers.
+
+    With it, a few bytes could expand to kilobytes, requests could wait for its updates, and every connection would need
+    more memory.
+    """
 
     def __init__(self, quic: ServerQuic, *, webtransport: bool) -> None:
         super().__init__(quic, enable_webtransport=webtransport)
@@ -58,7 +61,10 @@ class ServerFraming(H3Connection):
         super()._init_connection()
 
     def _get_local_settings(self) -> dict[int, int]:
-        """Announce WebTransport as of draft 02, used by Chromium, and as of the newest draft, for one session."""
+        """Announce WebTransport for one session.
+
+        As of draft 02, used by Chromium, and as of the newest draft.
+        """
         settings = super()._get_local_settings()
         settings[Setting.MAX_FIELD_SECTION_SIZE] = MAX_FIELD_BYTES
         if self._enable_webtransport:

@@ -23,7 +23,10 @@ class PeerProcesses(Protocol):
 
     @property
     def replaced(self) -> bool:
-        """Whether another process reads from this one's sockets and forwards its datagrams."""
+        """Whether another process reads from this one's sockets.
+
+        It then forwards this one's datagrams.
+        """
 
     async def open(self, receivers: Mapping[str, Receive]) -> None:
         """Receive forwarded datagrams, by the address they were sent to."""

@@ -54,8 +54,11 @@ class ServerQuic(QuicConnection):
             self._host_cid_seq += 1
 
     def break_cycles(self) -> None:
-        """Drop all state of an ended connection: aioquic's objects form reference cycles, and the garbage collector
-        does not run on connections (DESIGN rule 10). Only the queries below may still be called."""
+        """Drop all state of an ended connection.
+
+        aioquic's objects form reference cycles, and the garbage collector does not run on connections (DESIGN rule 10).
+        Only the queries below may still be called.
+        """
         for space in self._spaces.values():
             space.sent_packets.clear()
         self.__dict__.clear()

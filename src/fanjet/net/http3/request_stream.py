@@ -44,9 +44,10 @@ class _State(IntEnum):
 
 
 class RequestStream:
-    """Collects a request, then is the connection of its exchange, and the body of a streamed response.
+    """Collects a request, then serves as its connection and response body.
 
-    It is in the wheel while it waits for the client: for headers, body, or to read the response.
+    It is the connection of the request's exchange, and the body of a streamed response. It is in the wheel while it
+    waits for the client: for headers, body, or to read the response.
     """
 
     __slots__ = (

@@ -74,7 +74,10 @@ class WebTransportConnection:
         """The client has opened its stream."""
 
     def on_data(self, data: bytes) -> None:
-        """Data was received; not called while reading is paused, nor after `close` or `abort`."""
+        """Handle received data.
+
+        Not called while reading is paused, nor after `close` or `abort`.
+        """
 
     def on_finished(self) -> None:
         """The client has ended its stream. The session is still open."""
@@ -99,9 +102,10 @@ class WebTransportConnection:
                 connection.on_written(self, len(data))
 
     def close(self, code: int, reason: str) -> None:
-        """End the stream after the written data, and a moment later the session with code and reason.
+        """End the stream after the written data, then the session.
 
-        Input is discarded meanwhile. Ignored when the session is already ending.
+        The session ends a moment later, with code and reason. Input is discarded meanwhile. Ignored when the session is
+        already ending.
         """
         if self._state >= _State.ENDING:
             return
@@ -148,7 +152,10 @@ class WebTransportConnection:
             self._close_session(None)
 
     def receive(self, stream_id: int, data: bytes, *, ended: bool) -> None:
-        """Data on a bidirectional stream of the session; streams after the first are rejected."""
+        """Handle data on a bidirectional stream of the session.
+
+        Streams after the first are rejected.
+        """
         if self._state is _State.WAITING:
             self._open(stream_id)
         if stream_id != self.id:

@@ -106,7 +106,10 @@ class WebSocketConnection(asyncio.Protocol):
         """The server has initiated the closing handshake with this code."""
 
     def on_before_close(self) -> None:
-        """A close frame is about to be written in response to the client: nothing can be written after it."""
+        """A close frame is about to be written in response to the client.
+
+        Nothing can be written after it.
+        """
 
     def on_connection_closed(self) -> None:
         """The connection has ended; called exactly once, in every case.
@@ -116,7 +119,10 @@ class WebSocketConnection(asyncio.Protocol):
         """
 
     def on_blocked(self) -> None:
-        """The kernel's send buffer is full (with TLS: 64 KiB are buffered): pause writing until `on_writable`."""
+        """Pause writing until `on_writable`: the kernel's send buffer is full.
+
+        With TLS, 64 KiB are buffered.
+        """
 
     def on_writable(self) -> None:
         """Everything written was sent."""
@@ -157,9 +163,10 @@ class WebSocketConnection(asyncio.Protocol):
         self.resume_reading()
 
     def drop(self, after: float = 0.0) -> None:
-        """Close the socket without a close frame, after `after` seconds or when the client closes.
+        """Close the socket without a close frame.
 
-        Input is discarded meanwhile. Ignored unless the connection is open.
+        It is closed after `after` seconds or when the client closes. Input is discarded meanwhile. Ignored unless the
+        connection is open.
         """
         if self._state is not _OPEN:
             return
@@ -289,7 +296,10 @@ class WebSocketConnection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def _deliver_rest(self) -> None:
-        """Deliver what was received before the end, paused or not, as no later event would trigger it."""
+        """Deliver what was received before the end, paused or not.
+
+        No later event would trigger it.
+        """
         reader = self._reader
         while reader is not None and self._state is _OPEN and reader.has_bytes:
             reader.frames_left = FRAMES_PER_TURN

@@ -64,8 +64,10 @@ def pong_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame with the low 16 bits of `code`; `reason` is truncated at a character boundary. 1005 stands for a
-    frame without both (RFC 6455 section 7.4.1)."""
+    """A close frame with the low 16 bits of `code`.
+
+    `reason` is truncated at a character boundary. 1005 stands for a frame without both (RFC 6455 section 7.4.1).
+    """
     if code == NO_STATUS:
         return _control_frame(CLOSE, b"")
     encoded = reason.encode("utf-8", "replace")
@@ -75,7 +77,10 @@ def close_frame(code: int, reason: str = "") -> bytes:
 
 
 def close_echo_frame(payload: bytes) -> bytes:
-    """The response to a close frame with this payload: its code, if any, and no reason."""
+    """The response to a close frame with this payload.
+
+    It has the payload's code, if any, and no reason.
+    """
     return _control_frame(CLOSE, payload[:2] if len(payload) >= 2 else b"")
 
 

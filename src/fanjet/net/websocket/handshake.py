@@ -1,4 +1,7 @@
-"""The opening handshake (02 sections 6.2, 6.3, 6.7, 6.9): pure functions of the request headers."""
+"""The opening handshake: pure functions of the request headers.
+
+02 sections 6.2, 6.3, 6.7, 6.9.
+"""
 
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Collection, Sequence
@@ -58,7 +61,10 @@ def accept_head(request: Request, *, subprotocol: bytes | None = None, deflate: 
 
 
 def tunnel_handshake_error_status(request: Request, protocol: bytes, origin_allowed: OriginPredicate) -> int | None:
-    """`handshake_error_status` for an extended CONNECT (RFC 8441) that requests `protocol`: it has no key."""
+    """`handshake_error_status` for an extended CONNECT that requests `protocol`.
+
+    It has no key (RFC 8441).
+    """
     if protocol != b"websocket":
         return 400
     if request.method != "CONNECT":
@@ -79,7 +85,10 @@ def accept_headers(*, subprotocol: bytes | None = None, deflate: bool = False) -
 
 
 def select_subprotocol(request: Request, supported: Collection[bytes]) -> bytes | None:
-    """The first supported subprotocol in the client's order; only its first header line counts."""
+    """The first supported subprotocol in the client's order.
+
+    Only its first header line counts.
+    """
     offered = request.head.headers.get(b"sec-websocket-protocol")
     if offered is None:
         return None

@@ -1,4 +1,7 @@
-"""Masking of client frames (RFC 6455 section 5.3), in C if `websockets` has its extension."""
+"""Masking of client frames, in C if `websockets` has its extension.
+
+RFC 6455 section 5.3.
+"""
 
 try:
     from websockets.speedups import apply_mask

@@ -27,7 +27,10 @@ Frame = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """Size limits of an incoming message in bytes, on the wire and decompressed; None is unlimited (02 section 6.5)."""
+    """Size limits of an incoming message in bytes, on the wire and decompressed.
+
+    None is unlimited (02 section 6.5).
+    """
 
     message: int | None = 65536
     inflated: int | None = 655360
@@ -95,9 +98,10 @@ class FrameReader:
         self._buffer += data
 
     def next_frame(self) -> Frame | None:
-        """Return the next message or control frame, None if more bytes are needed or the turn is over.
+        """Return the next message or control frame.
 
-        Raises `ProtocolFailure`, and `CorruptMessage` for a message that cannot be decompressed.
+        Returns None if more bytes are needed or the turn is over. Raises `ProtocolFailure`, and `CorruptMessage` for a
+        message that cannot be decompressed.
         """
         while self.frames_left and (frame := self._next_raw_frame()) is not None:
             self.frames_left -= 1
@@ -179,7 +183,10 @@ class FrameReader:
         return faults
 
     def _check_size(self, first: int, length: int) -> None:
-        """Apply the wire limit to the message so far plus this frame, whose payload may be incomplete."""
+        """Apply the wire limit to the message so far plus this frame.
+
+        The frame's payload may be incomplete.
+        """
         if first & 0x08:  # control frames do not count
             return
         limit = self._limits.message
