@@ -1,4 +1,7 @@
-"""Fanjet: a self-hosted real-time messaging server, and the library to embed one in a Python program."""
+"""Fanjet: a self-hosted real-time messaging server.
+
+Also the library to embed one in a Python program.
+"""
 
 from importlib import import_module
 from importlib.metadata import version

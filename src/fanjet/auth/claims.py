@@ -1,4 +1,7 @@
-"""Claims of tokens as JSON documents, and readers of their values (03 §6.5 to §6.8)."""
+"""Claims of tokens as JSON documents, and readers of their values.
+
+See 03 §6.5 to §6.8.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""Trusted issuers of tokens, each with its verifier and claim mapping (03 §6.1, §14.4)."""
+"""Trusted issuers of tokens, each with its verifier and claim mapping.
+
+See 03 §6.1, §14.4.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The language of the `*_cel` keys (03 §14.3, 10 I.1): boolean expressions over the fields of a request, or over
-the claims of a login.
+"""The language of the `*_cel` keys (03 §14.3, 10 I.1).
 
-The library is imported with the first expression, since it takes 8 MB.
+Boolean expressions over the fields of a request, or over the claims of a login. The library is imported with the first
+expression, since it takes 8 MB.
 """
 
 from __future__ import annotations

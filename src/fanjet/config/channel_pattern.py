@@ -1,4 +1,7 @@
-"""The syntax of a namespace's `pattern` (03 §14.2): text and variables, each of which stands for part of a segment."""
+"""The syntax of a namespace's `pattern` (03 §14.2).
+
+A pattern consists of text and variables, each of which stands for part of a segment.
+"""
 
 import re
 from typing import Final

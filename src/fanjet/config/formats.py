@@ -1,4 +1,7 @@
-"""A configuration tree written as JSON, YAML or TOML; what is written reads back the same (04 §7.4)."""
+"""Writes a configuration tree as JSON, YAML or TOML.
+
+The written text reads back the same (04 §7.4).
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

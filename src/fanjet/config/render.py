@@ -1,4 +1,7 @@
-"""The configuration written out again: as a tree for files, as values for environment variables (04 §7.4, §7.5)."""
+"""Writes the configuration as a tree or as environment variables.
+
+The tree is for files (04 §7.4, §7.5).
+"""
 
 import json
 from collections.abc import Iterator, Mapping

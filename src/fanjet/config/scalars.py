@@ -1,4 +1,7 @@
-"""Texts of numbers and booleans as the contract reads and writes them (04 §1.4, §1.5.3)."""
+"""Reads and writes numbers and booleans as text, as the contract does.
+
+See 04 §1.4, §1.5.3.
+"""
 
 import math
 import re

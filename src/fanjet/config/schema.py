@@ -1,6 +1,7 @@
-"""The schema of the configuration: all keys with type, default and variable (04 §5).
+"""The schema of the configuration (04 §5).
 
-Everything that reads or writes configuration walks this, so that a key is declared once, in the tree.
+It has all keys with type, default and variable. Everything that reads or writes configuration walks this, so that a key
+is declared once, in the tree.
 """
 
 from collections.abc import Iterator, Mapping

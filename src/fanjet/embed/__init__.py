@@ -1,1 +1,4 @@
-"""Fanjet as a library: a server embedded in a Python program, with event handlers in Python."""
+"""Fanjet as a library: a server embedded in a Python program.
+
+Its event handlers are Python functions.
+"""

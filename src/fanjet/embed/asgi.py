@@ -1,4 +1,7 @@
-"""A server as an ASGI application, for programs where another server listens (uvicorn, hypercorn, daphne)."""
+"""A server as an ASGI application.
+
+For programs where another server listens (uvicorn, hypercorn, daphne).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The configuration of an embedded server: a file, a mapping with the keys of files, or a `Config`."""
+"""The configuration of an embedded server.
+
+It is a file, a mapping with the keys of files, or a `Config`.
+"""
 
 from __future__ import annotations
 

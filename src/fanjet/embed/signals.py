@@ -1,7 +1,7 @@
-"""Handles the signals that end a host, before it waits for connections that would not end.
+"""Handles the signals that end a host process.
 
-Hosts wait for all responses, and a response to an SSE client does not end, before they notify the application of the
-shutdown.
+They are handled before the host waits for connections that would not end. Hosts wait for all responses, and a response
+to an SSE client does not end, before they notify the application of the shutdown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Field numbers and types of every message (01 §3): one table for both encoders and the Protobuf decoder.
+"""Field numbers and types of every message (01 §3).
 
-Names are those of the structs in `messages` and `publication`, and the same in both encodings.
+One table for both encoders and the Protobuf decoder. Names are those of the structs in `messages` and `publication`,
+and the same in both encodings.
 """
 
 from collections.abc import Callable, Sequence

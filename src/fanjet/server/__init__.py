@@ -1,1 +1,4 @@
-"""Assembles a server from its parts and runs it: the composition root, listeners and the process lifecycle."""
+"""Assembles a server from its parts and runs it.
+
+Contains the composition root, the listeners and the process lifecycle.
+"""

@@ -1,6 +1,7 @@
-"""The composition root: builds a server from its configuration, starts and stops it.
+"""The composition root: builds, starts and stops a server.
 
-`Server.__init__` builds all parts; `start` and `stop` define the order in which they start and stop.
+The parts are built from the configuration. `Server.__init__` builds all parts; `start` and `stop` define the order in
+which they start and stop.
 """
 
 from __future__ import annotations

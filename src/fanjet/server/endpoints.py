@@ -1,4 +1,7 @@
-"""The HTTP endpoints of the server, by configuration: external or internal (02 §2.1, §2.2)."""
+"""The HTTP endpoints of the server.
+
+The configuration makes each external or internal (02 §2.1, §2.2).
+"""
 
 from __future__ import annotations
 

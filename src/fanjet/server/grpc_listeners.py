@@ -1,6 +1,7 @@
-"""The gRPC listeners (02 §2.3): the server API and the unidirectional client transport, each on its own address.
+"""The gRPC listeners: server API and unidirectional client transport.
 
-Their dependencies are imported only where they are enabled: importing HTTP/2 and Protobuf takes 50 ms.
+Each has its own address (02 §2.3). Their dependencies are imported only where they are enabled: importing HTTP/2 and
+Protobuf takes 50 ms.
 """
 
 from __future__ import annotations

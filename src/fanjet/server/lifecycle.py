@@ -1,4 +1,7 @@
-"""Runs a process from start to end: a single server, the supervisor, a worker or the engine (04 §8, §11, §12)."""
+"""Runs a process from start to end.
+
+The process is a single server, the supervisor, a worker or the engine (04 §8, §11, §12).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Background work for operators: exporters of metrics and traces, readiness, event loop lag."""
+"""Background work for operators.
+
+Exporters of metrics and traces, readiness, event loop lag.
+"""
 
 from __future__ import annotations
 

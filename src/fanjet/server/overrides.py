@@ -1,4 +1,7 @@
-"""Settings that an embedding program adds to the configuration: handlers, routes, ASGI applications."""
+"""Settings that an embedding program adds to the configuration.
+
+Event handlers, routes and ASGI applications.
+"""
 
 from __future__ import annotations
 

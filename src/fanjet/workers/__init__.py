@@ -1,1 +1,4 @@
-"""Several worker processes on the same addresses, and the supervisor that starts and restarts them (04 §12)."""
+"""Several worker processes on the same addresses, and their supervisor.
+
+The supervisor starts and restarts the workers (04 §12).
+"""

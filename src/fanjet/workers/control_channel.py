@@ -1,4 +1,7 @@
-"""Control messages between the supervisor, workers and the engine: length-prefixed frames on a stream socket."""
+"""Control messages between the supervisor, the workers and the engine.
+
+They are length-prefixed frames on a stream socket.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The supervisor's view of the memory engine's process, and the engine's end of the control channel."""
+"""The memory engine's process and control channel.
+
+Contains the supervisor's view of the process, and the engine's end of the control channel.
+"""
 
 from __future__ import annotations
 

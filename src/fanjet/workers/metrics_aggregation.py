@@ -1,4 +1,7 @@
-"""Aggregates the metrics of all workers, exited ones included, so that no sum of counters falls."""
+"""Aggregates the metrics of all workers.
+
+Exited workers are included, so that no sum of counters falls.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Keeps one worker running: restarts it when it exits, and replaces it in a rolling restart."""
+"""Keeps one worker running.
+
+Restarts it when it exits, and replaces it in a rolling restart.
+"""
 
 from __future__ import annotations
 

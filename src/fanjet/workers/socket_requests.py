@@ -1,4 +1,7 @@
-"""Protocol by which workers get listening sockets from the supervisor: datagrams that carry descriptors."""
+"""Protocol by which workers get listening sockets from the supervisor.
+
+Its messages are datagrams that carry descriptors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The supervisor: starts and restarts workers and the memory engine, and forwards signals to them."""
+"""The supervisor of the workers and the memory engine.
+
+Starts and restarts them, and forwards signals to them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Environment variables: one per key, two prefixes, variables for the items of named lists (04 §1.5)."""
+"""Reads the configuration from environment variables (04 §1.5).
+
+One variable per key, two prefixes, variables for the items of named lists.
+"""
 
 import re
 from collections.abc import Callable, Collection, Mapping

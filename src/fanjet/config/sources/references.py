@@ -1,4 +1,7 @@
-"""`${FANJET_VAR_NAME}` in the values of maps: secrets that stay out of the file (04 §2.2)."""
+"""Resolves `${FANJET_VAR_NAME}` references in the values of maps.
+
+They keep secrets out of the file (04 §2.2).
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""YAML as the contract reads it (04 §1.4): 1.2-like words, Go-like numbers, no key twice."""
+"""Reads YAML as the contract defines it (04 §1.4).
+
+Words as in YAML 1.2, numbers as in Go, no duplicate keys.
+"""
 
 import re
 from collections.abc import Callable

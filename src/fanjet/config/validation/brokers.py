@@ -1,4 +1,7 @@
-"""Types of brokers (04 §6.1, rules 3 and 31), and engines of namespaces (07 §22.1)."""
+"""Checks the types of brokers and the engines of namespaces.
+
+See 04 §6.1, rules 3 and 31, and 07 §22.1.
+"""
 
 from collections.abc import Iterable, Iterator
 

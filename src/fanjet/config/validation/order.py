@@ -1,4 +1,7 @@
-"""All rules in the order of the contract (04 §6.1), then those of our own (04 §6.6)."""
+"""All validation rules, in the order of the contract (04 §6.1).
+
+The rules that only Fanjet has come last (04 §6.6).
+"""
 
 from itertools import chain
 

@@ -1,4 +1,7 @@
-"""Checks that are made only when the server starts; `checkconfig` does not see them (04 §6.5)."""
+"""Checks that are made only when the server starts.
+
+`checkconfig` does not make them (04 §6.5).
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Rules for values that the reference accepts but that cannot work (04 §6.6), with key, value and reason."""
+"""Rules for values that the reference accepts but that cannot work.
+
+Problems name the key, the value and the reason (04 §6.6).
+"""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Transforms of connect errors on unidirectional transports (04 §6.1, rules 10, 29, 30)."""
+"""Checks transforms of connect errors on unidirectional transports.
+
+See 04 §6.1, rules 10, 29, 30.
+"""
 
 from fanjet.config.tree.root import Config
 from fanjet.config.tree.unidirectional import ConnectCodeToHttpResponse

@@ -1,8 +1,8 @@
-"""Decodes JSON that the contract accepts but msgspec refuses (01 §2.2, §2.4; 05 §2.5).
+"""Decodes JSON that the contract accepts but msgspec refuses.
 
-`null` for a scalar, lone surrogates, nesting of thousands of levels, integers past 2^63 and keys in several spellings
-are legal on the wire. This decoder fills the same msgspec structs and keeps payloads as written. It takes about 50
-times as long as msgspec, so it only gets documents that the other decoders refused.
+See 01 §2.2, §2.4; 05 §2.5. `null` for a scalar, lone surrogates, nesting of thousands of levels, integers past 2^63 and
+keys in several spellings are legal on the wire. This decoder fills the same msgspec structs and keeps payloads as
+written. It takes about 50 times as long as msgspec, so it only gets documents that the other decoders refused.
 """
 
 from __future__ import annotations
