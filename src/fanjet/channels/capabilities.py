@@ -35,7 +35,10 @@ def _covers(capability: Capability, channel: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _matcher(match: str, pattern: str) -> _Matcher:
-    """Compile a pattern, with a cache: an application's users have many patterns in common."""
+    """Compile a pattern, with a cache.
+
+    An application's users have many patterns in common.
+    """
     translate = _TRANSLATIONS.get(match)
     if translate is None:
         return _match_nothing
@@ -62,7 +65,10 @@ def _doublestar(pattern: str) -> str:
 
 
 def _anchored(pattern: str, wildcards: dict[str, str]) -> str:
-    """Translate to an expression for the whole channel: wildcards are replaced, everything else is literal."""
+    """Translate to an expression for the whole channel.
+
+    Wildcards are replaced, everything else is literal.
+    """
     pieces = []
     while pattern:
         found = next((wildcard for wildcard in wildcards if pattern.startswith(wildcard)), None)

@@ -10,7 +10,10 @@ _ANY_TEXT: Final = bytes(range(0x80)) + b"x" * 0x80
 
 
 def data_fits(data_format: str, data: bytes) -> bool:
-    """Check publication data against `publication_data_format`: `""`, `json`, `json_object` or `binary`."""
+    """Check publication data against `publication_data_format`.
+
+    The format is `""`, `json`, `json_object` or `binary`.
+    """
     if data_format == "binary":
         return True
     if not data:

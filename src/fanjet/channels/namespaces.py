@@ -161,7 +161,10 @@ class Namespaces:
         )
 
     def _find(self, channel: str) -> tuple[_Namespace, str, Mapping[str, str]]:
-        """Namespace, rest and variables; by pattern only where patterns are on and the channel starts like one."""
+        """The channel's namespace, rest and variables.
+
+        By pattern only where patterns are on and the channel starts like one.
+        """
         if self._patterns is not None and channel.startswith(PREFIX):
             found = self._patterns.find(channel)
             if found is None:

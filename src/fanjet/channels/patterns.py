@@ -32,7 +32,10 @@ class PatternTable(Generic[T]):
             self._by_depth.setdefault(row.pattern.depth, []).append(row)
 
     def find(self, channel: str) -> tuple[T, Mapping[str, str]] | None:
-        """Return the target of the most specific matching pattern, and the values of its variables."""
+        """Return the target of the most specific matching pattern.
+
+        The values of its variables are returned too.
+        """
         for pattern, match, target in self._by_depth.get(channel.count(PREFIX), ()):
             found = match(channel)
             if found is not None:

@@ -67,7 +67,10 @@ def may_read_history(
 
 
 def may_subscribe(resolved: Resolved, principal: Principal, *, insecure: bool) -> Source | None:
-    """Return the source that permits a subscription without token, or None (03 §4.1 step 12 without proxies)."""
+    """Return the source that permits a subscription without token, or None.
+
+    See 03 §4.1 step 12, without proxies.
+    """
     if resolved.users is not None and resolved.admits(principal.user):
         return Source.USER_LIMITED
     if principal.capabilities and _is_capable(resolved, principal, capabilities.SUBSCRIBE):
@@ -123,12 +126,18 @@ def _expression_grants(
 
 
 def _may(for_client: bool, for_subscriber: bool, for_anonymous: bool, user: str) -> bool:
-    """The switch for anonymous connections extends the other two; alone it grants nothing."""
+    """Whether the permission's three switches allow the user.
+
+    The switch for anonymous connections extends the other two; alone it grants nothing.
+    """
     return (for_client or for_subscriber) and (bool(user) or for_anonymous)
 
 
 def refuse_subscribe(resolved: Resolved, *, stream_wanted: bool, has_token: bool) -> Error | None:
-    """Return the error for a channel that no client can subscribe to this way (03 §4.1 steps 8 to 10)."""
+    """Return the error for a channel that no client can subscribe to this way.
+
+    See 03 §4.1 steps 8 to 10.
+    """
     refusal = resolved.refusal
     if refusal is None and (not stream_wanted or (resolved.is_private and not has_token)):
         return ERROR_PERMISSION_DENIED
@@ -145,7 +154,9 @@ def with_requested_options(
     recoverable: bool,
     join_leave: bool,
 ) -> SubscriptionOptions:
-    """Add the options that the client requests and is allowed to have; others are ignored silently (03 §4.7).
+    """Add the options that the client requests and is allowed to have.
+
+    Others are ignored silently (03 §4.7).
 
     Only for subscriptions that no proxy granted. Expressions do not apply.
     """
@@ -165,7 +176,9 @@ def with_requested_options(
 
 
 def may_be_subscribed_at_connect(resolved: Resolved, user: str, *, insecure: bool) -> bool:
-    """Whether a channel requested in `connect` is added to the server-side subscriptions (03 §5.6).
+    """Whether a channel requested in `connect` is subscribed on the server side.
+
+    It is added to the server-side subscriptions (03 §5.6).
 
     Not where a backend decides (03 §15 item 9). Capabilities and expressions do not apply.
     """

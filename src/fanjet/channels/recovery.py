@@ -11,11 +11,17 @@ from fanjet.protocol.tags_filter import TagsFilter
 
 
 class InsufficientState(Exception):  # noqa: N818 (named like the disconnect it leads to)
-    """Publications are missing between what was read and what was delivered: disconnect 3010."""
+    """Publications are missing between those read and those delivered.
+
+    The connection ends with disconnect 3010.
+    """
 
 
 class Recovery(NamedTuple):
-    """Whether recovery succeeded, and the publications to deliver; none after a failure."""
+    """Whether recovery succeeded, and the publications to deliver.
+
+    There are none after a failure.
+    """
 
     recovered: bool
     publications: list[Publication]
@@ -77,7 +83,9 @@ def merge(
     *,
     latest_only: bool = False,
 ) -> Merged:
-    """Merge recovered publications with `buffered` ones, delivered since registration in any order, possibly repeated.
+    """Merge recovered publications with `buffered` ones.
+
+    The buffered ones were delivered since registration in any order, possibly repeated.
 
     `top` is the stream's offset at the read. Filtered publications are not in the result, but count as present.
     Publications outside the stream are ignored. `latest_only`: keep the last one (cache mode without delta). Raises
@@ -103,7 +111,10 @@ def _matching(publications: Iterable[Publication], tags_filter: TagsFilter | Non
 
 
 def _require_consecutive(offsets: list[int], first: int) -> None:
-    """Sorted distinct offsets have no gap when the last one equals the first plus their number."""
+    """Require sorted distinct offsets without a gap.
+
+    There is none when the last one equals the first plus their number.
+    """
     if offsets and (offsets[0] != first or offsets[-1] - first + 1 != len(offsets)):
         raise InsufficientState
 

@@ -32,12 +32,14 @@ class Source(IntEnum):
 
 
 class SubscriptionOptions(Struct, frozen=True, gc=False):
-    """Options of one subscription, fixed when it starts; a refresh replaces `allow` and `server_tags_filter`.
+    """Options of one subscription, fixed when it starts.
 
-    `recovery` implies positions. `auto_recover`: recover without a request, in cache mode only. `history_meta_ttl` in
-    seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads. `allow`: capabilities in the
-    channel (03 §14.1). `server_tags_filter`: the server's filter (03 §14.5). `server_refresh`: the server calls the
-    application to refresh it.
+    A refresh replaces `allow` and `server_tags_filter`.
+
+    `recovery` implies positions. `auto_recover`: recover without a request, in cache mode only. `history_meta_ttl`
+    in seconds. `expire_at` in Unix seconds, 0 for never. `chan_info` and `data` are payloads. `allow`: capabilities
+    in the channel (03 §14.1). `server_tags_filter`: the server's filter (03 §14.5). `server_refresh`: the server
+    calls the application to refresh it.
     """
 
     source: Source
@@ -129,7 +131,10 @@ class ConnectGrant(Grant, Protocol):
 
 
 def is_stream(options: ChannelOptions) -> bool:
-    """Whether the namespace's channels are streams, the only subscription type supported so far."""
+    """Whether the namespace's channels are streams.
+
+    This is the only subscription type supported so far.
+    """
     return options.subscription_type in {"", "stream"}
 
 
@@ -141,8 +146,9 @@ def from_namespace(options: ChannelOptions, source: Source) -> SubscriptionOptio
 def from_grant(
     options: ChannelOptions, source: Source, grant: Grant, *, expire_at: int = 0, allow: Iterable[str] | None = None
 ) -> SubscriptionOptions:
-    """Options of a subscription by token (a subscription token, or an entry of a connection token's `subs`) or by the
-    application. `expire_at` below 0 is never.
+    """Options of a subscription by token or by the application.
+
+    The token is a subscription token, or an entry of a connection token's `subs`. `expire_at` below 0 is never.
 
     Raises `InvalidFilter`.
     """
@@ -165,7 +171,10 @@ def from_connect_grant(options: ChannelOptions, grant: ConnectGrant) -> Subscrip
 
 
 def from_stream_grant(options: ChannelOptions, grant: Grant, *, expire_at: int) -> SubscriptionOptions:
-    """Options of a subscription fed by an application's stream: without positions and options that need them."""
+    """Options of a subscription fed by an application's stream.
+
+    It has no positions, and no options that need them.
+    """
     made = _build_options(options, Source.STREAM_PROXY, grant.override, chan_info=grant.info, data=grant.data)
     return replace(
         made,
@@ -182,7 +191,10 @@ def from_stream_grant(options: ChannelOptions, grant: Grant, *, expire_at: int) 
 def from_server_api(
     options: ChannelOptions, *, info: bytes, data: bytes, expire_at: int, override: Override | None
 ) -> SubscriptionOptions:
-    """Options of a subscription by the server API: always stream mode, no delta, no filter."""
+    """Options of a subscription by the server API.
+
+    Always stream mode, no delta, no filter.
+    """
     made = _build_options(options, Source.SERVER_API, override, chan_info=info, data=data, expire_at=expire_at)
     return replace(made, cache_mode=False, auto_recover=False, allowed_delta_types=(), allow_tags_filter=False)
 

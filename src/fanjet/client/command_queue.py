@@ -94,7 +94,10 @@ class CommandQueue(Struct, eq=False, gc=False):
             session.disconnect(DISCONNECT_BAD_REQUEST)
 
     def run_command(self, command: Command) -> None:
-        """Run the first command when it did not arrive in a frame: it is not counted as received."""
+        """Run the first command when it did not arrive in a frame.
+
+        It is not counted as received.
+        """
         self._session.cork()
         try:
             self._run(iter(((command, NO_FRAME),)))

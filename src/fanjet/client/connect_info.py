@@ -10,7 +10,10 @@ MAX_LENGTH: Final = 255
 
 
 class ConnectInfo(NamedTuple):
-    """Name and version as the client sent them, empty if it sent none; `connected_at` in Unix seconds."""
+    """Name and version as the client sent them, and the connect time.
+
+    Name and version are empty if the client sent none; `connected_at` is in Unix seconds.
+    """
 
     name: str = ""
     version: str = ""
@@ -23,5 +26,8 @@ NOT_CONNECTED: Final = ConnectInfo()
 
 @lru_cache(maxsize=256)
 def connect_info(name: str, version: str, connected_at: int) -> ConnectInfo:
-    """Return a shared object for equal clients that connect within the same second, which saves memory."""
+    """Return a shared object for equal clients that connect in the same second.
+
+    Sharing saves memory.
+    """
     return ConnectInfo(name[:MAX_LENGTH], version[:MAX_LENGTH], connected_at)

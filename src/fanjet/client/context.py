@@ -74,8 +74,10 @@ class ClientContext:
             self._emptied.set()
 
     def shut_down(self) -> None:
-        """Disconnect sessions that have not authenticated, and cancel their event calls; the node disconnects the
-        others."""
+        """Disconnect sessions that have not authenticated; cancel their event calls.
+
+        The node disconnects the others.
+        """
         for session in self.unauthenticated:
             session.cancel_event_calls()
             session.disconnect(DISCONNECT_SHUTDOWN)
@@ -100,7 +102,10 @@ class ClientContext:
 
 
 def log_failure(message: str, error: BaseException, **fields: object) -> None:
-    """Log an unexpected error with its traceback, outside of the `except` block that caught it."""
+    """Log an unexpected error with its traceback.
+
+    For use outside of the `except` block that caught it.
+    """
     try:
         raise error
     except BaseException:

@@ -33,10 +33,13 @@ class Deadlines(Struct, eq=False, gc=False):
 
 
 def first_time(now: float, interval: float) -> float:
-    """Return the first due time of work done every `interval` seconds: random in the second half of the first interval,
-    so that sessions that connected together drift apart (01 §5.4, §5.6), and rounded to a grid.
+    """Return the first due time of work done every `interval` seconds.
 
-    Sessions with equal due times are woken, pinged and answer together, which halves the cost of 5000 idle connections.
+    It is random in the second half of the first interval, so that sessions that connected together drift apart
+    (01 §5.4, §5.6), and rounded to a grid.
+
+    Sessions with equal due times are woken, pinged and answer together, which halves the cost of 5000 idle
+    connections.
     """
     grid = interval / GRID_STEPS if interval < GRID_STEPS * COARSEST_GRID else COARSEST_GRID
     half = interval / 2

@@ -23,7 +23,10 @@ log = RateLimitedLog(get_logger(__name__), LINES_PER_SECOND)
 
 
 def log_disconnect(session: SessionInterface, disconnect: Disconnect) -> None:
-    """Log a disconnect by the server, except for a shutdown, which closes all connections."""
+    """Log a disconnect by the server.
+
+    Disconnects of a shutdown are not logged, because it closes all connections.
+    """
     if disconnect.code != DISCONNECT_SHUTDOWN.code:
         log.info(
             "client disconnected by server",

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 async def run_commands(session: SessionInterface, data: bytes) -> None:
-    """Run the commands of one request in order, concurrently with other requests; returns when all have run.
+    """Run the commands of one request in order; returns when all have run.
+
+    Requests run concurrently with each other.
 
     Raises `MalformedFrame` for data without a frame. A malformed frame closes the connection.
     """
@@ -33,7 +35,10 @@ class RequestCommands(CommandQueue):
     _done_future: asyncio.Future[None] | None = None
 
     async def wait_done(self) -> None:
-        """Wait until every command has run, or the connection is closed and the rest is dropped."""
+        """Wait until every command has run, or the connection is closed.
+
+        When it is closed, the remaining commands are dropped.
+        """
         if not self._is_done:
             self._done_future = asyncio.get_running_loop().create_future()
             await self._done_future

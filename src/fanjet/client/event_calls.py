@@ -51,7 +51,10 @@ class PendingCalls:
         self.deferred: Disconnect | None = None
 
     def defer(self, disconnect: Disconnect) -> bool:
-        """Whether the disconnect has to wait for a call; the first deferred one takes effect."""
+        """Whether the disconnect has to wait for a call.
+
+        The first deferred disconnect takes effect.
+        """
         if not self.inline:
             return False
         if self.deferred is None:

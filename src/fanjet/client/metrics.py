@@ -58,9 +58,10 @@ _RECOVERED_BOUNDS: Final = tuple(map(float, (0, 1, 2, 3, 5, 10, 20, 50, 100, 250
 
 
 class Traffic:
-    """Messages of connections with the same transport and labels, in channels of one namespace.
+    """Message counters of connections with equal transport, labels and namespace.
 
-    `sent` is keyed by the type of the result or push; `errors`, `received` and `durations` by the method's name.
+    The namespace is that of the messages' channels. `sent` is keyed by the type of the result or push; `errors`,
+    `received` and `durations` by the method's name.
     """
 
     __slots__ = ("durations", "errors", "ping", "pong", "received", "sent")
@@ -141,7 +142,10 @@ class ConnectionMetrics:
         return self.traffic if not namespace else self._metrics.traffic(self._transport, namespace, self._labels)
 
     def subscriptions_in(self, channel: str) -> tuple[Gauge, Counter]:
-        """Gauge of current and counter of successful subscriptions in a channel's namespace."""
+        """Gauge of current and counter of successful subscriptions.
+
+        Both are those of the channel's namespace.
+        """
         metrics = self._metrics
         namespace = metrics.node.namespace_of(channel) if self.by_namespace else ""
         cells = self._subscriptions.get(namespace)

@@ -44,20 +44,28 @@ class Outbox:
             self.outbox.append(frame)
 
     def cork(self) -> None:
-        """Collect frames until `uncork`, which the caller guarantees to call: the flusher need not be informed."""
+        """Collect frames until `uncork`, which the caller guarantees to call.
+
+        The flusher need not be informed.
+        """
         if self.outbox is None:
             self.outbox = []
 
     def uncork(self) -> None:
-        """Have collected frames written in this turn of the event loop, ahead of other sessions' publications."""
+        """Write collected frames in this turn of the event loop.
+
+        They are written ahead of other sessions' publications.
+        """
         if self.outbox:
             self._flusher.flush_reply(self)  # type: ignore[arg-type]
         else:
             self.outbox = None
 
     def uncork_later(self) -> None:
-        """Like `uncork`, at the end of this turn, for a reply completed by the broker: more replies may follow, and the
-        publisher's own publication arrives about now and goes into the same write."""
+        """Like `uncork`, at the end of this turn, for a reply completed by the broker.
+
+        More replies may follow, and the publisher's own publication arrives about now and goes into the same write.
+        """
         if self.outbox:
             self._flusher.flush_reply_later(self)  # type: ignore[arg-type]
         else:
@@ -75,7 +83,10 @@ class Outbox:
             self.transport.write(b"".join(frames))  # a single frame is not copied
 
     def write_everything(self) -> None:
-        """Hand all queued frames to the transport, blocked or not: the connection is about to be closed."""
+        """Hand all queued frames to the transport, blocked or not.
+
+        The connection is about to be closed.
+        """
         frames = [*(self._backlog or ()), *(self.outbox or ())]
         self.discard_everything()
         if frames:
@@ -120,7 +131,10 @@ class Outbox:
         """A slow client's backlog has grown."""
 
     def _drain(self) -> None:
-        """Write the backlog in pieces while the transport takes them, so that each write has its own timeout."""
+        """Write the backlog in pieces while the transport takes them.
+
+        Thus each write has its own timeout.
+        """
         backlog = self._backlog
         while backlog and not self._blocked:
             piece: list[bytes] = []

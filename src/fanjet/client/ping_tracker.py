@@ -20,7 +20,10 @@ class PingedSession(Protocol):
     """What the tracker needs of a session."""
 
     def on_pong_timeout(self, until: float) -> bool:
-        """Disconnect if the pong due at `until` has not arrived; returns whether it did so."""
+        """Disconnect if the pong due at `until` has not arrived.
+
+        Returns whether it did so.
+        """
 
 
 class PingTracker:
@@ -40,13 +43,19 @@ class PingTracker:
         self.wheel_slot = NOT_SCHEDULED
 
     def expect(self, session: PingedSession, until: float) -> None:
-        """Add a pinged session, whose pong is due at `until` in monotonic seconds, not before earlier ones."""
+        """Add a pinged session, whose pong is due at `until`.
+
+        `until` is in monotonic seconds, and not before that of the sessions added earlier.
+        """
         self._pinged.append((until, session))
         if self.wheel_slot == NOT_SCHEDULED:
             self._wheel.schedule(self, until)
 
     def on_timer(self, now: float) -> None:
-        """Disconnect sessions without a pong; after a suspension, not before received data has been read."""
+        """Disconnect sessions without a pong.
+
+        After a suspension, this is not done before received data has been read.
+        """
         pinged = self._pinged
         if now - pinged[0][0] > MAX_LATENESS and not self._is_deferred:
             self._is_deferred = True

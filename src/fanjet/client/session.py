@@ -154,8 +154,11 @@ class Session(Outbox):
     # ------------------------------------------------------------------------------------------ connecting
 
     def authenticate(self, credentials: Credentials, name: str = "", version: str = "") -> None:
-        """Take on an identity and register with the node, which can reach this connection from now on (01 §6.1 step
-        10). `name` and `version` are as reported by the client."""
+        """Take on an identity and register with the node.
+
+        The node can reach this connection from now on (01 §6.1 step 10). `name` and `version` are as reported by the
+        client.
+        """
         self.user = credentials.user
         self.info = credentials.info
         self.meta = credentials.meta
@@ -197,7 +200,10 @@ class Session(Outbox):
         self.arm()
 
     def refuse(self, command_id: int, error: Error) -> None:
-        """Reply to a connect with an error, after which the connection is unusable (01 §6.1)."""
+        """Reply to a connect with an error.
+
+        After that the connection is unusable (01 §6.1).
+        """
         if self.closed:
             return
         if self.authenticated:
@@ -248,7 +254,10 @@ class Session(Outbox):
             self.disconnect(DISCONNECT_CONNECTION_CLOSED)
 
     def on_finished(self) -> None:
-        """The client sends no more but may still read: run and answer what it has sent, then close the connection."""
+        """Run and answer what the client has sent, then close the connection.
+
+        The client sends no more, but may still read.
+        """
         if self._commands is not None:
             self._commands.finish()
 
@@ -396,22 +405,31 @@ class Session(Outbox):
         return outstanding
 
     def on_pong_timeout(self, until: float) -> bool:
-        """Disconnect if the pong due at `until` has not arrived; returns whether it did so."""
+        """Disconnect if the pong due at `until` has not arrived.
+
+        Returns whether it did so.
+        """
         if self.closed or not self.ping_outstanding or self.deadlines.pong != until:
             return False
         self.disconnect(DISCONNECT_NO_PONG)
         return True
 
     def seconds_left(self) -> int:
-        """Seconds until the client has to refresh the connection, 0 when it does not have to; a year at most."""
+        """Seconds until the client has to refresh the connection.
+
+        0 when it does not have to; a year at most.
+        """
         if not self.expire_at or self.context.events.decides_refresh:
             return 0
         return min(self.expire_at - int(self.context.unix_time()), LONGEST_LIFETIME)
 
     def set_expiry(self, expire_at: int) -> int:
-        """Set the connection's expiry (`expire_at` in Unix seconds, 0 for never), one year from now at most. Returns
-        the seconds left. After them and the grace period the connection is closed; where the application refreshes
-        connections, it is called without a grace period (01 §5.5)."""
+        """Set the connection's expiry; returns the seconds left.
+
+        `expire_at` is in Unix seconds, 0 for never; one year from now at most. After the seconds left and the grace
+        period the connection is closed; where the application refreshes connections, it is called without a grace
+        period (01 §5.5).
+        """
         if not expire_at:
             self.expire_at = 0
             self.deadlines.expiry = inf
@@ -426,8 +444,10 @@ class Session(Outbox):
     # ------------------------------------------------------------------------------------------ closing
 
     def disconnect(self, disconnect: Disconnect) -> None:
-        """Close the connection (01 §5.9), after an inline event call has completed (06 §4.5). Repeated calls do
-        nothing."""
+        """Close the connection, after an inline event call has completed.
+
+        See 01 §5.9 and 06 §4.5. Repeated calls do nothing.
+        """
         if self.closed or (self.pending_calls is not None and self.pending_calls.defer(disconnect)):
             return
         transport = self.transport
@@ -471,7 +491,10 @@ class Session(Outbox):
         return emulation.run_commands(self, data)
 
     def on_insufficient_state(self, subscriber: Subscriber) -> None:
-        """A positioned subscription has missed publications (01 §8.6): end it, or the connection."""
+        """End a positioned subscription that has missed publications, or the connection.
+
+        See 01 §8.6.
+        """
         subscription = self.subscriptions.get(subscriber.channel)
         if subscription is not subscriber or self.closed:
             return
@@ -491,7 +514,10 @@ class Session(Outbox):
         await server_side.subscribe(self, channel, options, recover_since)
 
     async def unsubscribe_by_server(self, channel: str, unsubscribe_: Unsubscribe) -> None:
-        """End a subscription and push `unsubscribe`, also without a subscription (05 §6.4)."""
+        """End a subscription and push `unsubscribe`.
+
+        The push is sent even if there is no such subscription (05 §6.4).
+        """
         if not channel or self.closed:
             return
         try:

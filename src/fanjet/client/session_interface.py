@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 
 class SessionInterface(EventCaller, SubscriptionOwner, Protocol):
-    """What commands need of the session that runs them: they do not depend on the session itself.
+    """The interface of a session for the commands that it runs.
 
-    `session_id` is empty but for unidirectional and emulated transports. `expire_at` and the other attributes are those
-    of `Session`.
+    Commands do not depend on the session itself.
+
+    `session_id` is empty but for unidirectional and emulated transports. `expire_at` and the other attributes are
+    those of `Session`.
     """
 
     session_id: str
@@ -90,10 +92,16 @@ class SessionInterface(EventCaller, SubscriptionOwner, Protocol):
     # Expiry and periodic work.
 
     def seconds_left(self) -> int:
-        """Seconds until the client has to refresh the connection, 0 when it does not have to."""
+        """Seconds until the client has to refresh the connection.
+
+        0 when it does not have to.
+        """
 
     def set_expiry(self, expire_at: int) -> int:
-        """Set the connection's expiry (Unix seconds, 0 for never); returns the seconds left."""
+        """Set the connection's expiry; returns the seconds left.
+
+        The expiry is in Unix seconds, 0 for never.
+        """
 
     def arm(self) -> None:
         """Schedule the nearest deadline."""

@@ -28,7 +28,10 @@ class Observer(Protocol):
         """The client has sent a command, an empty one for a pong. Called before it runs."""
 
     def on_message(self, session: Session, message: bytes) -> None:
-        """A message is about to be sent to the client, in its encoding and without framing. Pings are not reported."""
+        """Called when a message is about to be sent to the client.
+
+        The message is in the client's encoding, without framing. Pings are not reported.
+        """
 
     def on_unknown_reply(self, session: Session, reply: UnknownReply) -> None:
         """A backend has answered an event of the client with none of the known keys."""
@@ -66,7 +69,10 @@ class SessionTaps:
 
 
 class _Tap:
-    """The wire formats of one tapped session: the codec for replies also reports decoded commands."""
+    """The wire formats of one tapped session.
+
+    The codec for replies also reports decoded commands.
+    """
 
     def __init__(self, session: Session) -> None:
         self.observers: list[Observer] = []
@@ -81,8 +87,10 @@ class _Tap:
         self._deliver_with(self._outgoing)
 
     def stop(self) -> None:
-        """Restore the wire formats and release the session: long-lived objects are not garbage collected (DESIGN rule
-        10)."""
+        """Restore the wire formats and release the session.
+
+        Long-lived objects are not garbage collected (DESIGN rule 10).
+        """
         self._session.transport.wire = self._original
         self._deliver_with(self._original)
         self._codec.on_decoded = _ignore  # channels may remember the codec

@@ -52,7 +52,10 @@ class ClientSettings:
 
     @classmethod
     def from_config(cls, config: Config, version: str) -> ClientSettings:
-        """Read the configuration, with the core's defaults for zeros left after loading (04 §1.3)."""
+        """Read the configuration.
+
+        Zeros left after loading are replaced by the core's defaults (04 §1.3).
+        """
         client = config.client
         return cls(
             version=version,

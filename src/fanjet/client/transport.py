@@ -30,17 +30,25 @@ class Transport(Protocol):
     """Seconds within which the peer has to accept one write."""
 
     def write(self, data: bytes) -> None:
-        """Write encoded frames; for bytes that the kernel does not take at once the transport calls `on_blocked`."""
+        """Write encoded frames.
+
+        For bytes that the kernel does not take at once the transport calls `on_blocked`.
+        """
 
     def end(self, disconnect: Disconnect) -> None:
-        """End the connection after pending writes, with code and reason for the client (02 §4.3)."""
+        """End the connection after pending writes.
+
+        The client gets code and reason (02 §4.3).
+        """
 
     def abort(self) -> None:
         """End the connection at once, without pending writes."""
 
     def abandon(self) -> None:
-        """The connect was answered with an error: discard input, and end the connection if the client does not (01
-        §6.1)."""
+        """Discard input after the connect was answered with an error.
+
+        Ends the connection if the client does not (01 §6.1).
+        """
 
     def pause_reading(self) -> None:
         """Stop delivering data until `resume_reading`; data already read is kept."""

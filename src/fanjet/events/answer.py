@@ -19,7 +19,10 @@ class Switch(Document, frozen=True):
 
 
 class Override(Document, frozen=True):
-    """Namespace options replaced for one subscription; None keeps the namespace's value."""
+    """Namespace options replaced for one subscription.
+
+    None keeps the namespace's value.
+    """
 
     presence: Switch | None = None
     join_leave: Switch | None = None
@@ -60,8 +63,10 @@ class ConnectAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RefreshAnswer(Struct, frozen=True, kw_only=True):
-    """Extend the connection until `expire_at`, which must be in the future, with these capabilities. Empty `info` and
-    `meta` are unchanged."""
+    """Extends the connection until `expire_at`, with these capabilities.
+
+    `expire_at` must be in the future. Empty `info` and `meta` are unchanged.
+    """
 
     expire_at: int
     info: bytes = b""

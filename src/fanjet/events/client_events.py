@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
 
 class EventFailed(ReplyError):  # noqa: N818 (says what has happened)
-    """The application could not be called, or its answer is unusable; the failure has been logged. A command is
-    answered with error 100; an expired connection or subscription is kept and retried (06 §4.4)."""
+    """The application could not be called, or its answer is unusable.
+
+    The failure has been logged. A command is answered with error 100; an expired connection or subscription is kept
+    and retried (06 §4.4).
+    """
 
     def __init__(self) -> None:
         super().__init__(ERROR_INTERNAL)

@@ -33,7 +33,9 @@ MAX_PER_TURN = 200
 
 
 class BrokerSubscriptions:
-    """Subscribes the node on a channel's first subscriber, and unsubscribes it a while after the last.
+    """Subscribes the node to channels that have local subscribers.
+
+    A channel is subscribed on its first subscriber, and unsubscribed a while after the last.
 
     Each channel has at most one broker call under way; later requests wait for it and check again.
     """
@@ -54,8 +56,10 @@ class BrokerSubscriptions:
         self._closed = False
 
     def ensure(self, channel: LiveChannel) -> Awaitable[None]:
-        """Return an awaitable that completes once the broker delivers `channel`, `DONE` if it does already; to be
-        awaited at once. Raises the broker's errors."""
+        """Return an awaitable that completes once the broker delivers `channel`.
+
+        It is `DONE` if the broker does already; it has to be awaited at once. Raises the broker's errors.
+        """
         pending = channel.pending
         if pending is not None:
             if not pending.done():
@@ -139,8 +143,10 @@ class BrokerSubscriptions:
                 self._release_later(channel)
 
     def _release_later(self, channel: LiveChannel) -> None:
-        """Release the channel unless the expected subscribers arrive in this turn of the event loop, as they usually
-        do."""
+        """Release the channel unless the expected subscribers arrive in this turn.
+
+        The turn is the event loop's; they usually do arrive.
+        """
         if not self._unused:
             self._loop.call_soon(self._release_unused)
         self._unused.append(channel)
@@ -152,7 +158,10 @@ class BrokerSubscriptions:
                 self.release(channel)
 
     def release(self, channel: LiveChannel) -> None:
-        """The last subscriber has left: unsubscribe after `LINGER`, unless another subscriber arrives."""
+        """Unsubscribe after `LINGER`, unless another subscriber arrives.
+
+        Called when the last subscriber has left.
+        """
         if self._closed:
             return
         self._idle.append((self._loop.time() + LINGER, channel))
@@ -160,7 +169,10 @@ class BrokerSubscriptions:
             self._unsubscribe_handle = self._loop.call_at(self._idle[0][0], self._unsubscribe_idle)
 
     def resubscribe_misrouted(self) -> None:
-        """Namespaces have changed: subscribers of a channel that another broker serves now have to subscribe again."""
+        """Make subscribers of channels that another broker serves subscribe again.
+
+        Called when namespaces have changed.
+        """
         is_misrouted: Callable[[str], bool] | None = getattr(self._broker, "is_misrouted", None)
         if is_misrouted is None:
             return
@@ -186,9 +198,12 @@ class BrokerSubscriptions:
                 channel.pending.cancel()
 
     def _unsubscribe_idle(self) -> None:
-        """Unsubscribe channels whose `LINGER` has passed, up to the limit of calls under way. A remote broker gets
-        concurrent calls in one batch, and a call that hangs does not delay the others. The memory broker never waits,
-        so other work gets its turn after a slice."""
+        """Unsubscribe channels whose `LINGER` has passed.
+
+        No more calls are under way than the limit permits. A remote broker gets concurrent calls in one batch, and a
+        call that hangs does not delay the others. The memory broker never waits, so other work gets its turn after a
+        slice.
+        """
         self._unsubscribe_handle = None
         idle, channels = self._idle, self._hub.channels
         now = self._loop.time()

@@ -44,7 +44,10 @@ class Group(Struct, eq=False, gc=False):
         return len(self.members) + len(self.fresh)
 
     def reset_deltas(self) -> None:
-        """Send a full publication to all next: they do not have the base that a patch would need (01 §10.3)."""
+        """Send a full publication to all next.
+
+        They do not have the base that a patch would need (01 §10.3).
+        """
         self.fresh.update(self.members)
         self.members = {}
 
@@ -92,7 +95,10 @@ class LiveChannel(Struct, eq=False, gc=False):
         return delivery.wire.codec.publication_prefix(self.name, self.numeric_id if delivery.compact else 0)
 
     def prepare_group(self, group: Group) -> Flow:
-        """Set the prefix and counter of a group before its first publication; returns the counter."""
+        """Set the prefix and counter of a group before its first publication.
+
+        Returns the counter.
+        """
         group.prefix = self.prefix(group.delivery)
         flow = group.flow = self.metrics.sent(PUBLICATION, group.delivery.wire)
         return flow
@@ -120,8 +126,9 @@ class LiveChannel(Struct, eq=False, gc=False):
             self.positioned -= 1
 
     def go_live(self, subscriber: Subscriber, *, delta_ready: bool, now: float) -> None:
-        """Move a subscriber whose reply is in the outbox into its group, or leave it ungrouped while its position
-        differs.
+        """Move a subscriber whose reply is in the outbox into its group.
+
+        It is left ungrouped while its position differs.
 
         The first subscriber sets the shared position. An ungrouped subscriber gets a full publication first when it
         joins.
@@ -147,8 +154,10 @@ class LiveChannel(Struct, eq=False, gc=False):
             group.members[session] = subscriber
 
     def refresh(self, subscriber: Subscriber) -> None:
-        """Send a full publication next: the subscriber got one of its own, which the channel's patches are not based
-        on."""
+        """Send a full publication to the subscriber next.
+
+        The subscriber got one of its own, which the channel's patches are not based on.
+        """
         group = self.groups.get(subscriber.delivery)
         if group is not None and group.members.pop(subscriber.session, None) is not None:
             group.fresh[subscriber.session] = subscriber
@@ -165,8 +174,10 @@ class LiveChannel(Struct, eq=False, gc=False):
             self.go_live(subscriber, delta_ready=False, now=self.checked_at)
 
     def accept(self, offset: int, epoch: str) -> bool | None:
-        """Whether positioned subscribers get this publication: True, False (late or repeated), None: they missed
-        one."""
+        """Whether positioned subscribers get this publication.
+
+        True, False (late or repeated), or None: they missed one.
+        """
         if self.epoch != epoch:
             if self.epoch:
                 return None
@@ -186,8 +197,10 @@ class LiveChannel(Struct, eq=False, gc=False):
         return _all_in(group for group in self.groups.values() if group.delivery.positioned)
 
     def desynchronised_subscribers(self, offset: int, epoch: str) -> list[Subscriber]:
-        """All live positioned subscribers that are not at the stream's top as it was read before. Ungrouped ones may
-        have read the stream later, and be further."""
+        """All live positioned subscribers that are not at the stream's top.
+
+        The top is as it was read before. Ungrouped ones may have read the stream later, and be further.
+        """
         desynchronised = [
             one
             for one in self.ungrouped.values()

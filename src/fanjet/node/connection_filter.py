@@ -10,8 +10,11 @@ from fanjet.protocol.messages import FilterNode  # noqa: TC001
 
 
 class ConnectionFilter(Struct, frozen=True):
-    """The connections of `user` (empty: the anonymous ones), or of all users, restricted by client id, session id and
-    labels, except for clients in the whitelist."""
+    """The connections that a server API operation applies to.
+
+    These are the connections of `user` (empty: the anonymous ones), or of all users, restricted by client id,
+    session id and labels, except for clients in the whitelist.
+    """
 
     user: str
     client: str = ""

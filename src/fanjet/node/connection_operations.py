@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class ConnectionOperations:
-    """Runs operations on selected connections: concurrently, so that none waits for the engine calls of another."""
+    """Runs operations on selected connections, concurrently.
+
+    None waits for the engine calls of another.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections

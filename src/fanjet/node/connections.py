@@ -29,7 +29,10 @@ class Connections:
         self._on_threshold: Callable[[], None] | None = None
 
     def on_count_reached(self, count: int, callback: Callable[[], None]) -> None:
-        """Call `callback` once when the number of connections reaches `count`; replaces an earlier callback."""
+        """Call `callback` once when the number of connections reaches `count`.
+
+        Replaces an earlier callback.
+        """
         self._count_threshold, self._on_threshold = count, callback
 
     def __len__(self) -> int:

@@ -19,7 +19,10 @@ log = get_logger(__name__)
 
 
 async def drain(connections: Connections, seconds: float) -> None:
-    """Disconnect all with 3001, spread evenly over `seconds`; returns as soon as none is left."""
+    """Disconnect all with 3001, spread evenly over `seconds`.
+
+    Returns as soon as none is left.
+    """
     waiting = connections.all()
     count = len(waiting)
     log.info("draining", connections=count, seconds=seconds)

@@ -22,7 +22,10 @@ NotificationHandler = Callable[[str, bytes], None]
 
 
 class SurveyResults(Struct, frozen=True):
-    """Results by node id, and the nodes without one: too slow, or without a handler for the survey."""
+    """Results by node id, and the nodes without a result.
+
+    These were too slow, or have no handler for the survey.
+    """
 
     results: dict[str, bytes]
     missing: list[NodeInfo]

@@ -83,8 +83,10 @@ class Flusher:
         """Seconds spent on writing this round."""
 
     def flush_reply(self, session: Session) -> None:
-        """Write the session's outbox in this turn of the event loop: at its end while many replies are batched,
-        otherwise immediately. Immediate writing is retried now and then."""
+        """Write the session's outbox in this turn of the event loop.
+
+        At its end while many replies are batched, otherwise immediately. Immediate writing is retried now and then.
+        """
         if self._immediate_left:
             self._immediate_left -= 1
             session.flush()
@@ -92,7 +94,10 @@ class Flusher:
             self.flush_reply_later(session)
 
     def batch_replies(self) -> None:
-        """Write replies at the end of this turn, when publications for the same sessions are about to arrive."""
+        """Write replies at the end of this turn.
+
+        Called when publications for the same sessions are about to arrive.
+        """
         self._immediate_left = 0
 
     def flush_reply_later(self, session: Session) -> None:

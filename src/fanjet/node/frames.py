@@ -72,7 +72,10 @@ class PublicationFrames(Struct, eq=False, gc=False):
         return made
 
     def delta(self, delivery: Delivery, prefix: bytes, *, fresh: bool) -> Frame:
-        """The frame for delta subscribers: full for fresh ones, otherwise a patch where it is shorter."""
+        """The frame for delta subscribers.
+
+        It is full for fresh ones, otherwise a patch where it is shorter.
+        """
         key = (delivery.wire, delivery.compact, fresh)
         frame = self._deltas.get(key)
         if frame is None:
@@ -106,7 +109,10 @@ class PublicationFrames(Struct, eq=False, gc=False):
 
 
 def info_is_json(info: ClientInfo | None) -> bool:
-    """Whether a client's infos can be part of a JSON message: they may come from Base64 claims (03 §6.5)."""
+    """Whether a client's infos can be part of a JSON message.
+
+    They may come from Base64 claims (03 §6.5).
+    """
     if info is None or not (info.conn_info or info.chan_info):
         return True
     return all(not data or json_payload_ok(data) for data in (info.conn_info, info.chan_info))

@@ -18,8 +18,11 @@ of a storm 20 ms."""
 
 
 class GCTuner:
-    """Freezes long-lived objects: with 100 000 sessions a full collection takes 180 ms, freezing them 5 µs. Sessions
-    are freed by reference counting alone."""
+    """Freezes long-lived objects, so that they are not garbage collected.
+
+    With 100 000 sessions a full collection takes 180 ms, freezing them 5 µs. Sessions are freed by reference
+    counting alone.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections

@@ -128,7 +128,10 @@ class Hub:
     def on_publication(
         self, channel: str, publication: Publication, epoch: str, *, use_delta: bool, previous: Publication | None
     ) -> None:
-        """Deliver a publication to the channel's subscribers whose filter it passes (01 §8.6)."""
+        """Deliver a publication to the channel's subscribers whose filter it passes.
+
+        See 01 §8.6.
+        """
         live = self.channels.get(channel)
         if live is None or not live.count:
             (self._metrics.every_channel or self._metrics.of(channel)).received_publication.value += 1
@@ -178,7 +181,10 @@ class Hub:
         self._deliver_presence_event(channel, LeavePush(info), LEAVE)
 
     def on_publication_pending(self) -> None:
-        """See `BrokerEvents`: publishers get their own publications together with their replies."""
+        """Batch replies, because a publication is pending; see `BrokerEvents`.
+
+        Publishers get their own publications together with their replies.
+        """
         self._flusher.batch_replies()
 
     def on_restored(self) -> None:
@@ -187,8 +193,10 @@ class Hub:
             self.on_broker_restored()
 
     def on_subscription_revoked(self, channel: str) -> None:
-        """See `RevocationEvents`: all subscribers are unsubscribed and may subscribe again. Those still subscribing can
-        only be informed by a disconnect."""
+        """Unsubscribe all subscribers of the channel; see `RevocationEvents`.
+
+        They may subscribe again. Those still subscribing can only be informed by a disconnect.
+        """
         live = self.channels.get(channel)
         if live is not None:
             live.subscribed = False
@@ -237,14 +245,19 @@ class Hub:
         return True
 
     def _frames_after_latest(self, live: LiveChannel, publication: Publication, use_delta: bool) -> PublicationFrames:
-        """Frames with patches based on the publication last delivered on this node, which is this one from now on (07
-        §21)."""
+        """Frames with patches based on the publication last delivered on this node.
+
+        From now on `publication` is the one last delivered (07 §21).
+        """
         base, live.latest = live.latest if use_delta else None, publication
         return PublicationFrames(publication, base, self._max_message)
 
     def _deliver_delta(self, group: Group, flow: Flow, frames: PublicationFrames, *, has_base: bool) -> None:
-        """Deliver in full to fresh members, a patch to ready ones; then all are ready, or fresh where no patch can
-        follow: outside the stream, or where a missing position or a filter makes the base uncertain (01 §10.3)."""
+        """Deliver in full to fresh members, a patch to ready ones.
+
+        Then all are ready, or fresh where no patch can follow: outside the stream, or where a missing position or a
+        filter makes the base uncertain (01 §10.3).
+        """
         delivery, prefix = group.delivery, group.prefix
         if group.members and not has_base:
             group.reset_deltas()
@@ -345,7 +358,10 @@ class Hub:
             self._flusher.schedule()
 
     def _disconnect_json(self, live: LiveChannel) -> None:
-        """Disconnect all JSON subscribers of the channel, also those without join and leave pushes (01 §2.2)."""
+        """Disconnect all JSON subscribers of the channel.
+
+        This includes those without join and leave pushes (01 §2.2).
+        """
         for group in live.groups.values():
             if group.delivery.wire.codec.pushes_json:
                 self._disconnect_later((*group.members, *group.fresh), DISCONNECT_INAPPROPRIATE_PROTOCOL)
@@ -365,8 +381,10 @@ class Hub:
         self._schedule_end()
 
     def _schedule_end(self) -> None:
-        """In the next turn of the event loop, since it changes the groups, and a publisher among them gets its reply
-        first."""
+        """Schedule the due ends and disconnects for the next turn of the event loop.
+
+        Not immediately, since they change the groups, and a publisher among the subscribers gets its reply first.
+        """
         if not self._end_scheduled:
             self._end_scheduled = True
             asyncio.get_running_loop().call_soon(self._end_all)
@@ -382,7 +400,10 @@ class Hub:
 
 
 def _join_leave_receivers(live: LiveChannel) -> list[tuple[Members, Group | Subscriber]]:
-    """Members with join and leave pushes, each with the object that holds their delivery."""
+    """Members with join and leave pushes.
+
+    Each comes with the object that holds their delivery.
+    """
     found: list[tuple[Members, Group | Subscriber]] = []
     for group in live.groups.values():
         if group.delivery.push_join_leave:

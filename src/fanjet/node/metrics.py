@@ -97,7 +97,10 @@ class ChannelMetrics:
         self.actions["history"].value += 1
 
     def sent(self, frame_type: str, wire: WireFormat) -> Flow:
-        """Counter of messages sent in a wire format: looked up once per group and publication."""
+        """Counter of messages sent in a wire format.
+
+        Looked up once per group and publication.
+        """
         flow = self._wires.get((frame_type, wire))
         if flow is None:
             flow = self._wires[frame_type, wire] = self._sent.cell(

@@ -83,7 +83,10 @@ class Node:
         metrics: NodeMetrics | None = None,
         metrics_interval: float = 60.0,
     ) -> None:
-        """The metrics snapshot for other nodes is renewed every `metrics_interval` seconds."""
+        """Create the node; it is connected to the engines that `open_engines` opens.
+
+        The metrics snapshot for other nodes is renewed every `metrics_interval` seconds.
+        """
         self.uid = str(uuid.uuid4())
         self.name = name
         self.namespaces = namespaces
@@ -166,8 +169,11 @@ class Node:
         return self.namespaces.resolve(channel).options
 
     def subscribe_channel(self, subscriber: Subscriber) -> Awaitable[None]:
-        """Register a subscriber; the result completes once the broker delivers its channel, and is `DONE` if it does
-        already. `unsubscribe_channel` removes it, also after a failure."""
+        """Register a subscriber.
+
+        The result completes once the broker delivers its channel, and is `DONE` if it does already.
+        `unsubscribe_channel` removes the subscriber, also after a failure.
+        """
         channel = self.hub.add(subscriber)
         if subscriber.delivery.delta:
             channel.keeps_latest = self.resolve(channel.name).keep_latest_publication
@@ -251,8 +257,10 @@ class Node:
         return await self.presence_manager.presence_stats(channel)
 
     async def check_position(self, channel: LiveChannel, meta_ttl: int) -> bool:
-        """Compare the positions of the channel's subscribers with the top of its stream (07 §20); subscriptions that
-        have missed publications end. False when the stream could not be read."""
+        """Compare the positions of the channel's subscribers with its stream's top.
+
+        Subscriptions that have missed publications end (07 §20). Returns False when the stream could not be read.
+        """
         desynchronised = await self._desynchronised(channel, meta_ttl)
         if desynchronised and self._confirms_mismatch(
             channel.name
@@ -354,8 +362,11 @@ class Node:
         return [self._node_info.current(), *others]
 
     async def channels(self, pattern: str, *, within: float = SURVEY_SECONDS) -> dict[str, int]:
-        """Active channels of all nodes that match a glob (empty: all) with their number of subscriptions. Raises error
-        100 on an invalid pattern, and when a node does not answer `within` so many seconds."""
+        """Active channels of all nodes that match a glob, with subscription counts.
+
+        An empty glob matches all. Raises error 100 on an invalid pattern, and when a node does not answer `within`
+        so many seconds.
+        """
         try:
             if self.cluster is not None:
                 return await self.cluster.channels(pattern, within)
@@ -369,15 +380,19 @@ class Node:
             raise ReplyError(ERROR_INTERNAL) from error
 
     async def drain(self, seconds: float) -> None:
-        """Accept no more clients, and disconnect the current ones with 3001, spread over `seconds`; other nodes are not
-        notified."""
+        """Accept no more clients, and disconnect the current ones with 3001.
+
+        The disconnects are spread over `seconds`; other nodes are not notified.
+        """
         self.shutting_down = True
         if seconds > 0:
             await drain(self.connections, seconds)
 
     async def survey(self, name: str, question: bytes, *, within: float, to: str = "") -> SurveyResults:
-        """Run an extension survey of one node, or of all, this one included, `within` so many seconds. Nodes that
-        cannot be reached are missing."""
+        """Run an extension survey of one node, or of all, this one included.
+
+        It waits `within` seconds at most. Nodes that cannot be reached are missing.
+        """
         if self.cluster is None or to == self.uid:
             return await self._local_survey(name, question, [])
         others = [one for one in self.cluster.registry.other_nodes() if not to or one.uid == to]
@@ -401,8 +416,10 @@ class Node:
                 log_failure(log, "error telling other nodes", error, notice=name)
 
     async def shut_down(self) -> None:
-        """Notify the other nodes, then disconnect all clients with 3001; the broker's subscriptions end with the broker
-        (07 §1.5)."""
+        """Notify the other nodes, then disconnect all clients with 3001.
+
+        The broker's subscriptions end with the broker (07 §1.5).
+        """
         self.shutting_down = True
         if self.cluster is not None:
             await self.cluster.announce_shutdown()

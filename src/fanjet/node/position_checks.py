@@ -23,7 +23,10 @@ MAX_CONCURRENT: Final = 256
 
 
 class PositionChecks:
-    """Runs `check` for every channel with positioned subscribers when the broker is available again."""
+    """Checks positions when the broker is available again.
+
+    Runs `check` for every channel with positioned subscribers.
+    """
 
     def __init__(self, hub: Hub, check: Callable[[LiveChannel], Awaitable[None]]) -> None:
         self._hub = hub

@@ -49,8 +49,10 @@ class Session(Protocol):
         """Close the connection (01 §5.9). Never waits."""
 
     def on_insufficient_state(self, subscriber: Subscriber) -> None:
-        """A positioned subscription has missed a publication: end it with 2500, or the connection with 3010 (01
-        §8.6)."""
+        """End a positioned subscription that has missed a publication.
+
+        It ends with 2500, or the connection with 3010 (01 §8.6).
+        """
 
     async def subscribe_by_server(
         self, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
@@ -61,7 +63,10 @@ class Session(Protocol):
         """
 
     async def unsubscribe_by_server(self, channel: str, unsubscribe: Unsubscribe) -> None:
-        """End a subscription and push `unsubscribe`, also without a subscription (05 §6.4)."""
+        """End a subscription and push `unsubscribe`.
+
+        The push is sent even if there is no such subscription (05 §6.4).
+        """
 
     def refresh_by_server(self, *, expired: bool, expire_at: int, info: bytes) -> None:
         """Set the connection's expiry, `expire_at` in Unix seconds, 0 for none (05 §6.6)."""

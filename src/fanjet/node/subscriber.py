@@ -21,7 +21,10 @@ UNCOUNTED: Final = Gauge()
 
 
 class Delivery(Struct, frozen=True, cache_hash=True, gc=False):
-    """Determines the bytes that a subscriber gets: subscribers with equal deliveries share their frames."""
+    """Determines the bytes that a subscriber gets.
+
+    Subscribers with equal deliveries share their frames.
+    """
 
     wire: WireFormat
     positioned: bool

@@ -62,8 +62,10 @@ class SurveyResponder:
         }
 
     async def emulate(self, session_id: str, data: bytes) -> int:
-        """Run commands on the connection with this session id, and wait for them (02 §7.4). Returns 0, or an
-        `EmulationError`."""
+        """Run commands on the connection with this session id, and wait for them.
+
+        See 02 §7.4. Returns 0, or an `EmulationError`.
+        """
         session = self._connections.of_session(session_id)
         if session is None:
             return EmulationError.NO_SUCH_SESSION

@@ -68,8 +68,10 @@ async def authenticate(session: SessionInterface, request: ConnectRequest) -> Cr
 
 
 def stream_channels(context: ClientContext, channels: Iterable[str]) -> set[str]:
-    """The channels that allow server-side subscriptions: those of other types are skipped (03 §15 item 9). Raises error
-    102 for an unknown namespace."""
+    """The channels that allow server-side subscriptions.
+
+    Channels of other types are skipped (03 §15 item 9). Raises error 102 for an unknown namespace.
+    """
     return {channel for channel in channels if _is_stream(context, channel) and channel}
 
 
@@ -159,7 +161,10 @@ def _token_subscriptions(
 
 
 async def _add_personal_channel(context: ClientContext, credentials: Credentials) -> None:
-    """Subscribe the user to its personal channel, and with `single_connection` close the user's other connections."""
+    """Subscribe the user to its personal channel.
+
+    With `single_connection`, close the user's other connections.
+    """
     personal = context.config.subscribe_to_user_personal_channel
     user = credentials.user
     channel = context.node.namespaces.personal_channel(user, personal.personal_channel_namespace)
@@ -181,7 +186,10 @@ async def _close_other_connections(context: ClientContext, user: str, channel: s
 
 
 def _add_requested(context: ClientContext, credentials: Credentials, request: ConnectRequest) -> None:
-    """Add the channels that the client requests and is allowed to subscribe to (03 §5.6)."""
+    """Add the channels that the client requests and is allowed to subscribe to.
+
+    See 03 §5.6.
+    """
     namespaces = context.node.namespaces
     for channel in request.subs:
         try:

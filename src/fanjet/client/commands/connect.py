@@ -88,8 +88,10 @@ def _params(request: ConnectRequest, channel: str) -> SubscribeParams:
 async def _complete_attempts(
     session: SessionInterface, command_id: int, attempts: list[SubscribeAttempt], data: bytes
 ) -> None:
-    """Prepare all subscriptions concurrently, then reply and activate them without waiting in between (01 §6.1 steps 11
-    to 13)."""
+    """Prepare all subscriptions concurrently, then reply and activate them.
+
+    There is no waiting between reply and activation (01 §6.1 steps 11 to 13).
+    """
     try:
         await _prepare_all(attempts)
         if session.closed:
@@ -108,7 +110,10 @@ async def _complete_attempts(
 
 
 async def _prepare_all(attempts: list[SubscribeAttempt]) -> None:
-    """Raise the error that ended an attempt, preferring a disconnect to an error reply."""
+    """Prepare all attempts; raise the error that ended one.
+
+    A disconnect is preferred to an error reply.
+    """
     failures = [outcome for outcome in await gather([one.prepare() for one in attempts]) if outcome is not None]
     failures.sort(key=lambda failure: not isinstance(failure, Disconnected))
     if failures:

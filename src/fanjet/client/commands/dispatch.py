@@ -70,8 +70,10 @@ SUB_REFRESH: Final = Operation("sub_refresh", sub_refresh, on_channel=True)
 
 
 def select(command: Command) -> tuple[Operation, Any]:
-    """Return the operation and request of a command (01 §4.1): of several fields, the first in the contract's order
-    applies."""
+    """Return the operation and request of a command.
+
+    Of several fields, the first in the contract's order applies (01 §4.1).
+    """
     if not command.id and command.send is None:
         return PONG, None
     if command.connect is not None:

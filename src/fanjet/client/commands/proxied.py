@@ -47,10 +47,10 @@ def decides_subscription(resolved: Resolved) -> bool:
 async def authorize_subscription(
     session: SessionInterface, request: SubscribeRequest, resolved: Resolved
 ) -> tuple[SubscriptionOptions, SubscriptionStream | None]:
-    """Call the application; return the subscription's options, and the stream that will feed it, if one does.
+    """Call the application; return the subscription's options and its stream, if any.
 
-    The channel is reserved meanwhile. Raises the handler's exceptions, and `Disconnected` when the connection has
-    ended.
+    The stream, if there is one, feeds the subscription. The channel is reserved meanwhile. Raises the handler's
+    exceptions, and `Disconnected` when the connection has ended.
     """
     events = session.context.events
     event = SubscribeEvent(**event_fields(session), channel=request.channel, data=bytes(request.data))
@@ -77,7 +77,10 @@ async def authorize_subscription(
 
 @contextmanager
 def _reserved(session: SessionInterface, channel: str) -> Iterator[None]:
-    """Reserve the channel on the connection by a placeholder, so that no other attempt starts."""
+    """Reserve the channel on the connection by a placeholder.
+
+    No other attempt starts meanwhile.
+    """
     delivery = Delivery(session.transport.wire, False, False, False, False, None)
     options = SubscriptionOptions(Source.UNKNOWN)
     placeholder = Subscription(session=session, channel=channel, delivery=delivery, options=options, server_side=False)
@@ -96,7 +99,10 @@ def decides_publication(options: ChannelOptions) -> bool:
 
 
 async def publish_by_application(session: SessionInterface, resolved: Resolved, data: bytes) -> None:
-    """Publish with the options from the application, or send the data to the stream that feeds the subscription."""
+    """Publish with the application's options, or send the data to a stream.
+
+    The stream is the one that feeds the subscription.
+    """
     channel = resolved.channel
     if not resolved.options.publish_proxy_enabled:
         await _send_to_stream(session, channel, data)

@@ -113,7 +113,10 @@ async def _publish_by_application(session: SessionInterface, command_id: int, re
 
 
 def _refuse_map_publish(session: SessionInterface, request: PublishRequest) -> Error:
-    """Return the error for a map publish: a stream has no keys, regardless of permissions."""
+    """Return the error for a map publish.
+
+    A stream has no keys, regardless of permissions.
+    """
     if not session.context.config.insecure:
         return ERROR_PERMISSION_DENIED
     return ERROR_INTERNAL if request.key else ERROR_BAD_REQUEST

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
 
 async def refresh(session: SessionInterface, command_id: int, request: RefreshRequest) -> None:
-    """Verify the token and set the connection's expiry; the token must name the current server-side subscriptions.
-    Where the application refreshes connections, clients must not."""
+    """Verify the token and set the connection's expiry.
+
+    The token must name the current server-side subscriptions. Where the application refreshes connections, clients
+    must not.
+    """
     if not request.token or session.context.events.decides_refresh:
         raise Disconnected(DISCONNECT_BAD_REQUEST)
     token = await _verify(session, request.token)
@@ -57,7 +60,10 @@ async def refresh(session: SessionInterface, command_id: int, request: RefreshRe
 
 
 async def request_refresh(session: SessionInterface) -> None:
-    """Call the application to refresh an expired connection, and close it if refused (06 §6)."""
+    """Call the application to refresh an expired connection.
+
+    Closes the connection if the refresh is refused (06 §6).
+    """
     events = session.context.events
     try:
         answer = await call_background_event(session, events.refresh(RefreshEvent(**event_fields(session))))
@@ -97,7 +103,10 @@ async def _verify(session: SessionInterface, text: str) -> ConnectionToken:
 
 
 def _subscriptions_changed(session: SessionInterface, channels: Collection[str]) -> bool:
-    """Whether the token names a channel without subscription, or lacks one that the previous token named."""
+    """Whether the token's channels differ from the current subscriptions.
+
+    It names a channel without subscription, or lacks one that the previous token named.
+    """
     if any(channel not in session.subscriptions for channel in channels):
         return True
     return any(

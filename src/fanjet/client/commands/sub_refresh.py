@@ -70,7 +70,10 @@ async def sub_refresh(session: SessionInterface, command_id: int, request: SubRe
 
 
 async def request_sub_refresh(session: SessionInterface, subscription: Subscription) -> bool:
-    """Call the application to refresh an expired subscription; returns whether it continues (06 §10)."""
+    """Call the application to refresh an expired subscription.
+
+    Returns whether the subscription continues (06 §10).
+    """
     channel = subscription.channel
     try:
         resolved = session.context.node.namespaces.resolve(channel)
@@ -93,7 +96,10 @@ async def request_sub_refresh(session: SessionInterface, subscription: Subscript
 
 
 def is_for_connection(session: SessionInterface, token: SubscriptionToken | TokenExpired) -> bool:
-    """Whether a subscription token was issued for this user, and for this client if it names one."""
+    """Whether a subscription token was issued for this user and client.
+
+    The client is compared only if the token names one.
+    """
     return token.user == session.user and (not token.client or token.client == session.client_id)
 
 

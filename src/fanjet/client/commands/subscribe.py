@@ -194,7 +194,10 @@ def _check_type(request: SubscribeRequest) -> None:
 
 
 def _check_limits(session: SessionInterface, channel: str) -> None:
-    """Check that the channel can be added to the connection's subscriptions (steps 5 and 6)."""
+    """Check that the channel can be added to the connection's subscriptions.
+
+    These are steps 5 and 6.
+    """
     settings = session.context.settings
     most = settings.channel_max_length
     if most and len(channel.encode()) > most:
@@ -216,8 +219,10 @@ def _check_refused(request: SubscribeRequest, resolved: Resolved) -> None:
 def _authorize(
     session: SessionInterface, request: SubscribeRequest, resolved: Resolved, token: SubscriptionToken | None
 ) -> SubscriptionOptions:
-    """Return the subscription's options where the application does not decide (step 7): from the token, else from the
-    namespace."""
+    """Return the subscription's options where the application does not decide.
+
+    They are from the token, else from the namespace (step 7).
+    """
     insecure = session.context.config.insecure
     if token is not None:
         granted = _granted_by(token, resolved)
@@ -249,9 +254,9 @@ def _granted_by(token: SubscriptionToken, resolved: Resolved) -> SubscriptionOpt
 
 
 async def _verify(session: SessionInterface, request: SubscribeRequest) -> SubscriptionToken:
-    """Verify a subscription token and compare it with channel and connection (03 §4.1 step 11).
+    """Verify a subscription token and compare it with channel and connection.
 
-    This may take time, so the limits are checked again afterwards.
+    See 03 §4.1 step 11. This may take time, so the limits are checked again afterwards.
     """
     context = session.context
     try:

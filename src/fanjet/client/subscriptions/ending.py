@@ -35,13 +35,19 @@ async def unsubscribe(session: SessionInterface, channel: str) -> None:
 
 
 async def end(session: SessionInterface, subscription: Subscription) -> None:
-    """End an active subscription: stop delivery, then remove presence and publish the leave."""
+    """End an active subscription.
+
+    Stop delivery, then remove presence and publish the leave.
+    """
     stop_delivery(session, subscription)
     await clean_up(session, subscription)
 
 
 def stop_delivery(session: SessionInterface, subscription: Subscription) -> None:
-    """Remove an active subscription from the session and the node, so that nothing more is sent for it."""
+    """Remove an active subscription from the session and the node.
+
+    After that nothing more is sent for it.
+    """
     if session.subscriptions.get(subscription.channel) is subscription:
         del session.subscriptions[subscription.channel]
     subscription.active = False
@@ -74,7 +80,10 @@ def end_all(session: SessionInterface) -> None:
 
 
 def needs_cleanup(subscription: Subscription) -> bool:
-    """Whether its end has to be made known: it is in presence, or publishes join and leave."""
+    """Whether the subscription's end has to be made known.
+
+    True if the subscription is in presence, or publishes join and leave.
+    """
     options = subscription.options
     return options.presence or options.join_leave
 
@@ -102,9 +111,10 @@ async def remove_presence(session: SessionInterface, subscription: Subscription)
 
 
 async def wait_for_attempt(session: SessionInterface, channel: str) -> Subscription | None:
-    """Wait until no attempt to subscribe to the channel is under way; return the active subscription, if any.
+    """Wait until no attempt to subscribe to the channel is under way.
 
-    When an attempt does not end within 5 s, closes the connection and raises `Disconnected` 3004.
+    Returns the active subscription, if any. When an attempt does not end within 5 s, closes the connection and
+    raises `Disconnected` 3004.
     """
     while (subscription := session.subscriptions.get(channel)) is not None and not subscription.active:
         if not await wait_until_settled(subscription, ATTEMPT_TIMEOUT):
@@ -114,7 +124,10 @@ async def wait_for_attempt(session: SessionInterface, channel: str) -> Subscript
 
 
 async def wait_until_settled(subscription: Subscription, seconds: float | None = None) -> bool:
-    """Wait for an attempt to end, at most `seconds` if given; False when it has not ended."""
+    """Wait for an attempt to end, at most `seconds` if given.
+
+    Returns False when it has not ended.
+    """
     if subscription.settled is None:
         subscription.settled = asyncio.get_running_loop().create_future()
     done, _ = await asyncio.wait([subscription.settled], timeout=seconds)

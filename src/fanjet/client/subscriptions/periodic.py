@@ -51,7 +51,10 @@ async def _run(session: SessionInterface) -> None:
 
 
 async def _refresh_presence(session: SessionInterface, subscriptions: list[Subscription]) -> None:
-    """Refresh all entries concurrently: remote engines send concurrent calls in one batch."""
+    """Refresh all presence entries concurrently.
+
+    Remote engines send concurrent calls in one batch.
+    """
     await gather([_refresh_entry(session, one) for one in subscriptions if one.options.presence])
 
 
@@ -65,7 +68,10 @@ async def _refresh_entry(session: SessionInterface, subscription: Subscription) 
 
 
 async def _remove_stale_entry(session: SessionInterface, ended: Subscription) -> None:
-    """Remove the entry of a subscription that ended during its refresh, unless a newer subscription has presence."""
+    """Remove the presence entry of a subscription that ended during its refresh.
+
+    It stays if a newer subscription has presence.
+    """
     while (newer := session.subscriptions.get(ended.channel)) is not None and not newer.active:
         await wait_until_settled(newer)
     if newer is None or not newer.options.presence:
@@ -73,7 +79,10 @@ async def _remove_stale_entry(session: SessionInterface, ended: Subscription) ->
 
 
 async def _check_positions(session: SessionInterface, subscriptions: list[Subscription]) -> None:
-    """Check the channels' shared positions that are due: once per channel and node, by the first connection (D56)."""
+    """Check the channels' shared positions that are due.
+
+    Each is checked once per channel and node, by the first connection (D56).
+    """
     context = session.context
     delay = context.settings.position_check_delay
     if not delay or context.node.broker.delivers_reliably:
@@ -98,8 +107,11 @@ async def _check_position(session: SessionInterface, channel: LiveChannel, meta_
 
 
 async def _end_expired(session: SessionInterface, subscriptions: list[Subscription]) -> None:
-    """End subscriptions that expired and that the application does not refresh: a client-side one alone, a server-side
-    one with its connection. Compared in whole seconds, like expiries, so that the last second is granted in full."""
+    """End expired subscriptions that the application does not refresh.
+
+    A client-side one ends alone, a server-side one with its connection. Compared in whole seconds, like expiries, so
+    that the last second is granted in full.
+    """
     latest = int(session.context.unix_time()) - int(session.context.settings.expired_sub_close_delay)
     for subscription in subscriptions:
         if not subscription.active or not 0 < subscription.expire_at < latest:

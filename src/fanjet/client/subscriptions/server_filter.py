@@ -39,8 +39,10 @@ def read_server_filter(channel: str, node: FilterNode | None) -> TagsFilter | No
 def replace_server_filter(
     session: SessionInterface, subscription: Subscription, server_filter: TagsFilter | None
 ) -> None:
-    """Replace the server's filter of future deliveries; the client's own filter still applies. None keeps the old
-    one."""
+    """Replace the server's filter of future deliveries.
+
+    The client's own filter still applies. None keeps the old one.
+    """
     options, delivery = subscription.options, subscription.delivery
     if server_filter is None or server_filter == options.server_tags_filter:
         return

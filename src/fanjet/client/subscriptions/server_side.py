@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 async def subscribe(
     session: SessionInterface, channel: str, options: SubscriptionOptions, recover_since: StreamPosition | None
 ) -> None:
-    """Subscribe, or replace the subscription, and push `subscribe`; recovered publications follow (01 FIX 6).
+    """Subscribe, or replace the subscription, and push `subscribe`.
 
-    Raises `ReplyError` when the subscription failed and the connection stays.
+    Recovered publications follow (01 FIX 6). Raises `ReplyError` when the subscription failed and the connection
+    stays.
     """
     if session.closed:
         return

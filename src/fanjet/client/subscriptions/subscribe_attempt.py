@@ -130,8 +130,10 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return cls(subscription, session, params, recovering, accepted)
 
     async def prepare(self, registering: Awaitable[None] | None = None) -> None:
-        """Register for publications unless that is under way, add presence, read the stream. Raises `ReplyError` or
-        `Disconnected`."""
+        """Register for publications, add presence, read the stream.
+
+        The registration is skipped if it is under way. Raises `ReplyError` or `Disconnected`.
+        """
         subscription = self.subscription
         node = self._session.context.node
         try:
@@ -166,7 +168,10 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
             raise Disconnected(DISCONNECT_CONNECTION_CLOSED)
 
     async def _read(self) -> History:
-        """Read the publications needed for recovery, or only the top of the stream (01 §8.3)."""
+        """Read the publications needed for recovery, or only the top of the stream.
+
+        See 01 §8.3.
+        """
         subscription = self.subscription
         options = subscription.options
         broker = self._session.context.node.broker
@@ -185,9 +190,10 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         )
 
     def complete(self) -> SubscribeResult:
-        """Decide recovery, merge publications buffered meanwhile, set the position (01 §8.4, §8.5).
+        """Decide recovery, merge publications buffered meanwhile, set the position.
 
-        Raises `Disconnected` 3010 on a gap, error 112 when the client prefers it to an unrecovered result.
+        See 01 §8.4 and §8.5. Raises `Disconnected` 3010 on a gap, error 112 when the client prefers it to an
+        unrecovered result.
         """
         subscription = self.subscription
         options = subscription.options
@@ -213,7 +219,10 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         )
 
     def _seconds_left(self) -> int:
-        """Seconds until the client has to refresh the subscription, 0 when it does not have to."""
+        """Seconds until the client has to refresh the subscription.
+
+        0 when it does not have to.
+        """
         subscription = self.subscription
         if not subscription.expire_at or subscription.refreshed_by_server:
             return 0
@@ -223,7 +232,10 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return self._session.context.node.hub.channels[self.subscription.channel].numeric_id
 
     def _recover(self, history: History) -> tuple[bool, int]:
-        """Return whether recovery succeeded, and the offset for the result; sets publications and position."""
+        """Return whether recovery succeeded, and the offset for the result.
+
+        Sets publications and position.
+        """
         subscription = self.subscription
         options, params = subscription.options, self._params
         if (
@@ -259,8 +271,10 @@ class SubscribeAttempt(Struct, eq=False, gc=False):
         return self._publications
 
     def activate(self, *, recovered_first: bool = False) -> None:
-        """The reply is queued: deliver from now on, recovered publications first if the reply cannot contain them (01
-        FIX 6)."""
+        """Deliver from now on: the reply is queued.
+
+        Recovered publications are delivered first if the reply cannot contain them (01 FIX 6).
+        """
         subscription = self.subscription
         context = self._session.context
         subscription.active = True

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 
 class PublishGrant(Struct, frozen=True, gc=False):
-    """A subscriber's authorization and options for publishing, cached because they take longer to compute than
-    publishing does. Valid while the subscription is the session's, the namespaces have the same generation, and both
-    infos are unchanged."""
+    """A subscriber's authorization and options for publishing.
+
+    Cached because they take longer to compute than publishing does. Valid while the subscription is the session's,
+    the namespaces have the same generation, and both infos are unchanged.
+    """
 
     generation: object
     info: ClientInfo
@@ -92,7 +94,10 @@ class Subscription(Subscriber, kw_only=True):
             self.session.context.node.hub.send(self, Publication(data=data, tags=tags))
 
     def on_end(self, *, failed: bool) -> None:
-        """The stream has ended: end the subscription; after a failure the client subscribes again."""
+        """End the subscription because its stream has ended.
+
+        After a failure the client subscribes again.
+        """
         self.stream = None
         if self.active:
             self.session.end_subscription(self, UNSUBSCRIBE_INSUFFICIENT if failed else UNSUBSCRIBE_SERVER)

@@ -22,7 +22,10 @@ ANY: Final = None
 
 
 class Stream(NamedTuple):
-    """The function that feeds a namespace's subscriptions, and whether it accepts clients' publications."""
+    """The function that feeds a namespace's subscriptions.
+
+    The tuple also holds whether it accepts clients' publications.
+    """
 
     function: StreamHandler
     bidirectional: bool
@@ -81,7 +84,9 @@ class Handlers:
         self.streams[namespace] = stream
 
     def with_handlers(self, channel: Channel) -> Channel:
-        """The configuration of channels, with the options set by which sessions find out that the application decides.
+        """The configuration of channels, with the options that announce handlers.
+
+        By these options sessions find out that the application decides.
 
         Raises `ValueError` for a handler of a namespace that does not exist.
         """
@@ -121,8 +126,10 @@ def handler_for(handlers: Mapping[str | None, Handler], key: str) -> Handler | N
 
 
 def require_async(function: Callable[..., Any], purpose: str) -> None:
-    """Raise `TypeError` for a function that is not a coroutine function: it would block all connections while it
-    runs."""
+    """Raise `TypeError` for a function that is not a coroutine function.
+
+    Such a function would block all connections while it runs.
+    """
     called = getattr(function, "__call__", None)  # noqa: B004 (of an object that can be called, its method)
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)):
         name = getattr(function, "__qualname__", repr(function))

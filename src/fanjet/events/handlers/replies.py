@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class SubscriptionOverride(Struct, frozen=True, kw_only=True):
-    """Namespace options replaced for one subscription; None keeps the namespace's value."""
+    """Namespace options replaced for one subscription.
+
+    None keeps the namespace's value.
+    """
 
     presence: bool | None = None
     join_leave: bool | None = None

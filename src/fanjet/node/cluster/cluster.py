@@ -104,7 +104,10 @@ class Cluster:
         self._metrics_sent = own.metrics
 
     def heartbeat(self, own: NodeInfo) -> None:
-        """Announce this node without waiting, and periodically remove nodes that have stopped announcing."""
+        """Announce this node without waiting, and remove silent nodes periodically.
+
+        Silent nodes are those that have stopped announcing.
+        """
         self._keep_task(asyncio.get_running_loop().create_task(self._announce_safely(own)))
         self._heartbeats += 1
         if self._heartbeats % HEARTBEATS_PER_SWEEP == 0:
@@ -112,7 +115,10 @@ class Cluster:
                 log.info("node has fallen silent", node=uid)
 
     async def _announce_safely(self, own: NodeInfo) -> None:
-        """A failure is logged once per outage: every attempt fails until the controller is back."""
+        """Announce this node; a failure is logged once per outage.
+
+        Every attempt fails until the controller is back.
+        """
         try:
             await self.announce(own)
         except Exception as error:
@@ -124,8 +130,10 @@ class Cluster:
 
     @property
     def last_will(self) -> bytes:
-        """The control message that removes this node, for a controller that detects its failure
-        (`engines.LastWillController`)."""
+        """The control message that removes this node.
+
+        For a controller that detects its failure (`engines.LastWillController`).
+        """
         return pb.Command(uid=self._uid, shutdown=pb.Shutdown()).SerializeToString()
 
     async def announce_shutdown(self) -> None:
@@ -182,8 +190,10 @@ class Cluster:
         await self._survey(EMULATION, request, seconds, to=node)
 
     async def survey(self, name: str, request: bytes, seconds: float, *, to: str = "") -> dict[str, bytes]:
-        """Run an extension survey of one node, or of all, this one included; returns the results that arrived in time.
-        Raises the controller's errors."""
+        """Run an extension survey of one node, or of all, this one included.
+
+        Returns the results that arrived in time. Raises the controller's errors.
+        """
         try:
             answers = await self._survey(name, request, seconds, to=to)
         except SurveyTimeout as late:
@@ -198,7 +208,10 @@ class Cluster:
         await self._send_control(to, notification=pb.Notification(op=name, data=data))
 
     async def _broadcast_operation(self, **content: Any) -> None:
-        """Raises error 100 when the message cannot be published: then the operation must not run here either."""
+        """Publish an operation to the other nodes.
+
+        Raises error 100 when the message cannot be published: then the operation must not run here either.
+        """
         try:
             await self._send_control(**content)
         except Exception as error:
@@ -239,7 +252,10 @@ class Cluster:
     # ------------------------------------------------------------------------------------------ receiving
 
     def on_control(self, data: bytes) -> None:
-        """Handle a control message; messages of this node are received too and are ignored (07 §14.3)."""
+        """Handle a control message.
+
+        Messages of this node are received too and are ignored (07 §14.3).
+        """
         self._metrics.received_control.value += 1
         message = pb.Command()
         try:

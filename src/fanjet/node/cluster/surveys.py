@@ -53,8 +53,11 @@ class Surveys:
         seconds: float,
         own: tuple[str, SurveyResult] | None,
     ) -> dict[str, SurveyResult]:
-        """Send a survey by `send`, which gets its number, and wait for the results of `expected` nodes, including this
-        node's `own`. Raises `SurveyTimeout` after `seconds`, and the errors of `send`."""
+        """Send a survey and wait for the results of `expected` nodes.
+
+        This node's result, `own`, is one of them. The survey is sent by `send`, which gets its number. Raises
+        `SurveyTimeout` after `seconds`, and the errors of `send`.
+        """
         number = next(self._ids)
         survey = self._open[number] = _PendingSurvey(expected)
         late = asyncio.get_running_loop().call_later(seconds, survey.expire, seconds)
