@@ -15,7 +15,10 @@ _BIASED: Final = bytes(range(_UNBIASED, 256))
 
 
 class _Letters:
-    """Random letters, generated in batches: remote engines pass an epoch with every call, in case none exists yet."""
+    """Random letters, generated in batches.
+
+    Remote engines pass an epoch with every call, in case none exists yet.
+    """
 
     def __init__(self) -> None:
         self._buffer = ""

@@ -50,7 +50,10 @@ class Engines(Struct, frozen=True):
 
     @property
     def silences(self) -> dict[tuple[str, str], float]:
-        """Seconds since the last message, by kind and name, of engines that know it (`ProbedEngine`)."""
+        """Seconds since the last message, by kind and name of the engine.
+
+        Only of engines that know it (`ProbedEngine`).
+        """
         brokers = {("broker", name): broker for name, broker in brokers_by_name(self.broker).items()}
         engines = brokers | {("controller", ""): self.controller}
         silences = {key: getattr(engine, "silence", None) for key, engine in engines.items()}
@@ -103,7 +106,10 @@ def _with_singleflight(broker: Broker) -> Broker:
 
 
 def _engine_name(options_of: OptionsOf, option: str) -> Callable[[str], str]:
-    """The engine name in the options of a channel; the default engine if its namespace no longer exists."""
+    """The engine name in the options of a channel.
+
+    It is the default engine if the channel's namespace no longer exists.
+    """
 
     def name_of(channel: str) -> str:
         try:
@@ -125,7 +131,10 @@ class _EngineBuilder(Struct, frozen=True):
     """The client of the memory engine's process, if it is another one."""
 
     def default_engines(self) -> tuple[Broker, PresenceManager, Controller | None]:
-        """The engines of channels whose options name none, and the controller that comes with the broker."""
+        """The engines of channels whose options name none.
+
+        The controller is the one that comes with the broker.
+        """
         config = self.config
         has_broker, has_presence = config.broker.enabled, config.presence_manager.enabled
         shared = None

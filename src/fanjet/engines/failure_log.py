@@ -17,7 +17,10 @@ LINES_PER_SECOND: Final = 20
 
 
 def log_failure(log: Log, message: str, error: Exception, **fields: object) -> None:
-    """Log the exception being handled: in one line if the backend failed, else, as a bug, with its traceback."""
+    """Log the exception being handled.
+
+    In one line if the backend failed, else, as a bug, with its traceback.
+    """
     if isinstance(error, EngineUnavailable):
         _limited(log, message).error(message, error=error, **fields)
     else:

@@ -11,7 +11,10 @@ MEMORY = "memory"
 
 
 def uses_memory_engine(config: Config) -> bool:
-    """Whether the broker or the presence manager is in memory, so that workers need a process that shares it."""
+    """Whether the broker or the presence manager is in memory.
+
+    If so, workers need a process that shares it.
+    """
     types = {
         section.type if section.enabled else config.engine.type for section in (config.broker, config.presence_manager)
     }

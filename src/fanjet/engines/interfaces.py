@@ -34,8 +34,9 @@ class PublishOptions(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Published(Struct, frozen=True, gc=False):
-    """The result of a publish: the stream position (offset 0: no stream), and the reason why it was suppressed
-    (`idempotency`, `version`) or empty.
+    """The result of a publish.
+
+    The stream position (offset 0: no stream), and the reason why it was suppressed (`idempotency`, `version`) or empty.
 
     It is awaitable and completes immediately: see `Broker.publish`.
     """
@@ -71,7 +72,10 @@ DONE: Final = _Done()
 
 
 class History(Struct, frozen=True):
-    """The result of a history read: the requested publications and the top position of the stream."""
+    """The result of a history read.
+
+    The requested publications and the top position of the stream.
+    """
 
     publications: list[Publication]
     top: StreamPosition
@@ -98,7 +102,10 @@ class BrokerEvents(Protocol):
         """A publication made by this node will be reported later in this event loop turn."""
 
     def on_restored(self) -> None:
-        """The backend is back after an outage: events were missed, and streams may have been lost."""
+        """The backend is back after an outage.
+
+        Events were missed, and streams may have been lost.
+        """
 
 
 class RevocationEvents(BrokerEvents, Protocol):
@@ -109,7 +116,9 @@ class RevocationEvents(BrokerEvents, Protocol):
 
 
 class Broker(Protocol):
-    """Delivers publications, joins and leaves between nodes and stores the channels' streams (07 §1.1).
+    """Delivers publications, joins and leaves, and stores the channels' streams.
+
+    Events are delivered between nodes (07 §1.1).
 
     Every call may raise `EngineUnavailable` when the backend failed; the operation may or may not have been applied.
     """
@@ -130,15 +139,20 @@ class Broker(Protocol):
         """Disconnect; no callback follows."""
 
     def subscribe(self, channel: str) -> Awaitable[None]:
-        """Subscribe this node to `channel`; done once it is effective, which may be immediately (`DONE`). Idempotent.
-        After a failure the subscription may exist, and `unsubscribe` removes it. Channels subscribed at the same time
-        may share a future, which must not be cancelled."""
+        """Subscribe this node to `channel`.
+
+        Done once it is effective, which may be immediately (`DONE`). Idempotent. After a failure the subscription may
+        exist, and `unsubscribe` removes it. Channels subscribed at the same time may share a future, which must not be
+        cancelled.
+        """
 
     def unsubscribe(self, channel: str) -> Awaitable[None]:
         """Unsubscribe this node from `channel`. Idempotent. See `subscribe`."""
 
     def publish(self, channel: str, data: bytes, options: PublishOptions) -> Awaitable[Published]:
-        """Append (if requested) and deliver in one atomic step: delivery order equals offset order (07 §2.3).
+        """Append (if requested) and deliver in one atomic step.
+
+        Delivery order equals offset order (07 §2.3).
 
         A broker that publishes synchronously returns the `Published` itself, which saves a coroutine at each level of
         callers: 0.2 µs.
@@ -172,9 +186,11 @@ class Controller(Protocol):
     """Delivers control messages between nodes (07 §1.2). Their content is opaque here."""
 
     async def start(self, on_control: Callable[[bytes], None]) -> None:
-        """Receive messages for this node and for all nodes; a node may receive its own messages. Raises
-        `EngineUnavailable` when the backend cannot be reached now; later losses are repaired by reconnecting without
-        limit."""
+        """Receive messages for this node and for all nodes.
+
+        A node may receive its own messages. Raises `EngineUnavailable` when the backend cannot be reached now; later
+        losses are repaired by reconnecting without limit.
+        """
 
     async def publish_control(self, message: bytes, node: str = "") -> None:
         """Send to one node by its id, or to all nodes. Raises `EngineUnavailable`."""
@@ -213,7 +229,10 @@ class RemoteEngine(Protocol):
 
     @property
     def outage(self) -> str:
-        """A description of the current outage, such as `Redis at host:port`; empty while healthy."""
+        """A description of the current outage; empty while healthy.
+
+        For example `Redis at host:port`.
+        """
 
 
 class ProbedEngine(RemoteEngine, Protocol):
@@ -231,7 +250,10 @@ class ProbedEngine(RemoteEngine, Protocol):
 
 
 class OrderedBroker(Protocol):
-    """A broker that is asynchronous, but executes calls in the order in which they were made. Optional."""
+    """A broker that executes calls in the order in which they were made.
+
+    It is asynchronous. Optional.
+    """
 
     keeps_order: bool
 
@@ -240,15 +262,20 @@ class ReroutableBroker(Protocol):
     """A broker that may route a channel to another backend after a reload. Optional."""
 
     def is_misrouted(self, channel: str) -> bool:
-        """Whether the channel is subscribed on a backend that is no longer its own: publications are not received until
-        it is subscribed again."""
+        """Whether the channel is subscribed on a backend that is no longer its own.
+
+        Publications are not received until it is subscribed again.
+        """
 
 
 class LastWillController(Protocol):
     """A controller that detects the loss of a node. Optional."""
 
     def register_last_will(self, message: bytes) -> None:
-        """Set, before the start, the control message that all other nodes get when this one is lost."""
+        """Set the control message that all other nodes get when this node is lost.
+
+        To be called before the start.
+        """
 
 
 class EngineUnavailable(Exception):  # noqa: N818 (says what happened, like the protocol's codes)

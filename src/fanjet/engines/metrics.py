@@ -21,8 +21,11 @@ class EngineMetrics:
 
 
 def register_silence_gauge(registry: Registry, silences: Callable[[], Mapping[tuple[str, str], float]]) -> None:
-    """Register the gauge of `silences`: seconds since the last message, by kind and name of the engine. The metric does
-    not exist in Centrifugo, so it has the prefix `fanjet` in every metrics namespace."""
+    """Register the gauge of `silences`.
+
+    It gives the seconds since the last message, by kind and name of the engine. The metric does not exist in
+    Centrifugo, so it has the prefix `fanjet` in every metrics namespace.
+    """
 
     def read() -> list[Sample]:
         return [
@@ -55,7 +58,10 @@ class PubSubMetrics:
             self.dropped.cell("", channel_type, shown=True)
 
     def error_counter(self, broker_name: str = "", channel_type: str = "client") -> Callable[[str], None]:
-        """A function that counts an error of a broker, or of its controller (`control`); error names are in 07 §24."""
+        """A function that counts an error of a broker.
+
+        With `control`, of its controller. Error names are in 07 §24.
+        """
         self.buffered.cell(broker_name, channel_type, "0", shown=True)
 
         def count(error: str) -> None:

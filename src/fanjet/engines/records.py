@@ -143,7 +143,10 @@ def received_of(record: pb.Publication, offset: int = 0, epoch: str = "") -> Rec
 
 
 def _with_epoch(publication: Publication, epoch: str) -> Publication:
-    """Add the epoch to the first publication of a stream, which is delivered with it (01 §7.1)."""
+    """Add the epoch to the first publication of a stream.
+
+    It is delivered with it (01 §7.1).
+    """
     return replace(publication, epoch=epoch) if publication.offset == 1 and epoch else publication
 
 
@@ -171,8 +174,10 @@ def info_of(record: pb.ClientInfo) -> ClientInfo:
 
 
 def _decode_simple(record: bytes, offset: int) -> Publication | None:
-    """Decode a publication that has only data, time and perhaps an info, else return None. May raise
-    `MalformedRecord`."""
+    """Decode a publication that has only data, time and perhaps an info.
+
+    Returns None for any other. May raise `MalformedRecord`.
+    """
     size = len(record)
     if size < 2 + 1 + _TIME_LENGTH or record[0] != _DATA_TAG:
         return None

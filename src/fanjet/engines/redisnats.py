@@ -22,7 +22,9 @@ log = get_logger(__name__)
 
 
 class RedisNatsBroker:
-    """Stores history in `redis`, which delivers no messages; delivers publications, joins and leaves over `nats`.
+    """Stores history in Redis, and delivers over NATS.
+
+    `redis` stores history and delivers no messages; publications, joins and leaves are delivered over `nats`.
 
     The two steps are not atomic: publications of a channel have to be published sequentially, or they may be delivered
     out of order.

@@ -175,7 +175,10 @@ def _outages(engines: Iterable[object]) -> str:
 
 
 def _named(engines: Mapping[str, E], name: str, kind: str) -> E:
-    """Raises `EngineUnavailable` for a name added by a reload: engines are created at start only."""
+    """The engine with this name.
+
+    Raises `EngineUnavailable` for a name added by a reload: engines are created at start only.
+    """
     try:
         return engines[name]
     except KeyError:

@@ -157,6 +157,9 @@ class SingleflightPresenceManager:
 
 
 def _consume_exception(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception, so that asyncio does not report it when all waiters were cancelled."""
+    """Retrieve the exception of a task.
+
+    Otherwise asyncio reports it when all waiters were cancelled.
+    """
     if not task.cancelled():
         task.exception()

@@ -19,7 +19,9 @@ _NOT_STORED: Final = Published()
 
 
 class MemoryBroker:
-    """Stores streams in this process; reports publications to `events` within the call to `publish`.
+    """Stores streams in this process.
+
+    Publications are reported to `events` within the call to `publish`.
 
     `clock` returns Unix seconds. `history_meta_ttl` (whole seconds) is the default of calls without one; 0: streams do
     not expire. After the start, expired data is removed every second; until then it is visible, as the contract allows.

@@ -30,7 +30,10 @@ class ExpiryQueue:
             heappush(self._heap, (deadline, channel))
 
     def due(self, now: int) -> Iterator[tuple[str, Stream]]:
-        """Remove and return due streams; the caller expires their data and calls `watch` again."""
+        """Remove and return due streams.
+
+        The caller expires their data and calls `watch` again.
+        """
         heap = self._heap
         while heap and heap[0][0] <= now:
             queued_for, channel = heappop(heap)

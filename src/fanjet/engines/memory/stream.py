@@ -15,7 +15,9 @@ _UINT64: Final = 2**64 - 1
 
 
 class Stream:
-    """Stored publications have consecutive offsets; the last of them is `top`, unless all were removed.
+    """The stored publications of a channel, with consecutive offsets.
+
+    The last of them is `top`, unless all were removed.
 
     Times are Unix milliseconds; `NEVER` stands for no deadline.
     """
@@ -71,7 +73,9 @@ class Stream:
         self._stored.clear()
 
     def read(self, since: StreamPosition | None, limit: int, *, reverse: bool) -> list[Publication]:
-        """Publications after (in reverse: before) `since`; without it from the oldest (newest). Negative: no limit.
+        """Publications after `since` or, in reverse, before it.
+
+        Without `since`, from the oldest or, in reverse, from the newest. A negative limit means no limit.
 
         A forward read whose start is no longer stored begins at the oldest publication: the reader sees the gap by the
         offset. Epochs are not compared (07 §3.3).
@@ -83,7 +87,10 @@ class Stream:
         return list(islice(reversed(self._stored) if reverse else self._stored, start, stop))
 
     def _start(self, since: StreamPosition | None, *, reverse: bool) -> int | None:
-        """The number of stored publications to skip in reading direction; None if there is nothing to read."""
+        """The number of stored publications to skip in reading direction.
+
+        None if there is nothing to read.
+        """
         if since is None:
             return 0
         # Offsets are unsigned 64-bit numbers and wrap: the last one is followed by 0.

@@ -306,7 +306,10 @@ class Engine:
         return True
 
     def _fail(self, error: Exception) -> bool:
-        """End the engine: the next one has new epochs instead of streams that differ from what was published."""
+        """End the engine.
+
+        The next one has new epochs instead of streams that differ from what was published.
+        """
         if not self.failed.done():
             log.error("streams differ from what workers have published, restarting the engine", error=error)
             self.failed.set_exception(error)

@@ -41,7 +41,9 @@ MAX_UNANSWERED: Final = 256
 
 
 class EngineClient:
-    """Shared by broker, presence manager and controller: opened with the first of them, closed with the last.
+    """A worker's client of the engine's process.
+
+    Shared by broker, presence manager and controller: opened with the first of them, closed with the last.
 
     The engine removes the presence entries of a worker that disconnects. The client keeps them, and sends them first
     over a new connection. Calls during a connection attempt wait for it; between two attempts they fail at once. No
@@ -117,7 +119,10 @@ class EngineClient:
         return connection.publish(message) if connection is not None else self._publish_later(message)
 
     def journal_for(self, channel: str) -> JournalClient | None:
-        """For an event that does not need the engine; None if it would overtake a call to the engine."""
+        """The journal, for an event that does not need the engine.
+
+        None if the event would overtake a call to the engine.
+        """
         return None if channel in self.pending_publishes else self.journal
 
     def subscribe(self, channel: str) -> None:
@@ -293,7 +298,10 @@ class EngineClient:
         self._end_attempt(error)
 
     def _on_reconnected(self) -> None:
-        """Report that events may have been missed, and that a restarted engine has lost its streams."""
+        """Report that events may have been missed.
+
+        Also that a restarted engine has lost its streams.
+        """
         if not self._last_error:
             return
         self._last_error = ""

@@ -34,14 +34,20 @@ _DONE: Final = Published()
 
 
 class ConnectionLost(EngineUnavailable):
-    """The connection broke, or the engine did not reply in time; pending calls may have been executed or not."""
+    """The connection broke, or the engine did not reply in time.
+
+    Pending calls may have been executed or not.
+    """
 
 
 class ConnectionHandler(Protocol):
     """Receives control messages, and synchronises calls and replies with the journal."""
 
     def flush(self) -> bool:
-        """Append all events that precede the calls about to be sent; False if the journal is busy."""
+        """Append all events that precede the calls about to be sent.
+
+        False if the journal is busy.
+        """
 
     def receive(self) -> bool:
         """Deliver all events that precede the received replies; False if that has to wait."""
@@ -267,7 +273,10 @@ class EngineConnection(asyncio.Protocol):
             self._process()
 
     def _tick(self) -> None:
-        """Counts ticks, not seconds: after a pause of this process, what came meanwhile is read first."""
+        """Send a heartbeat, or fail after too long a silence.
+
+        Counts ticks, not seconds: after a pause of this process, the data received meanwhile is read first.
+        """
         self._keepalive = self._loop.call_later(KEEPALIVE_SECONDS, self._tick)
         self._silent_ticks += 1
         self._handler.receive()  # a writer may have died between marking and notifying this worker

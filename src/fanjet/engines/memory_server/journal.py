@@ -134,9 +134,12 @@ class Journal:
             flock(self._lock, LOCK_UN)
 
     def append_next(self, slot: int, generation: int, make_record: Callable[[int], bytes]) -> tuple[int, int, int]:
-        """Append a record that the engine has to store, made by `make_record` from the next offset of this slot.
-        Returns the offset, and the positions before and after the record. Offset 0: nothing was appended, since the
-        slot is closed or belongs to another stream, or the engine lags too far behind. Raises `Busy`."""
+        """Append a record that the engine has to store.
+
+        `make_record` makes it from the next offset of this slot. Returns the offset, and the positions before and after
+        the record. Offset 0: nothing was appended, since the slot is closed or belongs to another stream, or the engine
+        lags too far behind. Raises `Busy`.
+        """
         try:
             flock(self._lock, _LOCK)
         except BlockingIOError:

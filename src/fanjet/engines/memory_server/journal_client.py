@@ -42,9 +42,11 @@ CLOSE_TRIES: Final = 1000
 
 
 class JournalClient:
-    """Events of one turn of the event loop are appended to the journal together at the end of the turn, or earlier,
-    before a publication that needs its offset at once. They are delivered with that turn, in this process as in the
-    others, after the events before them in the journal.
+    """A worker's reader and writer of the journal.
+
+    Events of one turn of the event loop are appended to the journal together at the end of the turn, or earlier, before
+    a publication that needs its offset at once. They are delivered with that turn, in this process as in the others,
+    after the events before them in the journal.
 
     A buffered event does not depend on the engine: it reaches all workers with this turn, as with an engine in the same
     process.
@@ -103,7 +105,10 @@ class JournalClient:
         self._journal.readers.rearm(self._slot)  # notifications before the pipe was open are lost
 
     def subscribe(self, channels: Iterable[str]) -> None:
-        """Be woken for events in these channels from now on, and receive the events before."""
+        """Be woken for events in these channels from now on.
+
+        Also receives the events before.
+        """
         for channel in channels:
             bucket = bucket_of(channel)
             self._subscribed_buckets[bucket] += 1
@@ -134,8 +139,11 @@ class JournalClient:
     def append_next(
         self, position: Position, channel: str, data: bytes, options: PublishOptions
     ) -> PublishResult | None:
-        """Append a publication with the next offset of its stream, which the engine has to store. It is appended at
-        once, since its offset is assigned. None: the engine has to publish it. Raises `EngineUnavailable`."""
+        """Append a publication with the next offset of its stream.
+
+        The engine has to store it. It is appended at once, since its offset is assigned. None: the engine has to
+        publish it. Raises `EngineUnavailable`.
+        """
         if self._pending_size + len(data) > MAX_RECORD:
             return None
         pending, events = self._pending, self._pending_events
@@ -275,7 +283,10 @@ class JournalClient:
         return True
 
     def _advance(self, records: bytes, end: int) -> None:
-        """Queue all events up to `end` for delivery, own events included, and notify the other readers."""
+        """Queue all events up to `end` for delivery, own events included.
+
+        Also notifies the other readers.
+        """
         self._position = end
         self._journal.readers.set_position(self._slot, end)
         if self._appended_events:

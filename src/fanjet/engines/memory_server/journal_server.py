@@ -28,7 +28,10 @@ class StoreFailed(Exception):  # noqa: N818 (says what happened)
 
 
 class JournalServer:
-    """Events are buffered until `flush` has appended them; no reply to a later call may be sent before."""
+    """The engine's reader and writer of the journal.
+
+    Events are buffered until `flush` has appended them; no reply to a later call may be sent before.
+    """
 
     def __init__(self, pipe_prefix: str, store: Callable[[Published], None]) -> None:
         """`pipe_prefix`: the prefix of the paths of all wakeup pipes.
@@ -79,8 +82,11 @@ class JournalServer:
         return bool(self._events)
 
     def flush(self, excluded: Collection[int]) -> bool:
-        """Append the buffered events and wake their readers, except those in the `excluded` slots, which are about to
-        receive a reply. False: the journal is busy. Raises as `sync`."""
+        """Append the buffered events and wake their readers.
+
+        Readers in the `excluded` slots are not woken: they are about to receive a reply. False: the journal is busy.
+        Raises as `sync`.
+        """
         while self._events:
             count = len(self._events) if self._size <= MAX_RECORD else self._fitting_count()
             encoded, channels = self._events[:count], self._channels[:count]
@@ -97,7 +103,10 @@ class JournalServer:
         return True
 
     def open_slot(self, slot: OffsetSlot, offset: int) -> None:
-        """Let workers assign the offsets after `offset`, once the buffered events have been appended."""
+        """Let workers assign the offsets after `offset`.
+
+        They may do so once the buffered events have been appended.
+        """
         self._slots_to_open[slot] = offset
 
     def close_slot(self, slot: OffsetSlot) -> None:

@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 def can_assign_offset(options: PublishOptions) -> bool:
-    """Whether a worker can assign the offset: nothing depends on the contents of the stream."""
+    """Whether a worker can assign the offset.
+
+    It can if nothing depends on the contents of the stream.
+    """
     return not (options.version or options.idempotency_key or options.use_delta)
 
 
 def make_publication(data: bytes, options: PublishOptions, offset: int = 0) -> Publication:
-    """A publication with the current time, with this offset in its stream, or without a stream."""
+    """Make a publication with the current time.
+
+    It has this offset in its stream, or is without a stream.
+    """
     now = floor(time() * 1000)
     return Publication(
         data, offset, options.info, options.tags, now, "", False, 0, "", options.version, options.is_json

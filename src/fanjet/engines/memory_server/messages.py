@@ -35,9 +35,11 @@ class Hello(Struct, frozen=True, array_like=True, gc=False, tag=0):
 
 
 class Publish(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """A publish that the engine has to do: with an idempotency key, a version or a delta, with history where the worker
-    cannot assign the offset itself, or after such a call in the same channel. Reply: `Position`, or `Done` where there
-    is none."""
+    """A publish that the engine has to do.
+
+    With an idempotency key, a version or a delta, with history where the worker cannot assign the offset itself, or
+    after such a call in the same channel. Reply: `Position`, or `Done` where there is none.
+    """
 
     channel: str
     data: bytes
@@ -172,7 +174,10 @@ class Refused(Struct, frozen=True, array_like=True, gc=False, tag=4):
 
 
 class ReaderSlot(Struct, frozen=True, array_like=True, gc=False, tag=5):
-    """The worker's slot in the reader table, and the prefix of the paths of all wakeup pipes."""
+    """The worker's slot in the reader table.
+
+    With the prefix of the paths of all wakeup pipes.
+    """
 
     number: int
     pipe_prefix: str

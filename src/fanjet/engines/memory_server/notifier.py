@@ -48,8 +48,11 @@ class Notifier:
         """Generation and descriptor, by slot."""
 
     def notify(self, channels: Iterable[str], end: int, excluded: Collection[int]) -> None:
-        """Wake the subscribers of these channels, and readers that lag behind `end`, the end of the journal; not the
-        `excluded` slots, which read the journal anyway."""
+        """Wake the subscribers of these channels, and readers that lag behind.
+
+        Readers lag if they have not read up to `end`, the end of the journal. The `excluded` slots are not woken: they
+        read the journal anyway.
+        """
         for slot, generation in self._readers.mark_notified(channels, end - WAKEUP_LAG, excluded):
             self._notify_one(slot, generation)
 

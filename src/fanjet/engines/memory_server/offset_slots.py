@@ -34,7 +34,10 @@ class OffsetSlots:
         return self._by_channel.get(channel)
 
     def allocate(self, channel: str) -> OffsetSlot | None:
-        """Allocate a slot to the stream of this channel, which has none; None if no slot is free."""
+        """Allocate a slot to the stream of this channel, which has none.
+
+        None if no slot is free.
+        """
         used = len(self._by_channel)
         if used == MAX_OFFSET_SLOTS:
             return None
@@ -43,7 +46,10 @@ class OffsetSlots:
         return slot
 
     def free(self, channel: str) -> None:
-        """Free the slot of a stream that has been removed; it has been closed before, if there was one."""
+        """Free the slot of a stream that has been removed.
+
+        The slot, if there was one, has been closed before.
+        """
         slot = self._by_channel.pop(channel, None)
         if slot is not None:
             self._free.append(slot.number)

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 class SharedPresenceManager:
-    """Entries live as long as their worker's connection: the engine drops them with it, and the worker adds them again
-    over the next one."""
+    """The presence manager of a worker, with entries in the engine's process.
+
+    Entries live as long as their worker's connection: the engine drops them with it, and the worker adds them again
+    over the next one.
+    """
 
     def __init__(self, engine: EngineClient) -> None:
         self._engine = engine

@@ -37,8 +37,11 @@ def bucket_of(channel: str) -> int:
 
 
 class ReaderTable:
-    """A slot has a generation, 0 while it is free; a mark that its owner has been notified; the position that its owner
-    has read up to; and a byte for each bucket of channels that it waits for. Only the owner writes the last two."""
+    """The slots of journal readers.
+
+    A slot has a generation, 0 while it is free; a mark that its owner has been notified; the position that its owner
+    has read up to; and a byte for each bucket of channels that it waits for. Only the owner writes the last two.
+    """
 
     def __init__(self, memory: memoryview) -> None:
         """`memory`: `READER_TABLE_SIZE` bytes."""
@@ -53,7 +56,10 @@ class ReaderTable:
     # ------------------------------------------------------------------------------------------ the engine
 
     def allocate(self, generation: int, position: int) -> int | None:
-        """Allocate a slot for a reader that starts at this position; None if there is no free one."""
+        """Allocate a slot for a reader that starts at this position.
+
+        None if there is no free one.
+        """
         count = self._words[_SLOT_COUNT]
         free = next((slot for slot in range(count) if not self._words[_line(slot) + _GENERATION]), count)
         if free == MAX_READERS:
@@ -78,7 +84,10 @@ class ReaderTable:
         self._buckets[slot * BUCKETS + bucket] = interested
 
     def rearm(self, slot: int) -> None:
-        """Clear the mark: the owner is about to read, and is to be notified of later appends."""
+        """Clear the mark of a notified reader.
+
+        The owner is about to read, and is to be notified of later appends.
+        """
         self._words[(1 + slot) * _SLOT_WORDS + _NOTIFIED] = 0
 
     def set_position(self, slot: int, position: int) -> None:
@@ -88,8 +97,11 @@ class ReaderTable:
     # ------------------------------------------------------------------------------------------ the writers
 
     def mark_notified(self, channels: Iterable[str], behind: int, excluded: Collection[int]) -> list[tuple[int, int]]:
-        """Mark the readers that wait for any of these channels, or have not read up to the position `behind`, as
-        notified, except the `excluded` slots and those that are marked already. Returns their slots and generations."""
+        """Mark the readers to be notified; return their slots and generations.
+
+        They are those that wait for any of these channels, or have not read up to the position `behind`, except the
+        `excluded` slots and those that are marked already.
+        """
         words, interests = self._words, self._buckets
         notified: list[tuple[int, int]] = []
         buckets: set[int] | None = None

@@ -70,8 +70,11 @@ class FrameReader(Generic[T]):
 
 
 class FrameWriter:
-    """Encodes the messages of one event loop turn together and passes the frame to `send`. Before that it calls
-    `flush_before`, which returns False while the frame has to wait."""
+    """Encodes the messages of one event loop turn together as one frame.
+
+    The frame is passed to `send`. Before that, `flush_before` is called, which returns False while the frame has to
+    wait.
+    """
 
     __slots__ = ("_flush_before", "_loop", "_messages", "_send", "_size")
 
@@ -97,8 +100,11 @@ class FrameWriter:
         messages.append(message)
 
     def add_encoded(self, message: object, limit: int) -> int:
-        """Encode a message now, since it may be long or may not be encodable, and send it with this turn. Returns its
-        size in bytes; a message beyond `limit` is not sent."""
+        """Encode a message now, and send it with this turn.
+
+        It is encoded at once since it may be long or may not be encodable. Returns its size in bytes; a message beyond
+        `limit` is not sent.
+        """
         encoded = encode(message)
         size = len(encoded)
         if size <= limit:

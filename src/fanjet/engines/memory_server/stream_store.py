@@ -30,8 +30,10 @@ class StreamOwner(BrokerEvents, Protocol):
         """Store all of them; False if the journal is busy."""
 
     def revoke_slot(self, channel: str) -> bool:
-        """Store all of them, and let no worker assign offsets in this channel any more; False if the journal is
-        busy."""
+        """Let no worker assign offsets in this channel any more.
+
+        First stores all publications of workers; False if the journal is busy.
+        """
 
     def on_stream_removed(self, channel: str) -> None:
         """A stream has been removed."""

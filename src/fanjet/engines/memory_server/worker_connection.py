@@ -31,8 +31,10 @@ BUSY_SECONDS: Final = 0.001
 
 
 class WorkerConnection(asyncio.Protocol):
-    """Executes calls and replies in order, after their events have been appended to the journal. The replies of one
-    event loop turn are sent with one write.
+    """The engine's end of the connection of one worker.
+
+    Executes calls and replies in order. Replies are sent after the events of the calls have been appended to the
+    journal. The replies of one event loop turn are sent with one write.
 
     While a worker does not read its replies, its calls are not read. A worker that does not read its messages is
     dropped when too many bytes are unsent; it then connects again.

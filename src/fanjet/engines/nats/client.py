@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 class NatsClient(Client):
-    """Corrections: a PONG after the timeout of its flush does not end the reader, and errors keep the case of the
-    server's text, because the library lower-cases them, which makes subjects ambiguous.
+    """The NATS library's client, with two corrections.
+
+    A PONG after the timeout of its flush does not end the reader, and errors keep the case of the server's text,
+    because the library lower-cases them, which makes subjects ambiguous.
 
     User and password in a URL may be percent-encoded, and are also used for servers that the first one announces. With
     TLS, requested by the configuration or by `tls://`, nothing is sent unencrypted.

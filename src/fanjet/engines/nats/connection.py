@@ -54,8 +54,10 @@ class SubscriptionDenied(EngineUnavailable):
 
 
 class NatsConnection:
-    """Reconnects without limit and restores subscriptions, including those made while disconnected. Messages published
-    while disconnected are not buffered: the call fails.
+    """A connection to NATS that reconnects without limit.
+
+    It restores subscriptions, including those made while disconnected. Messages published while disconnected are not
+    buffered: the call fails.
 
     After `probe_seconds` without a message it publishes a probe to the node's own subject, by its id `uid`. When the
     probe does not come back, the connection is replaced, even if it seems to be open.
@@ -192,7 +194,10 @@ class NatsConnection:
         return True
 
     async def replace(self) -> None:
-        """Open a new connection, then close the old one in the background: closing a stuck one may take long."""
+        """Open a new connection, then close the old one in the background.
+
+        Closing a stuck connection may take long.
+        """
         client = NatsClient()
         self._connect_error = ""
         try:
@@ -264,8 +269,11 @@ class NatsConnection:
         self._subscriptions[subject] = await client.subscribe(subject, cb=on_message)
 
     def _shared_flush(self) -> asyncio.Task[None]:
-        """A flush, shared by concurrent callers: when it is done, the server has received everything sent before. It
-        runs as a task, because eagerly stepped commands have none until they wait (net.aio)."""
+        """A flush, shared by concurrent callers.
+
+        When it is done, the server has received everything sent before. It runs as a task, because eagerly stepped
+        commands have none until they wait (net.aio).
+        """
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_together())
             self._flushing.add_done_callback(_consume_exception)
@@ -333,7 +341,10 @@ async def _unsubscribe_quietly(subscription: Subscription) -> None:
 
 
 def _consume_exception(flush: asyncio.Task[None]) -> None:
-    """Retrieve the exception, so that asyncio does not report it when all waiters were cancelled."""
+    """Retrieve the exception of a task.
+
+    Otherwise asyncio reports it when all waiters were cancelled.
+    """
     if not flush.cancelled():
         flush.exception()
 

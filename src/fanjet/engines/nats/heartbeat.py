@@ -35,8 +35,11 @@ class ProbedConnection(Protocol):
 
 
 class Heartbeat:
-    """Sends a probe after `seconds` without a message; when it does not come back in the same time, the connection is
-    replaced."""
+    """Replaces a connection that does not deliver a probe.
+
+    The probe is sent after `seconds` without a message; when it does not come back in the same time, the connection is
+    replaced.
+    """
 
     def __init__(self, connection: ProbedConnection, seconds: float) -> None:
         self._connection = connection

@@ -62,7 +62,10 @@ class Subjects(Protocol):
         """The subject of a channel."""
 
     def channel(self, subject: str) -> str:
-        """The channel of a subject, which subscribers of a pattern get with each publication."""
+        """The channel of a subject.
+
+        Subscribers of a pattern get it with each publication.
+        """
 
 
 class PrefixedSubjects:
@@ -81,7 +84,10 @@ class PrefixedSubjects:
 
 
 class RawSubjects:
-    """Subjects of external publishers: parts of the channel are replaced, in one pass from left to right."""
+    """Subjects of external publishers, with parts of the channel replaced.
+
+    The parts are replaced in one pass from left to right.
+    """
 
     def __init__(self, prefix: str, replacements: Mapping[str, str]) -> None:
         self._prefix = prefix

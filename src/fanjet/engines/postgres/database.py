@@ -38,7 +38,9 @@ class _Connection(asyncpg.Connection):
 
 
 class Database:
-    """Every call may raise `EngineUnavailable`, and `QueryError` when the database itself answered with an error.
+    """A PostgreSQL database and its connections.
+
+    Every call may raise `EngineUnavailable`, and `QueryError` when the database itself answered with an error.
 
     Connections that break are replaced when they are next needed.
     """
@@ -101,8 +103,10 @@ class Database:
 async def notification_connection(
     target: Target, channel: str, on_notification: Callable[[], None]
 ) -> AsyncIterator[asyncio.Event]:
-    """Receive notifications while the block runs; the event is set when the connection is lost. Raises
-    `EngineUnavailable`."""
+    """Receive notifications while the block runs.
+
+    The event is set when the connection is lost. Raises `EngineUnavailable`.
+    """
     lost = asyncio.Event()
     with _failures():
         connection = await asyncpg.connect(**target.options(), timeout=CONNECT_SECONDS)

@@ -45,7 +45,9 @@ class Notifier:
 
 
 class OutboxReader:
-    """Reads the rows of one shard that are added after `start`, in the order of their ids.
+    """Reads the new rows of one shard, in the order of their ids.
+
+    These are the rows that are added after `start`.
 
     `query` takes the last id read, the maximum number of rows, and the shard; `newest` takes the shard and returns the
     last id at the start. When the ids of a recreated or restored table are lower, reading continues at its end.
@@ -148,7 +150,10 @@ class OutboxReader:
 
 
 async def receive_notifications(target: Target, channel: str, notifier: Notifier) -> None:
-    """Receive notifications until cancelled, over a separate connection that is reopened after a loss."""
+    """Receive notifications until cancelled.
+
+    They come over a separate connection, which is reopened after a loss.
+    """
     delay = FIRST_RECONNECT_DELAY
     while True:
         try:

@@ -52,8 +52,11 @@ _REPEATED: Final = Published(suppressed="idempotency")
 
 
 class _Route(Struct, frozen=True):
-    """How to publish to a channel: the executing function, the PUB/SUB channel, and the command up to the message.
-    Finding and packing these each time takes 0.4 µs."""
+    """How to publish to a channel.
+
+    The executing function, the PUB/SUB channel, and the command up to the message. Finding and packing these each time
+    takes 0.4 µs.
+    """
 
     execute: Callable[[bytes, bytes, Callable[[int], Published]], Awaitable[Published]]
     name: bytes

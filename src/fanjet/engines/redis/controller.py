@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class RedisController:
-    """One PUB/SUB channel for all nodes and one per node, on every shard; the shards take turns as carriers."""
+    """Exchanges control messages between nodes over Redis PUB/SUB.
+
+    There is one PUB/SUB channel for all nodes and one per node, on every shard; the shards take turns as carriers.
+    """
 
     def __init__(
         self,

@@ -72,7 +72,10 @@ def _deliver_publication(data: bytes, offset: int, epoch: str, channel: str, eve
 
 
 def _deliver_delta(payload: bytes, channel: str, events: BrokerEvents) -> None:
-    """Format: `__d1:<offset>:<epoch>:<length>:<previous>:<length>:<publication>`; `previous` may be empty."""
+    """Deliver a publication with its delta base.
+
+    Format: `__d1:<offset>:<epoch>:<length>:<previous>:<length>:<publication>`; `previous` may be empty.
+    """
     parts = payload[5:].split(b":", 2)
     if len(parts) < 3:
         raise MalformedRecord("incomplete position")

@@ -109,8 +109,11 @@ class StreamStorage:
     def _make_command_parts(
         self, channel_keys: ChannelKeys, channel: str, size: int, ttl: int, meta_ttl: int
     ) -> tuple[str, bytes, bytes]:
-        """The parts that are equal in all publishes to a channel: the first key, the command up to the publication, and
-        the words between publication and epoch. Packing them each time takes 2 µs."""
+        """The parts that are equal in all publishes to a channel.
+
+        The first key, the command up to the publication, and the words between publication and epoch. Packing them each
+        time takes 2 µs.
+        """
         stream, meta = channel_keys.stream(channel), channel_keys.stream_meta(channel)
         command_prefix = self._publish.command_prefix((stream, meta), 6)
         return stream, command_prefix, pack_words(channel_keys.pubsub_channel(channel), size, ttl, meta_ttl)

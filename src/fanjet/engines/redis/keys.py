@@ -49,14 +49,18 @@ class ChannelKeys:
         return f"{self._result}{channel}{self._end}.{key}"
 
     def presence(self, channel: str) -> tuple[str, str, str, str]:
-        """HASH of infos by client, ZSET of their expiry, HASH of connection counts by user, ZSET of their expiry."""
+        """The four keys of the presence of a channel.
+
+        HASH of infos by client, ZSET of their expiry, HASH of connection counts by user, ZSET of their expiry.
+        """
         rest = channel + self._end
         return self._presence + rest, self._presence_expiry + rest, self._users + rest, self._users_expiry + rest
 
 
 class PartitionedKeys(ChannelKeys):
-    """Keys in a cluster with sharded PUB/SUB: all keys of a partition share its hash tag. Presence keys are those of
-    any cluster.
+    """Keys in a cluster with sharded PUB/SUB.
+
+    All keys of a partition share its hash tag. Presence keys are those of any cluster.
     """
 
     def __init__(self, prefix: str, tags: Sequence[str]) -> None:
@@ -93,7 +97,10 @@ class PartitionedKeys(ChannelKeys):
 
 
 class StorageOnlyKeys(ChannelKeys):
-    """Keys without PUB/SUB, where another broker delivers: scripts do not publish to an empty name."""
+    """Keys without PUB/SUB, where another broker delivers.
+
+    Scripts do not publish to an empty name.
+    """
 
     def pubsub_channel(self, channel: str) -> str:
         """Empty."""
@@ -129,5 +136,8 @@ def streams_check_key(prefix: str) -> str:
 
 
 def sharded_publish_check_channel(prefix: str) -> str:
-    """The channel published to at start to check for support of sharded PUB/SUB (07 §6.5)."""
+    """The channel used to check for support of sharded PUB/SUB.
+
+    It is published to at start (07 §6.5).
+    """
     return f"{prefix}.__check.spublish"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 class RedisPresenceManager:
-    """Entries expire `ttl` seconds after the last refresh, so that those of a dead node disappear.
+    """Presence in Redis, with entries that expire.
+
+    Entries expire `ttl` seconds after the last refresh, so that those of a dead node disappear.
 
     `field_ttl`: let Redis (7.4 or newer) expire the hash fields. `count_users`: count connections by user, so that
     statistics need not read all entries. `from_replicas`: read from replicas, slightly stale; only with `field_ttl`,

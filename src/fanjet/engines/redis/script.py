@@ -65,8 +65,10 @@ class Script:
         return decode(await shard.execute(command.replace(self._by_hash, self._by_text, 1), key))
 
     def command_prefix(self, keys: tuple[str, ...], arguments: int) -> bytes:
-        """The beginning of a packed command, up to its arguments, for callers that run the script often with the same
-        keys. `arguments` is the number of arguments to follow."""
+        """The beginning of a packed command, up to its arguments.
+
+        For callers that run the script often with the same keys. `arguments` is the number of arguments to follow.
+        """
         return b"*%d\r\n%b%b" % (3 + len(keys) + arguments, self._by_hash, pack_words(len(keys), *keys))
 
 

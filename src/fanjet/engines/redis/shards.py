@@ -56,7 +56,10 @@ class Shards:
             self._reject_standalone_servers(needs_replicas)
 
     def _reject_standalone_servers(self, option: str) -> None:
-        """Only an option that uses replicas is an error here; `replica_client.enabled` alone has no effect (04 §14)."""
+        """Refuse shards without replicas for an option that uses them.
+
+        Only such an option is an error here; `replica_client.enabled` alone has no effect (04 §14).
+        """
         for shard in self._shards:
             if isinstance(shard, StandaloneShard):
                 raise ConfigError(f"{option}: Redis at {shard.target} is neither a cluster nor watched by Sentinels")

@@ -217,7 +217,10 @@ def _sentinel_login_for_url(login: Login, url: SplitResult, query: dict[str, lis
 
 
 def _with_tls(login: Login, query: dict[str, list[str]], name: str, *, always: bool) -> Login:
-    """Use TLS with the system's root certificates if the URL requests it and the configuration has no TLS section."""
+    """Use TLS if the URL requests it and the configuration has no TLS section.
+
+    The certificates are the system's root certificates.
+    """
     if login.tls is None and (always or (name in query and _flag(query, name))):
         return replace(login, tls=client_context(Tls(), "redis"))
     return login

@@ -29,7 +29,9 @@ RETRY_SECONDS: Final = 1.0
 
 
 class CommandConnection:
-    """Commands issued while disconnected wait for one connection attempt and share its outcome. No command is repeated.
+    """A connection for commands, opened on demand and again after a loss.
+
+    Commands issued while disconnected wait for one connection attempt and share its outcome. No command is repeated.
 
     `resolve` returns the address for each attempt; it may raise `EngineUnavailable`. `is_current` checks, once
     connected, whether the address is still right. `on_loss` is called when the connection is lost or an attempt fails.
@@ -82,7 +84,10 @@ class CommandConnection:
         return await asyncio.shield(self._attempt or self._start_attempt())
 
     def reset(self, reason: str) -> None:
-        """Close the connection, because the server is no longer the right one; the next command opens another."""
+        """Close the connection, because the server is no longer the right one.
+
+        The next command opens another.
+        """
         if self._connection is not None:
             log.warn("leaving a Redis server", address=self._connection.address, reason=reason)
             self._connection.close()
@@ -158,6 +163,9 @@ class CommandConnection:
 
 
 def _consume_exception(attempt: asyncio.Task[Connection]) -> None:
-    """Retrieve the exception, so that asyncio does not report it when all waiters were cancelled."""
+    """Retrieve the exception of a task.
+
+    Otherwise asyncio reports it when all waiters were cancelled.
+    """
     if not attempt.cancelled():
         attempt.exception()

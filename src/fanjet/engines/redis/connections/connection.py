@@ -39,7 +39,9 @@ C = TypeVar("C", bound="Connection")
 
 
 class Connection(asyncio.Protocol):
-    """Commands issued in one event loop turn leave in one write; replies come in the order of the commands.
+    """A connection to a Redis server, with pipelined commands.
+
+    Commands issued in one event loop turn leave in one write; replies come in the order of the commands.
 
     An idle connection sends PING, and fails when no reply comes within the timeout. Then, as when the connection
     breaks, `lost` is done and every pending command fails with `ConnectionLost`.
@@ -220,7 +222,10 @@ class Connection(asyncio.Protocol):
                     future.set_result(result)
 
     def _tick(self) -> None:
-        """Count ticks, not seconds: after a pause of this process, data received meanwhile is read first."""
+        """Send a PING on an idle connection, or fail after too long a silence.
+
+        Counts ticks, not seconds: after a pause of this process, data received meanwhile is read first.
+        """
         self._keepalive = self.loop.call_later(KEEPALIVE_SECONDS, self._tick)
         self._silent_ticks += 1
         if self._silent_ticks > self._ticks_allowed:

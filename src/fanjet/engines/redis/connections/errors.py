@@ -11,7 +11,10 @@ class CommandError(EngineUnavailable):
 
     @property
     def code(self) -> str:
-        """The first word of the error, upper-case by convention: `NOSCRIPT`, `MOVED`, or the generic `ERR`."""
+        """The first word of the error, upper-case by convention.
+
+        For example `NOSCRIPT`, `MOVED`, or the generic `ERR`.
+        """
         return str(self).partition(" ")[0]
 
     @property
@@ -24,4 +27,7 @@ class CommandError(EngineUnavailable):
 
 
 class ConnectionLost(EngineUnavailable):
-    """The connection broke or timed out; pending commands may have been executed or not."""
+    """The connection broke or timed out.
+
+    Pending commands may have been executed or not.
+    """

@@ -66,7 +66,10 @@ class BrokerPubSub:
         self._supervisors: list[Supervisor] = []
 
     async def start(self, shards: Iterable[Shard]) -> None:
-        """Start the supervisors; returns after the first connection attempt of each, successful or not."""
+        """Start the supervisors.
+
+        Returns after the first connection attempt of each, successful or not.
+        """
         for shard in shards:
             self._add(shard)
         await asyncio.gather(*(supervisor.start() for supervisor in self._supervisors))

@@ -79,8 +79,10 @@ class PubSubConnection(Connection):
         await asyncio.shield(self.request(list(group.permanent), group, subscribe=True, registry={}).future)
 
     async def resubscribe(self, group: SubscriptionGroup) -> None:
-        """Subscribe all names of a group again, some thousands at a time, except those unsubscribed meanwhile. Raises
-        `CommandError`, `ConnectionLost`."""
+        """Subscribe all names of a group again.
+
+        Some thousands at a time, except those unsubscribed meanwhile. Raises `CommandError`, `ConnectionLost`.
+        """
         names = list(group.names)
         window = MAX_NAMES_PER_COMMAND * COMMANDS_AT_ONCE
         for start in range(0, len(names), window):
@@ -110,10 +112,13 @@ class PubSubConnection(Connection):
         subscribe: bool,
         registry: dict[bytes, None] | None = None,
     ) -> Batch:
-        """Subscribe or unsubscribe names, by a command that more names may join until this event loop turn ends.
+        """Subscribe or unsubscribe names.
+
+        More names may join the command until this event loop turn ends.
 
         The future of the batch is done when Redis has confirmed all names. Raises `ConnectionLost`; the future may also
-        raise `CommandError`."""
+        raise `CommandError`.
+        """
         if self._send_error:
             raise ConnectionLost(self._send_error)
         kind = self._subscribed if subscribe else self._unsubscribed
@@ -177,8 +182,10 @@ class PubSubConnection(Connection):
         self.data_received(b"")
 
     def _handle_confirmations(self, reply: Any) -> Any:
-        """Process the confirmations of a command, which come in the order of its names and mostly in a row. Returns the
-        first reply of another kind."""
+        """Process the confirmations of a command.
+
+        They come in the order of its names and mostly in a row. Returns the first reply of another kind.
+        """
         gets = self._reader.gets
         batch = self._expected[0] if self._expected else None
         if batch is None or reply[0] != batch.kind or reply[1] != batch.names[batch.confirmed]:
@@ -205,7 +212,10 @@ class PubSubConnection(Connection):
             batch.future.set_result(None)
 
     def _handle_unsolicited_unsubscribe(self, kind: bytes, name: bytes) -> None:
-        """Handle the end of a subscription that nobody requested: the node has given the slot away."""
+        """Handle the end of a subscription that was not requested.
+
+        The node has given the slot away.
+        """
         if kind != b"sunsubscribe":
             self._fail(f"unexpected confirmation from Redis: {name!r}")
         elif name in self._groups:
@@ -223,7 +233,10 @@ class PubSubConnection(Connection):
             batch.fail(reply)
 
     def _is_stale_refusal(self, reply: CommandError) -> bool:
-        """Whether this answers an UNSUBSCRIBE of names whose subscriptions Redis had already ended by itself."""
+        """Whether this answers an UNSUBSCRIBE of names already unsubscribed.
+
+        Redis had already ended their subscriptions by itself.
+        """
         return reply.code == "MOVED" and int(str(reply).split()[1]) != slot_of(self._expected[0].names[0])
 
     def _ping(self) -> None:

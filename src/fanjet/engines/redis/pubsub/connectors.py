@@ -26,7 +26,10 @@ SUSPECT_SECONDS: Final = 600.0
 
 
 class SuspectServers:
-    """Servers that delivered nothing although messages were published; avoided for `SUSPECT_SECONDS`."""
+    """Servers that delivered nothing although messages were published.
+
+    They are avoided for `SUSPECT_SECONDS`.
+    """
 
     def __init__(self) -> None:
         self._until: dict[Address, float] = {}
@@ -42,7 +45,10 @@ class SuspectServers:
 
 
 class PrimaryConnector:
-    """Connects to a primary; if there are several, to another one each time, because the last may be unhealthy."""
+    """Connects to a primary.
+
+    If there are several, to another one each time, because the last may be unhealthy.
+    """
 
     def __init__(self, provider: EndpointProvider) -> None:
         self.target = provider.target
@@ -66,7 +72,9 @@ class PrimaryConnector:
 
 
 class ReplicaConnector:
-    """Connects to a replica, to relieve the primary; falls back to a primary while no replica is available.
+    """Connects to a replica, to relieve the primary.
+
+    Falls back to a primary while no replica is available.
 
     Leaves a server that is no longer a replica, and a primary once a replica is available again, but only after the new
     connection is open. Probes are published on the primary and arrive through the replica.
@@ -129,7 +137,10 @@ class ReplicaConnector:
             self._moving = asyncio.get_running_loop().create_task(self._move())
 
     async def _move(self) -> None:
-        """Open a connection to a preferred server, if there is one, and have the current one closed."""
+        """Open a connection to a preferred server, if there is one.
+
+        Then have the current connection closed.
+        """
         try:
             endpoints = self._provider.endpoints
             connection = await self._open_at_replica(endpoints)
@@ -147,7 +158,10 @@ class ReplicaConnector:
 
 
 async def open_at_replica(addresses: Sequence[Address], login: Login) -> PubSubConnection | None:
-    """A connection to the first replica that answers and is in sync with its primary; None if there is none."""
+    """A connection to the first replica that answers and is in sync.
+
+    That is, in sync with its primary. None if there is no such replica.
+    """
     loop = asyncio.get_running_loop()
     waiting = {loop.create_task(_open_if_replica(each, login)) for each in random.sample(addresses, len(addresses))}
     opened: list[PubSubConnection] = []
@@ -168,8 +182,11 @@ async def open_at_replica(addresses: Sequence[Address], login: Login) -> PubSubC
 
 
 async def _open_if_replica(address: Address, login: Login) -> PubSubConnection:
-    """Raises `EngineUnavailable` when the server cannot be reached or is not a replica connected to its primary. Where
-    the ACL denies ROLE, the check is skipped."""
+    """Open a connection to a server that has to be a replica.
+
+    Raises `EngineUnavailable` when the server cannot be reached or is not a replica connected to its primary. Where the
+    ACL denies ROLE, the check is skipped.
+    """
     connection = await connect(address, login, PubSubConnection)
     try:
         kind, *rest = await connection.execute(("ROLE",))

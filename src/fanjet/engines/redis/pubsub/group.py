@@ -28,10 +28,13 @@ class SharedFuture(asyncio.Future[None]):
 
 
 class Batch(Struct, eq=False, gc=False):
-    """One SUBSCRIBE or UNSUBSCRIBE command for several names, with one future for all callers.
+    """One SUBSCRIBE or UNSUBSCRIBE command for several names.
+
+    All callers share one future.
 
     Redis confirms each name separately: `kind` is the type of the confirmations, `confirmed` their number so far.
-    Confirmed names are added to, or removed from, `registry`."""
+    Confirmed names are added to, or removed from, `registry`.
+    """
 
     subscribes: bool
     kind: bytes
@@ -51,7 +54,10 @@ class GroupConnection(Protocol):
     """A connection that carries the subscriptions of groups: see `PubSubConnection`."""
 
     def request(self, names: list[bytes], group: SubscriptionGroup, *, subscribe: bool) -> Batch:
-        """Subscribe or unsubscribe names, by a command that more names may join until this event loop turn ends."""
+        """Subscribe or unsubscribe names.
+
+        More names may join the command until this event loop turn ends.
+        """
 
     def detach(self, group: SubscriptionGroup) -> None:
         """Release a group that another connection takes over."""
@@ -96,8 +102,11 @@ class SubscriptionGroup:
         return batch.future
 
     def unsubscribe(self, name: bytes) -> Awaitable[None]:
-        """Unsubscribe; done when Redis has confirmed it, or immediately while disconnected. Raises `EngineUnavailable`,
-        here or when awaited."""
+        """Unsubscribe.
+
+        Done when Redis has confirmed it, or immediately while disconnected. Raises `EngineUnavailable`, here or when
+        awaited.
+        """
         self.names.pop(name, None)
         batch = self.unsent
         if batch is not None and not batch.subscribes and len(batch.names) < MAX_NAMES_PER_COMMAND:

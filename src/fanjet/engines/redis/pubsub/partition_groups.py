@@ -30,8 +30,9 @@ log = get_logger(__name__)
 
 
 class PartitionGroups:
-    """Assigns each subscription group to the supervisor of the server that has its partition, and reassigns it when the
-    partition moves.
+    """Assigns each subscription group to the supervisor of a server.
+
+    The server is the one that has the group's partition; the group is reassigned when the partition moves.
 
     The topology is refreshed when a server ends subscriptions, when a connection is lost, and periodically. Groups
     whose partitions have not moved stay subscribed. `from_replicas`: subscribe on one replica of each primary, if there
@@ -47,7 +48,10 @@ class PartitionGroups:
         *,
         from_replicas: bool,
     ) -> None:
-        """`make_supervisor` gets a connector and a callback for groups that moved; its result has no groups yet."""
+        """`make_supervisor` gets a connector and a callback for groups that moved.
+
+        Its result has no groups yet.
+        """
         self._shard = shard
         self._purpose = purpose
         self._groups = groups
@@ -63,7 +67,10 @@ class PartitionGroups:
         self._running: asyncio.Task[NoReturn] | None = None
 
     async def start(self) -> None:
-        """Start; returns after the first connection attempt to every server, successful or not."""
+        """Start the supervisors.
+
+        Returns after the first connection attempt to every server, successful or not.
+        """
         self._shard.watch_endpoints(self._topology_changed.set)
         await self._assign_groups()
         await asyncio.gather(*(supervisor.wait_first_attempt() for supervisor in self._supervisors.values()))
@@ -101,7 +108,10 @@ class PartitionGroups:
                 log.exception("cannot assign partitions to PUB/SUB connections", shard=self._shard.target)
 
     async def _assign_groups(self) -> None:
-        """Assign every group to the server of its partition; refresh the topology if some partition has none."""
+        """Assign every group to the server of its partition.
+
+        The topology is refreshed if some partition has no server.
+        """
         by_primary: dict[Address, list[SubscriptionGroup]] = {}
         for group in self._groups:
             for primary in self._shard.endpoints_of(group.probe).primaries:

@@ -16,8 +16,11 @@ _TABLE: Final = Path(__file__).with_name("partition_tags.txt")
 
 
 def partition_tags(count: int, *, precomputed: bool) -> tuple[str, ...]:
-    """Hash tags of `count` partitions: their numbers or, if `precomputed`, words whose slots are spread evenly over a
-    cluster of any size. Raises `KeyError` for a count without precomputed tags."""
+    """Hash tags of `count` partitions.
+
+    Their numbers or, if `precomputed`, words whose slots are spread evenly over a cluster of any size. Raises
+    `KeyError` for a count without precomputed tags.
+    """
     if not count:
         return ()
     return precomputed_tags()[count] if precomputed else tuple(map(str, range(count)))

@@ -31,7 +31,10 @@ PROBE: Final = b"probe"
 
 
 class Connector(Protocol):
-    """Opens PUB/SUB connections to a shard, a partition, or a server with several partitions."""
+    """Opens PUB/SUB connections.
+
+    To a shard, a partition, or a server with several partitions.
+    """
 
     @property
     def target(self) -> Target:
@@ -44,7 +47,10 @@ class Connector(Protocol):
         """Open a connection to the right server at this time. Raises `EngineUnavailable`."""
 
     def watch(self, on_address_changed: Callable[[str], None]) -> None:
-        """Call `on_address_changed`, with the reason, when the connection has to move to another server."""
+        """Call `on_address_changed` when the connection has to move.
+
+        It has to move to another server; the argument is the reason.
+        """
 
     def mark_suspect(self, address: Address) -> None:
         """A connection to this address did not deliver a published message."""
@@ -259,8 +265,10 @@ class ConnectionSupervisor:
             raise
 
     async def _watch(self, connection: PubSubConnection) -> NoReturn:
-        """Wait until the connection is lost or does not deliver a probe; begins with a probe. Raises
-        `EngineUnavailable`."""
+        """Wait until the connection is lost or does not deliver a probe.
+
+        Begins with a probe. Raises `EngineUnavailable`.
+        """
         interval, time = self._probe_seconds, asyncio.get_running_loop().time
         while True:
             received_at = connection.received_at

@@ -63,9 +63,12 @@ class _Node(CommandConnection):
 
 
 class ClusterShard:
-    """Refreshes the topology at start, after a redirection, when a node is lost, and periodically where it is watched.
+    """A Redis Cluster as a shard.
 
-    Follows redirections. A command that fails because its slot is migrating is retried for a while."""
+    The topology is refreshed at start, after a redirection, when a node is lost, and periodically where it is watched.
+
+    Follows redirections. A command that fails because its slot is migrating is retried for a while.
+    """
 
     is_cluster = True
 
@@ -168,7 +171,10 @@ class ClusterShard:
             await asyncio.shield(self._refreshing)
 
     def schedule_refresh(self) -> None:
-        """Start a refresh of the topology, unless one is running; delayed if the last one was a moment ago."""
+        """Start a refresh of the topology, unless one is running.
+
+        It is delayed if the last one was a moment ago.
+        """
         if self._refreshing is None and not self._closed:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh_topology())
 
@@ -224,7 +230,10 @@ class ClusterShard:
             on_updated()
 
     async def _refresh(self) -> None:
-        """Get the topology from the first node that answers: known nodes first, lost ones last among these."""
+        """Get the topology from the first node that answers.
+
+        Known nodes come first, lost ones last among these.
+        """
         known = random.sample(self.endpoints.primaries, len(self.endpoints.primaries))
         known.sort(key=lambda address: self._node(address).is_lost)
         errors = []
@@ -245,7 +254,10 @@ class ClusterShard:
             await connection.wait_closed()
 
     def _apply_topology(self, queried: Address, ranges: list[Any]) -> None:
-        """Apply the reply to `CLUSTER SLOTS`: the primary and the replicas of each slot range."""
+        """Apply the reply to `CLUSTER SLOTS`.
+
+        It has the primary and the replicas of each slot range.
+        """
         owners: list[_Node | None] = [None] * SLOTS
         replicas: dict[Address, tuple[Address, ...]] = {}
         for first, last, primary, *secondaries in ranges:
@@ -266,11 +278,17 @@ class ClusterShard:
 
 
 def _address_of(node: list[Any], queried: Address) -> Address:
-    """The address of a node in the topology; an omitted host means that of the queried node."""
+    """The address of a node in the topology.
+
+    An omitted host means that of the queried node.
+    """
     return Address((node[0] or b"").decode() or queried.host, node[1])
 
 
 def _address_in(redirection: str, queried: Address) -> Address:
-    """The address in `MOVED 3999 host:port`; an omitted host means that of the queried node."""
+    """The address in `MOVED 3999 host:port`.
+
+    An omitted host means that of the queried node.
+    """
     host, _, port = redirection.rpartition(" ")[2].rpartition(":")
     return Address(host or queried.host, int(port))

@@ -45,7 +45,13 @@ class EndpointProvider(Protocol):
         """Discover the endpoints again. Raises `EngineUnavailable`."""
 
     def watch_primary(self, on_changed: Callable[[str], None]) -> None:
-        """Call `on_changed`, with the reason, when connections to the primary have to move to another server."""
+        """Call `on_changed` when connections to the primary have to move.
+
+        They have to move to another server; the argument is the reason.
+        """
 
     def watch_endpoints(self, on_updated: Callable[[], None]) -> None:
-        """Call `on_updated` after every discovery of the endpoints; they are then also polled."""
+        """Call `on_updated` after every discovery of the endpoints.
+
+        The endpoints are then also polled.
+        """

@@ -31,8 +31,11 @@ _DOWN_FLAGS: Final = frozenset((b"s_down", b"o_down", b"disconnected"))
 
 
 class SentinelShard:
-    """Follows failovers: by announcements of a Sentinel, by periodic queries, and when a server refuses to write. Knows
-    the replicas that Sentinels report as healthy, if replicas may be used."""
+    """A shard managed by Sentinels, which follows failovers.
+
+    It notices them by announcements of a Sentinel, by periodic queries, and when a server refuses to write. It knows
+    the replicas that Sentinels report as healthy, if replicas may be used.
+    """
 
     is_cluster = False
 
@@ -178,7 +181,10 @@ class SentinelShard:
         return Endpoints((primary,), tuple(each for each in map(_replica_in, reply) if each not in (None, primary)))
 
     async def _receive_announcements(self) -> None:
-        """Receive the announcements of one Sentinel, and of the next one when its connection is lost."""
+        """Receive the announcements of one Sentinel.
+
+        When its connection is lost, of the next one.
+        """
 
         def on_announcement(_name: bytes, _payload: bytes) -> None:
             self._schedule_query()

@@ -43,12 +43,16 @@ class Shard(EndpointProvider, Protocol):
         """
 
     def publish(self, command: Command, key: bytes | str, decode: Decode | None = None) -> Awaitable[Any]:
-        """Execute a PUBLISH, which the primaries of a cluster broadcast: while the primary that has the key is lost, it
-        is sent to another one."""
+        """Execute a PUBLISH, which the primaries of a cluster broadcast.
+
+        While the primary that has the key is lost, it is sent to another one.
+        """
 
     def read(self, command: Command, key: bytes | str) -> Awaitable[Any]:
-        """Execute a command that writes nothing on a replica that has the key, or on the primary where no replica
-        is available. Raises `EngineUnavailable` when awaited."""
+        """Execute a command that writes nothing on a replica that has the key.
+
+        It is executed on the primary where no replica is available. Raises `EngineUnavailable` when awaited.
+        """
 
     @property
     def is_lost(self) -> bool:
