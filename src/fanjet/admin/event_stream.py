@@ -21,17 +21,25 @@ _HEADERS: Final = ((b"Cache-Control", b"no-store"), (b"X-Accel-Buffering", b"no"
 
 
 def event_line(kind: str, content: Any, **fields: object) -> bytes:
-    """Encode an event: its `type`, the time in Unix milliseconds, further fields, and its content under the name of its
-    type."""
+    """Encode an event as one line.
+
+    It has its `type`, the time in Unix milliseconds, further fields, and its content under the name of its type.
+    """
     event = {"type": kind, "time": int(time.time() * 1000), **fields, kind: content}
     return msgspec.json.encode(event).replace(b"\n", b"") + b"\n"
 
 
 class EventStream:
-    """Writes events without ever waiting for the reader: events for a slow reader are dropped and counted."""
+    """Writes events without ever waiting for the reader.
+
+    Events for a slow reader are dropped and counted.
+    """
 
     def __init__(self, exchange: Exchange, *, is_shutting_down: Callable[[], bool]) -> None:
-        """The stream ends when `is_shutting_down` returns True; it is polled on every tick."""
+        """Create a stream that ends when `is_shutting_down` returns True.
+
+        The function is polled on every tick.
+        """
         self._framing = exchange.body_framing
         self._stream: ResponseStream | None = exchange.stream(200, self, NDJSON, _HEADERS)
         self._is_shutting_down = is_shutting_down

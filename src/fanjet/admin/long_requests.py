@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def run_handler(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that answers the exchange; it completes before this returns if it does not have to wait. An
-    exception before its first wait propagates to the caller, a later one is answered here."""
+    """Run a coroutine that answers the exchange.
+
+    It completes before this returns if it does not have to wait. An exception before its first wait propagates to the
+    caller, a later one is answered here.
+    """
     suspended = start(work)
     if suspended is not None:
         suspended.go_on(lambda _, error: _ended(exchange, error))

@@ -27,7 +27,10 @@ _TIMEOUT_SECONDS: Final = 60.0
 
 
 class WebProxy:
-    """Forwards requests to another server and responds with its responses; 502 when it cannot be reached."""
+    """Forwards requests to another server and responds with its responses.
+
+    Responds 502 when the server cannot be reached.
+    """
 
     def __init__(self, address: str) -> None:
         """Raises `ValueError` for an invalid URL."""

@@ -9,4 +9,7 @@ class BenchError(Exception):
 
 
 class NotAvailable(BenchError):  # noqa: N818 no failure
-    """The server or this installation lacks a feature that the scenario needs; not a failure."""
+    """The server or this installation lacks a feature that the scenario needs.
+
+    This is not a failure.
+    """

@@ -15,7 +15,10 @@ _CELL: Final = 100
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return a table of all figures: per server, ratio of server to peer, multiple of the kernel's `send()`."""
+    """Return a table of all figures.
+
+    It shows the figures per server, the ratio of server to peer, and the multiple of the kernel's `send()`.
+    """
     compared = any(len(result.outcomes) > 1 for result in results)
     head = ["scenario", "figure", SIDES[0], *((SIDES[1], "ratio") if compared else ()), "× send()"]
     send = _send_cost(results)
@@ -74,7 +77,10 @@ def _rows(result: Result, send: float, compared: bool) -> Iterator[list[str]]:
 
 
 def _shortened(error: str) -> str:
-    """Return the first and last line for a table cell; in a traceback these are the informative ones."""
+    """Return the first and last line for a table cell.
+
+    In a traceback these are the informative ones.
+    """
     lines = error.splitlines()
     text = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
     return text[:_CELL].replace("|", "/")

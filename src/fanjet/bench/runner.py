@@ -35,7 +35,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """The result of a scenario on one server: the figures of every round, or the reason why there are none."""
+    """The result of a scenario on one server.
+
+    It has the figures of every round, or the reason why there are none.
+    """
 
     rounds: list[list[Figure]] = field(default_factory=list)
     error: str = ""
@@ -58,7 +61,10 @@ class Result:
 
 
 async def run_plan(plan: Plan, progress: Callable[[str], None]) -> list[Result]:
-    """Run the kernel baseline, then every scenario, alternating between servers; report steps to `progress`."""
+    """Run the kernel baseline, then every scenario.
+
+    The runs alternate between servers; steps are reported to `progress`.
+    """
     _raise_file_limit()
     available = frozenset(os.sched_getaffinity(0))
     server_cpus, own_cpus = _split(available) if plan.pin else (available, available)
@@ -87,7 +93,10 @@ def _split(available: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
 async def _run_scenario(
     scenario: Scenario, servers: Sequence[Server], plan: Plan, cpus: frozenset[int], progress: Callable[[str], None]
 ) -> Result:
-    """Alternate between the servers, so that a temporary disturbance of the machine affects both."""
+    """Run a scenario, alternating between the servers.
+
+    A temporary disturbance of the machine thus affects both.
+    """
     outcomes = [Outcome() for _ in servers]
     for number in range(plan.rounds):
         for side, server, outcome in zip(SIDES, servers, outcomes, strict=False):

@@ -21,7 +21,10 @@ PATCHED: Final = "patched"
 
 
 def backend_port(port: int) -> int:
-    """Return the backend's port for a server on `port`: below the ephemeral port range."""
+    """Return the backend's port for a server on `port`.
+
+    The backend's port is below the ephemeral port range.
+    """
     return _port_beside(port, 0)
 
 
@@ -40,7 +43,10 @@ def _port_beside(port: int, distance: int) -> int:
 
 
 def encrypted_settings(port: int, certificate_pair: CertificatePair) -> Settings:
-    """Return `server_settings` with TLS on the port, and with HTTP/3 if this installation supports it."""
+    """Return `server_settings` with TLS on the port.
+
+    HTTP/3 is included if this installation supports it.
+    """
     plain = server_settings(port)
     http3 = {"enabled": find_spec("aioquic") is not None}
     tls = {"enabled": True, "cert_pem": certificate_pair.certificate, "key_pem": certificate_pair.key}

@@ -39,7 +39,10 @@ class ListenAddress:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it; a host name other than `localhost` counts as reachable."""
+        """Whether only this machine can reach the address.
+
+        A host name other than `localhost` counts as reachable.
+        """
         try:
             return ip_address(self.address).is_loopback
         except ValueError:

@@ -41,7 +41,10 @@ class Format(NamedTuple):
 
 
 def prometheus_endpoint(read: Callable[[], Coroutine[Any, Any, Iterable[Metric]]]) -> Endpoint:
-    """An endpoint that responds with the metrics from `read`, which may wait for other processes."""
+    """An endpoint that responds with the metrics from `read`.
+
+    `read` may wait for other processes.
+    """
 
     async def answer(exchange: Exchange) -> None:
         headers = exchange.request.headers
@@ -64,7 +67,10 @@ def prometheus_endpoint(read: Callable[[], Coroutine[Any, Any, Iterable[Metric]]
 
 
 def format_for(header: bytes) -> Format:
-    """The client's preferred format from its `Accept` header; text if it accepts no known format."""
+    """The client's preferred format from its `Accept` header.
+
+    It is text if the client accepts no known format.
+    """
     for media_type, parameters in _by_preference(header):
         escaping = parameters.get(b"escaping", b"")
         tail = b"; escaping=" + (escaping if escaping in _ESCAPINGS else b"underscores")

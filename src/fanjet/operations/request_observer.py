@@ -22,7 +22,10 @@ log = get_logger(__name__)
 
 
 def with_observers(pattern: str, endpoint: Endpoint, observers: Iterable[Observer]) -> Endpoint:
-    """Wrap the endpoint so that observers are called after each response; without observers return it unchanged."""
+    """Wrap the endpoint so that observers are called after each response.
+
+    Without observers it is returned unchanged.
+    """
     callbacks = tuple(observers)
     if not callbacks:
         return endpoint

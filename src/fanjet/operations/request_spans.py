@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def with_span(pattern: str, endpoint: Endpoint, traces: Traces) -> Endpoint:
-    """Wrap the endpoint so that each request is a span, from before the key check until the response."""
+    """Wrap the endpoint so that each request is a span.
+
+    The span lasts from before the key check until the response.
+    """
 
     def traced_endpoint(exchange: Exchange) -> None:
         request = exchange.request

@@ -45,7 +45,10 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(LineFormatter):
-    """One JSON object per line: level, the event's fields, time (RFC 3339, local, seconds), message."""
+    """Formats a record as one JSON object per line.
+
+    The order is level, the event's fields, time (RFC 3339, local, seconds), message.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end."""
@@ -59,7 +62,10 @@ class JsonFormatter(LineFormatter):
 
 
 class ConsoleFormatter(LineFormatter):
-    """Time, level, message, then the fields by name, `error` first; a traceback follows on separate lines."""
+    """Formats a record as time, level, message, then the fields by name.
+
+    The field `error` is first; a traceback follows on separate lines.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end."""

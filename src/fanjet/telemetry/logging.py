@@ -136,7 +136,10 @@ class LogOutput:
 
 
 def log_to_stderr() -> None:
-    """Log JSON lines of every level to standard error: the state before the configuration is loaded."""
+    """Log JSON lines of every level to standard error.
+
+    This is the state before the configuration is loaded.
+    """
     root = logging.getLogger()
     root.handlers = [_stream_handler(sys.stderr, JsonFormatter())]
     root.setLevel(TRACE)

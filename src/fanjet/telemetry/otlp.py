@@ -32,7 +32,10 @@ DETECTION_SECONDS: Final = 5
 
 
 class ExportError(Exception):
-    """The environment configures an export that is not possible; the text gives the reason."""
+    """The environment configures an export that is not possible.
+
+    The text gives the reason.
+    """
 
 
 class Exporters(Struct, frozen=True):

@@ -44,14 +44,20 @@ class Traces:
 
     @contextmanager
     def current(self, span: Span) -> Iterator[None]:
-        """Make this span the parent of spans and tasks started in the block; it does not end with the block."""
+        """Make this span the parent of spans and tasks started in the block.
+
+        It does not end with the block.
+        """
         with self._trace.use_span(span, end_on_exit=False):
             yield
 
     @contextmanager
     def call(self, name: str, carrier: Mapping[str, str], attributes: Mapping[str, str]) -> Iterator[dict[str, str]]:
-        """Run the block in the client span of an outgoing call, a child of the request whose headers are in `carrier`.
-        Yields the headers that the call must carry. An exception sets the span's status to error."""
+        """Run the block in the client span of an outgoing call.
+
+        The span is a child of the request whose headers are in `carrier`. Yields the headers that the call must carry.
+        An exception sets the span's status to error.
+        """
         span = self._tracer.start_span(
             name,
             context=self._propagator.extract(carrier),

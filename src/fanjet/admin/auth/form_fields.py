@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def form_value(request: Request, name: str) -> bytes:
-    """The first value of a field in the body (URL-encoded or multipart), or else in the query; empty when missing. An
-    unreadable body, for example one that is too large, counts as empty."""
+    """The first value of a field in the body, or else in the query.
+
+    The body is URL-encoded or multipart. The value is empty when missing. An unreadable body, for example one that is
+    too large, counts as empty.
+    """
     try:
         body = request.body
     except UnreadableBody:

@@ -27,7 +27,10 @@ def issue(secret: str, now: float) -> str:
 
 
 def is_valid(secret: str, token: bytes, now: float) -> bool:
-    """Whether `token` was issued with `secret`, at most 30 days before `now` (Unix seconds)."""
+    """Whether `token` was issued with `secret` and has not expired.
+
+    It must have been issued at most 30 days before `now` (Unix seconds).
+    """
     if not secret or len(token) > MAX_LENGTH:
         return False
     try:

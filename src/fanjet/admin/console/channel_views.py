@@ -33,8 +33,10 @@ class ChannelViews:
         self._node = node
 
     async def list_page(self, params: Parameters) -> dict[str, Any]:
-        """A page of the active channels that match `q` (a substring or a glob), sorted by subscribers or by name:
-        `limit` rows after `offset`."""
+        """A page of the active channels that match `q`, a substring or a glob.
+
+        They are sorted by subscribers or by name: `limit` rows after `offset`.
+        """
         name_matches = _name_filter(params.text("q"))
         matching = [(name, count) for name, count in (await self._node.channels("")).items() if name_matches(name)]
         offset = params.number("offset", at_most=MAX_OFFSET)

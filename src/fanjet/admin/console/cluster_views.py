@@ -24,8 +24,11 @@ class ClusterViews:
         self._surveys = surveys
 
     async def connections(self, params: Parameters) -> dict[str, Any]:
-        """A page of the connections that match all filters, grouped by node, newest first: `limit` rows after `offset`,
-        of all nodes or of the node with the ID `node`."""
+        """A page of the connections that match all filters, on all nodes.
+
+        With `node`, only the node with this ID is included. Rows are grouped by node, newest first: `limit` rows after
+        `offset`.
+        """
         offset, limit = params.number("offset"), params.number("limit", 50, at_most=MAX_PAGE)
         first = params.with_changes(offset=0, limit=0 if offset else limit)
         results = await self._surveys.survey(CONNECTIONS, first, to=params.text("node"))
@@ -67,7 +70,10 @@ class ClusterViews:
         raise RequestError(404, "There is no such connection." + _unanswered_note(results))
 
     async def diagnosis(self, params: Parameters) -> dict[str, Any]:
-        """Delivery diagnosis for the connection `client`, or the connections of `user`, on any node."""
+        """Delivery diagnosis for connections on any node.
+
+        It is about the connection `client`, or the connections of `user`.
+        """
         results = await self._surveys.survey(DIAGNOSIS, params)
         connections = [
             row | {"node": answer.node} for answer in results.answered for row in answer.result["connections"]
@@ -82,7 +88,10 @@ class ClusterViews:
         return {"connections": connections, "steps": steps, "verdict": verdict, "silent": results.unanswered}
 
     async def process_stats(self, params: Parameters) -> dict[str, Any]:
-        """Process statistics of the nodes by node ID, and the samples of one node in order."""
+        """Process statistics of the nodes by node ID.
+
+        The samples of one node are included, in order.
+        """
         results = await self._surveys.survey(PROCESS_STATS, params)
         samples = [sample for answer in results.answered for sample in answer.result.pop("samples")]
         return {

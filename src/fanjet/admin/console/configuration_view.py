@@ -40,7 +40,10 @@ def configuration_view(loaded: Loaded, environment: Mapping[str, str]) -> dict[s
 
 
 class _Origins:
-    """Finds the source of a value: of all sources that set it, the one with the highest precedence."""
+    """Finds the source of a value.
+
+    Of all sources that set it, this is the one with the highest precedence.
+    """
 
     def __init__(self, loaded: Loaded, environment: Mapping[str, str]) -> None:
         self._flags = set(loaded.flags)

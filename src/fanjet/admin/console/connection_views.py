@@ -36,8 +36,10 @@ class ConnectionViews:
         self._now = now
 
     async def list_page(self, params: Parameters) -> dict[str, Any]:
-        """A page of the connections that match all filters, newest first: `limit` rows after `offset`, and the total
-        number of matches."""
+        """A page of the connections that match all filters, newest first.
+
+        It has `limit` rows after `offset`, and the total number of matches.
+        """
         predicates = _predicates(params)
         offset = params.number("offset")
         limit = params.number("limit", 50, at_most=MAX_PAGE)
@@ -110,8 +112,10 @@ class ConnectionViews:
         }
 
     def delivery_state(self, subscription: Subscription) -> str:
-        """The delivery state of a subscription: `subscribing`, `live` or `apart` (its position differs from the
-        channel's)."""
+        """The delivery state of a subscription: `subscribing`, `live` or `apart`.
+
+        `apart` means that its position differs from the channel's.
+        """
         if not subscription.in_hub:
             return "live" if subscription.active else "subscribing"
         if subscription.buffer is not None:

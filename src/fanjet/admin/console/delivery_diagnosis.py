@@ -44,9 +44,11 @@ class DeliveryDiagnosis:
         self._connections = connections
 
     async def diagnose(self, params: Parameters) -> dict[str, Any]:
-        """Diagnose deliveries of `channel` to the connection `client`, or to all connections of `user`, on this node.
-        `offset` selects one publication in the history: `steps` at the top level are about it, `verdict` is about the
-        whole request."""
+        """Diagnose deliveries of `channel` to connections on this node.
+
+        These are the connection `client`, or all connections of `user`. `offset` selects one publication in the
+        history: `steps` at the top level are about it, `verdict` is about the whole request.
+        """
         channel, offset = params.required("channel"), params.number("offset")
         sessions = self._sessions(params)
         resolved = self._resolve(channel)
@@ -76,7 +78,10 @@ class DeliveryDiagnosis:
     async def _publication(
         self, resolved: Resolved, channel: str, offset: int
     ) -> tuple[Publication | None, list[Step]]:
-        """The publication at `offset` if the history still has it, and the step that says so."""
+        """The publication at `offset`, and the step that reports it.
+
+        The publication is None if the history no longer has it.
+        """
         if not offset:
             return None, []
         question = "Is the publication in the history?"

@@ -27,8 +27,10 @@ class DevTokens:
         self._clients = clients
 
     async def issue(self, params: Parameters) -> dict[str, Any]:
-        """A connection token for `user`, or with `channel` a subscription token, valid for `ttl` seconds. `claims` is a
-        JSON object of further claims."""
+        """A connection token for `user`, or with `channel` a subscription token.
+
+        It is valid for `ttl` seconds. `claims` is a JSON object of further claims.
+        """
         channel = params.text("channel")
         settings = subscription_settings(self._client) if channel else self._client.token
         if not settings.hmac_secret_key:

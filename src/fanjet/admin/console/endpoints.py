@@ -71,7 +71,10 @@ class ConsoleEndpoints:
         return {"trace": self._tracing}
 
     def post_endpoints(self) -> dict[str, Endpoint]:
-        """Endpoints for `POST`, whose parameters must not appear in access logs, by path below `admin/`."""
+        """Endpoints for `POST`, by path below `admin/`.
+
+        Their parameters must not appear in access logs.
+        """
         if self._tokens is None:
             return {}
         return {
@@ -102,8 +105,10 @@ class ConsoleEndpoints:
         return len(self._node.connections), hub.subscription_count, sum(1 for _ in hub.active_channels())
 
     async def _overview(self, params: Parameters) -> dict[str, Any]:
-        """The nodes, their process statistics, and the samples of `node` (default: this node) after `since` (Unix
-        milliseconds)."""
+        """The nodes, their process statistics, and the samples of one node.
+
+        The samples are those of `node` (default: this node) after `since` (Unix milliseconds).
+        """
         shown = params.text("node") or self._node.uid
         return {
             "node": self._node.uid,

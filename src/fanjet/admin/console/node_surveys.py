@@ -28,8 +28,10 @@ class NodeAnswer(msgspec.Struct, frozen=True):
 
 
 class SurveyResult(msgspec.Struct, frozen=True):
-    """The answers, ordered by node name so that every node shows the same order, and the names of the nodes without an
-    answer."""
+    """The answers, and the names of the nodes without an answer.
+
+    The answers are ordered by node name so that every node shows the same order.
+    """
 
     answered: list[NodeAnswer]
     unanswered: list[str]

@@ -123,7 +123,10 @@ class ProcessStats:
 
 
 def resident_memory() -> int:
-    """Resident set size in bytes; the peak where the system does not report the current size."""
+    """Resident set size in bytes.
+
+    It is the peak where the system does not report the current size.
+    """
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * _PAGE

@@ -55,7 +55,10 @@ def trace_client(node: Node, client: str, taps: SessionTaps, events: EventSink) 
 
 
 def trace_user(node: Node, user: str, taps: SessionTaps, events: EventSink) -> None:
-    """Trace all connections of a user on this node; later ones from at most half a second after they connect."""
+    """Trace all connections of a user on this node.
+
+    Later connections are traced from at most half a second after they connect.
+    """
     _Tracer(lambda: cast("list[Session]", node.connections.select(ConnectionFilter(user))), taps, events).start()
 
 
@@ -144,8 +147,10 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 
 def _parse_message(message: bytes) -> tuple[int, msgspec.Raw]:
-    """The ID of the command that a message replies to, or its push; 0 and empty for messages of unidirectional
-    clients."""
+    """The ID of the command that a message replies to, or its push.
+
+    They are 0 and empty for messages of unidirectional clients.
+    """
     try:
         parsed = _decode(message)
     except (msgspec.DecodeError, msgspec.ValidationError):

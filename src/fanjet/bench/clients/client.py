@@ -30,7 +30,10 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT: a storm of connection
 
 
 class Client(asyncio.Protocol):
-    """A connection that parses all messages, for the set-up; cheaper protocols then take over its transport."""
+    """A connection that parses all messages, for the set-up of a scenario.
+
+    Cheaper protocols then take over its transport.
+    """
 
     __slots__ = (
         "_close_code",
@@ -52,7 +55,10 @@ class Client(asyncio.Protocol):
     """and the sink it is written to."""
 
     def __init__(self, hello: list[Reply], transport_spec: TransportSpec = WEBSOCKET) -> None:
-        """`hello`: the commands, numbered from 1, sent in one frame as soon as the connection is open."""
+        """Create a client that sends the commands `hello` when its connection is open.
+
+        The commands are numbered from 1 and sent in one frame.
+        """
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.replies: dict[int, Reply] = {}
@@ -138,7 +144,10 @@ class Client(asyncio.Protocol):
 
 
 def hello(token: str, *subscriptions: Reply) -> list[Reply]:
-    """Return the commands to connect with `token` and to subscribe (`subscriptions` are the bodies)."""
+    """Return the commands to connect with `token` and to subscribe.
+
+    `subscriptions` are the bodies of the subscribe commands.
+    """
     commands: list[Reply] = [{"id": 1, "connect": {"token": token}}]
     commands += [{"id": number, "subscribe": body} for number, body in enumerate(subscriptions, start=2)]
     return commands
@@ -219,7 +228,9 @@ async def open_clients(
     in_flight: int = 100,
     on_open: Callable[[float], None] | None = None,
 ) -> list[Client]:
-    """Open a connection for each of `hellos`, `in_flight` at a time; the first failure cancels the others.
+    """Open a connection for each of `hellos`, `in_flight` at a time.
+
+    The first failure cancels the others.
 
     Returns the clients in the order of `hellos`. `on_open` is called with the seconds from SYN to ready.
     """

@@ -25,7 +25,10 @@ def call_fields(host: str, method: str, **metadata: str) -> list[tuple[str, str]
 
 
 def call(stream: int, header_block: bytes, message: bytes) -> bytes:
-    """Return the frames of a call with one message; `header_block` holds its HPACK-encoded fields."""
+    """Return the frames of a call with one message.
+
+    `header_block` holds its HPACK-encoded fields.
+    """
     body = b"\0" + len(message).to_bytes(4, "big") + message
     return http2.frame(http2.HEADERS, http2.END_HEADERS, stream, header_block) + http2.frame(
         http2.DATA, http2.END_STREAM, stream, body
@@ -33,7 +36,10 @@ def call(stream: int, header_block: bytes, message: bytes) -> bytes:
 
 
 class MessageReader:
-    """Splits the data of a call into messages; none is compressed because no encoding was accepted."""
+    """Splits the data of a call into messages.
+
+    None of them is compressed because no encoding was accepted.
+    """
 
     __slots__ = ("_buffer",)
 
@@ -63,7 +69,10 @@ class StatusReader:
         self._decoder = hpack.Decoder()
 
     def failure(self, header_block: bytes) -> tuple[int, str] | None:
-        """Return code and message of a failed call; None for a block without an error status."""
+        """Return code and message of a failed call.
+
+        Returns None for a block without an error status.
+        """
         found = {str(name): str(value) for name, value in self._decoder.decode(header_block)}
         code = int(found.get("grpc-status", 0))
         return (code, found.get("grpc-message", "")) if code else None

@@ -77,7 +77,10 @@ class GrpcApiConnection(asyncio.Protocol):
         self._transport.write(call(self._stream, self._header_block(method), message))
 
     def _header_block(self, method: bytes) -> bytes:
-        """Return the header block of a call; the first one fills the HPACK table, later ones refer to it."""
+        """Return the header block of a call.
+
+        The first one fills the HPACK table, later ones refer to it.
+        """
         if method == self._method:
             return self._block
         self._method = method

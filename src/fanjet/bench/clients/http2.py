@@ -29,7 +29,10 @@ _DEFAULT_WINDOW: Final = 2**16 - 1
 
 
 class Http2Frame(NamedTuple):
-    """A frame. gRPC servers use neither padding nor CONTINUATION, so HEADERS hold a whole block."""
+    """An HTTP/2 frame.
+
+    gRPC servers use neither padding nor CONTINUATION, so HEADERS hold a whole block.
+    """
 
     kind: int
     flags: int
@@ -62,7 +65,10 @@ def ack_for(received: Http2Frame) -> bytes:
 
 
 def error_code(received: Http2Frame) -> bytes:
-    """Return the error code of a RST_STREAM or GOAWAY in two bytes, as in a WebSocket close frame."""
+    """Return the error code of a RST_STREAM or GOAWAY in two bytes.
+
+    This is its form in a WebSocket close frame.
+    """
     return received.payload[6:8] if received.kind == GOAWAY else received.payload[2:4]
 
 

@@ -40,7 +40,10 @@ class ApiSpec:
 
 
 class ApiConnection(asyncio.Protocol):
-    """Sends one request at a time: `request` with callbacks is fast, `post` is a coroutine."""
+    """An API connection that sends one request at a time.
+
+    `request` with callbacks is fast, `post` is a coroutine.
+    """
 
     __slots__ = ("_body", "_head", "_on_answer", "_on_failure", "_parser", "_transport")
 

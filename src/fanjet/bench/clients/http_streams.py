@@ -16,7 +16,10 @@ _END: Final = b"\r\n"
 
 
 def http_stream_request(host: str, port: int, hello: Sequence[object]) -> bytes:
-    """Return the request whose response streams the replies to `hello` and all later messages."""
+    """Return the request whose response streams all messages.
+
+    The first ones are the replies to `hello`.
+    """
     return post(f"{host}:{port}", "/connection/http_stream", command_lines(hello))
 
 
@@ -27,7 +30,10 @@ def sse_request(host: str, port: int, hello: Sequence[object]) -> bytes:
 
 
 def pong_request(connected: dict[str, Any]) -> bytes:
-    """Return the emulation request with a pong; `connected` is the client's connect result."""
+    """Return the emulation request with a pong.
+
+    `connected` is the client's connect result.
+    """
     body = {"session": connected["session"], "node": connected["node"], "data": "{}"}
     return post("localhost", "/emulation", msgspec.json.encode(body))
 
@@ -61,7 +67,10 @@ class LineReader:
 
 
 class BodyReader:
-    """Splits a chunked body into messages, yielded as text frames: lines, or the data of SSE events."""
+    """Splits a chunked body into messages, yielded as text frames.
+
+    A message is a line, or the data of an SSE event.
+    """
 
     __slots__ = ("_body", "_chunks")
 
@@ -70,7 +79,10 @@ class BodyReader:
         self._body = b""
 
     def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield every message that `data` completes, and a close frame without code at the end of the body."""
+        """Yield every message that `data` completes.
+
+        The end of the body yields a close frame without code.
+        """
         self._chunks += data
         while (chunk := self._next_chunk()) is not None:
             if not chunk:

@@ -85,7 +85,10 @@ class CountingReader(asyncio.Protocol):
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
-        """Count the markers, also split ones (a chunk that ends with a message has no split marker)."""
+        """Count the markers, also split ones.
+
+        A chunk that ends with a message has no split marker.
+        """
         if self._rest:
             data = self._rest + data
             self._rest = b""
@@ -114,7 +117,10 @@ class TimedReader(CountingReader):
         self._unread = b""
 
     def data_received(self, data: bytes) -> None:
-        """Read the timestamps of messages that are complete up to their marker, then count."""
+        """Read the timestamps of complete messages, then count.
+
+        A message is complete up to its marker.
+        """
         now = now_us()
         unread = self._unread + data
         end = unread.rfind(MARKER)

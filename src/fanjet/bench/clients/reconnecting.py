@@ -98,7 +98,10 @@ class ReconnectingClient(asyncio.Protocol):
         self._subscribed = False
 
     async def run(self, address: Address) -> None:
-        """Connect to `address`, and on each reconnect to the balancer's next address, until cancelled."""
+        """Connect to `address`, and reconnect until cancelled.
+
+        Each reconnect goes to the balancer's next address.
+        """
         failures = 0
         while True:
             self._reset()

@@ -8,7 +8,10 @@ from .websocket import OP_CLOSE, PING, PONG_FRAME, FrameReader
 
 
 class ReplyReader(asyncio.Protocol):
-    """Takes over a connection, passes on its messages one by one, and replies to pings."""
+    """Takes over a connection, passes on its messages and replies to pings.
+
+    Messages are passed on one by one.
+    """
 
     __slots__ = ("_on_failure", "_on_message", "_reader", "_transport")
 
@@ -18,7 +21,10 @@ class ReplyReader(asyncio.Protocol):
         on_message: Callable[[bytes], None],
         on_failure: Callable[[BenchError], None],
     ) -> None:
-        """`on_failure` is called for a lost connection, and for errors in messages before these are passed on."""
+        """Create a reader that reports a lost connection and errors to `on_failure`.
+
+        The errors are those in messages before these are passed on.
+        """
         self._transport = transport
         self._on_message = on_message
         self._on_failure = on_failure

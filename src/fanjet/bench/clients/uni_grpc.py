@@ -22,7 +22,10 @@ _KEY, _VALUE = 1, 2
 
 
 def uni_grpc_request(host: str, port: int, hello: Sequence[dict[str, Any]]) -> bytes:
-    """Return the bytes that open the connection and the call, which streams the reply to `hello` and all pushes."""
+    """Return the bytes that open the connection and the call.
+
+    The call streams the reply to `hello` and all pushes.
+    """
     block = hpack.Encoder().encode(call_fields(f"{host}:{port}", CONSUME))
     return http2.CLIENT_PREFACE + call(1, block, _connect_request(hello))
 
@@ -36,7 +39,9 @@ def _connect_request(hello: Sequence[dict[str, Any]]) -> bytes:
 
 
 class UniGrpcReader:
-    """Reads the connect and disconnect pushes and yields them as JSON, like the other transports.
+    """Reads the connect and disconnect pushes and yields them as JSON.
+
+    This is the form of the other transports.
 
     Frames that HTTP/2 must acknowledge are yielded as a ping whose payload is the acknowledgement.
     """
@@ -49,7 +54,10 @@ class UniGrpcReader:
         self._statuses = StatusReader()
 
     def frames(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield the WebSocket opcode and the payload of every message that `data` completes."""
+        """Yield every message that `data` completes.
+
+        A message is yielded as WebSocket opcode and payload.
+        """
         for frame in self._http2.frames(data):
             if reply := http2.ack_for(frame):
                 yield OP_PING, reply

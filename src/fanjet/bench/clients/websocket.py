@@ -24,7 +24,10 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def masked_frame(opcode: int, payload: bytes) -> bytes:
-    """Return a final frame masked with a fixed key, so that it can be built once and sent often."""
+    """Return a final frame masked with a fixed key.
+
+    It can be built once and sent often.
+    """
     size = len(payload)
     if size < 126:
         head = bytes((0x80 | opcode, 0x80 | size))
@@ -78,7 +81,10 @@ class FrameReader:
 
 
 def _frame_bounds(buffer: bytes, at: int) -> tuple[int, int] | None:
-    """Return start and end of the payload of the unmasked frame at `at`; None while it is incomplete."""
+    """Return start and end of the payload of the unmasked frame at `at`.
+
+    Returns None while the frame is incomplete.
+    """
     if len(buffer) < at + 2:
         return None
     size, start = buffer[at + 1], at + 2

@@ -23,7 +23,10 @@ class Latencies:
         self.sample.clear()
 
     def quantile(self, share: float) -> float:
-        """Return the latency in milliseconds that `share` of the sample does not exceed; NaN for an empty sample."""
+        """Return the latency that `share` of the sample does not exceed.
+
+        The latency is in milliseconds, NaN for an empty sample.
+        """
         if not self.sample:
             return float("nan")
         ordered = sorted(self.sample)

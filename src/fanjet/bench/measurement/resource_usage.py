@@ -48,7 +48,10 @@ class ProcessTree:
         return sum(_process_cpu_ns(pid) for pid in self._pids() if role_in(_environment(pid)) == role)
 
     def writes(self) -> int:
-        """Write system calls of the processes so far; 0 if the kernel does not report them."""
+        """Write system calls of the processes so far.
+
+        The number is 0 if the kernel does not report them.
+        """
         return sum(map(_process_writes, self._pids()))
 
     def memory(self) -> Memory:
@@ -73,7 +76,10 @@ def _children_by_parent() -> dict[int, list[int]]:
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the command's name (state first); none for an ended process."""
+    """Return the fields of /proc/PID/stat after the command's name, state first.
+
+    Returns no fields for an ended process.
+    """
     try:
         return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -90,7 +96,10 @@ def _environment(pid: int) -> dict[str, str]:
 
 
 def _process_cpu_ns(pid: int) -> int:
-    """CPU time of a process by its CPU clock (see clock_getcpuclockid(3)): /proc only has ticks."""
+    """CPU time of a process, in nanoseconds, by its CPU clock.
+
+    See clock_getcpuclockid(3): /proc only has ticks.
+    """
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)
     except OSError:

@@ -28,7 +28,10 @@ _COMMAND_ID: Final = 99
 
 
 def main() -> None:
-    """Connect, print "ready", probe from the input line "go" until the next line, print the samples as JSON."""
+    """Run the probe and print its samples as JSON.
+
+    It connects, prints "ready", and probes from the input line "go" until the next line.
+    """
     host, port, hello = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     with socket.create_connection((host, port), REPLY_TIMEOUT) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

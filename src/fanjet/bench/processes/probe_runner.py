@@ -34,7 +34,10 @@ class Probe:
         return Latencies([sample.latency for sample in self.samples])
 
     def worst_during(self, starts: list[int], length: int) -> Latencies:
-        """Return the highest latency that overlaps each interval of `length` µs beginning at one of `starts`."""
+        """Return the highest latency that overlaps each interval.
+
+        An interval of `length` µs begins at each of `starts`.
+        """
         worst = (self._worst(start, start + length) for start in starts)
         return Latencies([latency for latency in worst if latency])
 

@@ -25,7 +25,10 @@ _POLL_SECONDS: Final = 0.02
 
 
 def node_settings(port: int, drain_time: float, **overrides: Any) -> Settings:
-    """Return the settings of a server with this drain time, and with further top-level settings."""
+    """Return the settings of a server with this drain time.
+
+    They include the further top-level settings.
+    """
     settings = server_settings(port)
     fanjet = {"drain_time": f"{drain_time}s", **overrides.pop("fanjet", {})}
     off = {"grpc_api": {"enabled": False}, "uni_grpc": {"enabled": False}}
@@ -46,7 +49,10 @@ class RestartableNode:
 
     @classmethod
     def for_server(cls, command: str, settings: Settings, folder: Path) -> "RestartableNode":
-        """A server with these settings. {config}, {port} and {python} in `command` are replaced."""
+        """A server with these settings.
+
+        {config}, {port} and {python} in `command` are replaced.
+        """
         port = settings["http_server"]["port"]
         config = folder / "config.json"
         config.write_text(json.dumps(settings))

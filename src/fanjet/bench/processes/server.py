@@ -44,7 +44,10 @@ class RunningServer:
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
-    """A server that is started for each scenario. {config}, {port} and {python} in `command` are replaced."""
+    """A server that is started for each scenario.
+
+    {config}, {port} and {python} in `command` are replaced.
+    """
 
     command: str
 
@@ -81,7 +84,10 @@ class Spawned:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A server that is already running with `settings.server_settings`; it is neither pinned nor stopped."""
+    """A server that is already running with `settings.server_settings`.
+
+    It is neither pinned nor stopped.
+    """
 
     address: Address
     pid: int
@@ -117,7 +123,10 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def on_cpus(cpus: frozenset[int]) -> Iterator[None]:
-    """Run the block on these processors; a process started in it stays on them, with all its threads."""
+    """Run the block on these processors.
+
+    A process started in it stays on them, with all its threads.
+    """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:

@@ -61,7 +61,10 @@ class TimedSubscribers:
 
 @contextlib.asynccontextmanager
 async def timed_subscribers(address: Address, channels: Sequence[str]) -> AsyncIterator[TimedSubscribers]:
-    """Start the process, wait until its clients are subscribed, and stop it after the block."""
+    """Run the process with subscribed clients during the block.
+
+    The block starts when the clients are subscribed; the process is stopped after it.
+    """
     host, port = address
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fanjet.bench.processes.timed_subscribers", host, str(port), *channels),

@@ -54,7 +54,10 @@ def _publish_frame(channel: str) -> bytes:
 async def _measure(
     env: Environment, unit_name: str, exchanges: list[tuple[asyncio.Transport, bytes, int]]
 ) -> list[Figure]:
-    """Run the exchanges (transport, frame, number of expected messages) after a warm-up."""
+    """Run the exchanges after a warm-up.
+
+    An exchange is a transport, a frame and the number of expected messages.
+    """
     await _run(exchanges, Latencies(), env.scale.warm_up)
     await env.settle()
     latencies, meter = Latencies(), env.meter()

@@ -25,7 +25,10 @@ MISSED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class IdleConnections:
-    """Idle connections with a token and one subscription; each channel has `members` subscribers."""
+    """Idle connections with a token and one subscription.
+
+    Each channel has `members` subscribers.
+    """
 
     name: str
     summary: str
@@ -33,7 +36,10 @@ class IdleConnections:
     transport_spec: TransportSpec = WEBSOCKET
 
     async def run(self, env: Environment) -> list[Figure]:
-        """Measure memory before the connections and after the idle time, and CPU during the idle time."""
+        """Measure memory and CPU of idle connections.
+
+        Memory is measured before the connections and after the idle time, CPU during the idle time.
+        """
         counter = MessageCounter()
         await self._connect(env, counter, range(FIRST_CONNECTIONS))
         await env.settle()
@@ -61,7 +67,10 @@ class IdleConnections:
 
 @dataclass(frozen=True, slots=True)
 class ConnectStorm:
-    """Opens connections as fast as the server accepts them, 100 at a time: handshake, JWT, one subscription."""
+    """Opens connections as fast as the server accepts them, 100 at a time.
+
+    A connection takes a handshake, a JWT and one subscription.
+    """
 
     name: str = "connect-storm"
     summary: str = "new connections, handshake, JWT and one subscription each, 100 at a time"
@@ -92,13 +101,16 @@ async def _measure_storm(
 
 @dataclass(frozen=True, slots=True)
 class ReconnectStorm:
-    """All connections drop, miss some publications, reconnect at once and recover them."""
+    """All connections drop, reconnect at once and recover missed publications."""
 
     name: str = "reconnect-storm"
     summary: str = f"all connections drop, then reconnect with recovery of {MISSED} publications, 100 at a time"
 
     async def run(self, env: Environment) -> list[Figure]:
-        """Measure from the first SYN of the reconnects to the last subscribe reply with recovered publications."""
+        """Measure the time to reconnect and recover.
+
+        It lasts from the first SYN of the reconnects to the last subscribe reply with recovered publications.
+        """
         channel, count = f"{RECOVERED}:storm", env.scale.storm
         clients = await open_clients(env.address, [env.hello({"channel": channel}) for _ in range(count)])
         position = clients[0].replies[2]["subscribe"]

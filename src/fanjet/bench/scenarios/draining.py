@@ -184,13 +184,19 @@ def _command(env: Environment) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NodeRestart:
-    """One of two nodes is restarted with SIGTERM; deliveries of the other one are timed."""
+    """One of two nodes is restarted with SIGTERM.
+
+    Deliveries of the other one are timed.
+    """
 
     name: str = "drain"
     summary: str = "2 nodes on Redis, 1000 clients each; one restarts, its clients move to the other and recover"
 
     async def run(self, env: Environment) -> list[Figure]:
-        """Measure before the restart, until all clients have moved, and until the node is back."""
+        """Measure the phases of a node's restart.
+
+        They are before the restart, until all clients have moved, and until the node is back.
+        """
         command, scale = _command(env), env.scale
         async with contextlib.AsyncExitStack() as stack:
             redis = await stack.enter_async_context(running_redis())
@@ -227,7 +233,10 @@ class RollingRestart:
     summary: str = "2 workers, 2000 clients; a rolling restart replaces both, their clients come back and recover"
 
     async def run(self, env: Environment) -> list[Figure]:
-        """Measure before the restart, and until both workers are replaced and all clients are back."""
+        """Measure before and during the replacement of the workers.
+
+        The replacement ends when both workers are replaced and all clients are back.
+        """
         command, scale = _command(env), env.scale
         async with contextlib.AsyncExitStack() as stack:
             settings = node_settings(free_port(), scale.drain, fanjet={"workers": 2})

@@ -21,7 +21,10 @@ MAX_LAG: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """Publishes to one channel with many subscribers: every `interval` seconds, or with 0 back to back."""
+    """Publishes to one channel with many subscribers.
+
+    A publication is sent every `interval` seconds, or with 0 back to back.
+    """
 
     name: str
     summary: str
@@ -67,7 +70,10 @@ class FanOut:
 
 
 async def run_every(interval: float, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
-    """Run `action` on a fixed schedule that does not shift when one run is slow; with interval 0 back to back."""
+    """Run `action` on a fixed schedule, or with interval 0 back to back.
+
+    The schedule does not shift when one run is slow.
+    """
     clock = asyncio.get_running_loop().time
     start = due = clock()
     while due < start + seconds:
@@ -95,7 +101,10 @@ def _writes_figure(meter: Meter, delivered: int) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class ManyChannels:
-    """Publishes through the API, round-robin, to as many channels as clients, ten subscribers each."""
+    """Publishes through the API, round-robin, to as many channels as clients.
+
+    Each channel has ten subscribers.
+    """
 
     name: str = "many-channels"
     summary: str = "1000 channels x 10 subscribers, published back to back, the API's cost included"
@@ -118,7 +127,10 @@ class ManyChannels:
 
 
 def _ten_of(count: int, index: int) -> range:
-    """Return the ten channels of client `index`, so that every channel has ten clients."""
+    """Return the ten channels of client `index`.
+
+    They are chosen so that every channel has ten clients.
+    """
     return range(index // 10, count, count // 10)
 
 

@@ -30,13 +30,19 @@ CLOSE_WAIT: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class SlowConsumers:
-    """16 KB every 10 ms to fast subscribers, first alone, then with slow consumers among them."""
+    """16 KB every 10 ms to fast subscribers, without and with slow consumers.
+
+    The fast subscribers are alone first.
+    """
 
     name: str = "slow-consumers"
     summary: str = f"16 KB every 10 ms to 100 subscribers, without and with {SLOW_CLIENTS} more that do not read"
 
     async def run(self, env: Environment) -> list[Figure]:
-        """Measure the latencies of fast clients twice; then count the slow consumers that the server has closed."""
+        """Measure the latencies of fast clients twice, then count the closed clients.
+
+        These are the slow consumers that the server has closed.
+        """
         fast = await env.clients([{"channel": "fan"}] for _ in range(100))
         counter, latencies = MessageCounter(), Latencies()
         attach_readers(fast, counter, latencies)
@@ -92,7 +98,10 @@ async def _count_closed(clients: list[Client]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BusyCommand:
-    """A client's commands during a large fan-out; each publication follows the last delivery of the previous one."""
+    """A client's commands during a large fan-out.
+
+    Each publication follows the last delivery of the previous one.
+    """
 
     name: str = "busy-command"
     summary: str = "latency of another client's command while 10 000 subscribers are served"
@@ -125,7 +134,10 @@ class BusyCommand:
 
 @dataclass(frozen=True, slots=True)
 class DeltaPublication:
-    """20 KB with delta every 50 ms: how long another client's command has to wait for the delta computation."""
+    """20 KB with delta every 50 ms.
+
+    It measures how long another client's command has to wait for the delta computation.
+    """
 
     name: str
     summary: str
@@ -163,7 +175,10 @@ class DeltaPublication:
 
 
 def _boards(changed: int) -> Callable[[], bytes]:
-    """Return a source of 20 KB payloads of 400 rows; `changed` rows differ from the previous payload."""
+    """Return a source of 20 KB payloads of 400 rows.
+
+    `changed` rows differ from the previous payload.
+    """
     rows = [_row(number, 0) for number in range(400)]
     turn = 0
 

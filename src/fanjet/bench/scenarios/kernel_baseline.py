@@ -19,7 +19,10 @@ PACED: Final = "one per 10 ms"
 
 
 class KernelLimit:
-    """One frame to many sockets in a plain loop of `send()`: every 10 ms, then back to back."""
+    """One frame to many sockets in a plain loop of `send()`.
+
+    The frames are sent every 10 ms, then back to back.
+    """
 
     name = "kernel"
     summary = "the kernel's limit: a plain loop of send() to 1000 sockets"

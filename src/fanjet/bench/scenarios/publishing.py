@@ -17,7 +17,10 @@ CHANNELS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class ApiPublish:
-    """Eight connections publish to 100 channels in turn, each as soon as its previous request is answered."""
+    """Eight connections publish to 100 channels in turn.
+
+    Each one publishes as soon as its previous request is answered.
+    """
 
     name: str
     summary: str

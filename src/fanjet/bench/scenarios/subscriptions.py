@@ -22,7 +22,9 @@ CHANNELS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class SubscribeChurn:
-    """All clients subscribe to their channels, then unsubscribe; each round uses new channels.
+    """All clients subscribe to their channels, then unsubscribe.
+
+    Each round uses new channels.
 
     A server may unsubscribe from its engine some time after the last subscriber has left, so each step lasts until
     Redis has the expected number of channels.
@@ -77,7 +79,10 @@ class _Step:
         self._latencies = Latencies()
 
     async def run(self, clients: Sequence[Client], names: Sequence[Sequence[str]], *, expected_channels: int) -> None:
-        """Send the commands for these channels of each client; `expected_channels` is how many Redis has afterwards."""
+        """Send the commands for these channels of each client.
+
+        `expected_channels` is how many Redis has afterwards.
+        """
         series = [
             CommandSeries(
                 client.transport, list(self._frames(own)), len(own), frames_in_flight=self._scenario.frames_in_flight

@@ -49,8 +49,11 @@ class Measurement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Publishes at the same rate to clients of one process and of several workers, and to one process at the rate of
-    one worker: a busier process handles more in one event loop turn and batches more into one write."""
+    """Publishes at the same rate to clients of one process and of several workers.
+
+    It also publishes to one process at the rate of one worker: a busier process handles more in one event loop turn and
+    batches more into one write.
+    """
 
     name: str
     summary: str
@@ -71,7 +74,10 @@ class Workers:
         return figures
 
     async def _measure(self, env: Environment, subscribers: int, share: float = 1.0) -> Measurement:
-        """Measure with a fixed number of connections; each channel has `subscribers` of them."""
+        """Measure with a fixed number of connections.
+
+        Each channel has `subscribers` of them.
+        """
         connections = min(max(SUBSCRIBER_COUNTS), env.scale.subscribers)
         channels = [f"{self.prefix}of-{subscribers}-{number}" for number in range(connections // subscribers)]
         clients = await env.clients([{"channel": channel}] for channel in channels for _ in range(subscribers))

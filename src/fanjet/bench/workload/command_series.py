@@ -11,7 +11,9 @@ from ..payload import now_us
 
 
 class CommandSeries:
-    """Sends frames on a client's connection, which it takes over, until all commands are answered.
+    """Sends frames on a client's connection until all commands are answered.
+
+    It takes over the connection.
 
     Each frame is sent by a separate `send()`, as in an SDK.
     """

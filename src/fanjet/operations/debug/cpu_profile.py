@@ -27,7 +27,10 @@ class Profile:
         self.stacks: Counter[Stack] = Counter()
 
     def collapsed(self) -> bytes:
-        """The collapsed format: a line for each stack with its calls, separated by semicolons, and its samples."""
+        """The profile in the collapsed format.
+
+        It has a line for each stack with its calls, separated by semicolons, and its samples.
+        """
         lines = [
             f"{';'.join(f'{name} ({file}:{line})' for name, file, line in stack)} {count}\n"
             for stack, count in self.stacks.items()

@@ -37,7 +37,10 @@ class DebugEndpoints:
     """Makes the debug endpoints."""
 
     def __init__(self, worker: int = 0) -> None:
-        """`worker`: the number of this worker, shown on every page; 0 for a single process."""
+        """Create the endpoints of this worker.
+
+        `worker` is its number, shown on every page; 0 for a single process.
+        """
         self._profiler = Profiler()
         self._headers = (NO_SNIFFING, (b"X-Fanjet-Worker", b"%d" % worker)) if worker else (NO_SNIFFING,)
         self._title = f"Worker {worker}, process {os.getpid()}" if worker else "Fanjet"

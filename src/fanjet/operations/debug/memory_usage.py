@@ -13,7 +13,9 @@ LINES_SHOWN: Final = 100
 
 
 def object_counts() -> str:
-    """Objects tracked by the garbage collector, by type, with their shallow size in bytes.
+    """Objects tracked by the garbage collector, by type.
+
+    They are listed with their shallow size in bytes.
 
     Frozen objects (this server freezes long-lived ones) are only counted.
     """

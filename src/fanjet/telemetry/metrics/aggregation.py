@@ -29,7 +29,10 @@ Sketches: TypeAlias = dict[str, list[tuple[Labels, dict[int, int]]]]
 
 
 class ProcessMetrics(msgspec.Struct, frozen=True, array_like=True):
-    """The exported metrics of a process: summaries without quantiles, and the sketches for these."""
+    """The exported metrics of a process.
+
+    Summaries have no quantiles; the sketches for these are included.
+    """
 
     metrics: list[Metric]
     sketches: Sketches
@@ -102,7 +105,10 @@ def _merge_samples(values: dict[tuple[str, Labels], float], metric: Metric) -> N
 
 
 def retained_metrics(part: ProcessMetrics) -> ProcessMetrics:
-    """The metrics to keep after a process has ended: a decreasing counter would look like a server restart."""
+    """The metrics to keep after a process has ended.
+
+    A decreasing counter would look like a server restart.
+    """
     retained = [
         metric for metric in part.metrics if metric.kind != "gauge" and not metric.name.startswith(PROCESS_PREFIX)
     ]

@@ -78,7 +78,10 @@ class GraphiteExporter:
             await writer.wait_closed()
 
     def lines(self, now: int) -> bytes:
-        """All metrics as of `now` (Unix seconds), counters as the difference to the previous export."""
+        """All metrics as of `now` (Unix seconds).
+
+        Counters are the difference to the previous export.
+        """
         return "".join(f"{self._metric_path(item)} {_value(item)} {now}\n" for item in self._deltas.read()).encode()
 
     def _metric_path(self, item: FlatMetric) -> str:

@@ -21,7 +21,10 @@ _PROC: Final = Path("/proc/self")
 
 
 def add_process_metrics(registry: Registry) -> None:
-    """Add CPU time and the file limit; with `/proc`, also memory, open files and start time."""
+    """Add the metrics of this process.
+
+    They are CPU time and the file limit; with `/proc`, also memory, open files and start time.
+    """
     _add(registry, "cpu_seconds_total", "CPU time, of user and system", "counter", _cpu_seconds)
     _add(registry, "max_fds", "How many files may be open", "gauge", _file_limit)
     if (_PROC / "stat").exists():
@@ -54,7 +57,10 @@ def _memory(field: int) -> float:
 
 
 def _started() -> float:
-    """The start time: /proc has it in clock ticks since boot; boot time is now minus the uptime."""
+    """The start time of this process.
+
+    /proc has it in clock ticks since boot; boot time is now minus the uptime.
+    """
     after_name = (_PROC / "stat").read_text().rpartition(")")[2].split()
     ticks = int(after_name[19])
     uptime = float(Path("/proc/uptime").read_text().split()[0])

@@ -22,7 +22,10 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Sample(NamedTuple):
-    """One sample: the suffix after the metric's name, the labels sorted by name, and the value."""
+    """One sample of a metric.
+
+    It has the suffix after the metric's name, the labels sorted by name, and the value.
+    """
 
     suffix: str
     labels: Labels
@@ -30,8 +33,10 @@ class Sample(NamedTuple):
 
 
 class Distribution(NamedTuple):
-    """One summary or histogram: (rank, quantile) or (upper bound, cumulative count) pairs, the sum and the number of
-    observations."""
+    """One summary or histogram.
+
+    It has (rank, quantile) or (upper bound, cumulative count) pairs, the sum and the number of observations.
+    """
 
     labels: Labels
     parts: list[tuple[float, float]]
@@ -48,7 +53,10 @@ class Metric(NamedTuple):
     samples: list[Sample]
 
     def distributions(self) -> Iterator[Distribution]:
-        """Group the samples of a summary or histogram by label values: each group ends with its count."""
+        """Group the samples of a summary or histogram by label values.
+
+        Each group ends with its count.
+        """
         parts: list[tuple[float, float]] = []
         total = 0.0
         for suffix, labels, value in self.samples:
@@ -93,7 +101,10 @@ class Family(Generic[Cell]):
         return self._cells.values()
 
     def read(self, has_counted: Callable[[Cell], float]) -> Iterator[tuple[Labels, Cell]]:
-        """Yield cells with their labels; `has_counted` returns whether a cell has ever counted."""
+        """Yield cells with their labels.
+
+        `has_counted` returns whether a cell has ever counted.
+        """
         names = self._names
         for values, cell in self._cells.items():
             if values in self._shown or has_counted(cell):
@@ -147,7 +158,10 @@ class Registry:
         return family
 
     def own_histogram(self, name: str, help_: str, bounds: Sequence[float]) -> Histogram:
-        """Register a histogram beyond the contract, with the prefix `fanjet_` in every namespace."""
+        """Register a histogram beyond the contract.
+
+        It has the prefix `fanjet_` in every namespace.
+        """
         family = Family((), partial(Histogram, bounds))
         self.add_reader(f"fanjet_{name}", help_, "histogram", partial(_read_histograms, family, bounds))
         return family.cell(shown=True)
@@ -155,8 +169,10 @@ class Registry:
     def timing(
         self, name: str, help_: str, *labels: str, bounds: Sequence[float], about_clients: bool = False
     ) -> Family[Timing]:
-        """Register a summary, and with the suffix `_histogram` a histogram of the same durations. With native
-        histograms there is no summary (10 B.3)."""
+        """Register a summary and a histogram of the same durations.
+
+        The histogram has the suffix `_histogram`. With native histograms there is no summary (10 B.3).
+        """
         family = Family(self._labels(labels, about_clients), partial(Timing, bounds))
         if not self.native_histograms:
             self._add(name, help_, "summary", partial(_read_summaries, family))
