@@ -89,7 +89,10 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Load what embeds a server when it is first asked for: the commands need none of it."""
+    """Import the embedding classes on first access.
+
+    The commands need none of them.
+    """
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME_OF[name]), name)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fanjet_config() -> Mapping[str, Any]:
-    """The configuration of `fanjet_server`, which allows everything; override it to change that."""
+    """The configuration of `fanjet_server`, which allows everything.
+
+    Override it to change that.
+    """
     from fanjet.testing import OPEN  # noqa: PLC0415
 
     return OPEN

@@ -125,8 +125,10 @@ class TestServer(Server):
 
     @asynccontextmanager
     async def client(self, *channels: str, **request: Any) -> AsyncIterator[TestClient]:
-        """A client that has connected, with the fields of its connect `request` (`token`, `data`, …), and subscribed to
-        channels. Raises as `TestClient.call`."""
+        """A connected client that has subscribed to channels.
+
+        It has connected with the fields of its connect `request` (`token`, `data`, …). Raises as `TestClient.call`.
+        """
         async with connect(self.ws_url, ping_interval=None) as socket:
             client = TestClient(socket)
             await client.call("connect", **request)

@@ -24,7 +24,10 @@ class ClaimMapping:
         self._labels: Paths = {key: parse_claim_path(path) for key, path in labels.items()}
 
     def meta(self, document: bytes, claim: bytes) -> bytes:
-        """Return the claim `meta` with the mapped values added, or replaced by them if it is no object."""
+        """Return the claim `meta` with the mapped values added.
+
+        The mapped values replace it if it is no object.
+        """
         found = {key: Raw(value) for key, value in _find_all(self._meta, document).items()}
         return encode(members(claim) | found) if found else claim
 

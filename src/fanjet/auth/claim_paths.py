@@ -53,5 +53,8 @@ def _child(value: bytes, name: str) -> bytes | None:
 
 
 def _decode(value: bytes, decoder: DocumentDecoder[D]) -> D:
-    """Decode a value by way of a struct: the lenient decoder (lone surrogates, any depth) only fills structs."""
+    """Decode a value through a struct.
+
+    The lenient decoder (lone surrogates, any depth) only fills structs.
+    """
     return decode_json(b'{"value":' + value + b"}", decoder)

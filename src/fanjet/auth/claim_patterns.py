@@ -39,7 +39,10 @@ def claim_patterns(config: TokenConfig) -> ClaimPatterns | None:
 
 
 def _groups(pattern: Any, texts: tuple[str, ...], mismatch: str) -> dict[str, str]:
-    """Return the named groups of the first matching text; raise `TokenInvalid` if none matches."""
+    """Return the named groups of the first matching text.
+
+    Raises `TokenInvalid` if none matches.
+    """
     for text in texts:
         match = pattern.search(text)
         if match is not None:

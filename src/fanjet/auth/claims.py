@@ -128,10 +128,10 @@ class ServerSubscription(Struct, frozen=True):
 
 
 def read_optional_claim(document: bytes, claim: Raw, decoder: DocumentDecoder[G]) -> G | None:
-    """Read a claim that only the paid edition of the reference defines; None if it is absent.
+    """Read a claim that only the paid edition of the reference defines.
 
-    A value of another type is an application's own claim of the same name. It is ignored: the claim could only have
-    granted more.
+    Returns None if it is absent. A value of another type is an application's own claim of the same name. It is ignored:
+    the claim could only have granted more.
     """
     if not claim:
         return None
@@ -182,7 +182,10 @@ def read_audience(claim: Raw) -> tuple[str, ...]:
 
 
 def read_payload(claim: Raw, encoded: str) -> bytes:
-    """Return the bytes of a payload: the standard base64 if given, else the JSON as written. Raises `TokenInvalid`."""
+    """Return the bytes of a payload.
+
+    They are the standard base64 if given, else the JSON as written. Raises `TokenInvalid`.
+    """
     if not encoded:
         return bytes(claim)
     try:
@@ -210,7 +213,10 @@ def read_string(text: bytes) -> str:
 
 
 def _plain_decimal(number: float) -> str:
-    """Format a number with the fewest digits that identify it, without exponent; an overflow is infinite."""
+    """Format a number with the fewest digits that identify it.
+
+    The text has no exponent; an overflow is infinite.
+    """
     if isinf(number):
         return "+Inf" if number > 0 else "-Inf"
     text = format(Decimal(repr(number)), "f")

@@ -82,7 +82,10 @@ class ConnectionVerifier:
         )
 
     def _subs(self, claims: ConnectionClaims) -> dict[str, ServerSubscription]:
-        """Return the server-side subscriptions; `channels` is used only if `subs` is absent or empty."""
+        """Return the server-side subscriptions.
+
+        `channels` is used only if `subs` is absent or empty.
+        """
         for channel in claims.subs or claims.channels:
             self._resolve(channel)
         if claims.subs:

@@ -9,14 +9,17 @@ from .signature_verifier import Check
 
 
 def current_checks(config: TokenConfig) -> dict[str, Check]:
-    """Return the checks of the current secret by algorithm; none if the secret is empty."""
+    """Return the checks of the current secret by algorithm.
+
+    There are none if the secret is empty.
+    """
     return _checks_with(config.hmac_secret_key)
 
 
 def all_checks(config: TokenConfig, clock: Callable[[], float]) -> dict[str, Check]:
-    """Return the checks of the current secret and of the previous one, as long as that is valid.
+    """Return the checks of the current secret and of the previous one.
 
-    `clock` returns Unix seconds.
+    The previous secret is included as long as it is valid. `clock` returns Unix seconds.
     """
     current = current_checks(config)
     previous = _checks_with(config.hmac_previous_secret_key)

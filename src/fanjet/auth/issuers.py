@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class TrustedIssuer(NamedTuple):
-    """The verifier of an issuer's signatures, and the claim mapping of its connection tokens."""
+    """A trusted issuer: signature verifier and claim mapping.
+
+    The claim mapping is that of its connection tokens.
+    """
 
     verifier: SignatureVerifier
     mapping: ClaimMapping | None
@@ -60,7 +63,10 @@ class ProviderLookup:
         self._providers = tuple((one.issuer, one.audience, trusted) for one, trusted in providers)
 
     def find(self, issuer: str, audience: tuple[str, ...]) -> TrustedIssuer:
-        """Return the first provider for issuer and audience, else the first one for the issuer alone."""
+        """Return the first provider for issuer and audience.
+
+        Without one, returns the first one for the issuer alone.
+        """
         fallback: TrustedIssuer | None = None
         for for_issuer, for_audience, trusted in self._providers:
             if for_issuer != issuer:

@@ -47,7 +47,10 @@ def read_ecdsa_key(text: str) -> EllipticCurvePublicKey:
 
 
 def _read(text: str) -> PublicKeyTypes | CertificatePublicKeyTypes:
-    """Read the first complete PEM block, a public key or a certificate; its label is ignored."""
+    """Read the first complete PEM block, a public key or a certificate.
+
+    Its label is ignored.
+    """
     content = _content(text)
     try:
         key = load_der_public_key(content)

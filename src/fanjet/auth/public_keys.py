@@ -27,14 +27,20 @@ EDDSA: Final = "EdDSA"
 
 
 def rsa_checks(key: RSAPublicKey) -> Checks:
-    """Return checks for RS256, RS384 and RS512 (PKCS#1 v1.5 padding); none if the key is too short."""
+    """Return checks for RS256, RS384 and RS512 (PKCS#1 v1.5 padding).
+
+    There are none if the key is too short.
+    """
     if key.key_size < SHORTEST_RSA_KEY:
         return {}
     return {algorithm: _rsa_check(key, hash_) for algorithm, hash_ in RSA_HASHES.items()}
 
 
 def ecdsa_checks(key: EllipticCurvePublicKey) -> Checks:
-    """Return the check for the algorithm of the curve; none for curves that tokens do not use."""
+    """Return the check for the algorithm of the curve.
+
+    There is none for curves that tokens do not use.
+    """
     if key.curve.name not in CURVES:
         return {}
     algorithm, hash_ = CURVES[key.curve.name]
@@ -60,7 +66,10 @@ def _rsa_check(key: RSAPublicKey, hash_: HashAlgorithm) -> Check:
 
 
 def _ecdsa_check(key: EllipticCurvePublicKey, hash_: HashAlgorithm) -> Check:
-    """Make a check of signatures that are two integers, each of the size of the curve's field."""
+    """Make a check of signatures that are two integers.
+
+    Each integer has the size of the curve's field.
+    """
     size = (key.key_size + 7) // 8
     algorithm = ECDSA(hash_)
 

@@ -35,7 +35,10 @@ def provider_keys(config: TokenConfig, provider: JwksProvider, key: str) -> tupl
 
 
 def _safety_notices(config: TokenConfig, endpoint: Endpoint) -> list[Notice]:
-    """Return a warning if the endpoint is unsafe and the check is disabled; raise `TokenSettingsError` otherwise."""
+    """Return a warning if the endpoint is unsafe and the check is disabled.
+
+    Raises `TokenSettingsError` if it is unsafe and the check is enabled.
+    """
     patterns = {"issuer_regex": config.issuer_regex, "audience_regex": config.audience_regex}
     try:
         check_endpoint_safety(endpoint.placeholders, patterns)

@@ -11,7 +11,10 @@ from .token_rules import TokenRules
 
 
 class Sections(NamedTuple):
-    """Rules for both kinds of tokens, shared unless subscription tokens have a separate section."""
+    """Rules for both kinds of tokens.
+
+    They are shared unless subscription tokens have a separate section.
+    """
 
     connection: TokenRules
     subscription: TokenRules

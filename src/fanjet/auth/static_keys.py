@@ -10,9 +10,9 @@ from .signature_verifier import Check
 
 
 class StaticKeys:
-    """At most one secret, one RSA and one ECDSA key; the algorithm of a token selects the key.
+    """At most one secret, one RSA and one ECDSA key.
 
-    `clock` returns Unix seconds. Raises `TokenSettingsError`.
+    The algorithm of a token selects the key. `clock` returns Unix seconds. Raises `TokenSettingsError`.
     """
 
     def __init__(self, config: TokenConfig, clock: Callable[[], float]) -> None:

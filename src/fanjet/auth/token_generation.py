@@ -20,7 +20,10 @@ def subscription_settings(client: Client) -> Token:
 
 
 def claims(settings: Token, user: str, ttl: int) -> dict[str, object]:
-    """Return the claims of a token issued now; it expires after `ttl` seconds, never if that is not positive."""
+    """Return the claims of a token issued now.
+
+    It expires after `ttl` seconds, never if that is not positive.
+    """
     now = int(time.time())
     result: dict[str, object] = {"sub": user} if user else {}
     if ttl > 0:

@@ -50,7 +50,10 @@ class VerifiedToken(Struct, Generic[C], frozen=True):
 
     @property
     def expire_at(self) -> int:
-        """When the grants expire, 0 for never: the claim `expire_at` or, without it, `exp`."""
+        """The time when the grants expire, 0 for never.
+
+        It is the claim `expire_at` or, without it, `exp`.
+        """
         if self.claims.expire_at is not None:
             return max(self.claims.expire_at, 0)
         return int(self.expires or 0)
@@ -122,7 +125,10 @@ class TokenRules:
 
 
 def _check_alternatives(config: TokenConfig) -> None:
-    """Raise `TokenSettingsError` if audience or issuer is given both as text and as a pattern."""
+    """Raise `TokenSettingsError` for audience or issuer as text and as pattern.
+
+    Each may be given only in one of the two forms.
+    """
     for name in ("audience", "issuer"):
         key = f"{name}_regex"
         if getattr(config, name) and getattr(config, key):

@@ -47,9 +47,10 @@ def load_config(
     *,
     dotenv: bool = False,
 ) -> Loaded:
-    """Load from the file at `path` (none when empty), `env` (the process's by default) and `flags` by key.
+    """Load the configuration from file, environment and flags.
 
-    A file that cannot be opened is no error, see `Loaded.file_found`. Raises ConfigError.
+    The file is at `path` (none when empty), the environment is `env` (the process's by default), and `flags` are by
+    key. A file that cannot be opened is no error, see `Loaded.file_found`. Raises ConfigError.
     """
     variables = os.environ if env is None else env
     flags = flags or {}
@@ -71,8 +72,10 @@ def load_config(
 
 
 def config_of(tree: Mapping[str, Any]) -> Config:
-    """The configuration from a mapping with the keys of configuration files; the environment is not used. Raises
-    ConfigError, also for unknown keys."""
+    """The configuration from a mapping with the keys of configuration files.
+
+    The environment is not used. Raises ConfigError, also for unknown keys.
+    """
     root = group_of(Config)
     try:
         normal = normalise(msgspec.json.decode(msgspec.json.encode(tree)))

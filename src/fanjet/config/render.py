@@ -19,17 +19,26 @@ Tree = dict[str, object]
 
 
 def plain_tree(config: Config) -> Tree:
-    """Return the whole configuration as a file would write it; loading it gives the same configuration."""
+    """Return the whole configuration as a file would write it.
+
+    Loading it gives the same configuration.
+    """
     return _plain_section(config, group_of(Config), (), inside_list=False)
 
 
 def environment_variables(config: Config) -> dict[str, str]:
-    """Return every variable with its value as `defaultenv` prints it, items of named lists included."""
+    """Return every variable with its value as `defaultenv` prints it.
+
+    Items of named lists are included.
+    """
     return dict(_variables(config, group_of(Config), ()))
 
 
 def variable_text(key: Key, value: object) -> str:
-    """Return a value in the syntax of `defaultenv`: texts quoted, numbers, booleans and durations bare."""
+    """Return a value in the syntax of `defaultenv`.
+
+    Texts are quoted; numbers, booleans and durations are bare.
+    """
     if key.type is ValueType.DURATION:
         return format_duration(_number(value))
     if isinstance(value, bool):
@@ -48,7 +57,10 @@ def variable_text(key: Key, value: object) -> str:
 
 
 def _variables(section: Section, group: Group, at: Path) -> Iterator[tuple[str, str]]:
-    """Yield names and values below `section`; `at` is the path in names, the slug of an item included."""
+    """Yield names and values below `section`.
+
+    `at` is the path in names, the slug of an item included.
+    """
     for path, key in group.walk():
         name = PREFIX + variable_suffix((*at, *path))
         value = _get(section, path)

@@ -26,7 +26,10 @@ def parse_bool(text: str) -> bool:
 
 
 def parse_int(text: str) -> int:
-    """Return the number: decimal, `0x`, `0o`, `0b`, a leading zero for octal, `_` between digits. Raises ValueError."""
+    """Return the integer that a text stands for; raise ValueError if there is none.
+
+    The text is decimal, or has the prefix `0x`, `0o`, `0b` or a leading zero for octal; `_` may be between digits.
+    """
     if not _INT.fullmatch(text):
         raise ValueError(f'"{text}" is not an integer')
     digits = text.lstrip("+-").replace("_", "")
@@ -36,7 +39,10 @@ def parse_int(text: str) -> int:
 
 
 def number_text(number: float) -> str:
-    """Return the shortest decimal text of a number as a 64-bit float, never with an exponent."""
+    """Return the shortest decimal text of a number as a 64-bit float.
+
+    The text never has an exponent.
+    """
     as_float = float(number)
     if math.isinf(as_float) or math.isnan(as_float):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(as_float, "NaN")
@@ -45,5 +51,8 @@ def number_text(number: float) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Replace what no UTF-8 can carry: lone surrogates, from JSON escapes or undecodable variables."""
+    """Replace the characters that UTF-8 cannot encode.
+
+    These are lone surrogates, from JSON escapes or undecodable variables.
+    """
     return _SURROGATE.sub("\ufffd", text) if _SURROGATE.search(text) else text

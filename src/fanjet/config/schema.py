@@ -75,14 +75,20 @@ class Group:
 
 @cache
 def group_of(section: type[Section], name: str = "") -> Group:
-    """Describe a section of the tree; what identifies or switches it comes first, even if a base class has the rest."""
+    """Describe a section of the tree.
+
+    Keys that identify or switch it come first, even if a base class has the rest.
+    """
     names = sorted(section.model_fields, key=lambda key: key not in ("name", "enabled", "type"))
     members = {key: _member(key, section.model_fields[key]) for key in names}
     return Group(name, (section.__doc__ or "").strip(), members)
 
 
 def variable_suffix(path: Path) -> str:
-    """Return the name of a key's variable after its prefix; Fanjet's own object leaves its name out (04 §1.5.1)."""
+    """Return the name of a key's variable after its prefix.
+
+    Fanjet's own object leaves its name out (04 §1.5.1).
+    """
     return "_".join(path[1:] if is_own(path) else path).upper()
 
 

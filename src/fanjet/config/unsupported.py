@@ -52,7 +52,10 @@ SUPPORTED_SUBSCRIPTION_TYPES = ("", "stream")
 
 
 def refuse_unsupported(config: Config) -> None:
-    """Raise ConfigError, naming the key, when the configuration uses a feature that is not supported."""
+    """Raise ConfigError when the configuration uses an unsupported feature.
+
+    The error names the key.
+    """
     for key, feature in used_unsupported_features(config):
         raise ConfigError(_text(key, feature))
 
@@ -69,9 +72,9 @@ def used_unsupported_features(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def unsupported_warnings(config: Config) -> Iterator[str]:
-    """Yield warnings about settings without effect until maps and shared poll are supported.
+    """Yield warnings about settings without effect.
 
-    Commands and API calls on such channels return error 108.
+    They have none until maps and shared poll are supported. Commands and API calls on such channels return error 108.
     """
     if config.map_broker.type != "memory":
         yield _text("map_broker.type", "map subscriptions")

@@ -50,7 +50,10 @@ class ServerApi:
         self._node = node
 
     async def publish(self, channel: str, data: Any, **options: Unpack[PublishOptions]) -> results.PublishResult:
-        """Publish into a channel; the result contains the position of the publication if it is in a stream."""
+        """Publish into a channel.
+
+        The result contains the position of the publication if it is in a stream.
+        """
         request = requests.PublishRequest(channel=channel, data=_payload(data), **options)
         return await _run("publish", self._publish(request))
 
@@ -60,7 +63,10 @@ class ServerApi:
     async def broadcast(
         self, channels: Iterable[str], data: Any, **options: Unpack[PublishOptions]
     ) -> results.BroadcastResult:
-        """Publish the same data into many channels; the result has a response for each, in their order."""
+        """Publish the same data into many channels.
+
+        The result has a response for each, in their order.
+        """
         request = requests.BroadcastRequest(channels=list(channels), data=_payload(data), **options)
         return await _run("broadcast", publication.broadcast(self._node, request))
 
@@ -77,8 +83,10 @@ class ServerApi:
         recover_since: Position | None = None,
         override: SubscriptionOverride | None = None,
     ) -> None:
-        """Subscribe the connections of a user, optionally filtered by client and session id. `expire_at`: Unix
-        seconds."""
+        """Subscribe the connections of a user.
+
+        They are optionally filtered by client and session id. `expire_at`: Unix seconds.
+        """
         request = requests.SubscribeRequest(
             user=user,
             client=client,
@@ -127,7 +135,10 @@ class ServerApi:
         expire_at: int = 0,
         info: Any = None,
     ) -> None:
-        """Set the expiry of a user's connections, in Unix seconds, 0 for never; or end them as expired."""
+        """Set the expiry of a user's connections, or end them as expired.
+
+        The expiry is in Unix seconds, 0 for never.
+        """
         request = requests.RefreshRequest(
             user=user,
             client=client,

@@ -51,13 +51,19 @@ def require_servable(config: Config) -> None:
 
 
 def require_single(config: Config) -> None:
-    """Raise `ConfigError` if several workers are configured: only `Server.run` can start them."""
+    """Raise `ConfigError` if several workers are configured.
+
+    Only `Server.run` can start them.
+    """
     if config.fanjet.workers > 1:
         raise ConfigError("fanjet.workers: a server inside a program of yours is one process; `run` starts several")
 
 
 def require_hostable(config: Config) -> None:
-    """Raise `ConfigError` for settings that the ASGI server in front would have to implement."""
+    """Raise `ConfigError` for settings that a host cannot apply.
+
+    The ASGI server in front would have to implement them.
+    """
     http = config.http_server
     for name, wanted in (
         ("http_server.tls.enabled", http.tls.enabled),

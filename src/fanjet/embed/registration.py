@@ -97,7 +97,10 @@ class Registration:
     @overload
     def on_subscribe(self, namespace: OnSubscribe) -> OnSubscribe: ...
     def on_subscribe(self, namespace: Any) -> Any:
-        """Authorize subscriptions without token; None allows one with the namespace's options."""
+        """Authorize subscriptions without token.
+
+        None allows one with the namespace's options.
+        """
         return self._namespace_decorator("subscribe", namespace)
 
     @overload
@@ -168,7 +171,10 @@ class Registration:
         self._handlers.add(event, key, handler)
 
     def _namespace_decorator(self, event: str, namespace: Any) -> Any:
-        """The decorator for a namespace, or the result of `@` without parentheses on a handler."""
+        """The decorator for a namespace.
+
+        Where `@` is used without parentheses, `namespace` is the handler: it is registered and returned.
+        """
         if isinstance(namespace, str):
             return self._decorator(event, namespace)
         self._add(event, ANY, namespace)

@@ -32,11 +32,11 @@ log = get_logger(__name__)
 
 
 class Server(Registration):
-    """A Fanjet server whose event handlers are functions, registered by its decorators.
+    """A Fanjet server whose event handlers are Python functions.
 
-    It runs in an event loop (`async with server`, or `start` and `stop`), where it changes neither signals nor logging
-    nor the garbage collector; as an application in an ASGI server (`asgi`); or as the whole program (`run`). One
-    program may have several.
+    Its decorators register them. It runs in an event loop (`async with server`, or `start` and `stop`), where it
+    changes neither signals nor logging nor the garbage collector; as an application in an ASGI server (`asgi`); or as
+    the whole program (`run`). One program may have several.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class Server(Registration):
         headers: Collection[str] = (),
         emulated_headers: Collection[str] = (),
     ) -> None:
-        """`configuration`: path of a file, a mapping with the keys of files, or a `Config`. `address` and `port`
-        replace what it says; port 0 is any free one. `asgi`: an application for the requests to this port that are not
-        Fanjet's own. `headers`: names of request headers, and `emulated_headers` of those that clients put into their
-        connect requests, that events are to show.
+        """Create a server from a configuration; raise `ConfigError` if it is invalid.
 
-        Raises `ConfigError`.
+        `configuration`: path of a file, a mapping with the keys of files, or a `Config`. `address` and `port` replace
+        its values; port 0 is any free one. `asgi`: an application for the requests to this port that are not Fanjet's
+        own. `headers`: names of request headers, and `emulated_headers` of those that clients put into their connect
+        requests, that events are to show. Raises `ConfigError`.
         """
         super().__init__()
         self._loaded = load(configuration, address=address, port=port)
@@ -72,10 +72,11 @@ class Server(Registration):
         require_servable(self._loaded.config)
 
     def asgi(self, *, signals: bool = True) -> AsgiApplication:
-        """The server as an ASGI application: from now on it listens itself to no external address.
+        """The server as an ASGI application.
 
-        `signals`: handle SIGINT and SIGTERM in addition to the host, so that clients are disconnected before the host
-        waits for them. Raises `ConfigError` for settings that need a listener of the server itself.
+        From now on the server itself listens to no external address. `signals`: handle SIGINT and SIGTERM in addition
+        to the host, so that clients are disconnected before the host waits for them. Raises `ConfigError` for settings
+        that need a listener of the server itself.
         """
         require_hostable(self._loaded.config)
         if self._host is None:
@@ -149,7 +150,10 @@ class Server(Registration):
         await self.stop()
 
     def run(self) -> int:
-        """Run as the program until a signal ends it, like the command `fanjet`; returns the exit status."""
+        """Run as the program until a signal ends it; return the exit status.
+
+        Behaves like the command `fanjet`.
+        """
         return lifecycle.run(self._loaded, self._overrides())
 
     @property

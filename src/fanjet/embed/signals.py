@@ -18,7 +18,10 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class SignalWatcher:
-    """Calls `on_signal` in the event loop when such a signal is received, and then the former handler."""
+    """Calls `on_signal` in the event loop when such a signal is received.
+
+    Then calls the former handler.
+    """
 
     def __init__(self, on_signal: Callable[[], None]) -> None:
         """Install the handlers.

@@ -52,7 +52,10 @@ class Codec(Protocol):
         """
 
     def size(self, message: bytes) -> int:
-        """Return the size in bytes of an encoded message, without its delimiter or length prefix."""
+        """Return the size in bytes of an encoded message.
+
+        Its delimiter or length prefix is not included.
+        """
 
     def sizes(self, frame: bytes) -> Iterable[int]:
         """Return the size in bytes of each command that `decode` yields."""
@@ -89,8 +92,8 @@ class Codec(Protocol):
         """
 
     def recovered_deltas(self, publications: Sequence[Publication]) -> list[EncodedPublication]:
-        """Encode recovered publications for a subscription that negotiated delta (01 §10.2, §10.3).
+        """Encode recovered publications for a subscription that negotiated delta.
 
-        The first publication is full. Each other one is a patch of its predecessor if that is shorter. Raises
-        `PayloadNotJSON`.
+        See 01 §10.2, §10.3. The first publication is full. Each other one is a patch of its predecessor if that is
+        shorter. Raises `PayloadNotJSON`.
         """

@@ -81,9 +81,9 @@ def shorter_delta(base: bytes, target: bytes) -> bytes | None:
 
 
 def consecutive_deltas(payloads: Sequence[bytes]) -> Iterator[bytes | None]:
-    """Yield for each payload the patch from its predecessor; None if the full payload is to be sent, as for the first.
+    """Yield for each payload the patch from its predecessor.
 
-    All patches together are limited to about 4 ms.
+    Yields None if the full payload is to be sent, as for the first. All patches together are limited to about 4 ms.
     """
     work = _Work(_WORK_LIMIT_OF_LIST)
     previous: bytes | None = None
@@ -135,7 +135,10 @@ def _patch(target: bytes, segments: list[bytes]) -> bytes:
 
 
 def _segments(base: bytes, target: bytes, work: _Work) -> list[bytes]:
-    """Return the literals and copies of the target; once the work limit is exceeded, a literal for the rest."""
+    """Return the literals and copies of the target.
+
+    Once the work limit is exceeded, the rest is one literal.
+    """
     parts: list[bytes] = []
     done = 0
     with suppress(_WorkLimitExceededError):
@@ -174,7 +177,10 @@ def _copies(base: bytes, target: bytes, work: _Work) -> Iterator[_Copy]:
 
 
 class _RollingHashMatcher:
-    """For small payloads: a hash table of blocks by rolling hash, one bucket per block, collisions included."""
+    """Matcher for small payloads: a hash table of blocks by rolling hash.
+
+    It has one bucket per block, collisions included.
+    """
 
     __slots__ = ("_base", "_buckets", "_hashes", "_target", "_work")
 
@@ -282,7 +288,10 @@ class _BlockMatcher:
             self._difference = b""
 
     def _matching_windows(self, done: int) -> Iterator[tuple[int, list[int]]]:
-        """Yield the windows of the target from `done` on that the base contains, with their positions there."""
+        """Yield the windows of the target from `done` on that the base contains.
+
+        Each comes with its position in the base.
+        """
         last = len(self._target) - BLOCK
         dense_end = min(done + _EXACT_RUN, last + 1)
         for start in range(done, dense_end, _STRIDE):
@@ -310,7 +319,10 @@ class _BlockMatcher:
 
 
 def _longest(base: bytes, sources: Iterable[int], target: bytes, position: int, done: int) -> _Copy | None:
-    """Return the longest copy around `position` that saves bytes and starts at `done` or later."""
+    """Return the longest copy around `position` that saves bytes.
+
+    It starts at `done` or later.
+    """
     best: _Copy | None = None
     longest = 0
     for source in sources:
@@ -327,10 +339,11 @@ _HASH_FACTOR: Final = sum((1 + ((BLOCK - i) << 16)) << (32 * (BLOCK - 1 - i)) fo
 
 
 def _window_hashes(data: bytes) -> tuple[int, ...]:
-    """Return the hash of every 16-byte window, by its start: with i from 0, Σ x + (Σ (16 - i)·x << 16).
+    """Return the hash of every 16-byte window, by its start.
 
-    Sums of weighted neighbours are a product of polynomials. A product of long integers computes it, with 32 bits for
-    each coefficient, which is enough. This is ten times as fast as a loop.
+    The hash is, with i from 0, Σ x + (Σ (16 - i)·x << 16). Sums of weighted neighbours are a product of polynomials. A
+    product of long integers computes it, with 32 bits for each coefficient, which is enough. This is ten times as fast
+    as a loop.
     """
     lanes = bytearray(4 * len(data))
     lanes[::4] = data
@@ -340,7 +353,10 @@ def _window_hashes(data: bytes) -> tuple[int, ...]:
 
 
 def _common_prefix(base: bytes, source: int, target: bytes, position: int) -> int:
-    """Return the length of the common prefix of `base[source:]` and `target[position:]`. Compares growing slices."""
+    """Return the length of the common prefix of the slices at the two positions.
+
+    The slices are `base[source:]` and `target[position:]`. Compares growing slices.
+    """
     limit = min(len(base) - source, len(target) - position)
     same, step = 0, 32
     while same < limit:
@@ -358,7 +374,10 @@ def _common_prefix(base: bytes, source: int, target: bytes, position: int) -> in
 
 
 def _common_suffix(base: bytes, source: int, target: bytes, position: int, limit: int) -> int:
-    """Return the length of the common suffix before `base[source]` and `target[position]`, at most `limit`."""
+    """Return the length of the common suffix before the two positions.
+
+    The positions are `base[source]` and `target[position]`. The length is at most `limit`.
+    """
     same, step = 0, 32
     while same < limit:
         step = min(step, limit - same)

@@ -24,7 +24,10 @@ NO_PAYLOAD = Raw()
 
 
 def require_uint64(number: int) -> None:
-    """Raise ValueError, which the decoder reports as a wrong value, if a number exceeds uint64."""
+    """Raise ValueError if a number exceeds uint64.
+
+    The decoder reports it as a wrong value.
+    """
     if number >= 2**64:
         raise ValueError("Expected `int` < 2**64")
 
@@ -47,7 +50,10 @@ class FilterNode(Document, frozen=True, gc=False):
 
 
 class SubscribeRequest(Document, frozen=True, gc=False):
-    """Command `subscribe`, and the recovery request for a server-side subscription in `connect`."""
+    """Command `subscribe`.
+
+    Also the recovery request for a server-side subscription in `connect`.
+    """
 
     channel: str = ""
     token: str = ""
@@ -207,7 +213,10 @@ class EmulationRequest(Document, frozen=True, gc=False):
 
 
 class SubscribeResult(Struct, frozen=True, omit_defaults=True):
-    """Result of `subscribe`, and of one server-side subscription inside a connect result."""
+    """Result of `subscribe`.
+
+    Also the result of one server-side subscription inside a connect result.
+    """
 
     expires: bool = False
     ttl: int = 0

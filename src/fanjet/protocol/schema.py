@@ -306,6 +306,9 @@ def fields_except(message: type[Struct], exclude: frozenset[str] = frozenset()) 
 
 
 def values_getter(fields: Sequence[Field]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that reads all these fields (at least one) of a message in one call."""
+    """Return a function that reads all these fields of a message in one call.
+
+    There is at least one field.
+    """
     get: Any = attrgetter(*[field.name for field in fields])
     return get if len(fields) > 1 else lambda message: (get(message),)

@@ -19,7 +19,10 @@ _NO_TAGS: Final[Tags] = {}
 
 
 class InvalidFilter(Exception):  # noqa: N818 (named like the protocol's codes)
-    """The filter breaks a rule of 01 §11.1; the subscribe command is answered with error 107."""
+    """The filter breaks a rule of 01 §11.1.
+
+    The subscribe command is answered with error 107.
+    """
 
 
 class TagsFilter:
@@ -37,7 +40,10 @@ class TagsFilter:
         self.intersected_with: TagsFilter | None = None
 
     def intersection(self, other: "TagsFilter | None") -> "TagsFilter":
-        """Return a filter that matches if both filters match; this filter if `other` is None."""
+        """Return a filter that matches if both filters match.
+
+        If `other` is None, that is this filter.
+        """
         if other is None:
             return self
         both = TagsFilter.__new__(TagsFilter)
@@ -161,7 +167,10 @@ _DECIMAL: Final = re.compile(r"([+-]?[0-9]+)(?:\.([0-9]{1,19}))?")
 
 
 def parse_decimal(text: str) -> int | None:
-    """Return a decimal number times 10**19, for exact comparisons; None if the text is no number (01 §11.2)."""
+    """Return a decimal number times 10**19, for exact comparisons.
+
+    Returns None if the text is no number (01 §11.2).
+    """
     if len(text) > _MAX_NUMBER_LENGTH:
         return None
     match = _DECIMAL.fullmatch(text)

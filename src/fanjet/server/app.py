@@ -201,8 +201,10 @@ class Server:
         self._service_manager.notify_ready()
 
     async def stop(self) -> None:
-        """Close the listeners, disconnect all clients with 3001 within `fanjet.drain_time`, and wait for their sockets
-        and for running requests."""
+        """Close the listeners and disconnect all clients with 3001.
+
+        Clients are disconnected within `fanjet.drain_time`. Waits for their sockets and for running requests.
+        """
         log.info("shutting down ...")
         self._service_manager.notify_stopping()
         self._operations.readiness.stage = Stage.STOPPING

@@ -55,8 +55,11 @@ def endpoint_groups(
     console: ConsoleEndpoints,
     operations: Operations,
 ) -> Iterator[EndpointGroup]:
-    """All enabled endpoints, and those of `extra_routes`, by path, on the external side. `console` has the endpoints of
-    the admin console. Every request is reported to the enabled observers."""
+    """All enabled endpoints and those of `extra_routes`, by path.
+
+    The paths are those of the external side. `console` has the endpoints of the admin console. Every request is
+    reported to the enabled observers.
+    """
     observers = list(_observers(config, operations))
     for group in _endpoint_groups(config, clients, extra_routes, console, operations):
         routes = {path: with_observers(path, endpoint, observers) for path, endpoint in group.routes.items()}
@@ -174,7 +177,10 @@ def _webtransport(
 def _emulated_transports(
     config: Config, clients: ClientContext, connection_guard: ConnectionGuard, allowed: OriginPredicate
 ) -> Iterator[EndpointGroup]:
-    """Transports whose clients send commands by separate requests, and the endpoint of these requests."""
+    """Transports whose clients send commands by separate requests.
+
+    Includes the endpoint of these requests.
+    """
     transports = (
         ("http_stream", config.http_stream, HttpStreamEndpoint(clients)),
         ("sse", config.sse, SseEndpoint(clients)),

@@ -10,7 +10,10 @@ LOW_LIMIT: Final = 10_000
 
 
 def raise_file_limit() -> int | None:
-    """Raise the limit of open files to the hard limit; return it, or None where there is none."""
+    """Raise the limit of open files to the hard limit and return it.
+
+    Returns None where there is none.
+    """
     try:
         import resource  # noqa: PLC0415 (not on every platform)
     except ImportError:

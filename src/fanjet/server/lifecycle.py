@@ -224,8 +224,10 @@ async def _run_engine(role: EngineRole, config: Config) -> int:
 
 
 def _freeze_objects(loop: asyncio.AbstractEventLoop) -> None:
-    """Periodically exclude the engine's objects from garbage collection: they have no cycles, and to traverse 100 000
-    streams takes 150 ms, in which all workers wait."""
+    """Periodically exclude the engine's objects from garbage collection.
+
+    They have no cycles, and to traverse 100 000 streams takes 150 ms, in which all workers wait.
+    """
     gc.collect(0)  # a few ms at most, however many streams are new
     gc.freeze()
     loop.call_later(FREEZE_SECONDS, _freeze_objects, loop)

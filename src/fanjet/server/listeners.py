@@ -50,7 +50,10 @@ class EndpointGroup:
 
 
 class Listeners:
-    """The HTTP listeners: one, or an external and an internal one, and an optional Unix socket."""
+    """The HTTP listeners of the server.
+
+    There is one, or an external and an internal one, and an optional Unix socket.
+    """
 
     def __init__(
         self,
@@ -187,7 +190,10 @@ class Listeners:
 
 
 def handler_path(prefix: str) -> str:
-    """The path of an endpoint: its prefix without trailing slashes; an empty one is the root."""
+    """The path of an endpoint: its prefix without trailing slashes.
+
+    An empty one is the root.
+    """
     return prefix.rstrip("/") or "/"
 
 
@@ -229,7 +235,10 @@ def _alt_svc_header(sockets: list[socket.socket]) -> tuple[tuple[bytes, bytes]]:
 def _http3_listener(
     config: Config, routes: Routes, wheel: TimingWheel, udp: list[socket.socket], others: PeerProcesses | None
 ) -> Http3Listener:
-    """The HTTP/3 library is imported only here: it is an extra, and takes time and memory."""
+    """Make the HTTP/3 listener.
+
+    The HTTP/3 library is imported only here: it is an extra, and takes time and memory.
+    """
     from fanjet.net.http3.certificate import quic_configuration  # noqa: PLC0415
     from fanjet.net.http3.listener import Http3Listener  # noqa: PLC0415
     from fanjet.net.http3.server import Http3Server  # noqa: PLC0415

@@ -43,8 +43,11 @@ class Operations:
         *,
         control: ControlClient | None = None,
     ) -> None:
-        """`control`: set in a worker, whose metrics are aggregated with those of the others. Raises `ConfigError` where
-        exporting is not possible as configured."""
+        """Prepare the background work; raise `ConfigError` if exporting is impossible.
+
+        `control`: set in a worker, whose metrics are aggregated with those of the others. Exporting is impossible if it
+        cannot be done as configured.
+        """
         self.metrics = metrics
         self.control = control
         self.readiness = Readiness(node.lost_engines)

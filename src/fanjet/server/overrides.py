@@ -45,7 +45,10 @@ class Overrides:
     on_node_created: Callable[[Node], None] = lambda _: None
 
     def events(self, proxies: ClientEvents) -> ClientEvents:
-        """The events for connections: handled by the handlers, and by the proxies where there is no handler."""
+        """The events for connections.
+
+        They are handled by the handlers, and by the proxies where there is no handler.
+        """
         if self.handlers is None:
             return proxies
         return HandlerEvents(self.handlers, proxies, headers=self.headers, emulated_headers=self.emulated_headers)

@@ -27,8 +27,10 @@ log = get_logger(__name__)
 
 
 def dump_stacks_on_signal() -> None:
-    """Write all threads' stacks to standard error on `STACKS_SIGNAL`, even when the event loop hangs. A handler that
-    the program has installed for the signal is kept."""
+    """Write all threads' stacks to standard error on `STACKS_SIGNAL`.
+
+    This works even when the event loop hangs. A handler that the program has installed for the signal is kept.
+    """
     if signal.getsignal(STACKS_SIGNAL) is signal.SIG_DFL:
         faulthandler.register(STACKS_SIGNAL)
 

@@ -72,7 +72,10 @@ class Pong(msgspec.Struct, frozen=True, tag="alive"):
 
 
 class ForwardedDatagram(msgspec.Struct, frozen=True, tag="stray"):
-    """From one worker to another: a datagram for one of its connections, sent from `address` to `where`."""
+    """A datagram that one worker forwards to another.
+
+    It belongs to one of the receiver's connections, and was sent from `address` to `where`.
+    """
 
     where: str
     address: list[str | int]

@@ -70,7 +70,10 @@ class ControlClient:
         self._control.send(Ready())
 
     def close(self) -> None:
-        """Send the last metrics, so that sums of counters do not fall, and close the channel."""
+        """Send the last metrics and close the channel.
+
+        The metrics are sent so that sums of counters do not fall.
+        """
         self._control.send(MetricsReport(0, self._metrics()))
         self._control.close()
         if self._is_orphan:

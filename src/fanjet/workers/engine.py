@@ -48,7 +48,10 @@ class EngineProcess:
         self._child: Child | None = None
 
     async def start(self, environment: Mapping[str, str], listening: int, liveness: int) -> None:
-        """Start the process with the descriptors of its listening socket and of the liveness pipe."""
+        """Start the process.
+
+        It inherits the descriptors of its listening socket and of the liveness pipe.
+        """
         control, its_control = socket.socketpair()
         with its_control:
             spec = EngineSpec(listening, liveness, its_control.fileno())
@@ -132,7 +135,10 @@ class EngineSupervisor:
                 log.error("engine has ended, starting another", pid=process.child.pid, status=describe_status(status))
 
     async def _started(self) -> EngineProcess | None:
-        """A new process; None: the system cannot start one, for example because it has run out of memory or files."""
+        """Start a process; return None if the system cannot start one.
+
+        The reason may be a lack of memory or of file descriptors.
+        """
         try:
             process = EngineProcess()
             await process.start(self._environment, self._listening.fileno(), self._liveness)
@@ -154,14 +160,20 @@ class EngineSupervisor:
 
 
 def remove_socket(path: str) -> None:
-    """Remove the engine's socket, in the engine's process: the supervisor, which does it else, may have been killed."""
+    """Remove the engine's socket, in the engine's process.
+
+    The supervisor removes it otherwise, but it may have been killed.
+    """
     with contextlib.suppress(OSError):
         os.unlink(path)
         Path(path).parent.rmdir()
 
 
 async def answer_supervisor(role: EngineRole) -> None:
-    """Report readiness to the supervisor and reply to its pings, in the engine's process."""
+    """Report readiness to the supervisor and reply to its pings.
+
+    Runs in the engine's process.
+    """
 
     def on_received(message: Message) -> None:
         if isinstance(message, Ping):

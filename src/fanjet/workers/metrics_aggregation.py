@@ -32,8 +32,10 @@ class MetricsAggregation:
         self._last_number = 0
 
     def retain(self, worker: Worker) -> None:
-        """Retain the counters of a worker that has exited: the final values after an orderly exit, else those of the
-        last report."""
+        """Retain the counters of a worker that has exited.
+
+        The values are the final ones after an orderly exit, else those of the last report.
+        """
         self._retained = merge([self._retained, retained_metrics(decode(worker.last_metrics))])
 
     async def collect(self) -> list[bytes]:
@@ -57,7 +59,10 @@ class MetricsAggregation:
 
 
 class AggregatedMetrics:
-    """The metrics of all workers as of the last `refresh` (a `telemetry.metrics.source.Source`)."""
+    """The metrics of all workers as of the last `refresh`.
+
+    A `telemetry.metrics.source.Source`.
+    """
 
     def __init__(self, aggregation: MetricsAggregation, *, namespace: str, native_histograms: bool) -> None:
         self.namespace = namespace

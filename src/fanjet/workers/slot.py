@@ -79,7 +79,10 @@ class Slot:
         return worker is not None
 
     async def _spawn(self) -> Worker | None:
-        """A new worker; None: the system cannot start one, for example because it has run out of memory or files."""
+        """Start a worker; return None if the system cannot start one.
+
+        The reason may be a lack of memory or of file descriptors.
+        """
         try:
             return await self._start(self.number)
         except OSError as error:
@@ -123,8 +126,11 @@ class Slot:
         return backoff
 
     async def replace(self, grace: float) -> bool:
-        """Start a new worker, and shut down the present one within `grace` seconds once the new one accepts
-        connections. False: the new one did not become ready, and the present one stays."""
+        """Start a new worker, and shut down the present one once the new one is ready.
+
+        The present one is shut down within `grace` seconds once the new one accepts connections. Returns False if the
+        new one did not become ready: the present one stays.
+        """
         async with self._lock:
             new = await self._spawn()
             if new is None:

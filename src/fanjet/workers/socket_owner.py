@@ -112,8 +112,11 @@ class ListeningSockets:
         self._requested[worker].clear()
 
     def close_unrequested(self, worker: int) -> None:
-        """Close the sockets of this worker that its present process has not requested, since the one before has exited,
-        and the Unix sockets that no worker has requested."""
+        """Close the sockets that no running process has requested.
+
+        These are the sockets of this worker that its present process has not requested, since the one before has
+        exited, and the Unix sockets that no worker has requested.
+        """
         held = self._per_worker[worker]
         for key in [key for key in held if key not in self._requested[worker]]:
             _close(held.pop(key))
@@ -123,7 +126,10 @@ class ListeningSockets:
             self._files.pop(unix).remove()
 
     def close_worker(self, worker: int) -> None:
-        """Close this worker's own sockets, since it will not accept for a while: clients connect to other workers."""
+        """Close this worker's own sockets, since it will not accept for a while.
+
+        Clients connect to other workers.
+        """
         for bound in self._per_worker.pop(worker, {}).values():
             _close(bound)
 

@@ -70,9 +70,9 @@ def decode_request(data: bytes) -> SocketRequest:
 
 
 class SupervisorSockets:
-    """Gets sockets for a worker from the supervisor, which binds them (`net.socket_provider.SocketProvider`).
+    """Gets listening sockets for a worker from the supervisor.
 
-    Requests block, so they are made only at startup.
+    The supervisor binds them (`net.socket_provider.SocketProvider`). Requests block, so they are made only at startup.
     """
 
     def __init__(self, supervisor: socket.socket, others: PeerProcesses) -> None:

@@ -45,13 +45,19 @@ log = get_logger(__name__)
 
 
 class NotStarted(Exception):  # noqa: N818 (says what happened)
-    """The first worker has exited before it accepted connections; it has logged the reason."""
+    """The first worker has exited before it accepted connections.
+
+    The worker has logged the reason.
+    """
 
 
 class Supervisor:
-    """`load_again` reloads the configuration for a rolling restart; None: it cannot be served, which has been logged.
-    `needs_engine`: something is kept in memory, which workers have to share. `exporter` makes what sends the metrics of
-    all somewhere, if anything does."""
+    """Supervises the workers and the memory engine.
+
+    `load_again` reloads the configuration for a rolling restart; it returns None if the configuration cannot be served,
+    which has been logged. `needs_engine`: something is kept in memory, which workers have to share. `exporter` makes
+    the exporter of the aggregated metrics, if any is configured.
+    """
 
     def __init__(
         self,
@@ -85,7 +91,10 @@ class Supervisor:
         self._rolling = False
 
     def _watched(self) -> list[WatchedProcess]:
-        """All processes, the engine last: when all seem to hang, losing a worker does less harm."""
+        """All processes, the engine last.
+
+        When all seem to hang, losing a worker does less harm.
+        """
         engine = None if self._engine is None else self._engine.process
         return [*self._workers, *([] if engine is None else [engine])]
 

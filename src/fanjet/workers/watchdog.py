@@ -54,11 +54,11 @@ class WatchedProcess(Protocol):
 
 
 class Watchdog:
-    """Kills processes that do not reply for `timeout()` seconds, so that they are replaced; 0: never. Starting
-    processes have at least `START_SECONDS`. Of several that hang, the first is killed.
+    """Kills processes that do not reply for `timeout()` seconds (0: never).
 
-    The timeout is counted in pings, not by the clock: no time passes while the machine sleeps or all processes are
-    stopped. After one was killed, the others have the full timeout again, so that a machine that is merely too busy
+    Killed processes are replaced. Starting processes have at least `START_SECONDS`. Of several that hang, the first is
+    killed. The timeout is counted in pings, not by the clock: no time passes while the machine sleeps or all processes
+    are stopped. After one was killed, the others have the full timeout again, so that a machine that is merely too busy
     loses one at a time.
     """
 

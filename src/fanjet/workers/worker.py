@@ -68,7 +68,10 @@ class Worker:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it accepts connections, still runs, and has not closed the control channel."""
+        """Whether the worker is ready.
+
+        It accepts connections, still runs, and has not closed the control channel.
+        """
         return self._ready.is_set() and self._runs
 
     @property

@@ -16,9 +16,10 @@ _bad_escape: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Endpoint:
-    """A URL with placeholders `{{name}}` for the values of named groups found in a token.
+    """A URL with placeholders `{{name}}`.
 
-    `key`: its key in the configuration. Raises `TokenSettingsError` if the URL is invalid.
+    They stand for the values of named groups found in a token. `key`: its key in the configuration. Raises
+    `TokenSettingsError` if the URL is invalid.
     """
 
     def __init__(self, template: str, key: str) -> None:
@@ -55,7 +56,10 @@ def without_password(url: str) -> str:
 
 @lru_cache(maxsize=256)
 def _has_clean_path(url: str) -> bool:
-    """Return whether the path has no `.`, `..` or empty segment, plain or percent-encoded."""
+    """Return whether the path has no `.`, `..` or empty segment.
+
+    Percent-encoded segments count like plain ones.
+    """
     try:
         _, path = _scheme_and_path(url)
     except ValueError:

@@ -144,7 +144,10 @@ def _private_number(value: str, size: int) -> int:
 
 
 def _okp(key: JSONWebKey) -> Checks:
-    """Return the check of an octet key pair (RFC 8037); of its curves only Ed25519 signs."""
+    """Return the check of an octet key pair (RFC 8037).
+
+    Of its curves only Ed25519 signs.
+    """
     if key.crv not in OKP_KEY_SIZES:
         raise MalformedKeySet(f"unknown curve {key.crv}")
     size = OKP_KEY_SIZES[key.crv]

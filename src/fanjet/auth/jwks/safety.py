@@ -34,9 +34,10 @@ _token: Final = re.compile(
 
 
 def check_endpoint_safety(placeholders: frozenset[str], patterns: dict[str, str]) -> None:
-    """Raise `TokenSettingsError` for a pattern that lets tokens choose the value of a placeholder freely.
+    """Raise `TokenSettingsError` for an unsafe pattern.
 
-    `patterns`: valid regular expressions by configuration key; empty ones are ignored.
+    A pattern is unsafe if it lets tokens choose the value of a placeholder freely. `patterns`: valid regular
+    expressions by configuration key; empty ones are ignored.
     """
     if not placeholders:
         return
@@ -51,7 +52,10 @@ def check_endpoint_safety(placeholders: frozenset[str], patterns: dict[str, str]
 
 
 def _class_syntax(pattern: str) -> str:
-    """Describe the first character class or shorthand in the pattern; empty if there is none."""
+    """Describe the first character class or shorthand in the pattern.
+
+    The description is empty if there is none.
+    """
     for found in _class_or_escape.findall(pattern):
         if found == "[":
             return "character class syntax"

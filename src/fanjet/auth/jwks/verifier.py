@@ -20,10 +20,10 @@ class JWKSVerifier:
         self._keyring = Keyring(partial(download, tls=tls))
 
     def verify(self, token: Token, groups: Mapping[str, str]) -> bool | Awaitable[bool]:
-        """Return whether the signature is valid; an awaitable if the key has to be fetched.
+        """Return whether the signature is valid.
 
-        Raises `TokenInvalid` if the token names no key. The awaitable raises `TokenInvalid` for an unknown key and
-        `KeysUnavailable`.
+        The result is an awaitable if the key has to be fetched. Raises `TokenInvalid` if the token names no key. The
+        awaitable raises `TokenInvalid` for an unknown key and `KeysUnavailable`.
         """
         if not token.key_id:
             raise TokenInvalid("kid is not provided")

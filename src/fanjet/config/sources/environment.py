@@ -36,7 +36,10 @@ class Environment:
     known: set[str] = field(default_factory=set)
 
     def lookup(self, path: Path) -> tuple[str, str] | None:
-        """Return name and value of the variable that sets the key at `path`; an empty one is as good as none."""
+        """Return name and value of the variable that sets the key at `path`.
+
+        An empty variable counts as none.
+        """
         suffix = variable_suffix(path)
         prefixes = (PREFIX,) if is_own(path) else (PREFIX, FALLBACK_PREFIX)
         names = [prefix + suffix for prefix in prefixes]

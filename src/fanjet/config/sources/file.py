@@ -16,7 +16,10 @@ from fanjet.config.sources.yaml_loader import load_yaml
 
 @dataclass(frozen=True, slots=True)
 class FileTree:
-    """The contents of a configuration file: keys in lower case, dotted keys unfolded, nulls and empty objects gone."""
+    """The contents of a configuration file.
+
+    Keys are in lower case, dotted keys unfolded, nulls and empty objects removed.
+    """
 
     found: bool
     tree: Mapping[str, object] = field(default_factory=dict)
@@ -48,7 +51,10 @@ def extension_of(path: str) -> str:
 
 
 def normalise(raw: Mapping[object, object]) -> dict[str, object]:
-    """Bring an object outside lists into shape; a later key wins over an earlier one, objects are merged."""
+    """Bring an object outside lists into the normal form.
+
+    A later key wins over an earlier one, objects are merged.
+    """
     tree: dict[str, object] = {}
     for given_name, given in raw.items():
         value = normalise(given) if isinstance(given, dict) else _normalise_value(given)

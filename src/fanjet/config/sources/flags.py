@@ -11,7 +11,10 @@ from fanjet.config.sources.decode import Rules, Sparse, decode_key
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag: its key, how its value is checked while the command line is read, and what its help says."""
+    """A flag of the command line.
+
+    Contains its key, how its value is checked while the command line is read, and its help text.
+    """
 
     key: str
     kind: str

@@ -9,7 +9,10 @@ IGNORED = {"license"}
 
 
 def unknown_keys(group: Group, tree: object) -> list[str]:
-    """Return the topmost unknown keys with their paths, positions in lists as `[i]`, sorted."""
+    """Return the topmost unknown keys with their paths, sorted.
+
+    Positions in lists are written `[i]`.
+    """
     return sorted(key for key in _unknown(group, tree, ()) if key not in IGNORED)
 
 

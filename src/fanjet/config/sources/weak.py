@@ -12,7 +12,10 @@ from fanjet.config.sources.references import expand_references
 
 
 def weak_rules(variables: Mapping[str, str]) -> Rules:
-    """Return the rules; `variables` is what `${..._VAR_...}` references in maps may name."""
+    """Return the rules of weak conversion.
+
+    `variables`: the variables that `${..._VAR_...}` references in maps may name.
+    """
     scalars = {
         ValueType.STRING: to_string,
         ValueType.PEM: to_string,
@@ -39,7 +42,10 @@ def to_string(raw: object) -> str:
 
 
 def to_bool(raw: object) -> bool:
-    """A boolean, a number (0 is false), or one of the texts of 04 §1.5.3; the empty text is false."""
+    """Convert a boolean, a number or a text to a boolean.
+
+    The number 0 is false. The text is one of those of 04 §1.5.3; the empty text is false.
+    """
     if isinstance(raw, bool | int | float):
         return bool(raw)
     if isinstance(raw, str):
@@ -48,7 +54,10 @@ def to_bool(raw: object) -> bool:
 
 
 def to_int(raw: object) -> int:
-    """A number (cut at the point), a boolean, or an integer's text; the empty text is 0."""
+    """Convert a number, a boolean or an integer's text to an integer.
+
+    A number is cut at the point; the empty text is 0.
+    """
     if isinstance(raw, int):
         return int(raw)
     if isinstance(raw, float):
@@ -70,7 +79,10 @@ def to_duration(raw: object) -> float:
 
 
 def to_string_map(raw: object) -> dict[str, str]:
-    """An object of strings, or a list of `{key, value}` objects, which keeps the case of keys (04 §2.2)."""
+    """Convert an object of strings, or a list of `{key, value}` objects, to a map.
+
+    The list keeps the case of keys (04 §2.2).
+    """
     if isinstance(raw, dict):
         return {name: _map_value(name, value) for name, value in raw.items()}
     if isinstance(raw, list):
@@ -79,7 +91,10 @@ def to_string_map(raw: object) -> dict[str, str]:
 
 
 def to_key_values(raw: object) -> dict[str, str]:
-    """A list of `{key, value}` objects; an object would not keep the case of its keys (04 §2.3)."""
+    """Convert a list of `{key, value}` objects.
+
+    An object would not keep the case of its keys (04 §2.3).
+    """
     if isinstance(raw, list):
         return map_of_list(raw)
     raise MisfitError(f"expected a list of {{key, value}} objects, got {type_name(raw)}")

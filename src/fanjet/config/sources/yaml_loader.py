@@ -21,7 +21,10 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9:.Zz+\- ]+)?")
 
 
 class Loader(yaml.SafeLoader):
-    """Resolves plain words as the contract has them: `on`, `yes` and `12:30` stay strings."""
+    """Resolves plain words as the contract defines them.
+
+    `on`, `yes` and `12:30` stay strings.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build an object; a key that stands there twice is an error."""
@@ -46,7 +49,10 @@ def load_yaml(text: str) -> object:
 
 
 def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
-    """A plain word that starts like a number: an integer in Go's syntax, else a float, else a string."""
+    """Convert a plain word that starts like a number.
+
+    The result is an integer in Go's syntax, else a float, else a string.
+    """
     text = loader.construct_scalar(node)
     plain = text.replace("_", "")
     try:

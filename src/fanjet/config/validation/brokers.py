@@ -30,7 +30,10 @@ def map_broker_type(config: Config) -> Problems:
 
 
 def named_brokers(config: Config) -> Problems:
-    """Brokers of namespaces are well-formed, and those that namespaces name are there and enabled."""
+    """Check the brokers of namespaces.
+
+    They are well-formed, and those that namespaces name exist and are enabled.
+    """
     yield from _named("broker", config.brokers, NAMED_BROKERS)
     yield from _missing("broker_name", config, config.brokers)
 
@@ -42,7 +45,10 @@ def named_presence_managers(config: Config) -> Problems:
 
 
 def unopened_engines(config: Config, started: Config) -> Problems:
-    """Engines that a reload names but the start has not opened: they are opened only at start (07 §1.4)."""
+    """Engines that a reload names but the start has not opened.
+
+    They are opened only at start (07 §1.4).
+    """
     why = "the server started without one"
     yield from _missing("broker_name", config, started.brokers, why)
     yield from _missing("presence_manager_name", config, started.presence_managers, why)

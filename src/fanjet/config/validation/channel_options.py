@@ -26,7 +26,10 @@ ANY_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
 
 
 def option_problems(options: ChannelOptions, config: Config) -> Problems:
-    """Everything that is wrong with the options of one namespace, or of channels without one."""
+    """All problems with the options of one namespace.
+
+    Also those of channels without a namespace.
+    """
     yield from history(options, config)
     yield from recovery(options)
     yield from channel_regex(options)
@@ -62,7 +65,10 @@ def history(options: ChannelOptions, config: Config) -> Problems:
 
 
 def recovery(options: ChannelOptions) -> Problems:
-    """Recovery needs history, automatic cache recovery needs forced recovery in cache mode."""
+    """Check that recovery has history.
+
+    Automatic cache recovery needs forced recovery in cache mode.
+    """
     if options.force_recovery and not (options.history_size and options.history_ttl):
         yield "both history size and history ttl required for recovery"
     cached = options.force_recovery and options.force_recovery_mode == "cache"
@@ -105,7 +111,10 @@ def known_values(options: ChannelOptions) -> Problems:
 
 
 def channel_proxies(options: ChannelOptions, config: Config) -> Problems:
-    """Names are known even when not enabled; the proxy behind `default` is complete when it is used."""
+    """Check the proxies of channel events.
+
+    Names are known even when not enabled; the proxy behind `default` is complete when it is used.
+    """
     names = known_proxy_names(config)
     for kind, key, name, enabled, default in _proxy_uses(options, config):
         if name and name not in names:
@@ -115,7 +124,10 @@ def channel_proxies(options: ChannelOptions, config: Config) -> Problems:
 
 
 def subscription_type(options: ChannelOptions, config: Config) -> Problems:
-    """The type is known; shared poll has its secret, its proxy and a mode that allows what is asked for."""
+    """Check the subscription type.
+
+    The type is known; shared poll has its secret, its proxy and a mode that allows the requested features.
+    """
     if options.subscription_type not in SUBSCRIPTION_TYPES:
         yield f'unknown subscription_type: "{options.subscription_type}"'
     if options.subscription_type != "shared_poll":
@@ -147,7 +159,10 @@ def expressions(options: ChannelOptions) -> Problems:
 
 
 def _proxy_uses(options: ChannelOptions, config: Config) -> Iterator[tuple[str, str, str, bool, Proxy]]:
-    """Yield kind, key under `channel.proxy`, name, switch and default object of each proxy an option may use."""
+    """Yield the proxies that an option may use.
+
+    Each is its kind, key under `channel.proxy`, name, switch and default object.
+    """
     default, channel_map = config.channel.proxy, options.map
     yield "subscribe", "subscribe", options.subscribe_proxy_name, options.subscribe_proxy_enabled, default.subscribe
     yield "publish", "publish", options.publish_proxy_name, options.publish_proxy_enabled, default.publish

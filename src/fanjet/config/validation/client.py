@@ -28,7 +28,10 @@ def proxies(config: Config) -> Problems:
 
 
 def single_connection_without_namespace(config: Config) -> Problems:
-    """One connection per user needs presence; the switch alone counts, even when the feature is off."""
+    """Check that one connection per user has presence.
+
+    The switch alone counts, even when the feature is off.
+    """
     personal = config.client.subscribe_to_user_personal_channel
     named = personal.enabled and personal.personal_channel_namespace
     if personal.single_connection and not named and not config.channel.without_namespace.presence:

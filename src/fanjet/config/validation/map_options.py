@@ -135,7 +135,7 @@ def _stream_settings(options: MapOptions) -> Iterator[tuple[str, float]]:
 
 
 def _target(prefix: str, config: Config) -> tuple[str, ChannelOptions | None]:
-    """Return name and options of the namespace that channels with this prefix belong to."""
+    """Return name and options of the namespace of channels with this prefix."""
     boundary = config.channel.namespace_boundary
     name = prefix.split(boundary, 1)[0] if boundary and boundary in prefix else ""
     if not name:

@@ -19,7 +19,10 @@ def without_namespace(config: Config) -> Problems:
 
 
 def each_namespace(config: Config) -> Problems:
-    """Names are unique and well-formed, options fit, the personal namespace has presence where it needs it."""
+    """Check the namespaces.
+
+    Names are unique and well-formed, options fit, the personal namespace has presence where it needs it.
+    """
     namespaces = config.channel.namespaces
     for namespace, again in zip(namespaces, repeated(each.name for each in namespaces), strict=True):
         name = namespace.name

@@ -6,7 +6,11 @@ from fanjet.config.validation.problem import Problems
 
 
 def channel_patterns(config: Config) -> Problems:
-    """Patterns can be read, and no channel matches two that are as specific as each other. Not looked at while off."""
+    """Check the patterns of namespaces.
+
+    Patterns can be read, and no channel matches two that are equally specific. They are not checked while patterns are
+    off.
+    """
     channel = config.channel
     if not channel.patterns:
         return
@@ -28,7 +32,10 @@ def channel_patterns(config: Config) -> Problems:
 
 
 def personal_namespace(config: Config) -> Problems:
-    """Channels of a namespace with a pattern do not begin with its name, as personal channels do."""
+    """Check that the namespace of personal channels has no pattern.
+
+    Channels of a namespace with a pattern do not begin with its name, as personal channels do.
+    """
     personal = config.client.subscribe_to_user_personal_channel
     if not (config.channel.patterns and personal.enabled):
         return

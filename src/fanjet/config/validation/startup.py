@@ -34,9 +34,10 @@ StartupProblems = Iterator[StartupProblem]
 
 
 def startup_problems(config: Config, token_problems: Iterable[StartupProblem] = ()) -> StartupProblems:
-    """Yield the problems that prevent a start with a valid configuration, in the order of the start sequence.
+    """Yield the problems that prevent a start with a valid configuration.
 
-    `token_problems`: problems of token verification, evaluated in their order.
+    They are in the order of the start sequence. `token_problems`: problems of token verification, evaluated in their
+    order.
     """
     yield from engines(config)
     yield from token_problems
@@ -64,7 +65,10 @@ def engines(config: Config) -> StartupProblems:
 
 
 def partitions(config: Config, message: str) -> StartupProblems:
-    """The number of partitions of sharded PUB/SUB is one, and one for which there are tags, if those are wanted."""
+    """Check the number of partitions of sharded PUB/SUB.
+
+    It is not negative, it is set if partitions are grouped by node, and precomputed tags exist for it if they are used.
+    """
     own = config.broker.enabled
     named = (
         (f"brokers.{each.name}.redis", each.redis, each.enabled and each.type == "redis") for each in config.brokers
@@ -127,7 +131,10 @@ def missing_libraries(config: Config, message: str) -> StartupProblems:
 
 
 def pings(config: Config) -> StartupProblems:
-    """A pong is due before the next ping: a plain comparison, negative values included."""
+    """Check that a pong is due before the next ping.
+
+    This is a plain comparison, negative values included.
+    """
     ping, pong = config.client.ping_interval, config.client.pong_timeout
     if _serves_clients(config) and ping <= pong:
         fields: dict[str, object] = {"ping_interval": format_duration(ping), "pong_timeout": format_duration(pong)}

@@ -68,7 +68,10 @@ class DocumentDecoder(Generic[T]):
 
 
 def _require_documents(document_type: type[Struct]) -> None:
-    """Raise TypeError if a struct in the type is no `Document`: it would ignore keys in other letter case."""
+    """Raise TypeError if a struct in the type is no `Document`.
+
+    Such a struct would ignore keys in other letter case.
+    """
     open_types: list[inspect.Type] = [inspect.type_info(document_type)]
     seen: set[type] = set()
     while open_types:

@@ -11,7 +11,10 @@ F = TypeVar("F")
 
 
 def fold(key: str) -> str:
-    """Fold a key by Unicode simple case folding, as far as needed to match ASCII names."""
+    """Fold a key by Unicode simple case folding.
+
+    Folds as far as needed to match ASCII names.
+    """
     if not key.isascii():
         key = key.replace("\u017f", "s").replace("\u212a", "k")
     return key.lower()
@@ -32,6 +35,9 @@ class FieldNames(Generic[F]):
             raise ValueError("field names must be ASCII and differ by more than letter case")
 
     def find(self, key: str) -> F | None:
-        """Return the field with exactly this name, else the one in another letter case, else None."""
+        """Return the field with this name, or None.
+
+        A field with exactly this name takes precedence over one in another letter case.
+        """
         field = self._exact.get(key)
         return self._folded.get(fold(key)) if field is None else field

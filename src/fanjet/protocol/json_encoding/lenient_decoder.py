@@ -41,9 +41,10 @@ def decode(data: bytes, into: type[T]) -> T:
 
 
 def decode_first(data: bytes, start: int, into: type[T]) -> tuple[T, int]:
-    """Decode the document at or after `start`; return it and the offset of the next token.
+    """Decode the first document at or after `start`.
 
-    All of `data` must be UTF-8; this is not checked. Raises `MalformedJSON`.
+    Returns it and the offset of the next token. All of `data` must be UTF-8; this is not checked. Raises
+    `MalformedJSON`.
     """
     value, end = _nullable(_struct_reader(into), into)(data, skip_space(data, start), 0)
     return value, skip_space(data, end)
@@ -129,7 +130,10 @@ def _nullable(read: _Reader, zero: Callable[[], Any]) -> _Reader:
 
 
 def _next_or_end(data: bytes, at: int, closer: bytes) -> tuple[bool, int]:
-    """Read the separator after an element; return whether another one follows, and the next offset."""
+    """Read the separator after an element.
+
+    Returns whether another one follows, and the next offset.
+    """
     at = skip_space(data, at)
     if data.startswith(b",", at):
         return True, skip_space(data, at + 1)
@@ -139,7 +143,10 @@ def _next_or_end(data: bytes, at: int, closer: bytes) -> tuple[bool, int]:
 
 
 def _read_elements(data: bytes, at: int, on_element: Callable[[int], int]) -> int:
-    """Read an array; `on_element` receives the offset of each element and returns its end."""
+    """Read an array.
+
+    `on_element` receives the offset of each element and returns its end.
+    """
     if not data.startswith(b"[", at):
         raise MalformedJSON(f"no array at byte {at}")
     at = skip_space(data, at + 1)
@@ -152,7 +159,10 @@ def _read_elements(data: bytes, at: int, on_element: Callable[[int], int]) -> in
 
 
 def _read_members(data: bytes, at: int, on_member: Callable[[str, int], int]) -> int:
-    """Go through an object; `on_member` gets each key and the offset of its value, and returns the value's end."""
+    """Read an object member by member.
+
+    `on_member` gets each key and the offset of its value, and returns the value's end.
+    """
     if not data.startswith(b"{", at):
         raise MalformedJSON(f"no object at byte {at}")
     at = skip_space(data, at + 1)
@@ -271,6 +281,9 @@ _ZEROS: Final[dict[type[inspect.Type], Callable[[], Any]]] = {
 
 
 def _element_reader(info: inspect.Type) -> _Reader:
-    """Make a reader of list elements or map values; `null` is the zero value of the type."""
+    """Make a reader of list elements or map values.
+
+    `null` is the zero value of the type.
+    """
     zero = info.cls if isinstance(info, inspect.StructType) else _ZEROS[type(info)]
     return _nullable(_reader_of(info), zero)

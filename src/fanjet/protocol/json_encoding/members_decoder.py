@@ -28,7 +28,10 @@ _Reader = Callable[[Raw, int], Any]
 
 
 class NeedsLenientDecoder(ValueError):  # noqa: N818 (a signal, not an error)
-    """The document needs the lenient decoder: it may be malformed, or the order of its members matters."""
+    """The document needs the lenient decoder.
+
+    It may be malformed, or the order of its members matters.
+    """
 
 
 class _Field(NamedTuple):
@@ -80,7 +83,10 @@ def _field(field: structs.FieldInfo) -> _Field:
 
 
 def _reader(annotation: Any, kind: inspect.Type) -> _Reader:
-    """Make a reader that lets msgspec decode the whole value, and reads its objects by members only if that fails."""
+    """Make a reader that lets msgspec decode the whole value.
+
+    It reads the value's objects by members only if that fails.
+    """
     decode = Decoder(annotation).decode
     by_members = _reader_by_members(kind)
     if by_members is None:
@@ -132,9 +138,10 @@ def _element_reader(kind: inspect.Type) -> _Reader | None:
 
 
 def unknown_keys(struct: type[Struct], document: bytes) -> list[str]:
-    """Return the keys of an object if none of them names a field of `struct` in any letter case; else an empty list.
+    """Return the keys of an object if none of them names a field of `struct`.
 
-    The list is also empty for a document that msgspec cannot split.
+    Names match in any letter case. If a key names a field, the list is empty. The list is also empty for a document
+    that msgspec cannot split.
     """
     try:
         keys = list(_split_object(document))

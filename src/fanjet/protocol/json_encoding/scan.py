@@ -39,11 +39,17 @@ _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA = b"[]{},"
 
 
 class MalformedJSON(ValueError):  # noqa: N818
-    """The text is not JSON, not UTF-8, nested too deep, or a value has the wrong type for its field."""
+    """The text cannot be decoded as JSON of the expected type.
+
+    It is not JSON, not UTF-8, nested too deep, or a value has the wrong type for its field.
+    """
 
 
 def is_json(data: bytes) -> bool:
-    """Return whether `data` is one valid JSON document in UTF-8 with at most `MAX_DEPTH` levels."""
+    """Return whether `data` is one valid JSON document in UTF-8.
+
+    It may have at most `MAX_DEPTH` levels.
+    """
     try:
         require_utf8(data)
         _validate(data)
@@ -108,7 +114,10 @@ def _skip_scalar(data: bytes, at: int) -> int:
 
 
 def _enter_next(data: bytes, at: int, container: int) -> int:
-    """After an opener or a comma, skip to the next value that is no scalar followed by a comma."""
+    """Skip to the next value that is no scalar followed by a comma.
+
+    Starts after an opener or a comma.
+    """
     found = (_elements if container == _OPEN_ARRAY else _members).match(data, at)
     at = found.end() if found else at
     if container == _OPEN_ARRAY:
@@ -120,7 +129,10 @@ def _enter_next(data: bytes, at: int, container: int) -> int:
 
 
 def _close_containers(data: bytes, at: int, open_containers: bytearray) -> int:
-    """After a value, close containers that end here; return the offset of the comma, or the end of the last one."""
+    """Close the containers that end after a value.
+
+    Returns the offset of the comma, or the end of the last container.
+    """
     while open_containers:
         at = skip_space(data, at)
         byte = data[at] if at < len(data) else 0

@@ -163,7 +163,10 @@ def _message_reader(message: type[Struct]) -> Callable[[Values, bytes, int, int,
         return message(**values)
 
     def read_node(values: Values, data: bytes, start: int, end: int, depth: int) -> Struct | None:
-        """Read a filter node; one nested too deep becomes None, which validation rejects (01 §17 FIX 12)."""
+        """Read a node of a tags filter.
+
+        One nested too deep becomes None, which validation rejects (01 §17 FIX 12).
+        """
         return read(values, data, start, end, depth + 1) if depth < MAX_FILTER_DEPTH else None
 
     return read_node if message is FilterNode else read

@@ -25,13 +25,19 @@ def length_field(number: int) -> Encode:
 
 
 def varint_field(number: int) -> Encode:
-    """Make the function that encodes an integer (negative ones in ten bytes) as a field of this number."""
+    """Make the function that encodes an integer as a field of this number.
+
+    Negative integers take ten bytes.
+    """
     tag = varint(number << 3 | VARINT)
     return lambda value: tag + varint(value & _MASK64)
 
 
 def string_field(number: int) -> Encode:
-    """Make the function that encodes a string as a field; a lone surrogate becomes `?`."""
+    """Make the function that encodes a string as a field.
+
+    A lone surrogate becomes `?`.
+    """
     wrap = length_field(number)
     return lambda text: wrap(text.encode(errors="replace"))
 

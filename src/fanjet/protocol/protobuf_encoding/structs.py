@@ -73,7 +73,10 @@ def _read_values(read: _Convert, items: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _struct_in(info: inspect.Type) -> type[Struct]:
-    """Return the struct in a field's type: the type itself, optional, in a list or in a map."""
+    """Return the struct in a field's type.
+
+    It is the type itself, optional, in a list or in a map.
+    """
     match info:
         case inspect.StructType():
             return info.cls
