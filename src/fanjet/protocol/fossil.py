@@ -290,7 +290,7 @@ class _BlockMatcher:
     def _matching_windows(self, done: int) -> Iterator[tuple[int, list[int]]]:
         """Yield the windows of the target from `done` on that the base contains.
 
-        Each comes with its position in the base.
+        Each comes with its positions in the base.
         """
         last = len(self._target) - BLOCK
         dense_end = min(done + _EXACT_RUN, last + 1)

@@ -43,10 +43,10 @@ class Operations:
         *,
         control: ControlClient | None = None,
     ) -> None:
-        """Prepare the background work; raise `ConfigError` if exporting is impossible.
+        """Prepare the background work.
 
-        `control`: set in a worker, whose metrics are aggregated with those of the others. Exporting is impossible if it
-        cannot be done as configured.
+        `control`: set in a worker, whose metrics are aggregated with those of the others. Raises `ConfigError`
+        where exporting is not possible as configured.
         """
         self.metrics = metrics
         self.control = control
