@@ -63,7 +63,7 @@ class DocumentDecoder(Generic[T]):
             try:
                 return decode_members(self._type, document)
             except (DecodeError, ValueError, RecursionError):
-                pass
+                pass  # the lenient decoder decides, and says what is wrong
         return lenient_decoder.decode(document, self._type)
 
 
